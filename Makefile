@@ -1,0 +1,60 @@
+# The commands of the project. `make help` lists them. Each does its own set-up.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+# Made when the tools in it are those of requirements.txt.
+STAMP := $(VENV)/.installed
+CARGO ?= cargo
+# The functions' bootstrap and the runner, which the local AWS deploys, and the command itself.
+BINARIES := --workspace
+REVEILLE := target/debug/reveille
+
+.PHONY: help setup build demo local test lint clean lock
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Install the pinned local tools into .venv
+
+$(STAMP): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "Python 3.10 or newer is needed, and '$(PYTHON)' is not: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "==> installing the local tools into $(VENV) (once; about a minute)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "Python's venv module is needed (Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+build: ## Build the functions, the runner and the command (dev profile)
+	@echo "==> building (the first time takes some minutes: the AWS SDK is large)"
+	@$(CARGO) build $(BINARIES)
+
+demo: setup build ## Run the main job on a local AWS, once well and once with a notebook that fails
+	@$(REVEILLE) demo
+
+local: setup build ## Leave a local AWS running until Ctrl-C
+	@$(REVEILLE) local
+
+lint: setup ## Check format, lints and the template
+	@echo "==> cargo fmt --check"
+	@$(CARGO) fmt --all --check
+	@echo "==> cargo clippy"
+	@$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	@echo "==> cfn-lint"
+	@$(VENV)/bin/cfn-lint infra/*.yaml && echo "cfn-lint: no findings"
+
+test: lint build ## Check everything and run every test
+	@echo "==> cargo test"
+	@$(CARGO) test --workspace --no-fail-fast
+
+clean: ## Remove what was built and installed
+	@$(CARGO) clean
+	@rm -rf $(VENV) demo-output
+
+lock: ## Write requirements.txt anew from requirements.in (needs uv)
+	@uv pip compile --universal --python-version 3.10 --generate-hashes --upgrade requirements.in -o requirements.txt

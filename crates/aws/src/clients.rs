@@ -1,0 +1,128 @@
+//! One configuration, one HTTP client, and a client for each service, made when it is first used.
+
+use std::cell::OnceCell;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::region::Region;
+use reveille_domain::layout::Layout;
+
+/// Longer than any of our calls takes when AWS is well, and short enough for two tries within a function's 30 s.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
+/// One try; a connection that stalls is given up for a new one.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A TCP and TLS handshake within a region takes milliseconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The SDK's own default of three tries, stated because it bounds the time of a step.
+const TRIES: u32 = 3;
+
+/// The roots that every AWS endpoint chains to; see `roots/README.md`.
+const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
+
+/// Where credentials come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// The environment, as Lambda gives them: walking the chain would cost a millisecond of each cold start.
+    Environment,
+    /// The default chain: environment, profile, container, instance metadata.
+    Chain,
+}
+
+/// AWS, as far as the protocol needs it.
+#[derive(Debug)]
+pub struct Aws {
+    config: SdkConfig,
+    /// The stack's bucket and prefix: every record's key is relative to this bucket.
+    pub(crate) layout: Layout,
+    pub(crate) event_bus: String,
+    s3: OnceCell<aws_sdk_s3::Client>,
+    sagemaker: OnceCell<aws_sdk_sagemaker::Client>,
+    sfn: OnceCell<aws_sdk_sfn::Client>,
+    events: OnceCell<aws_sdk_eventbridge::Client>,
+}
+
+impl Aws {
+    /// Reads the standard environment. `region` is used where the environment names none.
+    pub async fn from_env(credentials: Credentials, region: Option<String>, layout: Layout, event_bus: String) -> Self {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client())
+            .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(OPERATION_TIMEOUT)
+                    .build(),
+            );
+        if credentials == Credentials::Environment {
+            loader = loader.credentials_provider(EnvironmentVariableCredentialsProvider::new());
+        }
+        let named = std::env::var("AWS_REGION").or_else(|_| std::env::var("AWS_DEFAULT_REGION")).ok();
+        if let Some(region) = named.or(region) {
+            loader = loader.region(Region::new(region));
+        }
+        Self {
+            config: loader.load().await,
+            layout,
+            event_bus,
+            s3: OnceCell::new(),
+            sagemaker: OnceCell::new(),
+            sfn: OnceCell::new(),
+            events: OnceCell::new(),
+        }
+    }
+
+    /// The stack's bucket and prefix.
+    #[must_use]
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Amazon S3.
+    pub fn s3(&self) -> &aws_sdk_s3::Client {
+        self.s3.get_or_init(|| {
+            let custom = self.config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+            let config = aws_sdk_s3::config::Builder::from(&self.config)
+                // An endpoint that is not AWS's own has no host name for each bucket.
+                .force_path_style(custom)
+                .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
+                .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
+                .build();
+            aws_sdk_s3::Client::from_conf(config)
+        })
+    }
+
+    /// Amazon SageMaker.
+    pub fn sagemaker(&self) -> &aws_sdk_sagemaker::Client {
+        self.sagemaker.get_or_init(|| aws_sdk_sagemaker::Client::new(&self.config))
+    }
+
+    /// AWS Step Functions.
+    pub fn sfn(&self) -> &aws_sdk_sfn::Client {
+        self.sfn.get_or_init(|| aws_sdk_sfn::Client::new(&self.config))
+    }
+
+    /// Amazon EventBridge.
+    pub fn events(&self) -> &aws_sdk_eventbridge::Client {
+        self.events.get_or_init(|| aws_sdk_eventbridge::Client::new(&self.config))
+    }
+}
+
+/// One client for all services: one pool of connections, one TLS configuration.
+fn http_client() -> SharedHttpClient {
+    let roots = std::env::var_os("AWS_CA_BUNDLE")
+        .and_then(|path| std::fs::read(path).ok())
+        .unwrap_or_else(|| AMAZON_ROOTS.to_vec());
+    let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    // The only way to an error is an unreadable bundle; the system's own roots are the default then.
+    match TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(roots)).build() {
+        Ok(context) => builder.tls_context(context).build_https(),
+        Err(_) => builder.build_https(),
+    }
+}

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod clients;
+mod events;
+mod s3;
+mod sagemaker;
+mod sfn;
+mod time;
+
+pub use clients::{Aws, Credentials};
+pub use s3::Downloaded;

@@ -1,0 +1,179 @@
+//! Records and files in Amazon S3.
+
+use std::path::Path;
+
+use aws_sdk_s3::primitives::ByteStream;
+use reveille_domain::ports::{
+    Call, CallError, CallErrorKind, DeleteObject, GetObject, ListObjects, Object, PutAnswer, PutCondition, PutObject,
+    UploadFile,
+};
+use tokio::io::AsyncWriteExt;
+
+use crate::answer::{call_error, service_error};
+use crate::clients::Aws;
+
+/// No record is near this size: parameters are bounded by 64 KiB.
+const MAX_RECORD_BYTES: i64 = 1024 * 1024;
+/// A single PutObject takes up to 5 GB, and the timeouts of small calls do not fit large files.
+const UPLOAD_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(15);
+
+impl GetObject for Aws {
+    async fn get_object(&self, key: &str) -> Call<Option<Object>> {
+        const ACTION: &str = "s3:GetObject";
+        let resource = self.layout.uri(key);
+        let answer = match self.s3().get_object().bucket(&self.layout.bucket).key(key).send().await {
+            Ok(answer) => answer,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(call_error(ACTION, &resource, &error)),
+        };
+        let failed = |kind, message: String| CallError { kind, action: ACTION, resource: resource.clone(), message };
+        if answer.content_length().is_some_and(|length| length > MAX_RECORD_BYTES) {
+            return Err(failed(CallErrorKind::Refused, format!("it is larger than {MAX_RECORD_BYTES} bytes")));
+        }
+        let etag = answer.e_tag().unwrap_or_default().to_owned();
+        let body = answer.body.collect().await.map_err(|error| failed(CallErrorKind::NoAnswer, error.to_string()))?;
+        Ok(Some(Object { body: body.to_vec(), etag }))
+    }
+}
+
+impl PutObject for Aws {
+    async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
+        let call = self
+            .s3()
+            .put_object()
+            .bucket(&self.layout.bucket)
+            .key(key)
+            .content_type("application/json")
+            .body(ByteStream::from(body));
+        let call = match &condition {
+            PutCondition::Always => call,
+            PutCondition::IfAbsent => call.if_none_match("*"),
+            PutCondition::IfMatch(etag) => call.if_match(etag),
+        };
+        match call.send().await {
+            Ok(answer) => Ok(PutAnswer::Written(answer.e_tag().unwrap_or_default().to_owned())),
+            // Another object stands there (412), or none does (404): either way not the one that was meant.
+            Err(error) if is_condition_failure(service_error(&error)) => Ok(PutAnswer::ConditionFailed),
+            Err(error) => Err(call_error("s3:PutObject", &self.layout.uri(key), &error)),
+        }
+    }
+}
+
+impl DeleteObject for Aws {
+    async fn delete_object(&self, key: &str, etag: &str) -> Call<bool> {
+        match self.s3().delete_object().bucket(&self.layout.bucket).key(key).if_match(etag).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if is_condition_failure(service_error(&error)) => Ok(false),
+            Err(error) => Err(call_error("s3:DeleteObject", &self.layout.uri(key), &error)),
+        }
+    }
+}
+
+fn is_condition_failure(error: Option<(&str, &str)>) -> bool {
+    matches!(error, Some(("PreconditionFailed" | "NoSuchKey" | "NotFound", _)))
+}
+
+impl ListObjects for Aws {
+    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>> {
+        let mut keys = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let answer = self
+                .s3()
+                .list_objects_v2()
+                .bucket(&self.layout.bucket)
+                .prefix(prefix)
+                .set_continuation_token(after)
+                .send()
+                .await
+                .map_err(|error| call_error("s3:ListBucket", &self.layout.uri(prefix), &error))?;
+            keys.extend(answer.contents().iter().filter_map(|object| object.key()).map(str::to_owned));
+            after = answer.next_continuation_token().map(str::to_owned);
+            if keys.len() >= limit || after.is_none() {
+                keys.truncate(limit);
+                return Ok(keys);
+            }
+        }
+    }
+}
+
+impl UploadFile for Aws {
+    async fn upload_file(&self, key: &str, path: &Path, content_type: &str) -> Call<()> {
+        const ACTION: &str = "s3:PutObject";
+        let resource = self.layout.uri(key);
+        let body = ByteStream::from_path(path).await.map_err(|error| CallError {
+            kind: CallErrorKind::Refused,
+            action: ACTION,
+            resource: resource.clone(),
+            message: format!("{} cannot be read: {error}", path.display()),
+        })?;
+        let timeouts = aws_config::timeout::TimeoutConfig::builder()
+            .operation_attempt_timeout(UPLOAD_TIMEOUT)
+            .operation_timeout(UPLOAD_TIMEOUT)
+            .build();
+        self.s3()
+            .put_object()
+            .bucket(&self.layout.bucket)
+            .key(key)
+            .content_type(content_type)
+            .body(body)
+            .customize()
+            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| call_error(ACTION, &resource, &error))
+    }
+}
+
+/// What came of a download.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Downloaded {
+    /// The file is there.
+    Done,
+    /// There is no such bucket or object.
+    Missing,
+    /// It is larger than the limit.
+    TooLarge,
+}
+
+impl Aws {
+    /// Downloads one object of any bucket to a file, up to `max_bytes`.
+    ///
+    /// # Errors
+    /// The call's failure, or that of writing the file.
+    pub async fn download(&self, bucket: &str, key: &str, path: &Path, max_bytes: u64) -> Call<Downloaded> {
+        const ACTION: &str = "s3:GetObject";
+        let resource = format!("s3://{bucket}/{key}");
+        let failed = |kind, message: String| CallError { kind, action: ACTION, resource: resource.clone(), message };
+        let mut answer = match self.s3().get_object().bucket(bucket).key(key).send().await {
+            Ok(answer) => answer,
+            Err(error) if matches!(service_error(&error), Some(("NoSuchKey" | "NoSuchBucket", _))) => {
+                return Ok(Downloaded::Missing);
+            }
+            Err(error) => return Err(call_error(ACTION, &resource, &error)),
+        };
+        let mut file = tokio::fs::File::create(path)
+            .await
+            .map_err(|error| failed(CallErrorKind::Refused, format!("{}: {error}", path.display())))?;
+        let mut written = 0;
+        while let Some(chunk) = answer.body.next().await {
+            let chunk = chunk.map_err(|error| failed(CallErrorKind::NoAnswer, error.to_string()))?;
+            written += chunk.len() as u64;
+            if written > max_bytes {
+                return Ok(Downloaded::TooLarge);
+            }
+            file.write_all(&chunk)
+                .await
+                .map_err(|error| failed(CallErrorKind::Refused, format!("{}: {error}", path.display())))?;
+        }
+        file.flush().await.map_err(|error| failed(CallErrorKind::Refused, format!("{}: {error}", path.display())))?;
+        Ok(Downloaded::Done)
+    }
+}

@@ -1,0 +1,179 @@
+//! AdmitRun's decisions: which trigger this is, whether it was handled, and what the run's request is.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::error::Failure;
+use crate::event::Event;
+use crate::ids::hex_hash;
+use crate::input::{self, Input};
+use crate::limits::DEDUPE_WINDOW;
+use crate::placeholders::{self, Facts};
+use crate::records::{Execution, Request, RunRef, TriggerRecord};
+
+/// The key of the record that answers this event, if an event started the execution and it can be recognised.
+/// One object under two rules is two triggers: everything else of the input is part of the key.
+#[must_use]
+pub fn trigger_key(raw: &Value, input: &Input) -> Option<String> {
+    if input.rerun {
+        return None;
+    }
+    let identity = Event::new(input.event.as_ref()?).identity()?;
+    let mut rest = raw.clone();
+    rest.as_object_mut()?.remove("event");
+    let mut canonical = String::new();
+    write_canonical(&rest, &mut canonical);
+    Some(hex_hash(&[&identity, &canonical]))
+}
+
+/// JSON with the keys of every object sorted, so that two inputs that mean the same hash the same, however they were
+/// written.
+fn write_canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Array(items) => {
+            out.push('[');
+            for item in items {
+                write_canonical(item, out);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        Value::Object(fields) => {
+            let mut names: Vec<&String> = fields.keys().collect();
+            names.sort();
+            out.push('{');
+            for name in names {
+                out.push_str(&Value::from(name.as_str()).to_string());
+                out.push(':');
+                write_canonical(&fields[name.as_str()], out);
+                out.push(',');
+            }
+            out.push('}');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+/// Whether this start is a duplicate of the one that holds the trigger.
+#[must_use]
+pub fn is_duplicate(holder: &TriggerRecord, me: &Execution, event_time: Option<DateTime<Utc>>) -> bool {
+    if holder.execution_arn == me.arn && holder.start_time == me.start_time {
+        return false;
+    }
+    // Started later than the window after the event's own time: a person re-ran an old input, or replayed a
+    // dead-letter queue. An event without a time cannot be told to be old.
+    event_time.is_none_or(|time| me.start_time - time <= DEDUPE_WINDOW)
+}
+
+/// The request of an admitted run.
+///
+/// # Errors
+/// `InvalidRequest` when a placeholder has no value.
+pub fn request(input: Input, execution: &Execution, now: DateTime<Utc>) -> Result<Request, Failure> {
+    let run = execution.run();
+    let facts = Facts { event: input.event.as_ref().map(Event::new), run: &run, instance: &input.instance };
+    let parameters = placeholders::fill(input.parameters, &facts).map_err(input::invalid)?;
+    Ok(Request {
+        run,
+        execution_arn: execution.arn.clone(),
+        admitted_at: now,
+        instance: input.instance,
+        notebook: input.notebook,
+        parameters,
+        kernel: input.kernel,
+        limits: input.limits,
+        when_busy: input.when_busy,
+        on_runner_lost: input.on_runner_lost,
+    })
+}
+
+/// What the state machine carries of the run.
+#[must_use]
+pub fn run_ref(request: &Request, attempt: u32) -> RunRef {
+    RunRef {
+        id: request.run.clone(),
+        attempt,
+        instance: request.instance.clone(),
+        admitted_at: request.admitted_at,
+        limits: request.limits,
+        when_busy: request.when_busy,
+        on_runner_lost: request.on_runner_lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn time(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn execution(name: &str, start: &str) -> Execution {
+        Execution { arn: format!("arn:{name}"), name: name.into(), start_time: time(start), redrive_count: 0 }
+    }
+
+    fn holder(execution: &Execution) -> TriggerRecord {
+        TriggerRecord { execution_arn: execution.arn.clone(), start_time: execution.start_time, run: execution.run() }
+    }
+
+    fn triggered(notebook: &str, sequencer: &str) -> Value {
+        json!({"instance": "nightly", "notebook": notebook, "parameters": {"k": "{{ key }}"},
+            "event": {"id": sequencer, "source": "aws.s3", "time": "2026-11-23T10:00:00Z",
+                "detail": {"bucket": {"name": "in"}, "object": {"key": "k", "sequencer": sequencer}}}})
+    }
+
+    fn key(raw: &Value) -> Option<String> {
+        trigger_key(raw, &input::parse(raw).unwrap())
+    }
+
+    #[test]
+    fn one_object_under_two_rules_is_two_triggers() {
+        assert_eq!(key(&triggered("a.ipynb", "1")), key(&triggered("a.ipynb", "1")));
+        assert_ne!(key(&triggered("a.ipynb", "1")), key(&triggered("b.ipynb", "1")));
+        assert_ne!(key(&triggered("a.ipynb", "1")), key(&triggered("a.ipynb", "2")));
+    }
+
+    #[test]
+    fn the_order_of_fields_does_not_matter() {
+        let one: Value = serde_json::from_str(r#"{"a": {"x": 1, "y": [{"p": 1, "q": 2}]}, "b": 2}"#).unwrap();
+        let two: Value = serde_json::from_str(r#"{"b": 2, "a": {"y": [{"q": 2, "p": 1}], "x": 1}}"#).unwrap();
+        let canonical = |value: &Value| {
+            let mut out = String::new();
+            write_canonical(value, &mut out);
+            out
+        };
+        assert_eq!(canonical(&one), canonical(&two));
+        assert_ne!(canonical(&one), canonical(&Value::Null));
+    }
+
+    #[test]
+    fn without_an_event_or_with_rerun_nothing_is_a_duplicate() {
+        assert_eq!(key(&json!({"instance": "a", "notebook": "a.ipynb"})), None);
+        let mut rerun = triggered("a.ipynb", "1");
+        rerun["rerun"] = json!(true);
+        assert_eq!(key(&rerun), None);
+    }
+
+    #[test]
+    fn a_start_inside_the_window_is_a_duplicate_and_a_later_one_is_a_person() {
+        let event_time = Some(time("2026-11-23T10:00:00Z"));
+        let first = execution("one", "2026-11-23T10:00:01Z");
+        assert!(!is_duplicate(&holder(&first), &first, event_time), "its own retry is no duplicate");
+        assert!(is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:00Z"), event_time));
+        assert!(!is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:01Z"), event_time));
+        let again = execution("one", "2026-11-23T10:00:02Z");
+        assert!(is_duplicate(&holder(&first), &again, None), "a name used again is another execution");
+    }
+
+    #[test]
+    fn the_request_has_its_placeholders_filled() {
+        let raw = triggered("a.ipynb", "1");
+        let me = execution("one", "2026-11-23T10:00:01Z");
+        let request = request(input::parse(&raw).unwrap(), &me, me.start_time).unwrap();
+        assert_eq!(request.parameters["k"], "k");
+        assert_eq!(run_ref(&request, 2).attempt, 2);
+    }
+}

@@ -1,0 +1,398 @@
+//! CheckInstance's decision: from what Describe shows, start it, wait, go on, or refuse.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Failure};
+use crate::ids::InstanceName;
+use crate::input::{Limits, WhenBusy};
+use crate::limits::IN_FLIGHT;
+use crate::ports::{InstanceStatus, Observation};
+use crate::records::{Lease, LeaseState};
+
+/// What CheckInstance and StartInstance remember between polls. The state machine carries it and does not look in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// The first look of the run.
+    pub first_at: DateTime<Utc>,
+    /// The first look since the run was last put before the runner: startSeconds counts from here.
+    pub since: DateTime<Utc>,
+    /// How often the ticket had fallen silent when `since` was set.
+    pub silences: u32,
+    /// Starts that were sent and not refused, since `since`.
+    pub starts: u32,
+    /// `LastModifiedTime` before the last start: an observation with the same time is from before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_before_start: Option<DateTime<Utc>>,
+    /// When the last start was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<DateTime<Utc>>,
+    /// The last failure for lack of capacity: its words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_capacity: Option<String>,
+    /// When the instance was seen ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<DateTime<Utc>>,
+}
+
+impl Waiting {
+    /// The memory at a look: continued, or begun anew after a silence.
+    #[must_use]
+    pub fn at(before: Option<Self>, silences: u32, now: DateTime<Utc>) -> Self {
+        match before {
+            Some(waiting) if waiting.silences == silences => waiting,
+            before => Self {
+                first_at: before.map_or(now, |waiting| waiting.first_at),
+                since: now,
+                silences,
+                starts: 0,
+                seen_before_start: None,
+                sent_at: None,
+                no_capacity: None,
+                ready_at: None,
+            },
+        }
+    }
+
+    /// Whether startSeconds are over.
+    #[must_use]
+    pub fn expired(&self, limits: &Limits, now: DateTime<Utc>) -> bool {
+        now - self.since >= TimeDelta::seconds(limits.start_seconds.into())
+    }
+}
+
+/// What to do about the instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Check {
+    /// Start it.
+    Start,
+    /// Look again after the poll interval.
+    Wait,
+    /// It is up: put the run before the runner.
+    Ready,
+    /// It is busy and the request said to skip: end without a run.
+    Skip,
+}
+
+/// Everything the decision looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The instance's name, for messages.
+    pub instance: &'a InstanceName,
+    /// What Describe showed; `None` if there is no such instance.
+    pub observation: Option<&'a Observation>,
+    /// The lease, if one stands.
+    pub lease: Option<&'a Lease>,
+    /// The run's limits.
+    pub limits: &'a Limits,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// Decides.
+///
+/// # Errors
+/// The failure that ends the run.
+pub fn check(seen: &Seen<'_>, waiting: &mut Waiting) -> Result<Check, Failure> {
+    let Some(observation) = seen.observation else { return Err(not_found(seen.instance)) };
+    if observation.lifecycle_config.is_none() {
+        return Err(no_lifecycle_config(seen.instance));
+    }
+    let step = match observation.status {
+        InstanceStatus::InService if is_closing(seen.lease) => Check::Wait,
+        InstanceStatus::InService => Check::Ready,
+        InstanceStatus::Stopped | InstanceStatus::Failed if is_from_before(observation, waiting, seen.now) => {
+            Check::Wait
+        }
+        InstanceStatus::Stopped => Check::Start,
+        InstanceStatus::Failed => after_failed(seen, observation, waiting)?,
+        InstanceStatus::Deleting => return Err(deleting(seen.instance)),
+        InstanceStatus::Pending
+        | InstanceStatus::Stopping
+        | InstanceStatus::Updating
+        | InstanceStatus::PendingMaintenance
+        | InstanceStatus::InMaintenance
+        | InstanceStatus::Unknown => Check::Wait,
+    };
+    if step == Check::Ready {
+        waiting.ready_at = Some(seen.now);
+        return Ok(step);
+    }
+    if waiting.expired(seen.limits, seen.now) {
+        return Err(not_in_time(seen, observation, waiting));
+    }
+    Ok(step)
+}
+
+/// Whether other runs on the instance end this one, before anything was touched.
+///
+/// # Errors
+/// `Busy` when the request said to fail.
+pub fn when_busy(instance: &InstanceName, asked: WhenBusy, others: usize) -> Result<Option<Check>, Failure> {
+    match asked {
+        WhenBusy::Fail if others > 0 => Err(Failure::new(
+            Code::Busy,
+            format!(
+                "Notebook instance {instance} is busy: {others} other run(s) are queued or running on it, and the request said \"whenBusy\": \"fail\". Start again later, or use \"queue\"."
+            ),
+        )),
+        WhenBusy::Skip if others > 0 => Ok(Some(Check::Skip)),
+        WhenBusy::Queue | WhenBusy::Skip | WhenBusy::Fail => Ok(None),
+    }
+}
+
+/// A boot that is closing takes no more runs; the next one will.
+fn is_closing(lease: Option<&Lease>) -> bool {
+    lease.is_some_and(|lease| lease.state == LeaseState::Closing)
+}
+
+/// Describe lags: an observation that is not newer than the one before our start says nothing of it, for a while.
+fn is_from_before(observation: &Observation, waiting: &Waiting, now: DateTime<Utc>) -> bool {
+    waiting.sent_at.is_some_and(|sent| {
+        now - sent < IN_FLIGHT
+            && waiting.seen_before_start.is_some()
+            && observation.last_modified <= waiting.seen_before_start
+    })
+}
+
+/// Failed before we started it: starting is legal. Failed after: by cause.
+fn after_failed(seen: &Seen<'_>, observation: &Observation, waiting: &mut Waiting) -> Result<Check, Failure> {
+    if waiting.starts == 0 {
+        return Ok(Check::Start);
+    }
+    let reason = observation.failure_reason.as_deref().unwrap_or("no reason was given");
+    let instance = seen.instance;
+    match failure_cause(reason) {
+        FailureCause::Capacity => {
+            waiting.no_capacity = Some(reason.to_owned());
+            Ok(Check::Start)
+        }
+        FailureCause::Lifecycle => Err(Failure::new(
+            Code::LifecycleFailed,
+            format!(
+                "The lifecycle script of notebook instance {instance} failed or took over five minutes: {reason} AWS gives the same text for both; the log tells: CloudWatch group /aws/sagemaker/NotebookInstances, stream {instance}/LifecycleConfigOnStart."
+            ),
+        )),
+        FailureCause::Other => Err(Failure::new(
+            Code::InstanceUnavailable,
+            format!(
+                "Notebook instance {instance} failed to start: {reason} Mend the cause (the SageMaker console shows it on the instance's page), then run again."
+            ),
+        )),
+    }
+}
+
+enum FailureCause {
+    Capacity,
+    Lifecycle,
+    Other,
+}
+
+/// Reads AWS's sentence; there is no code beside it (`FailureReason` of DescribeNotebookInstance).
+fn failure_cause(reason: &str) -> FailureCause {
+    let reason = reason.to_ascii_lowercase();
+    if reason.contains("capacity") {
+        FailureCause::Capacity
+    } else if reason.contains("lifecycle config") {
+        FailureCause::Lifecycle
+    } else {
+        FailureCause::Other
+    }
+}
+
+/// No instance of that name.
+#[must_use]
+pub fn not_found(instance: &InstanceName) -> Failure {
+    Failure::new(
+        Code::InstanceNotFound,
+        format!(
+            "There is no notebook instance {instance} in this account and region. Check the name in the input, or create the instance."
+        ),
+    )
+}
+
+fn no_lifecycle_config(instance: &InstanceName) -> Failure {
+    Failure::new(
+        Code::LifecycleConfigMissing,
+        format!(
+            "Notebook instance {instance} has no lifecycle configuration, so no runner would start on it. Attach the one from infra/instance.yaml (the instance must be stopped), then run again."
+        ),
+    )
+}
+
+fn deleting(instance: &InstanceName) -> Failure {
+    Failure::new(
+        Code::InstanceUnavailable,
+        format!("Notebook instance {instance} is being deleted. Create it again, or name another instance."),
+    )
+}
+
+fn not_in_time(seen: &Seen<'_>, observation: &Observation, waiting: &Waiting) -> Failure {
+    let (instance, limit) = (seen.instance, seen.limits.start_seconds);
+    if let Some(reason) = &waiting.no_capacity {
+        return Failure::new(
+            Code::CapacityUnavailable,
+            format!(
+                "AWS had no capacity for notebook instance {instance} within {limit} s (limits.startSeconds), after {} start(s): {reason} Run again later, raise the limit, or change the instance type.",
+                waiting.starts
+            ),
+        );
+    }
+    Failure::new(
+        Code::StartNotConfirmed,
+        format!(
+            "Notebook instance {instance} was not InService within {limit} s (limits.startSeconds); it is {:?} now. Look at it in the SageMaker console; raise the limit if it only is slow.",
+            observation.status
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Closer;
+    use crate::{ids::RunId, input};
+
+    const NO_CAPACITY: &str = "Insufficient notebook instance capacity. Retry later or with a different instance type.";
+    const LIFECYCLE: &str = "Notebook Instance Lifecycle Config 'arn' for Notebook Instance 'arn' took longer than 5 minutes. Please check your CloudWatch logs for more details.";
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn observed(status: InstanceStatus) -> Observation {
+        Observation {
+            status,
+            failure_reason: None,
+            last_modified: Some(at(0)),
+            lifecycle_config: Some("reveille".into()),
+        }
+    }
+
+    fn limits() -> Limits {
+        input::parse(&serde_json::json!({"instance": "a", "notebook": "a.ipynb"})).unwrap().limits
+    }
+
+    fn run(
+        observation: Option<&Observation>,
+        lease: Option<&Lease>,
+        waiting: &mut Waiting,
+        now: DateTime<Utc>,
+    ) -> Result<Check, Code> {
+        let instance = InstanceName::parse("nightly").unwrap();
+        let limits = limits();
+        let seen = Seen { instance: &instance, observation, lease, limits: &limits, now };
+        check(&seen, waiting).map_err(|failure| failure.code)
+    }
+
+    fn fresh() -> Waiting {
+        Waiting::at(None, 0, at(0))
+    }
+
+    fn started() -> Waiting {
+        Waiting { starts: 1, sent_at: Some(at(1)), seen_before_start: Some(at(0)), ..fresh() }
+    }
+
+    #[test]
+    fn every_status_has_its_answer_at_the_first_look() {
+        use InstanceStatus as S;
+        let cases = [
+            (S::InService, Ok(Check::Ready)),
+            (S::Stopped, Ok(Check::Start)),
+            (S::Failed, Ok(Check::Start)),
+            (S::Pending, Ok(Check::Wait)),
+            (S::Stopping, Ok(Check::Wait)),
+            (S::Updating, Ok(Check::Wait)),
+            (S::PendingMaintenance, Ok(Check::Wait)),
+            (S::InMaintenance, Ok(Check::Wait)),
+            (S::Deleting, Err(Code::InstanceUnavailable)),
+            (S::Unknown, Ok(Check::Wait)),
+        ];
+        for (status, expected) in cases {
+            assert_eq!(run(Some(&observed(status)), None, &mut fresh(), at(1)), expected, "{status:?}");
+        }
+        assert_eq!(run(None, None, &mut fresh(), at(1)), Err(Code::InstanceNotFound));
+    }
+
+    #[test]
+    fn every_waiting_status_ends_at_the_start_limit() {
+        use InstanceStatus as S;
+        let late = at(i64::from(limits().start_seconds));
+        for status in [S::Stopped, S::Pending, S::Stopping, S::Updating, S::PendingMaintenance, S::InMaintenance] {
+            assert_eq!(
+                run(Some(&observed(status)), None, &mut fresh(), late),
+                Err(Code::StartNotConfirmed),
+                "{status:?}"
+            );
+        }
+        assert_eq!(run(Some(&observed(S::InService)), None, &mut fresh(), late), Ok(Check::Ready));
+    }
+
+    #[test]
+    fn a_failed_start_is_judged_by_its_cause() {
+        let failed = |reason: &str| Observation {
+            failure_reason: Some(reason.into()),
+            last_modified: Some(at(50)),
+            ..observed(InstanceStatus::Failed)
+        };
+        assert_eq!(run(Some(&failed(LIFECYCLE)), None, &mut started(), at(60)), Err(Code::LifecycleFailed));
+        assert_eq!(run(Some(&failed("Disk broke.")), None, &mut started(), at(60)), Err(Code::InstanceUnavailable));
+        let mut waiting = started();
+        assert_eq!(run(Some(&failed(NO_CAPACITY)), None, &mut waiting, at(60)), Ok(Check::Start));
+        let late = at(i64::from(limits().start_seconds));
+        assert_eq!(run(Some(&failed(NO_CAPACITY)), None, &mut waiting, late), Err(Code::CapacityUnavailable));
+    }
+
+    #[test]
+    fn an_observation_from_before_the_start_is_not_believed_for_a_while() {
+        let stale = Observation { failure_reason: Some(LIFECYCLE.into()), ..observed(InstanceStatus::Failed) };
+        assert_eq!(run(Some(&stale), None, &mut started(), at(30)), Ok(Check::Wait));
+        assert_eq!(run(Some(&stale), None, &mut started(), at(120)), Err(Code::LifecycleFailed));
+        let stopped = observed(InstanceStatus::Stopped);
+        assert_eq!(run(Some(&stopped), None, &mut started(), at(30)), Ok(Check::Wait));
+        assert_eq!(run(Some(&stopped), None, &mut started(), at(120)), Ok(Check::Start));
+    }
+
+    #[test]
+    fn a_boot_that_is_closing_is_waited_out() {
+        let lease = Lease {
+            state: LeaseState::Closing,
+            nonce: "n".into(),
+            at: at(0),
+            started_by: RunId::from_key("r"),
+            certain: true,
+            seen_before_start: None,
+            boot_id: None,
+            busy: None,
+            person_at: None,
+            closer: Some(Closer::Runner),
+        };
+        assert_eq!(run(Some(&observed(InstanceStatus::InService)), Some(&lease), &mut fresh(), at(1)), Ok(Check::Wait));
+    }
+
+    #[test]
+    fn an_instance_without_a_lifecycle_config_is_never_started() {
+        let bare = Observation { lifecycle_config: None, ..observed(InstanceStatus::Stopped) };
+        assert_eq!(run(Some(&bare), None, &mut fresh(), at(1)), Err(Code::LifecycleConfigMissing));
+    }
+
+    #[test]
+    fn a_silence_begins_the_wait_anew() {
+        let waiting = Waiting { starts: 3, ..fresh() };
+        assert_eq!(Waiting::at(Some(waiting.clone()), 0, at(9)), waiting);
+        let anew = Waiting::at(Some(waiting), 1, at(9));
+        assert_eq!((anew.first_at, anew.since, anew.starts), (at(0), at(9), 0));
+    }
+
+    #[test]
+    fn a_busy_instance_is_answered_as_asked() {
+        let instance = InstanceName::parse("nightly").unwrap();
+        assert_eq!(when_busy(&instance, WhenBusy::Queue, 3), Ok(None));
+        assert_eq!(when_busy(&instance, WhenBusy::Skip, 1), Ok(Some(Check::Skip)));
+        assert_eq!(when_busy(&instance, WhenBusy::Skip, 0), Ok(None));
+        assert_eq!(when_busy(&instance, WhenBusy::Fail, 1).unwrap_err().code, Code::Busy);
+        assert_eq!(when_busy(&instance, WhenBusy::Fail, 0), Ok(None));
+    }
+}

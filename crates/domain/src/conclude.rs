@@ -1,0 +1,298 @@
+//! ConcludeRun's decisions: which failure was first, what the outcome is, and what a redrive does.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::check::Waiting;
+use crate::error::{Code, Failure};
+use crate::ids::InstanceName;
+use crate::records::{Execution, Outcome, Phase, Phases, Report, Request, Rest, RunRef, Status};
+
+/// An error as a Catch carries it: which state, and the `Error` and `Cause` of its `$states.errorOutput`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Caught {
+    /// The state that failed.
+    pub state: String,
+    /// The error's name.
+    pub error: String,
+    /// Its cause: for a function's own error, Lambda's JSON.
+    #[serde(default)]
+    pub cause: String,
+}
+
+/// What VerifyStopped remembers between polls. The state machine carries it and does not look in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stopping {
+    /// The first look: stopSeconds counts from here.
+    pub since: DateTime<Utc>,
+    /// When the instance was observed at rest, or left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
+}
+
+/// Everything the outcome is made of.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The execution.
+    pub execution: &'a Execution,
+    /// The run; none if it was not admitted.
+    pub run: Option<&'a RunRef>,
+    /// The instance that the input names, valid or not otherwise.
+    pub instance: Option<&'a InstanceName>,
+    /// Its request.
+    pub request: Option<&'a Request>,
+    /// Its report.
+    pub report: Option<&'a Report>,
+    /// The first error that a Catch carried.
+    pub error: Option<&'a Caught>,
+    /// The failure to see the instance at rest.
+    pub stop_error: Option<&'a Caught>,
+    /// The wait for the instance.
+    pub waiting: Option<&'a Waiting>,
+    /// The wait for its stop.
+    pub stopping: Option<&'a Stopping>,
+    /// The request said `whenBusy: skip`, and it was busy.
+    pub skipped: bool,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// The outcome of an attempt. The report is the truth about the notebook; without one the first error is; a stop that
+/// could not be confirmed counts only where nothing failed before it.
+#[must_use]
+pub fn outcome(facts: &Facts<'_>) -> Outcome {
+    let failure = failure(facts);
+    let status = match (&failure, facts.skipped) {
+        (Some(_), _) => Status::Failed,
+        (None, true) => Status::Skipped,
+        (None, false) => Status::Succeeded,
+    };
+    Outcome {
+        run: facts.execution.run(),
+        attempt: facts.run.map_or(1, |run| run.attempt),
+        status,
+        code: failure.as_ref().map(|failure| failure.code),
+        failure,
+        instance: facts.instance.cloned(),
+        notebook: facts.request.map(|request| request.notebook.clone()),
+        source_sha256: facts.report.and_then(|report| report.source_sha256.clone()),
+        outputs: facts.report.map(|report| report.outputs.clone()).unwrap_or_default(),
+        phases: phases(facts),
+        instance_after: instance_after(facts),
+        execution_arn: facts.execution.arn.clone(),
+        redrive_count: facts.execution.redrive_count,
+        admitted_at: facts.run.map(|run| run.admitted_at),
+        concluded_at: facts.now,
+    }
+}
+
+fn failure(facts: &Facts<'_>) -> Option<Failure> {
+    let first = match (facts.report, facts.error) {
+        (Some(report), _) => report.failure.clone(),
+        (None, Some(error)) => Some(classify(error)),
+        (None, None) if facts.skipped => None,
+        (None, None) => Some(Failure::new(
+            Code::Internal,
+            "The run reached its end without a report and without an error. This is a defect; report it with the execution's ARN.",
+        )),
+    };
+    first.or_else(|| facts.stop_error.map(classify))
+}
+
+/// Reads a caught error back into a failure: a step's own code keeps its sentence, an engine's error gets ours.
+#[must_use]
+pub fn classify(caught: &Caught) -> Failure {
+    let message = cause_message(&caught.cause);
+    if let Some(code) = Code::parse(&caught.error) {
+        return Failure::new(code, message);
+    }
+    let code = match caught.error.as_str() {
+        "Lambda.TooManyRequestsException" => Code::Throttled,
+        "Lambda.ServiceException"
+        | "Lambda.AWSLambdaException"
+        | "Lambda.SdkClientException"
+        | "Lambda.ClientExecutionTimeoutException" => Code::ServiceUnavailable,
+        _ => Code::Internal,
+    };
+    Failure::new(
+        code,
+        format!(
+            "State {} failed with {}: {message} Look at the function's log for this execution; a redrive of the execution is safe.",
+            caught.state, caught.error
+        ),
+    )
+}
+
+/// The sentence inside Lambda's `{"errorType", "errorMessage"}`, or the cause as it is.
+fn cause_message(cause: &str) -> String {
+    serde_json::from_str::<Value>(cause)
+        .ok()
+        .and_then(|value| value.get("errorMessage").and_then(Value::as_str).map(str::to_owned))
+        .unwrap_or_else(|| if cause.is_empty() { "no cause was given.".to_owned() } else { cause.to_owned() })
+}
+
+fn phases(facts: &Facts<'_>) -> Phases {
+    let report = facts.report;
+    let queued_at = report.and_then(|report| report.queued_at);
+    let started_at = report.and_then(|report| report.started_at);
+    let between = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| Some(Phase::between(from?, to?));
+    Phases {
+        starting: between(
+            facts.waiting.map(|waiting| waiting.first_at),
+            facts.waiting.and_then(|waiting| waiting.ready_at),
+        ),
+        queued: between(queued_at, started_at),
+        running: between(started_at, report.map(|report| report.ended_at)),
+        stopping: between(
+            facts.stopping.map(|stopping| stopping.since),
+            facts.stopping.and_then(|stopping| stopping.ended_at),
+        ),
+    }
+}
+
+fn instance_after(facts: &Facts<'_>) -> Rest {
+    match (facts.stopping, facts.stop_error) {
+        (Some(Stopping { rest: Some(rest), .. }), _) => *rest,
+        (Some(_), _) | (None, Some(_)) => Rest::NotConfirmed,
+        (None, None) => Rest::NotTouched,
+    }
+}
+
+/// What ConcludeRun does about an outcome that already stands for this attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Written under this very redrive: the step was tried again. Publish and end with it.
+    Repeat,
+    /// A person redrove a run that did not succeed: run it again as the next attempt.
+    RunAgain,
+    /// A person redrove a run whose notebook succeeded: only verify the stop again.
+    VerifyAgain,
+    /// The stop of a successful run was verified again: end.
+    Verified,
+}
+
+/// Decides. `verified` says whether this redrive has been through VerifyStopped.
+#[must_use]
+pub fn standing(outcome: &Outcome, report: Option<&Report>, redrive_count: u32, verified: bool) -> Standing {
+    if outcome.redrive_count >= redrive_count {
+        return Standing::Repeat;
+    }
+    let succeeded = report.is_some_and(|report| report.failure.is_none());
+    match (succeeded, verified) {
+        (false, _) => Standing::RunAgain,
+        (true, false) => Standing::VerifyAgain,
+        (true, true) => Standing::Verified,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::records::Reporter;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn execution() -> Execution {
+        Execution { arn: "arn".into(), name: "x".into(), start_time: at(0), redrive_count: 0 }
+    }
+
+    fn report(failure: Option<Failure>) -> Report {
+        Report {
+            run: execution().run(),
+            attempt: 1,
+            by: Reporter::Runner,
+            failure,
+            source_sha256: None,
+            outputs: BTreeMap::new(),
+            queued_at: Some(at(10)),
+            started_at: Some(at(12)),
+            ended_at: at(20),
+        }
+    }
+
+    fn caught(error: &str, cause: &str) -> Caught {
+        Caught { state: "S".into(), error: error.into(), cause: cause.into() }
+    }
+
+    fn outcome_of(
+        report: Option<&Report>,
+        error: Option<&Caught>,
+        stop_error: Option<&Caught>,
+        skipped: bool,
+    ) -> Outcome {
+        outcome(&Facts {
+            execution: &execution(),
+            run: None,
+            instance: None,
+            request: None,
+            report,
+            error,
+            stop_error,
+            waiting: None,
+            stopping: Some(&Stopping { since: at(20), ended_at: Some(at(30)), rest: Some(Rest::AtRest) }),
+            skipped,
+            now: at(31),
+        })
+    }
+
+    #[test]
+    fn the_first_error_wins_and_cleaning_up_never_masks_it() {
+        let failed = report(Some(Failure::new(Code::NotebookFailed, "cell 3")));
+        let stop = caught("StopNotConfirmed", "{}");
+        let code = |outcome: Outcome| outcome.code;
+        assert_eq!(code(outcome_of(Some(&failed), None, Some(&stop), false)), Some(Code::NotebookFailed));
+        let start = caught("StartNotConfirmed", r#"{"errorMessage":"slow"}"#);
+        let both = outcome_of(None, Some(&start), Some(&stop), false);
+        assert_eq!(both.failure.unwrap().message, "slow");
+        assert_eq!(code(outcome_of(Some(&report(None)), None, Some(&stop), false)), Some(Code::StopNotConfirmed));
+    }
+
+    #[test]
+    fn the_report_is_the_truth_and_the_token_only_a_wake_up() {
+        let lost_wake_up = caught("States.HeartbeatTimeout", "");
+        let outcome = outcome_of(Some(&report(None)), Some(&lost_wake_up), None, false);
+        assert_eq!((outcome.status, outcome.code), (Status::Succeeded, None));
+        assert!((outcome.phases.running.unwrap().seconds - 8.0).abs() < 1e-9);
+        assert!((outcome.phases.queued.unwrap().seconds - 2.0).abs() < 1e-9);
+        assert!((outcome.phases.stopping.unwrap().seconds - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_end_without_any_evidence_is_a_defect_and_no_success() {
+        assert_eq!(outcome_of(None, None, None, false).code, Some(Code::Internal));
+        assert_eq!(outcome_of(None, None, None, true).status, Status::Skipped);
+    }
+
+    #[test]
+    fn errors_of_the_engine_are_classified() {
+        let code = |error: &str| classify(&caught(error, "why")).code;
+        assert_eq!(code("Lambda.TooManyRequestsException"), Code::Throttled);
+        assert_eq!(code("Lambda.ServiceException"), Code::ServiceUnavailable);
+        assert_eq!(code("Lambda.Unknown"), Code::Internal);
+        assert_eq!(code("States.Timeout"), Code::Internal);
+        assert_eq!(code("Busy"), Code::Busy);
+        assert!(classify(&caught("Sandbox.Timedout", "")).message.contains("no cause was given"));
+    }
+
+    #[test]
+    fn a_redrive_runs_again_what_did_not_succeed() {
+        let ok = report(None);
+        let failed = report(Some(Failure::new(Code::NotebookFailed, "x")));
+        let outcome = outcome_of(Some(&ok), None, None, false);
+        assert_eq!(standing(&outcome, Some(&failed), 0, true), Standing::Repeat);
+        assert_eq!(standing(&outcome, Some(&failed), 1, false), Standing::RunAgain);
+        assert_eq!(standing(&outcome, None, 1, false), Standing::RunAgain);
+        assert_eq!(standing(&outcome, Some(&ok), 1, false), Standing::VerifyAgain);
+        assert_eq!(standing(&outcome, Some(&ok), 1, true), Standing::Verified);
+    }
+}

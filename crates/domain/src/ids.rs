@@ -1,0 +1,151 @@
+//! Names of things: instances and runs. A value of these types is safe inside an S3 key.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// A notebook instance's name: `[a-zA-Z0-9](-*[a-zA-Z0-9])*`, at most 63 characters
+/// (SageMaker API, CreateNotebookInstance, `NotebookInstanceName`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct InstanceName(String);
+
+/// AWS's limit on a notebook instance's name.
+const MAX_INSTANCE_NAME: usize = 63;
+
+impl InstanceName {
+    /// Checks a name against AWS's pattern; the answer says what is wrong with it.
+    ///
+    /// # Errors
+    /// A sentence that says which rule the name breaks.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let fits = !name.is_empty()
+            && name.len() <= MAX_INSTANCE_NAME
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !name.starts_with('-')
+            && !name.ends_with('-');
+        if fits {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(format!(
+                "{name:?} is no notebook instance name: 1 to {MAX_INSTANCE_NAME} letters, digits and hyphens, no hyphen first or last"
+            ))
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for InstanceName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::parse(&name).map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for InstanceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One execution's request: the execution's name, and a short hash of its ARN and start time, because an execution
+/// name is free again after 90 days.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+/// Hex digits of the hash in a run id. 40 bits tell apart the executions of one name, of which there are a handful.
+const RUN_HASH_HEX: usize = 10;
+
+impl RunId {
+    /// The id of an execution's run.
+    #[must_use]
+    pub fn of(execution_name: &str, execution_arn: &str, started: DateTime<Utc>) -> Self {
+        let hash = hex_hash(&[execution_arn, &started.timestamp_millis().to_string()]);
+        // Step Functions allows more in a name than is comfortable in a key, a path or a terminal.
+        let safe: String = execution_name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
+            .collect();
+        Self(format!("{safe}-{}", &hash[..RUN_HASH_HEX]))
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// An id read back from an S3 key that this project wrote.
+    #[must_use]
+    pub fn from_key(segment: &str) -> Self {
+        Self(segment.to_owned())
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// SHA-256 of the parts, each preceded by its length so that no two lists of parts collide, as lower-case hex.
+#[must_use]
+pub fn hex_hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
+        use fmt::Write;
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(ms).unwrap()
+    }
+
+    #[test]
+    fn instance_names_follow_the_pattern_of_aws() {
+        for good in ["a", "nightly", "A-1", &"x".repeat(63)] {
+            assert!(InstanceName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a-", "a_b", "a/b", "..", "a b", "é", &"x".repeat(64)] {
+            assert!(InstanceName::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_used_again_is_another_run() {
+        let one = RunId::of("nightly", "arn:x:nightly", at(1));
+        assert_eq!(one, RunId::of("nightly", "arn:x:nightly", at(1)));
+        assert_ne!(one, RunId::of("nightly", "arn:x:nightly", at(2)));
+        assert!(one.as_str().starts_with("nightly-"));
+    }
+
+    #[test]
+    fn a_run_id_is_safe_in_a_key() {
+        let id = RunId::of("a/../b ü", "arn", at(1));
+        assert!(id.as_str().starts_with("a_.._b__-"), "{id}");
+    }
+
+    #[test]
+    fn hashes_do_not_run_together() {
+        assert_ne!(hex_hash(&["ab", "c"]), hex_hash(&["a", "bc"]));
+    }
+}

@@ -1,0 +1,402 @@
+//! The input contract of an execution: parsed strictly, unknown fields refused by name, every value bounded.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{Code, Failure};
+use crate::ids::InstanceName;
+use crate::limits::{
+    Bounds, MAX_INPUT_BYTES, MAX_KERNEL_CHARS, MAX_NOTEBOOK_CHARS, MAX_PARAMETER_NAME, MAX_PARAMETERS, QUEUE_SECONDS,
+    RUN_SECONDS, START_SECONDS, STOP_SECONDS,
+};
+
+/// What a run asks for when other runs hold the instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenBusy {
+    /// Wait for its turn.
+    #[default]
+    Queue,
+    /// End at once, without a run, as a success.
+    Skip,
+    /// End at once with `Busy`.
+    Fail,
+}
+
+/// What a run asks for when its runner is lost after the claim.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnRunnerLost {
+    /// End with `RunnerLost`: the notebook may have had effects.
+    #[default]
+    Fail,
+    /// Run the notebook again, as the next attempt.
+    Rerun,
+}
+
+/// The time limits of a run, in seconds, all within their bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// From the first look at the instance until it is `InService`.
+    pub start_seconds: u32,
+    /// From the run's place in the queue until its notebook starts.
+    pub queue_seconds: u32,
+    /// From the claim until the notebook ends.
+    pub run_seconds: u32,
+    /// From the notebook's end until the instance is observed at rest.
+    pub stop_seconds: u32,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[expect(clippy::struct_field_names, reason = "the input contract's names carry their unit")]
+struct RawLimits {
+    start_seconds: Option<u32>,
+    queue_seconds: Option<u32>,
+    run_seconds: Option<u32>,
+    stop_seconds: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct RawInput {
+    instance: InstanceName,
+    notebook: String,
+    #[serde(default)]
+    parameters: Map<String, Value>,
+    #[serde(default)]
+    event: Option<Value>,
+    #[serde(default)]
+    limits: RawLimits,
+    #[serde(default)]
+    when_busy: WhenBusy,
+    #[serde(default)]
+    kernel: Option<String>,
+    #[serde(default)]
+    on_runner_lost: OnRunnerLost,
+    #[serde(default)]
+    rerun: bool,
+}
+
+/// A valid input. Parameters still hold their placeholders.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// The instance to run on.
+    pub instance: InstanceName,
+    /// The notebook: a path below the instance's notebook folder, or an `s3://` URI.
+    pub notebook: NotebookSource,
+    /// The notebook's parameters.
+    pub parameters: Map<String, Value>,
+    /// The whole event, if a rule started the execution.
+    pub event: Option<Value>,
+    /// The limits.
+    pub limits: Limits,
+    /// What to do when other runs hold the instance.
+    pub when_busy: WhenBusy,
+    /// The kernel, instead of the one that the notebook names.
+    pub kernel: Option<String>,
+    /// What to do when the runner is lost.
+    pub on_runner_lost: OnRunnerLost,
+    /// A person asks for one more run of an event that was handled.
+    pub rerun: bool,
+}
+
+/// Where the notebook comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum NotebookSource {
+    /// A path relative to the instance's notebook folder: no empty, `.` or `..` part, so that it cannot leave it.
+    Path(String),
+    /// One S3 object.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
+}
+
+impl NotebookSource {
+    /// Reads `folder/notebook.ipynb` or `s3://bucket/key.ipynb`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the value.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let shown: String = text.chars().take(80).collect();
+        if text.chars().count() > MAX_NOTEBOOK_CHARS {
+            return Err(format!("is longer than {MAX_NOTEBOOK_CHARS} characters: {shown:?}…"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(format!("has a control character: {shown:?}"));
+        }
+        if text.contains("{{") {
+            return Err(format!("{shown:?} has a placeholder; placeholders are for parameters only"));
+        }
+        if std::path::Path::new(text).extension().is_none_or(|extension| extension != "ipynb") {
+            return Err(format!("{shown:?} does not end in .ipynb"));
+        }
+        if let Some(uri) = text.strip_prefix("s3://") {
+            return match uri.split_once('/') {
+                Some((bucket, key)) if is_bucket(bucket) && !key.is_empty() => {
+                    Ok(Self::S3 { bucket: bucket.to_owned(), key: key.to_owned() })
+                }
+                _ => Err(format!("{shown:?} is no S3 URI of the form s3://bucket/key.ipynb")),
+            };
+        }
+        if text.contains("://") || text.contains('\\') {
+            return Err(format!("{shown:?} is neither a path below the notebook folder nor an s3:// URI"));
+        }
+        if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(format!(
+                "{shown:?} must be a path below the notebook folder, with no leading slash and no empty, '.' or '..' part"
+            ));
+        }
+        Ok(Self::Path(text.to_owned()))
+    }
+}
+
+/// S3's rules for bucket names, as far as they keep a value from being anything else.
+fn is_bucket(name: &str) -> bool {
+    (3..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+}
+
+impl TryFrom<String> for NotebookSource {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<NotebookSource> for String {
+    fn from(source: NotebookSource) -> Self {
+        source.to_string()
+    }
+}
+
+impl std::fmt::Display for NotebookSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => f.write_str(path),
+            Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+        }
+    }
+}
+
+/// Reads an execution's input.
+///
+/// # Errors
+/// `InvalidRequest` that names the field and says what it should be.
+pub fn parse(input: &Value) -> Result<Input, Failure> {
+    check_size(input)?;
+    if !input.is_object() {
+        return Err(invalid("the input must be a JSON object with at least \"instance\" and \"notebook\""));
+    }
+    let raw: RawInput = serde_path_to_error::deserialize(input).map_err(|error| {
+        let path = error.path().to_string();
+        let problem = error.inner();
+        if path == "." { invalid(format!("the input: {problem}")) } else { invalid(format!("{path}: {problem}")) }
+    })?;
+    check_parameters(&raw.parameters)?;
+    check_kernel(raw.kernel.as_deref())?;
+    Ok(Input {
+        notebook: NotebookSource::parse(&raw.notebook).map_err(|problem| invalid(format!("notebook: {problem}")))?,
+        instance: raw.instance,
+        parameters: raw.parameters,
+        event: raw.event.filter(|event| !event.is_null()),
+        limits: read_limits(&raw.limits)?,
+        when_busy: raw.when_busy,
+        kernel: raw.kernel,
+        on_runner_lost: raw.on_runner_lost,
+        rerun: raw.rerun,
+    })
+}
+
+/// The instance that an input names, even if the rest of it is invalid: the outcome is recorded with the instance.
+#[must_use]
+pub fn instance_of(input: &Value) -> Option<InstanceName> {
+    InstanceName::parse(input.get("instance")?.as_str()?).ok()
+}
+
+/// An `InvalidRequest` with a sentence.
+#[must_use]
+pub fn invalid(problem: impl std::fmt::Display) -> Failure {
+    Failure::new(Code::InvalidRequest, format!("{problem}. Correct the input and start a new execution."))
+}
+
+fn check_size(input: &Value) -> Result<(), Failure> {
+    let size = input.to_string().len();
+    if size > MAX_INPUT_BYTES {
+        return Err(invalid(format!(
+            "the input is {size} bytes of JSON; at most {MAX_INPUT_BYTES} are accepted: pass large data by its S3 URI"
+        )));
+    }
+    Ok(())
+}
+
+/// papermill writes a parameter as `name = value` into a cell, so a name that is no identifier would be code.
+fn check_parameters(parameters: &Map<String, Value>) -> Result<(), Failure> {
+    if parameters.len() > MAX_PARAMETERS {
+        return Err(invalid(format!(
+            "parameters: {} of them; at most {MAX_PARAMETERS} are accepted",
+            parameters.len()
+        )));
+    }
+    for name in parameters.keys() {
+        let identifier = name.len() <= MAX_PARAMETER_NAME
+            && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !identifier {
+            let shown: String = name.chars().take(60).collect();
+            return Err(invalid(format!(
+                "parameters: {shown:?} is no parameter name: a letter or underscore, then letters, digits and underscores, at most {MAX_PARAMETER_NAME}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_kernel(kernel: Option<&str>) -> Result<(), Failure> {
+    // Jupyter's own rule for kernel names (jupyter_client.kernelspec, _kernel_name_pat), and no leading hyphen.
+    let good = kernel.is_none_or(|name| {
+        !name.is_empty()
+            && name.len() <= MAX_KERNEL_CHARS
+            && !name.starts_with(['-', '.'])
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    });
+    if good {
+        return Ok(());
+    }
+    let shown: String = kernel.unwrap_or_default().chars().take(60).collect();
+    Err(invalid(format!(
+        "kernel: {shown:?} is no kernel name: letters, digits, dots, underscores and hyphens, at most {MAX_KERNEL_CHARS}"
+    )))
+}
+
+fn read_limits(raw: &RawLimits) -> Result<Limits, Failure> {
+    Ok(Limits {
+        start_seconds: bounded("startSeconds", raw.start_seconds, START_SECONDS)?,
+        queue_seconds: bounded("queueSeconds", raw.queue_seconds, QUEUE_SECONDS)?,
+        run_seconds: bounded("runSeconds", raw.run_seconds, RUN_SECONDS)?,
+        stop_seconds: bounded("stopSeconds", raw.stop_seconds, STOP_SECONDS)?,
+    })
+}
+
+fn bounded(field: &str, value: Option<u32>, bounds: Bounds) -> Result<u32, Failure> {
+    let value = value.unwrap_or(bounds.default);
+    if (bounds.min..=bounds.max).contains(&value) {
+        return Ok(value);
+    }
+    Err(invalid(format!("limits.{field}: {value} is not between {} and {} seconds", bounds.min, bounds.max)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn message(input: &Value) -> String {
+        let failure = parse(input).unwrap_err();
+        assert_eq!(failure.code, Code::InvalidRequest);
+        failure.message
+    }
+
+    fn with(field: &str, value: Value) -> Value {
+        let mut input = json!({"instance": "nightly", "notebook": "reports/daily.ipynb"});
+        input[field] = value;
+        input
+    }
+
+    #[test]
+    fn two_fields_are_enough() {
+        let input = parse(&json!({"instance": "nightly", "notebook": "reports/daily.ipynb"})).unwrap();
+        assert_eq!(input.limits.start_seconds, START_SECONDS.default);
+        assert_eq!(input.when_busy, WhenBusy::Queue);
+        assert_eq!(input.on_runner_lost, OnRunnerLost::Fail);
+        assert!(!input.rerun);
+        assert_eq!(input.event, None);
+    }
+
+    #[test]
+    fn the_documented_input_is_accepted() {
+        let input = json!({"instance": "nightly", "notebook": "reports/daily.ipynb",
+            "parameters": {"day": "{{ date }}", "source": "s3://{{ bucket }}/{{ key }}"}, "event": {"source": "aws.s3"},
+            "limits": {"startSeconds": 1200, "queueSeconds": 7200, "runSeconds": 7200, "stopSeconds": 1200},
+            "whenBusy": "queue", "kernel": "conda_python3", "onRunnerLost": "fail", "rerun": false});
+        assert_eq!(parse(&input).unwrap().kernel.as_deref(), Some("conda_python3"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let cases = [
+            (json!([]), "must be a JSON object"),
+            (json!({"notebook": "a.ipynb"}), "missing field `instance`"),
+            (json!({"instance": "nightly"}), "missing field `notebook`"),
+            (with("paramters", json!({})), "unknown field `paramters`"),
+            (with("limits", json!({"runSecs": 3})), "unknown field `runSecs`"),
+            (with("limits", json!({"runSeconds": "3"})), "limits.runSeconds: invalid type: string"),
+            (with("limits", json!({"runSeconds": 0})), "limits.runSeconds: 0 is not between 1 and 86400"),
+            (with("limits", json!({"startSeconds": 999_999})), "limits.startSeconds: 999999 is not between"),
+            (with("whenBusy", json!("wait")), "whenBusy: unknown variant `wait`"),
+            (with("onRunnerLost", json!("retry")), "onRunnerLost: unknown variant `retry`"),
+            (with("rerun", json!("yes")), "rerun: invalid type"),
+            (with("instance", json!("a/b")), "instance: \"a/b\" is no notebook instance name"),
+            (with("kernel", json!("-x")), "kernel: \"-x\" is no kernel name"),
+            (with("kernel", json!("a b")), "kernel: \"a b\" is no kernel name"),
+            (with("parameters", json!([])), "parameters: invalid type"),
+            (with("parameters", json!({"x=1;import os": 1})), "\"x=1;import os\" is no parameter name"),
+            (with("parameters", json!({"": 1})), "\"\" is no parameter name"),
+        ];
+        for (input, expected) in cases {
+            let message = message(&input);
+            assert!(message.contains(expected), "{message} should contain {expected}");
+            assert!(message.ends_with("start a new execution."), "{message}");
+        }
+    }
+
+    #[test]
+    fn notebooks_cannot_leave_their_folder() {
+        for bad in [
+            "../a.ipynb",
+            "a/../../b.ipynb",
+            "/etc/a.ipynb",
+            "a//b.ipynb",
+            "./a.ipynb",
+            "a.py",
+            "",
+            "a\\..\\b.ipynb",
+            "http://x/a.ipynb",
+            "s3://b",
+            "s3:///k.ipynb",
+            "s3://B_/k.ipynb",
+            "{{ key }}.ipynb",
+            "a\nb.ipynb",
+            "a.ipynb/",
+        ] {
+            let message = message(&with("notebook", json!(bad)));
+            assert!(message.starts_with("notebook: "), "{bad}: {message}");
+        }
+        for good in ["a.ipynb", "a b/'q'/$(x).ipynb", "s3://bucket/some/key.ipynb"] {
+            assert_eq!(NotebookSource::parse(good).unwrap().to_string(), good);
+        }
+    }
+
+    #[test]
+    fn an_input_just_over_the_limit_is_refused() {
+        let mut input = with("parameters", json!({"a": ""}));
+        let room = MAX_INPUT_BYTES - input.to_string().len();
+        input["parameters"]["a"] = json!("x".repeat(room));
+        assert!(parse(&input).is_ok());
+        input["parameters"]["a"] = json!("x".repeat(room + 1));
+        assert!(message(&input).contains("65537 bytes of JSON; at most 65536"));
+    }
+
+    #[test]
+    fn the_instance_of_an_invalid_input_is_still_known() {
+        assert_eq!(instance_of(&json!({"instance": "a", "x": 1})).unwrap().as_str(), "a");
+        assert_eq!(instance_of(&json!({"instance": "../a"})), None);
+        assert_eq!(instance_of(&json!(3)), None);
+    }
+}

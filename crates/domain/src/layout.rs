@@ -1,0 +1,102 @@
+//! Where each record stands in the stack's bucket. The only place that builds S3 keys.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{InstanceName, RunId};
+
+/// The bucket and prefix of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The bucket's name.
+    pub bucket: String,
+    /// Empty, or ends with `/`.
+    pub prefix: String,
+}
+
+/// One attempt of a run on an instance: what every record of the attempt is named by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRef {
+    /// The instance's folder: its name, or [`INVALID_INSTANCE`].
+    pub instance: String,
+    /// The run.
+    pub run: RunId,
+    /// The attempt, from 1.
+    pub attempt: u32,
+}
+
+/// The folder of runs whose request named no valid instance. No instance can have this name.
+pub const INVALID_INSTANCE: &str = "_invalid";
+
+impl Layout {
+    /// The record that answers an event.
+    #[must_use]
+    pub fn trigger(&self, key: &str) -> String {
+        format!("{}triggers/{key}.json", self.prefix)
+    }
+
+    /// A run's request.
+    #[must_use]
+    pub fn request(&self, instance: &str, run: &RunId) -> String {
+        format!("{}runs/{instance}/{run}/request.json", self.prefix)
+    }
+
+    /// The folder of an attempt, ending with `/`.
+    #[must_use]
+    pub fn attempt(&self, at: &AttemptRef) -> String {
+        format!("{}runs/{}/{}/{}/", self.prefix, at.instance, at.run, at.attempt)
+    }
+
+    /// The fence of an attempt.
+    #[must_use]
+    pub fn claim(&self, at: &AttemptRef) -> String {
+        self.attempt(at) + "claim.json"
+    }
+
+    /// Cell i of n.
+    #[must_use]
+    pub fn progress(&self, at: &AttemptRef) -> String {
+        self.attempt(at) + "progress.json"
+    }
+
+    /// The only verdict.
+    #[must_use]
+    pub fn report(&self, at: &AttemptRef) -> String {
+        self.attempt(at) + "report.json"
+    }
+
+    /// The recorded outcome.
+    #[must_use]
+    pub fn outcome(&self, at: &AttemptRef) -> String {
+        self.attempt(at) + "outcome.json"
+    }
+
+    /// The folder of an instance's queue, ending with `/`.
+    #[must_use]
+    pub fn inbox(&self, instance: &InstanceName) -> String {
+        format!("{}inbox/{instance}/", self.prefix)
+    }
+
+    /// A run's place in the queue.
+    #[must_use]
+    pub fn ticket(&self, instance: &InstanceName, run: &RunId) -> String {
+        format!("{}{run}", self.inbox(instance))
+    }
+
+    /// Whose boot it is.
+    #[must_use]
+    pub fn lease(&self, instance: &InstanceName) -> String {
+        format!("{}leases/{instance}.json", self.prefix)
+    }
+
+    /// The folder of all leases, ending with `/`.
+    #[must_use]
+    pub fn leases(&self) -> String {
+        format!("{}leases/", self.prefix)
+    }
+
+    /// `s3://bucket/key`.
+    #[must_use]
+    pub fn uri(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.bucket)
+    }
+}

@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![expect(
+    async_fn_in_trait,
+    reason = "ports are used from single-threaded runtimes only, so callers never need a Send bound"
+)]
+
+pub mod admit;
+pub mod check;
+pub mod conclude;
+pub mod error;
+pub mod event;
+pub mod ids;
+pub mod input;
+pub mod layout;
+pub mod limits;
+pub mod placeholders;
+pub mod ports;
+pub mod reconcile;
+pub mod records;
+pub mod runner;
+pub mod silence;
+pub mod start;
+
+pub use error::{Code, Failure};
+pub use ids::{InstanceName, RunId};

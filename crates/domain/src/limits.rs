@@ -1,0 +1,84 @@
+//! The protocol's constants. Each has its reason; those that the template or the definition must agree with are
+//! held together by contract tests.
+
+use chrono::TimeDelta;
+
+/// The whole input of an execution, as JSON. Leaves room for the envelope under Step Functions' 256 KiB.
+pub const MAX_INPUT_BYTES: usize = 64 * 1024;
+
+/// Start of the execution this long after its event's own time, or sooner: another start for the same event is a
+/// duplicate. Later: a person re-ran an old input. The rules' `MaximumEventAgeInSeconds` is the same number, so
+/// EventBridge's own redelivery always falls inside the window.
+pub const DEDUPE_WINDOW: TimeDelta = TimeDelta::seconds(900);
+
+/// Timeout of every function in the template.
+pub const FUNCTION_TIMEOUT: TimeDelta = TimeDelta::seconds(30);
+
+/// After this long nothing that a function sent can still take effect: twice the function's timeout, so that a
+/// request that was accepted in the function's last moment has shown in DescribeNotebookInstance too.
+pub const IN_FLIGHT: TimeDelta = TimeDelta::seconds(60);
+
+/// Bounds of `limits.startSeconds`, and its default. SageMaker usually starts in 2 to 5 minutes and sometimes in over 10.
+pub const START_SECONDS: Bounds = Bounds { min: 30, default: 1_200, max: 14_400 };
+/// Bounds of `limits.queueSeconds`, and its default.
+pub const QUEUE_SECONDS: Bounds = Bounds { min: 1, default: 7_200, max: 86_400 };
+/// Bounds of `limits.runSeconds`, and its default.
+pub const RUN_SECONDS: Bounds = Bounds { min: 1, default: 7_200, max: 86_400 };
+/// Bounds of `limits.stopSeconds`, and its default.
+pub const STOP_SECONDS: Bounds = Bounds { min: 30, default: 1_200, max: 14_400 };
+
+/// A limit's smallest, usual and largest value, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Smallest accepted.
+    pub min: u32,
+    /// Used when the input is silent.
+    pub default: u32,
+    /// Largest accepted; the definition's literal ceilings are above the sum.
+    pub max: u32,
+}
+
+/// Parameters a request may carry. Studio's notebook jobs stop at 100; nobody was seen to need more.
+pub const MAX_PARAMETERS: usize = 100;
+/// Characters in a parameter's name.
+pub const MAX_PARAMETER_NAME: usize = 128;
+/// Characters in a notebook path or S3 URI (an S3 key holds 1,024 bytes).
+pub const MAX_NOTEBOOK_CHARS: usize = 1_024;
+/// Characters in a kernel's name.
+pub const MAX_KERNEL_CHARS: usize = 128;
+
+/// Silent tickets in a row, nothing claimed and the instance `InService`, until the run ends as `RunnerSilent`. The
+/// first may be a lost beat or a boot that ended in between; a second is an instance without a runner.
+pub const MAX_UNCLAIMED_SILENCES: u32 = 2;
+/// Silent tickets in one run altogether, so that the loop is finite whatever happens.
+pub const MAX_SILENCES: u32 = 20;
+
+/// Attempts of one run: Step Functions allows no more redrives than its 14 days and 25,000 events hold; a hundred is
+/// beyond any use and keeps keys and loops finite.
+pub const MAX_ATTEMPTS: u32 = 100;
+
+/// Attempts that `onRunnerLost: rerun` adds by itself: a notebook that takes its instance down twice will again.
+pub const MAX_RERUNS: u32 = 2;
+
+/// Entries of one instance's inbox that are read. EventBridge and S3 can deliver more in a burst; the rest are seen
+/// when the first are done.
+pub const MAX_INBOX: usize = 500;
+
+/// A runner that found an empty inbox on a boot it has served nothing on waits this long for the execution that
+/// started it: a poll interval, a few Step Functions retries and a slow Lambda.
+pub const BOOT_GRACE: TimeDelta = TimeDelta::seconds(900);
+
+/// A person is working while a kernel or terminal of theirs was busy or active this recently.
+pub const PERSON_QUIET: TimeDelta = TimeDelta::seconds(900);
+
+/// A boot of which it cannot be known who started it stays on until nobody has shown activity for this long.
+pub const UNSURE_QUIET: TimeDelta = TimeDelta::seconds(1_800);
+
+/// Jupyter unreachable for a reason that does not say "no server here": a person may be working, until this much
+/// time has passed without an answer.
+pub const JUPYTER_UNKNOWN: TimeDelta = TimeDelta::seconds(600);
+
+/// Bounds of the heartbeat, from the template's `HeartbeatSeconds`.
+pub const HEARTBEAT_SECONDS: Bounds = Bounds { min: 3, default: 300, max: 3_600 };
+/// Beats a heartbeat: two may be lost.
+pub const BEATS_PER_HEARTBEAT: u32 = 3;

@@ -1,0 +1,351 @@
+//! What the protocol asks of the outside: one trait an action, as narrow as the IAM statement that grants it.
+//!
+//! A step's bounds are therefore its policy. Adapters (`crates/aws`, `crates/runner`) and the simulation implement
+//! them; nothing here says how.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::error::{Code, Failure};
+use crate::ids::InstanceName;
+use crate::records::Request;
+
+/// Why a call to the outside did not do what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallErrorKind {
+    /// Refused for the rate; it had no effect.
+    Throttled,
+    /// Refused for lack of permission; it had no effect.
+    AccessDenied,
+    /// A server error or no answer: the effect is unknown.
+    NoAnswer,
+    /// Refused for another reason; it had no effect.
+    Refused,
+}
+
+/// A call that failed: which, on what, why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError {
+    /// Why.
+    pub kind: CallErrorKind,
+    /// The IAM action, e.g. `sagemaker:StartNotebookInstance`.
+    pub action: &'static str,
+    /// The thing it was called on.
+    pub resource: String,
+    /// The service's own words.
+    pub message: String,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}: {}", self.action, self.resource, self.message)
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let CallError { kind, action, resource, message } = &error;
+        match kind {
+            CallErrorKind::Throttled => Self::new(
+                Code::Throttled,
+                format!("{action} on {resource} was throttled: {message}. It is retried by itself."),
+            ),
+            CallErrorKind::AccessDenied => Self::new(
+                Code::AccessDenied,
+                format!(
+                    "{action} on {resource} was denied: {message}. Grant {action} to the role that the message names."
+                ),
+            ),
+            CallErrorKind::NoAnswer => Self::new(
+                Code::ServiceUnavailable,
+                format!("{action} on {resource} got no usable answer: {message}. It is retried by itself."),
+            ),
+            CallErrorKind::Refused => Self::new(
+                Code::Internal,
+                format!(
+                    "{action} on {resource} was refused: {message}. This is not expected; report it with the execution's ARN."
+                ),
+            ),
+        }
+    }
+}
+
+/// The answer of a call.
+pub type Call<T> = Result<T, CallError>;
+
+/// The time.
+pub trait Clock {
+    /// Now, UTC.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// Letting time pass.
+pub trait Sleep {
+    /// Returns after the duration.
+    async fn sleep(&self, duration: Duration);
+}
+
+/// Fresh values.
+pub trait Nonces {
+    /// A value that was never given before.
+    fn nonce(&self) -> String;
+}
+
+/// A notebook instance's status (SageMaker API, DescribeNotebookInstance, and the service model).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InstanceStatus {
+    /// Starting or being created.
+    Pending,
+    /// Up; its lifecycle script has ended.
+    InService,
+    /// Stopping.
+    Stopping,
+    /// At rest.
+    Stopped,
+    /// At rest, after a failed start.
+    Failed,
+    /// Being deleted.
+    Deleting,
+    /// Being updated; ends in Stopped.
+    Updating,
+    /// Maintenance is due; no operation is possible.
+    PendingMaintenance,
+    /// In maintenance; no operation is possible.
+    InMaintenance,
+    /// A status that this version does not know.
+    Unknown,
+}
+
+/// What DescribeNotebookInstance showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// The status.
+    pub status: InstanceStatus,
+    /// Why it failed, if it did.
+    pub failure_reason: Option<String>,
+    /// When it was last modified.
+    pub last_modified: Option<DateTime<Utc>>,
+    /// The name of its lifecycle configuration.
+    pub lifecycle_config: Option<String>,
+}
+
+/// `sagemaker:DescribeNotebookInstance`.
+pub trait DescribeNotebookInstance {
+    /// The instance as it is shown now, or `None` if there is none of that name.
+    async fn describe_notebook_instance(&self, name: &InstanceName) -> Call<Option<Observation>>;
+}
+
+/// What StartNotebookInstance answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartAnswer {
+    /// The instance is starting, by this call.
+    Accepted,
+    /// The instance's status does not allow a start; the service's words.
+    WrongStatus(String),
+    /// A quota does not allow it; the service's words.
+    QuotaExceeded(String),
+    /// There is no such instance.
+    NotFound,
+}
+
+/// `sagemaker:StartNotebookInstance`. Never retried inside: a second send could start a boot that a person ended.
+pub trait StartNotebookInstance {
+    /// Starts it.
+    async fn start_notebook_instance(&self, name: &InstanceName) -> Call<StartAnswer>;
+}
+
+/// What StopNotebookInstance answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopAnswer {
+    /// The instance is stopping.
+    Accepted,
+    /// The instance's status does not allow a stop; the service's words.
+    WrongStatus(String),
+    /// There is no such instance.
+    NotFound,
+}
+
+/// `sagemaker:StopNotebookInstance`. Never retried inside: a late second send could end a person's boot.
+pub trait StopNotebookInstance {
+    /// Stops it.
+    async fn stop_notebook_instance(&self, name: &InstanceName) -> Call<StopAnswer>;
+}
+
+/// An object with its entity tag.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Object {
+    /// The body.
+    pub body: Vec<u8>,
+    /// The entity tag, for `If-Match`.
+    pub etag: String,
+}
+
+/// `s3:GetObject` on the stack's records.
+pub trait GetObject {
+    /// The object, or `None` if there is none. Strongly consistent, as S3 is.
+    async fn get_object(&self, key: &str) -> Call<Option<Object>>;
+}
+
+/// A condition of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PutCondition {
+    /// None: overwrite.
+    Always,
+    /// `If-None-Match: *`: only if no object stands there.
+    IfAbsent,
+    /// `If-Match`: only if this very object stands there.
+    IfMatch(String),
+}
+
+/// What a conditional write answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PutAnswer {
+    /// It stands, under this entity tag.
+    Written(String),
+    /// The condition did not hold; nothing changed.
+    ConditionFailed,
+}
+
+/// `s3:PutObject` on the stack's records.
+pub trait PutObject {
+    /// Writes an object under a condition.
+    async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer>;
+}
+
+/// `s3:DeleteObject` on the stack's records.
+pub trait DeleteObject {
+    /// Removes the object if it is this very one. `false`: it is another one, or gone.
+    async fn delete_object(&self, key: &str, etag: &str) -> Call<bool>;
+}
+
+/// `s3:ListBucket` below the stack's prefix.
+pub trait ListObjects {
+    /// Keys that start with the prefix, in S3's order, at most `limit`.
+    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>>;
+}
+
+/// What a callback on a task token answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenAnswer {
+    /// Taken.
+    Accepted,
+    /// Nobody waits under this token: the state timed out, was answered, or its execution ended.
+    Gone,
+}
+
+/// `states:SendTaskSuccess` and `states:SendTaskFailure`: the wake-up of a waiting execution.
+pub trait AnswerTask {
+    /// The run's report is a success; `output` is what the waiting state gets.
+    async fn send_task_success(&self, token: &str, output: &serde_json::Value) -> Call<TokenAnswer>;
+    /// The run's report is a failure.
+    async fn send_task_failure(&self, token: &str, failure: &Failure) -> Call<TokenAnswer>;
+}
+
+/// `states:SendTaskHeartbeat`.
+pub trait SendTaskHeartbeat {
+    /// The run is alive.
+    async fn send_task_heartbeat(&self, token: &str) -> Call<TokenAnswer>;
+}
+
+/// `states:DescribeExecution`.
+pub trait DescribeExecution {
+    /// Whether the execution runs. `false` when it ended, or is so old that it is forgotten.
+    async fn is_running(&self, execution_arn: &str) -> Call<bool>;
+}
+
+/// `events:PutEvents`.
+pub trait PublishEvent {
+    /// Publishes one event of Reveille's.
+    async fn publish_event(&self, detail_type: &str, detail: &serde_json::Value) -> Call<()>;
+}
+
+/// How far a notebook is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cells {
+    /// The cell that runs, from 1; 0 before the first.
+    pub cell: u32,
+    /// Cells of the notebook; 0 while unknown.
+    pub cells: u32,
+}
+
+/// A file that a run left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Its name in the report: `notebook`, `html`, `log`.
+    pub name: &'static str,
+    /// Its file name in the attempt's folder: `output.ipynb`, `output.html`, `log.txt`.
+    pub file_name: &'static str,
+    /// Where it lies on the instance.
+    pub path: PathBuf,
+    /// Its media type.
+    pub content_type: &'static str,
+}
+
+/// What came of an execution of a notebook.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Execution {
+    /// The failure; none is a success.
+    pub failure: Option<Failure>,
+    /// What it left.
+    pub files: Vec<OutputFile>,
+    /// SHA-256 of the notebook that ran.
+    pub source_sha256: Option<String>,
+}
+
+/// Executing a notebook on this machine.
+pub trait ExecuteNotebook {
+    /// A notebook that executes.
+    type Running: RunningNotebook;
+    /// Finds the notebook and starts its execution. A problem before the first cell is found by `finish`.
+    async fn execute_notebook(&self, request: &Request, attempt: u32) -> Self::Running;
+}
+
+/// A notebook that executes.
+pub trait RunningNotebook {
+    /// How far it is.
+    fn cells(&self) -> Cells;
+    /// Its end, the time limit's included; nothing of it runs any more. Safe to drop and to call again.
+    async fn finish(&mut self) -> Execution;
+}
+
+/// Ending what an earlier runner process of this boot left behind.
+pub trait KillLeftovers {
+    /// Kills every process of every run on this machine.
+    async fn kill_leftovers(&self);
+}
+
+/// Keeping a file in the stack's bucket (`s3:PutObject`).
+pub trait UploadFile {
+    /// Uploads a file, overwriting.
+    async fn upload_file(&self, key: &str, path: &Path, content_type: &str) -> Call<()>;
+}
+
+/// What the instance's own Jupyter server tells of the person who may work on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PersonSeen {
+    /// There is no Jupyter server, so nobody's session.
+    NoServer,
+    /// A kernel of theirs is busy right now.
+    Busy,
+    /// The last activity of any kernel or terminal of theirs; `None` if there is none.
+    LastActive(Option<DateTime<Utc>>),
+    /// The server did not answer usably.
+    Unknown,
+}
+
+/// Asking the instance's own Jupyter server.
+pub trait SeePerson {
+    /// What it tells now.
+    async fn see_person(&self) -> PersonSeen;
+}
+
+/// Plain lines for the log of a step or of the runner. Never a token or a parameter.
+pub trait Log {
+    /// One line.
+    fn log(&self, message: &str);
+}

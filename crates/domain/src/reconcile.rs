@@ -1,0 +1,226 @@
+//! `reconcile(instance)`: from what is observed, bring an instance of ours to rest, and touch no one else's.
+//!
+//! Shared by VerifyStopped, which waits for the answer, and the sweeper, which follows up.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::limits::{IN_FLIGHT, UNSURE_QUIET};
+use crate::ports::{InstanceStatus, Observation};
+use crate::records::{Closer, Lease, LeaseState, Rest};
+
+/// Everything the decision looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// What Describe showed; `None` if the instance is gone.
+    pub observation: Option<&'a Observation>,
+    /// The lease, if one stands.
+    pub lease: Option<&'a Lease>,
+    /// Other runs in the inbox whose execution is running and which have no report.
+    pub other_live_runs: usize,
+    /// The heartbeat: a runner that has not written to its lease for this long is not relied on to stop its boot.
+    pub heartbeat_seconds: u32,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// At rest. Remove the lease too, if it is said.
+    AtRest {
+        /// Remove the lease, if it is still the one that was seen.
+        remove_lease: bool,
+    },
+    /// Nothing to do now; look again.
+    Wait,
+    /// Leave it: to other runs, or to a person.
+    Leave(Rest),
+    /// Compare-and-swap the lease to `closing`, look once more, and stop it.
+    Stop,
+}
+
+/// Decides.
+#[must_use]
+pub fn reconcile(seen: &Seen<'_>) -> Action {
+    let Some(observation) = seen.observation else { return at_rest(seen) };
+    match observation.status {
+        InstanceStatus::Stopped | InstanceStatus::Failed if is_from_before_start(seen, observation) => Action::Wait,
+        InstanceStatus::Stopped | InstanceStatus::Failed => at_rest(seen),
+        InstanceStatus::InService => in_service(seen),
+        InstanceStatus::Pending
+        | InstanceStatus::Stopping
+        | InstanceStatus::Deleting
+        | InstanceStatus::Updating
+        | InstanceStatus::PendingMaintenance
+        | InstanceStatus::InMaintenance
+        | InstanceStatus::Unknown => Action::Wait,
+    }
+}
+
+fn at_rest(seen: &Seen<'_>) -> Action {
+    Action::AtRest { remove_lease: seen.lease.is_some_and(|lease| is_over(lease, seen.now)) }
+}
+
+/// Whether nothing that was sent under this lease can still take effect. The runner's own calls end with its boot.
+fn is_over(lease: &Lease, now: DateTime<Utc>) -> bool {
+    let by_runner = lease.state == LeaseState::Closing && lease.closer == Some(Closer::Runner);
+    by_runner || now - lease.at >= IN_FLIGHT
+}
+
+/// Describe lags: a rest that was observed with the time from before our start is the rest before it.
+fn is_from_before_start(seen: &Seen<'_>, observation: &Observation) -> bool {
+    seen.lease.is_some_and(|lease| {
+        let just_sent = matches!(lease.state, LeaseState::Starting | LeaseState::Unsure | LeaseState::Open)
+            && lease.boot_id.is_none()
+            && seen.now - lease.at < IN_FLIGHT;
+        just_sent && (lease.seen_before_start.is_none() || observation.last_modified <= lease.seen_before_start)
+    })
+}
+
+fn in_service(seen: &Seen<'_>) -> Action {
+    if seen.other_live_runs > 0 {
+        return Action::Leave(Rest::HandedOver);
+    }
+    let Some(lease) = seen.lease else { return Action::Leave(Rest::LeftRunning) };
+    let age = seen.now - lease.at;
+    let heartbeat = TimeDelta::seconds(seen.heartbeat_seconds.into());
+    if lease.person_at.is_some_and(|person| seen.now - person < heartbeat.max(IN_FLIGHT)) {
+        return Action::Leave(Rest::LeftRunning);
+    }
+    match lease.state {
+        LeaseState::Closing if age < closing_patience(lease, heartbeat) => Action::Wait,
+        LeaseState::Starting if age < IN_FLIGHT => Action::Wait,
+        // Its runner closes it: it alone knows whether a person is active.
+        LeaseState::Open | LeaseState::Busy if lease.boot_id.is_some() && age < heartbeat => Action::Wait,
+        _ if !lease.certain && age < UNSURE_QUIET => Action::Leave(Rest::LeftRunning),
+        LeaseState::Starting | LeaseState::Unsure | LeaseState::Open | LeaseState::Busy | LeaseState::Closing => {
+            Action::Stop
+        }
+    }
+}
+
+/// How long another's stop is waited for before it is sent again.
+fn closing_patience(lease: &Lease, heartbeat: TimeDelta) -> TimeDelta {
+    match lease.closer {
+        Some(Closer::Runner) => heartbeat.max(IN_FLIGHT),
+        Some(Closer::Function) | None => IN_FLIGHT,
+    }
+}
+
+/// The lease that says: it is about to be stopped.
+#[must_use]
+pub fn closing(lease: &Lease, closer: Closer, nonce: String, now: DateTime<Utc>) -> Lease {
+    Lease { state: LeaseState::Closing, closer: Some(closer), nonce, at: now, busy: None, ..lease.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::RunId;
+    use crate::start;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn observed(status: InstanceStatus) -> Observation {
+        Observation { status, failure_reason: None, last_modified: Some(at(5)), lifecycle_config: None }
+    }
+
+    /// A boot that is certainly ours, bound, last heard of at 0.
+    fn ours() -> Lease {
+        let mut lease = start::intent(&RunId::from_key("r"), "n".into(), Some(at(-100)), at(0));
+        lease.state = LeaseState::Open;
+        lease.certain = true;
+        lease.boot_id = Some("boot".into());
+        lease
+    }
+
+    fn decide(status: InstanceStatus, lease: Option<&Lease>, others: usize, now: i64) -> Action {
+        let observation = observed(status);
+        reconcile(&Seen {
+            observation: Some(&observation),
+            lease,
+            other_live_runs: others,
+            heartbeat_seconds: 300,
+            now: at(now),
+        })
+    }
+
+    #[test]
+    fn every_status_has_its_answer() {
+        use InstanceStatus as S;
+        let lease = ours();
+        for status in [S::Stopped, S::Failed] {
+            assert_eq!(decide(status, Some(&lease), 0, 400), Action::AtRest { remove_lease: true }, "{status:?}");
+        }
+        for status in
+            [S::Pending, S::Stopping, S::Deleting, S::Updating, S::PendingMaintenance, S::InMaintenance, S::Unknown]
+        {
+            assert_eq!(decide(status, Some(&lease), 0, 400), Action::Wait, "{status:?}");
+        }
+        assert_eq!(decide(S::InService, Some(&lease), 0, 400), Action::Stop);
+        let gone = Seen { observation: None, lease: None, other_live_runs: 0, heartbeat_seconds: 300, now: at(0) };
+        assert_eq!(reconcile(&gone), Action::AtRest { remove_lease: false });
+    }
+
+    #[test]
+    fn a_boot_that_is_not_ours_is_never_stopped() {
+        assert_eq!(decide(InstanceStatus::InService, None, 0, 9_999), Action::Leave(Rest::LeftRunning));
+    }
+
+    #[test]
+    fn a_person_who_works_on_our_boot_is_left_alone() {
+        let mut lease = ours();
+        lease.person_at = Some(at(9_000));
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 9_100), Action::Leave(Rest::LeftRunning));
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 9_300), Action::Stop);
+    }
+
+    #[test]
+    fn other_runs_take_the_boot_over() {
+        assert_eq!(decide(InstanceStatus::InService, Some(&ours()), 1, 9_999), Action::Leave(Rest::HandedOver));
+    }
+
+    #[test]
+    fn a_living_runner_closes_its_boot_itself() {
+        let mut lease = ours();
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 299), Action::Wait);
+        lease.boot_id = None;
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 1), Action::Stop, "no runner ever bound it");
+    }
+
+    #[test]
+    fn another_stop_is_waited_for_and_then_sent_again() {
+        let lease = closing(&ours(), Closer::Function, "m".into(), at(0));
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 59), Action::Wait);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 60), Action::Stop);
+    }
+
+    #[test]
+    fn a_boot_of_unknown_origin_is_stopped_only_after_a_quiet_while() {
+        let mut lease = ours();
+        lease.certain = false;
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 1_799), Action::Leave(Rest::LeftRunning));
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 1_800), Action::Stop);
+    }
+
+    #[test]
+    fn a_young_lease_is_never_removed_unless_its_runner_closed_it() {
+        let mut lease = ours();
+        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 59), Action::AtRest { remove_lease: false });
+        lease = closing(&lease, Closer::Runner, "m".into(), at(50));
+        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 51), Action::AtRest { remove_lease: true });
+    }
+
+    #[test]
+    fn a_rest_from_before_our_start_is_no_rest() {
+        let mut lease = ours();
+        lease.boot_id = None;
+        lease.seen_before_start = Some(at(5));
+        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 59), Action::Wait);
+        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 60), Action::AtRest { remove_lease: true });
+        lease.seen_before_start = Some(at(4));
+        assert_eq!(decide(InstanceStatus::Failed, Some(&lease), 0, 30), Action::AtRest { remove_lease: false });
+    }
+}

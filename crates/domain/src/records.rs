@@ -1,0 +1,371 @@
+//! The records that stand in S3, as JSON. Names of fields are part of the product: people and tools read them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{Code, Failure};
+use crate::ids::{InstanceName, RunId};
+use crate::input::{Limits, NotebookSource, OnRunnerLost, WhenBusy};
+
+/// An execution of the state machine, as the context object tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Execution {
+    /// The execution's ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// When it started.
+    pub start_time: DateTime<Utc>,
+    /// How often it was redriven; absent in engines that do not tell, and then 0.
+    #[serde(default)]
+    pub redrive_count: u32,
+}
+
+impl Execution {
+    /// The run of this execution.
+    #[must_use]
+    pub fn run(&self) -> RunId {
+        RunId::of(&self.name, &self.arn, self.start_time)
+    }
+}
+
+/// `triggers/<key>.json`: the execution that answers an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TriggerRecord {
+    /// The execution.
+    pub execution_arn: String,
+    /// When it started.
+    pub start_time: DateTime<Utc>,
+    /// Its run.
+    pub run: RunId,
+}
+
+/// `request.json`: what the run was asked for, placeholders filled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// The run.
+    pub run: RunId,
+    /// The execution that asked.
+    pub execution_arn: String,
+    /// When it was admitted.
+    pub admitted_at: DateTime<Utc>,
+    /// The instance.
+    pub instance: InstanceName,
+    /// The notebook.
+    pub notebook: NotebookSource,
+    /// The parameters, placeholders filled.
+    pub parameters: Map<String, Value>,
+    /// The kernel, if not the notebook's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
+    /// The limits.
+    pub limits: Limits,
+    /// What to do when the instance is busy.
+    pub when_busy: WhenBusy,
+    /// What to do when the runner is lost.
+    pub on_runner_lost: OnRunnerLost,
+}
+
+/// What the state machine carries of an admitted run: enough for every step, nothing of the parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRef {
+    /// The run.
+    pub id: RunId,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// The instance.
+    pub instance: InstanceName,
+    /// When the run was admitted.
+    pub admitted_at: DateTime<Utc>,
+    /// The limits.
+    pub limits: Limits,
+    /// What to do when the instance is busy.
+    pub when_busy: WhenBusy,
+    /// What to do when the runner is lost.
+    pub on_runner_lost: OnRunnerLost,
+}
+
+impl RunRef {
+    /// The name of this attempt's records.
+    #[must_use]
+    pub fn at(&self) -> crate::layout::AttemptRef {
+        crate::layout::AttemptRef { instance: self.instance.to_string(), run: self.id.clone(), attempt: self.attempt }
+    }
+}
+
+/// `inbox/<instance>/<run>`: a run's place in the queue. Holds the current task token: a capability, never logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ticket {
+    /// The run.
+    pub run: RunId,
+    /// The attempt.
+    pub attempt: u32,
+    /// The execution that waits.
+    pub execution_arn: String,
+    /// When the run was admitted: the queue's order.
+    pub admitted_at: DateTime<Utc>,
+    /// When the attempt first stood in the queue: queueSeconds counts from here.
+    pub queued_at: DateTime<Utc>,
+    /// The silence after which the waiting state gives up; the runner beats several times within it.
+    pub heartbeat_seconds: u32,
+    /// Limit of the wait.
+    pub queue_seconds: u32,
+    /// The waiting state's token.
+    pub task_token: String,
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ticket({} attempt {})", self.run, self.attempt)
+    }
+}
+
+/// Who owns an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Claimant {
+    /// A runner, before the notebook starts.
+    Runner,
+    /// The sweeper, which cancels the attempt.
+    Release,
+}
+
+/// `claim.json`, put once: the fence of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// Who claimed.
+    pub by: Claimant,
+    /// Fresh for each runner process, so that a runner knows its own claim when the answer was lost.
+    pub nonce: String,
+    /// The boot on which the notebook runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// `progress.json`: overwritten while the notebook runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// The cell that runs, from 1; 0 before the first.
+    pub cell: u32,
+    /// Cells of the notebook.
+    pub cells: u32,
+    /// The runner's last beat.
+    pub at: DateTime<Utc>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// The notebook ran to its end and its outputs are kept.
+    Succeeded,
+    /// Anything else.
+    Failed,
+    /// The instance was busy and the request said `whenBusy: skip`.
+    Skipped,
+    /// A person stopped the execution.
+    Aborted,
+}
+
+/// Who put a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reporter {
+    /// The runner: nothing of the attempt runs any more.
+    Runner,
+    /// A function, of a runner that fell silent.
+    Function,
+}
+
+/// `report.json`, put once: the only verdict on an attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The run.
+    pub run: RunId,
+    /// The attempt.
+    pub attempt: u32,
+    /// Who put it.
+    pub by: Reporter,
+    /// The failure; none is a success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// SHA-256 of the notebook that ran, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_sha256: Option<String>,
+    /// Name (`notebook`, `html`, `log`) to S3 URI of each output that was kept.
+    pub outputs: BTreeMap<String, String>,
+    /// When the run was queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<DateTime<Utc>>,
+    /// When the notebook started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<DateTime<Utc>>,
+    /// When the verdict was reached.
+    pub ended_at: DateTime<Utc>,
+}
+
+/// A phase of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Phase {
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+    /// Seconds between, with milliseconds.
+    pub seconds: f64,
+}
+
+impl Phase {
+    /// A phase between two times; a clock that ran backwards gives 0 seconds.
+    #[must_use]
+    pub fn between(started_at: DateTime<Utc>, ended_at: DateTime<Utc>) -> Self {
+        let seconds = (ended_at - started_at).as_seconds_f64().max(0.0);
+        Self { started_at, ended_at, seconds: (seconds * 1_000.0).round() / 1_000.0 }
+    }
+}
+
+/// The phases of a run that took place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Until the instance was `InService`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starting: Option<Phase>,
+    /// In the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<Phase>,
+    /// The notebook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<Phase>,
+    /// Until the instance was observed at rest, or left to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<Phase>,
+}
+
+/// What became of the instance after the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Rest {
+    /// Stopped, Failed or gone was observed.
+    AtRest,
+    /// Other runs hold it; the last of them stops it.
+    HandedOver,
+    /// A person started it, or works on it.
+    LeftRunning,
+    /// It was never touched by this run.
+    NotTouched,
+    /// It could not be observed at rest in time; the sweeper goes on.
+    NotConfirmed,
+}
+
+/// `outcome.json`, put once, and the output of a succeeded execution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// The run.
+    pub run: RunId,
+    /// The attempt.
+    pub attempt: u32,
+    /// How it ended.
+    pub status: Status,
+    /// The failure's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// The failure, with its evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// The instance, if the input named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceName>,
+    /// The notebook, if the input was valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notebook: Option<NotebookSource>,
+    /// SHA-256 of the notebook that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_sha256: Option<String>,
+    /// Name to S3 URI of each output.
+    pub outputs: BTreeMap<String, String>,
+    /// The phases with their seconds.
+    pub phases: Phases,
+    /// What became of the instance.
+    pub instance_after: Rest,
+    /// The execution.
+    pub execution_arn: String,
+    /// The redrive under which this outcome was written.
+    pub redrive_count: u32,
+    /// When the run was admitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_at: Option<DateTime<Utc>>,
+    /// When this was concluded.
+    pub concluded_at: DateTime<Utc>,
+}
+
+/// What a boot of ours is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LeaseState {
+    /// The intent to start stands; Start is about to be called, or its caller died.
+    Starting,
+    /// Start was called and its answer never came.
+    Unsure,
+    /// The boot is ours and runs may be claimed on it.
+    Open,
+    /// A run is claimed on it.
+    Busy,
+    /// It is about to be stopped: nothing is claimed from now on.
+    Closing,
+}
+
+/// Who is closing a boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Closer {
+    /// The runner on the instance: dead as soon as the boot is.
+    Runner,
+    /// A function: its Stop may be under way for as long as a function lives.
+    Function,
+}
+
+/// `leases/<instance>.json`: whose boot it is and what it is doing. Changed by compare-and-swap only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lease {
+    /// What the boot is doing.
+    pub state: LeaseState,
+    /// Fresh at every write, so that two equal writes have two ETags.
+    pub nonce: String,
+    /// When this was written.
+    pub at: DateTime<Utc>,
+    /// The run whose execution started the boot.
+    pub started_by: RunId,
+    /// Whether Start's answer came: only then is it certain that the boot is ours.
+    pub certain: bool,
+    /// `LastModifiedTime` that Describe showed before the start: an observation with the same time is from before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_before_start: Option<DateTime<Utc>>,
+    /// The kernel's boot id, once the runner bound it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+    /// The attempt that is claimed, while busy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy: Option<crate::layout::AttemptRef>,
+    /// When a person was last seen working on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person_at: Option<DateTime<Utc>>,
+    /// Who closes it, while closing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closer: Option<Closer>,
+}

@@ -1,0 +1,232 @@
+//! The runner's decisions: whose boot this is, which run is next, and when the boot may be closed.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::error::{Code, Failure};
+use crate::limits::{BEATS_PER_HEARTBEAT, BOOT_GRACE, JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
+use crate::ports::PersonSeen;
+use crate::records::{Lease, LeaseState, Ticket};
+
+/// Whose boot this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// Ours: write this lease over the one that stands, by compare-and-swap.
+    Ours(Lease),
+    /// Ours, bound before by an earlier runner process of this very boot.
+    Again,
+    /// A person's.
+    Persons {
+        /// The lease that stands is of a boot that ended: remove it, so that nobody takes this boot for ours.
+        remove_lease: bool,
+    },
+}
+
+/// Decides at the start of the runner, before the instance is `InService`.
+#[must_use]
+pub fn bind(lease: Option<&Lease>, boot_id: &str, nonce: String, now: DateTime<Utc>) -> Bind {
+    let Some(lease) = lease else { return Bind::Persons { remove_lease: false } };
+    match (lease.boot_id.as_deref(), lease.state) {
+        (Some(bound), _) if bound == boot_id => Bind::Again,
+        (Some(_), _) => Bind::Persons { remove_lease: true },
+        (None, LeaseState::Starting | LeaseState::Open | LeaseState::Unsure) => Bind::Ours(Lease {
+            state: LeaseState::Open,
+            boot_id: Some(boot_id.to_owned()),
+            nonce,
+            at: now,
+            ..lease.clone()
+        }),
+        // A function is about to stop whatever runs here; it is not waited for and not joined.
+        (None, LeaseState::Busy | LeaseState::Closing) => Bind::Persons { remove_lease: false },
+    }
+}
+
+/// The queue's order: by admission, then by run, so that every reader sees the same order.
+pub fn sort_queue(tickets: &mut [Ticket]) {
+    tickets.sort_by(|a, b| (a.admitted_at, &a.run).cmp(&(b.admitted_at, &b.run)));
+}
+
+/// The failure of a ticket that waited too long.
+#[must_use]
+pub fn queue_timeout(ticket: &Ticket, now: DateTime<Utc>) -> Option<Failure> {
+    let waited = now - ticket.queued_at;
+    (waited >= TimeDelta::seconds(ticket.queue_seconds.into())).then(|| {
+        Failure::new(
+            Code::QueueTimedOut,
+            format!(
+                "The run waited {} s behind other runs; limits.queueSeconds is {} s. Raise it, spread the triggers, or use another instance.",
+                waited.num_seconds(),
+                ticket.queue_seconds
+            ),
+        )
+    })
+}
+
+/// Seconds between two beats, so that two may be lost within a heartbeat.
+#[must_use]
+pub fn beat_seconds(heartbeat_seconds: u32) -> u32 {
+    (heartbeat_seconds / BEATS_PER_HEARTBEAT).max(1)
+}
+
+/// What the runner knows when its inbox is empty.
+#[derive(Clone, Copy, Debug)]
+pub struct Idle {
+    /// Whether the boot is certainly ours (Start's answer came).
+    pub certain: bool,
+    /// Whether a run was served on this boot.
+    pub served: bool,
+    /// When the boot was bound.
+    pub bound_at: DateTime<Utc>,
+    /// What Jupyter tells of a person.
+    pub person: PersonSeen,
+    /// Since when Jupyter has told nothing.
+    pub unknown_since: Option<DateTime<Utc>>,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// What to do with a boot of ours whose inbox is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdleAction {
+    /// Close it.
+    Close,
+    /// A person works on it: say so in the lease, and stay.
+    StayForPerson,
+    /// Stay a little longer: the execution that started it may be about to submit its run, or it is not certain
+    /// who started it.
+    Stay,
+}
+
+/// Decides.
+#[must_use]
+pub fn idle(idle: &Idle) -> IdleAction {
+    let up_for = idle.now - idle.bound_at;
+    if person_is_active(idle) {
+        return IdleAction::StayForPerson;
+    }
+    let grace = match (idle.certain, idle.served) {
+        (false, _) => UNSURE_QUIET,
+        (true, false) => BOOT_GRACE,
+        (true, true) => TimeDelta::zero(),
+    };
+    if up_for < grace { IdleAction::Stay } else { IdleAction::Close }
+}
+
+fn person_is_active(idle: &Idle) -> bool {
+    let quiet = if idle.certain { PERSON_QUIET } else { UNSURE_QUIET };
+    match idle.person {
+        PersonSeen::NoServer | PersonSeen::LastActive(None) => false,
+        PersonSeen::Busy => true,
+        PersonSeen::LastActive(Some(last)) => idle.now - last < quiet,
+        PersonSeen::Unknown => idle.unknown_since.is_none_or(|since| idle.now - since < JUPYTER_UNKNOWN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::RunId;
+    use crate::records::Closer;
+    use crate::{reconcile, start};
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn lease(state: LeaseState, boot: Option<&str>) -> Lease {
+        let mut lease = start::intent(&RunId::from_key("r"), "n".into(), None, at(0));
+        lease.state = state;
+        lease.boot_id = boot.map(str::to_owned);
+        lease
+    }
+
+    fn bound(lease: Option<&Lease>) -> Bind {
+        bind(lease, "boot", "m".into(), at(1))
+    }
+
+    #[test]
+    fn a_boot_is_ours_when_a_start_of_ours_waits_for_it() {
+        for state in [LeaseState::Starting, LeaseState::Open, LeaseState::Unsure] {
+            let Bind::Ours(lease) = bound(Some(&lease(state, None))) else { panic!("{state:?}") };
+            assert_eq!((lease.state, lease.boot_id.as_deref()), (LeaseState::Open, Some("boot")));
+        }
+    }
+
+    #[test]
+    fn every_other_boot_is_a_persons() {
+        assert_eq!(bound(None), Bind::Persons { remove_lease: false });
+        // A person stopped our boot and started it again.
+        assert_eq!(bound(Some(&lease(LeaseState::Open, Some("old")))), Bind::Persons { remove_lease: true });
+        let closed = reconcile::closing(&lease(LeaseState::Open, Some("old")), Closer::Runner, "x".into(), at(0));
+        assert_eq!(bound(Some(&closed)), Bind::Persons { remove_lease: true });
+        assert_eq!(bound(Some(&lease(LeaseState::Closing, None))), Bind::Persons { remove_lease: false });
+    }
+
+    #[test]
+    fn a_runner_that_restarts_on_its_boot_knows_it() {
+        assert_eq!(bound(Some(&lease(LeaseState::Busy, Some("boot")))), Bind::Again);
+    }
+
+    fn ticket(run: &str, seconds: i64) -> Ticket {
+        Ticket {
+            run: RunId::from_key(run),
+            attempt: 1,
+            execution_arn: "arn".into(),
+            admitted_at: at(seconds),
+            queued_at: at(seconds),
+            heartbeat_seconds: 300,
+            queue_seconds: 100,
+            task_token: "token".into(),
+        }
+    }
+
+    #[test]
+    fn the_oldest_run_is_first() {
+        let mut queue = vec![ticket("b", 2), ticket("c", 1), ticket("a", 2)];
+        sort_queue(&mut queue);
+        let order: Vec<&str> = queue.iter().map(|ticket| ticket.run.as_str()).collect();
+        assert_eq!(order, ["c", "a", "b"]);
+    }
+
+    #[test]
+    fn a_ticket_that_waited_too_long_times_out() {
+        assert_eq!(queue_timeout(&ticket("a", 0), at(99)), None);
+        assert_eq!(queue_timeout(&ticket("a", 0), at(100)).unwrap().code, Code::QueueTimedOut);
+    }
+
+    #[test]
+    fn a_token_is_never_shown() {
+        assert!(!format!("{:?}", ticket("a", 0)).contains("token"));
+    }
+
+    fn idle_at(certain: bool, served: bool, person: PersonSeen, now: i64) -> IdleAction {
+        idle(&Idle { certain, served, bound_at: at(0), person, unknown_since: Some(at(0)), now: at(now) })
+    }
+
+    #[test]
+    fn a_served_boot_closes_at_once_and_an_unserved_one_waits_for_its_run() {
+        assert_eq!(idle_at(true, true, PersonSeen::NoServer, 1), IdleAction::Close);
+        assert_eq!(idle_at(true, false, PersonSeen::NoServer, 899), IdleAction::Stay);
+        assert_eq!(idle_at(true, false, PersonSeen::NoServer, 900), IdleAction::Close);
+    }
+
+    #[test]
+    fn a_person_keeps_the_boot() {
+        assert_eq!(idle_at(true, true, PersonSeen::Busy, 99_999), IdleAction::StayForPerson);
+        let active = PersonSeen::LastActive(Some(at(1_000)));
+        assert_eq!(idle_at(true, true, active, 1_899), IdleAction::StayForPerson);
+        assert_eq!(idle_at(true, true, active, 1_900), IdleAction::Close);
+        assert_eq!(idle_at(true, true, PersonSeen::LastActive(None), 1), IdleAction::Close);
+    }
+
+    #[test]
+    fn a_silent_jupyter_may_be_a_person_for_a_while() {
+        assert_eq!(idle_at(true, true, PersonSeen::Unknown, 599), IdleAction::StayForPerson);
+        assert_eq!(idle_at(true, true, PersonSeen::Unknown, 600), IdleAction::Close);
+    }
+
+    #[test]
+    fn an_uncertain_boot_stays_for_a_quiet_while() {
+        assert_eq!(idle_at(false, true, PersonSeen::NoServer, 1_799), IdleAction::Stay);
+        assert_eq!(idle_at(false, true, PersonSeen::NoServer, 1_800), IdleAction::Close);
+    }
+}

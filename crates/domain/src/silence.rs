@@ -1,0 +1,131 @@
+//! What a silent ticket means: resubmit, give the run up, or call its runner lost.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::error::{Code, Failure};
+use crate::ids::InstanceName;
+use crate::limits::{MAX_SILENCES, MAX_UNCLAIMED_SILENCES};
+use crate::records::{Claim, Progress};
+
+/// What to do about a run whose ticket fell silent and which has no report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Put it before the runner again.
+    Resubmit,
+    /// End the run with this; nothing was claimed.
+    GiveUp(Failure),
+    /// Put this as the report: the runner claimed the attempt and fell silent.
+    Lost(Failure),
+}
+
+/// Everything the decision looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// For messages.
+    pub instance: &'a InstanceName,
+    /// How often the ticket fell silent.
+    pub silences: u32,
+    /// The attempt's claim.
+    pub claim: Option<&'a Claim>,
+    /// Its last progress.
+    pub progress: Option<&'a Progress>,
+    /// Whether the instance is `InService`: only then is silence the runner's.
+    pub in_service: bool,
+    /// The heartbeat.
+    pub heartbeat_seconds: u32,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// Decides.
+#[must_use]
+pub fn judge(seen: &Seen<'_>) -> Verdict {
+    let Some(claim) = seen.claim else { return unclaimed(seen) };
+    // Progress is written with every beat, so a living runner's is a third of a heartbeat old at most.
+    let last = seen.progress.map_or(claim.at, |progress| progress.at.max(claim.at));
+    let stale = seen.now - last >= TimeDelta::seconds(seen.heartbeat_seconds.into()) / 2;
+    if stale || seen.silences >= MAX_SILENCES { Verdict::Lost(lost(seen, last)) } else { Verdict::Resubmit }
+}
+
+fn unclaimed(seen: &Seen<'_>) -> Verdict {
+    let limit = if seen.in_service { MAX_UNCLAIMED_SILENCES } else { MAX_SILENCES };
+    if seen.silences < limit {
+        return Verdict::Resubmit;
+    }
+    Verdict::GiveUp(Failure::new(
+        Code::RunnerSilent,
+        format!(
+            "No runner on notebook instance {0} picked the run up within {1} s. Look at CloudWatch group /aws/sagemaker/NotebookInstances, stream {0}/LifecycleConfigOnStart, and check that its lifecycle configuration is the one from infra/instance.yaml.",
+            seen.instance,
+            u64::from(seen.heartbeat_seconds) * u64::from(seen.silences)
+        ),
+    ))
+}
+
+fn lost(seen: &Seen<'_>, last: DateTime<Utc>) -> Failure {
+    let cell =
+        seen.progress.map_or_else(String::new, |progress| format!(", at cell {} of {}", progress.cell, progress.cells));
+    Failure::new(
+        Code::RunnerLost,
+        format!(
+            "The runner on notebook instance {} started the notebook and was last heard of at {}{cell}. The notebook may have had effects; what it wrote outside is as it left it. Run again when that is safe, or set \"onRunnerLost\": \"rerun\".",
+            seen.instance,
+            last.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Claimant;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn judge_at(
+        claimed: Option<i64>,
+        progress: Option<i64>,
+        silences: u32,
+        in_service: bool,
+        now: i64,
+    ) -> Option<Code> {
+        let instance = InstanceName::parse("nightly").unwrap();
+        let claim = claimed.map(|t| Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: at(t) });
+        let progress = progress.map(|t| Progress { cell: 2, cells: 5, at: at(t) });
+        let seen = Seen {
+            instance: &instance,
+            silences,
+            claim: claim.as_ref(),
+            progress: progress.as_ref(),
+            in_service,
+            heartbeat_seconds: 300,
+            now: at(now),
+        };
+        match judge(&seen) {
+            Verdict::Resubmit => None,
+            Verdict::GiveUp(failure) | Verdict::Lost(failure) => Some(failure.code),
+        }
+    }
+
+    #[test]
+    fn a_living_runner_whose_beats_were_lost_goes_on() {
+        assert_eq!(judge_at(Some(0), Some(900), 1, true, 1_000), None);
+        assert_eq!(judge_at(Some(900), None, 1, true, 1_000), None, "claimed just now");
+    }
+
+    #[test]
+    fn a_claim_with_stale_progress_is_a_lost_runner() {
+        assert_eq!(judge_at(Some(0), Some(700), 1, true, 1_000), Some(Code::RunnerLost));
+        assert_eq!(judge_at(Some(0), Some(999), MAX_SILENCES, true, 1_000), Some(Code::RunnerLost), "bounded");
+    }
+
+    #[test]
+    fn a_run_that_nobody_claims_is_given_up_only_where_a_runner_should_be() {
+        assert_eq!(judge_at(None, None, 1, true, 1_000), None);
+        assert_eq!(judge_at(None, None, MAX_UNCLAIMED_SILENCES, true, 1_000), Some(Code::RunnerSilent));
+        assert_eq!(judge_at(None, None, MAX_UNCLAIMED_SILENCES, false, 1_000), None, "its boot ended: start again");
+        assert_eq!(judge_at(None, None, MAX_SILENCES, false, 1_000), Some(Code::RunnerSilent), "bounded");
+    }
+}

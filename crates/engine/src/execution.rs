@@ -1,0 +1,276 @@
+//! One notebook being executed: supervision of the driver process, from its start to nothing left.
+
+use std::fs::{self, File};
+use std::io::{self, PipeWriter, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+use crate::discovery::{Engine, EngineError};
+use crate::job::{EXPORT_LIMIT, Job, Output, Progress};
+use crate::log::Log;
+use crate::processes::Marked;
+use crate::verdict::{self, Read, Verdict};
+
+const DRIVER: &str = include_str!("execute.py");
+/// The environment variable by which every process of a run is found.
+const MARKER: &str = "REVEILLE_RUN";
+/// execute.py's exit code for "no space left".
+const DISK_FULL: i32 = 28;
+/// After SIGTERM the driver marks the cell, saves the notebook and kills the kernel: well under a second,
+/// but for notebooks of many megabytes.
+const SAVE_LIMIT: Duration = Duration::from_secs(5);
+/// Rounds of killing when an execution is dropped unfinished, and the pause between them.
+const DROP_ROUNDS: usize = 40;
+const DROP_PAUSE: Duration = Duration::from_millis(5);
+
+/// For a limit beyond what a clock can hold: a year, as long as any workflow may wait.
+const NO_LIMIT: Duration = Duration::from_hours(365 * 24);
+
+const RESULT: &str = "result.json";
+const PROGRESS: &str = "progress.json";
+const SPEC: &str = "spec.json";
+const SCRIPT: &str = "execute.py";
+/// What the driver needs only while it runs.
+const SCRATCH: [&str; 5] = [SPEC, SCRIPT, "source.ipynb", "jupyter", "runtime"];
+
+/// One notebook being executed. Dropped before its end, it kills every process of the run.
+pub struct Execution {
+    engine: Engine,
+    job: Job,
+    child: Child,
+    log: Log,
+    marked: Marked,
+    deadline: Instant,
+    /// Why we ended the run, once we do.
+    ending: Option<Verdict>,
+    verdict: Option<Verdict>,
+    html_error: Option<String>,
+}
+
+impl Execution {
+    pub(crate) fn start(engine: Engine, mut job: Job) -> Result<Self, EngineError> {
+        job.check()?;
+        // The driver's own working directory is the output folder: relative paths would mean another place.
+        for path in [&mut job.notebook, &mut job.output_dir, &mut job.working_dir] {
+            *path = std::path::absolute(&*path).map_err(|source| EngineError::Write { path: path.clone(), source })?;
+        }
+        // What a runner that died left here must not be taken for our answer.
+        for stale in [RESULT, PROGRESS] {
+            let _absent = fs::remove_file(job.output_dir.join(stale));
+        }
+        let (log, writer) = open_log(&job)?;
+        let child = spawn(&engine, &job, "execute", writer)?;
+        Ok(Self {
+            marked: Marked::new(MARKER, &job.marker),
+            deadline: Instant::now().checked_add(job.limit).unwrap_or_else(|| Instant::now() + NO_LIMIT),
+            engine,
+            job,
+            child,
+            log,
+            ending: None,
+            verdict: None,
+            html_error: None,
+        })
+    }
+
+    /// How far the notebook is. Cheap: reads one small file.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let file = fs::read(self.job.output_dir.join(PROGRESS)).unwrap_or_default();
+        serde_json::from_slice(&file).unwrap_or_default()
+    }
+
+    /// The outputs that exist, with their paths.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<(Output, PathBuf)> {
+        let named = |output: Output| (output, self.job.output_dir.join(output.file_name()));
+        Output::ALL.map(named).into_iter().filter(|(_, path)| path.is_file()).collect()
+    }
+
+    /// Why there is no output.html, if it could not be made. Never changes the verdict.
+    #[must_use]
+    pub fn html_error(&self) -> Option<&str> {
+        self.html_error.as_deref()
+    }
+
+    /// Waits for the end, at most until the job's limit and then as long as killing and saving take.
+    /// When it returns, no process of the run is left. May be dropped and called again.
+    pub async fn wait(&mut self) -> Verdict {
+        if let Some(verdict) = &self.verdict {
+            return verdict.clone();
+        }
+        match tokio::time::timeout_at(self.deadline, self.child.wait()).await {
+            Ok(status) => self.conclude(status.ok()).await,
+            Err(_) => self.stop(Verdict::TimedOut { after: self.job.limit }).await,
+        }
+    }
+
+    /// Ends the run now; what was executed so far is kept. Does nothing once [`Self::wait`] has returned.
+    pub async fn cancel(&mut self) {
+        if self.verdict.is_none() {
+            self.stop(Verdict::Cancelled).await;
+        }
+    }
+
+    async fn stop(&mut self, reason: Verdict) -> Verdict {
+        // Once the driver has answered it only exports the HTML: then its answer stands.
+        if !self.path(RESULT).exists() {
+            self.ending.get_or_insert(reason);
+        }
+        if let Some(pid) = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+            // Not waited for yet, so the number is still the driver's; if it ended, nothing happens.
+            let _ended = kill_process(pid, Signal::TERM);
+        }
+        let ended = tokio::time::timeout(SAVE_LIMIT, self.child.wait()).await;
+        self.conclude(ended.ok().and_then(Result::ok)).await
+    }
+
+    /// Ends what is left of the run and puts the verdict together.
+    async fn conclude(&mut self, status: Option<ExitStatus>) -> Verdict {
+        let none_left = self.marked.end().await;
+        let status = match status {
+            Some(status) => Some(status),
+            None => self.child.wait().await.ok(),
+        };
+        self.log.finish().await;
+        let Read { verdict, html_error } =
+            verdict::read(&self.path(RESULT)).unwrap_or(Read { verdict: None, html_error: None });
+        self.html_error = html_error;
+        let verdict = self.ending.clone().or(verdict).unwrap_or_else(|| unanswered(status));
+        self.export().await;
+        if !none_left {
+            self.note("processes of this run could not be killed; they end when the instance stops");
+        }
+        let verdict = self.explained(verdict);
+        for scratch in SCRATCH {
+            remove(&self.path(scratch));
+        }
+        self.verdict.insert(verdict).clone()
+    }
+
+    /// Makes the HTML that a driver which was killed could not make.
+    async fn export(&mut self) {
+        let needed = self.path(Output::Notebook.file_name()).exists()
+            && !self.path(Output::Html.file_name()).exists()
+            && (self.html_error.is_none() || self.ending.is_some());
+        if !needed {
+            return;
+        }
+        let Ok((mut log, writer)) = open_log(&self.job) else {
+            return;
+        };
+        self.html_error = match spawn(&self.engine, &self.job, "export", writer) {
+            Err(error) => Some(error.to_string()),
+            Ok(mut child) => match tokio::time::timeout(EXPORT_LIMIT, child.wait()).await {
+                Ok(_) if self.path(Output::Html.file_name()).exists() => None,
+                Ok(_) => Some("the export failed; log.txt says why".to_owned()),
+                Err(_) => Some(format!("it took longer than {} s", EXPORT_LIMIT.as_secs())),
+            },
+        };
+        self.marked.end().await;
+        log.finish().await;
+    }
+
+    /// An engine that does not work is explained by its log and by what to do.
+    fn explained(&self, verdict: Verdict) -> Verdict {
+        let Verdict::EngineBroken { message, .. } = verdict else {
+            return verdict;
+        };
+        let python = self.engine.python().display();
+        let advice = if message.contains("cannot be imported") {
+            format!("; install it with `{python} -m pip install papermill nbconvert ipykernel`")
+        } else {
+            format!("; the log shows what happened (Python: {python})")
+        };
+        Verdict::EngineBroken { message: message + &advice, log_tail: self.log.tail() }
+    }
+
+    fn note(&self, line: &str) {
+        let file = File::options().append(true).open(self.path(Output::Log.file_name()));
+        let _best_effort = file.and_then(|mut file| writeln!(file, "{line}"));
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.job.output_dir.join(name)
+    }
+}
+
+impl Drop for Execution {
+    fn drop(&mut self) {
+        if self.verdict.is_some() {
+            return;
+        }
+        for _ in 0..DROP_ROUNDS {
+            if self.marked.signal(Signal::KILL) == 0 {
+                return;
+            }
+            std::thread::sleep(DROP_PAUSE);
+        }
+    }
+}
+
+/// Ends every process of the run that had this marker: for a supervisor that was itself started again after
+/// it died, and finds what it left. True when none is left.
+pub async fn end_leftovers(marker: &str) -> bool {
+    Marked::new(MARKER, marker).end().await
+}
+
+/// What a driver that left no answer died of.
+fn unanswered(status: Option<ExitStatus>) -> Verdict {
+    if status.and_then(|status| status.code()) == Some(DISK_FULL) {
+        return Verdict::DiskFull { message: "No space left on device".to_owned() };
+    }
+    let message = match status {
+        Some(status) => match status.signal() {
+            Some(signal) => format!("the papermill process was killed by signal {signal}"),
+            None => format!("the papermill process ended with {status} and left no answer"),
+        },
+        None => "the papermill process could not be waited for".to_owned(),
+    };
+    Verdict::EngineBroken { message, log_tail: Vec::new() }
+}
+
+fn open_log(job: &Job) -> Result<(Log, PipeWriter), EngineError> {
+    let path = job.output_dir.join(Output::Log.file_name());
+    Log::start(&path).map_err(|source| EngineError::Write { path, source })
+}
+
+fn spawn(engine: &Engine, job: &Job, mode: &str, log: PipeWriter) -> Result<Child, EngineError> {
+    let script = job.output_dir.join(SCRIPT);
+    let spec = job.output_dir.join(SPEC);
+    write(&script, DRIVER.as_bytes())?;
+    write(&spec, job.spec(mode, &engine.conda_envs()).to_string().as_bytes())?;
+    let spawn = |python: &Path| -> io::Result<Child> {
+        Command::new(python)
+            // Isolated: neither the notebook's folder nor PYTHON* variables decide what the driver imports.
+            .args(["-I", "-u", "-X", "utf8"])
+            .args([&script, &spec])
+            .env(MARKER, &job.marker)
+            .env("JUPYTER_PATH", engine.jupyter_path(job.output_dir.join("jupyter")))
+            // Connection files of killed kernels go away with the scratch.
+            .env("JUPYTER_RUNTIME_DIR", job.output_dir.join("runtime"))
+            .current_dir(&job.output_dir)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // A Ctrl-C in the terminal is for whoever supervises us, not for the notebook.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+    };
+    spawn(engine.python()).map_err(|source| EngineError::Spawn { python: engine.python().to_owned(), source })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+    fs::write(path, bytes).map_err(|source| EngineError::Write { path: path.to_owned(), source })
+}
+
+fn remove(path: &Path) {
+    let _absent = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+}

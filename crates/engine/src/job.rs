@@ -1,0 +1,133 @@
+//! What is to be executed, and how far it is.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::discovery::EngineError;
+
+/// A notebook above this is refused: papermill writes the whole notebook after every cell.
+const MAX_NOTEBOOK_BYTES: u64 = 64 << 20;
+/// Outputs beyond this are left out of the output notebook, with a note in their place.
+const MAX_OUTPUT_BYTES: u64 = 32 << 20;
+/// The HTML of a notebook of the above sizes takes some seconds; more means that it hangs.
+pub(crate) const EXPORT_LIMIT: Duration = Duration::from_mins(1);
+
+/// One notebook to execute.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The notebook: an existing regular file, its path already resolved and checked by the caller.
+    pub notebook: PathBuf,
+    /// An existing folder, private to this attempt, for everything that comes out.
+    pub output_dir: PathBuf,
+    /// The notebook's working directory: its own folder.
+    pub working_dir: PathBuf,
+    /// Papermill's parameters. Names must be identifiers; values arrive in the kernel exactly equal.
+    pub parameters: Map<String, Value>,
+    /// The kernel to use instead of the one that the notebook names.
+    pub kernel: Option<String>,
+    /// Time from the start until everything is killed.
+    pub limit: Duration,
+    /// Value of the environment variable `REVEILLE_RUN`, inherited by every process of the run and used
+    /// to find them all: unique to this attempt, and not empty.
+    pub marker: String,
+}
+
+impl Job {
+    /// Refuses what could not be executed, before a process is started.
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
+        if !self.notebook.is_file() {
+            return Err(EngineError::NotebookMissing { path: self.notebook.clone() });
+        }
+        for folder in [&self.output_dir, &self.working_dir] {
+            if !folder.is_dir() {
+                return Err(EngineError::FolderMissing { path: folder.clone() });
+            }
+        }
+        if self.marker.is_empty() || self.marker.contains('\0') {
+            return Err(EngineError::BadMarker);
+        }
+        match self.parameters.keys().find(|name| !is_identifier(name)) {
+            Some(name) => Err(EngineError::BadParameterName { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The content of the driver's specification file. `mode` is `execute` or `export`.
+    pub(crate) fn spec(&self, mode: &str, conda_envs: &Path) -> Value {
+        json!({
+            "mode": mode,
+            "notebook": self.notebook,
+            "output_dir": self.output_dir,
+            "working_dir": self.working_dir,
+            "parameters": self.parameters,
+            "kernel": self.kernel,
+            "conda_envs": conda_envs,
+            "max_notebook_bytes": MAX_NOTEBOOK_BYTES,
+            "max_output_bytes": MAX_OUTPUT_BYTES,
+            "export_seconds": EXPORT_LIMIT.as_secs(),
+        })
+    }
+}
+
+/// Papermill writes a parameter's name into the injected cell as it stands: anything but an identifier
+/// would be code.
+fn is_identifier(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// How far a notebook is. All cells count, also those that hold text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct Progress {
+    /// 1-based position in the source notebook of the cell that runs or ran last; 0 before the first.
+    pub cell: usize,
+    /// Number of cells of the source notebook; 0 before it was read.
+    pub cells: usize,
+    /// Number of cells that are behind us, completed.
+    pub done: usize,
+}
+
+/// A file that came out of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// The executed notebook, as papermill leaves it: also partial, the failed cell marked.
+    Notebook,
+    /// The same as one HTML page.
+    Html,
+    /// What the driver and the cells wrote to stdout and stderr, at most 2 MiB of it.
+    Log,
+}
+
+impl Output {
+    /// All of them.
+    pub const ALL: [Output; 3] = [Output::Notebook, Output::Html, Output::Log];
+
+    /// The file's name in the output folder.
+    #[must_use]
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Output::Notebook => "output.ipynb",
+            Output::Html => "output.html",
+            Output::Log => "log.txt",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_identifier;
+
+    #[test]
+    fn only_identifiers_are_names_of_parameters() {
+        for good in ["a", "_x", "day2", "Source_1"] {
+            assert!(is_identifier(good), "{good}");
+        }
+        for bad in ["", "2a", "a b", "a;b", "a=1\nimport os", "a-b", "é"] {
+            assert!(!is_identifier(bad), "{bad:?}");
+        }
+    }
+}

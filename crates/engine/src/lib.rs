@@ -1,0 +1,22 @@
+//! Executes one notebook with papermill in supervised processes.
+//!
+//! Owns: finding a Python that has papermill, starting the driver (`execute.py`) on one notebook, its time
+//! limit, telling what became of it, and leaving no process of the run behind. Beside it, [`activity`] asks
+//! the instance's own Jupyter server whether a person is working.
+//!
+//! Never: knows runs, S3, leases or AWS; hands anything to a shell; writes outside the job's output folder
+//! (but the notebook itself may, in its own folder).
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod activity;
+mod discovery;
+mod execution;
+mod job;
+mod log;
+mod processes;
+mod verdict;
+
+pub use discovery::{Engine, EngineError};
+pub use execution::{Execution, end_leftovers};
+pub use job::{Job, Output, Progress};
+pub use verdict::{Failure, Verdict};

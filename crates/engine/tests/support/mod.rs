@@ -1,0 +1,108 @@
+//! What the tests of the engine share: a real Python with papermill, notebooks made on the spot.
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reveille_engine::{Engine, Execution, Job, Verdict};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+/// The Python of `REVEILLE_PYTHON`, or of the workspace's own environment.
+pub fn python() -> PathBuf {
+    if let Some(python) = std::env::var_os("REVEILLE_PYTHON") {
+        return python.into();
+    }
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
+    assert!(python.exists(), "{} does not exist: run `make setup`, or set REVEILLE_PYTHON", python.display());
+    python
+}
+
+/// A folder for one execution, its notebook, and a marker of its own.
+pub struct Bench {
+    pub folder: TempDir,
+    pub job: Job,
+}
+
+impl Bench {
+    /// A bench with a notebook file of these bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let working_dir = folder.path().join("a folder {with} braces");
+        let output_dir = folder.path().join("out {x}");
+        fs::create_dir(&working_dir).unwrap();
+        fs::create_dir(&output_dir).unwrap();
+        let notebook = working_dir.join("some {y} notebook.ipynb");
+        fs::write(&notebook, bytes).unwrap();
+        let marker = folder.path().display().to_string();
+        let limit = Duration::from_secs(100);
+        let job = Job { notebook, output_dir, working_dir, parameters: Map::new(), kernel: None, limit, marker };
+        Self { folder, job }
+    }
+
+    /// A bench with a Python notebook of these code cells.
+    pub fn of_cells(cells: &[&str]) -> Self {
+        Self::of_bytes(notebook(cells).to_string().as_bytes())
+    }
+
+    pub fn start(&self) -> Execution {
+        Engine::with_python(python(), self.folder.path()).start(self.job.clone()).unwrap()
+    }
+
+    pub async fn run(&self) -> Verdict {
+        let verdict = self.start().wait().await;
+        assert_eq!(self.left(), 0, "processes of the run are left");
+        verdict
+    }
+
+    pub fn output(&self, name: &str) -> String {
+        let path = self.job.output_dir.join(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub fn output_notebook(&self) -> Value {
+        serde_json::from_str(&self.output("output.ipynb")).unwrap()
+    }
+
+    /// How many processes carry this run's marker.
+    pub fn left(&self) -> usize {
+        marked(&self.job.marker).len()
+    }
+}
+
+/// The processes whose environment has this run's marker.
+pub fn marked(marker: &str) -> Vec<u32> {
+    let entry = format!("REVEILLE_RUN={marker}");
+    let carries = |pid: &u32| {
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environ.split(|byte| *byte == 0).any(|part| part == entry.as_bytes())
+    };
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(carries).collect()
+}
+
+pub fn code_cell(source: &str) -> Value {
+    json!({"cell_type": "code", "id": format!("c{}", source.len()), "source": source, "metadata": {}, "outputs": [], "execution_count": null})
+}
+
+pub fn notebook(cells: &[&str]) -> Value {
+    let cells: Vec<Value> = cells.iter().map(|source| code_cell(source)).collect();
+    json!({
+        "nbformat": 4, "nbformat_minor": 4,
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}, "language_info": {"name": "python"}},
+        "cells": cells,
+    })
+}
+
+/// Waits until a file exists.
+pub async fn appears(path: &Path) {
+    for _ in 0..600 {
+        if path.exists() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{} did not appear within 30 s", path.display());
+}

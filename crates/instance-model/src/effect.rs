@@ -1,0 +1,65 @@
+//! What the world has to do, or may want to know, after a step of the model.
+
+use std::{fmt, sync::Arc};
+
+use crate::{Hook, Status, Time};
+
+/// One start of an instance, numbered through the account. The world maps it to a boot id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BootNumber(pub u64);
+
+impl fmt::Display for BootNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Something to carry out or to tell, in the order given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The machine of this instance comes up: prepare its directory and its identity.
+    StartBoot {
+        /// The instance's name.
+        instance: String,
+        /// The boot that begins.
+        boot: BootNumber,
+    },
+    /// Run this script; answer with [`crate::Account::script_ended`].
+    RunLifecycleScript {
+        /// The instance's name.
+        instance: String,
+        /// The boot it runs in.
+        boot: BootNumber,
+        /// Which hook it is.
+        hook: Hook,
+        /// The decoded script.
+        script: Arc<[u8]>,
+    },
+    /// Kill every process of this boot; answer with [`crate::Account::boot_killed`].
+    KillBoot {
+        /// The instance's name.
+        instance: String,
+        /// The boot that ends.
+        boot: BootNumber,
+    },
+    /// The state changed.
+    StateChanged {
+        /// The instance's name.
+        instance: String,
+        /// The state before; `None` for a new instance.
+        from: Option<Status>,
+        /// The state now.
+        to: Status,
+        /// When.
+        at: Time,
+        /// The failure reason, with Failed.
+        failure_reason: Option<String>,
+    },
+    /// The instance is gone, and its disk with it.
+    Deleted {
+        /// The instance's name.
+        instance: String,
+        /// When.
+        at: Time,
+    },
+}

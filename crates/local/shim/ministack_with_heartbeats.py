@@ -1,0 +1,119 @@
+"""A SHIM: starts ministack with the parts of a callback task that its engine leaves out.
+
+On AWS, a task that waits for its token fails with States.HeartbeatTimeout when no SendTaskHeartbeat came for
+HeartbeatSeconds, counted from when the task was scheduled; and it fails with the function's own error when the
+function that it invokes fails. ministack 1.5.33 accepts HeartbeatSeconds and ignores it, and drops the function's
+error, so that the task waits for its timeout. This file wraps the two functions of the engine that decide this.
+It reads HeartbeatSeconds from the state that the engine runs, so from the deployed definition, and the beats from
+where the engine notes the real SendTaskHeartbeat calls. It knows nothing of who beats, or why.
+
+It also ends ministack when its standard input ends: whoever started it is gone then, however that happened.
+
+It is tied to the engine's inside: the version of ministack is pinned in requirements.txt, and what is wrapped
+here is asserted at the start and tested by tests/heartbeats.rs.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+
+import ministack
+from ministack.services import stepfunctions as engine
+
+# How often a ticket is looked at. HeartbeatSeconds has a grain of one second.
+LOOK_SECONDS = 0.1
+# The fields of a task that JSONata may give as an expression, which the engine takes for numbers.
+NUMBERS = ("HeartbeatSeconds", "TimeoutSeconds")
+
+_present = threading.local()
+_execute_task = engine._execute_task
+_invoke_with_callback = engine._invoke_with_callback
+_call_lambda = engine._call_lambda
+
+
+def execute_task(state, state_input, execution, context):
+    """The engine's task, with its limits as numbers, and its execution known to the functions below."""
+    _present.execution = execution
+    if engine._state_query_language(state, context) == "JSONata":
+        limits = {
+            field: engine._jsonata_state_field(state, field, "number", state_input, context)
+            for field in NUMBERS
+            if isinstance(state.get(field), str)
+        }
+        state = {**state, **limits}
+    return _execute_task(state, state_input, execution, context)
+
+
+def invoke_with_callback(resource, arguments, token, state):
+    """The engine's wait for a token, watched for silence."""
+    over = threading.Event()
+    seconds = state.get("HeartbeatSeconds")
+    if seconds is not None:
+        watch = threading.Thread(target=fail_when_silent, args=(token, seconds, _present.execution, over), daemon=True)
+        watch.start()
+    _present.token = token
+    try:
+        return _invoke_with_callback(resource, arguments, token, state)
+    finally:
+        _present.token = None
+        over.set()
+
+
+def call_lambda(function, event):
+    """The engine's invocation; inside a callback task, its error is the task's."""
+    try:
+        return _call_lambda(function, event)
+    except engine._ExecutionError as error:
+        token = getattr(_present, "token", None)
+        if token is not None:
+            fail(token, error.error, error.cause)
+        raise
+
+
+def fail_when_silent(token, seconds, execution, over):
+    """Fails the ticket when no beat came for `seconds`, as long as it and its execution live."""
+    beat = None
+    deadline = time.monotonic() + seconds
+    while not over.wait(LOOK_SECONDS) and execution["status"] == "RUNNING":
+        ticket = engine._task_tokens.get(token)
+        if ticket is not None and ticket["heartbeat"] != beat:
+            beat = ticket["heartbeat"]
+            deadline = time.monotonic() + seconds
+        if time.monotonic() > deadline:
+            fail(token, "States.HeartbeatTimeout", f"No heartbeat came for {seconds} seconds.")
+            return
+
+
+def fail(token, error, cause):
+    """What SendTaskFailure does."""
+    ticket = engine._task_tokens.get(token)
+    if ticket is not None and not ticket["event"].is_set():
+        ticket["error"] = {"Error": error, "Cause": cause}
+        ticket["event"].set()
+
+
+def end_with_the_parent():
+    """Blocks until standard input ends, then ends this process as SIGTERM does."""
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main():
+    """Puts the wrappers in place and runs ministack's own main."""
+    engine._execute_task = execute_task
+    engine._invoke_with_callback = invoke_with_callback
+    engine._call_lambda = call_lambda
+    threading.Thread(target=end_with_the_parent, daemon=True).start()
+    from ministack.app import main as serve
+
+    sys.argv = [ministack.__name__]
+    serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+//! Deploys the template that users deploy: artifacts to a bucket, then `aws cloudformation deploy`.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use aws_sdk_s3::{
+    primitives::ByteStream,
+    types::{EventBridgeConfiguration, NotificationConfiguration},
+};
+use serde_json::Value;
+
+use crate::{
+    Clients, LocalError, Project, package,
+    project::{FUNCTIONS_BINARY, RUNNER_BINARY},
+    tools,
+};
+
+/// The bucket of artifacts, which `sam deploy` would make as well.
+pub(crate) const ARTIFACTS_BUCKET: &str = "reveille-artifacts";
+const CODE_KEY: &str = "functions.zip";
+
+/// What is deployed from, ready to be uploaded: made while ministack is still starting.
+pub(crate) struct Artifacts {
+    archive: PathBuf,
+    runner: PathBuf,
+    /// SHA-256 of the runner, in hexadecimal digits.
+    pub(crate) runner_sha256: String,
+}
+
+/// Strips and archives the binaries into a folder. Blocks.
+///
+/// # Errors
+/// A binary is missing or cannot be copied.
+pub(crate) fn prepare(project: &Project, folder: &Path) -> Result<Artifacts, LocalError> {
+    fs::create_dir_all(folder).map_err(LocalError::file("make", folder))?;
+    let (bootstrap, runner) = (folder.join(FUNCTIONS_BINARY), folder.join(RUNNER_BINARY));
+    package::strip(&project.binary(FUNCTIONS_BINARY), &bootstrap)?;
+    package::strip(&project.binary(RUNNER_BINARY), &runner)?;
+    let archive = folder.join(CODE_KEY);
+    package::archive(&bootstrap, FUNCTIONS_BINARY, &archive)?;
+    let runner_sha256 = package::sha256(&runner)?;
+    Ok(Artifacts { archive, runner, runner_sha256 })
+}
+
+/// A stack to be deployed.
+pub(crate) struct Deployment<'a> {
+    pub(crate) project: &'a Project,
+    pub(crate) clients: &'a Clients,
+    pub(crate) stack: &'a str,
+    pub(crate) parameters: &'a BTreeMap<String, String>,
+    pub(crate) environment: &'a BTreeMap<String, String>,
+    pub(crate) folder: &'a Path,
+}
+
+impl Deployment<'_> {
+    /// Uploads the artifacts and deploys the template; gives the stack's outputs.
+    ///
+    /// # Errors
+    /// An upload or the deployment fails.
+    pub(crate) async fn run(&self, artifacts: &Artifacts) -> Result<BTreeMap<String, String>, LocalError> {
+        create_bucket(self.clients, ARTIFACTS_BUCKET).await?;
+        upload(self.clients, ARTIFACTS_BUCKET, CODE_KEY, &artifacts.archive).await?;
+        let template = self.packaged().await?;
+        self.deploy(&template).await?;
+        self.outputs().await
+    }
+
+    async fn packaged(&self) -> Result<PathBuf, LocalError> {
+        let template = self.project.file("infra/template.yaml");
+        let text = fs::read_to_string(&template).map_err(LocalError::file("read", &template))?;
+        let packaged = package::package(&template, &text, ARTIFACTS_BUCKET, CODE_KEY)?;
+        for (file, key) in &packaged.definitions {
+            upload(self.clients, ARTIFACTS_BUCKET, key, file).await?;
+        }
+        let path = self.folder.join("packaged.yaml");
+        fs::write(&path, packaged.template).map_err(LocalError::file("write", &path))?;
+        Ok(path)
+    }
+
+    async fn deploy(&self, template: &Path) -> Result<(), LocalError> {
+        let template = template.display().to_string();
+        let parameters: Vec<String> = self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut arguments = vec!["cloudformation", "deploy", "--stack-name", self.stack, "--template-file", &template];
+        // A template over 51,200 bytes goes by way of a bucket.
+        arguments.extend(["--s3-bucket", ARTIFACTS_BUCKET, "--no-fail-on-empty-changeset"]);
+        arguments.extend(["--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]);
+        if !parameters.is_empty() {
+            arguments.push("--parameter-overrides");
+            arguments.extend(parameters.iter().map(String::as_str));
+        }
+        self.aws(&arguments).await.map(|_| ())
+    }
+
+    async fn outputs(&self) -> Result<BTreeMap<String, String>, LocalError> {
+        let text = self.aws(&["cloudformation", "describe-stacks", "--stack-name", self.stack, "--output", "json"]).await?;
+        let answer: Value = serde_json::from_str(&text)
+            .map_err(LocalError::aws(format!("read the outputs of the stack {}", self.stack)))?;
+        let outputs = answer["Stacks"][0]["Outputs"].as_array().cloned().unwrap_or_default();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Ok(outputs
+            .iter()
+            .filter_map(|output| Some((text(&output["OutputKey"])?, text(&output["OutputValue"])?)))
+            .collect())
+    }
+
+    async fn aws(&self, arguments: &[&str]) -> Result<String, LocalError> {
+        tools::run(&self.project.tool("aws")?, arguments, self.environment, self.folder).await
+    }
+}
+
+/// Uploads the runner to where the on-start script fetches it from.
+///
+/// # Errors
+/// The upload fails.
+pub(crate) async fn upload_runner(
+    clients: &Clients,
+    artifacts: &Artifacts,
+    bucket: &str,
+    key: &str,
+) -> Result<(), LocalError> {
+    upload(clients, bucket, key, &artifacts.runner).await
+}
+
+pub(crate) async fn create_bucket(clients: &Clients, bucket: &str) -> Result<(), LocalError> {
+    let created = clients.s3.create_bucket().bucket(bucket).send().await;
+    created.map(|_| ()).map_err(LocalError::aws(format!("create the bucket {bucket}")))
+}
+
+async fn upload(clients: &Clients, bucket: &str, key: &str, file: &Path) -> Result<(), LocalError> {
+    let body = fs::read(file).map_err(LocalError::file("read", file))?;
+    let put = clients.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(body)).send().await;
+    put.map(|_| ()).map_err(LocalError::aws(format!("upload s3://{bucket}/{key}")))
+}
+
+/// Lets a bucket tell `EventBridge` of its new objects.
+///
+/// # Errors
+/// The bucket is missing.
+pub(crate) async fn send_events(clients: &Clients, bucket: &str) -> Result<(), LocalError> {
+    let configuration = NotificationConfiguration::builder()
+        .event_bridge_configuration(EventBridgeConfiguration::builder().build())
+        .build();
+    let put = clients
+        .s3
+        .put_bucket_notification_configuration()
+        .bucket(bucket)
+        .notification_configuration(configuration)
+        .send()
+        .await;
+    put.map(|_| ()).map_err(LocalError::aws(format!("let the bucket {bucket} tell EventBridge of its objects")))
+}

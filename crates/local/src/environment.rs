@@ -1,0 +1,79 @@
+//! The environment of everything that runs in the local AWS: endpoints and credentials that are worth nothing.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    net::{Ipv4Addr, TcpListener},
+};
+
+use crate::LocalError;
+
+/// The region of the local AWS.
+pub const REGION: &str = "us-east-1";
+/// The account of the local AWS.
+pub const ACCOUNT: &str = "000000000000";
+/// The access key of the local AWS: no secret, and of no use elsewhere.
+pub(crate) const ACCESS_KEY: &str = "local";
+/// Its secret.
+pub(crate) const SECRET_KEY: &str = "local";
+/// What programs need of their user's environment; nothing else is handed on, so that no profile, proxy or
+/// credential of a real account can reach them.
+const HANDED_ON: [&str; 5] = ["HOME", "LANG", "LC_ALL", "TZ", "USER"];
+
+/// The standard variables that make every AWS client use these endpoints.
+pub(crate) fn clients(aws: &str, sagemaker: &str) -> BTreeMap<String, String> {
+    [
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_ENDPOINT_URL", aws),
+        ("AWS_ENDPOINT_URL_SAGEMAKER", sagemaker),
+        // Whatever the user has configured is about another account.
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_PAGER", ""),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}
+
+/// What a program gets of the user's environment.
+pub(crate) fn handed_on() -> BTreeMap<String, String> {
+    HANDED_ON.iter().filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?))).collect()
+}
+
+/// The tools' folder before the system's.
+pub(crate) fn path(tools: &std::path::Path) -> String {
+    format!("{}:/usr/local/bin:/usr/bin:/bin", tools.display())
+}
+
+/// Ports that are free now. Both are bound at once, so that they differ; whoever takes one in between makes the
+/// start fail with a clear message.
+pub(crate) fn free_ports() -> Result<(u16, u16), LocalError> {
+    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(LocalError::Port);
+    let (first, second) = (bind()?, bind()?);
+    let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port()).map_err(LocalError::Port);
+    Ok((port(&first)?, port(&second)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{clients, free_ports};
+
+    #[test]
+    fn two_ports_differ() {
+        let (first, second) = free_ports().unwrap();
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn nothing_of_the_user_reaches_the_clients() {
+        let environment = clients("http://127.0.0.1:1", "http://127.0.0.1:2");
+        assert_eq!(environment["AWS_ENDPOINT_URL_SAGEMAKER"], "http://127.0.0.1:2");
+        assert_eq!(environment["AWS_CONFIG_FILE"], "/dev/null");
+        assert!(!environment.contains_key("AWS_PROFILE"));
+    }
+}

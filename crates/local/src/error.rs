@@ -1,0 +1,139 @@
+//! What can go wrong between a checkout and a running local AWS.
+
+use std::{io, path::PathBuf, process::ExitStatus};
+
+/// Why the local AWS could not be started, used or stopped. Each message says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// Something that set-up or a build makes is not there.
+    #[error("{what} is not there ({}); {remedy}", path.display())]
+    Missing {
+        /// What is missing.
+        what: &'static str,
+        /// Where it was looked for.
+        path: PathBuf,
+        /// The command that makes it.
+        remedy: &'static str,
+    },
+    /// A file or folder could not be used.
+    #[error("cannot {action} {}: {source}; check its rights and the room on its disk", path.display())]
+    File {
+        /// What was to be done.
+        action: &'static str,
+        /// With which file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No port could be had.
+    #[error("no free port on 127.0.0.1: {0}; close something that listens there")]
+    Port(io::Error),
+    /// ministack did not come up.
+    #[error("ministack did not start: {reason}; its log {} ends with:\n{tail}", log.display())]
+    Ministack {
+        /// What was seen.
+        reason: String,
+        /// The whole log.
+        log: PathBuf,
+        /// Its last lines.
+        tail: String,
+    },
+    /// A program could not be run at all.
+    #[error("cannot run {program}: {source}; run `make setup`")]
+    Program {
+        /// Which.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A program ended with an error, or took too long.
+    #[error("`{command}` failed ({ending}): {output}")]
+    Command {
+        /// The program and its first arguments.
+        command: String,
+        /// How it ended.
+        ending: String,
+        /// The end of what it said.
+        output: String,
+    },
+    /// A call to the local AWS failed.
+    #[error("cannot {action}: {message}; the logs of the local AWS tell more")]
+    Aws {
+        /// What was to be done.
+        action: String,
+        /// The service's answer.
+        message: String,
+    },
+    /// The template cannot be packaged.
+    #[error("the template {} cannot be packaged: {problem}", path.display())]
+    Template {
+        /// Which template.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The notebook instance service could not start or stop.
+    #[error(transparent)]
+    NotebookService(#[from] reveille_notebook_service::ServiceError),
+    /// Processes of the local AWS could not be ended.
+    #[error("processes {pids:?} of the local AWS would not end; end them with `kill -9`")]
+    Leftovers {
+        /// Their ids.
+        pids: Vec<i32>,
+    },
+}
+
+impl LocalError {
+    /// A failed action on a file.
+    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { action, path, source }
+    }
+
+    /// A failed call, with the whole chain of its causes.
+    pub(crate) fn aws<E: std::error::Error>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let action = action.into();
+        move |error| Self::Aws { action, message: aws_smithy_types::error::display::DisplayErrorContext(error).to_string() }
+    }
+
+    /// A program that failed.
+    pub(crate) fn command(command: &[&str], status: ExitStatus, output: &str) -> Self {
+        Self::Command { command: shown(command), ending: status.to_string(), output: tail(output, TAIL_LINES) }
+    }
+
+    /// A program that took too long.
+    pub(crate) fn too_slow(command: &[&str], seconds: u64) -> Self {
+        Self::Command {
+            command: shown(command),
+            ending: format!("took longer than {seconds} s"),
+            output: "it was ended".to_owned(),
+        }
+    }
+}
+
+/// Enough to see what failed, few enough to read.
+const TAIL_LINES: usize = 15;
+/// Arguments shown of a failed command: the program, the service, the operation, the first option.
+const SHOWN_ARGUMENTS: usize = 5;
+
+fn shown(command: &[&str]) -> String {
+    command.iter().take(SHOWN_ARGUMENTS).copied().collect::<Vec<_>>().join(" ")
+}
+
+/// The last lines of a text.
+pub(crate) fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tail;
+
+    #[test]
+    fn a_tail_is_the_end() {
+        assert_eq!(tail("a\nb\nc\n", 2), "b\nc");
+        assert_eq!(tail("a", 2), "a");
+        assert_eq!(tail("", 2), "");
+    }
+}

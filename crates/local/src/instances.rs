@@ -1,0 +1,76 @@
+//! Makes notebook instances through the `SageMaker` API, as `infra/instance.yaml` does on AWS, and leaves them at rest.
+
+use std::time::Duration;
+
+use aws_sdk_sagemaker::types::{InstanceType, NotebookInstanceLifecycleHook, NotebookInstanceStatus as Status};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use reveille_notebook_service::Service;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    Clients, LocalError,
+    environment::{ACCOUNT, REGION},
+};
+
+/// Local transitions take half a second each.
+const LIMIT: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Makes a lifecycle configuration with this on-start script.
+///
+/// # Errors
+/// The service refuses it.
+pub(crate) async fn create_config(clients: &Clients, name: &str, on_start: &str) -> Result<(), LocalError> {
+    let hook = NotebookInstanceLifecycleHook::builder().content(STANDARD.encode(on_start)).build();
+    let created = clients
+        .sagemaker
+        .create_notebook_instance_lifecycle_config()
+        .notebook_instance_lifecycle_config_name(name)
+        .on_start(hook)
+        .send()
+        .await;
+    created.map(|_| ()).map_err(LocalError::aws(format!("create the lifecycle configuration {name}")))
+}
+
+/// Makes an instance, waits for its first boot, stops it, and only then gives it the lifecycle configuration: its
+/// first boot is nobody's, and the script need not run in it.
+///
+/// # Errors
+/// The service refuses it, or it does not come to rest within a minute.
+pub(crate) async fn create_stopped(clients: &Clients, service: &Service, name: &str, config: &str) -> Result<(), LocalError> {
+    let sagemaker = &clients.sagemaker;
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+    let created = sagemaker
+        .create_notebook_instance()
+        .notebook_instance_name(name)
+        .instance_type(InstanceType::MlT3Medium)
+        .role_arn(role)
+        .send()
+        .await;
+    created.map_err(LocalError::aws(format!("create the notebook instance {name} in {REGION}")))?;
+    wait_for(service, name, Status::InService.as_str()).await?;
+    let stopped = sagemaker.stop_notebook_instance().notebook_instance_name(name).send().await;
+    stopped.map_err(LocalError::aws(format!("stop the notebook instance {name}")))?;
+    wait_for(service, name, Status::Stopped.as_str()).await?;
+    let updated =
+        sagemaker.update_notebook_instance().notebook_instance_name(name).lifecycle_config_name(config).send().await;
+    updated.map_err(LocalError::aws(format!("give the notebook instance {name} its lifecycle configuration")))?;
+    wait_for(service, name, Status::Stopped.as_str()).await
+}
+
+async fn wait_for(service: &Service, name: &str, status: &str) -> Result<(), LocalError> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let seen = service.snapshot(name).map_or("gone", |snapshot| snapshot.view.status.as_str());
+        if seen == status {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(LocalError::Aws {
+                action: format!("bring the notebook instance {name} to {status}"),
+                message: format!("it is still {seen} after {LIMIT:?}"),
+            });
+        }
+        sleep(LOOK).await;
+    }
+}

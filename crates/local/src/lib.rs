@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod clients;
+mod deploy;
+mod environment;
+mod error;
+mod instances;
+mod local;
+mod ministack;
+mod options;
+mod package;
+mod processes;
+mod project;
+mod tools;
+
+pub use clients::Clients;
+pub use environment::{ACCOUNT, REGION};
+pub use error::LocalError;
+pub use local::{INSTANCE, Local, NOTEBOOK};
+pub use options::{Options, ProgressListener};
+pub use project::{FUNCTIONS_BINARY, Project, RUNNER_BINARY};

@@ -1,0 +1,293 @@
+//! The whole of the local AWS: started in order, stopped in reverse order, whatever happens in between.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use reveille_lifecycle::{ON_START, Preamble, render};
+use reveille_notebook_service::{Config, Service, serve};
+use tempfile::TempDir;
+
+use crate::{
+    Clients, LocalError, Options, Project,
+    deploy::{self, Artifacts, Deployment},
+    environment, instances,
+    ministack::Ministack,
+};
+
+/// The lifecycle configuration of the local instances.
+const LIFECYCLE_CONFIG: &str = "reveille";
+/// Where the runner stands in the stack's bucket.
+const RUNNER_KEY: &str = "artifacts/reveille-runner";
+/// The bucket whose new objects start runs.
+const TRIGGER_BUCKET: &str = "reveille-incoming";
+/// The instance that the template's triggers run on.
+pub const INSTANCE: &str = "nightly";
+/// The notebook that the template's triggers run.
+pub const NOTEBOOK: &str = "examples/summarize.ipynb";
+
+/// A running local AWS, with the stack deployed and one notebook instance at rest.
+///
+/// [`Local::stop`] ends everything that it started; dropping it does the same without waiting for anything.
+pub struct Local {
+    // Dropped in this order: instances before the AWS that they talk to, the folder last.
+    service: Option<Service>,
+    ministack: Option<Ministack>,
+    clients: Clients,
+    environment: BTreeMap<String, String>,
+    outputs: BTreeMap<String, String>,
+    options: Options,
+    project: Project,
+    folder: Folder,
+}
+
+enum Folder {
+    Temporary(TempDir),
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
+}
+
+impl Local {
+    /// Starts everything: ministack with the heartbeat shim, the notebook instance service, the stack, an instance.
+    ///
+    /// # Errors
+    /// Set-up or a build is missing, or a part does not come up; what was started by then is stopped.
+    pub async fn start(project: Project, options: Options) -> Result<Self, LocalError> {
+        let folder = make_folder(options.directory.as_deref())?;
+        let mut local = Self::servers(project, options, folder).await?;
+        // From here on, dropping `local` ends the servers.
+        let artifacts = local.prepare().await?;
+        local.deploy(&artifacts).await?;
+        local.create_instance(INSTANCE).await?;
+        Ok(local)
+    }
+
+    async fn servers(project: Project, options: Options, folder: Folder) -> Result<Self, LocalError> {
+        let (aws_port, sagemaker_port) = environment::free_ports()?;
+        let aws = Ministack::endpoint(aws_port);
+        let sagemaker = Ministack::endpoint(sagemaker_port);
+        let environment = environment::clients(&aws, &sagemaker);
+        options.tell("starting the notebook instance service");
+        let mut config = Config::new(folder.path().join("notebook-service"));
+        config.port = sagemaker_port;
+        config.path = environment::path(&project.tools());
+        config.environment = environment.clone();
+        config.timings = options.timings.clone();
+        config.on_state_change.clone_from(&options.on_state_change);
+        let service = serve(config).await?;
+        options.tell("starting ministack");
+        let mut variables = environment.clone();
+        variables.insert("PATH".to_owned(), environment::path(&project.tools()));
+        let python = project.tool("python")?;
+        let ministack = Ministack::start(&python, &folder.path().join("ministack"), aws_port, &variables).await?;
+        Ok(Self {
+            service: Some(service),
+            ministack: Some(ministack),
+            clients: Clients::new(&aws, &sagemaker),
+            environment,
+            outputs: BTreeMap::new(),
+            options,
+            project,
+            folder,
+        })
+    }
+
+    async fn prepare(&self) -> Result<Artifacts, LocalError> {
+        self.options.tell("packaging the functions and the runner");
+        let (project, folder) = (self.project.clone(), self.directory().join("artifacts"));
+        let prepared = tokio::task::spawn_blocking(move || deploy::prepare(&project, &folder)).await;
+        prepared.unwrap_or_else(|error| Err(LocalError::aws("package the artifacts")(error)))
+    }
+
+    async fn deploy(&mut self, artifacts: &Artifacts) -> Result<(), LocalError> {
+        deploy::create_bucket(&self.clients, TRIGGER_BUCKET).await?;
+        deploy::send_events(&self.clients, TRIGGER_BUCKET).await?;
+        self.options.tell("deploying infra/template.yaml");
+        let mut parameters = quick_parameters();
+        parameters.extend(self.options.parameters.clone());
+        let deployment = Deployment {
+            project: &self.project,
+            clients: &self.clients,
+            stack: &self.options.stack,
+            parameters: &parameters,
+            environment: &self.environment,
+            folder: self.folder.path(),
+        };
+        self.outputs = deployment.run(artifacts).await?;
+        let bucket = self.bucket().to_owned();
+        deploy::upload_runner(&self.clients, artifacts, &bucket, RUNNER_KEY).await?;
+        let preamble = Preamble {
+            bucket,
+            prefix: self.prefix().to_owned(),
+            runner_key: RUNNER_KEY.to_owned(),
+            runner_sha256: artifacts.runner_sha256.clone(),
+        };
+        let script = render(ON_START, &preamble).map_err(LocalError::aws("render the on-start script"))?;
+        instances::create_config(&self.clients, LIFECYCLE_CONFIG, &script).await
+    }
+
+    /// Makes one more notebook instance with the on-start script and the example notebooks, and leaves it Stopped.
+    ///
+    /// # Errors
+    /// The service refuses it, or the notebooks cannot be copied.
+    pub async fn create_instance(&self, name: &str) -> Result<(), LocalError> {
+        self.options.tell(&format!("creating the notebook instance {name}"));
+        instances::create_stopped(&self.clients, self.service(), name, LIFECYCLE_CONFIG).await?;
+        let examples = self.project.file("examples");
+        copy_notebooks(&examples, &self.notebooks(name).join("examples"))
+    }
+
+    /// Stops everything, instances first.
+    ///
+    /// # Errors
+    /// Something would not end; the rest was ended all the same.
+    pub async fn stop(mut self) -> Result<(), LocalError> {
+        self.options.tell("stopping the notebook instances");
+        let service = match self.service.take() {
+            Some(service) => service.shutdown().await.map_err(LocalError::from),
+            None => Ok(()),
+        };
+        self.options.tell("stopping ministack");
+        let ministack = match self.ministack.take() {
+            Some(ministack) => ministack.stop().await,
+            None => Ok(()),
+        };
+        service.and(ministack)
+    }
+
+    /// SDK clients of this local AWS.
+    #[must_use]
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The notebook instance service: faults, counted calls, disks.
+    ///
+    /// # Panics
+    /// Never: it is taken by [`Local::stop`] only, which takes the whole.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "only `stop`, which consumes self, takes it out")]
+    pub fn service(&self) -> &Service {
+        self.service.as_ref().expect("running until `stop`")
+    }
+
+    /// The environment with which any AWS client uses this local AWS.
+    #[must_use]
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
+    /// The outputs of the stack.
+    #[must_use]
+    pub fn outputs(&self) -> &BTreeMap<String, String> {
+        &self.outputs
+    }
+
+    /// The ARN of the state machine.
+    #[must_use]
+    pub fn state_machine(&self) -> &str {
+        self.output("StateMachineArn")
+    }
+
+    /// The stack's bucket.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        self.output("BucketName")
+    }
+
+    /// The prefix of the stack's keys: empty, or ends with `/`.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.output("Prefix")
+    }
+
+    fn output(&self, name: &str) -> &str {
+        self.outputs.get(name).map_or("", String::as_str)
+    }
+
+    /// The bucket whose new objects start runs.
+    #[must_use]
+    pub fn trigger_bucket(&self) -> &'static str {
+        TRIGGER_BUCKET
+    }
+
+    /// The notebook folder of an instance.
+    #[must_use]
+    pub fn notebooks(&self, instance: &str) -> PathBuf {
+        self.service().machine(instance).notebooks()
+    }
+
+    /// Where the files of this local AWS are.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The log of ministack.
+    #[must_use]
+    pub fn ministack_log(&self) -> Option<&Path> {
+        self.ministack.as_ref().map(Ministack::log)
+    }
+
+    /// The id of the ministack process.
+    #[must_use]
+    pub fn ministack_pid(&self) -> Option<u32> {
+        self.ministack.as_ref().and_then(Ministack::pid)
+    }
+
+    /// The checkout that was deployed.
+    #[must_use]
+    pub fn project(&self) -> &Project {
+        &self.project
+    }
+}
+
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local").field("directory", &self.directory()).field("outputs", &self.outputs).finish_non_exhaustive()
+    }
+}
+
+/// Polls every second, because local transitions take half a second; everything else as users have it.
+fn quick_parameters() -> BTreeMap<String, String> {
+    [
+        ("TriggerBucket", TRIGGER_BUCKET),
+        ("Instance", INSTANCE),
+        ("Notebook", NOTEBOOK),
+        ("StartPollSeconds", "1"),
+        ("StopPollSeconds", "1"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}
+
+fn make_folder(directory: Option<&Path>) -> Result<Folder, LocalError> {
+    let Some(directory) = directory else {
+        let folder = tempfile::Builder::new().prefix("reveille-").tempdir();
+        return folder.map(Folder::Temporary).map_err(LocalError::file("make a folder in", std::env::temp_dir()));
+    };
+    fs::create_dir_all(directory).map_err(LocalError::file("make", directory))?;
+    directory.canonicalize().map(Folder::Kept).map_err(LocalError::file("use", directory))
+}
+
+fn copy_notebooks(from: &Path, to: &Path) -> Result<(), LocalError> {
+    fs::create_dir_all(to).map_err(LocalError::file("make", to))?;
+    for entry in fs::read_dir(from).map_err(LocalError::file("read", from))?.flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "ipynb") {
+            fs::copy(&path, to.join(entry.file_name())).map_err(LocalError::file("copy", &path))?;
+        }
+    }
+    Ok(())
+}

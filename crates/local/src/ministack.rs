@@ -1,0 +1,173 @@
+//! ministack as a child process: started with the heartbeat shim, watched until it answers, ended with its functions.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{LocalError, environment, error::tail, processes};
+
+/// The shim: see its own text.
+const SHIM: &str = include_str!("../shim/ministack_with_heartbeats.py");
+/// It is up within a second; a cold disk and a busy machine may take much longer.
+const START_LIMIT: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(25);
+/// A healthy server answers its health check at once.
+const HEALTH_LIMIT: Duration = Duration::from_secs(5);
+/// It ends within a second; requests under way may hold it.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+const TAIL_LINES: usize = 20;
+
+/// A running ministack.
+pub(crate) struct Ministack {
+    child: Child,
+    port: u16,
+    log: PathBuf,
+    marker: String,
+}
+
+impl Ministack {
+    /// Starts it on a port, with its files in a folder, and waits until it answers. Functions inherit `environment`.
+    ///
+    /// # Errors
+    /// It cannot be run, ends early, or does not answer within a minute.
+    pub(crate) async fn start(
+        python: &Path,
+        folder: &Path,
+        port: u16,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, LocalError> {
+        fs::create_dir_all(folder).map_err(LocalError::file("make", folder))?;
+        let shim = folder.join("ministack_with_heartbeats.py");
+        fs::write(&shim, SHIM).map_err(LocalError::file("write", &shim))?;
+        let log = folder.join("ministack.log");
+        let output = File::create(&log).map_err(LocalError::file("write", &log))?;
+        let errors = output.try_clone().map_err(LocalError::file("write", &log))?;
+        let marker = format!("{port}-{}", std::process::id());
+        let child = Command::new(python)
+            .arg(&shim)
+            .env_clear()
+            .envs(environment::handed_on())
+            .envs(environment)
+            .envs(settings(port, folder))
+            .env(processes::MARKER, &marker)
+            .current_dir(folder)
+            // Kept open as long as this program lives: its end ends ministack (see the shim).
+            .stdin(Stdio::piped())
+            .stdout(output)
+            .stderr(errors)
+            // Ctrl-C is for this program, which then stops everything in order.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| LocalError::Program { program: python.display().to_string(), source })?;
+        let mut ministack = Self { child, port, log, marker };
+        ministack.wait_until_healthy().await?;
+        Ok(ministack)
+    }
+
+    /// Its endpoint.
+    pub(crate) fn endpoint(port: u16) -> String {
+        format!("http://127.0.0.1:{port}")
+    }
+
+    /// Its log.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// The id of its process, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    async fn wait_until_healthy(&mut self) -> Result<(), LocalError> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(self.failed(&ended(status)));
+            }
+            if matches!(timeout(HEALTH_LIMIT, is_healthy(self.port)).await, Ok(Ok(true))) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(self.failed(&format!("no answer on port {} within {START_LIMIT:?}", self.port)));
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    fn failed(&self, reason: &str) -> LocalError {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        LocalError::Ministack { reason: reason.to_owned(), log: self.log.clone(), tail: tail(&text, TAIL_LINES) }
+    }
+
+    /// Ends it and every function's process.
+    ///
+    /// # Errors
+    /// A process would not end.
+    pub(crate) async fn stop(mut self) -> Result<(), LocalError> {
+        drop(self.child.stdin.take());
+        if timeout(STOP_LIMIT, self.child.wait()).await.is_err() {
+            // It may have ended between the two; the look at what is left tells.
+            let _ = self.child.kill().await;
+        }
+        processes::kill_marked(&self.marker)
+    }
+}
+
+impl Drop for Ministack {
+    fn drop(&mut self) {
+        // After `stop` nothing is left. Otherwise a start failed, a test unwinds or the program dies: there is
+        // nobody to tell.
+        let _ = processes::kill_marked(&self.marker);
+    }
+}
+
+fn ended(status: ExitStatus) -> String {
+    format!("it ended at once ({status})")
+}
+
+/// What ministack is told. Everything that would reach out of its folder and its port is off.
+fn settings(port: u16, folder: &Path) -> BTreeMap<String, String> {
+    [
+        ("BIND_HOST", "127.0.0.1".to_owned()),
+        ("GATEWAY_PORT", port.to_string()),
+        ("MINISTACK_HOST", "127.0.0.1".to_owned()),
+        ("MINISTACK_REGION", environment::REGION.to_owned()),
+        ("MINISTACK_ACCOUNT_ID", environment::ACCOUNT.to_owned()),
+        // The functions' code is unpacked below the folder for temporary files.
+        ("TMPDIR", folder.display().to_string()),
+        // Listeners on fixed ports that nothing here uses.
+        ("IOT_MTLS_ENABLED", "0".to_owned()),
+        ("SFTP_ENABLED", "0".to_owned()),
+        // It would remove the containers of other ministacks on this machine.
+        ("DOCKER_HOST", "unix:///nonexistent".to_owned()),
+        ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+async fn is_healthy(port: u16) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    stream.write_all(b"GET /_ministack/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").await?;
+    let mut start = [0_u8; 12];
+    stream.read_exact(&mut start).await?;
+    Ok(&start == b"HTTP/1.1 200")
+}
+
+#[cfg(test)]
+mod tests;

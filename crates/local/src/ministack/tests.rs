@@ -1,0 +1,144 @@
+//! The shim, proven with a tiny machine of its own: nothing of the product takes part.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use tokio::time::sleep;
+
+use super::Ministack;
+use crate::{Clients, environment, package, processes, tools};
+
+/// Runs an execution that waits for its token, which its function writes into a file.
+const FUNCTION: &str = r#"#!/usr/bin/env python3
+import json, os, pathlib, urllib.request
+api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"
+while True:
+    with urllib.request.urlopen(f"{api}/next") as answer:
+        request, event = answer.headers["Lambda-Runtime-Aws-Request-Id"], json.load(answer)
+    if event["execution"].startswith("refused"):
+        path, body = f"{request}/error", {"errorType": "Refused", "errorMessage": "not today"}
+    else:
+        ticket = pathlib.Path(os.environ["TMPDIR"], event["execution"])
+        ticket.with_suffix(".part").write_text(event["token"])
+        ticket.with_suffix(".part").rename(ticket)
+        path, body = f"{request}/response", {}
+    urllib.request.urlopen(urllib.request.Request(f"{api}/{path}", json.dumps(body).encode())).close()
+"#;
+const HEARTBEAT: Duration = Duration::from_secs(2);
+
+fn definition() -> String {
+    serde_json::json!({
+        "QueryLanguage": "JSONata",
+        "StartAt": "Await",
+        "States": {"Await": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            "TimeoutSeconds": 60,
+            "HeartbeatSeconds": format!("{{% {} %}}", HEARTBEAT.as_secs()),
+            "Arguments": {"FunctionName": "waits", "Payload": {
+                "execution": "{% $states.context.Execution.Name %}",
+                "token": "{% $states.context.Task.Token %}",
+            }},
+            "End": true,
+        }},
+    })
+    .to_string()
+}
+
+struct World {
+    // Dropped first.
+    ministack: Ministack,
+    clients: Clients,
+    machine: String,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tools_folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin");
+        let port = environment::free_ports().unwrap().0;
+        let endpoint = Ministack::endpoint(port);
+        let mut variables = environment::clients(&endpoint, &endpoint);
+        variables.insert("PATH".to_owned(), environment::path(&tools_folder));
+        let ministack =
+            Ministack::start(&tools_folder.join("python"), folder.path(), port, &variables).await.unwrap();
+        let clients = Clients::new(&endpoint, &endpoint);
+        let (bootstrap, archive) = (folder.path().join("bootstrap"), folder.path().join("waits.zip"));
+        fs::write(&bootstrap, FUNCTION).unwrap();
+        package::archive(&bootstrap, "bootstrap", &archive).unwrap();
+        let zip = format!("fileb://{}", archive.display());
+        let arguments = [
+            "lambda", "create-function", "--function-name", "waits", "--runtime", "provided.al2023", "--handler", "x",
+            "--role", "arn:aws:iam::000000000000:role/x", "--zip-file", &zip,
+        ];
+        tools::run(&tools_folder.join("aws"), &arguments, &variables, folder.path()).await.unwrap();
+        let machine = clients.sfn.create_state_machine().name("m").definition(definition());
+        let machine = machine.role_arn("arn:aws:iam::000000000000:role/x").send().await.unwrap();
+        Self { ministack, clients, machine: machine.state_machine_arn, folder }
+    }
+
+    async fn start(&self, name: &str) -> String {
+        let started = self.clients.sfn.start_execution().state_machine_arn(&self.machine).name(name).send().await;
+        started.unwrap().execution_arn
+    }
+
+    async fn token(&self, execution: &str) -> String {
+        let file = self.folder.path().join(execution);
+        for _ in 0..500 {
+            if let Ok(token) = fs::read_to_string(&file) {
+                return token;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the function of {execution} was not called");
+    }
+
+    /// Status, error, and how long it took from now.
+    async fn end(&self, arn: &str) -> (ExecutionStatus, Option<String>, Duration) {
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_secs(20) {
+            let seen = self.clients.sfn.describe_execution().execution_arn(arn).send().await.unwrap();
+            if seen.status != ExecutionStatus::Running {
+                return (seen.status, seen.error, since.elapsed());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{arn} did not end");
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn silent_tickets_fail_and_beaten_ones_live() {
+    let world = World::new().await;
+    let sfn = &world.clients.sfn;
+
+    let silent = world.start("silent").await;
+    let (status, error, took) = world.end(&silent).await;
+    assert_eq!((status, error.as_deref()), (ExecutionStatus::Failed, Some("States.HeartbeatTimeout")));
+    assert!(took >= HEARTBEAT, "failed after {took:?}, before the heartbeat of {HEARTBEAT:?} was over");
+
+    let beaten = world.start("beaten").await;
+    let token = world.token("beaten").await;
+    for _ in 0..8 {
+        sleep(HEARTBEAT / 4).await;
+        sfn.send_task_heartbeat().task_token(&token).send().await.unwrap();
+    }
+    sfn.send_task_success().task_token(&token).output("{\"ok\": true}").send().await.unwrap();
+    assert_eq!(world.end(&beaten).await.0, ExecutionStatus::Succeeded, "beaten for twice its heartbeat");
+
+    let refused = world.start("refused").await;
+    let (status, error, took) = world.end(&refused).await;
+    assert_eq!((status, error.as_deref()), (ExecutionStatus::Failed, Some("Refused")));
+    assert!(took < HEARTBEAT, "the function's own error, at once: not after {took:?}");
+
+    let (pid, marker) = (world.ministack.pid().unwrap(), world.ministack.marker.clone());
+    assert!(processes::marked(&marker).len() >= 2, "ministack and a warm function");
+    world.ministack.stop().await.unwrap();
+    assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    assert_eq!(processes::marked(&marker), []);
+}

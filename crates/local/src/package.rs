@@ -1,0 +1,148 @@
+//! Packages the template as `sam package` does: the places of code and definitions are replaced, nothing else.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use sha2::{Digest, Sha256};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use crate::LocalError;
+
+const CODE: &str = "CodeUri:";
+const DEFINITION: &str = "DefinitionUri:";
+
+/// A template whose artifacts have locations.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Packaged {
+    /// The template's text.
+    pub(crate) template: String,
+    /// The definitions: the file of each, and the key it must be uploaded to.
+    pub(crate) definitions: Vec<(PathBuf, String)>,
+}
+
+/// Replaces each `CodeUri` by the functions' archive, and each `DefinitionUri` by a key for its file.
+///
+/// # Errors
+/// The template names no code or no definition in a line of its own.
+pub(crate) fn package(template: &Path, text: &str, bucket: &str, code_key: &str) -> Result<Packaged, LocalError> {
+    let folder = template.parent().unwrap_or(Path::new("."));
+    let mut definitions = Vec::new();
+    let mut functions = 0_usize;
+    let mut packaged = String::with_capacity(text.len());
+    for line in text.lines() {
+        let entry = line.trim_start();
+        let indent = &line[..line.len() - entry.len()];
+        if entry.starts_with(CODE) {
+            functions += 1;
+            packaged.push_str(&format!("{indent}{CODE} s3://{bucket}/{code_key}"));
+        } else if let Some(value) = entry.strip_prefix(DEFINITION) {
+            let file = folder.join(value.trim().trim_matches(['"', '\'']));
+            let key = format!("definitions/{}", file.file_name().unwrap_or_default().to_string_lossy());
+            packaged.push_str(&format!("{indent}{DEFINITION} s3://{bucket}/{key}"));
+            definitions.push((file, key));
+        } else {
+            packaged.push_str(line);
+        }
+        packaged.push('\n');
+    }
+    let problem = |problem: &str| LocalError::Template { path: template.to_owned(), problem: problem.to_owned() };
+    if functions == 0 {
+        return Err(problem("it has no line `CodeUri: <path>`; give each function (or Globals) one"));
+    }
+    if definitions.is_empty() {
+        return Err(problem("it has no line `DefinitionUri: <path>`; give each state machine one"));
+    }
+    Ok(Packaged { template: packaged, definitions })
+}
+
+/// Copies a binary without its debug information, which would be most of it. Where there is no `strip`, as it is.
+///
+/// # Errors
+/// It cannot be copied.
+pub(crate) fn strip(binary: &Path, to: &Path) -> Result<(), LocalError> {
+    let stripped = Command::new("strip")
+        .arg("-o")
+        .arg(to)
+        .arg(binary)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !stripped {
+        fs::copy(binary, to).map_err(LocalError::file("copy", binary))?;
+    }
+    Ok(())
+}
+
+/// Writes an archive with one executable file, uncompressed: it goes no further than this machine.
+///
+/// # Errors
+/// The binary cannot be read, or the archive not written.
+pub(crate) fn archive(binary: &Path, name: &str, to: &Path) -> Result<(), LocalError> {
+    let write = || -> io::Result<()> {
+        let mut zip = ZipWriter::new(File::create(to)?);
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o755);
+        zip.start_file(name, options)?;
+        io::copy(&mut File::open(binary)?, &mut zip)?;
+        zip.finish()?.flush()
+    };
+    write().map_err(LocalError::file("archive", binary))
+}
+
+/// SHA-256 of a file in lower-case hexadecimal digits.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn sha256(file: &Path) -> Result<String, LocalError> {
+    let content = fs::read(file).map_err(LocalError::file("read", file))?;
+    Ok(Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::{archive, package, sha256, strip};
+
+    const TEMPLATE: &str = "Resources:\n  F:\n    Properties:\n      CodeUri: ../functions # all in one\n      Handler: f\n  M:\n    Properties:\n      DefinitionUri: ../statemachines/m.asl.json\n";
+
+    #[test]
+    fn only_the_places_of_artifacts_change() {
+        let packaged = package(Path::new("/p/infra/template.yaml"), TEMPLATE, "b", "code.zip").unwrap();
+        let changed: Vec<_> = TEMPLATE.lines().zip(packaged.template.lines()).filter(|(a, b)| a != b).collect();
+        assert_eq!(
+            changed,
+            [
+                ("      CodeUri: ../functions # all in one", "      CodeUri: s3://b/code.zip"),
+                ("      DefinitionUri: ../statemachines/m.asl.json", "      DefinitionUri: s3://b/definitions/m.asl.json"),
+            ]
+        );
+        assert_eq!(packaged.definitions, [("/p/infra/../statemachines/m.asl.json".into(), "definitions/m.asl.json".to_owned())]);
+    }
+
+    #[test]
+    fn a_template_without_artifacts_is_refused() {
+        let path = Path::new("/p/infra/template.yaml");
+        assert!(package(path, "Resources: {}\n", "b", "k").unwrap_err().to_string().contains("CodeUri"));
+        let no_machine = TEMPLATE.replace("DefinitionUri", "Definition");
+        assert!(package(path, &no_machine, "b", "k").unwrap_err().to_string().contains("DefinitionUri"));
+    }
+
+    #[test]
+    fn an_archive_holds_the_executable() {
+        let folder = tempfile::tempdir().unwrap();
+        let (binary, zip) = (folder.path().join("b"), folder.path().join("b.zip"));
+        strip(Path::new("/bin/ls"), &binary).unwrap();
+        archive(&binary, "bootstrap", &zip).unwrap();
+        let mut archive = zip::ZipArchive::new(fs::File::open(&zip).unwrap()).unwrap();
+        let file = archive.by_name("bootstrap").unwrap();
+        assert_eq!(file.unix_mode(), Some(0o100_755));
+        assert_eq!(file.size(), fs::metadata(&binary).unwrap().len());
+        fs::write(&binary, "abc").unwrap();
+        assert_eq!(sha256(&binary).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

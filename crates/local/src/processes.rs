@@ -1,0 +1,74 @@
+//! Finds and ends processes by a marker in their environment: ministack's functions have sessions of their own.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::LocalError;
+
+/// The variable that everything started by ministack inherits.
+pub(crate) const MARKER: &str = "REVEILLE_LOCAL";
+/// A killed process is gone in milliseconds; one in uninterruptible sleep is not, and then it is said.
+const KILL_SECONDS: u64 = 5;
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The processes with this marker. Other people's processes cannot be read, and are not ours.
+pub(crate) fn marked(id: &str) -> Vec<Pid> {
+    let needle = format!("{MARKER}={id}");
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
+        .filter(|pid| {
+            fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero()))
+                .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|pair| pair == needle.as_bytes()))
+        })
+        .collect()
+}
+
+/// Kills every process with this marker, again and again until there is none: one may be starting another.
+///
+/// # Errors
+/// Some are left after five seconds.
+pub(crate) fn kill_marked(id: &str) -> Result<(), LocalError> {
+    let deadline = Instant::now() + Duration::from_secs(KILL_SECONDS);
+    loop {
+        let pids = marked(id);
+        if pids.is_empty() {
+            return Ok(());
+        }
+        for pid in &pids {
+            // It may have ended by itself; the next look tells.
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+        if Instant::now() > deadline {
+            return Err(LocalError::Leftovers { pids: pids.iter().map(|pid| pid.as_raw_nonzero().get()).collect() });
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::{MARKER, kill_marked, marked};
+
+    #[test]
+    fn marked_processes_are_killed_and_others_are_not() {
+        let start = |id: &str| Command::new("sleep").arg("60").env(MARKER, id).spawn().unwrap();
+        let id = format!("test-{}", std::process::id());
+        let other = format!("{id}0");
+        let (mut first, mut second, mut third) = (start(&id), start(&id), start(&other));
+        // A zombie has no environment, so the children need not be collected for the kill to end.
+        kill_marked(&id).unwrap();
+        assert!(!first.wait().unwrap().success());
+        assert!(!second.wait().unwrap().success());
+        assert_eq!(marked(&other).len(), 1);
+        kill_marked(&other).unwrap();
+        third.wait().unwrap();
+    }
+}

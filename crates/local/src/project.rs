@@ -1,0 +1,92 @@
+//! Where things stand in a checkout: the template, the tools, the binaries. Owns no content.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use crate::LocalError;
+
+/// The multi-call bootstrap of the functions.
+pub const FUNCTIONS_BINARY: &str = "bootstrap";
+/// The runner.
+pub const RUNNER_BINARY: &str = "reveille-runner";
+
+/// A checkout of the project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    root: PathBuf,
+    binaries: PathBuf,
+}
+
+impl Project {
+    /// The checkout around a folder, with the binaries that were built beside the running program.
+    ///
+    /// # Errors
+    /// No folder above holds `infra/template.yaml`, or the binaries were not built.
+    pub fn find(from: &Path) -> Result<Self, LocalError> {
+        let root = from
+            .ancestors()
+            .find(|folder| folder.join("infra/template.yaml").is_file())
+            .ok_or_else(|| LocalError::Missing {
+                what: "infra/template.yaml",
+                path: from.to_owned(),
+                remedy: "run this in a checkout of the project",
+            })?
+            .to_owned();
+        let binaries = find_binaries(&root)?;
+        Ok(Self { root, binaries })
+    }
+
+    /// The checkout's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A file of the checkout that must be there.
+    pub(crate) fn file(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// A built binary.
+    pub(crate) fn binary(&self, name: &str) -> PathBuf {
+        self.binaries.join(name)
+    }
+
+    /// A program of the tools in `.venv`.
+    ///
+    /// # Errors
+    /// `make setup` has not run.
+    pub(crate) fn tool(&self, name: &str) -> Result<PathBuf, LocalError> {
+        let path = self.tools().join(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(LocalError::Missing { what: "the local tools", path, remedy: "run `make setup`" })
+    }
+
+    /// The folder of the tools' programs.
+    #[must_use]
+    pub fn tools(&self) -> PathBuf {
+        self.root.join(".venv/bin")
+    }
+}
+
+/// Cargo puts a program into `<target>/<profile>`, and a test into its `deps`: the binaries stand in one of the
+/// folders above. Where it runs from elsewhere, the usual target folder is tried.
+fn find_binaries(root: &Path) -> Result<PathBuf, LocalError> {
+    let program = env::current_exe().unwrap_or_default();
+    let usual = root.join("target/debug");
+    program
+        .ancestors()
+        .skip(1)
+        .map(Path::to_owned)
+        .chain([usual.clone()])
+        .find(|folder| [FUNCTIONS_BINARY, RUNNER_BINARY].iter().all(|name| folder.join(name).is_file()))
+        .ok_or(LocalError::Missing {
+            what: "the functions' bootstrap or the runner",
+            path: usual,
+            remedy: "run `make build`",
+        })
+}

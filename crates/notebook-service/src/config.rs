@@ -1,0 +1,92 @@
+//! What the service is told at its start.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use reveille_instance_model::{Status, Time, Timings};
+
+/// A change of an instance's state, as told to the listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateChange {
+    /// The instance's name.
+    pub instance: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The state before; `None` for a new instance.
+    pub from: Option<Status>,
+    /// The state now; `None`: it is gone.
+    pub to: Option<Status>,
+    /// When.
+    pub at: Time,
+    /// Why it is Failed.
+    pub failure_reason: Option<String>,
+}
+
+/// Is told every change of state, in order, on the service's own task: it must return at once.
+pub type StateListener = Arc<dyn Fn(&StateChange) + Send + Sync>;
+
+/// Is told every line of the service's log (without a line end): it must return at once.
+pub type LogListener = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The configuration of the service.
+#[derive(Clone)]
+pub struct Config {
+    /// Holds `instances/<name>/` (the root of each instance) and `logs/<name>/<stream>`.
+    pub directory: PathBuf,
+    /// The port on 127.0.0.1; 0: a free one.
+    pub port: u16,
+    /// The region of the account.
+    pub region: String,
+    /// The twelve-digit account number.
+    pub account: String,
+    /// `PATH` of lifecycle scripts.
+    pub path: String,
+    /// What else is in their environment: endpoints, credentials. `PATH`, `HOME`, `REVEILLE_ROOT` and
+    /// `REVEILLE_BOOT` cannot be overridden here.
+    pub environment: BTreeMap<String, String>,
+    /// How long things take.
+    pub timings: Timings,
+    /// How long the processes of a boot have between SIGTERM and SIGKILL.
+    pub kill_grace: Duration,
+    /// The most bytes of one log stream; the rest of the output is dropped.
+    pub log_limit: u64,
+    /// Is told every change of state.
+    pub on_state_change: Option<StateListener>,
+    /// Is told every line of the log.
+    pub on_log: Option<LogListener>,
+}
+
+impl Config {
+    /// A configuration with this directory and the defaults: a free port, `us-east-1`, account
+    /// 000000000000, quick timings, 500 ms of grace, 1 MiB of each log.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            port: 0,
+            region: "us-east-1".to_owned(),
+            account: "000000000000".to_owned(),
+            path: "/usr/local/bin:/usr/bin:/bin".to_owned(),
+            environment: BTreeMap::new(),
+            timings: Timings::local(),
+            kill_grace: Duration::from_millis(500),
+            log_limit: 1 << 20,
+            on_state_change: None,
+            on_log: None,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    /// Without the environment's values: there are credentials among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("directory", &self.directory)
+            .field("port", &self.port)
+            .field("region", &self.region)
+            .field("account", &self.account)
+            .field("path", &self.path)
+            .field("environment", &self.environment.keys())
+            .field("timings", &self.timings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,27 @@
+//! The notebook instance service on this machine: the `SageMaker` API over HTTP, with instances that
+//! are directories and boots that are real processes.
+//!
+//! Owns the wire protocol (awsJson1.1), the directories and processes of instances, and the admin
+//! endpoint that arms faults and shows who called what. It decides nothing about notebook instances:
+//! every state, transition and error text comes from `reveille-instance-model`.
+//!
+//! It never listens on anything but 127.0.0.1, checks no signatures, and isolates nothing: a lifecycle
+//! script runs with the rights of whoever started the service.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod admin;
+mod config;
+mod driver;
+mod http;
+mod machine;
+mod processes;
+mod requests;
+mod responses;
+mod script;
+mod service;
+mod uuid;
+
+pub use config::{Config, LogListener, StateChange, StateListener};
+pub use machine::Machine;
+pub use processes::{KillError, kill_boot, processes_of_boot};
+pub use service::{Service, ServiceError, serve};

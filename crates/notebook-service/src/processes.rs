@@ -1,0 +1,164 @@
+//! The processes of a boot: found by the marks in their environment, and killed.
+//!
+//! Process groups and sessions do not hold them: kernels and runners start sessions of their own.
+//! What every descendant keeps is its environment, so that is what is searched.
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Between two looks at what is still alive.
+const POLL: Duration = Duration::from_millis(20);
+/// How long SIGKILL may take to be felt (a process in uninterruptible sleep feels it late).
+const KILL_LIMIT: Duration = Duration::from_secs(20);
+
+/// Why a boot could not be killed.
+#[derive(Debug)]
+pub enum KillError {
+    /// `/proc` could not be read.
+    Proc {
+        /// What it said.
+        source: io::Error,
+    },
+    /// Some processes outlived SIGKILL.
+    Alive {
+        /// The root of the instance.
+        root: PathBuf,
+        /// The boot id.
+        boot: String,
+        /// Their process ids.
+        pids: Vec<i32>,
+    },
+}
+
+impl fmt::Display for KillError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proc { source } => {
+                write!(
+                    f,
+                    "/proc cannot be read ({source}), so the processes of a boot cannot be found; run this on Linux with /proc mounted"
+                )
+            }
+            Self::Alive { root, boot, pids } => write!(
+                f,
+                "processes {pids:?} of boot {boot} in {} outlived SIGKILL; look at them with ps",
+                root.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for KillError {}
+
+/// The ids of the living processes whose environment has `REVEILLE_ROOT=<root>` and
+/// `REVEILLE_BOOT=<boot>`, in ascending order. Zombies have no environment and do not count.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn processes_of_boot(root: &Path, boot: &str) -> io::Result<Vec<i32>> {
+    let root_mark = [b"REVEILLE_ROOT=", root.as_os_str().as_encoded_bytes()].concat();
+    let boot_mark = [b"REVEILLE_BOOT=", boot.as_bytes()].concat();
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        // Processes come and go while we look, and some are not ours to read: neither is a fault.
+        let Ok(entry) = entry else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        let Ok(environ) = fs::read(entry.path().join("environ")) else { continue };
+        let has = |mark: &[u8]| environ.split(|byte| *byte == 0).any(|variable| variable == mark);
+        if has(&root_mark) && has(&boot_mark) {
+            pids.push(pid);
+        }
+    }
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// Sends a signal to each; one that is gone already is no fault.
+fn send(pids: &[i32], signal: Signal) {
+    for pid in pids {
+        if let Some(pid) = Pid::from_raw(*pid) {
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+/// Kills every process of a boot: SIGTERM, after `grace` SIGKILL, again and again until none is left.
+/// Blocks for that long. Tells how many there were at the beginning.
+///
+/// # Errors
+/// `/proc` cannot be read, or processes outlive SIGKILL for 20 seconds.
+pub fn kill_boot(root: &Path, boot: &str, grace: Duration) -> Result<usize, KillError> {
+    let find = || processes_of_boot(root, boot).map_err(|source| KillError::Proc { source });
+    let begun = Instant::now();
+    let mut pids = find()?;
+    let count = pids.len();
+    send(&pids, Signal::TERM);
+    while !pids.is_empty() && begun.elapsed() < grace {
+        thread::sleep(POLL);
+        pids = find()?;
+    }
+    while !pids.is_empty() {
+        if begun.elapsed() > grace + KILL_LIMIT {
+            return Err(KillError::Alive { root: root.to_owned(), boot: boot.to_owned(), pids });
+        }
+        send(&pids, Signal::KILL);
+        thread::sleep(POLL);
+        pids = find()?;
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    fn marked(root: &Path, boot: &str, script: &str) -> Child {
+        Command::new("/bin/bash")
+            .args(["-c", script])
+            .env("REVEILLE_ROOT", root)
+            .env("REVEILLE_BOOT", boot)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    #[test]
+    fn finds_and_kills_only_the_processes_of_this_boot_and_root() {
+        let root = PathBuf::from("/nowhere/kill-test");
+        let mut ours = marked(&root, "boot-a", "trap '' TERM; while :; do sleep 0.1; done");
+        let mut next_boot = marked(&root, "boot-ab", "sleep 60");
+        let mut elsewhere = marked(Path::new("/nowhere/kill-test-2"), "boot-a", "sleep 60");
+        thread::sleep(Duration::from_millis(200));
+        assert!(processes_of_boot(&root, "boot-a").unwrap().contains(&i32::try_from(ours.id()).unwrap()));
+
+        let killed = kill_boot(&root, "boot-a", Duration::from_millis(100)).unwrap();
+
+        assert!(killed >= 1, "the trap makes SIGTERM useless, so SIGKILL did it");
+        assert_eq!(processes_of_boot(&root, "boot-a").unwrap(), Vec::<i32>::new());
+        assert!(!ours.wait().unwrap().success());
+        assert_eq!(next_boot.try_wait().unwrap(), None, "another boot lives on");
+        assert_eq!(elsewhere.try_wait().unwrap(), None, "another root lives on");
+        next_boot.kill().unwrap();
+        elsewhere.kill().unwrap();
+        next_boot.wait().unwrap();
+        elsewhere.wait().unwrap();
+    }
+
+    #[test]
+    fn a_boot_without_processes_is_killed_at_once() {
+        let begun = Instant::now();
+        assert_eq!(kill_boot(Path::new("/nowhere/none"), "none", Duration::from_secs(10)).unwrap(), 0);
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+}

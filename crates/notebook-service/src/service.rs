@@ -1,0 +1,327 @@
+//! The running service and its handle.
+
+use std::{
+    collections::HashMap,
+    fmt, fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use chrono::Utc;
+use reveille_instance_model::{
+    Account, ApiError, ArmedFault, BootNumber, Command, Fault, FaultError, FaultId, Hook, InstanceCalls, Response,
+    Snapshot, Status, Time,
+};
+use tokio::{
+    net::TcpListener,
+    sync::Notify,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
+
+use crate::{
+    Config, Machine,
+    config::StateChange,
+    driver,
+    http::router,
+    processes::{KillError, kill_boot},
+};
+
+/// How long requests under way may take at the end; they take milliseconds.
+const REQUEST_GRACE: Duration = Duration::from_secs(1);
+
+/// Now, for the model.
+pub(crate) fn now() -> Time {
+    Utc::now()
+}
+
+/// What the HTTP side, the driver and the handle share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) wake: Notify,
+    closing: Notify,
+    account: Mutex<Account>,
+    boots: Mutex<HashMap<BootNumber, String>>,
+    work: Mutex<JoinSet<()>>,
+}
+
+/// A panic in one request leaves the model as it was after its last whole step: go on with it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn account(&self) -> MutexGuard<'_, Account> {
+        lock(&self.account)
+    }
+
+    /// The boot ids of the boots that may have living processes.
+    pub(crate) fn boots(&self) -> MutexGuard<'_, HashMap<BootNumber, String>> {
+        lock(&self.boots)
+    }
+
+    /// Starts a script or a kill; it is cut off when the service ends.
+    pub(crate) fn start(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut work = lock(&self.work);
+        while work.try_join_next().is_some() {}
+        work.spawn(task);
+    }
+
+    pub(crate) fn machine(&self, instance: &str) -> Machine {
+        Machine::new(self.config.directory.join("instances").join(instance))
+    }
+
+    pub(crate) fn log_file(&self, instance: &str, hook: Hook) -> PathBuf {
+        self.config.directory.join("logs").join(instance).join(hook.log_stream())
+    }
+
+    pub(crate) fn log(&self, line: &str) {
+        if let Some(listener) = &self.config.on_log {
+            listener(line);
+        }
+    }
+
+    pub(crate) fn tell(&self, change: &StateChange) {
+        let name = |status: Option<Status>| status.map_or("none", Status::as_str);
+        let StateChange { instance, from, to, .. } = change;
+        let reason = change.failure_reason.as_deref().unwrap_or_default();
+        self.log(&format!("instance {instance}: {} -> {} {reason}", name(*from), name(*to)));
+        if let Some(listener) = &self.config.on_state_change {
+            listener(change);
+        }
+    }
+
+    /// Applies one request, as the API does.
+    pub(crate) fn apply(&self, caller: &str, command: Command) -> Result<Response, ApiError> {
+        let line = format!("{} {} by {caller}", command.operation(), command.instance().unwrap_or("-"));
+        let result = self.account().apply(now(), caller, command);
+        match &result {
+            Ok(_) => self.log(&format!("{line}: accepted")),
+            Err(error) => self.log(&format!("{line}: {}: {error}", error.code())),
+        }
+        self.wake.notify_one();
+        result
+    }
+
+    pub(crate) fn arm(&self, fault: Fault) -> Result<FaultId, FaultError> {
+        let armed = self.account().arm(now(), fault);
+        self.wake.notify_one();
+        armed
+    }
+
+    pub(crate) fn clear(&self, id: Option<FaultId>) -> usize {
+        let cleared = self.account().clear_faults(now(), id);
+        self.wake.notify_one();
+        cleared
+    }
+
+    /// The id of the boot whose processes may be alive.
+    pub(crate) fn boot_id(&self, snapshot: &Snapshot) -> Option<String> {
+        snapshot.boot.and_then(|boot| self.boots().get(&boot).cloned())
+    }
+
+    fn kill_all(&self, grace: Duration) -> Result<(), KillError> {
+        let snapshots: Vec<Snapshot> = {
+            let account = self.account();
+            account.names().filter_map(|name| account.snapshot(name)).collect()
+        };
+        let mut result = Ok(());
+        for snapshot in snapshots {
+            if let Some(boot_id) = self.boot_id(&snapshot) {
+                let root = self.machine(&snapshot.view.name).root().to_owned();
+                // The others are killed too, whatever becomes of this one.
+                result = result.and(kill_boot(&root, &boot_id, grace).map(|_| ()));
+            }
+        }
+        result
+    }
+}
+
+/// Why the service could not start or end well.
+#[derive(Debug)]
+pub enum ServiceError {
+    /// The directory cannot be used.
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The port cannot be bound.
+    Bind {
+        /// Which.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// A boot could not be killed at the end.
+    Kill(KillError),
+    /// The task that kills was cut off.
+    Cut,
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory { path, source } => {
+                write!(f, "the directory {} cannot be used: {source}; give another one", path.display())
+            }
+            Self::Bind { port, source } => {
+                write!(f, "port {port} on 127.0.0.1 cannot be bound: {source}; give another one, or 0 for any")
+            }
+            Self::Kill(error) => write!(f, "{error}"),
+            Self::Cut => {
+                f.write_str("the runtime ended before every boot was killed; look for processes with REVEILLE_BOOT in their environment")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ServiceError {}
+
+/// The running service. Dropping it kills every boot without grace; [`Service::shutdown`] is kinder.
+pub struct Service {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    http: JoinHandle<()>,
+    driver: JoinHandle<()>,
+}
+
+/// Starts the service on the present tokio runtime (which needs its I/O and time drivers).
+///
+/// # Errors
+/// The directory or the port cannot be used.
+pub async fn serve(mut config: Config) -> Result<Service, ServiceError> {
+    let usable = fs::create_dir_all(&config.directory).and_then(|()| fs::canonicalize(&config.directory));
+    // Absolute, because scripts run elsewhere.
+    config.directory = usable.map_err(|source| ServiceError::Directory { path: config.directory.clone(), source })?;
+    let bind = |source| ServiceError::Bind { port: config.port, source };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await.map_err(bind)?;
+    let address = listener.local_addr().map_err(bind)?;
+    let account = Account::new(config.region.clone(), config.account.clone(), config.timings.clone());
+    let shared = Arc::new(Shared {
+        config,
+        wake: Notify::new(),
+        closing: Notify::new(),
+        account: Mutex::new(account),
+        boots: Mutex::new(HashMap::new()),
+        work: Mutex::new(JoinSet::new()),
+    });
+    let closing = shared.clone();
+    let server = axum::serve(listener, router(shared.clone()))
+        .with_graceful_shutdown(async move { closing.closing.notified().await });
+    let http = tokio::spawn(async move {
+        // axum's serve never fails: it goes on after a failed accept.
+        let _ = server.await;
+    });
+    let driver = tokio::spawn(driver::drive(shared.clone()));
+    shared.log(&format!("listening on http://{address}"));
+    Ok(Service { shared, address, http, driver })
+}
+
+impl Service {
+    /// The endpoint: what `AWS_ENDPOINT_URL_SAGEMAKER` is set to.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Applies one request as the API would, without HTTP; `caller` stands in the call log.
+    ///
+    /// # Errors
+    /// As the API answers them.
+    pub fn apply(&self, caller: &str, command: Command) -> Result<Response, ApiError> {
+        self.shared.apply(caller, command)
+    }
+
+    /// The truth about an instance, whatever faults make Describe say.
+    #[must_use]
+    pub fn snapshot(&self, name: &str) -> Option<Snapshot> {
+        self.shared.account().snapshot(name)
+    }
+
+    /// The names of the instances there are.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.shared.account().names().map(str::to_owned).collect()
+    }
+
+    /// The calls to one name so far; `None` when there were none.
+    #[must_use]
+    pub fn calls(&self, name: &str) -> Option<InstanceCalls> {
+        self.shared.account().calls(name).cloned()
+    }
+
+    /// The id of the boot of an instance whose processes may be alive.
+    #[must_use]
+    pub fn boot_id(&self, name: &str) -> Option<String> {
+        let snapshot = self.snapshot(name)?;
+        self.shared.boot_id(&snapshot)
+    }
+
+    /// The disk of an instance of this name.
+    #[must_use]
+    pub fn machine(&self, name: &str) -> Machine {
+        self.shared.machine(name)
+    }
+
+    /// The log of a hook of an instance.
+    #[must_use]
+    pub fn log_file(&self, name: &str, hook: Hook) -> PathBuf {
+        self.shared.log_file(name, hook)
+    }
+
+    /// Arms a fault.
+    ///
+    /// # Errors
+    /// Too many are armed, or a maintenance has no number of times.
+    pub fn arm(&self, fault: Fault) -> Result<FaultId, FaultError> {
+        self.shared.arm(fault)
+    }
+
+    /// The armed faults, and how often each fired.
+    #[must_use]
+    pub fn faults(&self) -> Vec<ArmedFault> {
+        self.shared.account().faults().to_vec()
+    }
+
+    /// Clears one fault, or all; tells how many.
+    #[must_use]
+    pub fn clear_faults(&self, id: Option<FaultId>) -> usize {
+        self.shared.clear(id)
+    }
+
+    /// Stops serving and kills every boot.
+    ///
+    /// # Errors
+    /// A process could not be killed.
+    pub async fn shutdown(mut self) -> Result<(), ServiceError> {
+        self.shared.closing.notify_one();
+        // Requests under way may end; a client that dawdles is cut off.
+        if timeout(REQUEST_GRACE, &mut self.http).await.is_err() {
+            self.http.abort();
+        }
+        self.driver.abort();
+        // Aborted on purpose: the error says nothing else.
+        let _ = (&mut self.driver).await;
+        // No script may begin once the kill has.
+        let mut work = std::mem::take(&mut *lock(&self.shared.work));
+        work.shutdown().await;
+        let shared = self.shared.clone();
+        let killed = tokio::task::spawn_blocking(move || shared.kill_all(shared.config.kill_grace)).await;
+        killed.map_err(|_| ServiceError::Cut)?.map_err(ServiceError::Kill)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.http.abort();
+        self.driver.abort();
+        lock(&self.shared.work).abort_all();
+        // After a shutdown nothing is left to find. What fails here failed in an unwinding test or a
+        // dying program, where there is nobody to tell.
+        let _ = self.shared.kill_all(Duration::ZERO);
+    }
+}

@@ -1,0 +1,165 @@
+//! The wire: the API's protocol and the admin endpoint, by raw HTTP.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use reveille_instance_model::Status;
+use serde_json::{Value, json};
+use support::World;
+
+const CREATE: &str = r#"{"NotebookInstanceName":"nightly","InstanceType":"ml.t3.medium","RoleArn":"arn:aws:iam::000000000000:role/notebooks","Tags":[{"Key":"team","Value":"a"}]}"#;
+const NAMED: &str = r#"{"NotebookInstanceName":"nightly"}"#;
+const ARN: &str = "arn:aws:sagemaker:us-east-1:000000000000:notebook-instance/nightly";
+
+async fn ok(world: &World, operation: &str, body: &str) -> Value {
+    let (status, value) = world.api(operation, body).await;
+    assert_eq!(status, 200, "{operation}: {value}");
+    value
+}
+
+async fn refused(world: &World, operation: &str, body: &str) -> (u16, String, String) {
+    let (status, value) = world.api(operation, body).await;
+    let text = |field: &str| value[field].as_str().unwrap().to_owned();
+    (status, text("__type"), text("message"))
+}
+
+#[tokio::test]
+async fn an_instance_lives_from_create_to_delete() {
+    let world = World::new().await;
+    assert_eq!(ok(&world, "CreateNotebookInstance", CREATE).await, json!({"NotebookInstanceArn": ARN}));
+    let view = ok(&world, "DescribeNotebookInstance", NAMED).await;
+    assert_eq!(view["NotebookInstanceStatus"], "Pending");
+    assert_eq!(view["PlatformIdentifier"], "notebook-al2023-v1");
+    let created = view["CreationTime"].as_f64().unwrap();
+    assert!(created > 1.7e9 && created < 1e11, "seconds, not milliseconds: {created}");
+    world.reaches("nightly", Status::InService).await;
+
+    let (status, code, message) = refused(&world, "StartNotebookInstance", NAMED).await;
+    assert_eq!((status, code.as_str()), (400, "ValidationException"));
+    assert_eq!(
+        message,
+        format!(
+            "Status (InService) not in ([Stopped, Failed]). Unable to transition to (Pending) for Notebook Instance ({ARN})."
+        )
+    );
+    assert_eq!(ok(&world, "StopNotebookInstance", NAMED).await, json!({}));
+    world.reaches("nightly", Status::Stopped).await;
+    let list = ok(&world, "ListNotebookInstances", r#"{"StatusEquals":"Stopped"}"#).await;
+    assert_eq!(list["NotebookInstances"][0]["NotebookInstanceName"], "nightly");
+    let update = r#"{"NotebookInstanceName":"nightly","InstanceType":"ml.m5.large"}"#;
+    assert_eq!(ok(&world, "UpdateNotebookInstance", update).await, json!({}));
+    world.reaches("nightly", Status::Stopped).await;
+    ok(&world, "DeleteNotebookInstance", NAMED).await;
+    let begun = tokio::time::Instant::now();
+    while world.status("nightly").is_some() {
+        assert!(begun.elapsed() < support::PATIENCE);
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let error = refused(&world, "DescribeNotebookInstance", NAMED).await;
+    assert_eq!(error, (400, "ValidationException".to_owned(), "RecordNotFound".to_owned()));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn configurations_and_tags_are_served() {
+    let world = World::new().await;
+    let named = r#"{"NotebookInstanceLifecycleConfigName":"wake"}"#;
+    let create = r#"{"NotebookInstanceLifecycleConfigName":"wake","OnStart":[{"Content":"ZXhpdCAw"}]}"#;
+    let made = ok(&world, "CreateNotebookInstanceLifecycleConfig", create).await;
+    let arn = made["NotebookInstanceLifecycleConfigArn"].as_str().unwrap().to_owned();
+    let view = ok(&world, "DescribeNotebookInstanceLifecycleConfig", named).await;
+    assert_eq!(view["OnStart"], json!([{"Content": "ZXhpdCAw"}]));
+    assert!(view.get("OnCreate").is_none());
+    let change = r#"{"NotebookInstanceLifecycleConfigName":"wake","OnStart":[{"Content":"ZXhpdCAx"}]}"#;
+    ok(&world, "UpdateNotebookInstanceLifecycleConfig", change).await;
+    let list = ok(&world, "ListNotebookInstanceLifecycleConfigs", "{}").await;
+    assert_eq!(list["NotebookInstanceLifecycleConfigs"][0]["NotebookInstanceLifecycleConfigArn"], arn);
+
+    let tags = json!({"ResourceArn": arn, "Tags": [{"Key": "a", "Value": "1"}]}).to_string();
+    assert_eq!(ok(&world, "AddTags", &tags).await["Tags"], json!([{"Key": "a", "Value": "1"}]));
+    let keys = json!({"ResourceArn": arn, "TagKeys": ["a"]}).to_string();
+    assert_eq!(ok(&world, "DeleteTags", &keys).await, json!({}));
+    let resource = json!({"ResourceArn": arn}).to_string();
+    assert_eq!(ok(&world, "ListTags", &resource).await, json!({"Tags": []}));
+
+    ok(&world, "DeleteNotebookInstanceLifecycleConfig", named).await;
+    let (_, code, message) = refused(&world, "DescribeNotebookInstanceLifecycleConfig", named).await;
+    assert_eq!(code, "ValidationException");
+    assert!(message.starts_with("Unable to describe Notebook Instance Lifecycle Config"), "{message}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_refused() {
+    let world = World::new().await;
+    let (status, code, message) = refused(&world, "CreateTrainingJob", "{}").await;
+    assert_eq!((status, code.as_str()), (400, "UnknownOperationException"));
+    assert!(message.contains("CreateTrainingJob"), "{message}");
+    let (status, code, _) = refused(&world, "StartNotebookInstance", "{]").await;
+    assert_eq!((status, code.as_str()), (400, "SerializationException"));
+    let (status, code, message) = refused(&world, "StartNotebookInstance", "{}").await;
+    assert_eq!((status, code.as_str()), (400, "ValidationException"));
+    assert!(message.contains("'notebookInstanceName'"), "{message}");
+    let large = format!("{{\"NotebookInstanceName\":\"{}\"}}", "x".repeat(300_000));
+    let (status, code, _) = refused(&world, "StartNotebookInstance", &large).await;
+    assert_eq!((status, code.as_str()), (413, "RequestEntityTooLargeException"));
+    let (status, _) = world.http("GET /somewhere", "").await;
+    assert_eq!(status, 404);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn faults_are_armed_listed_and_cleared() {
+    let world = World::new().await;
+    ok(&world, "CreateNotebookInstance", CREATE).await;
+    world.reaches("nightly", Status::InService).await;
+    let fault = r#"{"kind":"server-error","operation":"StopNotebookInstance","afterEffect":true,"instance":"nightly"}"#;
+    let (status, armed) = world.http("POST /_reveille/faults", fault).await;
+    assert_eq!((status, &armed), (200, &json!({"id": 1})));
+    let (status, code, _) = refused(&world, "StopNotebookInstance", NAMED).await;
+    assert_eq!((status, code.as_str()), (500, "InternalFailure"));
+    world.reaches("nightly", Status::Stopped).await;
+    let (_, listed) = world.http("GET /_reveille/faults", "").await;
+    assert_eq!(listed["faults"][0]["fired"], 1);
+
+    let throttle = r#"{"kind":"throttle","untilCleared":true}"#;
+    world.http("POST /_reveille/faults", throttle).await;
+    let error = refused(&world, "StartNotebookInstance", NAMED).await;
+    assert_eq!(error, (400, "ThrottlingException".to_owned(), "Rate exceeded".to_owned()));
+    let cleared = world.http("DELETE /_reveille/faults/2", "").await;
+    assert_eq!(cleared, (200, json!({"cleared": 1})));
+    ok(&world, "StartNotebookInstance", NAMED).await;
+    assert_eq!(world.http("DELETE /_reveille/faults", "").await, (200, json!({"cleared": 1})));
+    for path in ["2", "x"] {
+        let (status, _) = world.http(&format!("DELETE /_reveille/faults/{path}"), "").await;
+        assert_eq!(status, 404);
+    }
+    for (body, part) in [(r#"{"kind":"quota","count":1}"#, "`count`"), ("", "kind"), (r#"{"kind":"x"}"#, "'x'")] {
+        let (status, error) = world.http("POST /_reveille/faults", body).await;
+        assert_eq!(status, 400);
+        assert!(error["message"].as_str().unwrap().contains(part), "{error}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_truth_about_instances_and_their_calls_is_shown() {
+    let world = World::new().await;
+    ok(&world, "CreateNotebookInstance", CREATE).await;
+    world.reaches("nightly", Status::InService).await;
+    refused(&world, "StartNotebookInstance", NAMED).await;
+    refused(&world, "StopNotebookInstance", r#"{"NotebookInstanceName":"ghost"}"#).await;
+    let (status, facts) = world.http("GET /_reveille/instances", "").await;
+    assert_eq!(status, 200);
+    let ghost = &facts["instances"][0];
+    assert_eq!((&ghost["name"], &ghost["exists"]), (&json!("ghost"), &json!(false)));
+    let nightly = &facts["instances"][1];
+    assert_eq!(nightly["status"], "InService");
+    assert_eq!(nightly["bootId"].as_str(), world.service.boot_id("nightly").as_deref());
+    assert_eq!(nightly["calls"]["counts"]["StartNotebookInstance"], json!({"accepted": 0, "refused": 1}));
+    let last = &nightly["calls"]["log"][1];
+    assert_eq!(last["caller"], "AKIDTEST (raw-test)");
+    assert_eq!((&last["operation"], &last["outcome"]), (&json!("StartNotebookInstance"), &json!("refused")));
+    assert_eq!(world.http("GET /_reveille/health", "").await.0, 200);
+    world.end().await;
+}

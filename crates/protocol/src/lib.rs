@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod lease;
+pub mod live;
+pub mod reconcile;
+pub mod runner;
+pub mod stack;
+pub mod steps;
+pub mod store;
+
+pub use stack::Stack;

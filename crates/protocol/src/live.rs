@@ -1,0 +1,43 @@
+//! Which other runs hold an instance: in its inbox, without a report, and their execution running.
+
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::limits::MAX_INBOX;
+use reveille_domain::ports::{DescribeExecution, GetObject, ListObjects};
+use reveille_domain::records::{Report, Ticket};
+use reveille_domain::{Failure, InstanceName, RunId};
+
+use crate::stack::Stack;
+use crate::store;
+
+/// Counts the live runs other than `me`, and stops at the first when `enough` is reached.
+///
+/// # Errors
+/// The first call's failure.
+pub async fn others<P>(
+    stack: &Stack,
+    ports: &P,
+    instance: &InstanceName,
+    me: Option<&RunId>,
+    enough: usize,
+) -> Result<usize, Failure>
+where
+    P: ListObjects + GetObject + DescribeExecution,
+{
+    let mut live = 0;
+    for key in ports.list_objects(&stack.layout.inbox(instance), MAX_INBOX).await? {
+        if live >= enough {
+            break;
+        }
+        let Some(ticket) = store::read::<Ticket>(ports, &key).await? else { continue };
+        let ticket = ticket.record;
+        if me == Some(&ticket.run) {
+            continue;
+        }
+        let at = AttemptRef { instance: instance.to_string(), run: ticket.run.clone(), attempt: ticket.attempt };
+        let reported = store::read::<Report>(ports, &stack.layout.report(&at)).await?.is_some();
+        if !reported && ports.is_running(&ticket.execution_arn).await? {
+            live += 1;
+        }
+    }
+    Ok(live)
+}

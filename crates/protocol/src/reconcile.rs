@@ -1,0 +1,91 @@
+//! `reconcile(instance)`: one look, one action. Shared by VerifyStopped and the sweeper.
+
+use reveille_domain::limits::IN_FLIGHT;
+use reveille_domain::ports::{
+    Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Nonces,
+    PutObject, StopNotebookInstance,
+};
+use reveille_domain::reconcile::{Action, Seen, closing, reconcile as decide};
+use reveille_domain::records::{Closer, Lease, LeaseState, Rest};
+use reveille_domain::{Failure, InstanceName, RunId};
+
+use crate::stack::Stack;
+use crate::store::{self, Stored};
+use crate::{lease, live};
+
+/// Looks at the instance and does what there is to do. `Some`: what became of it. `None`: look again.
+///
+/// # Errors
+/// The first call's failure.
+pub async fn reconcile<P>(
+    stack: &Stack,
+    ports: &P,
+    instance: &InstanceName,
+    me: Option<&RunId>,
+) -> Result<Option<Rest>, Failure>
+where
+    P: Clock
+        + Nonces
+        + DescribeNotebookInstance
+        + StopNotebookInstance
+        + GetObject
+        + PutObject
+        + DeleteObject
+        + ListObjects
+        + DescribeExecution,
+{
+    let observation = ports.describe_notebook_instance(instance).await?;
+    let stored = lease::read(&stack.layout, ports, instance).await?;
+    let up = observation.as_ref().is_some_and(|seen| seen.status == InstanceStatus::InService);
+    // Only an instance that is up can be handed over; one other run is enough.
+    let other_live_runs = if up { live::others(stack, ports, instance, me, 1).await? } else { 0 };
+    let action = decide(&Seen {
+        observation: observation.as_ref(),
+        lease: stored.as_ref().map(|stored| &stored.record),
+        other_live_runs,
+        heartbeat_seconds: stack.heartbeat_seconds,
+        now: ports.now(),
+    });
+    match (action, stored) {
+        (Action::AtRest { remove_lease: true }, Some(stored)) => {
+            store::remove(ports, &stack.layout.lease(instance), &stored.etag).await?;
+            Ok(Some(Rest::AtRest))
+        }
+        (Action::AtRest { .. }, _) => Ok(Some(Rest::AtRest)),
+        (Action::Leave(rest), _) => Ok(Some(rest)),
+        (Action::Stop, Some(stored)) => stop(stack, ports, instance, &stored).await.map(|()| None),
+        (Action::Wait | Action::Stop, _) => Ok(None),
+    }
+}
+
+/// Claims the closing, looks once more, and stops.
+async fn stop<P>(stack: &Stack, ports: &P, instance: &InstanceName, stored: &Stored<Lease>) -> Result<(), Failure>
+where
+    P: Clock + Nonces + DescribeNotebookInstance + StopNotebookInstance + PutObject,
+{
+    let intent_at = ports.now();
+    let lease = closing(&stored.record, Closer::Function, ports.nonce(), intent_at);
+    let key = stack.layout.lease(instance);
+    let Some(etag) = store::swap(ports, &key, &lease, Some(&stored.etag)).await? else {
+        // A runner claimed a run, or somebody else closes it. Look again.
+        return Ok(());
+    };
+    let fresh = ports.describe_notebook_instance(instance).await?;
+    let still_up = fresh.is_some_and(|seen| seen.status == InstanceStatus::InService);
+    // A function that was frozen in between must not send a stop that others believe can no longer come.
+    if !still_up || ports.now() - intent_at >= IN_FLIGHT / 2 {
+        return Ok(());
+    }
+    match ports.stop_notebook_instance(instance).await {
+        // A status that does not allow a stop is looked at again at the next poll.
+        Ok(_) => Ok(()),
+        Err(error) => {
+            if error.kind != reveille_domain::ports::CallErrorKind::NoAnswer {
+                // Nothing was stopped: let the runner, or the next try, go on from where it was.
+                let reopened = Lease { state: LeaseState::Open, nonce: ports.nonce(), ..stored.record.clone() };
+                store::swap(ports, &key, &reopened, Some(&etag)).await?;
+            }
+            Err(error.into())
+        }
+    }
+}

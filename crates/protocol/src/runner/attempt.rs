@@ -1,0 +1,323 @@
+//! One attempt, from its ticket to its answer: claim, execute, upload, report, answer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
+use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Progress, Report, Reporter, Request, Ticket};
+use reveille_domain::runner::{beat_seconds, queue_timeout};
+use reveille_domain::{Code, Failure};
+
+use super::{Runner, RunnerPorts, Turn, bind};
+use crate::lease;
+use crate::steps::submit_run;
+use crate::store::{self, Stored};
+
+/// Tries of an upload and of the report: with the pauses below about a minute, in which S3 recovers or does not.
+const UPLOAD_TRIES: u32 = 6;
+/// The first pause between tries; it doubles.
+const UPLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// Tickets that can replace each other while they are answered: each needs a heartbeat to run out first.
+const ANSWER_TRIES: u32 = 5;
+
+/// Whether the attempt may be executed here.
+enum Fence {
+    /// It is ours.
+    Claimed(DateTime<Utc>),
+    /// A verdict stands.
+    Reported(Report),
+    /// Somebody else owns it.
+    Taken,
+}
+
+impl<P: RunnerPorts> Runner<'_, P> {
+    /// Serves the oldest ticket.
+    pub(super) async fn serve_ticket(&mut self, stored: &Stored<Ticket>) -> Result<Turn, Failure> {
+        let ticket = &stored.record;
+        let at =
+            AttemptRef { instance: self.me.instance.to_string(), run: ticket.run.clone(), attempt: ticket.attempt };
+        if let Some(report) = store::read::<Report>(self.ports, &self.layout.report(&at)).await? {
+            self.answer(&at, &report.record).await?;
+            return Ok(Turn::Again);
+        }
+        // A run that was aborted while it stood in the queue is not executed.
+        if !self.beat_one(stored).await? {
+            return Ok(Turn::Again);
+        }
+        if !self.hold_lease(&at).await? {
+            return Ok(Turn::Pause);
+        }
+        match self.fence(&at).await? {
+            Fence::Claimed(claimed_at) => {
+                let report = self.execute(&at, ticket, claimed_at).await?;
+                let report = self.put_report(&at, report).await?;
+                self.boot.served = true;
+                self.boot.next_look = self.ports.now();
+                self.release_lease().await?;
+                self.answer(&at, &report).await?;
+            }
+            Fence::Reported(report) => {
+                self.release_lease().await?;
+                self.answer(&at, &report).await?;
+            }
+            Fence::Taken => {
+                self.release_lease().await?;
+                let key = self.layout.ticket(&self.me.instance, &ticket.run);
+                store::remove(self.ports, &key, &stored.etag).await?;
+                self.ports
+                    .log(&format!("attempt {} of run {} is another's: its ticket is removed", at.attempt, at.run));
+            }
+        }
+        Ok(Turn::Again)
+    }
+
+    /// Marks the lease busy with the attempt. `false`: the boot is being closed, so nothing may be claimed.
+    async fn hold_lease(&mut self, at: &AttemptRef) -> Result<bool, Failure> {
+        if !self.boot.ours {
+            return Ok(true);
+        }
+        let nonce = self.ports.nonce();
+        let stands = lease::update(self.layout, self.ports, &self.me.instance, |lease| {
+            let lease = lease.filter(|lease| self.is_mine(lease))?;
+            matches!(lease.state, LeaseState::Open | LeaseState::Busy).then(|| Lease {
+                state: LeaseState::Busy,
+                busy: Some(at.clone()),
+                nonce: nonce.clone(),
+                at: self.ports.now(),
+                ..lease.clone()
+            })
+        })
+        .await?;
+        match stands {
+            Some(stands) if self.is_mine(&stands.record) => Ok(stands.record.state == LeaseState::Busy),
+            // Removed, or another boot's: this boot is no longer known to be ours, so it is never stopped by us.
+            Some(_) | None => {
+                self.boot.ours = false;
+                self.ports.log("the lease of this boot is gone: it is served as a person's from now on");
+                Ok(true)
+            }
+        }
+    }
+
+    fn is_mine(&self, lease: &Lease) -> bool {
+        lease.boot_id.as_deref() == Some(&self.me.boot_id)
+    }
+
+    async fn release_lease(&self) -> Result<(), Failure> {
+        if self.boot.ours { bind::reopen(self.layout, self.ports, self.me).await } else { Ok(()) }
+    }
+
+    /// Puts the claim, or finds out whose it is.
+    async fn fence(&self, at: &AttemptRef) -> Result<Fence, Failure> {
+        let key = self.layout.claim(at);
+        let mine = Claim {
+            by: Claimant::Runner,
+            nonce: self.boot.nonce.clone(),
+            boot_id: Some(self.me.boot_id.clone()),
+            at: self.ports.now(),
+        };
+        if store::put_once(self.ports, &key, &mine).await? {
+            return Ok(Fence::Claimed(mine.at));
+        }
+        let Some(claim) = store::read::<Claim>(self.ports, &key).await? else { return Ok(Fence::Taken) };
+        let claim = claim.record;
+        if claim.nonce == self.boot.nonce {
+            // Our own, whose answer was lost.
+            return Ok(Fence::Claimed(claim.at));
+        }
+        if claim.boot_id.as_deref() != Some(&self.me.boot_id) {
+            return Ok(Fence::Taken);
+        }
+        // An earlier runner process of this boot claimed it and died; what it left was killed when we began.
+        let report = lost(at, &claim, self.ports.now());
+        self.put_report(at, report).await.map(Fence::Reported)
+    }
+
+    /// Executes the notebook, beating all the while, and composes the report.
+    async fn execute(
+        &mut self,
+        at: &AttemptRef,
+        ticket: &Ticket,
+        claimed_at: DateTime<Utc>,
+    ) -> Result<Report, Failure> {
+        let mut report = Report {
+            run: at.run.clone(),
+            attempt: at.attempt,
+            by: Reporter::Runner,
+            failure: None,
+            source_sha256: None,
+            outputs: BTreeMap::new(),
+            queued_at: Some(ticket.queued_at),
+            started_at: Some(claimed_at),
+            ended_at: claimed_at,
+        };
+        if let Some(failure) = queue_timeout(ticket, claimed_at) {
+            return Ok(Report { failure: Some(failure), ..report });
+        }
+        let key = self.layout.request(&at.instance, &at.run);
+        let Some(request) = store::read::<Request>(self.ports, &key).await? else {
+            let failure = Failure::new(Code::Internal, format!("The request {key} is gone: start a new execution."));
+            return Ok(Report { failure: Some(failure), ..report });
+        };
+        self.ports.log(&format!("run {} attempt {}: the notebook starts", at.run, at.attempt));
+        let every = Duration::from_secs(beat_seconds(ticket.heartbeat_seconds).into());
+        let execution = self.run_notebook(at, &request.record, every).await;
+        report.failure = execution.failure;
+        report.source_sha256 = execution.source_sha256;
+        if let Err(failure) = self.upload(at, &execution.files, every, &mut report.outputs).await {
+            // The first error wins: a notebook that failed stays a notebook that failed.
+            report.failure.get_or_insert(failure);
+        }
+        report.ended_at = self.ports.now();
+        Ok(report)
+    }
+
+    async fn run_notebook(&mut self, at: &AttemptRef, request: &Request, every: Duration) -> Execution {
+        let ports = self.ports;
+        let mut running = ports.execute_notebook(request, at.attempt).await;
+        self.put_progress(at, running.cells()).await;
+        loop {
+            tokio::select! {
+                execution = running.finish() => return execution,
+                () = ports.sleep(every) => {}
+            }
+            self.keep_alive(at, running.cells()).await;
+        }
+    }
+
+    async fn upload(
+        &mut self,
+        at: &AttemptRef,
+        files: &[OutputFile],
+        every: Duration,
+        outputs: &mut BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        let ports = self.ports;
+        let mut first_failure = Ok(());
+        for file in files {
+            let key = self.layout.attempt(at) + file.file_name;
+            let uploading = upload_one(ports, &key, file);
+            let mut uploading = std::pin::pin!(uploading);
+            let uploaded = loop {
+                tokio::select! {
+                    uploaded = &mut uploading => break uploaded,
+                    () = ports.sleep(every) => {}
+                }
+                self.keep_alive(at, Cells::default()).await;
+            };
+            match uploaded {
+                Ok(()) => {
+                    outputs.insert(file.name.to_owned(), self.layout.uri(&key));
+                }
+                Err(failure) => first_failure = first_failure.and(Err(failure)),
+            }
+        }
+        first_failure
+    }
+
+    /// One beat while a run is executed: all tickets, and the run's progress.
+    async fn keep_alive(&mut self, at: &AttemptRef, cells: Cells) {
+        match self.read_queue().await {
+            Ok(queue) => {
+                self.boot.last_beat = None;
+                self.beat(&queue).await;
+            }
+            Err(failure) => self.ports.log(&format!("the inbox could not be read for a beat: {failure}")),
+        }
+        self.put_progress(at, cells).await;
+    }
+
+    async fn put_progress(&self, at: &AttemptRef, cells: Cells) {
+        let progress = Progress { cell: cells.cell, cells: cells.cells, at: self.ports.now() };
+        if let Err(failure) = store::put(self.ports, &self.layout.progress(at), &progress).await {
+            self.ports.log(&format!("progress of run {} could not be written: {failure}", at.run));
+        }
+    }
+
+    /// Puts the report, patiently: without it the run is lost. Answers the report that stands, which is another's when
+    /// the attempt was declared lost meanwhile.
+    async fn put_report(&self, at: &AttemptRef, report: Report) -> Result<Report, Failure> {
+        let key = self.layout.report(at);
+        let mut pause = UPLOAD_PAUSE;
+        for _ in 1..UPLOAD_TRIES {
+            match self.try_report(&key, &report).await {
+                Ok(stands) => return Ok(stands),
+                Err(failure) => self.ports.log(&format!("the report of run {} was not written: {failure}", at.run)),
+            }
+            self.ports.sleep(pause).await;
+            pause *= 2;
+        }
+        self.try_report(&key, &report).await
+    }
+
+    async fn try_report(&self, key: &str, report: &Report) -> Result<Report, Failure> {
+        if store::put_once(self.ports, key, report).await? {
+            return Ok(report.clone());
+        }
+        Ok(store::read(self.ports, key).await?.map_or_else(|| report.clone(), |stored| stored.record))
+    }
+
+    /// Reads the ticket as it stands now, answers its token and removes it; again, if it was replaced meanwhile.
+    async fn answer(&self, at: &AttemptRef, report: &Report) -> Result<(), Failure> {
+        let key = self.layout.ticket(&self.me.instance, &at.run);
+        for _ in 0..ANSWER_TRIES {
+            let Some(stored) = store::read::<Ticket>(self.ports, &key).await? else { return Ok(()) };
+            if stored.record.attempt != at.attempt {
+                return Ok(());
+            }
+            submit_run::answer(self.ports, &stored.record, report).await?;
+            if store::remove(self.ports, &key, &stored.etag).await? {
+                break;
+            }
+        }
+        let ended = report.failure.as_ref().map_or("succeeded", |failure| failure.code.as_str());
+        self.ports.log(&format!("run {} attempt {}: {ended}", at.run, at.attempt));
+        Ok(())
+    }
+}
+
+async fn upload_one<P: RunnerPorts>(ports: &P, key: &str, file: &OutputFile) -> Result<(), Failure> {
+    let mut pause = UPLOAD_PAUSE;
+    let mut tries = 1;
+    loop {
+        let error = match ports.upload_file(key, &file.path, file.content_type).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if tries == UPLOAD_TRIES {
+            return Err(Failure::new(
+                Code::OutputNotSaved,
+                format!(
+                    "The notebook ran, but its {} could not be written to {key} in {UPLOAD_TRIES} tries: {error}. Check the instance role's s3:PutObject on the stack's bucket, then run again.",
+                    file.file_name
+                ),
+            ));
+        }
+        ports.log(&format!("upload of {} failed and is tried again: {error}", file.file_name));
+        ports.sleep(pause).await;
+        pause *= 2;
+        tries += 1;
+    }
+}
+
+fn lost(at: &AttemptRef, claim: &Claim, now: DateTime<Utc>) -> Report {
+    Report {
+        run: at.run.clone(),
+        attempt: at.attempt,
+        by: Reporter::Runner,
+        failure: Some(Failure::new(
+            Code::RunnerLost,
+            format!(
+                "The runner on notebook instance {} died while the notebook ran, and was started again; what was left of the run was killed. The notebook may have had effects. Run again when that is safe, or set \"onRunnerLost\": \"rerun\".",
+                at.instance
+            ),
+        )),
+        source_sha256: None,
+        outputs: BTreeMap::new(),
+        queued_at: None,
+        started_at: Some(claim.at),
+        ended_at: now,
+    }
+}

@@ -1,0 +1,63 @@
+//! Whose boot this is: compare-and-swap of the boot id into the lease.
+
+use reveille_domain::Failure;
+use reveille_domain::layout::Layout;
+use reveille_domain::records::{Lease, LeaseState};
+use reveille_domain::runner::{Bind, bind as decide};
+
+use super::{Identity, RunnerPorts};
+use crate::{lease, store};
+
+/// Answers whether the boot is ours.
+///
+/// # Errors
+/// A call's failure.
+pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<bool, Failure> {
+    let nonce = ports.nonce();
+    let decide = |lease: Option<&Lease>| decide(lease, &me.boot_id, nonce.clone(), ports.now());
+    let stands = lease::update(layout, ports, &me.instance, |lease| match decide(lease) {
+        Bind::Ours(bound) => Some(bound),
+        Bind::Again | Bind::Persons { .. } => None,
+    })
+    .await?;
+    let Some(stands) = stands else { return Ok(false) };
+    match decide(Some(&stands.record)) {
+        // Bound just now, or by an earlier process of this boot, whose claim, if it left one, is met in the inbox.
+        Bind::Again => {
+            reopen(layout, ports, me).await?;
+            Ok(true)
+        }
+        Bind::Persons { remove_lease: true } => {
+            store::remove(ports, &layout.lease(&me.instance), &stands.etag).await?;
+            Ok(false)
+        }
+        Bind::Persons { remove_lease: false } => Ok(false),
+        // The lease changed between the write and this look, which only another start can do: look again.
+        Bind::Ours(_) => Err(Failure::new(
+            reveille_domain::Code::ServiceUnavailable,
+            format!("The lease of notebook instance {} changed while it was bound.", me.instance),
+        )),
+    }
+}
+
+/// Puts a bound lease back to `open`, whatever an earlier process of this boot was about to do.
+///
+/// # Errors
+/// A call's failure.
+pub(super) async fn reopen<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<(), Failure> {
+    let nonce = ports.nonce();
+    let by_runner = |lease: &Lease| lease.closer != Some(reveille_domain::records::Closer::Function);
+    lease::update(layout, ports, &me.instance, |lease| {
+        let lease = lease.filter(|lease| lease.boot_id.as_deref() == Some(&me.boot_id) && by_runner(lease))?;
+        (lease.state != LeaseState::Open).then(|| Lease {
+            state: LeaseState::Open,
+            busy: None,
+            closer: None,
+            nonce: nonce.clone(),
+            at: ports.now(),
+            ..lease.clone()
+        })
+    })
+    .await
+    .map(|_| ())
+}

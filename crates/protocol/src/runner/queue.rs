@@ -1,0 +1,59 @@
+//! The inbox: reading it in order, and beating every ticket in it, the queued ones too.
+
+use chrono::TimeDelta;
+use reveille_domain::Failure;
+use reveille_domain::limits::MAX_INBOX;
+use reveille_domain::ports::TokenAnswer;
+use reveille_domain::records::Ticket;
+use reveille_domain::runner::{beat_seconds, sort_queue};
+
+use super::{Runner, RunnerPorts};
+use crate::store::{self, Stored};
+
+impl<P: RunnerPorts> Runner<'_, P> {
+    /// The tickets, oldest first.
+    pub(super) async fn read_queue(&self) -> Result<Vec<Stored<Ticket>>, Failure> {
+        let keys = self.ports.list_objects(&self.layout.inbox(&self.me.instance), MAX_INBOX).await?;
+        let mut stored = Vec::with_capacity(keys.len());
+        for key in keys {
+            // Gone since the listing: its execution answered itself.
+            if let Some(ticket) = store::read::<Ticket>(self.ports, &key).await? {
+                stored.push(ticket);
+            }
+        }
+        let mut order: Vec<Ticket> = stored.iter().map(|stored| stored.record.clone()).collect();
+        sort_queue(&mut order);
+        stored.sort_by_key(|stored| order.iter().position(|ticket| *ticket == stored.record));
+        Ok(stored)
+    }
+
+    /// Beats every ticket, if it is time. A token under which nobody waits is a run that ended or is about to be
+    /// submitted anew: its ticket goes. A failing beat is no reason to stop working.
+    pub(super) async fn beat(&mut self, queue: &[Stored<Ticket>]) {
+        let now = self.ports.now();
+        let Some(every) = queue.iter().map(|stored| beat_seconds(stored.record.heartbeat_seconds)).min() else {
+            return;
+        };
+        if self.boot.last_beat.is_some_and(|last| now - last < TimeDelta::seconds(every.into())) {
+            return;
+        }
+        self.boot.last_beat = Some(now);
+        for stored in queue {
+            if let Err(failure) = self.beat_one(stored).await {
+                self.ports.log(&format!("a beat for run {} failed: {failure}", stored.record.run));
+            }
+        }
+    }
+
+    /// Beats one ticket. `false`: nobody waits under its token, and it was removed.
+    pub(super) async fn beat_one(&self, stored: &Stored<Ticket>) -> Result<bool, Failure> {
+        if self.ports.send_task_heartbeat(&stored.record.task_token).await? == TokenAnswer::Accepted {
+            return Ok(true);
+        }
+        let key = self.layout.ticket(&self.me.instance, &stored.record.run);
+        if store::remove(self.ports, &key, &stored.etag).await? {
+            self.ports.log(&format!("nobody waits for run {} any more: its ticket is removed", stored.record.run));
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,12 @@
+//! What every step of one stack shares.
+
+use reveille_domain::layout::Layout;
+
+/// One deployed stack.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    /// Where its records stand.
+    pub layout: Layout,
+    /// The waiting state's heartbeat, in seconds; the definition has the same number.
+    pub heartbeat_seconds: u32,
+}

@@ -1,0 +1,125 @@
+//! **AdmitRun**: validate the input, recognise duplicates, record the request.
+//!
+//! - Takes the execution, its whole input, and the attempt (1, or one more when a redrive asks for a repetition).
+//! - Writes `triggers/<key>.json` and `request.json`, each put once, in this order: whoever holds the trigger is the
+//!   run that answers the event.
+//! - Undone by nothing: both records are facts. Run twice it answers the same.
+
+use reveille_domain::admit;
+use reveille_domain::event::Event;
+use reveille_domain::input;
+use reveille_domain::limits::MAX_ATTEMPTS;
+use reveille_domain::ports::{Clock, GetObject, PutObject};
+use reveille_domain::records::{Execution, Request, RunRef, TriggerRecord};
+use reveille_domain::{Code, Failure};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::stack::Stack;
+use crate::store;
+
+/// What the state machine passes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// The execution.
+    pub execution: Execution,
+    /// Its whole input.
+    pub input: Value,
+    /// The attempt.
+    pub attempt: u32,
+}
+
+/// What it gets back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "decision", rename_all = "camelCase")]
+pub enum Answer {
+    /// Go on.
+    Admitted {
+        /// The run.
+        run: RunRef,
+    },
+    /// Another execution answers this event.
+    #[serde(rename_all = "camelCase")]
+    Duplicate {
+        /// The execution that answers it.
+        held_by: String,
+        /// Its run.
+        run: reveille_domain::RunId,
+        /// What to do to run it again.
+        hint: String,
+    },
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// `InvalidRequest`, or a call's failure.
+pub async fn admit_run<P>(stack: &Stack, ports: &P, call: Call) -> Result<Answer, Failure>
+where
+    P: Clock + GetObject + PutObject,
+{
+    if call.attempt > MAX_ATTEMPTS {
+        return Err(Failure::new(
+            Code::Internal,
+            format!("This run was attempted {MAX_ATTEMPTS} times. Start a new execution instead of another redrive."),
+        ));
+    }
+    let input = input::parse(&call.input)?;
+    let trigger = admit::trigger_key(&call.input, &input);
+    let event_time = input.event.as_ref().and_then(|event| Event::new(event).time());
+    // Everything that can be refused is refused before the trigger is taken.
+    let request = admit::request(input, &call.execution, ports.now())?;
+    if let Some(key) = trigger {
+        let holder = hold_trigger(stack, ports, &key, &call.execution).await?;
+        if admit::is_duplicate(&holder, &call.execution, event_time) {
+            return Ok(duplicate(holder));
+        }
+    }
+    let request = record(stack, ports, request).await?;
+    Ok(Answer::Admitted { run: admit::run_ref(&request, call.attempt) })
+}
+
+/// Takes the trigger, or answers who holds it.
+async fn hold_trigger<P: GetObject + PutObject>(
+    stack: &Stack,
+    ports: &P,
+    key: &str,
+    execution: &Execution,
+) -> Result<TriggerRecord, Failure> {
+    let key = stack.layout.trigger(key);
+    let mine =
+        TriggerRecord { execution_arn: execution.arn.clone(), start_time: execution.start_time, run: execution.run() };
+    if store::put_once(ports, &key, &mine).await? {
+        return Ok(mine);
+    }
+    store::read(ports, &key).await?.map(|stored| stored.record).ok_or_else(|| gone(&key))
+}
+
+/// Records the request, or answers the one that this execution recorded before.
+async fn record<P: GetObject + PutObject>(stack: &Stack, ports: &P, request: Request) -> Result<Request, Failure> {
+    let key = stack.layout.request(request.instance.as_str(), &request.run);
+    if store::put_once(ports, &key, &request).await? {
+        return Ok(request);
+    }
+    store::read(ports, &key).await?.map(|stored| stored.record).ok_or_else(|| gone(&key))
+}
+
+fn duplicate(holder: TriggerRecord) -> Answer {
+    Answer::Duplicate {
+        hint: format!(
+            "This event is answered by {}. To run it again, redrive that execution if it failed, or start a new one with \"rerun\": true.",
+            holder.execution_arn
+        ),
+        held_by: holder.execution_arn,
+        run: holder.run,
+    }
+}
+
+/// A record that was refused because it stands, and is gone at the next look: somebody removes records by hand.
+fn gone(key: &str) -> Failure {
+    Failure::new(
+        Code::ServiceUnavailable,
+        format!("The record {key} was removed while it was read. It is retried by itself."),
+    )
+}

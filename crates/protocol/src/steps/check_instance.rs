@@ -1,0 +1,139 @@
+//! **CheckInstance**: read the instance; answer start, wait, ready or skip, or refuse.
+//!
+//! - Takes the run, what it remembers from its last look, and how often the run's ticket fell silent.
+//! - Writes nothing, but for a run whose claimed runner is silent: its report, `RunnerLost`, put once.
+//! - Run twice it looks twice.
+
+use reveille_domain::Failure;
+use reveille_domain::check::{self, Check, Seen, Waiting};
+use reveille_domain::input::WhenBusy;
+use reveille_domain::ports::{
+    Clock, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Observation, PutObject,
+};
+use reveille_domain::records::{Claim, Progress, Report, Reporter, RunRef};
+use reveille_domain::silence::{self, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::stack::Stack;
+use crate::{lease, live, store};
+
+/// What the state machine passes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// The run.
+    pub run: RunRef,
+    /// What this step and StartInstance remember.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
+    /// How often the ticket fell silent.
+    #[serde(default)]
+    pub silences: u32,
+}
+
+/// What it gets back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answer {
+    /// What to do.
+    pub decision: Check,
+    /// To be passed at the next look.
+    pub waiting: Waiting,
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// The failure that ends the run, or a call's failure.
+pub async fn check_instance<P>(stack: &Stack, ports: &P, call: Call) -> Result<Answer, Failure>
+where
+    P: Clock + DescribeNotebookInstance + GetObject + PutObject + ListObjects + DescribeExecution,
+{
+    let Call { run, waiting, silences } = call;
+    let first_look = waiting.is_none();
+    let back_from_silence = waiting.as_ref().is_some_and(|waiting| waiting.silences != silences);
+    let mut waiting = Waiting::at(waiting, silences, ports.now());
+    let observation = ports.describe_notebook_instance(&run.instance).await?;
+    if back_from_silence {
+        // A report that stands, or a runner that lives, is met again by submitting the ticket anew.
+        hear(stack, ports, &run, silences, observation.as_ref()).await?;
+    }
+    if first_look && let Some(decision) = busy(stack, ports, &run).await? {
+        return Ok(Answer { decision, waiting });
+    }
+    let lease = lease::read(&stack.layout, ports, &run.instance).await?;
+    let seen = Seen {
+        instance: &run.instance,
+        observation: observation.as_ref(),
+        lease: lease.as_ref().map(|stored| &stored.record),
+        limits: &run.limits,
+        now: ports.now(),
+    };
+    let decision = check::check(&seen, &mut waiting)?;
+    Ok(Answer { decision, waiting })
+}
+
+async fn busy<P>(stack: &Stack, ports: &P, run: &RunRef) -> Result<Option<Check>, Failure>
+where
+    P: GetObject + ListObjects + DescribeExecution,
+{
+    if run.when_busy == WhenBusy::Queue {
+        return Ok(None);
+    }
+    let others = live::others(stack, ports, &run.instance, Some(&run.id), usize::MAX).await?;
+    check::when_busy(&run.instance, run.when_busy, others)
+}
+
+/// Listens for a run whose ticket fell silent; an error ends the run.
+async fn hear<P>(
+    stack: &Stack,
+    ports: &P,
+    run: &RunRef,
+    silences: u32,
+    observation: Option<&Observation>,
+) -> Result<(), Failure>
+where
+    P: Clock + GetObject + PutObject,
+{
+    let at = run.at();
+    if store::read::<Report>(ports, &stack.layout.report(&at)).await?.is_some() {
+        return Ok(());
+    }
+    let claim = store::read::<Claim>(ports, &stack.layout.claim(&at)).await?;
+    let progress = store::read::<Progress>(ports, &stack.layout.progress(&at)).await?;
+    let verdict = silence::judge(&silence::Seen {
+        instance: &run.instance,
+        silences,
+        claim: claim.as_ref().map(|stored| &stored.record),
+        progress: progress.as_ref().map(|stored| &stored.record),
+        in_service: observation.is_some_and(|seen| seen.status == InstanceStatus::InService),
+        heartbeat_seconds: stack.heartbeat_seconds,
+        now: ports.now(),
+    });
+    match verdict {
+        Verdict::Resubmit => Ok(()),
+        Verdict::GiveUp(failure) => Err(failure),
+        Verdict::Lost(failure) => declare_lost(stack, ports, run, claim.map(|stored| stored.record), failure).await,
+    }
+}
+
+/// Puts the report "lost". If the runner's own report came first, it is the verdict, and the run goes on to meet it.
+async fn declare_lost<P: Clock + PutObject>(
+    stack: &Stack,
+    ports: &P,
+    run: &RunRef,
+    claim: Option<Claim>,
+    failure: Failure,
+) -> Result<(), Failure> {
+    let report = Report {
+        run: run.id.clone(),
+        attempt: run.attempt,
+        by: Reporter::Function,
+        failure: Some(failure.clone()),
+        source_sha256: None,
+        outputs: std::collections::BTreeMap::new(),
+        queued_at: None,
+        started_at: claim.map(|claim| claim.at),
+        ended_at: ports.now(),
+    };
+    if store::put_once(ports, &stack.layout.report(&run.at()), &report).await? { Err(failure) } else { Ok(()) }
+}

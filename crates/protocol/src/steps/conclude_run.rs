@@ -1,0 +1,219 @@
+//! **ConcludeRun**: record the outcome, publish the event, end the execution with the run's own code.
+//!
+//! - Takes everything the state machine carried: the first error, the wait, the stop.
+//! - Effects, in this order: `outcome.json` (put once), one `Notebook Run Status Change` event.
+//! - A failed run fails the execution *here*, so that a redrive re-enters here and may run it again as the next attempt.
+//! - Run twice it publishes twice and answers the same.
+
+use reveille_domain::check::Waiting;
+use reveille_domain::conclude::{self, Caught, Facts, Standing, Stopping};
+use reveille_domain::input::{self, OnRunnerLost};
+use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
+use reveille_domain::limits::MAX_RERUNS;
+use reveille_domain::ports::{Clock, GetObject, PublishEvent, PutObject};
+use reveille_domain::records::{Execution, Outcome, Report, Reporter, Request, Rest, RunRef};
+use reveille_domain::{Code, Failure, InstanceName};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::stack::Stack;
+use crate::store;
+
+/// The detail-type of the event.
+pub const DETAIL_TYPE: &str = "Notebook Run Status Change";
+
+/// What the state machine passes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// The execution.
+    pub execution: Execution,
+    /// Its whole input: for a run that was not admitted.
+    pub input: Value,
+    /// The run, if it was admitted.
+    #[serde(default)]
+    pub run: Option<RunRef>,
+    /// What CheckInstance and StartInstance remember.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
+    /// What VerifyStopped remembers.
+    #[serde(default)]
+    pub stopping: Option<Stopping>,
+    /// The first error that a Catch carried.
+    #[serde(default)]
+    pub error: Option<Caught>,
+    /// The error of VerifyStopped.
+    #[serde(default)]
+    pub stop_error: Option<Caught>,
+    /// The instance was busy and the request said to skip.
+    #[serde(default)]
+    pub skipped: bool,
+    /// The redrive under which the stop was verified again, if one did.
+    #[serde(default)]
+    pub verified_redrive: Option<u32>,
+}
+
+/// What it gets back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "decision", rename_all = "camelCase")]
+pub enum Answer {
+    /// The execution succeeds with this.
+    Concluded {
+        /// The outcome.
+        outcome: Box<Outcome>,
+    },
+    /// Run it again as this attempt.
+    RunAgain {
+        /// The next attempt.
+        attempt: u32,
+    },
+    /// Verify the stop again.
+    #[serde(rename_all = "camelCase")]
+    VerifyAgain {
+        /// To be passed back.
+        verified_redrive: u32,
+    },
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// The run's own failure; or `OutcomeNotRecorded` for a call's failure, which no run ends with, so that the state
+/// machine can retry the one and not the other.
+pub async fn conclude_run<P>(stack: &Stack, ports: &P, call: Call) -> Result<Answer, Failure>
+where
+    P: Clock + GetObject + PutObject + PublishEvent,
+{
+    match conclude(stack, ports, call).await.map_err(|failure| not_recorded(&failure))? {
+        Ended::Answer(answer) => Ok(answer),
+        Ended::Failed(failure) => Err(failure),
+    }
+}
+
+/// How the step ended, where its own calls went well.
+enum Ended {
+    Answer(Answer),
+    Failed(Failure),
+}
+
+fn not_recorded(failure: &Failure) -> Failure {
+    Failure::new(
+        Code::OutcomeNotRecorded,
+        format!(
+            "The run's outcome could not be recorded or published ({}): {} It is retried by itself; a redrive of the execution goes on from here.",
+            failure.code, failure.message
+        ),
+    )
+}
+
+async fn conclude<P>(stack: &Stack, ports: &P, call: Call) -> Result<Ended, Failure>
+where
+    P: Clock + GetObject + PutObject + PublishEvent,
+{
+    let instance = call.run.as_ref().map(|run| run.instance.clone()).or_else(|| input::instance_of(&call.input));
+    let at = attempt_ref(&call, instance.as_ref());
+    let report = store::read::<Report>(ports, &stack.layout.report(&at)).await?.map(|stored| stored.record);
+    let fresh = compose(stack, ports, &call, instance.as_ref(), &at, report.as_ref()).await?;
+    let standing = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await?.map(|stored| stored.record);
+    if let Some(standing) = standing {
+        let redrive = call.execution.redrive_count;
+        let verified = call.verified_redrive == Some(redrive);
+        match conclude::standing(&standing, report.as_ref(), redrive, verified) {
+            Standing::Repeat => return finish(stack, ports, &at, standing).await,
+            Standing::RunAgain => return Ok(Ended::Answer(run_again(&at))),
+            Standing::VerifyAgain => {
+                return Ok(Ended::Answer(Answer::VerifyAgain { verified_redrive: redrive }));
+            }
+            Standing::Verified => return finish(stack, ports, &at, fresh).await,
+        }
+    }
+    let outcome = if store::put_once(ports, &stack.layout.outcome(&at), &fresh).await? {
+        fresh
+    } else {
+        // Our own write whose answer was lost, or the sweeper's: what stands is the outcome.
+        store::read(ports, &stack.layout.outcome(&at)).await?.map_or(fresh, |stored| stored.record)
+    };
+    if is_rerun(&call, report.as_ref(), &outcome) {
+        return Ok(Ended::Answer(run_again(&at)));
+    }
+    finish(stack, ports, &at, outcome).await
+}
+
+fn run_again(at: &AttemptRef) -> Answer {
+    Answer::RunAgain { attempt: at.attempt + 1 }
+}
+
+fn attempt_ref(call: &Call, instance: Option<&InstanceName>) -> AttemptRef {
+    AttemptRef {
+        instance: instance.map_or_else(|| INVALID_INSTANCE.to_owned(), InstanceName::to_string),
+        run: call.execution.run(),
+        attempt: call.run.as_ref().map_or(1, |run| run.attempt),
+    }
+}
+
+async fn compose<P: Clock + GetObject>(
+    stack: &Stack,
+    ports: &P,
+    call: &Call,
+    instance: Option<&InstanceName>,
+    at: &AttemptRef,
+    report: Option<&Report>,
+) -> Result<Outcome, Failure> {
+    let request = match &call.run {
+        Some(_) => store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await?,
+        None => None,
+    };
+    Ok(conclude::outcome(&Facts {
+        execution: &call.execution,
+        run: call.run.as_ref(),
+        instance,
+        request: request.as_ref().map(|stored| &stored.record),
+        report,
+        error: call.error.as_ref(),
+        stop_error: call.stop_error.as_ref(),
+        waiting: call.waiting.as_ref(),
+        stopping: call.stopping.as_ref(),
+        skipped: call.skipped,
+        now: ports.now(),
+    }))
+}
+
+/// A lost runner's run is repeated when that was asked for, and only where nothing of it can still run: its boot was
+/// observed at rest, or a later runner process of that boot killed what was left.
+fn is_rerun(call: &Call, report: Option<&Report>, outcome: &Outcome) -> bool {
+    let asked = call.run.as_ref().is_some_and(|run| run.on_runner_lost == OnRunnerLost::Rerun);
+    let over = outcome.instance_after == Rest::AtRest || report.is_some_and(|report| report.by == Reporter::Runner);
+    asked && over && outcome.code == Some(Code::RunnerLost) && outcome.attempt <= MAX_RERUNS
+}
+
+async fn finish<P: PublishEvent>(
+    stack: &Stack,
+    ports: &P,
+    at: &AttemptRef,
+    outcome: Outcome,
+) -> Result<Ended, Failure> {
+    ports.publish_event(DETAIL_TYPE, &event_detail(stack, at, &outcome)).await?;
+    Ok(match outcome.failure {
+        Some(failure) => Ended::Failed(failure),
+        None => Ended::Answer(Answer::Concluded { outcome: Box::new(outcome) }),
+    })
+}
+
+/// The event's detail. No parameters: they may hold what only the notebook should see.
+fn event_detail(stack: &Stack, at: &AttemptRef, outcome: &Outcome) -> Value {
+    let failure = outcome.failure.as_ref();
+    json!({
+        "run": outcome.run,
+        "attempt": outcome.attempt,
+        "status": outcome.status,
+        "code": outcome.code,
+        "message": failure.map(|failure| &failure.message),
+        "evidence": failure.and_then(|failure| failure.evidence.as_ref()),
+        "instance": outcome.instance,
+        "instanceAfter": outcome.instance_after,
+        "notebook": outcome.notebook,
+        "outputs": outcome.outputs,
+        "outcome": stack.layout.uri(&stack.layout.outcome(at)),
+        "executionArn": outcome.execution_arn,
+    })
+}

@@ -1,0 +1,94 @@
+//! **AwaitRun** (`submit_run`): put the run before the runner. The runner answers the task token.
+//!
+//! - Takes the run and the waiting state's token.
+//! - Writes the inbox entry, with the token inside, *then* reads the report: if it stands, the runner may be past
+//!   this run, so the step answers the token itself and removes the entry.
+//! - Run twice it overwrites its own entry. The token is a capability: it is stored, never logged.
+
+use reveille_domain::Failure;
+use reveille_domain::ports::{AnswerTask, CallErrorKind, Clock, DeleteObject, GetObject, PutObject};
+use reveille_domain::records::{Execution, Report, RunRef, Ticket};
+use serde::{Deserialize, Serialize};
+
+use crate::stack::Stack;
+use crate::store;
+
+/// What the state machine passes.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// The execution.
+    pub execution: Execution,
+    /// The run.
+    pub run: RunRef,
+    /// The waiting state's token.
+    pub task_token: String,
+}
+
+/// What the Lambda invocation answers; the state waits for the token, so nobody reads it but the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// The run stands in the queue.
+    Submitted,
+    /// The report stood already.
+    Answered,
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// A call's failure.
+pub async fn submit_run<P>(stack: &Stack, ports: &P, call: Call) -> Result<Answer, Failure>
+where
+    P: Clock + GetObject + PutObject + DeleteObject + AnswerTask,
+{
+    let Call { execution, run, task_token } = call;
+    let key = stack.layout.ticket(&run.instance, &run.id);
+    let before = store::read::<Ticket>(ports, &key).await?;
+    // A ticket submitted again keeps its place in time: queueSeconds does not begin anew.
+    let queued_at = before
+        .filter(|stored| stored.record.attempt == run.attempt)
+        .map_or_else(|| ports.now(), |stored| stored.record.queued_at);
+    let ticket = Ticket {
+        run: run.id.clone(),
+        attempt: run.attempt,
+        execution_arn: execution.arn,
+        admitted_at: run.admitted_at,
+        queued_at,
+        heartbeat_seconds: stack.heartbeat_seconds,
+        queue_seconds: run.limits.queue_seconds,
+        task_token,
+    };
+    store::put(ports, &key, &ticket).await?;
+    let Some(report) = store::read::<Report>(ports, &stack.layout.report(&run.at())).await? else {
+        return Ok(Answer::Submitted);
+    };
+    answer(ports, &ticket, &report.record).await?;
+    if let Some(stored) = store::read::<Ticket>(ports, &key).await?
+        && stored.record == ticket
+    {
+        store::remove(ports, &key, &stored.etag).await?;
+    }
+    Ok(Answer::Answered)
+}
+
+/// Answers a ticket's token with what the report says. A token that nobody waits under is fine: the wait is over.
+///
+/// # Errors
+/// The call's failure.
+pub async fn answer<P: AnswerTask>(ports: &P, ticket: &Ticket, report: &Report) -> Result<(), Failure> {
+    let answered = match &report.failure {
+        None => {
+            let output = serde_json::json!({"run": report.run, "attempt": report.attempt});
+            ports.send_task_success(&ticket.task_token, &output).await
+        }
+        Some(failure) => ports.send_task_failure(&ticket.task_token, failure).await,
+    };
+    match answered {
+        Ok(_) => Ok(()),
+        // A refusal is final for this token; the heartbeat's end wakes the execution, which then meets the report.
+        Err(error) if error.kind == CallErrorKind::Refused => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

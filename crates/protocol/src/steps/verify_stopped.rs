@@ -1,0 +1,83 @@
+//! **VerifyStopped**: bring the instance to rest, and say so only when it was observed.
+//!
+//! - Takes the run and what it remembers from its last look.
+//! - Effects are those of `reconcile`: lease `closing`, Stop, lease removed.
+//! - Run twice it looks twice. Its own failure never hides the run's.
+
+use reveille_domain::conclude::Stopping;
+use reveille_domain::ports::{
+    Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, ListObjects, Nonces, PutObject,
+    StopNotebookInstance,
+};
+use reveille_domain::records::RunRef;
+use reveille_domain::{Code, Failure};
+use serde::{Deserialize, Serialize};
+
+use crate::reconcile::reconcile;
+use crate::stack::Stack;
+
+/// What the state machine passes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// The run.
+    pub run: RunRef,
+    /// What this step remembers.
+    #[serde(default)]
+    pub stopping: Option<Stopping>,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Decision {
+    /// The instance is at rest, handed over, or left to a person.
+    Done,
+    /// Look again after the poll interval.
+    Wait,
+}
+
+/// What it gets back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answer {
+    /// What to do next.
+    pub decision: Decision,
+    /// To be passed at the next look.
+    pub stopping: Stopping,
+}
+
+/// Runs the step.
+///
+/// # Errors
+/// `StopNotConfirmed` after stopSeconds, or a call's failure.
+pub async fn verify_stopped<P>(stack: &Stack, ports: &P, call: Call) -> Result<Answer, Failure>
+where
+    P: Clock
+        + Nonces
+        + DescribeNotebookInstance
+        + StopNotebookInstance
+        + GetObject
+        + PutObject
+        + DeleteObject
+        + ListObjects
+        + DescribeExecution,
+{
+    let Call { run, stopping } = call;
+    let mut stopping = stopping.unwrap_or_else(|| Stopping { since: ports.now(), ended_at: None, rest: None });
+    if let Some(rest) = reconcile(stack, ports, &run.instance, Some(&run.id)).await? {
+        stopping.rest = Some(rest);
+        stopping.ended_at = Some(ports.now());
+        return Ok(Answer { decision: Decision::Done, stopping });
+    }
+    let limit = chrono::TimeDelta::seconds(run.limits.stop_seconds.into());
+    if ports.now() - stopping.since >= limit {
+        return Err(Failure::new(
+            Code::StopNotConfirmed,
+            format!(
+                "Notebook instance {} was not observed at rest within {} s (limits.stopSeconds). It may still cost money: look at it in the SageMaker console and stop it there if it is InService.",
+                run.instance, run.limits.stop_seconds
+            ),
+        ));
+    }
+    Ok(Answer { decision: Decision::Wait, stopping })
+}

@@ -1,0 +1,307 @@
+//! One notebook, from its request to its files: found, copied, executed, its verdict in the domain's words.
+
+use std::cell::Cell;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use reveille_aws::{Aws, Downloaded};
+use reveille_domain::error::{Evidence, FailedCell};
+use reveille_domain::input::NotebookSource;
+use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
+use reveille_domain::records::Request;
+use reveille_domain::{Code, Failure};
+use reveille_engine::{Engine, EngineError, Job, Output, Verdict};
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+
+/// Larger files are no notebooks that a person wrote; outputs are kept outside of the source.
+const MAX_NOTEBOOK_BYTES: u64 = 64 * 1024 * 1024;
+/// How often the progress of the notebook is read; it is written to S3 with the beats, which are further apart.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Where notebooks are, and where their runs work.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// The instance's notebook folder: the only one that persists across a stop.
+    notebooks: PathBuf,
+    /// Scratch of the run at hand, on the same disk: emptied before each run.
+    work: PathBuf,
+}
+
+impl Folders {
+    /// The folders of the machine whose `/` is `root`.
+    pub fn below(root: &Path) -> Self {
+        let notebooks = root.join("home/ec2-user/SageMaker");
+        Self { work: notebooks.join(".reveille/work"), notebooks }
+    }
+}
+
+/// A notebook that executes in a task of its own.
+pub struct Running {
+    task: JoinHandle<Execution>,
+    cells: Rc<Cell<Cells>>,
+}
+
+impl Running {
+    /// Starts the task.
+    pub fn start(
+        aws: Rc<Aws>,
+        engine: Rc<OnceCell<Engine>>,
+        root: PathBuf,
+        folders: Folders,
+        request: Request,
+        marker: String,
+    ) -> Self {
+        let cells = Rc::new(Cell::new(Cells::default()));
+        let seen = Rc::clone(&cells);
+        let task = tokio::task::spawn_local(async move {
+            let mut execution = Execution::default();
+            let run =
+                Run { aws: &aws, engine: &engine, root: &root, folders: &folders, request: &request, cells: &seen };
+            if let Err(failure) = run.execute(marker, &mut execution).await {
+                execution.failure = Some(failure);
+            }
+            execution
+        });
+        Self { task, cells }
+    }
+}
+
+impl RunningNotebook for Running {
+    fn cells(&self) -> Cells {
+        self.cells.get()
+    }
+
+    async fn finish(&mut self) -> Execution {
+        (&mut self.task).await.unwrap_or_else(|error| Execution {
+            failure: Some(Failure::new(Code::Internal, format!("The task that executed the notebook ended: {error}."))),
+            ..Execution::default()
+        })
+    }
+}
+
+struct Run<'a> {
+    aws: &'a Aws,
+    engine: &'a OnceCell<Engine>,
+    root: &'a Path,
+    folders: &'a Folders,
+    request: &'a Request,
+    cells: &'a Cell<Cells>,
+}
+
+impl Run<'_> {
+    async fn execute(&self, marker: String, execution: &mut Execution) -> Result<(), Failure> {
+        let source = self.prepare().await?;
+        execution.source_sha256 = Some(hash(&source.copy).map_err(|error| self.disk(&source.copy, &error))?);
+        let engine = self.engine.get_or_try_init(|| Engine::discover(self.root)).await;
+        let engine = engine.map_err(|error| self.engine_failure(&error))?;
+        let job = Job {
+            notebook: source.copy,
+            output_dir: self.output_folder(),
+            working_dir: source.working_folder,
+            parameters: self.request.parameters.clone(),
+            kernel: self.request.kernel.clone(),
+            limit: Duration::from_secs(self.request.limits.run_seconds.into()),
+            marker,
+        };
+        let mut running = engine.start(job).map_err(|error| self.engine_failure(&error))?;
+        let verdict = loop {
+            tokio::select! {
+                verdict = running.wait() => break verdict,
+                () = tokio::time::sleep(PROGRESS_EVERY) => {}
+            }
+            let progress = running.progress();
+            self.cells.set(Cells { cell: count(progress.cell), cells: count(progress.cells) });
+        };
+        execution.files = running.outputs().into_iter().map(output_file).collect();
+        self.judge(verdict)
+    }
+
+    fn output_folder(&self) -> PathBuf {
+        self.folders.work.join("output")
+    }
+
+    fn disk(&self, path: &Path, error: &io::Error) -> Failure {
+        Failure::new(
+            Code::OutputNotSaved,
+            format!(
+                "The run's folder {} on notebook instance {} cannot be used: {error}. Make room on the instance's volume, then run again.",
+                path.display(),
+                self.request.instance
+            ),
+        )
+    }
+
+    /// Empties the scratch folder and copies the notebook into it, so that what is hashed is what runs, whatever a
+    /// person does to the file meanwhile.
+    async fn prepare(&self) -> Result<Source, Failure> {
+        let work = &self.folders.work;
+        match std::fs::remove_dir_all(work) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.disk(work, &error)),
+            Ok(()) | Err(_) => {}
+        }
+        std::fs::create_dir_all(self.output_folder()).map_err(|error| self.disk(work, &error))?;
+        let copy = work.join("source.ipynb");
+        let working_folder = match &self.request.notebook {
+            NotebookSource::Path(path) => self.copy_local(path, &copy)?,
+            NotebookSource::S3 { bucket, key } => self.copy_s3(bucket, key, &copy).await?,
+        };
+        Ok(Source { copy, working_folder })
+    }
+
+    /// Copies a notebook of the instance; answers its folder. The file's real path decides, so that no symbolic link
+    /// leads out of the notebook folder.
+    fn copy_local(&self, path: &str, copy: &Path) -> Result<PathBuf, Failure> {
+        let instance = &self.request.instance;
+        let folder = std::fs::canonicalize(&self.folders.notebooks).map_err(|error| {
+            self.missing(&format!("the notebook folder of notebook instance {instance} cannot be read ({error})"))
+        })?;
+        let real = std::fs::canonicalize(folder.join(path)).map_err(|error| {
+            self.missing(&format!(
+                "there is no notebook {path} in the notebook folder of notebook instance {instance} ({error})"
+            ))
+        })?;
+        if !real.starts_with(&folder) {
+            return Err(
+                self.missing(&format!("{path} leads out of the notebook folder of notebook instance {instance}"))
+            );
+        }
+        let metadata =
+            std::fs::metadata(&real).map_err(|error| self.missing(&format!("{path} cannot be read ({error})")))?;
+        if !metadata.is_file() || metadata.len() > MAX_NOTEBOOK_BYTES {
+            return Err(self.missing(&format!("{path} is no file of at most {MAX_NOTEBOOK_BYTES} bytes")));
+        }
+        std::fs::copy(&real, copy).map_err(|error| self.disk(copy, &error))?;
+        Ok(real.parent().unwrap_or(&folder).to_owned())
+    }
+
+    async fn copy_s3(&self, bucket: &str, key: &str, copy: &Path) -> Result<PathBuf, Failure> {
+        match self.aws.download(bucket, key, copy, MAX_NOTEBOOK_BYTES).await? {
+            Downloaded::Done => Ok(self.folders.notebooks.clone()),
+            Downloaded::Missing => Err(self.missing(&format!("there is no object s3://{bucket}/{key}"))),
+            Downloaded::TooLarge => {
+                Err(self.missing(&format!("s3://{bucket}/{key} is larger than {MAX_NOTEBOOK_BYTES} bytes")))
+            }
+        }
+    }
+
+    fn missing(&self, problem: &str) -> Failure {
+        Failure::new(
+            Code::NotebookNotFound,
+            format!(
+                "The notebook {} was not run: {problem}. Correct \"notebook\" in the input, or put the notebook there.",
+                self.request.notebook
+            ),
+        )
+    }
+
+    fn judge(&self, verdict: Verdict) -> Result<(), Failure> {
+        let Request { notebook, instance, limits, .. } = self.request;
+        match verdict {
+            Verdict::Succeeded => Ok(()),
+            Verdict::NotebookFailed(cell) => Err(self.cell_failure(cell)),
+            Verdict::KernelDied { cell_index, message } => {
+                let at = cell_index.map_or_else(String::new, |index| format!(" in cell {}", index + 1));
+                Err(Failure::new(
+                    Code::KernelDied,
+                    format!(
+                        "The kernel of {notebook} died{at}: {message}. Often it was killed for its memory: use a larger instance type, or less data at a time."
+                    ),
+                ))
+            }
+            Verdict::KernelNotFound { wanted, available } => Err(Failure::new(
+                Code::KernelNotFound,
+                format!(
+                    "{notebook} asks for kernel {wanted}, which notebook instance {instance} does not have; it has {}. Name one of them as \"kernel\" in the input, or install it.",
+                    if available.is_empty() { "none".to_owned() } else { available.join(", ") }
+                ),
+            )),
+            Verdict::TimedOut { .. } => Err(Failure::new(
+                Code::RunTimedOut,
+                format!(
+                    "{notebook} ran longer than {} s (limits.runSeconds) and was ended. What it did by then is in the output notebook. Raise the limit if it only is slow.",
+                    limits.run_seconds
+                ),
+            )),
+            Verdict::NotebookUnreadable { reason } => Err(self.missing(&reason)),
+            Verdict::DiskFull { message } => Err(Failure::new(
+                Code::OutputNotSaved,
+                format!(
+                    "The output of {notebook} could not be saved on notebook instance {instance}: {message}. Make room on its volume, then run again."
+                ),
+            )),
+            Verdict::EngineBroken { message, log_tail } => {
+                let failure = Failure::new(
+                    Code::Internal,
+                    format!("papermill does not work on notebook instance {instance}: {message}"),
+                );
+                Err(failure.with_evidence(Evidence { cell: None, log_tail }))
+            }
+            Verdict::Cancelled => Err(Failure::new(
+                Code::Cancelled,
+                format!("The execution of {notebook} was cancelled on its instance."),
+            )),
+        }
+    }
+
+    fn cell_failure(&self, failed: reveille_engine::Failure) -> Failure {
+        let notebook = &self.request.notebook;
+        let (number, place) = match failed.cell_index {
+            Some(index) => (count(index + 1), format!("Cell {} of {notebook}", index + 1)),
+            None => (0, format!("The injected parameters cell of {notebook}")),
+        };
+        let message = format!(
+            "{place} raised {}: {}. The output notebook shows how far it came.",
+            failed.ename,
+            failed.evalue.trim_end_matches('.')
+        );
+        let cell = FailedCell {
+            number,
+            error_name: failed.ename,
+            error_value: failed.evalue,
+            traceback_tail: failed.traceback_tail,
+        };
+        Failure::new(Code::NotebookFailed, message).with_evidence(Evidence { cell: Some(cell), log_tail: Vec::new() })
+    }
+
+    fn engine_failure(&self, error: &EngineError) -> Failure {
+        match error {
+            EngineError::NotebookMissing { .. } => self.missing(&error.to_string()),
+            EngineError::BadParameterName { .. } => Failure::new(Code::InvalidRequest, error.to_string()),
+            EngineError::Write { .. } => Failure::new(Code::OutputNotSaved, error.to_string()),
+            EngineError::PythonUnusable { .. }
+            | EngineError::NotInstalled { .. }
+            | EngineError::FolderMissing { .. }
+            | EngineError::BadMarker
+            | EngineError::Spawn { .. } => {
+                Failure::new(Code::Internal, format!("On notebook instance {}: {error}.", self.request.instance))
+            }
+        }
+    }
+}
+
+struct Source {
+    copy: PathBuf,
+    working_folder: PathBuf,
+}
+
+fn output_file((output, path): (Output, PathBuf)) -> OutputFile {
+    let (name, content_type) = match output {
+        Output::Notebook => ("notebook", "application/x-ipynb+json"),
+        Output::Html => ("html", "text/html; charset=utf-8"),
+        Output::Log => ("log", "text/plain; charset=utf-8"),
+    };
+    OutputFile { name, file_name: output.file_name(), path, content_type }
+}
+
+fn hash(path: &Path) -> io::Result<String> {
+    let digest = Sha256::digest(std::fs::read(path)?);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,171 @@
+//! The runner's ports: AWS, this machine, and the notebook engine.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use reveille_aws::{Aws, Credentials};
+use reveille_domain::ports::{
+    AnswerTask, Call, Clock, DeleteObject, ExecuteNotebook, GetObject, KillLeftovers, ListObjects, Log, Nonces, Object,
+    PersonSeen, PutAnswer, PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer,
+    StopNotebookInstance, TokenAnswer, UploadFile,
+};
+use reveille_domain::records::Request;
+use reveille_domain::{Failure, InstanceName};
+use reveille_engine::{Engine, EngineError};
+use tokio::sync::OnceCell;
+
+use crate::environment::Environment;
+use crate::notebook::{Folders, Running};
+use crate::person;
+
+/// Everything outside of the loop.
+pub struct World {
+    aws: Rc<Aws>,
+    root: PathBuf,
+    folders: Folders,
+    engine: Rc<OnceCell<Engine>>,
+    marker: String,
+}
+
+impl World {
+    /// Wires the world from the environment.
+    pub async fn new(environment: &Environment) -> Self {
+        let region = environment.region.clone();
+        // The runner publishes no events; the bus is never used.
+        let aws = Aws::from_env(Credentials::Chain, region, environment.layout.clone(), String::new()).await;
+        Self {
+            aws: Rc::new(aws),
+            root: environment.root.clone(),
+            folders: Folders::below(&environment.root),
+            engine: Rc::new(OnceCell::new()),
+            marker: format!("{}/{}", environment.identity.instance, environment.identity.boot_id),
+        }
+    }
+
+    /// The Python with papermill, found once.
+    ///
+    /// # Errors
+    /// There is none, and none could be made.
+    pub async fn engine(&self) -> Result<&Engine, EngineError> {
+        self.engine.get_or_try_init(|| Engine::discover(&self.root)).await
+    }
+}
+
+/// Writes one line to the runner's log.
+pub fn log(message: &str) {
+    let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    // A log that cannot be written (a full disk) must not end the runner.
+    let _ = writeln!(std::io::stdout(), "{time} {message}");
+}
+
+impl Log for World {
+    fn log(&self, message: &str) {
+        log(message);
+    }
+}
+
+impl ExecuteNotebook for World {
+    type Running = Running;
+
+    async fn execute_notebook(&self, request: &Request, _attempt: u32) -> Running {
+        Running::start(
+            Rc::clone(&self.aws),
+            Rc::clone(&self.engine),
+            self.root.clone(),
+            self.folders.clone(),
+            request.clone(),
+            self.marker.clone(),
+        )
+    }
+}
+
+impl KillLeftovers for World {
+    async fn kill_leftovers(&self) {
+        if !reveille_engine::end_leftovers(&self.marker).await {
+            log("a process of an earlier run could not be killed");
+        }
+    }
+}
+
+impl SeePerson for World {
+    async fn see_person(&self) -> PersonSeen {
+        match self.engine().await {
+            Ok(engine) => person::seen(engine.activity().await),
+            // Without a Python the server cannot be asked.
+            Err(_) => PersonSeen::Unknown,
+        }
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> DateTime<Utc> {
+        self.aws.now()
+    }
+}
+
+impl Sleep for World {
+    async fn sleep(&self, duration: Duration) {
+        self.aws.sleep(duration).await;
+    }
+}
+
+impl Nonces for World {
+    fn nonce(&self) -> String {
+        self.aws.nonce()
+    }
+}
+
+impl ListObjects for World {
+    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>> {
+        self.aws.list_objects(prefix, limit).await
+    }
+}
+
+impl GetObject for World {
+    async fn get_object(&self, key: &str) -> Call<Option<Object>> {
+        self.aws.get_object(key).await
+    }
+}
+
+impl PutObject for World {
+    async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
+        self.aws.put_object(key, body, condition).await
+    }
+}
+
+impl DeleteObject for World {
+    async fn delete_object(&self, key: &str, etag: &str) -> Call<bool> {
+        self.aws.delete_object(key, etag).await
+    }
+}
+
+impl UploadFile for World {
+    async fn upload_file(&self, key: &str, path: &Path, content_type: &str) -> Call<()> {
+        self.aws.upload_file(key, path, content_type).await
+    }
+}
+
+impl AnswerTask for World {
+    async fn send_task_success(&self, token: &str, output: &serde_json::Value) -> Call<TokenAnswer> {
+        self.aws.send_task_success(token, output).await
+    }
+
+    async fn send_task_failure(&self, token: &str, failure: &Failure) -> Call<TokenAnswer> {
+        self.aws.send_task_failure(token, failure).await
+    }
+}
+
+impl SendTaskHeartbeat for World {
+    async fn send_task_heartbeat(&self, token: &str) -> Call<TokenAnswer> {
+        self.aws.send_task_heartbeat(token).await
+    }
+}
+
+impl StopNotebookInstance for World {
+    async fn stop_notebook_instance(&self, name: &InstanceName) -> Call<StopAnswer> {
+        self.aws.stop_notebook_instance(name).await
+    }
+}

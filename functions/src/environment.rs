@@ -1,0 +1,42 @@
+//! What the template tells a function through its environment.
+
+use reveille_aws::{Aws, Credentials};
+use reveille_domain::layout::Layout;
+use reveille_domain::limits::HEARTBEAT_SECONDS;
+use reveille_protocol::Stack;
+
+/// Reads `REVEILLE_BUCKET`, `REVEILLE_PREFIX`, `REVEILLE_EVENT_BUS` and `REVEILLE_HEARTBEAT_SECONDS`.
+pub async fn read() -> Result<(Stack, Aws), String> {
+    let layout = Layout { bucket: required("REVEILLE_BUCKET")?, prefix: prefix()? };
+    let stack = Stack { layout: layout.clone(), heartbeat_seconds: heartbeat()? };
+    let event_bus = required("REVEILLE_EVENT_BUS")?;
+    Ok((stack, Aws::from_env(Credentials::Environment, None, layout, event_bus).await))
+}
+
+fn required(name: &str) -> Result<String, String> {
+    match std::env::var(name) {
+        Ok(value) if !value.is_empty() => Ok(value),
+        Ok(_) | Err(_) => Err(format!("{name} is not set. The template sets it for every function: deploy it again.")),
+    }
+}
+
+fn prefix() -> Result<String, String> {
+    let prefix = std::env::var("REVEILLE_PREFIX").unwrap_or_default();
+    if prefix.is_empty() || prefix.ends_with('/') {
+        Ok(prefix)
+    } else {
+        Err(format!("REVEILLE_PREFIX is {prefix:?}; it must be empty or end with '/'. Correct the stack's parameter."))
+    }
+}
+
+fn heartbeat() -> Result<u32, String> {
+    let text = required("REVEILLE_HEARTBEAT_SECONDS")?;
+    let bounds = HEARTBEAT_SECONDS;
+    match text.parse() {
+        Ok(seconds) if (bounds.min..=bounds.max).contains(&seconds) => Ok(seconds),
+        Ok(_) | Err(_) => Err(format!(
+            "REVEILLE_HEARTBEAT_SECONDS is {text:?}; it must be a number from {} to {}. Correct the stack's parameter.",
+            bounds.min, bounds.max
+        )),
+    }
+}

@@ -1,0 +1,51 @@
+//! Which function this is: the closed list that `_HANDLER` names one of.
+
+/// The functions of this binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handler {
+    /// State AdmitRun.
+    AdmitRun,
+    /// State CheckInstance.
+    CheckInstance,
+    /// State StartInstance.
+    StartInstance,
+    /// State AwaitRun.
+    SubmitRun,
+    /// State VerifyStopped.
+    VerifyStopped,
+    /// State ConcludeRun.
+    ConcludeRun,
+}
+
+impl Handler {
+    /// Every function.
+    pub const ALL: [Self; 6] = [
+        Self::AdmitRun,
+        Self::CheckInstance,
+        Self::StartInstance,
+        Self::SubmitRun,
+        Self::VerifyStopped,
+        Self::ConcludeRun,
+    ];
+
+    /// The template's `Handler`, and the name of the function's file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AdmitRun => "admit_run",
+            Self::CheckInstance => "check_instance",
+            Self::StartInstance => "start_instance",
+            Self::SubmitRun => "submit_run",
+            Self::VerifyStopped => "verify_stopped",
+            Self::ConcludeRun => "conclude_run",
+        }
+    }
+
+    /// Reads `_HANDLER`, which Lambda sets from the template's `Handler`.
+    pub fn from_env() -> Result<Self, String> {
+        let name = std::env::var("_HANDLER").unwrap_or_default();
+        Self::ALL.into_iter().find(|handler| handler.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("_HANDLER is {name:?}; it must be one of {names}. Correct the function's Handler in the template.")
+        })
+    }
+}

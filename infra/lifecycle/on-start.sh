@@ -1,0 +1,175 @@
+#!/bin/bash
+# Reveille: on-start script of a SageMaker notebook instance. Fetches the runner, checks it, starts it so
+# that it outlives this script, and waits a little until it is ready.
+#
+# It always exits 0: whatever is wrong with Reveille, a person's instance must come up. What went wrong is
+# told on stdout (CloudWatch: /aws/sagemaker/NotebookInstances, <name>/LifecycleConfigOnStart) and in
+# /var/log/reveille-on-start.log. The worst case takes some 220 s, of the 300 s that SageMaker allows.
+# --- preamble ---
+set -u
+umask 022
+
+ROOT="${REVEILLE_ROOT:-}"             # absent on a real instance: the folder that stands for /
+PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+export PATH
+RUN_AS=ec2-user
+UNIT=reveille-runner
+FETCH_TRIES=3
+FETCH_SECONDS=55                      # each; the runner is some 10 MB away in the same region
+READY_SECONDS=30
+LOG="$ROOT/var/log/reveille-on-start.log"
+RUNNER_LOG="$ROOT/var/log/reveille-runner.log"
+PID_FILE="$ROOT/run/reveille-runner.pid"
+READY_FILE="$ROOT/run/reveille/ready"
+
+say() {
+    printf 'reveille: %s\n' "$*"
+    printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >>"$LOG" 2>/dev/null
+}
+
+# What happened, what to do.
+give_up() {
+    say "THE RUNNER IS NOT STARTED: $1. $2. The instance itself comes up as usual."
+    exit 0
+}
+
+boot_id() { cat "$ROOT/proc/sys/kernel/random/boot_id" 2>/dev/null || echo unknown; }
+
+has_systemd() { [ -d "$ROOT/run/systemd/system" ] && command -v systemd-run >/dev/null; }
+
+can_switch_user() { [ "$(id -u)" = 0 ] && id -u "$RUN_AS" >/dev/null 2>&1 && command -v runuser >/dev/null; }
+
+running() {
+    if has_systemd; then
+        systemctl is-active --quiet "$UNIT.service"
+        return
+    fi
+    local pid boot
+    { read -r pid boot <"$PID_FILE"; } 2>/dev/null || return 1
+    # The number may be another process by now; its environment says whose it is.
+    [ "$boot" = "$(boot_id)" ] && grep -qzF "REVEILLE_READY_FILE=$READY_FILE" "/proc/$pid/environ" 2>/dev/null
+}
+
+region() {
+    sed -n 's/.*"ResourceArn" *: *"arn:[^:"]*:sagemaker:\([a-z0-9-]*\):.*/\1/p' \
+        "$ROOT/opt/ml/metadata/resource-metadata.json" 2>/dev/null | head -n 1
+}
+
+right_checksum() { printf '%s  %s\n' "$REVEILLE_RUNNER_SHA256" "$1" | sha256sum --check --status 2>/dev/null; }
+
+fetch() { # to the file $1
+    local try
+    for ((try = 1; try <= FETCH_TRIES; try++)); do
+        if timeout "$FETCH_SECONDS" aws s3 cp --only-show-errors \
+            --cli-connect-timeout 10 --cli-read-timeout 30 \
+            "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY" "$1" </dev/null; then
+            return 0
+        fi
+        say "fetching s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY failed (try $try of $FETCH_TRIES)"
+        [ "$try" = "$FETCH_TRIES" ] || sleep "$((try * 2))"
+    done
+    return 1
+}
+
+install_runner() { # as $1
+    local folder download
+    folder="$(dirname "$1")"
+    right_checksum "$1" && return 0
+    mkdir -p "$folder" || give_up "$folder cannot be made" "Look at the disk and its permissions"
+    download="$folder/.download.$$"
+    if ! fetch "$download"; then
+        rm -f "$download"
+        give_up "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY cannot be fetched" \
+            "Check that it exists, that the instance's role may read it, and that the instance reaches S3"
+    fi
+    if ! right_checksum "$download"; then
+        rm -f "$download"
+        give_up "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY is not the runner that was deployed (wrong SHA-256)" \
+            "Deploy again, and find out who wrote that object"
+    fi
+    if ! { chmod 0755 "$download" && mv -f "$download" "$1"; }; then
+        give_up "$1 cannot be written" "Look at the disk and its permissions"
+    fi
+}
+
+# Services do not inherit an environment, so each variable is named. --uid rather than runuser: systemd sets
+# HOME and the groups itself, and the runner is the unit's main process, which Restart= needs. A kernel that
+# is killed for memory must not take the runner with it: OOMPolicy=continue.
+start_with_systemd() {
+    systemd-run --quiet --unit="$UNIT" --collect --uid="$RUN_AS" --gid="$RUN_AS" \
+        --description="Reveille runner" \
+        -p Restart=on-failure -p RestartSec=5 -p OOMPolicy=continue \
+        -p "StandardOutput=append:$RUNNER_LOG" -p "StandardError=append:$RUNNER_LOG" \
+        "${SETTINGS[@]/#/--setenv=}" "$1" </dev/null
+}
+
+# A session of its own, and none of our file descriptors: whoever reads this script's output must see its end.
+start_detached() { # the command and its arguments
+    REVEILLE_READY_FILE="$READY_FILE" setsid nohup "$@" \
+        </dev/null >>"$RUNNER_LOG" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+    RUNNER_PID=$!
+    printf '%s %s\n' "$RUNNER_PID" "$(boot_id)" >"$PID_FILE"
+}
+
+start_runner() {
+    if has_systemd; then
+        start_with_systemd "$1" || return 1
+    elif can_switch_user; then
+        # runuser -u keeps the environment of root: HOME and the like are set by hand.
+        start_detached runuser -u "$RUN_AS" -- env HOME="$ROOT/home/$RUN_AS" USER="$RUN_AS" LOGNAME="$RUN_AS" \
+            "${SETTINGS[@]}" "$1"
+    else
+        start_detached env "${SETTINGS[@]}" "$1"
+    fi
+}
+
+# A detached runner is our child here; just forked, it has not got its environment yet.
+still_there() { if has_systemd; then running; else kill -0 "$RUNNER_PID" 2>/dev/null; fi; }
+
+wait_until_ready() {
+    local deadline=$((SECONDS + READY_SECONDS))
+    while [ ! -e "$READY_FILE" ]; do
+        if ! still_there; then
+            say "the runner ended before it was ready. $RUNNER_LOG says why."
+            return
+        fi
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            say "the runner was not ready within $READY_SECONDS s; it goes on. $RUNNER_LOG says what it does."
+            return
+        fi
+        sleep 0.2
+    done
+    say "the runner is ready"
+}
+
+main() {
+    mkdir -p "$ROOT/var/log" "$ROOT/run/reveille" 2>/dev/null
+    if [ -z "${REVEILLE_BUCKET:-}" ] || [ -z "${REVEILLE_RUNNER_KEY:-}" ] || [ -z "${REVEILLE_RUNNER_SHA256:-}" ]; then
+        give_up "this script lacks its preamble of settings" "Deploy it with Reveille's own template or command"
+    fi
+    if running; then
+        say "the runner of this boot runs already"
+        exit 0
+    fi
+    local aws_region runner
+    aws_region="${AWS_REGION:-${AWS_DEFAULT_REGION:-$(region)}}"
+    [ -n "$aws_region" ] || give_up "the region is unknown" \
+        "Check that $ROOT/opt/ml/metadata/resource-metadata.json holds the instance's ResourceArn"
+    export AWS_REGION="$aws_region" AWS_DEFAULT_REGION="$aws_region"
+    runner="$ROOT/opt/reveille/$REVEILLE_RUNNER_SHA256/reveille-runner"
+    install_runner "$runner"
+    can_switch_user && chown "$RUN_AS" "$ROOT/run/reveille"
+    rm -f "$READY_FILE"
+    SETTINGS=(
+        "REVEILLE_BUCKET=$REVEILLE_BUCKET"
+        "REVEILLE_PREFIX=${REVEILLE_PREFIX:-}"
+        "AWS_REGION=$aws_region"
+        "AWS_DEFAULT_REGION=$aws_region" # what boto3 in a notebook reads
+        "REVEILLE_READY_FILE=$READY_FILE"
+    )
+    start_runner "$runner" || give_up "systemd-run refused the unit $UNIT" "Look at 'systemctl status $UNIT' and 'journalctl -u $UNIT'"
+    wait_until_ready
+}
+
+main
+exit 0

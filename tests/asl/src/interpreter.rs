@@ -1,0 +1,35 @@
+//! An interpreter of the Amazon States Language in `JSONata` mode, on tokio's clock (which a simulation pauses).
+//!
+//! Owns: running compiled [`Machine`]s as AWS's Standard workflows run them: states, variables, retries, catchers,
+//! timeouts, heartbeats, callbacks, execution timeouts, aborts, redrives, history and its limit.
+//! Never does: any work of a task. That is the caller's [`Tasks`].
+//!
+//! Sources are pages of the AWS Step Functions Developer Guide and API Reference, named where a rule is written down.
+
+mod attempt;
+mod callbacks;
+mod catcher;
+mod clock;
+mod execution;
+mod failure;
+mod functions;
+mod history;
+mod machine;
+mod random;
+mod retry;
+mod run;
+mod service;
+mod task;
+mod template;
+#[cfg(test)]
+mod tests;
+mod value;
+mod view;
+
+pub use callbacks::{CallbackError, Callbacks, Token};
+pub use clock::Clock;
+pub use execution::{Description, Execution, Status};
+pub use history::{Event, EventKind, HISTORY_LIMIT};
+pub use machine::{Machine, MachineError};
+pub use service::{RedriveError, Service, StartError, StopError};
+pub use task::{TaskAnswer, TaskCall, TaskError, Tasks};

@@ -1,0 +1,251 @@
+//! The service: starting, stopping, redriving and finding executions.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::attempt::sleep_until;
+use super::callbacks::Callbacks;
+use super::clock::Clock;
+use super::execution::{Ending, Execution, Status};
+use super::functions::Sources;
+use super::history::HISTORY_LIMIT;
+use super::machine::Machine;
+use super::random::Random;
+use super::run::Run;
+use super::task::Tasks;
+use super::value::{self, SIZE_LIMIT};
+
+/// The most characters in the name of an execution (API Reference, `StartExecution`).
+const MAX_NAME: usize = 80;
+
+/// How long after its end an execution can be redriven ("Restarting state machine executions with redrive").
+const REDRIVE_PERIOD_MS: i64 = 14 * DAY_MS;
+
+/// How long after its end the name of an execution stays taken (API Reference, `StartExecution`).
+const NAME_PERIOD_MS: i64 = 90 * DAY_MS;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Why an execution was not started, with AWS's names.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum StartError {
+    /// The name is taken: by an execution that ended, or by one that runs with another input.
+    #[error("ExecutionAlreadyExists: '{name}' was used in the last 90 days: choose another name")]
+    ExecutionAlreadyExists {
+        /// The name.
+        name: String,
+    },
+    /// The name is empty, too long, or has a character that AWS refuses.
+    #[error(
+        "InvalidName: '{name}' is no name of 1 to 80 characters without spaces, brackets, wildcards or quotes: choose another"
+    )]
+    InvalidName {
+        /// The name.
+        name: String,
+    },
+    /// The input is too large.
+    #[error("InvalidExecutionInput: the input has {bytes} bytes, more than 262144: pass less")]
+    InvalidExecutionInput {
+        /// Its size.
+        bytes: usize,
+    },
+}
+
+/// Why an execution was not stopped.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum StopError {
+    /// There is no such execution.
+    #[error("ExecutionDoesNotExist: '{arn}': pass the ARN of an execution")]
+    ExecutionDoesNotExist {
+        /// What was given.
+        arn: String,
+    },
+}
+
+/// Why an execution was not redriven, with AWS's names.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum RedriveError {
+    /// There is no such execution.
+    #[error("ExecutionDoesNotExist: '{arn}': pass the ARN of an execution")]
+    ExecutionDoesNotExist {
+        /// What was given.
+        arn: String,
+    },
+    /// It runs, succeeded, ended too long ago or has too long a history.
+    #[error("ExecutionNotRedrivable: '{arn}' {reason}: start a new execution")]
+    ExecutionNotRedrivable {
+        /// Its ARN.
+        arn: String,
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+/// What all runs share.
+pub(crate) struct Inner<T> {
+    pub tasks: T,
+    pub clock: Clock,
+    pub sources: Sources,
+    pub callbacks: Callbacks,
+    executions: RefCell<HashMap<Rc<str>, Rc<Execution>>>,
+}
+
+/// The service. Executions run as local tasks: it must be used inside a [`tokio::task::LocalSet`], on a runtime with
+/// time enabled (paused in a simulation).
+pub struct Service<T>(Rc<Inner<T>>);
+
+impl<T> Clone for Service<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T: Tasks + 'static> Service<T> {
+    /// A service whose tasks call into `tasks`. The same `seed` gives the same jitter, tokens and random numbers.
+    pub fn new(tasks: T, clock: Clock, seed: u64) -> Self {
+        Self(Rc::new(Inner {
+            tasks,
+            clock,
+            sources: Sources { random: Rc::new(Random::new(seed)), clock },
+            callbacks: Callbacks::default(),
+            executions: RefCell::default(),
+        }))
+    }
+
+    /// Where callbacks are sent.
+    #[must_use]
+    pub fn callbacks(&self) -> Callbacks {
+        self.0.callbacks.clone()
+    }
+
+    /// The world it was made with.
+    #[must_use]
+    pub fn tasks(&self) -> &T {
+        &self.0.tasks
+    }
+
+    /// The execution of this ARN.
+    #[must_use]
+    pub fn execution(&self, arn: &str) -> Option<Rc<Execution>> {
+        self.0.executions.borrow().get(arn).cloned()
+    }
+
+    /// Starts an execution. The same name with the same input while it runs is the same execution.
+    ///
+    /// # Errors
+    /// [`StartError`], with AWS's names.
+    pub fn start_execution(
+        &self,
+        machine: &Rc<Machine>,
+        name: &str,
+        input: &Value,
+    ) -> Result<Rc<Execution>, StartError> {
+        if !is_execution_name(name) {
+            return Err(StartError::InvalidName { name: name.to_owned() });
+        }
+        let bytes = value::size(&value::from_json(input.clone())).unwrap_or(usize::MAX);
+        if bytes > SIZE_LIMIT {
+            return Err(StartError::InvalidExecutionInput { bytes });
+        }
+        if let Some(known) = self.execution(&machine.execution_arn(name)) {
+            if known.status() == Status::Running && known.input == *input {
+                return Ok(known);
+            }
+            if !self.ended_before(&known, NAME_PERIOD_MS) {
+                return Err(StartError::ExecutionAlreadyExists { name: name.to_owned() });
+            }
+        }
+        let execution = Rc::new(Execution::new(machine, name, input.clone(), self.0.clock));
+        self.0.executions.borrow_mut().insert(Rc::clone(&execution.arn), Rc::clone(&execution));
+        execution.started();
+        self.run(&execution, false);
+        Ok(execution)
+    }
+
+    /// Stops an execution that runs; one that ended stays as it is.
+    ///
+    /// # Errors
+    /// [`StopError`] when there is no such execution.
+    pub fn stop_execution(&self, arn: &str, error: Option<&str>, cause: Option<&str>) -> Result<(), StopError> {
+        let execution = self.execution(arn).ok_or_else(|| StopError::ExecutionDoesNotExist { arn: arn.to_owned() })?;
+        if execution.status() == Status::Running {
+            execution.abort_run();
+            self.0.end(&execution, Ending::Aborted(error.map(str::to_owned), cause.map(str::to_owned)));
+        }
+        Ok(())
+    }
+
+    /// Runs a failed, timed out or aborted execution on, from the state it ended in, with that state's input and
+    /// variables and fresh counters of retries.
+    ///
+    /// A Parallel is run again as a whole; AWS runs only the branches again that did not succeed.
+    ///
+    /// # Errors
+    /// [`RedriveError`], with AWS's names.
+    pub fn redrive_execution(&self, arn: &str) -> Result<Rc<Execution>, RedriveError> {
+        let execution =
+            self.execution(arn).ok_or_else(|| RedriveError::ExecutionDoesNotExist { arn: arn.to_owned() })?;
+        if let Some(reason) = self.not_redrivable(&execution) {
+            return Err(RedriveError::ExecutionNotRedrivable { arn: arn.to_owned(), reason });
+        }
+        execution.redriven();
+        self.run(&execution, true);
+        Ok(execution)
+    }
+
+    fn not_redrivable(&self, execution: &Execution) -> Option<&'static str> {
+        match execution.status() {
+            Status::Running => return Some("is RUNNING"),
+            Status::Succeeded => return Some("is SUCCEEDED"),
+            Status::Failed | Status::TimedOut | Status::Aborted => {}
+        }
+        if self.ended_before(execution, REDRIVE_PERIOD_MS) {
+            return Some("ended more than 14 days ago");
+        }
+        // "The execution's event history count must be less than 24,999."
+        (execution.history_len() as u64 >= HISTORY_LIMIT - 1).then_some("has too many events in its history")
+    }
+
+    fn ended_before(&self, execution: &Execution, period_ms: i64) -> bool {
+        execution.stop_ms().is_some_and(|stopped| self.0.clock.now_ms() - stopped > period_ms)
+    }
+
+    /// Runs the execution as a local task, within the machine's own timeout, which begins anew with a redrive.
+    fn run(&self, execution: &Rc<Execution>, resumed: bool) {
+        self.0.tasks.status_changed(&execution.describe());
+        let inner = Rc::clone(&self.0);
+        let running = Rc::clone(execution);
+        let handle = tokio::task::spawn_local(async move {
+            let run = Run { context: running.context(), service: Rc::clone(&inner), execution: Rc::clone(&running) };
+            let timeout = running.machine.timeout_seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+            let ending = tokio::select! {
+                biased;
+                result = run.go(resumed) => Ending::Finished(result),
+                () = sleep_until(timeout) => Ending::TimedOut,
+            };
+            inner.end(&running, ending);
+        });
+        execution.runs_as(handle.abort_handle());
+    }
+}
+
+impl<T: Tasks> Inner<T> {
+    fn end(&self, execution: &Execution, ending: Ending) {
+        execution.end(ending);
+        self.tasks.status_changed(&execution.describe());
+    }
+}
+
+/// API Reference, `StartExecution`, "name": no white space, brackets, wildcards, or any of `" # % \ ^ | ~ \` $ & , ; : /`,
+/// no control characters.
+fn is_execution_name(name: &str) -> bool {
+    let allowed = |character: char| {
+        !character.is_whitespace() && !character.is_control() && !"<>{}[]?*\"#%\\^|~`$&,;:/".contains(character)
+    };
+    !name.is_empty() && name.chars().count() <= MAX_NAME && name.chars().all(allowed)
+}

@@ -1,0 +1,1 @@
+//! reveille-e2e

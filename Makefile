@@ -13,7 +13,7 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := target/debug/reveille
 
-.PHONY: help setup build demo local test lint clean lock
+.PHONY: help setup build demo local test lint clean lock instance-template
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ lint: setup ## Check format, lints and the template
 test: lint build ## Check everything and run every test
 	@echo "==> cargo test"
 	@$(CARGO) test --workspace --no-fail-fast
+
+instance-template: ## Write infra/instance.yaml anew from infra/lifecycle/
+	@$(PYTHON) infra/lifecycle/embed.py
 
 clean: ## Remove what was built and installed
 	@$(CARGO) clean

@@ -7,7 +7,9 @@ error, so that the task waits for its timeout. This file wraps the two functions
 It reads HeartbeatSeconds from the state that the engine runs, so from the deployed definition, and the beats from
 where the engine notes the real SendTaskHeartbeat calls. It knows nothing of who beats, or why.
 
-It also ends ministack when its standard input ends: whoever started it is gone then, however that happened.
+It also ends ministack when its standard input ends, and everything else of the same local AWS: whoever started it
+is gone then, however that happened. What belongs to it has a variable that begins with the folder of this local AWS
+(the only argument): functions their folder for temporary files, instances their root.
 
 It is tied to the engine's inside: the version of ministack is pinned in requirements.txt, and what is wrapped
 here is asserted at the start and tested by tests/heartbeats.rs.
@@ -95,11 +97,19 @@ def fail(token, error, cause):
         ticket["event"].set()
 
 
-def end_with_the_parent():
-    """Blocks until standard input ends, then ends this process as SIGTERM does."""
+def end_with_the_parent(folder):
+    """Blocks until standard input ends, then ends everything of this local AWS, and this process as SIGTERM does."""
     with contextlib.suppress(OSError):
         while os.read(0, 1024):
             pass
+    mark = b"=" + os.fsencode(folder) + b"/"
+    for process in filter(str.isdecimal, os.listdir("/proc")):
+        # It may be gone by now, or another user's.
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{process}/environ", "rb") as environment:
+                ours = mark in environment.read()
+            if ours and int(process) != os.getpid():
+                os.kill(int(process), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -108,7 +118,7 @@ def main():
     engine._execute_task = execute_task
     engine._invoke_with_callback = invoke_with_callback
     engine._call_lambda = call_lambda
-    threading.Thread(target=end_with_the_parent, daemon=True).start()
+    threading.Thread(target=end_with_the_parent, args=(sys.argv[1],), daemon=True).start()
     from ministack.app import main as serve
 
     sys.argv = [ministack.__name__]

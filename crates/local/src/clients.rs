@@ -28,7 +28,9 @@ impl Clients {
             .region(Region::from_static(REGION))
             .endpoint_url(aws)
             .http_client(Builder::new().build_http())
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local")))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                ACCESS_KEY, SECRET_KEY, None, None, "local",
+            )))
             .build();
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
         let notebooks = aws_sdk_sagemaker::config::Builder::from(&config).endpoint_url(sagemaker).build();

@@ -63,25 +63,32 @@ impl Deployment<'_> {
     pub(crate) async fn run(&self, artifacts: &Artifacts) -> Result<BTreeMap<String, String>, LocalError> {
         create_bucket(self.clients, ARTIFACTS_BUCKET).await?;
         upload(self.clients, ARTIFACTS_BUCKET, CODE_KEY, &artifacts.archive).await?;
-        let template = self.packaged().await?;
-        self.deploy(&template).await?;
+        self.package().await?;
+        self.deploy().await?;
         self.outputs().await
     }
 
-    async fn packaged(&self) -> Result<PathBuf, LocalError> {
+    async fn package(&self) -> Result<(), LocalError> {
         let template = self.project.file("infra/template.yaml");
         let text = fs::read_to_string(&template).map_err(LocalError::file("read", &template))?;
         let packaged = package::package(&template, &text, ARTIFACTS_BUCKET, CODE_KEY)?;
         for (file, key) in &packaged.definitions {
             upload(self.clients, ARTIFACTS_BUCKET, key, file).await?;
         }
-        let path = self.folder.join("packaged.yaml");
-        fs::write(&path, packaged.template).map_err(LocalError::file("write", &path))?;
-        Ok(path)
+        let path = self.packaged_template();
+        fs::write(&path, packaged.template).map_err(LocalError::file("write", &path))
     }
 
-    async fn deploy(&self, template: &Path) -> Result<(), LocalError> {
-        let template = template.display().to_string();
+    fn packaged_template(&self) -> PathBuf {
+        self.folder.join("packaged.yaml")
+    }
+
+    /// Deploys the packaged template.
+    ///
+    /// # Errors
+    /// The deployment fails.
+    pub(crate) async fn deploy(&self) -> Result<(), LocalError> {
+        let template = self.packaged_template().display().to_string();
         let parameters: Vec<String> = self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut arguments = vec!["cloudformation", "deploy", "--stack-name", self.stack, "--template-file", &template];
         // A template over 51,200 bytes goes by way of a bucket.
@@ -95,7 +102,8 @@ impl Deployment<'_> {
     }
 
     async fn outputs(&self) -> Result<BTreeMap<String, String>, LocalError> {
-        let text = self.aws(&["cloudformation", "describe-stacks", "--stack-name", self.stack, "--output", "json"]).await?;
+        let text =
+            self.aws(&["cloudformation", "describe-stacks", "--stack-name", self.stack, "--output", "json"]).await?;
         let answer: Value = serde_json::from_str(&text)
             .map_err(LocalError::aws(format!("read the outputs of the stack {}", self.stack)))?;
         let outputs = answer["Stacks"][0]["Outputs"].as_array().cloned().unwrap_or_default();

@@ -93,7 +93,10 @@ impl LocalError {
     /// A failed call, with the whole chain of its causes.
     pub(crate) fn aws<E: std::error::Error>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
         let action = action.into();
-        move |error| Self::Aws { action, message: aws_smithy_types::error::display::DisplayErrorContext(error).to_string() }
+        move |error| Self::Aws {
+            action,
+            message: aws_smithy_types::error::display::DisplayErrorContext(error).to_string(),
+        }
     }
 
     /// A program that failed.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Local transitions take half a second each.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Makes a lifecycle configuration with this on-start script.
@@ -32,12 +32,12 @@ pub(crate) async fn create_config(clients: &Clients, name: &str, on_start: &str)
     created.map(|_| ()).map_err(LocalError::aws(format!("create the lifecycle configuration {name}")))
 }
 
-/// Makes an instance, waits for its first boot, stops it, and only then gives it the lifecycle configuration: its
-/// first boot is nobody's, and the script need not run in it.
+/// Makes an instance without a lifecycle configuration, waits for its first boot, and stops it: that boot is nobody's,
+/// and no script need run in it.
 ///
 /// # Errors
 /// The service refuses it, or it does not come to rest within a minute.
-pub(crate) async fn create_stopped(clients: &Clients, service: &Service, name: &str, config: &str) -> Result<(), LocalError> {
+pub(crate) async fn create_stopped(clients: &Clients, service: &Service, name: &str) -> Result<(), LocalError> {
     let sagemaker = &clients.sagemaker;
     let role = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
     let created = sagemaker
@@ -51,9 +51,26 @@ pub(crate) async fn create_stopped(clients: &Clients, service: &Service, name: &
     wait_for(service, name, Status::InService.as_str()).await?;
     let stopped = sagemaker.stop_notebook_instance().notebook_instance_name(name).send().await;
     stopped.map_err(LocalError::aws(format!("stop the notebook instance {name}")))?;
-    wait_for(service, name, Status::Stopped.as_str()).await?;
-    let updated =
-        sagemaker.update_notebook_instance().notebook_instance_name(name).lifecycle_config_name(config).send().await;
+    wait_for(service, name, Status::Stopped.as_str()).await
+}
+
+/// Gives an instance at rest a lifecycle configuration.
+///
+/// # Errors
+/// The service refuses it, or the change takes longer than a minute.
+pub(crate) async fn set_config(
+    clients: &Clients,
+    service: &Service,
+    name: &str,
+    config: &str,
+) -> Result<(), LocalError> {
+    let updated = clients
+        .sagemaker
+        .update_notebook_instance()
+        .notebook_instance_name(name)
+        .lifecycle_config_name(config)
+        .send()
+        .await;
     updated.map_err(LocalError::aws(format!("give the notebook instance {name} its lifecycle configuration")))?;
     wait_for(service, name, Status::Stopped.as_str()).await
 }

@@ -20,3 +20,4 @@ pub use error::LocalError;
 pub use local::{INSTANCE, Local, NOTEBOOK};
 pub use options::{Options, ProgressListener};
 pub use project::{FUNCTIONS_BINARY, Project, RUNNER_BINARY};
+pub use reveille_instance_model::Status;

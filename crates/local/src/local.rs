@@ -9,6 +9,7 @@ use std::{
 use reveille_lifecycle::{ON_START, Preamble, render};
 use reveille_notebook_service::{Config, Service, serve};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 use crate::{
     Clients, LocalError, Options, Project,
@@ -27,6 +28,13 @@ const TRIGGER_BUCKET: &str = "reveille-incoming";
 pub const INSTANCE: &str = "nightly";
 /// The notebook that the template's triggers run.
 pub const NOTEBOOK: &str = "examples/summarize.ipynb";
+
+/// The parameters that the example notebooks take.
+const TRIGGER_PARAMETERS: &str = r#"{"source": "s3://{{ bucket }}/{{ key }}", "day": "{{ date }}"}"#;
+/// The functions are built for this machine.
+const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+/// The template's parameter that holds the prefix of the records.
+const PREFIX_PARAMETER: &str = "RunsPrefix";
 
 /// A running local AWS, with the stack deployed and one notebook instance at rest.
 ///
@@ -64,11 +72,18 @@ impl Local {
     /// Set-up or a build is missing, or a part does not come up; what was started by then is stopped.
     pub async fn start(project: Project, options: Options) -> Result<Self, LocalError> {
         let folder = make_folder(options.directory.as_deref())?;
+        let packaging = package(&project, folder.path());
+        options.tell("starting ministack and the notebook instance service, packaging the functions");
         let mut local = Self::servers(project, options, folder).await?;
         // From here on, dropping `local` ends the servers.
-        let artifacts = local.prepare().await?;
-        local.deploy(&artifacts).await?;
-        local.create_instance(INSTANCE).await?;
+        let artifacts = packaging.await.unwrap_or_else(|error| Err(LocalError::aws("package the artifacts")(error)))?;
+        local.options.tell("deploying infra/template.yaml, creating a notebook instance");
+        let creating = instances::create_stopped(&local.clients, local.service(), INSTANCE);
+        let (outputs, created) = tokio::join!(local.deploy(&artifacts), creating);
+        local.outputs = outputs?;
+        created?;
+        local.create_config(&artifacts).await?;
+        local.equip(INSTANCE).await?;
         Ok(local)
     }
 
@@ -77,7 +92,6 @@ impl Local {
         let aws = Ministack::endpoint(aws_port);
         let sagemaker = Ministack::endpoint(sagemaker_port);
         let environment = environment::clients(&aws, &sagemaker);
-        options.tell("starting the notebook instance service");
         let mut config = Config::new(folder.path().join("notebook-service"));
         config.port = sagemaker_port;
         config.path = environment::path(&project.tools());
@@ -85,7 +99,6 @@ impl Local {
         config.timings = options.timings.clone();
         config.on_state_change.clone_from(&options.on_state_change);
         let service = serve(config).await?;
-        options.tell("starting ministack");
         let mut variables = environment.clone();
         variables.insert("PATH".to_owned(), environment::path(&project.tools()));
         let python = project.tool("python")?;
@@ -102,32 +115,20 @@ impl Local {
         })
     }
 
-    async fn prepare(&self) -> Result<Artifacts, LocalError> {
-        self.options.tell("packaging the functions and the runner");
-        let (project, folder) = (self.project.clone(), self.directory().join("artifacts"));
-        let prepared = tokio::task::spawn_blocking(move || deploy::prepare(&project, &folder)).await;
-        prepared.unwrap_or_else(|error| Err(LocalError::aws("package the artifacts")(error)))
-    }
-
-    async fn deploy(&mut self, artifacts: &Artifacts) -> Result<(), LocalError> {
+    /// Deploys the stack; gives its outputs.
+    async fn deploy(&self, artifacts: &Artifacts) -> Result<BTreeMap<String, String>, LocalError> {
         deploy::create_bucket(&self.clients, TRIGGER_BUCKET).await?;
         deploy::send_events(&self.clients, TRIGGER_BUCKET).await?;
-        self.options.tell("deploying infra/template.yaml");
         let mut parameters = quick_parameters();
         parameters.extend(self.options.parameters.clone());
-        let deployment = Deployment {
-            project: &self.project,
-            clients: &self.clients,
-            stack: &self.options.stack,
-            parameters: &parameters,
-            environment: &self.environment,
-            folder: self.folder.path(),
-        };
-        self.outputs = deployment.run(artifacts).await?;
-        let bucket = self.bucket().to_owned();
-        deploy::upload_runner(&self.clients, artifacts, &bucket, RUNNER_KEY).await?;
+        self.deployment(&parameters).run(artifacts).await
+    }
+
+    /// Makes the lifecycle configuration for the deployed stack.
+    async fn create_config(&self, artifacts: &Artifacts) -> Result<(), LocalError> {
+        deploy::upload_runner(&self.clients, artifacts, self.bucket(), RUNNER_KEY).await?;
         let preamble = Preamble {
-            bucket,
+            bucket: self.bucket().to_owned(),
             prefix: self.prefix().to_owned(),
             runner_key: RUNNER_KEY.to_owned(),
             runner_sha256: artifacts.runner_sha256.clone(),
@@ -136,13 +137,38 @@ impl Local {
         instances::create_config(&self.clients, LIFECYCLE_CONFIG, &script).await
     }
 
+    /// Deploys the same template again with some parameters changed, as a user does; the others keep their values.
+    ///
+    /// # Errors
+    /// The deployment fails.
+    pub async fn update_stack(&self, parameters: &BTreeMap<String, String>) -> Result<(), LocalError> {
+        self.deployment(parameters).deploy().await
+    }
+
+    fn deployment<'a>(&'a self, parameters: &'a BTreeMap<String, String>) -> Deployment<'a> {
+        Deployment {
+            project: &self.project,
+            clients: &self.clients,
+            stack: &self.options.stack,
+            parameters,
+            environment: &self.environment,
+            folder: self.folder.path(),
+        }
+    }
+
     /// Makes one more notebook instance with the on-start script and the example notebooks, and leaves it Stopped.
     ///
     /// # Errors
     /// The service refuses it, or the notebooks cannot be copied.
     pub async fn create_instance(&self, name: &str) -> Result<(), LocalError> {
         self.options.tell(&format!("creating the notebook instance {name}"));
-        instances::create_stopped(&self.clients, self.service(), name, LIFECYCLE_CONFIG).await?;
+        instances::create_stopped(&self.clients, self.service(), name).await?;
+        self.equip(name).await
+    }
+
+    /// Gives an instance at rest the lifecycle configuration and the example notebooks.
+    async fn equip(&self, name: &str) -> Result<(), LocalError> {
+        instances::set_config(&self.clients, self.service(), name, LIFECYCLE_CONFIG).await?;
         let examples = self.project.file("examples");
         copy_notebooks(&examples, &self.notebooks(name).join("examples"))
     }
@@ -152,12 +178,10 @@ impl Local {
     /// # Errors
     /// Something would not end; the rest was ended all the same.
     pub async fn stop(mut self) -> Result<(), LocalError> {
-        self.options.tell("stopping the notebook instances");
         let service = match self.service.take() {
             Some(service) => service.shutdown().await.map_err(LocalError::from),
             None => Ok(()),
         };
-        self.options.tell("stopping ministack");
         let ministack = match self.ministack.take() {
             Some(ministack) => ministack.stop().await,
             None => Ok(()),
@@ -202,13 +226,13 @@ impl Local {
     /// The stack's bucket.
     #[must_use]
     pub fn bucket(&self) -> &str {
-        self.output("BucketName")
+        self.output("RunsBucketName")
     }
 
     /// The prefix of the stack's keys: empty, or ends with `/`.
     #[must_use]
     pub fn prefix(&self) -> &str {
-        self.output("Prefix")
+        self.options.parameters.get(PREFIX_PARAMETER).map_or("", String::as_str)
     }
 
     fn output(&self, name: &str) -> &str {
@@ -254,7 +278,10 @@ impl Local {
 
 impl fmt::Debug for Local {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Local").field("directory", &self.directory()).field("outputs", &self.outputs).finish_non_exhaustive()
+        f.debug_struct("Local")
+            .field("directory", &self.directory())
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -262,14 +289,23 @@ impl fmt::Debug for Local {
 fn quick_parameters() -> BTreeMap<String, String> {
     [
         ("TriggerBucket", TRIGGER_BUCKET),
-        ("Instance", INSTANCE),
-        ("Notebook", NOTEBOOK),
+        ("TriggerInstance", INSTANCE),
+        ("TriggerNotebook", NOTEBOOK),
+        ("TriggerParameters", TRIGGER_PARAMETERS),
+        ("Architecture", ARCHITECTURE),
         ("StartPollSeconds", "1"),
         ("StopPollSeconds", "1"),
+        ("HeartbeatSeconds", "6"),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect()
+}
+
+/// Packages the functions and the runner while the servers start.
+fn package(project: &Project, folder: &Path) -> JoinHandle<Result<Artifacts, LocalError>> {
+    let (project, folder) = (project.clone(), folder.join("artifacts"));
+    tokio::task::spawn_blocking(move || deploy::prepare(&project, &folder))
 }
 
 fn make_folder(directory: Option<&Path>) -> Result<Folder, LocalError> {

@@ -21,7 +21,7 @@ use crate::{LocalError, environment, error::tail, processes};
 /// The shim: see its own text.
 const SHIM: &str = include_str!("../shim/ministack_with_heartbeats.py");
 /// It is up within a second; a cold disk and a busy machine may take much longer.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(25);
 /// A healthy server answers its health check at once.
 const HEALTH_LIMIT: Duration = Duration::from_secs(5);
@@ -57,6 +57,8 @@ impl Ministack {
         let marker = format!("{port}-{}", std::process::id());
         let child = Command::new(python)
             .arg(&shim)
+            // What to end with it: see the shim.
+            .arg(folder.parent().unwrap_or(folder))
             .env_clear()
             .envs(environment::handed_on())
             .envs(environment)

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 use reveille_instance_model::Timings;
 use reveille_notebook_service::StateListener;
 
-/// Is told each step of the start and the stop, as one line: it must return at once.
+/// Is told each step of the start, as one line: it must return at once.
 pub type ProgressListener = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How to start the local AWS.

@@ -38,11 +38,11 @@ pub(crate) fn package(template: &Path, text: &str, bucket: &str, code_key: &str)
         let indent = &line[..line.len() - entry.len()];
         if entry.starts_with(CODE) {
             functions += 1;
-            packaged.push_str(&format!("{indent}{CODE} s3://{bucket}/{code_key}"));
+            packaged.extend([indent, CODE, " s3://", bucket, "/", code_key]);
         } else if let Some(value) = entry.strip_prefix(DEFINITION) {
             let file = folder.join(value.trim().trim_matches(['"', '\'']));
             let key = format!("definitions/{}", file.file_name().unwrap_or_default().to_string_lossy());
-            packaged.push_str(&format!("{indent}{DEFINITION} s3://{bucket}/{key}"));
+            packaged.extend([indent, DEFINITION, " s3://", bucket, "/", &key]);
             definitions.push((file, key));
         } else {
             packaged.push_str(line);
@@ -85,7 +85,8 @@ pub(crate) fn strip(binary: &Path, to: &Path) -> Result<(), LocalError> {
 pub(crate) fn archive(binary: &Path, name: &str, to: &Path) -> Result<(), LocalError> {
     let write = || -> io::Result<()> {
         let mut zip = ZipWriter::new(File::create(to)?);
-        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o755);
+        let options =
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o755);
         zip.start_file(name, options)?;
         io::copy(&mut File::open(binary)?, &mut zip)?;
         zip.finish()?.flush()
@@ -99,7 +100,8 @@ pub(crate) fn archive(binary: &Path, name: &str, to: &Path) -> Result<(), LocalE
 /// It cannot be read.
 pub(crate) fn sha256(file: &Path) -> Result<String, LocalError> {
     let content = fs::read(file).map_err(LocalError::file("read", file))?;
-    Ok(Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect())
+    let digits = |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
+    Ok(Sha256::digest(&content).iter().copied().flat_map(digits).collect())
 }
 
 #[cfg(test)]
@@ -118,10 +120,16 @@ mod tests {
             changed,
             [
                 ("      CodeUri: ../functions # all in one", "      CodeUri: s3://b/code.zip"),
-                ("      DefinitionUri: ../statemachines/m.asl.json", "      DefinitionUri: s3://b/definitions/m.asl.json"),
+                (
+                    "      DefinitionUri: ../statemachines/m.asl.json",
+                    "      DefinitionUri: s3://b/definitions/m.asl.json"
+                ),
             ]
         );
-        assert_eq!(packaged.definitions, [("/p/infra/../statemachines/m.asl.json".into(), "definitions/m.asl.json".to_owned())]);
+        assert_eq!(
+            packaged.definitions,
+            [("/p/infra/../statemachines/m.asl.json".into(), "definitions/m.asl.json".to_owned())]
+        );
     }
 
     #[test]

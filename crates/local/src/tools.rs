@@ -51,7 +51,8 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn what_a_failing_program_said_is_in_the_error() {
         let none = BTreeMap::new();
-        let error = run(Path::new("/bin/ls"), &["/nonexistent $(id)"], &none, Path::new("/")).await.unwrap_err().to_string();
+        let error =
+            run(Path::new("/bin/ls"), &["/nonexistent $(id)"], &none, Path::new("/")).await.unwrap_err().to_string();
         assert!(error.contains("ls /nonexistent $(id)") && error.contains("No such file"), "{error}");
         assert_eq!(run(Path::new("/bin/echo"), &["a b"], &none, Path::new("/")).await.unwrap(), "a b\n");
         let missing = run(Path::new("/nonexistent"), &[], &none, Path::new("/")).await.unwrap_err().to_string();

@@ -11,8 +11,8 @@ pub use reads::Reads;
 
 /// The functions of the `JSONata` library that an expression may call without defining them.
 ///
-/// Source: docs.jsonata.org (2.x); `$eval` is left out because Step Functions refuses it ("Transforming data with
-/// `JSONata`": "Step Functions does not support `$eval`").
+/// Source: docs.jsonata.org (2.x); `$eval` is left out because Step Functions does not have it ("Transforming
+/// data with `JSONata`": use `$parse`).
 const LIBRARY_FUNCTIONS: &[&str] = &[
     "abs",
     "append",
@@ -82,6 +82,9 @@ const LIBRARY_FUNCTIONS: &[&str] = &[
 /// Functions").
 pub const STEP_FUNCTIONS: &[&str] = &["hash", "parse", "partition", "random", "range", "uuid"];
 
+/// The version that Step Functions runs ("Transforming data with `JSONata`", "Supported `JSONata` version").
+const SUPPORTED_VERSION: &str = "2.0.6";
+
 /// Whether an expression may call `$name` without defining it.
 #[must_use]
 pub fn is_known_function(name: &str) -> bool {
@@ -122,7 +125,13 @@ impl Expression {
     pub fn compile(source: &str) -> Result<Self, CompileError> {
         let ast = jsonata_core::parser::parse(source)
             .map_err(|error| CompileError { source_text: source.to_owned(), reason: error.to_string() })?;
-        Ok(Self { source: source.to_owned(), reads: Reads::of(&ast), ast })
+        let reads = Reads::of(&ast);
+        if let Some(operator) = reads.newer_operator {
+            let reason =
+                format!("the operator {operator} is newer than JSONata {SUPPORTED_VERSION}, which Step Functions runs");
+            return Err(CompileError { source_text: source.to_owned(), reason });
+        }
+        Ok(Self { source: source.to_owned(), ast, reads })
     }
 
     /// The text between the delimiters, trimmed.
@@ -171,6 +180,14 @@ mod tests {
         let error = Expression::compile("$a +").unwrap_err();
         assert_eq!(error.source_text, "$a +");
         assert!(!error.reason.is_empty());
+    }
+
+    #[test]
+    fn operators_that_came_later_are_refused() {
+        for (source, operator) in [("$a ?? 1", "??"), ("[$a ?: 1]", "?:")] {
+            assert!(Expression::compile(source).unwrap_err().reason.contains(operator), "{source}");
+        }
+        assert!(Expression::compile("$a ? 1 : 2").is_ok());
     }
 
     #[test]

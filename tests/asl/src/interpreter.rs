@@ -31,5 +31,5 @@ pub use clock::Clock;
 pub use execution::{Description, Execution, Status};
 pub use history::{Event, EventKind, HISTORY_LIMIT};
 pub use machine::{Machine, MachineError};
-pub use service::{RedriveError, Service, StartError, StopError};
+pub use service::{Executions, Links, RedriveError, Service, StartError, StopError};
 pub use task::{TaskAnswer, TaskCall, TaskError, Tasks};

@@ -112,6 +112,9 @@ pub struct HistoryBounds<'a> {
     pub entries: BTreeMap<&'a str, u64>,
     /// How often an execution is redriven at most: a redrive goes on in the same history.
     pub redrives: u64,
+    /// How many retries there are at most in one execution, when that is known: because each takes time and time is
+    /// bounded. Otherwise every retrier counts as used up in every stay in its state.
+    pub retries: Option<u64>,
 }
 
 /// What the lint has to know of a definition beyond its text.

@@ -9,6 +9,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
 use std::rc::Rc;
 
 use reveille_asl::interpreter::{Clock, Description, Machine, Service, TaskAnswer, TaskCall, TaskError, Tasks};
@@ -23,6 +24,8 @@ fn recorded_executions_match() {
         println!("skipped: {FILE} is not set");
         return;
     };
+    // Cargo runs tests in the package's folder; a relative path is meant from the root of the project.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
     let mut mismatches = 0;
     let mut other_causes = 0;

@@ -1,1 +1,101 @@
-//! reveille-contract
+#![doc = include_str!("../README.md")]
+#![allow(clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, reason = "this crate is a test")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// The checkout.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A file of the checkout.
+#[must_use]
+pub fn read(path: &str) -> String {
+    let file = root().join(path);
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path} cannot be read: {error}"))
+}
+
+/// A CloudFormation template, its short forms (`!Ref`, `!GetAtt`) in their long form.
+#[must_use]
+pub fn template(path: &str) -> Value {
+    parse_template(&read(path))
+}
+
+/// The text of a template, its short forms in their long form.
+#[must_use]
+pub fn parse_template(text: &str) -> Value {
+    long_form(serde_yaml_ng::from_str(text).unwrap_or_else(|error| panic!("no YAML: {error}")))
+}
+
+fn long_form(value: serde_yaml_ng::Value) -> Value {
+    use serde_yaml_ng::Value as Yaml;
+    match value {
+        Yaml::Tagged(tagged) => {
+            let name = tagged.tag.to_string();
+            let name = name.trim_start_matches('!');
+            let inner = long_form(tagged.value);
+            let inner = match (name, &inner) {
+                ("GetAtt", Value::String(path)) => {
+                    path.split_once('.').map_or(inner.clone(), |(a, b)| [a, b].as_slice().into())
+                }
+                _ => inner,
+            };
+            let name = if matches!(name, "Ref" | "Condition") { name.to_owned() } else { format!("Fn::{name}") };
+            Value::Object([(name, inner)].into_iter().collect())
+        }
+        Yaml::Mapping(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, field)| (name.as_str().expect("names are strings").to_owned(), long_form(field)))
+                .collect(),
+        ),
+        Yaml::Sequence(items) => items.into_iter().map(long_form).collect(),
+        scalar => serde_json::to_value(scalar).expect("a scalar"),
+    }
+}
+
+/// The state machine's definition, with a value for each of the template's substitutions.
+#[must_use]
+pub fn definition() -> Value {
+    let text = read("statemachines/notebook_run.asl.json");
+    let template = template("infra/template.yaml");
+    let substitutions: BTreeMap<String, String> =
+        template["Resources"]["NotebookRun"]["Properties"]["DefinitionSubstitutions"]
+            .as_object()
+            .expect("substitutions")
+            .iter()
+            .map(|(name, value)| {
+                let value = match value["Ref"].as_str() {
+                    Some(parameter) => template["Parameters"][parameter]["Default"].to_string(),
+                    None => format!(
+                        "arn:aws:lambda:eu-west-1:123456789012:function:{}",
+                        value["Fn::GetAtt"][0].as_str().unwrap()
+                    ),
+                };
+                (name.clone(), value)
+            })
+            .collect();
+    reveille_asl::definition::load(&text, &substitutions).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The functions of the template: logical name to resource.
+#[must_use]
+pub fn functions(template: &Value) -> BTreeMap<String, Value> {
+    let resources = template["Resources"].as_object().expect("resources");
+    let is_function = |resource: &Value| resource["Type"] == "AWS::Serverless::Function";
+    resources.iter().filter(|(_, r)| is_function(r)).map(|(name, r)| (name.clone(), r.clone())).collect()
+}
+
+/// The names of the files in a folder, sorted.
+#[must_use]
+pub fn files(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

@@ -1,1 +1,10 @@
-//! reveille-e2e
+#![doc = include_str!("../README.md")]
+#![allow(clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, reason = "this crate is a test")]
+
+mod notebook;
+mod run;
+mod world;
+
+pub use notebook::{Notebook, code, markdown};
+pub use run::{Ended, Run};
+pub use world::World;

@@ -65,16 +65,26 @@ impl World {
         let endpoint = Ministack::endpoint(port);
         let mut variables = environment::clients(&endpoint, &endpoint);
         variables.insert("PATH".to_owned(), environment::path(&tools_folder));
-        let ministack =
-            Ministack::start(&tools_folder.join("python"), folder.path(), port, &variables).await.unwrap();
+        let disk = folder.path().join("ministack");
+        let ministack = Ministack::start(&tools_folder.join("python"), &disk, port, &variables).await.unwrap();
         let clients = Clients::new(&endpoint, &endpoint);
         let (bootstrap, archive) = (folder.path().join("bootstrap"), folder.path().join("waits.zip"));
         fs::write(&bootstrap, FUNCTION).unwrap();
         package::archive(&bootstrap, "bootstrap", &archive).unwrap();
         let zip = format!("fileb://{}", archive.display());
         let arguments = [
-            "lambda", "create-function", "--function-name", "waits", "--runtime", "provided.al2023", "--handler", "x",
-            "--role", "arn:aws:iam::000000000000:role/x", "--zip-file", &zip,
+            "lambda",
+            "create-function",
+            "--function-name",
+            "waits",
+            "--runtime",
+            "provided.al2023",
+            "--handler",
+            "x",
+            "--role",
+            "arn:aws:iam::000000000000:role/x",
+            "--zip-file",
+            &zip,
         ];
         tools::run(&tools_folder.join("aws"), &arguments, &variables, folder.path()).await.unwrap();
         let machine = clients.sfn.create_state_machine().name("m").definition(definition());
@@ -88,7 +98,7 @@ impl World {
     }
 
     async fn token(&self, execution: &str) -> String {
-        let file = self.folder.path().join(execution);
+        let file = self.folder.path().join("ministack").join(execution);
         for _ in 0..500 {
             if let Ok(token) = fs::read_to_string(&file) {
                 return token;

@@ -21,6 +21,8 @@ pub struct Reads {
     /// Whether it reads `$$`, or `$` where nothing gives it a value. Step Functions gives expressions no input
     /// document, so this is nothing at all.
     pub input_document: bool,
+    /// An operator that came after the version of `JSONata` that Step Functions runs.
+    pub newer_operator: Option<&'static str>,
 }
 
 impl Reads {
@@ -180,6 +182,11 @@ impl Walk {
             self.node(rhs);
             self.bind(name);
         } else {
+            match op {
+                BinaryOp::Coalesce => self.reads.newer_operator = Some("??"),
+                BinaryOp::Default => self.reads.newer_operator = Some("?:"),
+                _ => {}
+            }
             self.node(lhs);
             self.node(rhs);
         }

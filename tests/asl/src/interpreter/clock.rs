@@ -11,7 +11,8 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows `unix_ms` (milliseconds since 1970-01-01T00:00:00Z) now.
+    /// A clock that shows `unix_ms` (milliseconds since 1970-01-01T00:00:00Z) now. Made inside the runtime whose clock
+    /// is to count.
     #[must_use]
     pub fn starting_at(unix_ms: i64) -> Self {
         Self { origin: Instant::now(), origin_ms: unix_ms }

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use super::clock::{Clock, iso};
 use super::random::Random;
 
-/// The longest array that `$range` makes: AWS's own limit for its elements ("1,000 entries at most" in the intrinsic
-/// `States.ArrayRange`, which it stands for).
+/// The longest array that `$range` makes: that of the intrinsic `States.ArrayRange`, which it stands for ("Intrinsic
+/// functions": 1,000 elements).
 const RANGE_LIMIT: usize = 1000;
 
 /// What functions draw on.

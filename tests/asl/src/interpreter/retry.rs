@@ -127,8 +127,7 @@ mod tests {
         std::iter::from_fn(|| attempts.next(&failure, &Random::new(1))).map(|delay| delay.as_secs_f64()).collect()
     }
 
-    // "Handling errors", "Retry field examples": IntervalSeconds 3, MaxAttempts 2, BackoffRate 1 gives 3 s each;
-    // "BackoffRate ... the multiplier by which the retry interval increases after each retry attempt".
+    // BackoffRate multiplies the interval after each retry ("Handling errors", the fields of a retrier).
     #[test]
     fn the_delay_grows_by_the_rate() {
         assert_eq!(delays(&json!({"IntervalSeconds": 3, "MaxAttempts": 2, "BackoffRate": 1})), [3.0, 3.0]);
@@ -141,20 +140,20 @@ mod tests {
         assert_eq!(delays(&json!({})), [1.0, 2.0, 4.0]);
     }
 
-    // "MaxDelaySeconds ... the maximum interval to wait before the next retry attempt".
+    // MaxDelaySeconds is the longest interval between two attempts.
     #[test]
     fn the_delay_is_bounded() {
         let body = json!({"IntervalSeconds": 1, "MaxAttempts": 5, "MaxDelaySeconds": 5});
         assert_eq!(delays(&body), [1.0, 2.0, 4.0, 5.0, 5.0]);
     }
 
-    // "MaxAttempts ... 0 specifies that the error is never retried".
+    // MaxAttempts 0: the error is never retried.
     #[test]
     fn no_attempts_means_no_retry() {
         assert!(delays(&json!({"MaxAttempts": 0})).is_empty());
     }
 
-    // "JitterStrategy ... FULL: a delay between 0 and the computed interval".
+    // JitterStrategy FULL: any delay between 0 and the interval.
     #[test]
     fn full_jitter_takes_a_part_of_the_delay() {
         let retrier = retrier(&json!({"IntervalSeconds": 10, "JitterStrategy": "FULL"}));
@@ -162,6 +161,25 @@ mod tests {
         let delays: Vec<_> = (0..100).map(|_| retrier.delay(1, &random).as_secs_f64()).collect();
         assert!(delays.iter().all(|delay| (0.0..10.0).contains(delay)));
         assert!(delays.iter().any(|delay| *delay < 2.0) && delays.iter().any(|delay| *delay > 8.0));
+    }
+
+    // "Handling errors", the example of a state with two retriers that fails with ErrorA, ErrorB, ErrorC and ErrorB:
+    // waits of one, two and five seconds, and then no retry, since the first retrier has reached its two attempts.
+    #[test]
+    fn the_example_of_the_document_comes_out() {
+        let retrier = |body: Value, errors: &[&str]| {
+            let errors = errors.iter().map(|error| (*error).to_owned()).collect();
+            Retrier::compile(body.as_object().unwrap(), errors).unwrap()
+        };
+        let retriers = [
+            retrier(json!({"IntervalSeconds": 1, "BackoffRate": 2.0, "MaxAttempts": 2}), &["ErrorA", "ErrorB"]),
+            retrier(json!({"IntervalSeconds": 5}), &["ErrorC"]),
+        ];
+        let mut attempts = Attempts::new(&retriers);
+        let random = Random::new(1);
+        let waits = ["ErrorA", "ErrorB", "ErrorC", "ErrorB"]
+            .map(|error| attempts.next(&Failure::new(error, None), &random).map(|wait| wait.as_secs()));
+        assert_eq!(waits, [Some(1), Some(2), Some(5), None]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::attempt::sleep_until;
 use super::callbacks::Callbacks;
 use super::clock::Clock;
 use super::execution::{Ending, Execution, Status};
+use super::failure::{Failure, names};
 use super::functions::Sources;
 use super::history::HISTORY_LIMIT;
 use super::machine::Machine;
@@ -86,13 +87,40 @@ pub enum RedriveError {
     },
 }
 
+/// The executions of a service, to be looked up by their ARN.
+#[derive(Debug, Clone, Default)]
+pub struct Executions(Rc<RefCell<HashMap<Rc<str>, Rc<Execution>>>>);
+
+impl Executions {
+    /// The execution of this ARN.
+    #[must_use]
+    pub fn get(&self, arn: &str) -> Option<Rc<Execution>> {
+        self.0.borrow().get(arn).cloned()
+    }
+
+    /// All executions, in no particular order.
+    #[must_use]
+    pub fn all(&self) -> Vec<Rc<Execution>> {
+        self.0.borrow().values().cloned().collect()
+    }
+}
+
+/// What a world may need of the service that calls it.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    /// Where its workers answer tasks.
+    pub callbacks: Callbacks,
+    /// What `DescribeExecution` would find.
+    pub executions: Executions,
+}
+
 /// What all runs share.
 pub(crate) struct Inner<T> {
     pub tasks: T,
     pub clock: Clock,
     pub sources: Sources,
     pub callbacks: Callbacks,
-    executions: RefCell<HashMap<Rc<str>, Rc<Execution>>>,
+    executions: Executions,
 }
 
 /// The service. Executions run as local tasks: it must be used inside a [`tokio::task::LocalSet`], on a runtime with
@@ -108,12 +136,18 @@ impl<T> Clone for Service<T> {
 impl<T: Tasks + 'static> Service<T> {
     /// A service whose tasks call into `tasks`. The same `seed` gives the same jitter, tokens and random numbers.
     pub fn new(tasks: T, clock: Clock, seed: u64) -> Self {
+        Self::linked(clock, seed, |_| tasks)
+    }
+
+    /// The same, for a world that is made with its links to the service.
+    pub fn linked(clock: Clock, seed: u64, tasks: impl FnOnce(Links) -> T) -> Self {
+        let links = Links::default();
         Self(Rc::new(Inner {
-            tasks,
+            tasks: tasks(links.clone()),
             clock,
             sources: Sources { random: Rc::new(Random::new(seed)), clock },
-            callbacks: Callbacks::default(),
-            executions: RefCell::default(),
+            callbacks: links.callbacks,
+            executions: links.executions,
         }))
     }
 
@@ -132,7 +166,7 @@ impl<T: Tasks + 'static> Service<T> {
     /// The execution of this ARN.
     #[must_use]
     pub fn execution(&self, arn: &str) -> Option<Rc<Execution>> {
-        self.0.executions.borrow().get(arn).cloned()
+        self.0.executions.get(arn)
     }
 
     /// Starts an execution. The same name with the same input while it runs is the same execution.
@@ -161,7 +195,7 @@ impl<T: Tasks + 'static> Service<T> {
             }
         }
         let execution = Rc::new(Execution::new(machine, name, input.clone(), self.0.clock));
-        self.0.executions.borrow_mut().insert(Rc::clone(&execution.arn), Rc::clone(&execution));
+        self.0.executions.0.borrow_mut().insert(Rc::clone(&execution.arn), Rc::clone(&execution));
         execution.started();
         self.run(&execution, false);
         Ok(execution)
@@ -207,7 +241,7 @@ impl<T: Tasks + 'static> Service<T> {
         if self.ended_before(execution, REDRIVE_PERIOD_MS) {
             return Some("ended more than 14 days ago");
         }
-        // "The execution's event history count must be less than 24,999."
+        // "Redrive eligibility": fewer than 24,999 events.
         (execution.history_len() as u64 >= HISTORY_LIMIT - 1).then_some("has too many events in its history")
     }
 
@@ -221,6 +255,7 @@ impl<T: Tasks + 'static> Service<T> {
         let inner = Rc::clone(&self.0);
         let running = Rc::clone(execution);
         let handle = tokio::task::spawn_local(async move {
+            let _watch = PanicWatch(Rc::clone(&running));
             let run = Run { context: running.context(), service: Rc::clone(&inner), execution: Rc::clone(&running) };
             let timeout = running.machine.timeout_seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
             let ending = tokio::select! {
@@ -231,6 +266,18 @@ impl<T: Tasks + 'static> Service<T> {
             inner.end(&running, ending);
         });
         execution.runs_as(handle.abort_handle());
+    }
+}
+
+/// Ends an execution whose run panicked, most likely in the world's code: nobody would wait for its end for ever.
+struct PanicWatch(Rc<Execution>);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.0.status() == Status::Running {
+            let cause = "the interpreter or the world it calls panicked; the message stands in the output".to_owned();
+            self.0.end(Ending::Finished(Err(Failure::new(names::RUNTIME, Some(cause)))));
+        }
     }
 }
 

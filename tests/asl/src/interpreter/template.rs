@@ -111,8 +111,7 @@ impl Template {
         }
     }
 
-    /// Evaluates a condition. Anything but a boolean fails ("Choice workflow state": the condition "must evaluate to a
-    /// boolean").
+    /// Evaluates a condition. Anything but a boolean fails ("Choice workflow state", `JSONata`).
     pub(crate) fn evaluate_condition(&self, view: &View) -> Result<bool, EvaluationError> {
         let value = self.evaluate(view)?;
         value.as_bool().ok_or_else(|| self.unexpected("boolean", &value))

@@ -2,6 +2,7 @@
 //!
 //! Cycles are bounded from outside: for at least one state of each cycle it must be said how often it is entered. With
 //! those states taken out, what is left has no cycle, and its longest path bounds what happens between two entries.
+//! Retries count for every stay, unless it is said how many there are in a whole execution.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +13,8 @@ use super::{Findings, HistoryBounds, Rule};
 /// "Step Functions service quotas": maximum execution history size of a Standard workflow.
 pub const EVENT_LIMIT: u64 = 25_000;
 
-/// `ExecutionStarted` and the event that ends it.
-const FRAME_EVENTS: u64 = 2;
+/// `ExecutionStarted`, the event that ends it, and an `EvaluationFailed` in a state that catches nothing.
+const FRAME_EVENTS: u64 = 3;
 
 /// `TaskScheduled`, `TaskStarted` and the outcome.
 const ATTEMPT_EVENTS: u64 = 3;
@@ -24,7 +25,7 @@ const SUBMITTED_EVENT: u64 = 1;
 /// The state's `...Entered` and `...Exited`.
 const STATE_EVENTS: u64 = 2;
 
-/// `EvaluationFailed`, which a state that has expressions may add.
+/// `EvaluationFailed`, which an attempt may add.
 const EVALUATION_EVENT: u64 = 1;
 
 /// `ParallelStateStarted` and `ParallelStateSucceeded` or `ParallelStateFailed`.
@@ -58,7 +59,8 @@ pub(super) fn worst_case(machine: &Machine, bounds: &HistoryBounds, findings: &m
             return None;
         }
     }
-    let run = scope_events(machine, 0, bounds, findings)?;
+    let path = scope_events(machine, 0, bounds, findings)?;
+    let run = path.saturating_add(retried_events(machine, bounds, findings)?);
     // A redrive adds ExecutionRedriven and runs, at worst, everything again.
     let runs = bounds.redrives.saturating_add(1);
     Some(FRAME_EVENTS.saturating_add(run).saturating_mul(runs).saturating_add(bounds.redrives))
@@ -107,7 +109,7 @@ fn component_events(
         return component.iter().next().map(|name| weights[name]);
     }
     let rest: BTreeSet<&str> = component.iter().copied().filter(|name| !bounds.entries.contains_key(name)).collect();
-    let Some(stretch) = longest_path(scope, &rest, weights) else {
+    let Some(stretches) = longest_paths(scope, &rest, weights) else {
         let names: Vec<_> = rest.iter().copied().collect();
         findings.add(
             names.first().copied().unwrap_or(""),
@@ -116,19 +118,22 @@ fn component_events(
         );
         return None;
     };
-    let mut entries = 0_u64;
-    let mut events = 0_u64;
+    // The stretch from the way in to the first bounded state, and the one after each entry into a bounded state.
+    let mut events = stretches.values().copied().max().unwrap_or(0);
     for (name, bound) in &bounds.entries {
-        if component.contains(name) {
-            entries = entries.saturating_add(*bound);
-            events = events.saturating_add(bound.saturating_mul(weights[name]));
-        }
+        let Some(state) = component.get(name).and_then(|name| scope.states.get(name)) else { continue };
+        let after = scope.successors(state).filter_map(|next| stretches.get(next.name)).max().copied().unwrap_or(0);
+        events = events.saturating_add(bound.saturating_mul(weights[name].saturating_add(after)));
     }
-    Some(events.saturating_add(entries.saturating_add(1).saturating_mul(stretch)))
+    Some(events)
 }
 
-/// The heaviest path inside `names`, `None` when they have a cycle.
-fn longest_path(scope: &Scope, names: &BTreeSet<&str>, weights: &BTreeMap<&str, u64>) -> Option<u64> {
+/// For each of `names` the heaviest path that begins there and stays among them; `None` when they have a cycle.
+fn longest_paths<'a>(
+    scope: &Scope<'a>,
+    names: &BTreeSet<&'a str>,
+    weights: &BTreeMap<&str, u64>,
+) -> Option<BTreeMap<&'a str, u64>> {
     let mut longest: BTreeMap<&str, u64> = BTreeMap::new();
     // As many rounds as there are states settle every path without a cycle; each settles at least one state.
     for _ in 0..names.len() {
@@ -146,7 +151,7 @@ fn longest_path(scope: &Scope, names: &BTreeSet<&str>, weights: &BTreeMap<&str, 
             }
         }
     }
-    (longest.len() == names.len()).then(|| longest.values().copied().max().unwrap_or(0))
+    (longest.len() == names.len()).then_some(longest)
 }
 
 /// The events of one stay in a state.
@@ -157,13 +162,28 @@ fn state_events(
     bounds: &HistoryBounds,
     findings: &mut Findings,
 ) -> Option<u64> {
-    let retries: u64 = state.list("Retry").iter().map(max_attempts).sum();
-    let attempts = retries.saturating_add(1);
-    let per_attempt = match state.kind {
-        "Task" if state.waits_for_callback() => ATTEMPT_EVENTS + SUBMITTED_EVENT,
-        "Task" => ATTEMPT_EVENTS,
+    let retries = match bounds.retries {
+        None => state.list("Retry").iter().map(max_attempts).sum(),
+        // Counted once for the whole execution.
+        Some(_) => 0_u64,
+    };
+    let events = attempt_events(machine, scope, state, bounds, findings)?;
+    Some(STATE_EVENTS.saturating_add(retries.saturating_add(1).saturating_mul(events)))
+}
+
+/// The events of one attempt of a state; none when it attempts nothing.
+fn attempt_events(
+    machine: &Machine,
+    scope: usize,
+    state: &State,
+    bounds: &HistoryBounds,
+    findings: &mut Findings,
+) -> Option<u64> {
+    Some(match state.kind {
+        "Task" if state.waits_for_callback() => ATTEMPT_EVENTS + SUBMITTED_EVENT + EVALUATION_EVENT,
+        "Task" => ATTEMPT_EVENTS + EVALUATION_EVENT,
         "Parallel" => {
-            let mut events = PARALLEL_EVENTS;
+            let mut events = PARALLEL_EVENTS + EVALUATION_EVENT;
             for (index, branch) in machine.scopes.iter().enumerate() {
                 if branch.parent == Some((scope, state.name)) {
                     events = events.saturating_add(scope_events(machine, index, bounds, findings)?);
@@ -172,9 +192,19 @@ fn state_events(
             events
         }
         _ => 0,
-    };
-    let events = attempts.saturating_mul(per_attempt.saturating_add(EVALUATION_EVENT));
-    Some(STATE_EVENTS.saturating_add(events))
+    })
+}
+
+/// The events of all retries of an execution, when it is said how many there are: each the costliest there is.
+fn retried_events(machine: &Machine, bounds: &HistoryBounds, findings: &mut Findings) -> Option<u64> {
+    let Some(retries) = bounds.retries else { return Some(0) };
+    let mut costliest = 0;
+    for (index, scope) in machine.scopes.iter().enumerate() {
+        for state in scope.states.values() {
+            costliest = costliest.max(attempt_events(machine, index, state, bounds, findings)?);
+        }
+    }
+    Some(retries.saturating_mul(costliest))
 }
 
 /// The strongly connected components, in reverse topological order (Tarjan's algorithm, without recursion limits: a

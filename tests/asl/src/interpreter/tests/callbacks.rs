@@ -23,19 +23,15 @@ fn waiting(extra: Value) -> Rc<Machine> {
 
 /// A service whose function passes the token to `then`, which runs on after the function has answered.
 fn asking<A: Future<Output = ()> + 'static>(then: impl Fn(String, Callbacks) -> A + 'static) -> Service<World> {
-    let callbacks: Rc<RefCell<Option<Callbacks>>> = Rc::default();
-    let handle = Rc::clone(&callbacks);
     let then = Rc::new(then);
-    let service = service(move |call: TaskCall| {
+    linked_service(move |call, links| {
         let token = call.payload["token"].as_str().unwrap().to_owned();
-        let (then, callbacks) = (Rc::clone(&then), callbacks.borrow().clone().unwrap());
+        let (then, callbacks) = (Rc::clone(&then), links.callbacks.clone());
         async move {
             tokio::task::spawn_local(async move { then(token, callbacks).await });
             Ok(TaskAnswer::Payload(json!("ignored")))
         }
-    });
-    handle.replace(Some(service.callbacks()));
-    service
+    })
 }
 
 // "Discover service integration patterns", "Wait for a Callback with Task Token": the task pauses until SendTaskSuccess
@@ -82,17 +78,14 @@ fn a_callback_fails_the_task() {
 #[test]
 fn a_callback_may_come_before_the_function_returns() {
     simulate(async {
-        let callbacks: Rc<RefCell<Option<Callbacks>>> = Rc::default();
-        let handle = Rc::clone(&callbacks);
-        let service = service(move |call: TaskCall| {
-            let callbacks = callbacks.borrow().clone().unwrap();
+        let service = linked_service(|call, links| {
+            let callbacks = links.callbacks.clone();
             async move {
                 callbacks.send_task_success(call.token.unwrap().as_str(), "5").unwrap();
                 sleep(50).await;
                 failed("TooLate")
             }
         });
-        handle.replace(Some(service.callbacks()));
         let ended = run(&service, &waiting(json!({})), json!({})).await;
         assert_eq!((ended.output.clone(), seconds(&ended)), (Some(json!(5)), 0));
     });
@@ -153,8 +146,8 @@ fn the_heartbeat_counts_while_the_function_still_runs() {
     });
 }
 
-// API Reference, SendTaskHeartbeat: it resets the heartbeat's clock; "the SendTaskHeartbeat action doesn't override the
-// TimeoutSeconds".
+// API Reference, SendTaskHeartbeat: it resets the heartbeat's clock. The timeout of a task is "its maximum allowed duration,
+// regardless of the number of SendTaskHeartbeat requests received".
 #[test]
 fn heartbeats_keep_a_task_alive_until_its_timeout() {
     simulate(async {
@@ -187,8 +180,8 @@ fn a_task_that_falls_silent_fails_a_heartbeat_later() {
     });
 }
 
-// API Reference, SendTaskSuccess, errors: TaskTimedOut ("the task token has either expired or the task associated with
-// the token has already been closed"), InvalidToken, InvalidOutput.
+// API Reference, SendTaskSuccess, errors: TaskTimedOut when the token has expired or its task is closed, InvalidToken,
+// InvalidOutput.
 #[test]
 fn a_callback_that_is_wrong_or_late_is_refused() {
     simulate(async {

@@ -215,3 +215,20 @@ fn the_status_change_has_the_shape_of_aws() {
     assert_eq!(detail["name"], "run");
     assert_eq!(detail["error"], Value::Null);
 }
+
+#[test]
+fn a_world_that_panics_ends_the_execution() {
+    simulate(async {
+        let service = linked_service(|_, links| {
+            let executions = links.executions.clone();
+            async move {
+                assert!(executions.all().is_empty(), "on purpose");
+                Ok(TaskAnswer::Payload(json!({})))
+            }
+        });
+        let machine = machine(json!({"T": {"Type": "Task", "Resource": "arn:aws:lambda:x:1:function:f", "End": true}}));
+        let ended = run(&service, &machine, json!({})).await;
+        assert_eq!(ended.error.as_deref(), Some("States.Runtime"));
+        assert!(ended.cause.unwrap().contains("panicked"));
+    });
+}

@@ -171,6 +171,28 @@ fn fail_and_succeed_evaluate_their_fields() {
     assert_eq!(ended.output, Some(json!({"n": 2})));
 }
 
+// A value that is only handed on arrives as it was: JSONata's unwrapping of sequences does not touch arrays that were
+// there before.
+#[test]
+fn values_are_handed_on_unchanged() {
+    let input = json!({
+        "one": [1], "none": [], "nested": [[1], [[]]], "object": {}, "nothing": null, "text": "a\"\\\n", "float": 0.1,
+        "list": [{"n": [1]}, null, false], "key with \"quotes\" and {% %}": 1
+    });
+    let states = json!({
+        "Keep": {"Type": "Pass", "Assign": {"kept": "{% $states.input %}", "one": "{% $states.input.one %}"}, "Next": "Give"},
+        "Give": {"Type": "Pass", "End": true, "Output": {
+            "whole": "{% $kept %}", "one": ["{% $one %}", "{% $kept.one %}"], "none": "{% $kept.none %}",
+            "nested": "{% $kept.nested %}", "nothing": "{% $kept.nothing %}", "list": "{% $kept.list %}"
+        }}
+    });
+    let expected = json!({
+        "whole": input, "one": [[1], [1]], "none": [], "nested": [[1], [[]]], "nothing": null,
+        "list": [{"n": [1]}, null, false]
+    });
+    assert_eq!(run_states(states, input).output, Some(expected));
+}
+
 // "Handling errors in Step Functions workflows" and "Transforming data with JSONata" say that an evaluation that fails,
 // or gives nothing, is States.QueryEvaluationError; the sentences are those that AWS was seen to write.
 #[test]

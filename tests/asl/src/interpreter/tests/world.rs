@@ -40,12 +40,20 @@ where
     F: Fn(TaskCall) -> A + 'static,
     A: Future<Output = Answer> + 'static,
 {
-    let world = World {
-        behaviour: Box::new(move |call| Box::pin(behaviour(call))),
+    linked_service(move |call, _| behaviour(call))
+}
+
+/// The same, for a behaviour that sends callbacks or looks up executions.
+pub(super) fn linked_service<F, A>(behaviour: F) -> Service<World>
+where
+    F: Fn(TaskCall, &Links) -> A + 'static,
+    A: Future<Output = Answer> + 'static,
+{
+    Service::linked(Clock::starting_at(START_MS), 1, |links| World {
+        behaviour: Box::new(move |call| Box::pin(behaviour(call, &links))),
         calls: RefCell::default(),
         changes: RefCell::default(),
-    };
-    Service::new(world, Clock::starting_at(START_MS), 1)
+    })
 }
 
 /// A service whose tasks all answer with an empty payload.

@@ -1,1 +1,0 @@
-//! reveille-cli

@@ -1,0 +1,100 @@
+//! `reveille local`: leaves a local AWS running, and tells how to use it.
+
+use reveille_local::{INSTANCE, Local, NOTEBOOK, Options};
+
+use crate::{
+    arguments::LocalArguments,
+    error::CliError,
+    progress,
+    terminal::{Terminal, Tone},
+};
+
+/// Runs until Ctrl-C, which is the way to end it, so that it ends with success.
+pub(crate) async fn run(terminal: &Terminal, arguments: &LocalArguments) -> Result<(), CliError> {
+    let options = Options {
+        directory: arguments.directory.clone(),
+        parameters: arguments.parameters.iter().cloned().collect(),
+        ..Options::default()
+    };
+    let interrupted = interrupt();
+    tokio::pin!(interrupted);
+    let local = tokio::select! {
+        started = progress::start(terminal, options) => started?,
+        // Dropping the half-started AWS stops what it had started.
+        () = &mut interrupted => return Err(CliError::Interrupted),
+    };
+    for line in instructions(terminal, &local) {
+        terminal.line(&line);
+    }
+    interrupted.await;
+    terminal.line("");
+    progress::stop(terminal, local).await
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(crate) async fn interrupt() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // A handler can be missing only when the runtime is: then the default action of the signal ends this program.
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => {
+            if pressed.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        _ = terminated.recv() => {}
+    }
+}
+
+fn instructions(terminal: &Terminal, local: &Local) -> Vec<String> {
+    let title = |text: &str| terminal.paint(Tone::Strong, text);
+    let quiet = |text: &str| terminal.paint(Tone::Quiet, text);
+    let mut lines = vec![title("Use it from another terminal with any AWS client:"), String::new()];
+    let environment = local.environment().iter().map(|(name, value)| format!("export {name}={}", quoted(value)));
+    lines.extend(environment);
+    lines.push(format!("export PATH={}:$PATH", quoted(&local.project().tools().display().to_string())));
+    lines.extend([String::new(), title("Run a notebook:"), String::new(), start_command(local)]);
+    lines.extend([String::new(), title("Or let a file land:"), String::new()]);
+    lines.push(format!("aws s3 cp README.md s3://{}/incoming/README.md", local.trigger_bucket()));
+    lines.push(String::new());
+    let log = local.ministack_log().map(|path| path.display().to_string()).unwrap_or_default();
+    lines.push(quiet(&format!("Notebooks of {INSTANCE}: {}", local.notebooks(INSTANCE).display())));
+    lines.push(quiet(&format!("Records and outputs:  s3://{}/{}runs/", local.bucket(), local.prefix())));
+    lines.push(quiet(&format!("Logs:                 {log}")));
+    lines.push(quiet("Ctrl-C stops everything."));
+    lines
+}
+
+/// The command that runs a notebook here.
+fn start_command(local: &Local) -> String {
+    let input = serde_json::json!({
+        "instance": INSTANCE,
+        "notebook": NOTEBOOK,
+        "parameters": {"source": "s3://somewhere/something.csv", "day": "{{ date }}"},
+    });
+    let (machine, input) = (local.state_machine(), quoted(&input.to_string()));
+    format!("aws stepfunctions start-execution --state-machine-arn {machine} --input {input}")
+}
+
+/// A value that a shell reads as it is.
+fn quoted(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:,+@=".contains(&byte);
+    if !value.is_empty() && value.bytes().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_shell_reads_values_as_they_are() {
+        assert_eq!(quoted("http://127.0.0.1:4566"), "http://127.0.0.1:4566");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's $(id)"), r"'it'\''s $(id)'");
+    }
+}

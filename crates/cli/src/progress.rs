@@ -1,0 +1,62 @@
+//! The start of the local AWS, shown step by step; shared by `local` and `demo`.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use reveille_local::{Local, Options, Project};
+
+use crate::{
+    error::CliError,
+    terminal::{Terminal, Tone},
+};
+
+/// Shows each step when the next one begins, with the time it took.
+struct Steps {
+    terminal: Terminal,
+    present: Mutex<Option<(String, Instant)>>,
+}
+
+impl Steps {
+    fn next(&self, step: Option<&str>) {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((done, since)) = present.take() {
+            let tick = self.terminal.paint(Tone::Good, "✓");
+            let took = self.terminal.paint(Tone::Quiet, &format!("{:.1} s", since.elapsed().as_secs_f64()));
+            self.terminal.line(&format!("  {tick} {done:<76} {took}"));
+        }
+        if let Some(step) = step {
+            self.terminal.passing(&format!("  · {step} …"));
+            *present = Some((step.to_owned(), Instant::now()));
+        }
+    }
+}
+
+/// Starts the local AWS of the checkout around the present folder.
+pub(crate) async fn start(terminal: &Terminal, mut options: Options) -> Result<Local, CliError> {
+    let project = Project::find(&std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")))?;
+    terminal.line(&terminal.paint(Tone::Strong, "Starting a local AWS"));
+    let steps = Arc::new(Steps { terminal: terminal.clone(), present: Mutex::default() });
+    let listener = steps.clone();
+    options.on_progress = Some(Arc::new(move |step: &str| listener.next(Some(step))));
+    let since = Instant::now();
+    let local = Box::pin(Local::start(project, options)).await?;
+    steps.next(None);
+    let took = terminal.paint(Tone::Strong, &format!("ready in {:.1} s", since.elapsed().as_secs_f64()));
+    terminal.line(&format!("  {took}"));
+    terminal.line("");
+    Ok(local)
+}
+
+/// Stops it.
+pub(crate) async fn stop(terminal: &Terminal, local: Local) -> Result<(), CliError> {
+    terminal.passing("Stopping the local AWS …");
+    let since = Instant::now();
+    let stopped = local.stop().await;
+    stopped?;
+    let took = format!("{:.1} s", since.elapsed().as_secs_f64());
+    terminal.line(&terminal.paint(Tone::Quiet, &format!("Everything that was started is stopped ({took}).")));
+    Ok(())
+}

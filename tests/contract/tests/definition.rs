@@ -1,0 +1,99 @@
+//! The definition against the domain: what is retried, what is caught, how long, how often.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+use std::collections::BTreeMap;
+
+use reveille_asl::lint::{Classification, HistoryBounds, MustPass, Options, lint, worst_case_history};
+use reveille_contract_tests::{definition, template};
+use reveille_domain::Code;
+use reveille_domain::error::RetryClass;
+use reveille_domain::limits::{
+    HEARTBEAT_SECONDS, MAX_RERUNS, MAX_SILENCES, QUEUE_SECONDS, RUN_SECONDS, START_SECONDS, STOP_SECONDS,
+};
+
+/// Retries that a class allows in the definition.
+fn allowed(state: &str, code: &str) -> std::ops::RangeInclusive<u64> {
+    let code = Code::parse(code).expect("a code of the domain");
+    // ConcludeRun ends with the run's own code, which must never be retried there; its own trouble has its own code.
+    if (state == "ConcludeRun") != (code == Code::OutcomeNotRecorded) {
+        return 0..=0;
+    }
+    match code.class() {
+        RetryClass::Never => 0..=0,
+        RetryClass::ALittle => 2..=5,
+        RetryClass::Patiently => 6..=10,
+    }
+}
+
+#[test]
+fn what_is_retried_agrees_with_the_classes_of_the_codes() {
+    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let findings = lint(
+        &definition(),
+        &Options {
+            uncaught: &["ConcludeRun"],
+            must_pass: &[MustPass { from: "StartInstance", through: "VerifyStopped" }],
+            max_attempts: 10,
+            classification: Some(Classification { codes: &codes, allowed: &allowed }),
+            ..Options::default()
+        },
+    );
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
+}
+
+/// With the largest limits and the default polls. 500 retries altogether are far more than a run sees that still ends:
+/// each retrier gives up after ten in a row.
+#[test]
+fn the_longest_run_stays_below_the_limit_of_its_history() {
+    let template = template("infra/template.yaml");
+    let default = |name: &str| template["Parameters"][name]["Default"].as_u64().unwrap();
+    let start_polls = u64::from(START_SECONDS.max) / default("StartPollSeconds") + 2;
+    let stop_polls = u64::from(STOP_SECONDS.max) / default("StopPollSeconds") + 2;
+    let attempts = u64::from(MAX_RERUNS) + 1;
+    let entries: BTreeMap<&str, u64> = [
+        ("WaitForInstance", start_polls * attempts),
+        ("StartInstance", start_polls),
+        ("AwaitRun", u64::from(MAX_SILENCES) * attempts),
+        ("WaitForStop", stop_polls * attempts),
+        ("VerifyStopped", stop_polls * attempts),
+        ("ConcludeRun", attempts),
+    ]
+    .into();
+    let bounds = HistoryBounds { entries, redrives: 0, retries: Some(500) };
+    let events = worst_case_history(&definition(), &bounds).unwrap_or_else(|findings| panic!("{findings:?}"));
+    assert!(events < 25_000, "{events} events");
+}
+
+#[test]
+fn the_ceilings_are_above_the_limits_that_a_run_may_ask_for() {
+    let definition = definition();
+    let wait = &definition["States"]["AwaitRun"];
+    let ceiling = wait["TimeoutSeconds"].as_u64().unwrap();
+    assert!(ceiling > u64::from(QUEUE_SECONDS.max + RUN_SECONDS.max));
+    assert!(ceiling > u64::from(HEARTBEAT_SECONDS.max));
+    let heartbeat = &template("infra/template.yaml")["Parameters"]["HeartbeatSeconds"];
+    assert_eq!(heartbeat["MinValue"], HEARTBEAT_SECONDS.min);
+    assert_eq!(heartbeat["MaxValue"], HEARTBEAT_SECONDS.max);
+    assert_eq!(heartbeat["Default"], HEARTBEAT_SECONDS.default);
+}
+
+#[test]
+fn every_code_that_the_definition_names_exists() {
+    let text = definition().to_string();
+    let states = definition();
+    for (name, state) in states["States"].as_object().unwrap() {
+        for list in ["Retry", "Catch"] {
+            for entry in state[list].as_array().into_iter().flatten() {
+                for error in entry["ErrorEquals"].as_array().unwrap() {
+                    let error = error.as_str().unwrap();
+                    let aws = error.starts_with("States.")
+                        || error.starts_with("Lambda.")
+                        || ["Sandbox.Timedout", "Runtime.ExitError"].contains(&error);
+                    assert!(aws || Code::parse(error).is_some(), "{name} names {error}, which is no code");
+                }
+            }
+        }
+    }
+    assert!(!text.contains("${"), "every substitution has a value");
+}

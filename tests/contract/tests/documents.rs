@@ -1,0 +1,105 @@
+//! What the documents say, where it can be tested.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use reveille_contract_tests::{files, read, root};
+use reveille_domain::Code;
+use reveille_domain::error::RetryClass;
+
+#[test]
+fn every_code_has_its_page_and_every_page_its_code() {
+    let pages: BTreeSet<String> = files("docs/errors").into_iter().filter(|name| name != "README.md").collect();
+    let codes: BTreeSet<String> = Code::ALL.iter().map(|code| format!("{code}.md")).collect();
+    assert_eq!(pages, codes);
+    let index = read("docs/errors/README.md");
+    for code in Code::ALL {
+        let page = read(&format!("docs/errors/{code}.md"));
+        assert!(page.starts_with(&format!("# {code}\n")), "{code}: the title");
+        let retried = match code.class() {
+            RetryClass::Never => "never",
+            RetryClass::ALittle => "a little",
+            RetryClass::Patiently => "patiently",
+        };
+        assert!(
+            page.contains(&format!("\n- Retried: {retried}\n")),
+            "{code}: the page says how it is retried: {retried}"
+        );
+        for heading in ["## What you see", "## Causes", "## What to do", "## What is left behind"] {
+            assert!(page.contains(&format!("\n{heading}\n")), "{code}: {heading}");
+        }
+        assert!(index.contains(&format!("({code}.md)")), "{code} is in the index");
+    }
+}
+
+#[test]
+fn every_make_target_that_the_documents_name_exists() {
+    let makefile = read("Makefile");
+    for document in documents() {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for target in text
+            .split("make ")
+            .skip(1)
+            .filter_map(|rest| rest.split(|c: char| !(c.is_ascii_lowercase() || c == '-')).next())
+        {
+            let quoted = [format!("`make {target}`"), format!("make {target}   "), format!("\nmake {target}\n")];
+            if quoted.iter().any(|quoted| text.contains(quoted)) {
+                assert!(makefile.contains(&format!("\n{target}:")), "{}: make {target}", document.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut broken = Vec::new();
+    for document in documents() {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap();
+            if path.is_empty() || path.contains("://") || path.contains(' ') {
+                continue;
+            }
+            if !document.parent().unwrap().join(path).exists() {
+                broken.push(format!("{}: {link}", document.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn each_folder_at_the_top_and_each_crate_says_what_it_owns() {
+    for folder in ["functions", "statemachines", "infra", "tests", "docs"] {
+        assert!(root().join(folder).join("README.md").is_file(), "{folder}/README.md");
+    }
+    for krate in files("crates").into_iter().filter(|name| name != "README.md") {
+        let readme = read(&format!("crates/{krate}/README.md"));
+        assert!(readme.contains("wns"), "crates/{krate}/README.md says what it owns");
+        assert!(readme.to_lowercase().contains("never"), "crates/{krate}/README.md says what it never does");
+    }
+}
+
+/// Every Markdown file of the project.
+fn documents() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    collect(&root(), &mut found);
+    assert!(found.len() > 10);
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with('.') || name == "target" || name == "demo-output" {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+}

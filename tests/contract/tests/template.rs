@@ -1,0 +1,92 @@
+//! The template against the domain's constants, and the instance's template against the on-start script.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+use reveille_contract_tests::{read, template};
+use reveille_domain::limits::{DEDUPE_WINDOW, FUNCTION_TIMEOUT, IN_FLIGHT};
+use reveille_lifecycle::{ON_START, Preamble, render};
+use serde_json::Value;
+
+#[test]
+fn the_functions_timeout_is_the_one_that_the_protocol_rests_on() {
+    let template = template("infra/template.yaml");
+    assert_eq!(template["Globals"]["Function"]["Timeout"], FUNCTION_TIMEOUT.num_seconds());
+    assert!(IN_FLIGHT >= FUNCTION_TIMEOUT * 2);
+    for (name, resource) in template["Resources"].as_object().unwrap() {
+        assert!(resource["Properties"]["Timeout"].is_null(), "{name} has a timeout of its own");
+    }
+}
+
+#[test]
+fn a_rule_delivers_within_the_window_in_which_a_second_start_is_a_duplicate() {
+    let template = template("infra/template.yaml");
+    let mut rules = 0;
+    for (name, resource) in template["Resources"].as_object().unwrap() {
+        if resource["Type"] != "AWS::Events::Rule" {
+            continue;
+        }
+        rules += 1;
+        for target in resource["Properties"]["Targets"].as_array().unwrap() {
+            let age = &target["RetryPolicy"]["MaximumEventAgeInSeconds"];
+            assert_eq!(*age, DEDUPE_WINDOW.num_seconds(), "{name}");
+            assert!(target["DeadLetterConfig"]["Arn"].is_object(), "{name}: older events go to the dead-letter queue");
+            let input = target["InputTransformer"]["InputTemplate"]["Fn::Sub"].as_str().unwrap();
+            assert!(input.ends_with("\"event\": <aws.events.event.json>}"), "{name} passes the whole event: {input}");
+        }
+    }
+    assert_eq!(rules, 2, "an object that lands, and a schedule");
+}
+
+#[test]
+fn nothing_in_the_template_knows_where_it_is_deployed() {
+    let text = read("infra/template.yaml").to_lowercase();
+    for word in ["islocal", "localhost", "ministack", "localstack", "127.0.0.1"] {
+        assert!(!text.contains(word), "{word}");
+    }
+}
+
+/// The script of the instance's template, with values for its parameters.
+fn script_of_the_template() -> String {
+    let template = template("infra/instance.yaml");
+    let content = &template["Resources"]["LifecycleConfig"]["Properties"]["OnStart"][0]["Content"]["Fn::Base64"];
+    let parts = content["Fn::Join"][1].as_array().expect("joined parts");
+    assert_eq!(content["Fn::Join"][0], "");
+    parts.iter().map(part).collect()
+}
+
+fn part(part: &Value) -> String {
+    match part["Ref"].as_str() {
+        Some("RunsBucket") => "some-bucket".to_owned(),
+        Some("RunsPrefix") => "team/".to_owned(),
+        Some("RunnerKey") => "artifacts/reveille-runner".to_owned(),
+        Some("RunnerSha256") => "0123456789abcdef".repeat(4),
+        Some(other) => panic!("the script takes {other}"),
+        None => part.as_str().expect("text").to_owned(),
+    }
+}
+
+#[test]
+fn the_instances_template_carries_the_on_start_script_as_it_is() {
+    let preamble = Preamble {
+        bucket: "some-bucket".to_owned(),
+        prefix: "team/".to_owned(),
+        runner_key: "artifacts/reveille-runner".to_owned(),
+        runner_sha256: "0123456789abcdef".repeat(4),
+    };
+    let rendered = render(ON_START, &preamble).unwrap();
+    assert!(
+        script_of_the_template() == rendered,
+        "infra/instance.yaml does not carry infra/lifecycle/on-start.sh as it is now: run `make instance-template`"
+    );
+}
+
+#[test]
+fn the_instances_parameters_are_as_strict_as_the_renderer() {
+    let template = template("infra/instance.yaml");
+    for (parameter, pattern) in [
+        ("RunsPrefix", "^([A-Za-z0-9_-]+/)*$"),
+        ("RunnerKey", "^[A-Za-z0-9._=/-]+$"),
+        ("RunnerSha256", "^[0-9a-f]{64}$"),
+    ] {
+        assert_eq!(template["Parameters"][parameter]["AllowedPattern"], pattern, "{parameter}");
+    }
+}

@@ -1,0 +1,135 @@
+//! One execution, as a person looks at it.
+
+use aws_sdk_sfn::types::HistoryEventType;
+use chrono::{DateTime, Utc};
+use reveille_domain::RunId;
+use serde_json::Value;
+
+use crate::world::{World, until};
+
+/// An execution of the state machine.
+pub struct Run<'a> {
+    world: &'a World,
+    /// The execution's ARN.
+    pub arn: String,
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// `SUCCEEDED`, `FAILED`, ...
+    pub status: String,
+    /// The error's name.
+    pub error: String,
+    /// Its cause.
+    pub cause: String,
+    /// The output of a success.
+    pub output: Value,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) const fn new(world: &'a World, arn: String) -> Self {
+        Self { world, arn }
+    }
+
+    async fn describe(&self) -> aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput {
+        let call = self.world.local().clients().sfn.describe_execution().execution_arn(&self.arn);
+        call.send().await.expect("the execution is described")
+    }
+
+    /// The input.
+    pub async fn input(&self) -> Value {
+        serde_json::from_str(self.describe().await.input().unwrap_or("null")).expect("JSON")
+    }
+
+    /// Waits for the end.
+    pub async fn ended(&self) -> Ended {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        until(&format!("{} to end", self.arn), async || {
+            let seen = self.describe().await;
+            (seen.status().as_str() != "RUNNING").then(|| Ended {
+                status: seen.status().as_str().to_owned(),
+                error: text(seen.error()),
+                cause: text(seen.cause()),
+                output: seen.output().and_then(|output| serde_json::from_str(output).ok()).unwrap_or_default(),
+            })
+        })
+        .await
+    }
+
+    /// The run's id, computed as the functions do.
+    pub async fn id(&self) -> RunId {
+        let seen = self.describe().await;
+        let millis = seen.start_date().to_millis().expect("a time");
+        let started: DateTime<Utc> = DateTime::from_timestamp_millis(millis).expect("a time");
+        RunId::of(seen.name().unwrap_or_default(), &self.arn, started)
+    }
+
+    /// The records of the run, by their keys below `runs/<instance>/<run>/`.
+    pub async fn records(&self, instance: &str) -> Vec<String> {
+        let folder = format!("{}runs/{instance}/{}/", self.world.layout().prefix, self.id().await);
+        let keys = self.world.keys(&folder).await;
+        keys.iter().map(|key| key[folder.len()..].to_owned()).collect()
+    }
+
+    /// A record of the run.
+    pub async fn record(&self, instance: &str, name: &str) -> Option<Value> {
+        let key = format!("{}runs/{instance}/{}/{name}", self.world.layout().prefix, self.id().await);
+        self.world.object(&key).await.map(|body| serde_json::from_slice(&body).expect("JSON"))
+    }
+
+    /// A file of the run, as text.
+    pub async fn text(&self, instance: &str, name: &str) -> Option<String> {
+        let key = format!("{}runs/{instance}/{}/{name}", self.world.layout().prefix, self.id().await);
+        self.world.object(&key).await.map(|body| String::from_utf8(body).expect("UTF-8"))
+    }
+
+    /// `outcome.json` of the first attempt.
+    pub async fn outcome(&self, instance: &str) -> Value {
+        self.record(instance, "1/outcome.json").await.expect("an outcome is recorded")
+    }
+
+    /// How often the run was claimed.
+    pub async fn claims(&self, instance: &str) -> usize {
+        self.records(instance).await.iter().filter(|name| name.ends_with("claim.json")).count()
+    }
+
+    /// Waits until the runner claimed the run.
+    pub async fn until_claimed(&self, instance: &str) {
+        until("the run to be claimed", async || (self.claims(instance).await > 0).then_some(())).await;
+    }
+
+    /// States entered, in order.
+    pub async fn states(&self) -> Vec<String> {
+        let mut states = Vec::new();
+        let call = self.world.local().clients().sfn.get_execution_history().execution_arn(&self.arn);
+        let mut pages = call.into_paginator().items().send();
+        while let Some(event) = pages.next().await {
+            let event = event.expect("an event");
+            if let Some(entered) = event.state_entered_event_details()
+                && *event.r#type() != HistoryEventType::ExecutionStarted
+            {
+                states.push(entered.name().to_owned());
+            }
+        }
+        states
+    }
+
+    /// Asserts a success and its outcome.
+    pub async fn assert_succeeded(&self, instance: &str) {
+        let ended = self.ended().await;
+        assert_eq!(ended.status, "SUCCEEDED", "{}", ended.cause);
+        let outcome = self.outcome(instance).await;
+        assert_eq!(outcome["status"], "SUCCEEDED", "{outcome}");
+        assert_eq!(self.claims(instance).await, 1, "claims");
+    }
+
+    /// Asserts a failure with a code, in the execution and in its outcome alike.
+    pub async fn assert_failed(&self, instance: &str, code: &str) -> Ended {
+        let ended = self.ended().await;
+        assert_eq!((ended.status.as_str(), ended.error.as_str()), ("FAILED", code), "{}", ended.cause);
+        let outcome = self.outcome(instance).await;
+        assert_eq!((&outcome["status"], &outcome["code"]), (&"FAILED".into(), &code.into()), "{outcome}");
+        ended
+    }
+}

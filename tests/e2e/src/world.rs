@@ -1,0 +1,211 @@
+//! The one local AWS of a test run, and what scenarios do in it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_sdk_s3::primitives::ByteStream;
+use reveille_domain::layout::Layout;
+use reveille_instance_model::{Command, Fault, Operation};
+use reveille_local::{Local, Options, Project};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::Notebook;
+use crate::run::Run;
+
+/// No local run takes nearly this long; a scenario that does has hung.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Between two looks.
+const POLL: Duration = Duration::from_millis(150);
+
+/// The local AWS.
+pub struct World {
+    local: Local,
+}
+
+impl World {
+    /// Starts it, with a short heartbeat and a schedule that fires every minute.
+    pub async fn start() -> Self {
+        let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let project = Project::find(&here).expect("the tests run in a checkout that `make build` built");
+        let mut options = Options::default();
+        for (name, value) in [
+            ("HeartbeatSeconds", "6"),
+            ("TriggerPrefix", "incoming/"),
+            ("TriggerSuffix", ".csv"),
+            ("TriggerParameters", r#"{"source": "s3://{{ bucket }}/{{ key }}", "size": "{{ size }}"}"#),
+            ("ScheduleExpression", "rate(1 minute)"),
+            ("ScheduleInstance", "scheduled"),
+            ("ScheduleNotebook", "day.ipynb"),
+            ("ScheduleParameters", r#"{"day": "{{ date }}"}"#),
+        ] {
+            options.parameters.insert(name.to_owned(), value.to_owned());
+        }
+        let local = Local::start(project, options).await.expect("the local AWS starts");
+        Self { local }
+    }
+
+    /// Ends it.
+    pub async fn stop(self) {
+        self.local.stop().await.expect("the local AWS stops");
+    }
+
+    /// The local AWS.
+    #[must_use]
+    pub const fn local(&self) -> &Local {
+        &self.local
+    }
+
+    /// Where the stack's records stand.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout { bucket: self.local.bucket().to_owned(), prefix: self.local.prefix().to_owned() }
+    }
+
+    /// An instance at rest.
+    pub async fn instance(&self, name: &str) {
+        self.local.create_instance(name).await.expect("the instance is created");
+    }
+
+    /// Puts a notebook into an instance's notebook folder.
+    pub fn put_notebook(&self, instance: &str, path: &str, notebook: &Notebook) {
+        let file = self.local.notebooks(instance).join(path);
+        std::fs::create_dir_all(file.parent().expect("a folder")).unwrap();
+        std::fs::write(file, notebook.to_json()).unwrap();
+    }
+
+    /// A file of an instance's notebook folder, once a notebook wrote it.
+    pub async fn file(&self, instance: &str, path: &str) -> String {
+        let file = self.local.notebooks(instance).join(path);
+        until(&format!("{path} on {instance}"), async || std::fs::read_to_string(&file).ok()).await
+    }
+
+    /// An instance with one notebook, `run.ipynb`.
+    pub async fn instance_with(&self, name: &str, notebook: &Notebook) {
+        self.instance(name).await;
+        self.put_notebook(name, "run.ipynb", notebook);
+    }
+
+    /// Starts an execution.
+    pub async fn start_execution(&self, input: &Value) -> Run<'_> {
+        let answer = self
+            .local
+            .clients()
+            .sfn
+            .start_execution()
+            .state_machine_arn(self.local.state_machine())
+            .input(input.to_string())
+            .send()
+            .await
+            .expect("the execution starts");
+        Run::new(self, answer.execution_arn().to_owned())
+    }
+
+    /// Runs `run.ipynb` on an instance to the end of its execution.
+    pub async fn run(&self, instance: &str) -> Run<'_> {
+        let run = self.start_execution(&json!({"instance": instance, "notebook": "run.ipynb"})).await;
+        run.ended().await;
+        run
+    }
+
+    /// The executions whose input names the instance, newest last.
+    pub async fn executions_of(&self, instance: &str) -> Vec<Run<'_>> {
+        let mut found = Vec::new();
+        let mut pages = self
+            .local
+            .clients()
+            .sfn
+            .list_executions()
+            .state_machine_arn(self.local.state_machine())
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(item) = pages.next().await {
+            let run = Run::new(self, item.expect("a listed execution").execution_arn().to_owned());
+            if run.input().await["instance"] == instance {
+                found.push(run);
+            }
+        }
+        found.reverse();
+        found
+    }
+
+    /// Puts an object.
+    pub async fn put_object(&self, bucket: &str, key: &str, body: &[u8]) {
+        let call = self.local.clients().s3.put_object().bucket(bucket).key(key);
+        call.body(ByteStream::from(body.to_vec())).send().await.expect("the object is put");
+    }
+
+    /// Reads an object of the runs bucket.
+    pub async fn object(&self, key: &str) -> Option<Vec<u8>> {
+        let answer = self.local.clients().s3.get_object().bucket(self.local.bucket()).key(key).send().await.ok()?;
+        Some(answer.body.collect().await.expect("a whole object").to_vec())
+    }
+
+    /// The keys of the runs bucket below a prefix.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        let call = self.local.clients().s3.list_objects_v2().bucket(self.local.bucket()).prefix(prefix);
+        let answer = call.send().await.expect("a listing");
+        answer.contents().iter().filter_map(|object| object.key()).map(str::to_owned).collect()
+    }
+
+    /// Acts on an instance as a person would.
+    pub fn by_hand(&self, command: Command) {
+        self.local.service().apply("a person", command).expect("the service takes it");
+    }
+
+    /// Arms a fault of the notebook instance service.
+    pub fn arm(&self, fault: Fault) {
+        self.local.service().arm(fault).expect("the fault is armed");
+    }
+
+    /// The instance's status as DescribeNotebookInstance shows it; `Gone` if there is none.
+    pub async fn status(&self, instance: &str) -> String {
+        let call = self.local.clients().sagemaker.describe_notebook_instance().notebook_instance_name(instance);
+        match call.send().await {
+            Ok(answer) => answer.notebook_instance_status().expect("a status").as_str().to_owned(),
+            Err(_) => "Gone".to_owned(),
+        }
+    }
+
+    /// Waits until the instance has a status.
+    pub async fn until_status(&self, instance: &str, status: &str) {
+        until(&format!("{instance} to be {status}"), async || (self.status(instance).await == status).then_some(()))
+            .await;
+    }
+
+    /// Accepted calls of an operation on an instance.
+    #[must_use]
+    pub fn accepted(&self, instance: &str, operation: Operation) -> u64 {
+        self.local.service().calls(instance).map_or(0, |calls| calls.count(operation).accepted)
+    }
+
+    /// The processes of the instance's last boot.
+    #[must_use]
+    pub fn processes(&self, instance: &str) -> Vec<i32> {
+        let service = self.local.service();
+        let Some(boot) = service.boot_id(instance) else { return Vec::new() };
+        reveille_notebook_service::processes_of_boot(service.machine(instance).root(), &boot)
+            .expect("a list of processes")
+    }
+
+    /// Asserts that the instance is at rest, started this often, and that nothing of its boot runs.
+    pub async fn assert_at_rest(&self, instance: &str, starts: u64) {
+        let status = self.status(instance).await;
+        assert!(["Stopped", "Failed", "Gone"].contains(&status.as_str()), "{instance} is {status}, not at rest");
+        assert_eq!(self.accepted(instance, Operation::StartNotebookInstance), starts, "starts of {instance}");
+        assert_eq!(self.processes(instance), Vec::<i32>::new(), "processes of {instance}'s boot");
+    }
+}
+
+/// Looks until there is an answer.
+pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}

@@ -1,0 +1,52 @@
+//! Runs every scenario against one local AWS, a few at a time, in the words of libtest.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "this is a test")]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+use reveille_e2e_tests::World;
+use tokio::runtime::{Handle, Runtime};
+
+mod busy;
+mod deployment;
+mod failures;
+mod input;
+mod instances;
+mod success;
+mod triggers;
+
+/// Scenarios at a time: each starts a kernel or two, and two cores are what CI has.
+const AT_A_TIME: usize = 3;
+
+type Scenario = (&'static str, fn(&Handle, &World));
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(AT_A_TIME));
+    let scenarios: Vec<Scenario> =
+        [success::ALL, failures::ALL, instances::ALL, busy::ALL, input::ALL, triggers::ALL, deployment::ALL].concat();
+    if arguments.list {
+        let trials = scenarios.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    }
+    let runtime = Runtime::new().expect("a runtime");
+    let world = Arc::new(runtime.block_on(World::start()));
+    let trials = scenarios
+        .into_iter()
+        .map(|(name, scenario)| {
+            let (world, handle) = (Arc::clone(&world), runtime.handle().clone());
+            Trial::test(name, move || {
+                scenario(&handle, &world);
+                Ok(())
+            })
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    match Arc::try_unwrap(world) {
+        Ok(world) => runtime.block_on(world.stop()),
+        // A scenario still holds it: dropping the runtime and the process end what it started.
+        Err(_) => eprintln!("a scenario did not let go of the local AWS"),
+    }
+    conclusion.exit_code()
+}

@@ -1,0 +1,88 @@
+//! Executions that EventBridge starts: an object that lands, and a schedule.
+
+use reveille_e2e_tests::{Notebook, World};
+use reveille_local::{INSTANCE, NOTEBOOK};
+use serde_json::json;
+
+use crate::Scenario;
+
+pub const ALL: &[Scenario] = &[
+    ("triggers::an_object_that_lands_starts_a_run_with_its_key", |h, w| h.block_on(object_lands(w))),
+    ("triggers::a_second_delivery_is_already_handled", |h, w| h.block_on(second_delivery(w))),
+    ("triggers::a_schedule_fires", |h, w| h.block_on(schedule(w))),
+];
+
+async fn object_lands(world: &World) {
+    let show = Notebook::of(&["print(source, size)"]).with_parameters("source = size = None");
+    world.put_notebook(INSTANCE, NOTEBOOK, &show);
+    let bucket = world.local().trigger_bucket();
+    let key = "incoming/it's \"odd\" $(x) ü+&.csv";
+    world.put_object(bucket, "elsewhere/a.csv", b"a").await;
+    world.put_object(bucket, "incoming/a.txt", b"a").await;
+    world.put_object(bucket, key, b"a,b\n1,2\n").await;
+    let run = loop {
+        if let Some(run) = world.executions_of(INSTANCE).await.pop() {
+            break run;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    };
+    run.assert_succeeded(INSTANCE).await;
+    let request = run.record(INSTANCE, "request.json").await.unwrap();
+    assert_eq!(request["parameters"], json!({"source": format!("s3://{bucket}/{key}"), "size": "8"}));
+    let output = run.text(INSTANCE, "1/output.ipynb").await.unwrap();
+    assert!(output.contains("$(x) ü+&.csv"), "the key reached the notebook");
+    assert_eq!(world.executions_of(INSTANCE).await.len(), 1, "prefix and suffix select");
+    world.assert_at_rest(INSTANCE, 1).await;
+}
+
+async fn second_delivery(world: &World) {
+    world.instance_with("duplicate", &Notebook::of(&["print('once')"])).await;
+    let event = json!({"id": "e", "source": "aws.s3", "time": chrono::Utc::now().to_rfc3339(),
+        "detail": {"bucket": {"name": "in"}, "object": {"key": "k", "sequencer": "1"}}});
+    let input = json!({"instance": "duplicate", "notebook": "run.ipynb", "event": event});
+    let first = world.start_execution(&input).await;
+    first.ended().await;
+    let second = world.start_execution(&input).await;
+    let ended = second.ended().await;
+    assert_eq!(ended.status, "SUCCEEDED");
+    assert_eq!(ended.output["decision"], "duplicate");
+    assert_eq!(ended.output["heldBy"], first.arn);
+    assert_eq!(second.records("duplicate").await, Vec::<String>::new());
+    first.assert_succeeded("duplicate").await;
+    world.assert_at_rest("duplicate", 1).await;
+
+    let mut again = input.clone();
+    again["rerun"] = true.into();
+    let third = world.start_execution(&again).await;
+    third.assert_succeeded("duplicate").await;
+    world.assert_at_rest("duplicate", 2).await;
+}
+
+/// The template's rule fires every minute.
+async fn schedule(world: &World) {
+    world.instance("scheduled").await;
+    let notebook = Notebook::of(&["print('day', day)"]).with_parameters("day = None");
+    world.put_notebook("scheduled", "day.ipynb", &notebook);
+    let run = loop {
+        let mut fired = world.executions_of("scheduled").await;
+        // One that fired before the instance was there has failed as it should.
+        if let Some(index) = futures_position(&fired).await {
+            break fired.swap_remove(index);
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    };
+    run.assert_succeeded("scheduled").await;
+    let input = run.input().await;
+    assert_eq!(input["event"]["source"], "aws.events");
+    let day = input["event"]["time"].as_str().unwrap()[..10].to_owned();
+    assert!(run.text("scheduled", "1/output.ipynb").await.unwrap().contains(&format!("day {day}")));
+}
+
+async fn futures_position(runs: &[reveille_e2e_tests::Run<'_>]) -> Option<usize> {
+    for (index, run) in runs.iter().enumerate() {
+        if run.ended().await.error != "InstanceNotFound" {
+            return Some(index);
+        }
+    }
+    None
+}

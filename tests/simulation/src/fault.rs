@@ -1,0 +1,250 @@
+//! Every kind of trouble that the simulation can make, with a counter each: a full run in which one never fired proves
+//! less than it says.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// One kind of trouble. The names are the rows of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each has its sentence in `name`, which the table shows")]
+pub enum Fault {
+    S3Throttled,
+    S3NotReached,
+    S3AnswerLost,
+    S3AnswerLostThenRetried,
+    UploadFails,
+    DescribeThrottled,
+    DescribeFails,
+    DescribeLags,
+    StartThrottled,
+    StartNotReached,
+    StartAnswerLost,
+    StartLandsLate,
+    StopThrottled,
+    StopNotReached,
+    StopAnswerLost,
+    StopLandsLate,
+    BeatLost,
+    CallbackThrottled,
+    CallbackNotReached,
+    CallbackAnswerLost,
+    TokenExpired,
+    DescribeExecutionFails,
+    PublishFails,
+    LambdaThrottled,
+    LambdaServiceError,
+    LambdaAnswerLost,
+    FunctionDiedBeforeEffect,
+    FunctionDiedAfterEffect,
+    FunctionTimedOut,
+    StepRanTwice,
+    CapacityMissing,
+    QuotaUsedUp,
+    LifecycleScriptFailed,
+    PendingStuck,
+    StopHangs,
+    Maintenance,
+    SlowStart,
+    RunnerKilled,
+    RunnerKilledForGood,
+    RunnerAbsent,
+    RunnerLateToBind,
+    RunnerPartitioned,
+    NotebookFails,
+    KernelDies,
+    NotebookTooLong,
+    JupyterSilent,
+    ClocksDiffer,
+    DeliveredTwice,
+    DeliveredLate,
+    DeliveredOutOfOrder,
+    TwoRules,
+    InvalidInput,
+    PersonStarts,
+    PersonStops,
+    PersonWorks,
+    PersonReplaysOldEvent,
+    PersonRepeatsSoon,
+    PersonAsksForRerun,
+    PersonRunsByHand,
+    PersonRedrives,
+    PersonDeletes,
+    PersonAborts,
+    StartLeftUnresolved,
+}
+
+impl Fault {
+    /// Every kind.
+    pub const ALL: [Self; 63] = [
+        Self::S3Throttled,
+        Self::S3NotReached,
+        Self::S3AnswerLost,
+        Self::S3AnswerLostThenRetried,
+        Self::UploadFails,
+        Self::DescribeThrottled,
+        Self::DescribeFails,
+        Self::DescribeLags,
+        Self::StartThrottled,
+        Self::StartNotReached,
+        Self::StartAnswerLost,
+        Self::StartLandsLate,
+        Self::StopThrottled,
+        Self::StopNotReached,
+        Self::StopAnswerLost,
+        Self::StopLandsLate,
+        Self::BeatLost,
+        Self::CallbackThrottled,
+        Self::CallbackNotReached,
+        Self::CallbackAnswerLost,
+        Self::TokenExpired,
+        Self::DescribeExecutionFails,
+        Self::PublishFails,
+        Self::LambdaThrottled,
+        Self::LambdaServiceError,
+        Self::LambdaAnswerLost,
+        Self::FunctionDiedBeforeEffect,
+        Self::FunctionDiedAfterEffect,
+        Self::FunctionTimedOut,
+        Self::StepRanTwice,
+        Self::CapacityMissing,
+        Self::QuotaUsedUp,
+        Self::LifecycleScriptFailed,
+        Self::PendingStuck,
+        Self::StopHangs,
+        Self::Maintenance,
+        Self::SlowStart,
+        Self::RunnerKilled,
+        Self::RunnerKilledForGood,
+        Self::RunnerAbsent,
+        Self::RunnerLateToBind,
+        Self::RunnerPartitioned,
+        Self::NotebookFails,
+        Self::KernelDies,
+        Self::NotebookTooLong,
+        Self::JupyterSilent,
+        Self::ClocksDiffer,
+        Self::DeliveredTwice,
+        Self::DeliveredLate,
+        Self::DeliveredOutOfOrder,
+        Self::TwoRules,
+        Self::InvalidInput,
+        Self::PersonStarts,
+        Self::PersonStops,
+        Self::PersonWorks,
+        Self::PersonReplaysOldEvent,
+        Self::PersonRepeatsSoon,
+        Self::PersonAsksForRerun,
+        Self::PersonRunsByHand,
+        Self::PersonRedrives,
+        Self::PersonDeletes,
+        Self::PersonAborts,
+        Self::StartLeftUnresolved,
+    ];
+
+    /// Whether the fault leaves something that only the sweeper mends.
+    #[must_use]
+    pub const fn needs_sweeper(self) -> bool {
+        matches!(self, Self::PersonAborts | Self::StartLeftUnresolved)
+    }
+
+    /// The words of the table.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::S3Throttled => "S3 throttles",
+            Self::S3NotReached => "S3 is not reached",
+            Self::S3AnswerLost => "S3's answer is lost",
+            Self::S3AnswerLostThenRetried => "S3's answer is lost, the client tries again",
+            Self::UploadFails => "an upload fails",
+            Self::DescribeThrottled => "Describe is throttled",
+            Self::DescribeFails => "Describe does not answer",
+            Self::DescribeLags => "Describe lags",
+            Self::StartThrottled => "Start is throttled",
+            Self::StartNotReached => "Start never arrives",
+            Self::StartAnswerLost => "Start's answer is lost",
+            Self::StartLandsLate => "Start lands after its sender gave up or died",
+            Self::StopThrottled => "Stop is throttled",
+            Self::StopNotReached => "Stop never arrives",
+            Self::StopAnswerLost => "Stop's answer is lost",
+            Self::StopLandsLate => "Stop lands after its sender gave up or died",
+            Self::BeatLost => "a beat is lost",
+            Self::CallbackThrottled => "a callback is throttled",
+            Self::CallbackNotReached => "a callback never arrives",
+            Self::CallbackAnswerLost => "a callback's answer is lost",
+            Self::TokenExpired => "a token expired",
+            Self::DescribeExecutionFails => "DescribeExecution fails",
+            Self::PublishFails => "PutEvents fails",
+            Self::LambdaThrottled => "Lambda throttles",
+            Self::LambdaServiceError => "Lambda fails before the function runs",
+            Self::LambdaAnswerLost => "a function's answer is lost",
+            Self::FunctionDiedBeforeEffect => "a function dies before an effect",
+            Self::FunctionDiedAfterEffect => "a function dies after an effect",
+            Self::FunctionTimedOut => "a function hangs until its timeout",
+            Self::StepRanTwice => "a step runs twice in a row",
+            Self::CapacityMissing => "capacity is missing",
+            Self::QuotaUsedUp => "a quota is used up",
+            Self::LifecycleScriptFailed => "the lifecycle script fails",
+            Self::PendingStuck => "Pending for too long",
+            Self::StopHangs => "Stopping for too long",
+            Self::Maintenance => "maintenance",
+            Self::SlowStart => "a slow start",
+            Self::RunnerKilled => "the runner is killed and restarted",
+            Self::RunnerKilledForGood => "the runner is killed for good",
+            Self::RunnerAbsent => "the runner never starts",
+            Self::RunnerLateToBind => "the runner binds after InService",
+            Self::RunnerPartitioned => "the runner is cut off from AWS",
+            Self::NotebookFails => "a notebook fails",
+            Self::KernelDies => "a kernel dies",
+            Self::NotebookTooLong => "a notebook runs over its limit",
+            Self::JupyterSilent => "Jupyter does not answer",
+            Self::ClocksDiffer => "clocks differ",
+            Self::DeliveredTwice => "an event is delivered twice",
+            Self::DeliveredLate => "an event is delivered late",
+            Self::DeliveredOutOfOrder => "events are delivered out of order",
+            Self::TwoRules => "one object, two rules",
+            Self::InvalidInput => "an invalid input",
+            Self::PersonStarts => "a person starts the instance",
+            Self::PersonStops => "a person stops the instance",
+            Self::PersonWorks => "a person works on the instance",
+            Self::PersonReplaysOldEvent => "a person replays an old event",
+            Self::PersonRepeatsSoon => "a person repeats a fresh event",
+            Self::PersonAsksForRerun => "a person asks with rerun: true",
+            Self::PersonRunsByHand => "a person starts a run by hand",
+            Self::PersonRedrives => "a person redrives",
+            Self::PersonDeletes => "a person deletes the instance",
+            Self::PersonAborts => "a person aborts an execution",
+            Self::StartLeftUnresolved => "the starter dies at every try",
+        }
+    }
+}
+
+/// How often each kind fired.
+#[derive(Debug, Default)]
+pub struct Counters(RefCell<BTreeMap<Fault, u64>>);
+
+impl Counters {
+    /// One more.
+    pub fn fired(&self, fault: Fault) {
+        *self.0.borrow_mut().entry(fault).or_default() += 1;
+    }
+
+    /// The counts.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<Fault, u64> {
+        self.0.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_kind_has_its_own_name() {
+        let names: BTreeSet<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        assert_eq!(names.len(), Fault::ALL.len());
+        let kinds: BTreeSet<_> = Fault::ALL.iter().collect();
+        assert_eq!(kinds.len(), Fault::ALL.len());
+    }
+}

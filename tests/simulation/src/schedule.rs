@@ -1,0 +1,285 @@
+//! A schedule: one simulated world's events, troubles and hands, as plain data. `generate` draws one from a seed;
+//! directed tests write their own.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+mod generate;
+
+pub use generate::generate;
+
+/// A step of the state machine, by its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the functions")]
+pub enum Step {
+    AdmitRun,
+    CheckInstance,
+    StartInstance,
+    SubmitRun,
+    VerifyStopped,
+    ConcludeRun,
+}
+
+impl Step {
+    /// Every step.
+    pub const ALL: [Self; 6] = [
+        Self::AdmitRun,
+        Self::CheckInstance,
+        Self::StartInstance,
+        Self::SubmitRun,
+        Self::VerifyStopped,
+        Self::ConcludeRun,
+    ];
+
+    /// The function's name: the last part of its ARN.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AdmitRun => "admit_run",
+            Self::CheckInstance => "check_instance",
+            Self::StartInstance => "start_instance",
+            Self::SubmitRun => "submit_run",
+            Self::VerifyStopped => "verify_stopped",
+            Self::ConcludeRun => "conclude_run",
+        }
+    }
+}
+
+/// Who makes a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A function.
+    Function(Step),
+    /// The runner on any instance.
+    Runner,
+    /// The sweeper.
+    Sweeper,
+}
+
+/// What is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of the ports")]
+pub enum Action {
+    Get,
+    Put,
+    Delete,
+    List,
+    Upload,
+    Describe,
+    Start,
+    Stop,
+    Callback,
+    Beat,
+    DescribeExecution,
+    Publish,
+}
+
+/// How a call goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Refused for the rate; no effect.
+    Throttled,
+    /// No answer, and no effect.
+    NotReached,
+    /// The effect happened, and no answer came.
+    AnswerLost,
+    /// The effect happened, the answer was lost, and the client sent the request again by itself.
+    AnswerLostThenRetried,
+    /// No answer; the effect happens some seconds later, whatever became of the caller.
+    LandsLate,
+    /// Describe shows the instance as it was some seconds ago.
+    Lags,
+}
+
+/// Where a function's process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Dies before the effect of its nth call.
+    Before(u32),
+    /// Dies after it.
+    After(u32),
+    /// Hangs in it until the function's timeout.
+    Hangs(u32),
+}
+
+/// How an invocation goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// `Lambda.TooManyRequestsException`; the function did not run.
+    Throttled,
+    /// `Lambda.ServiceException`; the function did not run.
+    ServiceError,
+    /// The function ran, and the state machine saw `Lambda.SdkClientException`.
+    AnswerLost,
+    /// The function's process ends in the middle.
+    Cut(Cut),
+    /// The step runs twice in a row.
+    Twice,
+}
+
+/// What happens to an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstanceTrouble {
+    /// Starts are accepted and fail for want of capacity, for `lasting`.
+    CapacityMissing,
+    /// Starts are refused for a quota, for `lasting`.
+    QuotaUsedUp,
+    /// The next lifecycle script fails.
+    LifecycleScriptFails,
+    /// Pending until `lasting` is over.
+    PendingStuck,
+    /// Stopping until `lasting` is over.
+    StopHangs,
+    /// Maintenance for `lasting`.
+    Maintenance,
+    /// The runner's process dies and is started again after some seconds.
+    KillRunner,
+    /// The runner's process dies and is not started again on this boot.
+    KillRunnerForGood,
+    /// The next boot's lifecycle script starts no runner.
+    NoRunner,
+    /// The next boot's runner binds after the instance is `InService`.
+    RunnerLateToBind,
+    /// For `lasting`, nothing that the runner sends arrives anywhere.
+    PartitionRunner,
+    /// For `lasting`, the instance's Jupyter does not answer.
+    JupyterSilent,
+}
+
+/// Trouble that is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A call of `action` by `caller` goes wrong, `times` times, after `skip` that went well.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Call { caller: Caller, action: Action, mode: Mode, skip: u32, times: u32 },
+    /// An invocation of a step goes wrong, `times` times, after `skip` that went well.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Invocation { step: Step, how: Invocation, skip: u32, times: u32 },
+    /// Something happens to an instance.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Instance { index: usize, what: InstanceTrouble, lasting: Duration },
+}
+
+/// Trouble at a time after the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// When it is armed; it fires at the next occasion.
+    pub at: Duration,
+    /// What.
+    pub trouble: Trouble,
+}
+
+/// Something a person does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Starts the instance, and works on it for this long once it is up.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Start { index: usize, work: Duration },
+    /// Stops the instance.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Stop { index: usize },
+    /// Stops the instance, and starts it again as soon as it is stopped.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Restart { index: usize },
+    /// Works on the instance, if it is up.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Work { index: usize, work: Duration },
+    /// Deletes the instance: stops it first where it is up.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Delete { index: usize },
+    /// Starts an execution with the same input, event included.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Repeat { trigger: usize },
+    /// Starts an execution with the same input and `rerun: true`.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Rerun { trigger: usize },
+    /// Redrives the newest execution of the trigger, if it can be redriven.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Redrive { trigger: usize },
+    /// Aborts the newest execution of the trigger, if it runs.
+    #[expect(missing_docs, reason = "named in the sentence above")]
+    Abort { trigger: usize },
+}
+
+/// A deed at a time after the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hand {
+    /// When.
+    pub at: Duration,
+    /// What.
+    pub deed: Deed,
+}
+
+/// What starts executions: an event under one rule, or a person without an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trigger {
+    /// When the event happened; deliveries count from here.
+    pub at: Duration,
+    /// The input without `event`.
+    pub input: Value,
+    /// The number of the event; `None`: a person starts a run by hand.
+    pub event: Option<u32>,
+    /// When each delivery arrives, after the event.
+    pub deliveries: Vec<Duration>,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its name.
+    pub name: String,
+    /// From Start to the boot.
+    pub pending: Duration,
+    /// From Stop to Stopped.
+    pub stopping: Duration,
+    /// How long the on-start script works before it starts the runner.
+    pub script: Duration,
+    /// How far its clock is from true time, in milliseconds.
+    pub skew_ms: i64,
+}
+
+/// The template's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// `StartPollSeconds`.
+    pub start_poll: u32,
+    /// `StopPollSeconds`.
+    pub stop_poll: u32,
+    /// `HeartbeatSeconds`.
+    pub heartbeat: u32,
+}
+
+/// How likely it is, in percent, that a notebook ends in each way; otherwise it succeeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notebooks {
+    /// A cell raises.
+    pub fails: u8,
+    /// The kernel dies.
+    pub dies: u8,
+    /// It would run for ever.
+    pub endless: u8,
+    /// It usually takes at most this many seconds.
+    pub seconds: u32,
+}
+
+/// One simulated world.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    /// What all randomness of the world comes from.
+    pub seed: u64,
+    /// The template's parameters.
+    pub parameters: Parameters,
+    /// The instances.
+    pub instances: Vec<Instance>,
+    /// What starts executions.
+    pub triggers: Vec<Trigger>,
+    /// The notebooks.
+    pub notebooks: Notebooks,
+    /// The largest distance of a function's clock from true time, in milliseconds.
+    pub function_skew_ms: i64,
+    /// The troubles.
+    pub troubles: Vec<Planned>,
+    /// The hands.
+    pub hands: Vec<Hand>,
+}

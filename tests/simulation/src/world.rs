@@ -1,0 +1,213 @@
+//! The simulated world: clock, records, instances, functions, people. One thread, one seeded source of randomness.
+//!
+//! It makes things happen and writes down what did; it never judges (that is [`crate::guarantees`]), but for the moment
+//! of a stop or of a notebook's start, which are judged when they happen ([`ledger`]).
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reveille_asl::interpreter::{Clock, Machine, Service};
+use reveille_instance_model::{Account, BootNumber};
+use reveille_protocol::Stack;
+use tokio::sync::Notify;
+
+use crate::fault::{Counters, Fault};
+use crate::lies::Lie;
+use crate::schedule::Schedule;
+
+mod armed;
+mod boots;
+mod bucket;
+mod driver;
+mod events;
+mod functions;
+pub mod ledger;
+mod notebook;
+mod people;
+mod ports;
+
+pub use boots::{Boot, By};
+pub use bucket::Bucket;
+pub use functions::Functions;
+pub use ports::{Actor, Ports};
+
+use armed::Armed;
+use driver::NextRunner;
+use ledger::Ledger;
+
+/// When every simulated world begins: 2026-11-23T00:00:00Z.
+pub const BEGINNING_MS: i64 = 1_795_392_000_000;
+
+/// One world.
+pub struct World {
+    /// The schedule it plays.
+    pub schedule: Rc<Schedule>,
+    /// True time. Everybody reads it through a clock of their own.
+    pub clock: Clock,
+    /// The deployed stack.
+    pub stack: Stack,
+    /// The records.
+    pub bucket: Bucket,
+    /// The notebook instances.
+    pub account: RefCell<Account>,
+    /// The boots that were, by number.
+    pub boots: RefCell<BTreeMap<BootNumber, Rc<Boot>>>,
+    /// What happened.
+    pub ledger: Ledger,
+    /// How often each fault fired.
+    pub counters: Counters,
+    /// The compiled definition.
+    pub machine: Rc<Machine>,
+    /// A lie of a port, in a test of the simulation itself.
+    pub lie: Option<Lie>,
+    random: RefCell<fastrand::Rng>,
+    armed: Armed,
+    service: RefCell<Option<Service<Functions>>>,
+    /// Rung when something may be due at the account earlier than before.
+    due: Notify,
+    /// What the next boot of an instance does about its runner.
+    next_runner: RefCell<BTreeMap<String, NextRunner>>,
+    /// Whether the Describe that is under way shows the past.
+    lagging: Cell<bool>,
+    next_id: Cell<u64>,
+    /// Deeds, deliveries and troubles that are still to come or under way.
+    pub(crate) open: Cell<u32>,
+    timeline: Option<RefCell<Vec<String>>>,
+}
+
+impl World {
+    /// A world at its beginning. `traced`: keep a timeline.
+    #[must_use]
+    pub fn new(schedule: Rc<Schedule>, machine: &Rc<Machine>, lie: Option<Lie>, traced: bool) -> Rc<Self> {
+        let clock = Clock::starting_at(BEGINNING_MS);
+        let world = Rc::new(Self {
+            clock,
+            stack: Stack {
+                layout: reveille_domain::layout::Layout { bucket: "runs".into(), prefix: String::new() },
+                heartbeat_seconds: schedule.parameters.heartbeat,
+            },
+            bucket: Bucket::default(),
+            account: RefCell::new(driver::account(&schedule)),
+            boots: RefCell::default(),
+            ledger: Ledger::default(),
+            counters: Counters::default(),
+            machine: Rc::clone(machine),
+            lie,
+            random: RefCell::new(fastrand::Rng::with_seed(schedule.seed ^ 0x5eed)),
+            armed: Armed::default(),
+            service: RefCell::new(None),
+            due: Notify::new(),
+            next_runner: RefCell::default(),
+            lagging: Cell::new(false),
+            next_id: Cell::new(0),
+            open: Cell::new(0),
+            timeline: traced.then(RefCell::default),
+            schedule,
+        });
+        let service = Service::new(Functions(Rc::clone(&world)), clock, world.schedule.seed);
+        world.service.replace(Some(service));
+        world
+    }
+
+    /// The state machine's service.
+    ///
+    /// # Panics
+    /// After [`Self::close`].
+    #[must_use]
+    pub fn service(&self) -> Service<Functions> {
+        self.service.borrow().clone().expect("the world is open")
+    }
+
+    /// Lets go of what refers back to the world, so that its memory is freed.
+    pub fn close(&self) {
+        self.service.take();
+        self.boots.take();
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// True time.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        time(self.now_ms())
+    }
+
+    /// The plan of an instance.
+    ///
+    /// # Panics
+    /// When the schedule has none of that name: only instances of the schedule are ever started.
+    pub(crate) fn instance_plan(&self, name: &str) -> &crate::schedule::Instance {
+        self.schedule.instances.iter().find(|plan| plan.name == name).expect("it is one of the schedule's")
+    }
+
+    /// Adds a line to the timeline, if one is kept.
+    pub fn say(&self, line: impl FnOnce() -> String) {
+        if let Some(timeline) = &self.timeline {
+            let passed = self.now_ms() - BEGINNING_MS;
+            let (seconds, ms) = (passed / 1000, passed % 1000);
+            let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+            timeline.borrow_mut().push(format!("{hours:>3}:{minutes:02}:{:02}.{ms:03}  {}", seconds % 60, line()));
+        }
+    }
+
+    /// Counts a fault, and says so.
+    pub fn fired(&self, fault: Fault, about: &str) {
+        self.counters.fired(fault);
+        self.say(|| format!("    ! {}: {about}", fault.name()));
+    }
+
+    /// The timeline.
+    #[must_use]
+    pub fn timeline(&self) -> Vec<String> {
+        self.timeline.as_ref().map(|timeline| timeline.borrow().clone()).unwrap_or_default()
+    }
+
+    /// A number that was never given before.
+    pub(crate) fn fresh(&self) -> u64 {
+        self.next_id.set(self.next_id.get() + 1);
+        self.next_id.get()
+    }
+
+    /// A whole number in `low..=high`.
+    pub(crate) fn pick(&self, low: u64, high: u64) -> u64 {
+        self.random.borrow_mut().u64(low..=high)
+    }
+
+    /// A signed number in `-most..=most`.
+    pub(crate) fn around(&self, most: i64) -> i64 {
+        self.random.borrow_mut().i64(-most..=most)
+    }
+
+    /// True in `percent` of all cases.
+    pub(crate) fn chance(&self, percent: u8) -> bool {
+        self.random.borrow_mut().u8(0..100) < percent
+    }
+
+    /// Runs something as a part of the world that must end before the world does.
+    pub(crate) fn spawn_open(self: &Rc<Self>, part: impl Future<Output = ()> + 'static) {
+        self.open.set(self.open.get() + 1);
+        let world = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            part.await;
+            world.open.set(world.open.get() - 1);
+        });
+    }
+}
+
+/// A time from milliseconds since 1970.
+#[must_use]
+pub fn time(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(ms).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+/// Lets simulated time pass.
+pub(crate) async fn pass_ms(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}

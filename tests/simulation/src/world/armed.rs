@@ -1,0 +1,147 @@
+//! The troubles that are armed and wait for their occasion.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use reveille_instance_model::{Fault as ModelFault, FaultKind, FaultId};
+
+use super::driver::NextRunner;
+use super::{World, pass_ms};
+use crate::fault::Fault;
+use crate::schedule::{Action, Caller, InstanceTrouble, Invocation, Mode, Planned, Step, Trouble};
+
+/// How long AWS keeps a start without capacity Pending.
+const NO_CAPACITY_AFTER: Duration = Duration::from_mins(10);
+/// Between two looks at whether a fault of the model fired.
+const LOOK_MS: u64 = 5_000;
+/// systemd's RestartSec for the runner, and a little more.
+const RESTART_MS: u64 = 6_000;
+
+/// Armed troubles of calls and invocations.
+#[derive(Debug, Default)]
+pub(super) struct Armed(RefCell<Vec<Trouble>>);
+
+impl Armed {
+    /// The trouble of this call, if it is its turn.
+    pub(super) fn call(&self, by: Caller, called: Action) -> Option<Mode> {
+        self.take(|trouble| match trouble {
+            Trouble::Call { caller, action, mode, skip, times } if *caller == by && *action == called => {
+                Some((skip, times, *mode))
+            }
+            _ => None,
+        })
+    }
+
+    /// The trouble of this invocation, if it is its turn.
+    pub(super) fn invocation(&self, of: Step) -> Option<Invocation> {
+        self.take(|trouble| match trouble {
+            Trouble::Invocation { step, how, skip, times } if *step == of => Some((skip, times, *how)),
+            _ => None,
+        })
+    }
+
+    /// The first armed trouble that matches and has nothing left to skip; it is used once.
+    fn take<T>(&self, mut matching: impl FnMut(&mut Trouble) -> Option<(&mut u32, &mut u32, T)>) -> Option<T> {
+        let mut armed = self.0.borrow_mut();
+        let mut found = None;
+        armed.retain_mut(|trouble| {
+            if found.is_some() {
+                return true;
+            }
+            let Some((skip, times, how)) = matching(trouble) else { return true };
+            if *skip > 0 {
+                *skip -= 1;
+                return true;
+            }
+            *times -= 1;
+            let left = *times > 0;
+            found = Some(how);
+            left
+        });
+        found
+    }
+}
+
+impl World {
+    /// The trouble of a call, if it is its turn.
+    pub(super) fn call_trouble(&self, by: Caller, called: Action) -> Option<Mode> {
+        self.armed.call(by, called)
+    }
+
+    /// The trouble of an invocation, if it is its turn.
+    pub(super) fn invocation_trouble(&self, of: Step) -> Option<Invocation> {
+        self.armed.invocation(of)
+    }
+
+    /// Makes a planned trouble: at its time, and until it is over.
+    pub(crate) async fn trouble(self: Rc<Self>, planned: Planned) {
+        tokio::time::sleep(planned.at).await;
+        match planned.trouble {
+            Trouble::Call { .. } | Trouble::Invocation { .. } => self.armed.0.borrow_mut().push(planned.trouble),
+            Trouble::Instance { index, what, lasting } => self.instance_trouble(index, what, lasting).await,
+        }
+    }
+
+    async fn instance_trouble(self: &Rc<Self>, index: usize, what: InstanceTrouble, lasting: Duration) {
+        let name = self.schedule.instances[index].name.clone();
+        let once = |kind| ModelFault::once(kind).on(&name);
+        match what {
+            InstanceTrouble::CapacityMissing => {
+                let kind = FaultKind::MissingCapacity { after: NO_CAPACITY_AFTER };
+                self.model_fault(once(kind).until_cleared(), Fault::CapacityMissing, lasting).await;
+            }
+            InstanceTrouble::QuotaUsedUp => {
+                self.model_fault(once(FaultKind::Quota).until_cleared(), Fault::QuotaUsedUp, lasting).await;
+            }
+            InstanceTrouble::LifecycleScriptFails => {
+                self.model_fault(once(FaultKind::LifecycleFailure), Fault::LifecycleScriptFailed, lasting).await;
+            }
+            InstanceTrouble::PendingStuck => {
+                self.model_fault(once(FaultKind::StuckPending), Fault::PendingStuck, lasting).await;
+            }
+            InstanceTrouble::StopHangs => {
+                self.model_fault(once(FaultKind::StuckStopping), Fault::StopHangs, lasting).await;
+            }
+            InstanceTrouble::Maintenance => {
+                let kind = FaultKind::Maintenance { pending: lasting / 4, lasting };
+                self.model_fault(once(kind), Fault::Maintenance, lasting).await;
+            }
+            InstanceTrouble::KillRunner => self.kill_runner(&name, Some(RESTART_MS)).await,
+            InstanceTrouble::KillRunnerForGood => self.kill_runner(&name, None).await,
+            InstanceTrouble::NoRunner => {
+                self.next_runner.borrow_mut().insert(name, NextRunner::Absent);
+            }
+            InstanceTrouble::RunnerLateToBind => {
+                self.next_runner.borrow_mut().insert(name, NextRunner::Late);
+            }
+            InstanceTrouble::PartitionRunner => self.partition_runner(&name, lasting),
+            InstanceTrouble::JupyterSilent => self.silence_jupyter(&name, lasting),
+        }
+    }
+
+    /// Arms a fault of the model, counts how often it fires, and clears it when `lasting` is over.
+    async fn model_fault(self: &Rc<Self>, fault: ModelFault, counted: Fault, lasting: Duration) {
+        let Ok(id) = self.account.borrow_mut().arm(self.now(), fault) else { return };
+        self.pump();
+        let over = tokio::time::Instant::now() + lasting;
+        let mut counted_so_far = 0;
+        loop {
+            let fired = self.times_fired(id);
+            for _ in counted_so_far..fired {
+                self.fired(counted, "at the instance");
+            }
+            counted_so_far = fired;
+            if tokio::time::Instant::now() >= over {
+                break;
+            }
+            pass_ms(LOOK_MS).await;
+        }
+        self.account.borrow_mut().clear_faults(self.now(), Some(id));
+        self.pump();
+    }
+
+    fn times_fired(&self, id: FaultId) -> u32 {
+        self.account.borrow().faults().iter().find(|armed| armed.id == id).map_or(0, |armed| armed.fired)
+    }
+}

@@ -1,0 +1,121 @@
+//! A boot: one time that an instance's machine is up, and what lives on it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use reveille_domain::ports::PersonSeen;
+use reveille_instance_model::BootNumber;
+use tokio::task::AbortHandle;
+
+use super::notebook::NotebookRun;
+use super::ports::Actor;
+use super::time;
+
+/// Who did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Reveille: a function or a runner.
+    Us,
+    /// A person, by hand.
+    Person,
+}
+
+/// A time at which a person works, from and to, in milliseconds since 1970.
+pub type Session = (i64, i64);
+
+/// One boot.
+pub struct Boot {
+    /// Its number.
+    pub number: BootNumber,
+    /// The kernel's boot id.
+    pub id: String,
+    /// Its instance.
+    pub instance: String,
+    /// Whose Start brought it up.
+    pub started_by: By,
+    /// When the machine came up.
+    pub since_ms: i64,
+    /// When its processes died.
+    pub ended_ms: Cell<Option<i64>>,
+    /// When it was last asked to stop.
+    pub stopping_ms: Cell<Option<i64>>,
+    /// Whether it cannot be known who started it: a start of ours was unresolved when it came up.
+    pub ambiguous: bool,
+    /// Until when nothing that its runner sends arrives.
+    pub cut_off_until_ms: Cell<i64>,
+    /// Until when its Jupyter does not answer.
+    pub jupyter_silent_until_ms: Cell<i64>,
+    /// How far its clock is from true time, in milliseconds.
+    pub skew_ms: i64,
+    /// When people work on it.
+    pub sessions: RefCell<Vec<Session>>,
+    /// The notebooks that were begun on it.
+    pub(super) notebooks: RefCell<Vec<Rc<NotebookRun>>>,
+    /// The runner's process.
+    pub(super) runner: RefCell<Option<(Rc<Actor>, AbortHandle)>>,
+    /// Everything else that lives on it.
+    pub(super) tasks: RefCell<Vec<AbortHandle>>,
+}
+
+impl Boot {
+    /// Whether its machine is up.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.ended_ms.get().is_none()
+    }
+
+    /// Whether a person works on it at this moment, and has for `at_least_ms`.
+    #[must_use]
+    pub fn person_works(&self, now_ms: i64, at_least_ms: i64) -> bool {
+        self.sessions.borrow().iter().any(|(from, to)| from + at_least_ms <= now_ms && now_ms < *to)
+    }
+
+    /// When a person was last seen working on it, up to now.
+    #[must_use]
+    pub fn last_active_ms(&self, now_ms: i64) -> Option<i64> {
+        let sessions = self.sessions.borrow();
+        sessions.iter().filter(|(from, _)| *from <= now_ms).map(|(_, to)| now_ms.min(*to)).max()
+    }
+
+    /// What Jupyter tells. Half of the time that a person works, a kernel is busy.
+    #[must_use]
+    pub fn person_seen(&self, now_ms: i64) -> PersonSeen {
+        if now_ms < self.jupyter_silent_until_ms.get() {
+            return PersonSeen::Unknown;
+        }
+        if self.person_works(now_ms, 0) && now_ms / 60_000 % 2 == 0 {
+            return PersonSeen::Busy;
+        }
+        PersonSeen::LastActive(self.last_active_ms(now_ms).map(|ms| time(ms + self.skew_ms)))
+    }
+
+    /// Whether its runner's process lives and reaches AWS.
+    #[must_use]
+    pub fn runner_is_well(&self, now_ms: i64) -> bool {
+        self.runner.borrow().is_some() && now_ms >= self.cut_off_until_ms.get()
+    }
+
+    /// The notebook that executes on it now.
+    pub(super) fn executing(&self) -> Option<Rc<NotebookRun>> {
+        self.notebooks.borrow().iter().find(|notebook| notebook.executes()).cloned()
+    }
+
+    /// Ends everything on it.
+    pub(super) fn kill(&self, now_ms: i64) {
+        self.ended_ms.set(Some(now_ms));
+        if let Some((_, runner)) = self.runner.take() {
+            runner.abort();
+        }
+        for task in self.tasks.take() {
+            task.abort();
+        }
+        self.end_notebooks();
+    }
+
+    /// Ends every notebook on it.
+    pub(super) fn end_notebooks(&self) {
+        for notebook in self.notebooks.borrow().iter() {
+            notebook.end();
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! S3, as far as the protocol uses it: strongly consistent, with conditional writes. An entity tag is a hash of the
+//! body, as on S3, so that two equal bodies have the same.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Bound;
+
+use reveille_domain::ports::{Object, PutAnswer, PutCondition};
+use serde::de::DeserializeOwned;
+
+/// The objects by key.
+#[derive(Debug, Default)]
+pub struct Bucket(RefCell<BTreeMap<String, Vec<u8>>>);
+
+impl Bucket {
+    /// The object of that key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Object> {
+        self.0.borrow().get(key).map(|body| Object { body: body.clone(), etag: etag(body) })
+    }
+
+    /// Writes under a condition.
+    pub fn put(&self, key: &str, body: Vec<u8>, condition: &PutCondition) -> PutAnswer {
+        let mut objects = self.0.borrow_mut();
+        let stands = objects.get(key);
+        let holds = match condition {
+            PutCondition::Always => true,
+            PutCondition::IfAbsent => stands.is_none(),
+            PutCondition::IfMatch(wanted) => stands.is_some_and(|body| etag(body) == *wanted),
+        };
+        if !holds {
+            return PutAnswer::ConditionFailed;
+        }
+        let tag = etag(&body);
+        objects.insert(key.to_owned(), body);
+        PutAnswer::Written(tag)
+    }
+
+    /// Removes the very object.
+    pub fn delete(&self, key: &str, wanted: &str) -> bool {
+        let mut objects = self.0.borrow_mut();
+        let is_it = objects.get(key).is_some_and(|body| etag(body) == wanted);
+        if is_it {
+            objects.remove(key);
+        }
+        is_it
+    }
+
+    /// The keys that start with the prefix.
+    #[must_use]
+    pub fn list(&self, prefix: &str, limit: usize) -> Vec<String> {
+        let objects = self.0.borrow();
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let keys = objects.range::<str, _>(from).map(|(key, _)| key);
+        keys.take_while(|key| key.starts_with(prefix)).take(limit).cloned().collect()
+    }
+
+    /// The record of that key, if it can be read.
+    #[must_use]
+    pub fn record<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        serde_json::from_slice(self.0.borrow().get(key)?).ok()
+    }
+}
+
+fn etag(body: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_those_of_s3() {
+        let bucket = Bucket::default();
+        let put = |body: &str, condition| bucket.put("k", body.into(), &condition);
+        let PutAnswer::Written(first) = put("a", PutCondition::IfAbsent) else { panic!() };
+        assert_eq!(put("b", PutCondition::IfAbsent), PutAnswer::ConditionFailed);
+        let PutAnswer::Written(second) = put("b", PutCondition::IfMatch(first.clone())) else { panic!() };
+        assert_eq!(put("c", PutCondition::IfMatch(first.clone())), PutAnswer::ConditionFailed);
+        assert!(!bucket.delete("k", &first));
+        assert!(bucket.delete("k", &second));
+        assert!(!bucket.delete("k", &second));
+        assert_eq!(put("a", PutCondition::IfMatch(first)), PutAnswer::ConditionFailed, "it is gone");
+    }
+
+    #[test]
+    fn keys_are_listed_by_their_prefix_in_order() {
+        let bucket = Bucket::default();
+        for key in ["a/2", "a/1", "b/1", "a"] {
+            bucket.put(key, Vec::new(), &PutCondition::Always);
+        }
+        assert_eq!(bucket.list("a/", 10), ["a/1", "a/2"]);
+        assert_eq!(bucket.list("a/", 1), ["a/1"]);
+    }
+}

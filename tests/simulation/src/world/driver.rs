@@ -1,0 +1,378 @@
+//! The notebook instances: calls into the model, and its effects carried out.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use reveille_domain::layout::Layout;
+use reveille_domain::ports::{
+    Call, CallError, CallErrorKind, InstanceStatus, Observation, StartAnswer, StopAnswer,
+};
+use reveille_domain::InstanceName;
+use reveille_instance_model::{
+    Account, ApiError, BootNumber, Command, CreateConfig, CreateInstance, Effect, Fault as ModelFault, FaultKind, Hook,
+    InstanceSettings, Response, ScriptResult, Status, Timings,
+};
+use reveille_protocol::runner::{Identity, Runner};
+use tokio::sync::Notify;
+
+use super::boots::{Boot, By};
+use super::ports::{Actor, Ports};
+use super::{BEGINNING_MS, World, pass_ms, time};
+use crate::fault::Fault;
+use crate::schedule::{Caller, Schedule};
+
+/// The lifecycle configuration of every instance.
+const CONFIG: &str = "reveille";
+/// The on-start script waits this long for the runner's ready file (infra/lifecycle/on-start.sh).
+const READY_MS: u64 = 30_000;
+/// Describe lags this much at most: with the latest landing of a request it stays below the domain's `IN_FLIGHT`.
+const LAGS_MS: u64 = 15_000;
+/// A start that takes longer than this is counted as a slow one.
+const SLOW: Duration = Duration::from_mins(8);
+
+/// What the next boot of an instance does about its runner, where it is not the usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NextRunner {
+    /// None is started.
+    Absent,
+    /// It is started, and binds only after the instance is `InService`.
+    Late,
+}
+
+/// The account with the schedule's instances, all stopped.
+pub(super) fn account(schedule: &Schedule) -> Account {
+    let start = time(BEGINNING_MS);
+    let mut account = Account::new("eu-west-1", "123456789012", Timings {
+        pending: Duration::ZERO,
+        shutdown: Duration::ZERO,
+        stopping: Duration::ZERO,
+        ..Timings::default()
+    });
+    let script = CreateConfig { name: CONFIG.into(), on_start: Some("IyEvYmluL2Jhc2gK".into()), ..CreateConfig::default() };
+    let created = account.apply(start, "setup", Command::CreateConfig(script));
+    debug_assert!(created.is_ok(), "{created:?}");
+    for instance in &schedule.instances {
+        // Created before the world begins: its first boot, without a runner, is over at once.
+        let settings = InstanceSettings::new("ml.t3.medium", "arn:aws:iam::123456789012:role/notebook");
+        let new = CreateInstance { name: instance.name.clone(), settings, tags: BTreeMap::new() };
+        let created = account.apply(start, "setup", Command::CreateInstance(new));
+        debug_assert!(created.is_ok(), "{created:?}");
+        let stopped = account.apply(start, "setup", Command::Stop { name: instance.name.clone() });
+        debug_assert!(stopped.is_ok(), "{stopped:?}");
+        for effect in account.advance(start) {
+            if let Effect::KillBoot { instance, boot } = effect {
+                account.boot_killed(start, &instance, boot);
+            }
+        }
+        let update = reveille_instance_model::UpdateInstance {
+            name: instance.name.clone(),
+            lifecycle_config: reveille_instance_model::LifecycleChange::Set(CONFIG.into()),
+            ..reveille_instance_model::UpdateInstance::default()
+        };
+        account.set_timings(Timings { updating: Duration::ZERO, ..Timings::default() });
+        let updated = account.apply(start, "setup", Command::Update(update));
+        debug_assert!(updated.is_ok(), "{updated:?}");
+        account.set_timings(Timings { pending: Duration::ZERO, shutdown: Duration::ZERO, stopping: Duration::ZERO, ..Timings::default() });
+    }
+    drop(account.advance(start));
+    account
+}
+
+impl World {
+    /// Lets the account's time pass, for as long as the world stands.
+    pub(crate) async fn drive(self: Rc<Self>) {
+        loop {
+            let due = self.account.borrow().next_due();
+            match due {
+                Some(at) => {
+                    let ms = u64::try_from(at.timestamp_millis() - self.now_ms()).unwrap_or(0);
+                    tokio::select! {
+                        biased;
+                        () = self.due.notified() => {}
+                        () = pass_ms(ms) => {}
+                    }
+                }
+                None => self.due.notified().await,
+            }
+            self.pump();
+        }
+    }
+
+    /// Carries out what has come due, until nothing is left.
+    pub(super) fn pump(self: &Rc<Self>) {
+        loop {
+            let effects = self.account.borrow_mut().advance(self.now());
+            if effects.is_empty() {
+                break;
+            }
+            for effect in effects {
+                self.carry_out(effect);
+            }
+        }
+        self.due.notify_one();
+    }
+
+    fn carry_out(self: &Rc<Self>, effect: Effect) {
+        match effect {
+            Effect::StartBoot { instance, boot } => self.boot_begins(&instance, boot),
+            Effect::RunLifecycleScript { instance, boot, hook, .. } => {
+                if let Some(up) = self.boots.borrow().get(&boot).cloned() {
+                    let task = tokio::task::spawn_local(Rc::clone(self).on_start(instance, Rc::clone(&up), hook));
+                    up.tasks.borrow_mut().push(task.abort_handle());
+                }
+            }
+            Effect::KillBoot { instance, boot } => {
+                if let Some(up) = self.boots.borrow().get(&boot) {
+                    up.kill(self.now_ms());
+                    self.say(|| format!("{instance}: boot {boot} is dead"));
+                }
+                self.account.borrow_mut().boot_killed(self.now(), &instance, boot);
+            }
+            Effect::StateChanged { instance, from, to, failure_reason, .. } => {
+                let from = from.map_or("nothing", Status::as_str);
+                self.say(|| format!("{instance}: {from} -> {to} {}", failure_reason.unwrap_or_default()));
+            }
+            Effect::Deleted { instance, .. } => self.say(|| format!("{instance}: is gone")),
+        }
+    }
+
+    fn boot_begins(self: &Rc<Self>, instance: &str, number: BootNumber) {
+        let now_ms = self.now_ms();
+        let started_by = self.ledger.starter(instance);
+        let ambiguous = self.ledger.is_unresolved(instance, now_ms);
+        let skew_ms = self.instance_plan(instance).skew_ms;
+        if skew_ms != 0 {
+            self.counters.fired(Fault::ClocksDiffer);
+        }
+        let boot = Rc::new(Boot {
+            number,
+            id: format!("boot-{number}"),
+            instance: instance.to_owned(),
+            started_by,
+            since_ms: now_ms,
+            ended_ms: Cell::new(None),
+            stopping_ms: Cell::new(None),
+            ambiguous,
+            cut_off_until_ms: Cell::new(0),
+            jupyter_silent_until_ms: Cell::new(0),
+            skew_ms,
+            sessions: RefCell::default(),
+            notebooks: RefCell::default(),
+            runner: RefCell::new(None),
+            tasks: RefCell::default(),
+        });
+        self.say(|| format!("{instance}: boot {number} begins, started by {started_by:?}{}", if ambiguous { ", which cannot be known" } else { "" }));
+        self.boots.borrow_mut().insert(number, boot);
+    }
+
+    /// The on-start script: works a little, starts the runner, waits for it a little, and always succeeds.
+    async fn on_start(self: Rc<Self>, instance: String, boot: Rc<Boot>, hook: Hook) {
+        tokio::time::sleep(self.instance_plan(&instance).script).await;
+        let odd = self.next_runner.borrow_mut().remove(&instance);
+        match odd {
+            Some(NextRunner::Absent) => self.fired(Fault::RunnerAbsent, &instance),
+            Some(NextRunner::Late) => {
+                self.fired(Fault::RunnerLateToBind, &instance);
+                let (world, late) = (Rc::clone(&self), Rc::clone(&boot));
+                let later = tokio::task::spawn_local(async move {
+                    pass_ms(world.pick(35_000, 90_000)).await;
+                    world.start_runner(&late);
+                });
+                boot.tasks.borrow_mut().push(later.abort_handle());
+                pass_ms(READY_MS).await;
+            }
+            None => {
+                let ready = self.start_runner(&boot);
+                tokio::select! {
+                    biased;
+                    () = ready.notified() => {}
+                    () = pass_ms(READY_MS) => {}
+                }
+            }
+        }
+        self.account.borrow_mut().script_ended(self.now(), &instance, boot.number, hook, ScriptResult::Succeeded);
+        self.pump();
+    }
+
+    /// Starts a process of the runner; what is answered is rung when it has bound the boot.
+    pub(super) fn start_runner(self: &Rc<Self>, boot: &Rc<Boot>) -> Rc<Notify> {
+        let ready = Rc::new(Notify::new());
+        let label = format!("runner #{} on {}/{}", self.fresh(), boot.instance, boot.number);
+        let actor = Actor::new(Caller::Runner, label, Some(Rc::clone(boot)), boot.skew_ms, None);
+        let ports = Ports { world: Rc::clone(self), actor: Rc::clone(&actor) };
+        let layout: Layout = self.stack.layout.clone();
+        let Ok(instance) = InstanceName::parse(&boot.instance) else { return ready };
+        let me = Identity { instance, boot_id: boot.id.clone() };
+        let bell = Rc::clone(&ready);
+        let process = tokio::task::spawn_local(async move {
+            let runner = Runner::bind(&layout, &ports, &me).await;
+            bell.notify_one();
+            runner.serve().await;
+        });
+        boot.runner.replace(Some((actor, process.abort_handle())));
+        ready
+    }
+
+    /// The boot of an instance that is up.
+    pub(super) fn boot_of(&self, instance: &str) -> Option<Rc<Boot>> {
+        self.boots.borrow().values().rev().find(|boot| boot.instance == instance && boot.is_up()).cloned()
+    }
+
+    /// Kills the runner's process, and starts another after `restart_ms`.
+    pub(super) async fn kill_runner(self: &Rc<Self>, instance: &str, restart_ms: Option<u64>) {
+        let Some(boot) = self.boot_of(instance) else { return };
+        let Some((_, process)) = boot.runner.take() else { return };
+        process.abort();
+        let Some(restart_ms) = restart_ms else {
+            return self.fired(Fault::RunnerKilledForGood, instance);
+        };
+        self.fired(Fault::RunnerKilled, instance);
+        pass_ms(restart_ms).await;
+        if boot.is_up() {
+            self.start_runner(&boot);
+        }
+    }
+
+    /// Cuts the runner off for a while.
+    pub(super) fn partition_runner(&self, instance: &str, lasting: Duration) {
+        if let Some(boot) = self.boot_of(instance) {
+            self.fired(Fault::RunnerPartitioned, instance);
+            boot.cut_off_until_ms.set(self.now_ms() + ms(lasting));
+        }
+    }
+
+    /// Silences Jupyter for a while; it is counted when the runner asks.
+    pub(super) fn silence_jupyter(&self, instance: &str, lasting: Duration) {
+        if let Some(boot) = self.boot_of(instance) {
+            boot.jupyter_silent_until_ms.set(self.now_ms() + ms(lasting));
+        }
+    }
+
+    /// The state of an instance; `None`: it is gone.
+    pub(super) fn status(&self, instance: &str) -> Option<Status> {
+        self.account.borrow().snapshot(instance).map(|snapshot| snapshot.view.status)
+    }
+
+    /// Starts an instance.
+    pub(super) fn start(self: &Rc<Self>, instance: &str, by: By, label: &str) -> Result<(), ApiError> {
+        let plan = self.instance_plan(instance);
+        let timings = Timings { pending: plan.pending, stopping: plan.stopping, ..Timings::default() };
+        let answer = {
+            let mut account = self.account.borrow_mut();
+            account.set_timings(timings);
+            account.apply(self.now(), label, Command::Start { name: instance.to_owned() })
+        };
+        self.say(|| format!("  {label}: Start {instance}: {}", shown(answer.as_ref().map(|_| ()))));
+        if answer.is_ok() {
+            self.ledger.started(instance, by);
+            if plan.pending > SLOW {
+                self.counters.fired(Fault::SlowStart);
+            }
+        }
+        self.pump();
+        answer.map(|_| ())
+    }
+
+    /// Stops an instance.
+    pub(super) fn stop(self: &Rc<Self>, instance: &str, by: By, label: &str) -> Result<(), ApiError> {
+        let plan = self.instance_plan(instance);
+        let timings = Timings { pending: plan.pending, stopping: plan.stopping, ..Timings::default() };
+        let answer = {
+            let mut account = self.account.borrow_mut();
+            account.set_timings(timings);
+            account.apply(self.now(), label, Command::Stop { name: instance.to_owned() })
+        };
+        self.say(|| format!("  {label}: Stop {instance}: {}", shown(answer.as_ref().map(|_| ()))));
+        if answer.is_ok()
+            && let Some(boot) = self.boot_of(instance)
+        {
+            boot.stopping_ms.set(Some(self.now_ms()));
+            if by == By::Us {
+                self.ledger.stopped_by_us(self, &boot, label);
+            }
+        }
+        self.pump();
+        answer.map(|_| ())
+    }
+
+    pub(super) fn start_by_us(self: &Rc<Self>, instance: &str, label: &str) -> Call<StartAnswer> {
+        match self.start(instance, By::Us, label) {
+            Ok(()) => Ok(StartAnswer::Accepted),
+            Err(ApiError::RecordNotFound) => Ok(StartAnswer::NotFound),
+            Err(error @ ApiError::IllegalTransition { .. }) => Ok(StartAnswer::WrongStatus(error.to_string())),
+            Err(error @ ApiError::ResourceLimitExceeded { .. }) => Ok(StartAnswer::QuotaExceeded(error.to_string())),
+            Err(error) => Err(call_error("sagemaker:StartNotebookInstance", instance, &error)),
+        }
+    }
+
+    pub(super) fn stop_by_us(self: &Rc<Self>, instance: &str, label: &str) -> Call<StopAnswer> {
+        match self.stop(instance, By::Us, label) {
+            Ok(()) => Ok(StopAnswer::Accepted),
+            Err(ApiError::RecordNotFound) => Ok(StopAnswer::NotFound),
+            Err(error @ ApiError::IllegalTransition { .. }) => Ok(StopAnswer::WrongStatus(error.to_string())),
+            Err(error) => Err(call_error("sagemaker:StopNotebookInstance", instance, &error)),
+        }
+    }
+
+    /// What Describe shows; as it was some seconds ago, if that is the trouble.
+    pub(super) fn describe(self: &Rc<Self>, instance: &str) -> Call<Option<Observation>> {
+        let command = Command::DescribeInstance { name: instance.to_owned() };
+        let lags = self.lagging.replace(false);
+        let answer = {
+            let mut account = self.account.borrow_mut();
+            let fault = lags.then(|| {
+                let age = Duration::from_millis(self.pick(1_000, LAGS_MS));
+                account.arm(self.now(), ModelFault::once(FaultKind::StaleDescribe { age }).on(instance)).ok()
+            });
+            let answer = account.apply(self.now(), "describe", command);
+            if let Some(Some(fault)) = fault {
+                account.clear_faults(self.now(), Some(fault));
+            }
+            answer
+        };
+        self.pump();
+        match answer {
+            Ok(Response::Instance(view)) => Ok(Some(Observation {
+                status: status(view.status),
+                failure_reason: view.failure_reason.clone(),
+                last_modified: Some(view.modified),
+                lifecycle_config: view.settings.lifecycle_config.clone(),
+            })),
+            Ok(_) | Err(ApiError::RecordNotFound) => Ok(None),
+            Err(error) => Err(call_error("sagemaker:DescribeNotebookInstance", instance, &error)),
+        }
+    }
+}
+
+fn shown(answer: Result<(), &ApiError>) -> String {
+    answer.map_or_else(ToString::to_string, |()| "accepted".to_owned())
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+fn call_error(action: &'static str, resource: &str, error: &ApiError) -> CallError {
+    let kind = match error {
+        ApiError::Throttled => CallErrorKind::Throttled,
+        ApiError::InternalFailure => CallErrorKind::NoAnswer,
+        _ => CallErrorKind::Refused,
+    };
+    CallError { kind, action, resource: resource.to_owned(), message: error.to_string() }
+}
+
+fn status(status: Status) -> InstanceStatus {
+    match status {
+        Status::Pending => InstanceStatus::Pending,
+        Status::InService => InstanceStatus::InService,
+        Status::Stopping => InstanceStatus::Stopping,
+        Status::Stopped => InstanceStatus::Stopped,
+        Status::Failed => InstanceStatus::Failed,
+        Status::Deleting => InstanceStatus::Deleting,
+        Status::Updating => InstanceStatus::Updating,
+        Status::PendingMaintenance => InstanceStatus::PendingMaintenance,
+        Status::InMaintenance => InstanceStatus::InMaintenance,
+    }
+}

@@ -1,0 +1,90 @@
+//! EventBridge, and the people who start executions: each delivery is an execution of the state machine.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use chrono::SecondsFormat;
+use serde_json::{Value, json};
+
+use super::{BEGINNING_MS, World, time};
+use crate::fault::Fault;
+use crate::schedule::Trigger;
+
+/// A delivery later than this is counted as late.
+const LATE: Duration = Duration::from_mins(1);
+
+/// Why an execution was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A rule delivered an event.
+    Delivered,
+    /// A person started a run that no event asked for.
+    ByHand,
+    /// A person started the same input again.
+    Repeated,
+    /// A person started the same input with `rerun: true`.
+    Rerun,
+}
+
+impl World {
+    /// Delivers an event, as often as its plan says.
+    pub(crate) async fn deliver(self: Rc<Self>, number: usize) {
+        let trigger = &self.schedule.triggers[number];
+        tokio::time::sleep(trigger.at).await;
+        let cause = if trigger.event.is_some() { Cause::Delivered } else { Cause::ByHand };
+        for (nth, after) in trigger.deliveries.iter().enumerate() {
+            let world = Rc::clone(&self);
+            let after = *after;
+            self.spawn_open(async move {
+                tokio::time::sleep(after).await;
+                if nth > 0 {
+                    world.fired(Fault::DeliveredTwice, "");
+                }
+                if after > LATE {
+                    world.fired(Fault::DeliveredLate, "");
+                }
+                world.begin(number, cause);
+            });
+        }
+    }
+
+    /// Starts an execution for a trigger.
+    pub(super) fn begin(&self, number: usize, cause: Cause) {
+        let trigger = &self.schedule.triggers[number];
+        let mut input = input(trigger);
+        if cause == Cause::Rerun {
+            input["rerun"] = json!(true);
+        }
+        if let Some(event) = trigger.event
+            && cause == Cause::Delivered
+            && self.ledger.is_overtaken(event)
+        {
+            self.counters.fired(Fault::DeliveredOutOfOrder);
+        }
+        let name = format!("t{number}-{}", self.fresh());
+        self.say(|| format!("execution {name} of trigger {number} starts: {cause:?}"));
+        let execution = self.service().start_execution(&self.machine, &name, &input);
+        match execution {
+            Ok(execution) => self.ledger.execution_started(number, trigger, cause, execution.arn(), self.now_ms()),
+            Err(error) => self.ledger.violation("G1", self.now_ms(), format!("{name} was not started: {error}")),
+        }
+    }
+}
+
+/// The whole input of a trigger.
+pub(super) fn input(trigger: &Trigger) -> Value {
+    let mut input = trigger.input.clone();
+    if let Some(number) = trigger.event {
+        let at = BEGINNING_MS + i64::try_from(trigger.at.as_millis()).unwrap_or_default();
+        input["event"] = json!({
+            "version": "0", "id": format!("event-{number}"), "source": "aws.s3", "detail-type": "Object Created",
+            "time": time(at).to_rfc3339_opts(SecondsFormat::Secs, true),
+            "detail": {
+                "bucket": {"name": "incoming"},
+                "object": {"key": format!("day/{number}.csv"), "size": 17, "sequencer": format!("{number:016x}")},
+                "reason": "PutObject"
+            }
+        });
+    }
+    input
+}

@@ -1,0 +1,131 @@
+//! Lambda: an invocation runs the deployed step with the ports of its function, in a process of its own that goes on
+//! when the state machine stops waiting, and that may end in the middle.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use reveille_asl::interpreter::{Description, Status, TaskAnswer, TaskCall, TaskError, Tasks};
+use reveille_domain::limits::FUNCTION_TIMEOUT;
+use reveille_domain::{Code, Failure};
+use reveille_protocol::Stack;
+use reveille_protocol::steps::{admit_run, check_instance, conclude_run, start_instance, submit_run, verify_stopped};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::ports::{Actor, Ports};
+use super::{World, pass_ms};
+use crate::fault::Fault;
+use crate::schedule::{Caller, Invocation, Step};
+
+/// The functions, as the state machine calls them.
+pub struct Functions(pub Rc<World>);
+
+type Answer = Result<TaskAnswer, TaskError>;
+
+impl Tasks for Functions {
+    async fn invoke(&self, call: TaskCall) -> Answer {
+        let name = call.function_name.as_deref().unwrap_or_default();
+        let Some(step) = Step::ALL.into_iter().find(|step| name.ends_with(step.name())) else {
+            return Err(lambda_error("Lambda.ResourceNotFoundException"));
+        };
+        let world = Rc::clone(&self.0);
+        pass_ms(world.pick(5, 80)).await;
+        let how = world.invocation_trouble(step);
+        match how {
+            Some(Invocation::Throttled) => {
+                world.fired(Fault::LambdaThrottled, step.name());
+                return Err(lambda_error("Lambda.TooManyRequestsException"));
+            }
+            Some(Invocation::ServiceError) => {
+                world.fired(Fault::LambdaServiceError, step.name());
+                return Err(lambda_error("Lambda.ServiceException"));
+            }
+            _ => {}
+        }
+        let (tell, told) = tokio::sync::oneshot::channel();
+        tokio::task::spawn_local(async move {
+            let answer = run(&world, step, how, call).await;
+            // Nobody listens when the state timed out or its execution was aborted.
+            let _ = tell.send(answer);
+        });
+        told.await.unwrap_or_else(|_| Err(lambda_error("Lambda.Unknown")))
+    }
+
+    fn status_changed(&self, execution: &Description) {
+        let end = execution.error.as_deref().unwrap_or_default();
+        self.0.say(|| format!("execution {} is {} {end}", execution.name, execution.status.as_str()));
+        if execution.status != Status::Running {
+            self.0.ledger.execution_ended(&execution.execution_arn, self.0.now_ms());
+        }
+    }
+}
+
+/// One invocation, with the end of its process.
+async fn run(world: &Rc<World>, step: Step, how: Option<Invocation>, call: TaskCall) -> Answer {
+    let cut = if let Some(Invocation::Cut(cut)) = how { Some(cut) } else { None };
+    let label = format!("{} #{}", step.name(), world.fresh());
+    let skew = world.around(world.schedule.function_skew_ms);
+    let actor = Actor::new(Caller::Function(step), label, None, skew, cut);
+    let ports = Ports { world: Rc::clone(world), actor: Rc::clone(&actor) };
+    world.say(|| format!("{} for {}", actor.label, call.execution.rsplit(':').next().unwrap_or_default()));
+    let instance = call.payload.pointer("/run/instance").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let limit = Duration::from_secs(FUNCTION_TIMEOUT.num_seconds().unsigned_abs());
+    let twice = how == Some(Invocation::Twice);
+    let ended = tokio::select! {
+        biased;
+        () = actor.died.notified() => Err(lambda_error("Runtime.ExitError")),
+        answer = body(&world.stack, &ports, step, call.payload, twice) => Ok(answer),
+        () = tokio::time::sleep(limit) => Err(lambda_error("Sandbox.Timedout")),
+    };
+    if step == Step::StartInstance && !matches!(ended, Ok(Ok(_))) {
+        world.ledger.start_is_unresolved(&instance, world.now_ms());
+    }
+    let answer = ended?;
+    world.say(|| match &answer {
+        Ok(answer) => format!("  {}: {}", actor.label, answer.get("decision").unwrap_or(answer)),
+        Err(failure) => format!("  {}: {failure}", actor.label),
+    });
+    if twice {
+        world.fired(Fault::StepRanTwice, step.name());
+    }
+    if how == Some(Invocation::AnswerLost) {
+        world.fired(Fault::LambdaAnswerLost, step.name());
+        return Err(lambda_error("Lambda.SdkClientException"));
+    }
+    match answer {
+        Ok(answer) => Ok(TaskAnswer::Payload(answer)),
+        Err(failure) => Err(TaskError::of_function(failure.code.as_str(), &failure.with_tail())),
+    }
+}
+
+async fn body(stack: &Stack, ports: &Ports, step: Step, payload: Value, twice: bool) -> Result<Value, Failure> {
+    if twice {
+        // Whatever comes of the first, the second meets its effects.
+        drop(Box::pin(once(stack, ports, step, payload.clone())).await);
+    }
+    once(stack, ports, step, payload).await
+}
+
+async fn once(stack: &Stack, ports: &Ports, step: Step, payload: Value) -> Result<Value, Failure> {
+    match step {
+        Step::AdmitRun => answered(admit_run::admit_run(stack, ports, parsed(payload)?).await),
+        Step::CheckInstance => answered(check_instance::check_instance(stack, ports, parsed(payload)?).await),
+        Step::StartInstance => answered(start_instance::start_instance(stack, ports, parsed(payload)?).await),
+        Step::SubmitRun => answered(submit_run::submit_run(stack, ports, parsed(payload)?).await),
+        Step::VerifyStopped => answered(verify_stopped::verify_stopped(stack, ports, parsed(payload)?).await),
+        Step::ConcludeRun => answered(conclude_run::conclude_run(stack, ports, parsed(payload)?).await),
+    }
+}
+
+fn parsed<C: DeserializeOwned>(payload: Value) -> Result<C, Failure> {
+    serde_json::from_value(payload).map_err(|error| Failure::new(Code::Internal, format!("arguments: {error}")))
+}
+
+fn answered<A: Serialize>(answer: Result<A, Failure>) -> Result<Value, Failure> {
+    answer.map(|answer| serde_json::to_value(answer).unwrap_or_default())
+}
+
+fn lambda_error(name: &str) -> TaskError {
+    TaskError { error: name.to_owned(), cause: String::new() }
+}

@@ -1,0 +1,146 @@
+//! A notebook that executes: time passes, then it has ended in one of its ways. Its process is the boot's, not the
+//! runner's: it lives on when the runner dies.
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use reveille_domain::error::{Evidence, FailedCell};
+use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
+use reveille_domain::records::Request;
+use reveille_domain::{Code, Failure};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::boots::Boot;
+use super::World;
+use crate::fault::Fault;
+
+/// Cells of every simulated notebook.
+const CELLS: u32 = 5;
+/// A notebook that never ends by itself ends here; larger than every `runSeconds`.
+const ENDLESS: Duration = Duration::from_hours(48);
+
+/// One execution of a notebook.
+pub(super) struct NotebookRun {
+    began_ms: i64,
+    ended: Cell<bool>,
+    result: RefCell<Option<Execution>>,
+    bell: Notify,
+    process: RefCell<Option<AbortHandle>>,
+}
+
+impl NotebookRun {
+    /// Whether its process lives.
+    pub(super) fn executes(&self) -> bool {
+        !self.ended.get()
+    }
+
+    /// Kills its process.
+    pub(super) fn end(&self) {
+        self.ended.set(true);
+        if let Some(process) = self.process.take() {
+            process.abort();
+        }
+    }
+}
+
+/// The runner's handle on it.
+pub struct Running {
+    run: Rc<NotebookRun>,
+    world: Rc<World>,
+}
+
+impl RunningNotebook for Running {
+    fn cells(&self) -> Cells {
+        let minutes = (self.world.now_ms() - self.run.began_ms) / 60_000;
+        Cells { cell: u32::try_from(minutes).unwrap_or(CELLS).min(CELLS), cells: CELLS }
+    }
+
+    async fn finish(&mut self) -> Execution {
+        loop {
+            if let Some(execution) = self.run.result.borrow().clone() {
+                return execution;
+            }
+            self.run.bell.notified().await;
+        }
+    }
+}
+
+impl World {
+    /// Starts a notebook on a boot.
+    pub(super) fn execute(self: &Rc<Self>, boot: &Rc<Boot>, request: &Request, attempt: u32) -> Running {
+        let number = self.ledger.notebook_begins(self, boot, request, attempt);
+        let limit = Duration::from_secs(request.limits.run_seconds.into());
+        let (takes, failure) = self.draw_ending(limit);
+        let run = Rc::new(NotebookRun {
+            began_ms: self.now_ms(),
+            ended: Cell::new(false),
+            result: RefCell::new(None),
+            bell: Notify::new(),
+            process: RefCell::new(None),
+        });
+        boot.notebooks.borrow_mut().push(Rc::clone(&run));
+        let (world, process) = (Rc::clone(self), Rc::clone(&run));
+        let handle = tokio::task::spawn_local(async move {
+            tokio::time::sleep(takes).await;
+            process.ended.set(true);
+            world.ledger.notebook_ends(number, failure.as_ref().map(|failure| failure.code));
+            process.result.replace(Some(execution(failure)));
+            process.bell.notify_one();
+        });
+        run.process.replace(Some(handle.abort_handle()));
+        Running { run, world: Rc::clone(self) }
+    }
+
+    /// How long it takes, and how it fails, if it does.
+    fn draw_ending(&self, limit: Duration) -> (Duration, Option<Failure>) {
+        let plan = self.schedule.notebooks;
+        let takes = Duration::from_millis(self.pick(500, u64::from(plan.seconds.max(1)) * 1_000 + 500));
+        let (takes, failure) = if self.chance(plan.endless) {
+            (ENDLESS, None)
+        } else if self.chance(plan.dies) {
+            self.fired(Fault::KernelDies, "");
+            (takes / 2, Some(Failure::new(Code::KernelDied, "The kernel died.")))
+        } else if self.chance(plan.fails) {
+            self.fired(Fault::NotebookFails, "");
+            (takes / 2, Some(cell_failure()))
+        } else {
+            (takes, None)
+        };
+        if takes < limit {
+            return (takes, failure);
+        }
+        self.fired(Fault::NotebookTooLong, "");
+        (limit, Some(Failure::new(Code::RunTimedOut, "The notebook ran over its limit.")))
+    }
+}
+
+fn cell_failure() -> Failure {
+    let cell = FailedCell {
+        number: 3,
+        error_name: "ValueError".into(),
+        error_value: "no rows".into(),
+        traceback_tail: vec!["ValueError: no rows".into()],
+    };
+    let evidence = Evidence { cell: Some(cell), log_tail: Vec::new() };
+    Failure::new(Code::NotebookFailed, "Cell 3 raised ValueError: no rows.").with_evidence(evidence)
+}
+
+fn execution(failure: Option<Failure>) -> Execution {
+    let file = |name, file_name: &'static str, content_type| OutputFile {
+        name,
+        file_name,
+        path: PathBuf::from(file_name),
+        content_type,
+    };
+    Execution {
+        failure,
+        files: vec![
+            file("notebook", "output.ipynb", "application/x-ipynb+json"),
+            file("log", "log.txt", "text/plain"),
+        ],
+        source_sha256: Some("0".repeat(64)),
+    }
+}

@@ -1,0 +1,472 @@
+//! The ports of a step or of a runner, into the simulated world: each remote call takes time, may go wrong as the
+//! schedule says, and may be the last thing its caller does.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reveille_asl::interpreter::Status;
+use reveille_domain::ports::{
+    AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
+    ExecuteNotebook, GetObject, KillLeftovers, ListObjects, Log, Nonces, Object, Observation, PersonSeen, PublishEvent,
+    PutAnswer, PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, StartNotebookInstance,
+    StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
+};
+use reveille_domain::records::Request;
+use reveille_domain::{Failure, InstanceName};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use super::boots::Boot;
+use super::notebook::Running;
+use super::{World, pass_ms};
+use crate::fault::Fault;
+use crate::schedule::{Action, Caller, Cut, Mode};
+
+/// A client gives up on an answer after this long (the SDK's own timeouts are of this order).
+const CLIENT_PATIENCE_MS: u64 = 5_000;
+/// The latest that a request lands after its sender gave up or died. The protocol's `IN_FLIGHT` assumes that it is less
+/// than a function's timeout, Describe's lag included.
+const LANDS_WITHIN_MS: u64 = 10_000;
+
+/// Who calls.
+pub struct Actor {
+    /// The step, or the runner.
+    pub caller: Caller,
+    /// For the timeline.
+    pub label: String,
+    /// The boot that a runner lives on.
+    pub boot: Option<Rc<Boot>>,
+    /// How far its clock is from true time.
+    pub skew: TimeDelta,
+    /// Where its process ends.
+    pub cut: Option<Cut>,
+    /// Rung when its process died at a call.
+    pub died: Notify,
+    calls: Cell<u32>,
+    dead: Cell<bool>,
+}
+
+impl Actor {
+    /// An actor.
+    #[must_use]
+    pub fn new(caller: Caller, label: String, boot: Option<Rc<Boot>>, skew_ms: i64, cut: Option<Cut>) -> Rc<Self> {
+        Rc::new(Self {
+            caller,
+            label,
+            boot,
+            skew: TimeDelta::milliseconds(skew_ms),
+            cut,
+            died: Notify::new(),
+            calls: Cell::new(0),
+            dead: Cell::new(false),
+        })
+    }
+
+    /// Whether its process died at a call.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.dead.get()
+    }
+
+    fn cut_off(&self, world: &World) -> bool {
+        self.boot.as_ref().is_some_and(|boot| world.now_ms() < boot.cut_off_until_ms.get())
+    }
+}
+
+/// The ports of one actor.
+#[derive(Clone)]
+pub struct Ports {
+    /// The world.
+    pub world: Rc<World>,
+    /// Who calls.
+    pub actor: Rc<Actor>,
+}
+
+/// What a call is about, for errors and for the timeline.
+struct About {
+    action: Action,
+    iam: &'static str,
+    resource: String,
+}
+
+impl About {
+    fn new(action: Action, iam: &'static str, resource: impl Into<String>) -> Self {
+        Self { action, iam, resource: resource.into() }
+    }
+
+    fn error(&self, kind: CallErrorKind, message: &str) -> CallError {
+        CallError { kind, action: self.iam, resource: self.resource.clone(), message: message.to_owned() }
+    }
+}
+
+impl Ports {
+    /// One remote call: its trouble, its latency, its effect, and the end of its caller before or after it.
+    async fn call<T: 'static>(&self, about: About, effect: impl Fn(&Rc<World>) -> Call<T> + 'static) -> Call<T> {
+        let number = self.actor.calls.get();
+        self.actor.calls.set(number + 1);
+        let world = &self.world;
+        match self.actor.cut {
+            Some(Cut::Before(at)) if at == number => {
+                world.fired(Fault::FunctionDiedBeforeEffect, &self.about(&about));
+                if matches!(about.action, Action::Start | Action::Stop) && world.chance(50) {
+                    self.land_late(&about, effect);
+                }
+                self.die().await;
+                unreachable!("a dead process does not go on");
+            }
+            Some(Cut::Hangs(at)) if at == number => {
+                world.fired(Fault::FunctionTimedOut, &self.about(&about));
+                if matches!(about.action, Action::Start | Action::Stop) && world.chance(50) {
+                    self.land_late(&about, effect);
+                }
+                std::future::pending().await
+            }
+            _ => {}
+        }
+        pass_ms(self.latency(about.action)).await;
+        let answer = self.send(&about, effect).await;
+        if self.actor.cut == Some(Cut::After(number)) {
+            world.fired(Fault::FunctionDiedAfterEffect, &self.about(&about));
+            self.die().await;
+        }
+        answer
+    }
+
+    async fn send<T: 'static>(&self, about: &About, effect: impl Fn(&Rc<World>) -> Call<T> + 'static) -> Call<T> {
+        let world = &self.world;
+        if self.actor.cut_off(world) {
+            pass_ms(CLIENT_PATIENCE_MS).await;
+            return Err(about.error(CallErrorKind::NoAnswer, "the network is unreachable"));
+        }
+        let Some(mode) = world.call_trouble(self.actor.caller, about.action) else { return effect(world) };
+        let lost = about.error(CallErrorKind::NoAnswer, "no answer in time");
+        world.fired(fault_of(about.action, mode), &self.about(about));
+        match mode {
+            Mode::Throttled => Err(about.error(CallErrorKind::Throttled, "Rate exceeded")),
+            Mode::AnswerLostThenRetried => {
+                // The first answer is lost, whatever it was; the client's second request meets the first one's effect.
+                drop(effect(world));
+                effect(world)
+            }
+            Mode::Lags => {
+                world.lagging.set(true);
+                effect(world)
+            }
+            Mode::NotReached => {
+                pass_ms(CLIENT_PATIENCE_MS).await;
+                Err(lost)
+            }
+            Mode::AnswerLost => {
+                drop(effect(world));
+                pass_ms(CLIENT_PATIENCE_MS).await;
+                Err(lost)
+            }
+            Mode::LandsLate => {
+                pass_ms(CLIENT_PATIENCE_MS).await;
+                self.land_late(about, effect);
+                Err(lost)
+            }
+        }
+    }
+
+    /// The request is on its way and lands, whatever becomes of its sender.
+    fn land_late<T: 'static>(&self, about: &About, effect: impl Fn(&Rc<World>) -> Call<T> + 'static) {
+        let world = Rc::clone(&self.world);
+        let fault = if about.action == Action::Stop { Fault::StopLandsLate } else { Fault::StartLandsLate };
+        let about = self.about(about);
+        tokio::task::spawn_local(async move {
+            pass_ms(world.pick(0, LANDS_WITHIN_MS)).await;
+            world.fired(fault, &about);
+            drop(effect(&world));
+        });
+    }
+
+    /// The process ends here.
+    async fn die(&self) {
+        self.actor.dead.set(true);
+        self.actor.died.notify_one();
+        std::future::pending().await
+    }
+
+    fn about(&self, about: &About) -> String {
+        format!("{} {} {}", self.actor.label, about.iam, about.resource)
+    }
+
+    fn latency(&self, action: Action) -> u64 {
+        match action {
+            Action::Get | Action::Put | Action::Delete | Action::Beat | Action::Callback => self.world.pick(3, 40),
+            // An idle runner lists once a second: a constant is quick, and as good as any.
+            Action::List => 7,
+            Action::Upload => self.world.pick(50, 900),
+            Action::Describe | Action::Start | Action::Stop | Action::DescribeExecution | Action::Publish => {
+                self.world.pick(40, 400)
+            }
+        }
+    }
+}
+
+/// The counter of a call's trouble.
+fn fault_of(action: Action, mode: Mode) -> Fault {
+    match (action, mode) {
+        (Action::Describe, Mode::Throttled) => Fault::DescribeThrottled,
+        (Action::Describe, Mode::Lags) => Fault::DescribeLags,
+        (Action::Describe, _) => Fault::DescribeFails,
+        (Action::Start, Mode::Throttled) => Fault::StartThrottled,
+        (Action::Start, Mode::AnswerLost | Mode::AnswerLostThenRetried) => Fault::StartAnswerLost,
+        (Action::Start, _) => Fault::StartNotReached,
+        (Action::Stop, Mode::Throttled) => Fault::StopThrottled,
+        (Action::Stop, Mode::AnswerLost | Mode::AnswerLostThenRetried) => Fault::StopAnswerLost,
+        (Action::Stop, _) => Fault::StopNotReached,
+        (Action::Beat, _) => Fault::BeatLost,
+        (Action::Callback, Mode::Throttled) => Fault::CallbackThrottled,
+        (Action::Callback, Mode::AnswerLost | Mode::AnswerLostThenRetried) => Fault::CallbackAnswerLost,
+        (Action::Callback, _) => Fault::CallbackNotReached,
+        (Action::DescribeExecution, _) => Fault::DescribeExecutionFails,
+        (Action::Publish, _) => Fault::PublishFails,
+        (Action::Upload, _) => Fault::UploadFails,
+        (Action::Get | Action::Put | Action::Delete | Action::List, Mode::Throttled) => Fault::S3Throttled,
+        (Action::Get | Action::Put | Action::Delete | Action::List, Mode::AnswerLost) => Fault::S3AnswerLost,
+        (Action::Get | Action::Put | Action::Delete | Action::List, Mode::AnswerLostThenRetried) => {
+            Fault::S3AnswerLostThenRetried
+        }
+        (Action::Get | Action::Put | Action::Delete | Action::List, _) => Fault::S3NotReached,
+    }
+}
+
+impl Clock for Ports {
+    fn now(&self) -> DateTime<Utc> {
+        self.world.now() + self.actor.skew
+    }
+}
+
+impl Sleep for Ports {
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+impl Nonces for Ports {
+    fn nonce(&self) -> String {
+        format!("n{}", self.world.fresh())
+    }
+}
+
+impl Log for Ports {
+    fn log(&self, message: &str) {
+        self.world.say(|| format!("  {}: {message}", self.actor.label));
+    }
+}
+
+impl GetObject for Ports {
+    async fn get_object(&self, key: &str) -> Call<Option<Object>> {
+        let (owned, actor) = (key.to_owned(), Rc::clone(&self.actor));
+        self.call(About::new(Action::Get, "s3:GetObject", key), move |world| {
+            let stands = world.bucket.get(&owned);
+            Ok(match world.lie {
+                Some(lie) => lie.about_get(&actor, &owned, stands),
+                None => stands,
+            })
+        })
+        .await
+    }
+}
+
+impl PutObject for Ports {
+    async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
+        let (owned, label) = (key.to_owned(), self.actor.label.clone());
+        self.call(About::new(Action::Put, "s3:PutObject", key), move |world| {
+            let condition = match world.lie {
+                Some(lie) => lie.about_put(&owned, condition.clone()),
+                None => condition.clone(),
+            };
+            let answer = world.bucket.put(&owned, body.clone(), &condition);
+            world.say(|| {
+                let shown = if owned.starts_with("leases/") { String::from_utf8_lossy(&body).into_owned() } else { String::new() };
+                match &answer {
+                    PutAnswer::Written(_) => format!("  {label}: put {owned} {shown}"),
+                    PutAnswer::ConditionFailed => format!("  {label}: put {owned} refused, {condition:?}"),
+                }
+            });
+            Ok(answer)
+        })
+        .await
+    }
+}
+
+impl DeleteObject for Ports {
+    async fn delete_object(&self, key: &str, etag: &str) -> Call<bool> {
+        let (owned, etag, label) = (key.to_owned(), etag.to_owned(), self.actor.label.clone());
+        self.call(About::new(Action::Delete, "s3:DeleteObject", key), move |world| {
+            let removed = world.bucket.delete(&owned, &etag);
+            world.say(|| format!("  {label}: delete {owned}: {removed}"));
+            Ok(removed)
+        })
+        .await
+    }
+}
+
+impl ListObjects for Ports {
+    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>> {
+        let owned = prefix.to_owned();
+        self.call(About::new(Action::List, "s3:ListBucket", prefix), move |world| Ok(world.bucket.list(&owned, limit)))
+            .await
+    }
+}
+
+impl UploadFile for Ports {
+    async fn upload_file(&self, key: &str, _path: &Path, _content_type: &str) -> Call<()> {
+        let owned = key.to_owned();
+        self.call(About::new(Action::Upload, "s3:PutObject", key), move |world| {
+            world.bucket.put(&owned, Vec::new(), &PutCondition::Always);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl DescribeNotebookInstance for Ports {
+    async fn describe_notebook_instance(&self, name: &InstanceName) -> Call<Option<Observation>> {
+        let (owned, label) = (name.to_string(), self.actor.label.clone());
+        self.call(About::new(Action::Describe, "sagemaker:DescribeNotebookInstance", name.as_str()), move |world| {
+            let seen = world.describe(&owned);
+            world.say(|| match &seen {
+                Ok(Some(seen)) => format!("  {label}: sees {owned} {:?}", seen.status),
+                other => format!("  {label}: sees {owned} {other:?}"),
+            });
+            seen
+        })
+        .await
+    }
+}
+
+impl StartNotebookInstance for Ports {
+    async fn start_notebook_instance(&self, name: &InstanceName) -> Call<StartAnswer> {
+        let (owned, label) = (name.to_string(), self.actor.label.clone());
+        let answer = self
+            .call(About::new(Action::Start, "sagemaker:StartNotebookInstance", name.as_str()), move |world| {
+                world.start_by_us(&owned, &label)
+            })
+            .await;
+        if answer.as_ref().is_err_and(|error| error.kind == CallErrorKind::NoAnswer) {
+            self.world.ledger.start_is_unresolved(name.as_str(), self.world.now_ms());
+        }
+        answer
+    }
+}
+
+impl StopNotebookInstance for Ports {
+    async fn stop_notebook_instance(&self, name: &InstanceName) -> Call<StopAnswer> {
+        let (owned, label) = (name.to_string(), self.actor.label.clone());
+        self.call(About::new(Action::Stop, "sagemaker:StopNotebookInstance", name.as_str()), move |world| {
+            world.stop_by_us(&owned, &label)
+        })
+        .await
+    }
+}
+
+impl DescribeExecution for Ports {
+    async fn is_running(&self, execution_arn: &str) -> Call<bool> {
+        let owned = execution_arn.to_owned();
+        self.call(About::new(Action::DescribeExecution, "states:DescribeExecution", execution_arn), move |world| {
+            Ok(world.service().execution(&owned).is_some_and(|execution| execution.status() == Status::Running))
+        })
+        .await
+    }
+}
+
+/// The resource that errors name: the token itself is a capability.
+const TOKEN: &str = "the run's task token";
+
+impl Ports {
+    fn taken(&self, result: Result<(), reveille_asl::interpreter::CallbackError>) -> Call<TokenAnswer> {
+        taken(&self.world, &self.actor.label, result)
+    }
+}
+
+fn taken(
+    world: &World,
+    label: &str,
+    result: Result<(), reveille_asl::interpreter::CallbackError>,
+) -> Call<TokenAnswer> {
+    match result {
+        Ok(()) => Ok(TokenAnswer::Accepted),
+        Err(error) => {
+            world.fired(Fault::TokenExpired, &format!("{label}: {}", error.code()));
+            Ok(TokenAnswer::Gone)
+        }
+    }
+}
+
+impl AnswerTask for Ports {
+    async fn send_task_success(&self, token: &str, output: &Value) -> Call<TokenAnswer> {
+        let (token, output, ports) = (token.to_owned(), output.to_string(), self.clone());
+        self.call(About::new(Action::Callback, "states:SendTaskSuccess", TOKEN), move |world| {
+            world.say(|| format!("  {}: answers success", ports.actor.label));
+            ports.taken(world.service().callbacks().send_task_success(&token, &output))
+        })
+        .await
+    }
+
+    async fn send_task_failure(&self, token: &str, failure: &Failure) -> Call<TokenAnswer> {
+        let cause = serde_json::json!({"errorType": failure.code, "errorMessage": failure.message}).to_string();
+        let (token, code, ports) = (token.to_owned(), failure.code, self.clone());
+        self.call(About::new(Action::Callback, "states:SendTaskFailure", TOKEN), move |world| {
+            world.say(|| format!("  {}: answers {code}", ports.actor.label));
+            ports.taken(world.service().callbacks().send_task_failure(&token, Some(code.as_str()), Some(&cause)))
+        })
+        .await
+    }
+}
+
+impl SendTaskHeartbeat for Ports {
+    async fn send_task_heartbeat(&self, token: &str) -> Call<TokenAnswer> {
+        let (token, ports) = (token.to_owned(), self.clone());
+        self.call(About::new(Action::Beat, "states:SendTaskHeartbeat", TOKEN), move |world| {
+            ports.taken(world.service().callbacks().send_task_heartbeat(&token))
+        })
+        .await
+    }
+}
+
+impl PublishEvent for Ports {
+    async fn publish_event(&self, _detail_type: &str, detail: &Value) -> Call<()> {
+        let detail = detail.clone();
+        self.call(About::new(Action::Publish, "events:PutEvents", "the bus"), move |world| {
+            world.ledger.published(&detail);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl ExecuteNotebook for Ports {
+    type Running = Running;
+
+    async fn execute_notebook(&self, request: &Request, attempt: u32) -> Running {
+        let boot = self.actor.boot.as_ref().expect("a runner lives on a boot");
+        self.world.execute(boot, request, attempt)
+    }
+}
+
+impl KillLeftovers for Ports {
+    async fn kill_leftovers(&self) {
+        if let Some(boot) = &self.actor.boot {
+            boot.end_notebooks();
+        }
+    }
+}
+
+impl SeePerson for Ports {
+    async fn see_person(&self) -> PersonSeen {
+        self.actor.boot.as_ref().map_or(PersonSeen::NoServer, |boot| {
+            let seen = boot.person_seen(self.world.now_ms());
+            if seen == PersonSeen::Unknown {
+                self.world.counters.fired(Fault::JupyterSilent);
+            }
+            seen
+        })
+    }
+}

@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 CARGO ?= cargo
 # The functions' bootstrap and the runner, which the local AWS deploys, and the command itself.
 BINARIES := --workspace
-REVEILLE := target/debug/reveille
+REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
 .PHONY: help setup build demo local test lint clean lock instance-template
 

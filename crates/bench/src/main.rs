@@ -45,11 +45,12 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let own = std::env::current_exe().map_err(Error::own("finding this program's folder"))?;
     let folder = tempfile::tempdir().map_err(Error::own("making a temporary folder"))?;
-    let mut bench = Bench::start(Paths {
-        function: arguments.function.unwrap_or_else(|| own.with_file_name("bootstrap")),
+    // Not resolved further: a virtual environment's Python is a link, and knows its packages by the link's place.
+    let absolute = |path: PathBuf| std::path::absolute(path).map_err(Error::own("finding the current folder"));
+    let bench = Bench::start(Paths {
+        function: absolute(arguments.function.unwrap_or_else(|| own.with_file_name("bootstrap")))?,
         floor: own.with_file_name("reveille-bench-floor"),
-        // Not resolved further: a virtual environment's Python is a link, and knows its packages by the link's place.
-        python: std::path::absolute(arguments.python).map_err(Error::own("finding the current folder"))?,
+        python: absolute(arguments.python)?,
         folder: folder.path().to_owned(),
     })?;
     println!(

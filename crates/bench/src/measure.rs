@@ -42,10 +42,7 @@ impl Samples {
 #[derive(Debug)]
 pub struct Bench {
     paths: Paths,
-    runtime_api: RuntimeApi,
     endpoint: Endpoint,
-    payload: String,
-    invocations: u32,
 }
 
 impl Bench {
@@ -57,14 +54,14 @@ impl Bench {
         let certificates = certificates::make()?;
         paths.prepare(&certificates.authority_pem)?;
         let endpoint = Endpoint::listen(&certificates.server)?;
-        Ok(Self { paths, runtime_api: RuntimeApi::listen()?, endpoint, payload: payload(), invocations: 0 })
+        Ok(Self { paths, endpoint })
     }
 
     /// Measures `runs` rounds after `warm_up` rounds that are not counted. In a round each program runs once.
     ///
     /// # Errors
     /// The first run that could not be measured.
-    pub fn rounds(&mut self, scheme: Scheme, warm_up: u32, runs: u32) -> Result<Samples, Error> {
+    pub fn rounds(&self, scheme: Scheme, warm_up: u32, runs: u32) -> Result<Samples, Error> {
         let mut samples = Samples::default();
         for round in 0..warm_up + runs {
             for peer in Peer::ALL {
@@ -77,18 +74,16 @@ impl Bench {
         Ok(samples)
     }
 
-    fn run(&mut self, peer: Peer, scheme: Scheme) -> Result<Sample, Error> {
-        self.invocations += 1;
-        let id = self.invocations.to_string();
-        self.runtime_api.offer(id.clone(), self.payload.clone());
-        let mut command = self.paths.command(peer, scheme, self.runtime_api.address, &self.endpoint);
+    fn run(&self, peer: Peer, scheme: Scheme) -> Result<Sample, Error> {
+        let runtime_api = RuntimeApi::listen(payload())?;
+        let mut command = self.paths.command(peer, scheme, runtime_api.address, &self.endpoint);
         let log = File::create(self.paths.log()).map_err(Error::own("writing the log"))?;
         let errors = log.try_clone().map_err(Error::own("writing the log"))?;
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
 
         let start = Instant::now();
         let mut process = Process::spawn(peer, &mut command)?;
-        let answer = self.await_answer(&mut process, &id)?;
+        let answer = self.await_answer(&mut process, &runtime_api)?;
         let peak_bytes = process.peak_bytes()?;
         drop(process);
 
@@ -100,10 +95,10 @@ impl Bench {
         Ok(Sample { elapsed: answer.at.saturating_duration_since(start), peak_bytes, calls })
     }
 
-    fn await_answer(&self, process: &mut Process, id: &str) -> Result<Answer, Error> {
+    fn await_answer(&self, process: &mut Process, runtime_api: &RuntimeApi) -> Result<Answer, Error> {
         let end = Instant::now() + PATIENCE;
         let what = loop {
-            if let Some(answer) = self.runtime_api.answer(id, LOOK) {
+            if let Some(answer) = runtime_api.answer(LOOK) {
                 return Ok(answer);
             }
             if let Some(status) = process.ended()? {
@@ -179,7 +174,7 @@ mod tests {
     use super::*;
 
     fn answer(is_response: bool, body: &str) -> Answer {
-        Answer { at: Instant::now(), id: "1".into(), is_response, body: body.into() }
+        Answer { at: Instant::now(), is_response, body: body.into() }
     }
 
     #[test]

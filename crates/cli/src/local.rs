@@ -70,7 +70,7 @@ fn start_command(local: &Local) -> String {
     let input = serde_json::json!({
         "instance": INSTANCE,
         "notebook": NOTEBOOK,
-        "parameters": {"source": "s3://somewhere/something.csv", "day": "{{ date }}"},
+        "parameters": {"source": "started by hand", "day": chrono::Utc::now().date_naive().to_string()},
     });
     let (machine, input) = (local.state_machine(), quoted(&input.to_string()));
     format!("aws stepfunctions start-execution --state-machine-arn {machine} --input {input}")

@@ -148,6 +148,14 @@ fn a_killed_demo_leaves_no_process() {
 }
 
 #[test]
+fn a_start_that_fails_in_the_middle_leaves_nothing() {
+    let mut reveille = Reveille::start(&["local", "--parameter", "Architecture=sparc"]);
+    assert_eq!(reveille.ended(), Some(1));
+    assert_eq!(reveille.processes(), Vec::<String>::new());
+    assert_eq!(fs::read_dir(reveille.folder.path()).unwrap().count(), 0, "its files are gone");
+}
+
+#[test]
 fn what_is_missing_is_named_with_its_remedy() {
     let elsewhere = tempfile::tempdir().unwrap();
     let output =

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Failure};
-use crate::ids::InstanceName;
+use crate::ids::{InstanceName, RunId};
 use crate::input::{Limits, WhenBusy};
 use crate::limits::IN_FLIGHT;
 use crate::ports::{InstanceStatus, Observation};
@@ -143,6 +143,25 @@ pub fn when_busy(instance: &InstanceName, asked: WhenBusy, others: usize) -> Res
     }
 }
 
+/// Whether another run is starting the instance right now. Its ticket comes only when the instance is up, so the inbox
+/// does not show it yet.
+#[must_use]
+pub fn is_started_by_another(
+    observation: Option<&Observation>,
+    lease: Option<&Lease>,
+    me: &RunId,
+    now: DateTime<Utc>,
+) -> bool {
+    let Some(lease) = lease.filter(|lease| lease.started_by != *me) else { return false };
+    match observation.map(|seen| seen.status) {
+        Some(InstanceStatus::Pending) => true,
+        Some(InstanceStatus::Stopped | InstanceStatus::Failed) => {
+            lease.state != LeaseState::Closing && now - lease.at < IN_FLIGHT
+        }
+        _ => false,
+    }
+}
+
 /// A boot that is closing takes no more runs; the next one will.
 fn is_closing(lease: Option<&Lease>) -> bool {
     lease.is_some_and(|lease| lease.state == LeaseState::Closing)
@@ -252,8 +271,8 @@ fn not_in_time(seen: &Seen<'_>, observation: &Observation, waiting: &Waiting) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input;
     use crate::records::Closer;
-    use crate::{ids::RunId, input};
 
     const NO_CAPACITY: &str = "Insufficient notebook instance capacity. Retry later or with a different instance type.";
     const LIFECYCLE: &str = "Notebook Instance Lifecycle Config 'arn' for Notebook Instance 'arn' took longer than 5 minutes. Please check your CloudWatch logs for more details.";
@@ -370,6 +389,21 @@ mod tests {
             closer: Some(Closer::Runner),
         };
         assert_eq!(run(Some(&observed(InstanceStatus::InService)), Some(&lease), &mut fresh(), at(1)), Ok(Check::Wait));
+    }
+
+    #[test]
+    fn a_run_that_is_starting_the_instance_holds_it() {
+        let mine = crate::start::intent(&RunId::from_key("me"), "n".into(), None, at(0));
+        let other = crate::start::intent(&RunId::from_key("other"), "n".into(), None, at(0));
+        let held = |lease: Option<&Lease>, status, now| {
+            is_started_by_another(Some(&observed(status)), lease, &RunId::from_key("me"), at(now))
+        };
+        assert!(held(Some(&other), InstanceStatus::Pending, 999));
+        assert!(held(Some(&other), InstanceStatus::Stopped, 59));
+        assert!(!held(Some(&other), InstanceStatus::Stopped, 60), "a lease of a start that came to nothing");
+        assert!(!held(Some(&other), InstanceStatus::InService, 1), "the inbox tells");
+        assert!(!held(Some(&mine), InstanceStatus::Pending, 1));
+        assert!(!held(None, InstanceStatus::Pending, 1));
     }
 
     #[test]

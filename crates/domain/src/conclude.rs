@@ -41,7 +41,9 @@ pub struct Stopping {
 pub struct Facts<'a> {
     /// The execution.
     pub execution: &'a Execution,
-    /// The run; none if it was not admitted.
+    /// The attempt, which may be one whose admission failed.
+    pub attempt: u32,
+    /// The run; none if it was never admitted.
     pub run: Option<&'a RunRef>,
     /// The instance that the input names, valid or not otherwise.
     pub instance: Option<&'a InstanceName>,
@@ -75,7 +77,7 @@ pub fn outcome(facts: &Facts<'_>) -> Outcome {
     };
     Outcome {
         run: facts.execution.run(),
-        attempt: facts.run.map_or(1, |run| run.attempt),
+        attempt: facts.attempt,
         status,
         code: failure.as_ref().map(|failure| failure.code),
         failure,
@@ -232,6 +234,7 @@ mod tests {
     ) -> Outcome {
         outcome(&Facts {
             execution: &execution(),
+            attempt: 1,
             run: None,
             instance: None,
             request: None,

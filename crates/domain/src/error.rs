@@ -187,7 +187,8 @@ impl fmt::Display for Code {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailedCell {
-    /// Position in the source notebook, counted from 1 as a person counts (the injected parameters cell not counted).
+    /// Position in the source notebook, counted from 1 as a person counts (the injected parameters cell not counted; 0
+    /// if that one raised).
     pub number: u32,
     /// The exception's class, e.g. `ValueError`.
     pub error_name: String,

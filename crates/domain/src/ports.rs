@@ -50,6 +50,8 @@ impl std::error::Error for CallError {}
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let CallError { kind, action, resource, message } = &error;
+        // AWS's sentences end with a full stop, or do not.
+        let message = message.trim_end_matches('.');
         match kind {
             CallErrorKind::Throttled => Self::new(
                 Code::Throttled,

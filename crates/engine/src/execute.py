@@ -12,7 +12,9 @@ import logging
 import os
 import re
 import signal
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,8 +28,12 @@ MAX_TRACEBACK_LINE = 400
 # A kernel of a big conda environment needs tens of seconds for its first start on a cold disk.
 KERNEL_START_SECONDS = 120
 # Jupyter picks free ports before the kernel binds them: two kernels that start at once may get the same one,
-# and one of them dies. Before the first cell a start can be repeated safely.
+# and one of them dies or is never heard. A Python kernel is therefore spoken to over sockets in a folder of its
+# own, which nobody else on the machine can open either. Another kernel uses ports; before the first cell its
+# start can be repeated safely.
 KERNEL_STARTS = 3
+# A socket's path holds 107 characters, so the folder is not among the run's own.
+SOCKETS = "/tmp"
 # Outputs may arrive after the cell's end; beyond this they are given up with a warning, the cell counts.
 OUTPUT_LAG_SECONDS = 60
 OUTPUT_MESSAGES = ("stream", "display_data", "execute_result")
@@ -187,7 +193,7 @@ def choose_kernel(notebook, override):
     return wanted, manager.get_kernel_spec(wanted).language or "python"
 
 
-def make_engine(spec, notebook_cells, output_dir):
+def make_engine(spec, notebook_cells, output_dir, sockets):
     """Papermill's own engine, that also tells progress, caps output and marks the cell where a kernel died."""
     import nbformat
     from nbclient.exceptions import DeadKernelError
@@ -200,6 +206,13 @@ def make_engine(spec, notebook_cells, output_dir):
     class Client(PapermillNotebookClient):
         kept_bytes = 0
         full = False
+
+        def create_kernel_manager(self):
+            manager = super().create_kernel_manager()
+            if sockets is not None:
+                manager.transport = "ipc"
+                manager.ip = os.path.join(sockets, "kernel")
+            return manager
 
         def papermill_execute_cells(self):
             State.kernel_process = getattr(self.km.provisioner, "process", None)
@@ -338,6 +351,7 @@ def run(spec, output_dir):
         def write(self, buf, path):
             write_atomically(path, buf)
 
+    sockets = None
     try:
         add_conda_kernels(spec["conda_envs"], output_dir / "jupyter")
         kernel, language = choose_kernel(notebook, spec["kernel"])
@@ -348,7 +362,9 @@ def run(spec, output_dir):
         except Exception as error:
             return {"kind": "notebook_unreadable", "reason": clean(f"its structure is broken: {type(error).__name__}: {error}")}
         papermill_io.register(str(output_dir), AtomicHandler())
-        papermill.engines.papermill_engines.register("reveille", make_engine(spec, notebook["cells"], output_dir))
+        sockets = tempfile.mkdtemp(prefix="reveille-", dir=SOCKETS) if language == "python" else None
+        engine = make_engine(spec, notebook["cells"], output_dir, sockets)
+        papermill.engines.papermill_engines.register("reveille", engine)
         threading.Thread(target=import_exporter, daemon=True).start()
         papermill.execute_notebook(
             escape(source),
@@ -368,6 +384,9 @@ def run(spec, output_dir):
         return failed_cell(error)
     except Exception as error:
         return other_failure(error)
+    finally:
+        if sockets is not None:
+            shutil.rmtree(sockets, ignore_errors=True)
     return {"kind": "interrupted"} if State.interrupted else {"kind": "succeeded"}
 
 

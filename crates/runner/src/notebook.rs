@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reveille_aws::{Aws, Downloaded};
 use reveille_domain::error::{Evidence, FailedCell};
@@ -59,8 +59,15 @@ impl Running {
         let seen = Rc::clone(&cells);
         let task = tokio::task::spawn_local(async move {
             let mut execution = Execution::default();
-            let run =
-                Run { aws: &aws, engine: &engine, root: &root, folders: &folders, request: &request, cells: &seen };
+            let run = Run {
+                aws: &aws,
+                engine: &engine,
+                root: &root,
+                folders: &folders,
+                request: &request,
+                cells: &seen,
+                claimed: Instant::now(),
+            };
             if let Err(failure) = run.execute(marker, &mut execution).await {
                 execution.failure = Some(failure);
             }
@@ -90,6 +97,7 @@ struct Run<'a> {
     folders: &'a Folders,
     request: &'a Request,
     cells: &'a Cell<Cells>,
+    claimed: Instant,
 }
 
 impl Run<'_> {
@@ -104,7 +112,7 @@ impl Run<'_> {
             working_dir: source.working_folder,
             parameters: self.request.parameters.clone(),
             kernel: self.request.kernel.clone(),
-            limit: Duration::from_secs(self.request.limits.run_seconds.into()),
+            limit: self.time_left(),
             marker,
         };
         let mut running = engine.start(job).map_err(|error| self.engine_failure(&error))?;
@@ -118,6 +126,12 @@ impl Run<'_> {
         };
         execution.files = running.outputs().into_iter().map(output_file).collect();
         self.judge(verdict)
+    }
+
+    /// What is left of runSeconds, which count from the claim; a moment at least, so that the end is papermill's.
+    fn time_left(&self) -> Duration {
+        let limit = Duration::from_secs(self.request.limits.run_seconds.into());
+        limit.saturating_sub(self.claimed.elapsed()).max(Duration::from_secs(1))
     }
 
     fn output_folder(&self) -> PathBuf {

@@ -1,8 +1,6 @@
 //! One execution, as a person looks at it.
 
 use aws_sdk_sfn::types::HistoryEventType;
-use chrono::{DateTime, Utc};
-use reveille_domain::RunId;
 use serde_json::Value;
 
 use crate::world::{World, until};
@@ -57,31 +55,33 @@ impl<'a> Run<'a> {
         .await
     }
 
-    /// The run's id, computed as the functions do.
-    pub async fn id(&self) -> RunId {
-        let seen = self.describe().await;
-        let millis = seen.start_date().to_millis().expect("a time");
-        let started: DateTime<Utc> = DateTime::from_timestamp_millis(millis).expect("a time");
-        RunId::of(seen.name().unwrap_or_default(), &self.arn, started)
+    /// The folder of the run, ending with `/`. Its name begins with the execution's, which is unique here.
+    async fn folder(&self, instance: &str) -> Option<String> {
+        let name = self.arn.rsplit(':').next().expect("an ARN ends with the execution's name");
+        let runs = format!("{}runs/{instance}/", self.world.layout().prefix);
+        let keys = self.world.keys(&format!("{runs}{name}-")).await;
+        let run = keys.first()?[runs.len()..].split('/').next()?.to_owned();
+        Some(format!("{runs}{run}/"))
     }
 
     /// The records of the run, by their keys below `runs/<instance>/<run>/`.
     pub async fn records(&self, instance: &str) -> Vec<String> {
-        let folder = format!("{}runs/{instance}/{}/", self.world.layout().prefix, self.id().await);
-        let keys = self.world.keys(&folder).await;
-        keys.iter().map(|key| key[folder.len()..].to_owned()).collect()
+        let Some(folder) = self.folder(instance).await else { return Vec::new() };
+        self.world.keys(&folder).await.iter().map(|key| key[folder.len()..].to_owned()).collect()
+    }
+
+    async fn read(&self, instance: &str, name: &str) -> Option<Vec<u8>> {
+        self.world.object(&(self.folder(instance).await? + name)).await
     }
 
     /// A record of the run.
     pub async fn record(&self, instance: &str, name: &str) -> Option<Value> {
-        let key = format!("{}runs/{instance}/{}/{name}", self.world.layout().prefix, self.id().await);
-        self.world.object(&key).await.map(|body| serde_json::from_slice(&body).expect("JSON"))
+        self.read(instance, name).await.map(|body| serde_json::from_slice(&body).expect("JSON"))
     }
 
     /// A file of the run, as text.
     pub async fn text(&self, instance: &str, name: &str) -> Option<String> {
-        let key = format!("{}runs/{instance}/{}/{name}", self.world.layout().prefix, self.id().await);
-        self.world.object(&key).await.map(|body| String::from_utf8(body).expect("UTF-8"))
+        self.read(instance, name).await.map(|body| String::from_utf8(body).expect("UTF-8"))
     }
 
     /// `outcome.json` of the first attempt.

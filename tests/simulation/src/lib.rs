@@ -1,1 +1,12 @@
-//! x
+#![doc = include_str!("../README.md")]
+#![allow(clippy::expect_used, reason = "this crate is a test: what cannot happen ends it")]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod definition;
+pub mod fault;
+pub mod guarantees;
+pub mod lies;
+pub mod play;
+pub mod schedule;
+pub mod totals;
+pub mod world;

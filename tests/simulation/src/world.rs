@@ -31,6 +31,7 @@ mod ports;
 
 pub use boots::{Boot, By};
 pub use bucket::Bucket;
+pub use events::Cause;
 pub use functions::Functions;
 pub use ports::{Actor, Ports};
 
@@ -72,6 +73,9 @@ pub struct World {
     next_runner: RefCell<BTreeMap<String, NextRunner>>,
     /// Whether the Describe that is under way shows the past.
     lagging: Cell<bool>,
+    /// Function calls, and remote calls of anybody.
+    pub(crate) invocations: Cell<u64>,
+    pub(crate) calls: Cell<u64>,
     next_id: Cell<u64>,
     /// Deeds, deliveries and troubles that are still to come or under way.
     pub(crate) open: Cell<u32>,
@@ -102,6 +106,8 @@ impl World {
             due: Notify::new(),
             next_runner: RefCell::default(),
             lagging: Cell::new(false),
+            invocations: Cell::new(0),
+            calls: Cell::new(0),
             next_id: Cell::new(0),
             open: Cell::new(0),
             timeline: traced.then(RefCell::default),
@@ -153,6 +159,11 @@ impl World {
             let passed = self.now_ms() - BEGINNING_MS;
             let (seconds, ms) = (passed / 1000, passed % 1000);
             let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+            if std::env::var("SIM_LIVE").is_ok() {
+                let l = line();
+                eprintln!("{hours}:{minutes:02}:{:02}.{ms:03} {l}", seconds % 60);
+                return;
+            }
             timeline.borrow_mut().push(format!("{hours:>3}:{minutes:02}:{:02}.{ms:03}  {}", seconds % 60, line()));
         }
     }

@@ -36,8 +36,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     /// Serves the oldest ticket.
     pub(super) async fn serve_ticket(&mut self, stored: &Stored<Ticket>) -> Result<Turn, Failure> {
         let ticket = &stored.record;
-        let at =
-            AttemptRef { instance: self.me.instance.to_string(), run: ticket.run.clone(), attempt: ticket.attempt };
+        let at = self.attempt_of(ticket);
         if let Some(report) = store::read::<Report>(self.ports, &self.layout.report(&at)).await? {
             self.answer(&at, &report.record).await?;
             return Ok(Turn::Again);
@@ -64,10 +63,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             }
             Fence::Taken => {
                 self.release_lease().await?;
-                let key = self.layout.ticket(&self.me.instance, &ticket.run);
-                store::remove(self.ports, &key, &stored.etag).await?;
-                self.ports
-                    .log(&format!("attempt {} of run {} is another's: its ticket is removed", at.attempt, at.run));
+                self.drop_ticket(stored).await?;
             }
         }
         Ok(Turn::Again)
@@ -109,6 +105,47 @@ impl<P: RunnerPorts> Runner<'_, P> {
         if self.boot.ours { bind::reopen(self.layout, self.ports, self.me).await } else { Ok(()) }
     }
 
+    /// Ends the runs that waited too long, wherever they stand in the queue, while another may be executing. Answers
+    /// whether there were any.
+    pub(super) async fn expire(
+        &self,
+        queue: &[Stored<Ticket>],
+        executing: Option<&AttemptRef>,
+    ) -> Result<bool, Failure> {
+        let mut any = false;
+        for stored in queue {
+            let ticket = &stored.record;
+            let now = self.ports.now();
+            let Some(failure) = queue_timeout(ticket, now) else { continue };
+            let at = self.attempt_of(ticket);
+            if executing == Some(&at) {
+                continue;
+            }
+            match self.fence(&at).await? {
+                Fence::Claimed(_) => {
+                    let report = Report { failure: Some(failure), ..begun(&at, ticket, None, now) };
+                    let report = self.put_report(&at, report).await?;
+                    self.answer(&at, &report).await?;
+                }
+                Fence::Reported(report) => self.answer(&at, &report).await?,
+                Fence::Taken => self.drop_ticket(stored).await?,
+            }
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn attempt_of(&self, ticket: &Ticket) -> AttemptRef {
+        AttemptRef { instance: self.me.instance.to_string(), run: ticket.run.clone(), attempt: ticket.attempt }
+    }
+
+    async fn drop_ticket(&self, stored: &Stored<Ticket>) -> Result<(), Failure> {
+        let run = &stored.record.run;
+        store::remove(self.ports, &self.layout.ticket(&self.me.instance, run), &stored.etag).await?;
+        self.ports.log(&format!("run {run} is another's: its ticket is removed"));
+        Ok(())
+    }
+
     /// Puts the claim, or finds out whose it is.
     async fn fence(&self, at: &AttemptRef) -> Result<Fence, Failure> {
         let key = self.layout.claim(at);
@@ -142,20 +179,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         ticket: &Ticket,
         claimed_at: DateTime<Utc>,
     ) -> Result<Report, Failure> {
-        let mut report = Report {
-            run: at.run.clone(),
-            attempt: at.attempt,
-            by: Reporter::Runner,
-            failure: None,
-            source_sha256: None,
-            outputs: BTreeMap::new(),
-            queued_at: Some(ticket.queued_at),
-            started_at: Some(claimed_at),
-            ended_at: claimed_at,
-        };
-        if let Some(failure) = queue_timeout(ticket, claimed_at) {
-            return Ok(Report { failure: Some(failure), ..report });
-        }
+        let mut report = begun(at, ticket, Some(claimed_at), claimed_at);
         let key = self.layout.request(&at.instance, &at.run);
         let Some(request) = store::read::<Request>(self.ports, &key).await? else {
             let failure = Failure::new(Code::Internal, format!("The request {key} is gone: start a new execution."));
@@ -223,6 +247,9 @@ impl<P: RunnerPorts> Runner<'_, P> {
             Ok(queue) => {
                 self.boot.last_beat = None;
                 self.beat(&queue).await;
+                if let Err(failure) = self.expire(&queue, Some(at)).await {
+                    self.ports.log(&format!("runs that waited too long could not be ended: {failure}"));
+                }
             }
             Err(failure) => self.ports.log(&format!("the inbox could not be read for a beat: {failure}")),
         }
@@ -299,6 +326,21 @@ async fn upload_one<P: RunnerPorts>(ports: &P, key: &str, file: &OutputFile) -> 
         ports.sleep(pause).await;
         pause *= 2;
         tries += 1;
+    }
+}
+
+/// The report of an attempt, before anything came of it.
+fn begun(at: &AttemptRef, ticket: &Ticket, started_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Report {
+    Report {
+        run: at.run.clone(),
+        attempt: at.attempt,
+        by: Reporter::Runner,
+        failure: None,
+        source_sha256: None,
+        outputs: BTreeMap::new(),
+        queued_at: Some(ticket.queued_at),
+        started_at,
+        ended_at: now,
     }
 }
 

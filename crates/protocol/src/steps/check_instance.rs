@@ -57,10 +57,15 @@ where
         // A report that stands, or a runner that lives, is met again by submitting the ticket anew.
         hear(stack, ports, &run, silences, observation.as_ref()).await?;
     }
-    if first_look && let Some(decision) = busy(stack, ports, &run).await? {
-        return Ok(Answer { decision, waiting });
-    }
     let lease = lease::read(&stack.layout, ports, &run.instance).await?;
+    if first_look && run.when_busy != WhenBusy::Queue {
+        let lease = lease.as_ref().map(|stored| &stored.record);
+        let starting = check::is_started_by_another(observation.as_ref(), lease, &run.id, ports.now());
+        let queued = live::others(stack, ports, &run.instance, Some(&run.id), usize::MAX).await?;
+        if let Some(decision) = check::when_busy(&run.instance, run.when_busy, queued.max(usize::from(starting)))? {
+            return Ok(Answer { decision, waiting });
+        }
+    }
     let seen = Seen {
         instance: &run.instance,
         observation: observation.as_ref(),
@@ -70,17 +75,6 @@ where
     };
     let decision = check::check(&seen, &mut waiting)?;
     Ok(Answer { decision, waiting })
-}
-
-async fn busy<P>(stack: &Stack, ports: &P, run: &RunRef) -> Result<Option<Check>, Failure>
-where
-    P: GetObject + ListObjects + DescribeExecution,
-{
-    if run.when_busy == WhenBusy::Queue {
-        return Ok(None);
-    }
-    let others = live::others(stack, ports, &run.instance, Some(&run.id), usize::MAX).await?;
-    check::when_busy(&run.instance, run.when_busy, others)
 }
 
 /// Listens for a run whose ticket fell silent; an error ends the run.

@@ -30,7 +30,9 @@ pub struct Call {
     pub execution: Execution,
     /// Its whole input: for a run that was not admitted.
     pub input: Value,
-    /// The run, if it was admitted.
+    /// The attempt, which may be one whose admission failed.
+    pub attempt: u32,
+    /// The run, if it was ever admitted.
     #[serde(default)]
     pub run: Option<RunRef>,
     /// What CheckInstance and StartInstance remember.
@@ -119,6 +121,10 @@ where
         let redrive = call.execution.redrive_count;
         let verified = call.verified_redrive == Some(redrive);
         match conclude::standing(&standing, report.as_ref(), redrive, verified) {
+            // The answer of an earlier try was lost.
+            Standing::Repeat if is_rerun(&call, report.as_ref(), &standing) => {
+                return Ok(Ended::Answer(run_again(&at)));
+            }
             Standing::Repeat => return finish(stack, ports, &at, standing).await,
             Standing::RunAgain => return Ok(Ended::Answer(run_again(&at))),
             Standing::VerifyAgain => {
@@ -147,7 +153,7 @@ fn attempt_ref(call: &Call, instance: Option<&InstanceName>) -> AttemptRef {
     AttemptRef {
         instance: instance.map_or_else(|| INVALID_INSTANCE.to_owned(), InstanceName::to_string),
         run: call.execution.run(),
-        attempt: call.run.as_ref().map_or(1, |run| run.attempt),
+        attempt: call.attempt,
     }
 }
 
@@ -165,6 +171,7 @@ async fn compose<P: Clock + GetObject>(
     };
     Ok(conclude::outcome(&Facts {
         execution: &call.execution,
+        attempt: call.attempt,
         run: call.run.as_ref(),
         instance,
         request: request.as_ref().map(|stored| &stored.record),

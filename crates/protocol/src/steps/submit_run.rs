@@ -6,6 +6,7 @@
 //! - Run twice it overwrites its own entry. The token is a capability: it is stored, never logged.
 
 use reveille_domain::Failure;
+use reveille_domain::error::RetryClass;
 use reveille_domain::ports::{AnswerTask, CallErrorKind, Clock, DeleteObject, GetObject, PutObject};
 use reveille_domain::records::{Execution, Report, RunRef, Ticket};
 use serde::{Deserialize, Serialize};
@@ -79,11 +80,15 @@ where
 /// The call's failure.
 pub async fn answer<P: AnswerTask>(ports: &P, ticket: &Ticket, report: &Report) -> Result<(), Failure> {
     let answered = match &report.failure {
-        None => {
+        // The token is only a wake-up. A failure of a code that the state machine retries would wake it as a success
+        // of the wait: the run is over, and must not be submitted again.
+        Some(failure) if failure.code.class() == RetryClass::Never => {
+            ports.send_task_failure(&ticket.task_token, failure).await
+        }
+        Some(_) | None => {
             let output = serde_json::json!({"run": report.run, "attempt": report.attempt});
             ports.send_task_success(&ticket.task_token, &output).await
         }
-        Some(failure) => ports.send_task_failure(&ticket.task_token, failure).await,
     };
     match answered {
         Ok(_) => Ok(()),

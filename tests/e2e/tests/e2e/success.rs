@@ -79,7 +79,7 @@ async fn hostile_parameters(world: &World) {
         .start_execution(&json!({"instance": "success-hostile", "notebook": "run.ipynb", "parameters": hostile}))
         .await;
     run.assert_succeeded("success-hostile").await;
-    let seen: serde_json::Value = serde_json::from_str(&world.file("success-hostile", "seen.json").await).unwrap();
+    let seen: Value = serde_json::from_str(&world.file("success-hostile", "seen.json").await).unwrap();
     let names = ["quotes", "lines", "unicode", "braces", "code", "nested", "number"];
     for (index, name) in names.into_iter().enumerate() {
         assert_eq!(seen[index], hostile[name], "{name}");

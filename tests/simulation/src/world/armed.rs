@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reveille_instance_model::{Fault as ModelFault, FaultKind, FaultId};
+use reveille_instance_model::{Fault as ModelFault, FaultId, FaultKind};
 
 use super::driver::NextRunner;
 use super::{World, pass_ms};

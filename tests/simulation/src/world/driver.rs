@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reveille_domain::layout::Layout;
-use reveille_domain::ports::{
-    Call, CallError, CallErrorKind, InstanceStatus, Observation, StartAnswer, StopAnswer,
-};
 use reveille_domain::InstanceName;
+use reveille_domain::layout::Layout;
+use reveille_domain::ports::{Call, CallError, CallErrorKind, InstanceStatus, Observation, StartAnswer, StopAnswer};
 use reveille_instance_model::{
     Account, ApiError, BootNumber, Command, CreateConfig, CreateInstance, Effect, Fault as ModelFault, FaultKind, Hook,
     InstanceSettings, Response, ScriptResult, Status, Timings,
@@ -44,13 +42,13 @@ pub(super) enum NextRunner {
 /// The account with the schedule's instances, all stopped.
 pub(super) fn account(schedule: &Schedule) -> Account {
     let start = time(BEGINNING_MS);
-    let mut account = Account::new("eu-west-1", "123456789012", Timings {
-        pending: Duration::ZERO,
-        shutdown: Duration::ZERO,
-        stopping: Duration::ZERO,
-        ..Timings::default()
-    });
-    let script = CreateConfig { name: CONFIG.into(), on_start: Some("IyEvYmluL2Jhc2gK".into()), ..CreateConfig::default() };
+    let mut account = Account::new(
+        "eu-west-1",
+        "123456789012",
+        Timings { pending: Duration::ZERO, shutdown: Duration::ZERO, stopping: Duration::ZERO, ..Timings::default() },
+    );
+    let script =
+        CreateConfig { name: CONFIG.into(), on_start: Some("IyEvYmluL2Jhc2gK".into()), ..CreateConfig::default() };
     let created = account.apply(start, "setup", Command::CreateConfig(script));
     debug_assert!(created.is_ok(), "{created:?}");
     for instance in &schedule.instances {
@@ -74,7 +72,12 @@ pub(super) fn account(schedule: &Schedule) -> Account {
         account.set_timings(Timings { updating: Duration::ZERO, ..Timings::default() });
         let updated = account.apply(start, "setup", Command::Update(update));
         debug_assert!(updated.is_ok(), "{updated:?}");
-        account.set_timings(Timings { pending: Duration::ZERO, shutdown: Duration::ZERO, stopping: Duration::ZERO, ..Timings::default() });
+        account.set_timings(Timings {
+            pending: Duration::ZERO,
+            shutdown: Duration::ZERO,
+            stopping: Duration::ZERO,
+            ..Timings::default()
+        });
     }
     drop(account.advance(start));
     account
@@ -87,7 +90,8 @@ impl World {
             let due = self.account.borrow().next_due();
             match due {
                 Some(at) => {
-                    let ms = u64::try_from(at.timestamp_millis() - self.now_ms()).unwrap_or(0);
+                    // One more: what is due within a millisecond is due at its end.
+                    let ms = u64::try_from(at.timestamp_millis() + 1 - self.now_ms()).unwrap_or(0);
                     tokio::select! {
                         biased;
                         () = self.due.notified() => {}
@@ -96,12 +100,17 @@ impl World {
                 }
                 None => self.due.notified().await,
             }
-            self.pump();
+            self.carry_out_all();
         }
     }
 
-    /// Carries out what has come due, until nothing is left.
+    /// Carries out what has come due, and has the driver look again when the next is.
     pub(super) fn pump(self: &Rc<Self>) {
+        self.carry_out_all();
+        self.due.notify_one();
+    }
+
+    fn carry_out_all(self: &Rc<Self>) {
         loop {
             let effects = self.account.borrow_mut().advance(self.now());
             if effects.is_empty() {
@@ -111,7 +120,6 @@ impl World {
                 self.carry_out(effect);
             }
         }
-        self.due.notify_one();
     }
 
     fn carry_out(self: &Rc<Self>, effect: Effect) {
@@ -163,7 +171,12 @@ impl World {
             runner: RefCell::new(None),
             tasks: RefCell::default(),
         });
-        self.say(|| format!("{instance}: boot {number} begins, started by {started_by:?}{}", if ambiguous { ", which cannot be known" } else { "" }));
+        self.say(|| {
+            format!(
+                "{instance}: boot {number} begins, started by {started_by:?}{}",
+                if ambiguous { ", which cannot be known" } else { "" }
+            )
+        });
         self.boots.borrow_mut().insert(number, boot);
     }
 
@@ -253,6 +266,12 @@ impl World {
     /// The state of an instance; `None`: it is gone.
     pub(super) fn status(&self, instance: &str) -> Option<Status> {
         self.account.borrow().snapshot(instance).map(|snapshot| snapshot.view.status)
+    }
+
+    /// Whether an instance is coming up.
+    #[must_use]
+    pub fn is_pending(&self, instance: &str) -> bool {
+        self.status(instance) == Some(Status::Pending)
     }
 
     /// Starts an instance.

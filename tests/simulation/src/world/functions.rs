@@ -30,6 +30,7 @@ impl Tasks for Functions {
             return Err(lambda_error("Lambda.ResourceNotFoundException"));
         };
         let world = Rc::clone(&self.0);
+        world.invocations.set(world.invocations.get() + 1);
         pass_ms(world.pick(5, 80)).await;
         let how = world.invocation_trouble(step);
         match how {

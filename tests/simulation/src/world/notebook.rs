@@ -13,8 +13,8 @@ use reveille_domain::{Code, Failure};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use super::boots::Boot;
 use super::World;
+use super::boots::Boot;
 use crate::fault::Fault;
 
 /// Cells of every simulated notebook.
@@ -137,10 +137,7 @@ fn execution(failure: Option<Failure>) -> Execution {
     };
     Execution {
         failure,
-        files: vec![
-            file("notebook", "output.ipynb", "application/x-ipynb+json"),
-            file("log", "log.txt", "text/plain"),
-        ],
+        files: vec![file("notebook", "output.ipynb", "application/x-ipynb+json"), file("log", "log.txt", "text/plain")],
         source_sha256: Some("0".repeat(64)),
     }
 }

@@ -46,7 +46,6 @@ pub struct Actor {
     /// Rung when its process died at a call.
     pub died: Notify,
     calls: Cell<u32>,
-    dead: Cell<bool>,
 }
 
 impl Actor {
@@ -61,14 +60,7 @@ impl Actor {
             cut,
             died: Notify::new(),
             calls: Cell::new(0),
-            dead: Cell::new(false),
         })
-    }
-
-    /// Whether its process died at a call.
-    #[must_use]
-    pub fn is_dead(&self) -> bool {
-        self.dead.get()
     }
 
     fn cut_off(&self, world: &World) -> bool {
@@ -108,29 +100,28 @@ impl Ports {
         let number = self.actor.calls.get();
         self.actor.calls.set(number + 1);
         let world = &self.world;
-        match self.actor.cut {
-            Some(Cut::Before(at)) if at == number => {
-                world.fired(Fault::FunctionDiedBeforeEffect, &self.about(&about));
-                if matches!(about.action, Action::Start | Action::Stop) && world.chance(50) {
-                    self.land_late(&about, effect);
-                }
-                self.die().await;
-                unreachable!("a dead process does not go on");
+        if about.action == Action::List { world.calls.set(world.calls.get() + 1); }
+        let ends_here = match self.actor.cut {
+            Some(Cut::Before(at)) if at == number => Some(Fault::FunctionDiedBeforeEffect),
+            Some(Cut::Hangs(at)) if at == number => Some(Fault::FunctionTimedOut),
+            _ => None,
+        };
+        if let Some(fault) = ends_here {
+            world.fired(fault, &self.about(&about));
+            if matches!(about.action, Action::Start | Action::Stop) && world.chance(50) {
+                self.land_late(&about, effect);
             }
-            Some(Cut::Hangs(at)) if at == number => {
-                world.fired(Fault::FunctionTimedOut, &self.about(&about));
-                if matches!(about.action, Action::Start | Action::Stop) && world.chance(50) {
-                    self.land_late(&about, effect);
-                }
-                std::future::pending().await
+            if fault == Fault::FunctionDiedBeforeEffect {
+                self.actor.died.notify_one();
             }
-            _ => {}
+            return std::future::pending().await;
         }
         pass_ms(self.latency(about.action)).await;
         let answer = self.send(&about, effect).await;
         if self.actor.cut == Some(Cut::After(number)) {
             world.fired(Fault::FunctionDiedAfterEffect, &self.about(&about));
-            self.die().await;
+            self.actor.died.notify_one();
+            return std::future::pending().await;
         }
         answer
     }
@@ -182,13 +173,6 @@ impl Ports {
             world.fired(fault, &about);
             drop(effect(&world));
         });
-    }
-
-    /// The process ends here.
-    async fn die(&self) {
-        self.actor.dead.set(true);
-        self.actor.died.notify_one();
-        std::future::pending().await
     }
 
     fn about(&self, about: &About) -> String {
@@ -284,7 +268,11 @@ impl PutObject for Ports {
             };
             let answer = world.bucket.put(&owned, body.clone(), &condition);
             world.say(|| {
-                let shown = if owned.starts_with("leases/") { String::from_utf8_lossy(&body).into_owned() } else { String::new() };
+                let shown = if owned.starts_with("leases/") {
+                    String::from_utf8_lossy(&body).into_owned()
+                } else {
+                    String::new()
+                };
                 match &answer {
                     PutAnswer::Written(_) => format!("  {label}: put {owned} {shown}"),
                     PutAnswer::ConditionFailed => format!("  {label}: put {owned} refused, {condition:?}"),

@@ -1,0 +1,72 @@
+//! The deployed definition: the file itself, filled in as the template does, and compiled.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+use reveille_asl::definition::load;
+use reveille_asl::interpreter::Machine;
+use serde_json::Value;
+
+use crate::schedule::{Parameters, Step};
+
+/// The state machine's ARN in the simulated account.
+const ARN: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:notebook-run";
+
+/// Reads the definition that is deployed.
+///
+/// # Errors
+/// The file cannot be read, or is no definition.
+pub fn read(parameters: Parameters) -> Result<Value, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../statemachines/notebook_run.asl.json");
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let arn = |step: Step| format!("arn:aws:lambda:eu-west-1:123456789012:function:{}", step.name());
+    let substitutions = BTreeMap::from([
+        ("AdmitRunFunctionArn".to_owned(), arn(Step::AdmitRun)),
+        ("CheckInstanceFunctionArn".to_owned(), arn(Step::CheckInstance)),
+        ("StartInstanceFunctionArn".to_owned(), arn(Step::StartInstance)),
+        ("SubmitRunFunctionArn".to_owned(), arn(Step::SubmitRun)),
+        ("VerifyStoppedFunctionArn".to_owned(), arn(Step::VerifyStopped)),
+        ("ConcludeRunFunctionArn".to_owned(), arn(Step::ConcludeRun)),
+        ("StartPollSeconds".to_owned(), parameters.start_poll.to_string()),
+        ("StopPollSeconds".to_owned(), parameters.stop_poll.to_string()),
+        ("HeartbeatSeconds".to_owned(), parameters.heartbeat.to_string()),
+    ]);
+    load(&text, &substitutions).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Compiled definitions by their parameters; an edit, in a test of the simulation itself, is applied to each.
+pub struct Definitions {
+    edit: fn(&mut Value),
+    compiled: BTreeMap<(u32, u32, u32), Rc<Machine>>,
+}
+
+impl Default for Definitions {
+    fn default() -> Self {
+        Self::edited(|_| ())
+    }
+}
+
+impl Definitions {
+    /// Definitions with an edit.
+    #[must_use]
+    pub fn edited(edit: fn(&mut Value)) -> Self {
+        Self { edit, compiled: BTreeMap::new() }
+    }
+
+    /// The definition with these parameters.
+    ///
+    /// # Errors
+    /// It cannot be read or compiled.
+    pub fn with(&mut self, parameters: Parameters) -> Result<Rc<Machine>, String> {
+        let key = (parameters.start_poll, parameters.stop_poll, parameters.heartbeat);
+        if let Some(machine) = self.compiled.get(&key) {
+            return Ok(Rc::clone(machine));
+        }
+        let mut definition = read(parameters)?;
+        (self.edit)(&mut definition);
+        let machine = Rc::new(Machine::compile(ARN, &definition).map_err(|error| error.to_string())?);
+        self.compiled.insert(key, Rc::clone(&machine));
+        Ok(machine)
+    }
+}

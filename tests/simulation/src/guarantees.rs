@@ -1,0 +1,214 @@
+//! The guarantees of the run protocol, checked at the end of a schedule against what really happened.
+
+use reveille_asl::interpreter::{Description, Status};
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::records::{Outcome, Report, Reporter};
+use reveille_domain::{Code, RunId};
+
+use crate::world::ledger::{Begun, Started};
+use crate::world::{By, World};
+
+/// What of a boot's time after its last use is documented: a person's half hour of quiet on a boot of which nobody
+/// knows who started it, ten minutes without Jupyter's answer, and the tries of a stop.
+pub const GRACE_MS: i64 = 3_600_000;
+
+/// What the end of a schedule adds to the totals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Triggers without an outcome.
+    pub lost_events: u64,
+    /// Notebooks that were executed more often than anybody asked.
+    pub double_runs: u64,
+    /// Milliseconds that boots of ours were on beyond the grace after their last use.
+    pub leaked_ms: i64,
+    /// The longest of them.
+    pub longest_leak_ms: i64,
+    /// Executions that ended with no code of ours, or with `Internal`.
+    pub unclassified: u64,
+}
+
+/// Checks all guarantees; what does not hold is added to the ledger's violations.
+pub fn check(world: &World) -> Findings {
+    let mut findings = Findings::default();
+    let executions = world.ledger.executions();
+    let notebooks = world.ledger.notebooks();
+    for execution in &executions {
+        check_execution(world, execution, &executions, &notebooks, &mut findings);
+    }
+    for trigger in 0..world.schedule.triggers.len() {
+        check_trigger(world, trigger, &executions, &notebooks, &mut findings);
+    }
+    check_leaks(world, &mut findings);
+    let doubles = world.ledger.violations().iter().filter(|violation| violation.guarantee == "G2").count();
+    findings.double_runs = doubles as u64;
+    findings
+}
+
+fn describe(world: &World, arn: &str) -> Option<Description> {
+    world.service().execution(arn).map(|execution| execution.describe())
+}
+
+/// The holder that an execution's output names, if it ended as a duplicate.
+fn held_by(ended: &Description) -> Option<String> {
+    let output = ended.output.as_ref()?;
+    (output.get("decision")?.as_str()? == "duplicate").then(|| output["heldBy"].as_str().unwrap_or_default().to_owned())
+}
+
+/// The outcome of a run's newest attempt.
+fn newest_outcome(world: &World, execution: &Started) -> Option<(AttemptRef, Outcome)> {
+    let folder = format!("runs/{}/{}/", execution.instance, execution.run);
+    let keys = world.bucket.list(&folder, usize::MAX);
+    let attempts = keys.iter().filter_map(|key| key.strip_prefix(&folder)?.strip_suffix("/outcome.json")?.parse().ok());
+    let at = AttemptRef { instance: execution.instance.clone(), run: execution.run.clone(), attempt: attempts.max()? };
+    let outcome = world.bucket.record(&world.stack.layout.outcome(&at))?;
+    Some((at, outcome))
+}
+
+fn check_execution(
+    world: &World,
+    execution: &Started,
+    executions: &[Started],
+    notebooks: &[Begun],
+    findings: &mut Findings,
+) {
+    let broken = |guarantee, what: String| {
+        world.ledger.violation(guarantee, world.now_ms(), format!("{}: {what}", execution.run));
+    };
+    let Some(ended) = describe(world, &execution.arn) else { return broken("G1", "is unknown".into()) };
+    if ended.status == Status::Running {
+        findings.lost_events += 1;
+        return broken("G1", "never ended".into());
+    }
+    if let Some(holder) = held_by(&ended) {
+        let known = executions.iter().find(|known| *known.arn == *holder);
+        if !known.is_some_and(|holder| newest_outcome(world, holder).is_some()) {
+            findings.lost_events += 1;
+            broken("G1", format!("is a duplicate of {holder}, which has no outcome"));
+        }
+        return;
+    }
+    let Some((at, outcome)) = newest_outcome(world, execution) else {
+        findings.lost_events += 1;
+        return broken("G1", format!("ended {} {:?} without an outcome", ended.status.as_str(), ended.error));
+    };
+    check_code(world, execution, &ended, &outcome, findings);
+    check_verdict(world, &at, &outcome, notebooks);
+}
+
+/// G4: the execution ends with the outcome's own code, and the code is one of ours.
+fn check_code(world: &World, execution: &Started, ended: &Description, outcome: &Outcome, findings: &mut Findings) {
+    let broken = |what: String| world.ledger.violation("G4", world.now_ms(), format!("{}: {what}", execution.run));
+    let code = ended.error.as_deref().and_then(Code::parse);
+    match ended.status {
+        Status::Failed if code.is_none() || code == Some(Code::OutcomeNotRecorded) => {
+            findings.unclassified += 1;
+            broken(format!("failed with {:?}: {:?}", ended.error, ended.cause));
+        }
+        Status::Failed if code != outcome.code => {
+            broken(format!("failed with {code:?}, and its outcome says {:?}", outcome.code));
+        }
+        // A redrive that verified the stop of a successful run leaves the first outcome as it stands.
+        Status::Succeeded if outcome.failure.is_some() && execution.redrives == 0 => {
+            broken(format!("succeeded, and its outcome says {:?}", outcome.code));
+        }
+        _ => {}
+    }
+    if outcome.code == Some(Code::Internal) {
+        findings.unclassified += 1;
+        broken(format!("has no better code than Internal: {:?}", outcome.failure));
+    }
+}
+
+/// G4: the first error wins. The report is the verdict; and what the runner reports is what the notebook did.
+fn check_verdict(world: &World, at: &AttemptRef, outcome: &Outcome, notebooks: &[Begun]) {
+    let broken = |what: String| world.ledger.violation("G4", world.now_ms(), format!("{}: {what}", at.run));
+    let Some(report) = world.bucket.record::<Report>(&world.stack.layout.report(at)) else {
+        let begun = notebooks.iter().any(|begun| begun.at == *at);
+        if begun && outcome.failure.is_none() {
+            broken("succeeded without a report".into());
+        }
+        return;
+    };
+    let reported = report.failure.as_ref().map(|failure| failure.code);
+    let of_the_stop = [Code::StopNotConfirmed, Code::Throttled, Code::ServiceUnavailable, Code::AccessDenied];
+    let masked = match reported {
+        Some(code) => outcome.code != Some(code),
+        None => outcome.code.is_some_and(|code| !of_the_stop.contains(&code)),
+    };
+    if masked {
+        broken(format!("its report says {reported:?}, and its outcome {:?}", outcome.code));
+    }
+    let ended = notebooks.iter().rev().find(|begun| begun.at == *at).and_then(|begun| begun.ended);
+    if let (Some(ended), Reporter::Runner) = (ended, report.by) {
+        let own = [Code::RunnerLost, Code::OutputNotSaved];
+        let same = reported == ended || reported.is_some_and(|code| own.contains(&code));
+        if !same {
+            broken(format!("the notebook ended with {ended:?}, and the runner reported {reported:?}"));
+        }
+    }
+}
+
+/// G1 and G2 for all executions of one trigger.
+fn check_trigger(world: &World, trigger: usize, executions: &[Started], notebooks: &[Begun], findings: &mut Findings) {
+    use crate::world::Cause;
+    let broken = |guarantee, what: String| {
+        world.ledger.violation(guarantee, world.now_ms(), format!("trigger {trigger}: {what}"));
+    };
+    let mine = || executions.iter().filter(|execution| execution.trigger == trigger);
+    let mut answered = 0;
+    for execution in mine() {
+        let begun = count(notebooks, &execution.run);
+        let asked = 1 + execution.redrives + lost_reruns(world, execution);
+        if begun > asked {
+            broken("G2", format!("{} executed {begun} notebooks, and {asked} were asked for", execution.run));
+        }
+        let duplicate = describe(world, &execution.arn).as_ref().is_some_and(|ended| held_by(ended).is_some());
+        if execution.cause == Cause::Delivered && !duplicate {
+            answered += 1;
+        }
+        if matches!(execution.cause, Cause::ByHand | Cause::Rerun) && duplicate {
+            broken("G5", format!("{} was asked for by a person, and ended as a duplicate", execution.run));
+        }
+    }
+    let delivered: Vec<&Started> = mine().filter(|execution| execution.cause == Cause::Delivered).collect();
+    let executing = delivered.iter().filter(|execution| count(notebooks, &execution.run) > 0).count();
+    if executing > 1 {
+        broken("G2", format!("{executing} deliveries of one event executed a notebook"));
+    }
+    let by_person = mine().any(|execution| execution.cause == Cause::Repeated);
+    if !delivered.is_empty() && answered == 0 && !by_person {
+        findings.lost_events += 1;
+        broken("G1", "every delivery ended as a duplicate".into());
+    }
+}
+
+fn count(notebooks: &[Begun], run: &RunId) -> u32 {
+    u32::try_from(notebooks.iter().filter(|begun| begun.at.run == *run).count()).unwrap_or(u32::MAX)
+}
+
+/// Attempts that ended `RunnerLost` of a run that asked for a repetition then.
+fn lost_reruns(world: &World, execution: &Started) -> u32 {
+    let folder = format!("runs/{}/{}/", execution.instance, execution.run);
+    let asked = world.schedule.triggers[execution.trigger].input["onRunnerLost"] == "rerun";
+    let outcomes = world.bucket.list(&folder, usize::MAX);
+    let lost = outcomes.iter().filter(|key| key.ends_with("/outcome.json")).filter(|key| {
+        world.bucket.record::<Outcome>(key).is_some_and(|outcome| outcome.code == Some(Code::RunnerLost))
+    });
+    if asked { u32::try_from(lost.count()).unwrap_or(u32::MAX) } else { 0 }
+}
+
+/// G3: nothing that we started stays on.
+fn check_leaks(world: &World, findings: &mut Findings) {
+    for boot in world.boots.borrow().values().filter(|boot| boot.started_by == By::Us) {
+        let end = boot.stopping_ms.get().or(boot.ended_ms.get()).unwrap_or(world.now_ms());
+        let Some(last_run) = world.ledger.last_end_ms(&boot.instance) else { continue };
+        let used_until = last_run.max(boot.since_ms).max(boot.last_active_ms(end).unwrap_or(0));
+        let leaked = end - used_until - GRACE_MS;
+        if leaked > 0 {
+            findings.leaked_ms += leaked;
+            findings.longest_leak_ms = findings.longest_leak_ms.max(leaked);
+            let what = format!("{} boot {} stayed on {} s beyond its grace", boot.instance, boot.number, leaked / 1000);
+            world.ledger.violation("G3", world.now_ms(), what);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Plays one schedule from its beginning to its end, and judges it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use reveille_asl::interpreter::Machine;
+use tokio::task::LocalSet;
+
+use crate::fault::Fault;
+use crate::guarantees::{self, Findings};
+use crate::lies::Lie;
+use crate::schedule::Schedule;
+use crate::world::ledger::Violation;
+use crate::world::{BEGINNING_MS, By, World};
+
+/// Between two looks at whether the world has come to its end.
+const LOOK: Duration = Duration::from_secs(30);
+/// Requests that land late, and Describe's lag, are over after this.
+const SETTLE_MS: i64 = 120_000;
+/// A boot of ours that is on this long after all is over has leaked.
+const WATCH_MS: i64 = guarantees::GRACE_MS + 7_200_000;
+/// No schedule needs longer: limits are at most hours, and every wait is bounded.
+const HORIZON_MS: i64 = 60 * 3_600_000;
+
+/// What came of a schedule.
+#[derive(Clone, Debug, Default)]
+pub struct Played {
+    /// What did not hold.
+    pub violations: Vec<Violation>,
+    /// For the totals.
+    pub findings: Findings,
+    /// Executions that were started.
+    pub executions: u64,
+    /// Function calls.
+    pub invocations: u64,
+    /// Remote calls of functions and runners.
+    pub calls: u64,
+    /// Milliseconds that machines were on.
+    pub machine_ms: i64,
+    /// Faults that fired.
+    pub faults: BTreeMap<Fault, u64>,
+    /// The timeline, if it was traced.
+    pub timeline: Vec<String>,
+}
+
+/// Plays a schedule.
+///
+/// # Panics
+/// The runtime cannot be made, which needs no resource that could be missing.
+#[must_use]
+pub fn play(schedule: Schedule, machine: &Rc<Machine>, lie: Option<Lie>, traced: bool) -> Played {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O can always be made");
+    let tasks = LocalSet::new();
+    let schedule = Rc::new(schedule);
+    tasks.block_on(&runtime, async {
+        let world = World::new(schedule, machine, lie, traced);
+        run(&world).await;
+        let findings = guarantees::check(&world);
+        let played = Played {
+            violations: world.ledger.violations(),
+            findings,
+            executions: world.ledger.executions().len() as u64,
+            invocations: world.invocations.get(),
+            calls: world.calls.get(),
+            machine_ms: machine_ms(&world),
+            faults: world.counters.counts(),
+            timeline: world.timeline(),
+        };
+        world.close();
+        played
+    })
+}
+
+async fn run(world: &Rc<World>) {
+    tokio::task::spawn_local(Rc::clone(world).drive());
+    for planned in &world.schedule.troubles {
+        tokio::task::spawn_local(Rc::clone(world).trouble(*planned));
+    }
+    for number in 0..world.schedule.triggers.len() {
+        world.spawn_open(Rc::clone(world).deliver(number));
+    }
+    for hand in &world.schedule.hands {
+        world.spawn_open(Rc::clone(world).lend(*hand));
+    }
+    let mut over_since = None;
+    while world.now_ms() - BEGINNING_MS < HORIZON_MS {
+        tokio::time::sleep(LOOK).await;
+        if world.open.get() > 0 || !world.ledger.all_ended() {
+            over_since = None;
+            continue;
+        }
+        let over_for = world.now_ms() - *over_since.get_or_insert(world.now_ms());
+        if over_for >= WATCH_MS && !person_works(world) || over_for >= SETTLE_MS && !ours_is_on(world) {
+            break;
+        }
+    }
+}
+
+/// Whether anything that we started is on, or about to be.
+fn ours_is_on(world: &World) -> bool {
+    let up = world.boots.borrow().values().any(|boot| boot.started_by == By::Us && boot.is_up());
+    up || world
+        .schedule
+        .instances
+        .iter()
+        .any(|instance| world.ledger.starter(&instance.name) == By::Us && world.is_pending(&instance.name))
+}
+
+fn person_works(world: &World) -> bool {
+    let now_ms = world.now_ms();
+    world.boots.borrow().values().any(|boot| boot.is_up() && boot.person_works(now_ms - WATCH_MS, 0))
+}
+
+fn machine_ms(world: &World) -> i64 {
+    let boots = world.boots.borrow();
+    boots.values().map(|boot| boot.ended_ms.get().unwrap_or(world.now_ms()) - boot.since_ms).sum()
+}

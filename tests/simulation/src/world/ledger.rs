@@ -1,0 +1,237 @@
+//! What happened, as nobody in the world knows it: who really started a boot, which notebooks really ran. What must
+//! never happen is judged here, at the moment it happens; the rest at the end ([`crate::guarantees`]).
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
+use reveille_domain::limits::{JUPYTER_UNKNOWN, UNSURE_QUIET};
+use reveille_domain::records::{Report, Request};
+use reveille_domain::{Code, RunId};
+use serde_json::Value;
+
+use super::boots::{Boot, By};
+use super::events::Cause;
+use super::{World, time};
+use crate::schedule::Trigger;
+
+/// A start of ours whose answer never came may bring an instance up this much later.
+const UNRESOLVED_FOR_MS: i64 = 3_600_000;
+/// Whoever begins to work while the stop is already under way loses: the runner looked, and then it sent the stop.
+const TOO_LATE_MS: i64 = 30_000;
+/// What clocks and polls may take from a documented time of quiet.
+const SLACK_MS: i64 = 60_000;
+
+/// An execution that was started.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// The trigger.
+    pub trigger: usize,
+    /// Why.
+    pub cause: Cause,
+    /// Its ARN.
+    pub arn: Rc<str>,
+    /// The name of its records' folder.
+    pub instance: String,
+    /// Its run.
+    pub run: RunId,
+    /// How often a person redrove it.
+    pub redrives: u32,
+    /// When it ended.
+    pub ended_ms: Option<i64>,
+}
+
+/// A notebook that was begun.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// Whose.
+    pub at: AttemptRef,
+    /// The execution that asked.
+    pub arn: String,
+    /// How it ended by itself, if it did.
+    pub ended: Option<Option<Code>>,
+}
+
+/// A guarantee that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// G1 to G5.
+    pub guarantee: &'static str,
+    /// What happened.
+    pub what: String,
+}
+
+/// What happened.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    starters: RefCell<BTreeMap<String, By>>,
+    unresolved: RefCell<BTreeMap<String, i64>>,
+    executions: RefCell<Vec<Started>>,
+    notebooks: RefCell<Vec<Begun>>,
+    newest_event: Cell<u32>,
+    published: Cell<u64>,
+    violations: RefCell<Vec<Violation>>,
+}
+
+impl Ledger {
+    /// Writes down that a guarantee did not hold.
+    pub fn violation(&self, guarantee: &'static str, now_ms: i64, what: String) {
+        self.violations
+            .borrow_mut()
+            .push(Violation { guarantee, what: format!("{} {what}", time(now_ms).format("%d %H:%M:%S")) });
+    }
+
+    /// What did not hold so far.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.violations.borrow().clone()
+    }
+
+    /// A Start was accepted.
+    pub(super) fn started(&self, instance: &str, by: By) {
+        self.starters.borrow_mut().insert(instance.to_owned(), by);
+    }
+
+    /// Whose Start was accepted last.
+    #[must_use]
+    pub fn starter(&self, instance: &str) -> By {
+        self.starters.borrow().get(instance).copied().unwrap_or(By::Person)
+    }
+
+    /// A start of ours ended without our knowing how.
+    pub(super) fn start_is_unresolved(&self, instance: &str, now_ms: i64) {
+        self.unresolved.borrow_mut().insert(instance.to_owned(), now_ms);
+    }
+
+    pub(super) fn is_unresolved(&self, instance: &str, now_ms: i64) -> bool {
+        self.unresolved.borrow().get(instance).is_some_and(|at| now_ms - at < UNRESOLVED_FOR_MS)
+    }
+
+    /// An execution began.
+    pub(super) fn execution_started(&self, number: usize, trigger: &Trigger, cause: Cause, arn: &Rc<str>, now_ms: i64) {
+        let name = arn.rsplit(':').next().unwrap_or_default();
+        let instance = reveille_domain::input::instance_of(&trigger.input);
+        self.executions.borrow_mut().push(Started {
+            trigger: number,
+            cause,
+            arn: Rc::clone(arn),
+            instance: instance.map_or_else(|| INVALID_INSTANCE.to_owned(), |name| name.to_string()),
+            run: RunId::of(name, arn, time(now_ms)),
+            redrives: 0,
+            ended_ms: None,
+        });
+    }
+
+    pub(super) fn execution_ended(&self, arn: &str, now_ms: i64) {
+        for execution in self.executions.borrow_mut().iter_mut().filter(|known| *known.arn == *arn) {
+            execution.ended_ms = Some(now_ms);
+        }
+    }
+
+    pub(super) fn redriven(&self, arn: &str) {
+        for execution in self.executions.borrow_mut().iter_mut().filter(|known| *known.arn == *arn) {
+            execution.redrives += 1;
+            execution.ended_ms = None;
+        }
+    }
+
+    /// Every execution that was started.
+    #[must_use]
+    pub fn executions(&self) -> Vec<Started> {
+        self.executions.borrow().clone()
+    }
+
+    /// Whether all executions ended.
+    #[must_use]
+    pub fn all_ended(&self) -> bool {
+        self.executions.borrow().iter().all(|execution| execution.ended_ms.is_some())
+    }
+
+    /// When the last execution on an instance ended; `None` if one runs, or there was none.
+    #[must_use]
+    pub fn last_end_ms(&self, instance: &str) -> Option<i64> {
+        let executions = self.executions.borrow();
+        let mut last = None;
+        for execution in executions.iter().filter(|execution| execution.instance == instance) {
+            last = last.max(Some(execution.ended_ms?));
+        }
+        last
+    }
+
+    /// The newest execution of a trigger.
+    #[must_use]
+    pub fn newest_execution(&self, trigger: usize) -> Option<Rc<str>> {
+        let executions = self.executions.borrow();
+        executions.iter().rev().find(|known| known.trigger == trigger).map(|known| Rc::clone(&known.arn))
+    }
+
+    /// Whether a younger event was delivered before this one.
+    pub(super) fn is_overtaken(&self, event: u32) -> bool {
+        let overtaken = event < self.newest_event.get();
+        self.newest_event.set(self.newest_event.get().max(event));
+        overtaken
+    }
+
+    pub(super) fn published(&self, _detail: &Value) {
+        self.published.set(self.published.get() + 1);
+    }
+
+    /// Every notebook that was begun.
+    #[must_use]
+    pub fn notebooks(&self) -> Vec<Begun> {
+        self.notebooks.borrow().clone()
+    }
+
+    /// A notebook begins; answers its number. Judged: never twice for one attempt, never two at once on an instance.
+    pub(super) fn notebook_begins(&self, world: &World, boot: &Boot, request: &Request, attempt: u32) -> usize {
+        let at = AttemptRef { instance: boot.instance.clone(), run: request.run.clone(), attempt };
+        world.say(|| format!("  notebook of {} attempt {attempt} begins", at.run));
+        let mut notebooks = self.notebooks.borrow_mut();
+        if notebooks.iter().any(|begun| begun.at == at) {
+            self.violation("G2", world.now_ms(), format!("attempt {attempt} of {} is executed twice", at.run));
+        }
+        if boot.executing().is_some() {
+            self.violation("G2", world.now_ms(), format!("two notebooks execute at once on {}", boot.instance));
+        }
+        notebooks.push(Begun { at, arn: request.execution_arn.clone(), ended: None });
+        notebooks.len() - 1
+    }
+
+    pub(super) fn notebook_ends(&self, number: usize, code: Option<Code>) {
+        if let Some(begun) = self.notebooks.borrow_mut().get_mut(number) {
+            begun.ended = Some(code);
+        }
+    }
+
+    /// A Stop of ours was accepted. Judged: it must not end what is a person's, nor a notebook at work.
+    pub(super) fn stopped_by_us(&self, world: &World, boot: &Boot, label: &str) {
+        let now_ms = world.now_ms();
+        let instance = &boot.instance;
+        let quiet_ms = now_ms - boot.last_active_ms(now_ms).unwrap_or(boot.since_ms).max(boot.since_ms);
+        let jupyter_unknown = now_ms < boot.jupyter_silent_until_ms.get();
+        // Nobody but the runner can see a person at work.
+        let blind = !boot.runner_is_well(now_ms) || jupyter_unknown;
+        if boot.started_by == By::Person && !boot.ambiguous {
+            self.violation("G3", now_ms, format!("{label} stopped {instance}, which a person started"));
+        } else if boot.started_by == By::Person && quiet_ms + SLACK_MS < UNSURE_QUIET.num_milliseconds() && !blind {
+            let what =
+                format!("{label} stopped {instance}, which a person may have started, after {quiet_ms} ms of quiet");
+            self.violation("G3", now_ms, what);
+        }
+        let long_enough = if jupyter_unknown { JUPYTER_UNKNOWN.num_milliseconds() } else { TOO_LATE_MS };
+        if boot.person_works(now_ms, long_enough) && !blind {
+            self.violation("G3", now_ms, format!("{label} stopped {instance} while a person works on it"));
+        }
+        if boot.executing().is_some() && boot.runner_is_well(now_ms) && !self.newest_is_reported(world, boot) {
+            self.violation("G3", now_ms, format!("{label} stopped {instance} while a notebook executes on it"));
+        }
+    }
+
+    /// Whether the newest notebook on the boot's instance has a verdict: it was declared lost.
+    fn newest_is_reported(&self, world: &World, boot: &Boot) -> bool {
+        let notebooks = self.notebooks.borrow();
+        let newest = notebooks.iter().rev().find(|begun| begun.at.instance == boot.instance);
+        newest.is_some_and(|begun| world.bucket.record::<Report>(&world.stack.layout.report(&begun.at)).is_some())
+    }
+}

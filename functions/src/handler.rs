@@ -15,17 +15,20 @@ pub enum Handler {
     VerifyStopped,
     /// State ConcludeRun.
     ConcludeRun,
+    /// The sweeper.
+    ReleaseInstance,
 }
 
 impl Handler {
     /// Every function.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AdmitRun,
         Self::CheckInstance,
         Self::StartInstance,
         Self::SubmitRun,
         Self::VerifyStopped,
         Self::ConcludeRun,
+        Self::ReleaseInstance,
     ];
 
     /// The template's `Handler`, and the name of the function's file.
@@ -37,6 +40,7 @@ impl Handler {
             Self::SubmitRun => "submit_run",
             Self::VerifyStopped => "verify_stopped",
             Self::ConcludeRun => "conclude_run",
+            Self::ReleaseInstance => "release_instance",
         }
     }
 

@@ -59,7 +59,7 @@ fn parse<C: DeserializeOwned>(handler: Handler, payload: Value) -> Result<C, Fai
 /// What an invocation is about, for the log.
 fn subject(payload: &Value) -> Value {
     json!({
-        "execution": payload.pointer("/execution/arn"),
+        "execution": payload.pointer("/execution/arn").or_else(|| payload.get("executionArn")),
         "run": payload.pointer("/run/id"),
         "attempt": payload.pointer("/run/attempt"),
         "instance": payload.pointer("/run/instance"),

@@ -8,6 +8,7 @@ mod conclude_run;
 mod environment;
 mod handler;
 mod invocation;
+mod release_instance;
 mod start_instance;
 mod submit_run;
 mod verify_stopped;
@@ -35,5 +36,6 @@ async fn serve() -> Result<(), lambda_runtime::Error> {
         Handler::SubmitRun => invocation::serve(handler, &stack, &aws, submit_run::handle).await,
         Handler::VerifyStopped => invocation::serve(handler, &stack, &aws, verify_stopped::handle).await,
         Handler::ConcludeRun => invocation::serve(handler, &stack, &aws, conclude_run::handle).await,
+        Handler::ReleaseInstance => invocation::serve(handler, &stack, &aws, release_instance::handle).await,
     }
 }

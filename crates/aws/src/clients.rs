@@ -41,6 +41,7 @@ pub struct Aws {
     /// The stack's bucket and prefix: every record's key is relative to this bucket.
     pub(crate) layout: Layout,
     pub(crate) event_bus: String,
+    pub(crate) state_machine: String,
     s3: OnceCell<aws_sdk_s3::Client>,
     sagemaker: OnceCell<aws_sdk_sagemaker::Client>,
     sfn: OnceCell<aws_sdk_sfn::Client>,
@@ -71,11 +72,19 @@ impl Aws {
             config: loader.load().await,
             layout,
             event_bus,
+            state_machine: String::new(),
             s3: OnceCell::new(),
             sagemaker: OnceCell::new(),
             sfn: OnceCell::new(),
             events: OnceCell::new(),
         }
+    }
+
+    /// The same, knowing the stack's state machine.
+    #[must_use]
+    pub fn with_state_machine(mut self, arn: String) -> Self {
+        self.state_machine = arn;
+        self
     }
 
     /// The stack's bucket and prefix.

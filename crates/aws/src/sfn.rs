@@ -1,8 +1,15 @@
 //! The waiting execution: its token's callbacks, and whether it runs.
 
 use reveille_domain::Failure;
-use reveille_domain::ports::{AnswerTask, Call, CallError, DescribeExecution, SendTaskHeartbeat, TokenAnswer};
+use reveille_domain::ports::{
+    AnswerTask, Call, CallError, DescribeExecution, DescribeWholeExecution, ExecutionSeen, ExecutionStatus,
+    ListEndedExecutions, SendTaskHeartbeat, TokenAnswer,
+};
+use reveille_domain::records::Execution;
 use serde_json::{Value, json};
+
+use aws_sdk_sfn::types::ExecutionStatus as Shown;
+use chrono::{DateTime, Utc};
 
 use crate::answer::{call_error, service_error};
 use crate::clients::Aws;
@@ -59,5 +66,63 @@ impl DescribeExecution for Aws {
                 _ => Err(call_error("states:DescribeExecution", execution_arn, &error)),
             },
         }
+    }
+}
+
+impl DescribeWholeExecution for Aws {
+    async fn describe_whole_execution(&self, execution_arn: &str) -> Call<Option<ExecutionSeen>> {
+        let answer = match self.sfn().describe_execution().execution_arn(execution_arn).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return match service_error(&error) {
+                    Some(("ExecutionDoesNotExist", _)) => Ok(None),
+                    _ => Err(call_error("states:DescribeExecution", execution_arn, &error)),
+                };
+            }
+        };
+        let start_time = answer.start_date().to_millis().ok().and_then(DateTime::from_timestamp_millis);
+        Ok(Some(ExecutionSeen {
+            status: status(answer.status()),
+            execution: Execution {
+                arn: execution_arn.to_owned(),
+                name: answer.name().unwrap_or_default().to_owned(),
+                start_time: start_time.unwrap_or_default(),
+                redrive_count: answer.redrive_count().and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
+            },
+            input: answer.input().and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default(),
+            error: answer.error().map(str::to_owned),
+            cause: answer.cause().map(str::to_owned),
+        }))
+    }
+}
+
+fn status(shown: &Shown) -> ExecutionStatus {
+    match shown {
+        Shown::Succeeded => ExecutionStatus::Succeeded,
+        Shown::Failed => ExecutionStatus::Failed,
+        Shown::TimedOut => ExecutionStatus::TimedOut,
+        Shown::Aborted => ExecutionStatus::Aborted,
+        // Running, about to be redriven, or a status of a later API: nothing to clean up after yet.
+        _ => ExecutionStatus::Running,
+    }
+}
+
+impl ListEndedExecutions for Aws {
+    async fn list_ended_executions(&self, since: DateTime<Utc>, limit: usize) -> Call<Vec<String>> {
+        let mut ended = Vec::new();
+        for status in [Shown::Aborted, Shown::TimedOut, Shown::Failed] {
+            let call = self.sfn().list_executions().state_machine_arn(&self.state_machine).status_filter(status);
+            let answer = call
+                .max_results(i32::try_from(limit).unwrap_or(i32::MAX))
+                .send()
+                .await
+                .map_err(|error| call_error("states:ListExecutions", &self.state_machine, &error))?;
+            let recent = answer
+                .executions()
+                .iter()
+                .filter(|execution| execution.stop_date().is_none_or(|stopped| stopped.secs() >= since.timestamp()));
+            ended.extend(recent.map(|execution| execution.execution_arn().to_owned()));
+        }
+        Ok(ended)
     }
 }

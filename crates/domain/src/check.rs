@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Failure};
 use crate::ids::{InstanceName, RunId};
 use crate::input::{Limits, WhenBusy};
-use crate::limits::IN_FLIGHT;
+use crate::limits::{IN_FLIGHT, patience};
 use crate::ports::{InstanceStatus, Observation};
 use crate::records::{Lease, LeaseState};
 
@@ -31,6 +31,8 @@ pub struct Waiting {
     /// The last failure for lack of capacity: its words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_capacity: Option<String>,
+    /// Poll intervals until the next look.
+    pub patience: u32,
     /// When the instance was seen ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<DateTime<Utc>>,
@@ -41,7 +43,9 @@ impl Waiting {
     #[must_use]
     pub fn at(before: Option<Self>, silences: u32, now: DateTime<Utc>) -> Self {
         match before {
-            Some(waiting) if waiting.silences == silences => waiting,
+            Some(waiting) if waiting.silences == silences => {
+                Self { patience: patience(now - waiting.since), ..waiting }
+            }
             before => Self {
                 first_at: before.map_or(now, |waiting| waiting.first_at),
                 since: now,
@@ -50,6 +54,7 @@ impl Waiting {
                 seen_before_start: None,
                 sent_at: None,
                 no_capacity: None,
+                patience: patience(TimeDelta::zero()),
                 ready_at: None,
             },
         }
@@ -160,6 +165,12 @@ pub fn is_started_by_another(
         }
         _ => false,
     }
+}
+
+/// Whether the lease has to say that the boot came up without a runner's having bound it.
+#[must_use]
+pub fn came_up_unbound(lease: &Lease) -> bool {
+    lease.state == LeaseState::Open && lease.boot_id.is_none() && !lease.seen_up
 }
 
 /// A boot that is closing takes no more runs; the next one will.
@@ -384,6 +395,7 @@ mod tests {
             certain: true,
             seen_before_start: None,
             boot_id: None,
+            seen_up: false,
             busy: None,
             person_at: None,
             closer: Some(Closer::Runner),
@@ -416,6 +428,7 @@ mod tests {
     fn a_silence_begins_the_wait_anew() {
         let waiting = Waiting { starts: 3, ..fresh() };
         assert_eq!(Waiting::at(Some(waiting.clone()), 0, at(9)), waiting);
+        assert_eq!(Waiting::at(Some(waiting.clone()), 0, at(1_200)).patience, 2, "looked at less often");
         let anew = Waiting::at(Some(waiting), 1, at(9));
         assert_eq!((anew.first_at, anew.since, anew.starts), (at(0), at(9), 0));
     }

@@ -28,6 +28,8 @@ pub struct Caught {
 pub struct Stopping {
     /// The first look: stopSeconds counts from here.
     pub since: DateTime<Utc>,
+    /// Poll intervals until the next look.
+    pub patience: u32,
     /// When the instance was observed at rest, or left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<DateTime<Utc>>,
@@ -242,7 +244,7 @@ mod tests {
             error,
             stop_error,
             waiting: None,
-            stopping: Some(&Stopping { since: at(20), ended_at: Some(at(30)), rest: Some(Rest::AtRest) }),
+            stopping: Some(&Stopping { since: at(20), patience: 1, ended_at: Some(at(30)), rest: Some(Rest::AtRest) }),
             skipped,
             now: at(31),
         })

@@ -19,13 +19,13 @@ pub const FUNCTION_TIMEOUT: TimeDelta = TimeDelta::seconds(30);
 pub const IN_FLIGHT: TimeDelta = TimeDelta::seconds(60);
 
 /// Bounds of `limits.startSeconds`, and its default. SageMaker usually starts in 2 to 5 minutes and sometimes in over 10.
-pub const START_SECONDS: Bounds = Bounds { min: 30, default: 1_200, max: 14_400 };
+pub const START_SECONDS: Bounds = Bounds { min: 30, default: 1_200, max: 7_200 };
 /// Bounds of `limits.queueSeconds`, and its default.
 pub const QUEUE_SECONDS: Bounds = Bounds { min: 1, default: 7_200, max: 86_400 };
 /// Bounds of `limits.runSeconds`, and its default.
 pub const RUN_SECONDS: Bounds = Bounds { min: 1, default: 7_200, max: 86_400 };
 /// Bounds of `limits.stopSeconds`, and its default.
-pub const STOP_SECONDS: Bounds = Bounds { min: 30, default: 1_200, max: 14_400 };
+pub const STOP_SECONDS: Bounds = Bounds { min: 30, default: 1_200, max: 7_200 };
 
 /// A limit's smallest, usual and largest value, in seconds.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +50,9 @@ pub const MAX_KERNEL_CHARS: usize = 128;
 /// Silent tickets in a row, nothing claimed and the instance `InService`, until the run ends as `RunnerSilent`. The
 /// first may be a lost beat or a boot that ended in between; a second is an instance without a runner.
 pub const MAX_UNCLAIMED_SILENCES: u32 = 2;
-/// Silent tickets in one run altogether, so that the loop is finite whatever happens.
-pub const MAX_SILENCES: u32 = 20;
+/// Silent tickets in one attempt altogether. After each the instance may have to be started anew, and the history of an
+/// execution holds 25,000 events.
+pub const MAX_SILENCES: u32 = 5;
 
 /// Attempts of one run: Step Functions allows no more redrives than its 14 days and 25,000 events hold; a hundred is
 /// beyond any use and keeps keys and loops finite.
@@ -82,3 +83,24 @@ pub const JUPYTER_UNKNOWN: TimeDelta = TimeDelta::seconds(600);
 pub const HEARTBEAT_SECONDS: Bounds = Bounds { min: 3, default: 300, max: 3_600 };
 /// Beats a heartbeat: two may be lost.
 pub const BEATS_PER_HEARTBEAT: u32 = 3;
+
+/// The sweeper looks at executions that ended this recently: their own event may have been lost, and it runs every few
+/// minutes.
+pub const SWEEP_BACK: TimeDelta = TimeDelta::hours(1);
+/// Executions of each ending that one sweep looks at.
+pub const MAX_SWEPT: usize = 100;
+/// A sweep begins nothing new after this long, so that it ends within the function's timeout; the next goes on.
+pub const SWEEP_TIME: TimeDelta = TimeDelta::seconds(18);
+
+/// How many poll intervals the state machine waits until its next look: an instance that has not come up or gone down
+/// within ten minutes is looked at less often, so that the longest wait fits into the history of an execution.
+#[must_use]
+pub fn patience(waited: TimeDelta) -> u32 {
+    if waited < TimeDelta::minutes(10) {
+        1
+    } else if waited < TimeDelta::minutes(30) {
+        2
+    } else {
+        4
+    }
+}

@@ -260,6 +260,48 @@ pub trait DescribeExecution {
     async fn is_running(&self, execution_arn: &str) -> Call<bool>;
 }
 
+/// How an execution is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecutionStatus {
+    /// It runs, or is about to be redriven.
+    Running,
+    /// It succeeded.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// Its own timeout ended it; no Catch ran.
+    TimedOut,
+    /// A person stopped it; no Catch ran.
+    Aborted,
+}
+
+/// An execution, as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExecutionSeen {
+    /// How it is.
+    pub status: ExecutionStatus,
+    /// The execution, as the context object of its states tells it; redrives included.
+    pub execution: crate::records::Execution,
+    /// Its input.
+    pub input: serde_json::Value,
+    /// The error it ended with.
+    pub error: Option<String>,
+    /// Its cause.
+    pub cause: Option<String>,
+}
+
+/// `states:DescribeExecution`, whole.
+pub trait DescribeWholeExecution {
+    /// The execution, or `None` if it is forgotten.
+    async fn describe_whole_execution(&self, execution_arn: &str) -> Call<Option<ExecutionSeen>>;
+}
+
+/// `states:ListExecutions` of the stack's state machine.
+pub trait ListEndedExecutions {
+    /// ARNs of executions that failed, timed out or were aborted since then, newest first, at most `limit` of each.
+    async fn list_ended_executions(&self, since: DateTime<Utc>, limit: usize) -> Call<Vec<String>>;
+}
+
 /// `events:PutEvents`.
 pub trait PublishEvent {
     /// Publishes one event of Reveille's.

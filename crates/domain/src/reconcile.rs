@@ -35,6 +35,8 @@ pub enum Action {
     Wait,
     /// Leave it: to other runs, or to a person.
     Leave(Rest),
+    /// The lease is of a boot that ended, and what is up is somebody else's: remove the lease and leave the instance.
+    Forget,
     /// Compare-and-swap the lease to `closing`, look once more, and stop it.
     Stop,
 }
@@ -46,6 +48,7 @@ pub fn reconcile(seen: &Seen<'_>) -> Action {
     match observation.status {
         InstanceStatus::Stopped | InstanceStatus::Failed if is_from_before_start(seen, observation) => Action::Wait,
         InstanceStatus::Stopped | InstanceStatus::Failed => at_rest(seen),
+        InstanceStatus::InService if is_a_later_boot(seen, observation) => Action::Forget,
         InstanceStatus::InService => in_service(seen),
         InstanceStatus::Pending
         | InstanceStatus::Stopping
@@ -74,6 +77,14 @@ fn is_from_before_start(seen: &Seen<'_>, observation: &Observation) -> bool {
             && lease.boot_id.is_none()
             && seen.now - lease.at < IN_FLIGHT;
         just_sent && (lease.seen_before_start.is_none() || observation.last_modified <= lease.seen_before_start)
+    })
+}
+
+/// A boot that was being closed cannot have come up after that: what came up is another. The margin is for clocks that
+/// differ; stopping and starting takes longer.
+fn is_a_later_boot(seen: &Seen<'_>, observation: &Observation) -> bool {
+    seen.lease.is_some_and(|lease| {
+        lease.state == LeaseState::Closing && observation.last_modified.is_some_and(|up| up >= lease.at + IN_FLIGHT)
     })
 }
 
@@ -195,6 +206,25 @@ mod tests {
         let lease = closing(&ours(), Closer::Function, "m".into(), at(0));
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 59), Action::Wait);
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 60), Action::Stop);
+    }
+
+    #[test]
+    fn a_stop_of_ours_that_is_done_never_hits_a_later_boot() {
+        let mut lease = closing(&ours(), Closer::Function, "m".into(), at(0));
+        lease.boot_id = None;
+        let up = |seconds| Observation { last_modified: Some(at(seconds)), ..observed(InstanceStatus::InService) };
+        let decide = |observation: &Observation| {
+            let lease = Some(&lease);
+            reconcile(&Seen {
+                observation: Some(observation),
+                lease,
+                other_live_runs: 0,
+                heartbeat_seconds: 300,
+                now: at(999),
+            })
+        };
+        assert_eq!(decide(&up(60)), Action::Forget);
+        assert_eq!(decide(&up(-9)), Action::Stop, "the boot that was being closed");
     }
 
     #[test]

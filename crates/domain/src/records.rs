@@ -359,6 +359,10 @@ pub struct Lease {
     /// The kernel's boot id, once the runner bound it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
+    /// Whether the instance was seen `InService` while no runner had bound the boot: whoever binds it later may be the
+    /// runner of another boot, so that it cannot be known any more whose boot it is.
+    #[serde(default)]
+    pub seen_up: bool,
     /// The attempt that is claimed, while busy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy: Option<crate::layout::AttemptRef>,

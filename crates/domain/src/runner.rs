@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{Code, Failure};
-use crate::limits::{BEATS_PER_HEARTBEAT, BOOT_GRACE, JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
+use crate::limits::{BEATS_PER_HEARTBEAT, BOOT_GRACE, IN_FLIGHT, JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
 use crate::ports::PersonSeen;
 use crate::records::{Lease, LeaseState, Ticket};
 
@@ -31,10 +31,13 @@ pub fn bind(lease: Option<&Lease>, boot_id: &str, nonce: String, now: DateTime<U
         (None, LeaseState::Starting | LeaseState::Open | LeaseState::Unsure) => Bind::Ours(Lease {
             state: LeaseState::Open,
             boot_id: Some(boot_id.to_owned()),
+            certain: lease.certain && !lease.seen_up,
             nonce,
             at: now,
             ..lease.clone()
         }),
+        // A function's stop of an earlier boot, long done: its lease must not be taken for this boot's.
+        (None, LeaseState::Closing) if now - lease.at >= IN_FLIGHT => Bind::Persons { remove_lease: true },
         // A function is about to stop whatever runs here; it is not waited for and not joined.
         (None, LeaseState::Busy | LeaseState::Closing) => Bind::Persons { remove_lease: false },
     }
@@ -158,7 +161,23 @@ mod tests {
         assert_eq!(bound(Some(&lease(LeaseState::Open, Some("old")))), Bind::Persons { remove_lease: true });
         let closed = reconcile::closing(&lease(LeaseState::Open, Some("old")), Closer::Runner, "x".into(), at(0));
         assert_eq!(bound(Some(&closed)), Bind::Persons { remove_lease: true });
-        assert_eq!(bound(Some(&lease(LeaseState::Closing, None))), Bind::Persons { remove_lease: false });
+        let closing = lease(LeaseState::Closing, None);
+        assert_eq!(bound(Some(&closing)), Bind::Persons { remove_lease: false });
+        let later = bind(Some(&closing), "boot", "m".into(), at(60));
+        assert_eq!(later, Bind::Persons { remove_lease: true }, "the stop was of an earlier boot");
+    }
+
+    #[test]
+    fn a_boot_that_came_up_without_a_runner_may_be_anyones_when_one_binds_it() {
+        let mut open = lease(LeaseState::Open, None);
+        open.certain = true;
+        let certain = |lease: &Lease| match bound(Some(lease)) {
+            Bind::Ours(lease) => lease.certain,
+            other => panic!("{other:?}"),
+        };
+        assert!(certain(&open));
+        open.seen_up = true;
+        assert!(!certain(&open));
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub fn intent(me: &RunId, nonce: String, seen_before: Option<DateTime<Utc>>, now
         certain: false,
         seen_before_start: seen_before,
         boot_id: None,
+        seen_up: false,
         busy: None,
         person_at: None,
         closer: None,

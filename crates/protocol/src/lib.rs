@@ -8,5 +8,6 @@ pub mod runner;
 pub mod stack;
 pub mod steps;
 pub mod store;
+pub mod withdraw;
 
 pub use stack::Stack;

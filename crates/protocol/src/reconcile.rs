@@ -51,10 +51,14 @@ where
             store::remove(ports, &stack.layout.lease(instance), &stored.etag).await?;
             Ok(Some(Rest::AtRest))
         }
+        (Action::Forget, Some(stored)) => {
+            store::remove(ports, &stack.layout.lease(instance), &stored.etag).await?;
+            Ok(Some(Rest::LeftRunning))
+        }
         (Action::AtRest { .. }, _) => Ok(Some(Rest::AtRest)),
         (Action::Leave(rest), _) => Ok(Some(rest)),
         (Action::Stop, Some(stored)) => stop(stack, ports, instance, &stored).await.map(|()| None),
-        (Action::Wait | Action::Stop, _) => Ok(None),
+        (Action::Wait | Action::Stop | Action::Forget, _) => Ok(None),
     }
 }
 

@@ -152,7 +152,8 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
 
     async fn turn(&mut self) -> Result<Turn, Failure> {
         let queue = self.read_queue().await?;
-        self.beat(&queue).await;
+        // What the beats removed must not be looked at again.
+        let queue = if self.beat(&queue).await { self.read_queue().await? } else { queue };
         if self.expire(&queue, None).await? {
             return Ok(Turn::Again);
         }

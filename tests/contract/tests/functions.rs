@@ -82,6 +82,8 @@ fn actions() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("ListObjects", &["s3:ListBucket"]),
         ("AnswerTask", &["states:SendTaskSuccess", "states:SendTaskFailure"]),
         ("DescribeExecution", &["states:DescribeExecution"]),
+        ("DescribeWholeExecution", &["states:DescribeExecution"]),
+        ("ListEndedExecutions", &["states:ListExecutions"]),
         ("PublishEvent", &["events:PutEvents"]),
     ]
     .into()

@@ -35,6 +35,17 @@ impl<'a> Run<'a> {
         call.send().await.expect("the execution is described")
     }
 
+    /// Stops the execution, as a person does in the console.
+    pub async fn abort(&self) {
+        let call = self.world.local().clients().sfn.stop_execution().execution_arn(&self.arn);
+        call.send().await.expect("the execution is stopped");
+    }
+
+    /// Waits until a record stands.
+    pub async fn until_record(&self, instance: &str, name: &str) -> Value {
+        until(name, async || self.record(instance, name).await).await
+    }
+
     /// The input.
     pub async fn input(&self) -> Value {
         serde_json::from_str(self.describe().await.input().unwrap_or("null")).expect("JSON")

@@ -31,6 +31,7 @@ impl World {
         let mut options = Options::default();
         for (name, value) in [
             ("HeartbeatSeconds", "6"),
+            ("ReleaseSchedule", "rate(1 minute)"),
             ("TriggerPrefix", "incoming/"),
             ("TriggerSuffix", ".csv"),
             ("TriggerParameters", r#"{"source": "s3://{{ bucket }}/{{ key }}", "size": "{{ size }}"}"#),

@@ -71,11 +71,12 @@ pub enum Fault {
     PersonDeletes,
     PersonAborts,
     StartLeftUnresolved,
+    EndingEventLost,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 63] = [
+    pub const ALL: [Self; 64] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -139,12 +140,13 @@ impl Fault {
         Self::PersonDeletes,
         Self::PersonAborts,
         Self::StartLeftUnresolved,
+        Self::EndingEventLost,
     ];
 
     /// Whether the fault leaves something that only the sweeper mends.
     #[must_use]
     pub const fn needs_sweeper(self) -> bool {
-        matches!(self, Self::PersonAborts | Self::StartLeftUnresolved)
+        matches!(self, Self::PersonAborts | Self::StartLeftUnresolved | Self::EndingEventLost)
     }
 
     /// The words of the table.
@@ -214,6 +216,7 @@ impl Fault {
             Self::PersonDeletes => "a person deletes the instance",
             Self::PersonAborts => "a person aborts an execution",
             Self::StartLeftUnresolved => "the starter dies at every try",
+            Self::EndingEventLost => "the event of an execution's end is lost",
         }
     }
 }

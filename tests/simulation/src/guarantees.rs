@@ -2,9 +2,10 @@
 
 use reveille_asl::interpreter::{Description, Status};
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::records::{Outcome, Report, Reporter};
+use reveille_domain::records::{Outcome, Report, Reporter, Rest};
 use reveille_domain::{Code, RunId};
 
+use crate::fault::Fault;
 use crate::world::ledger::{Begun, Started};
 use crate::world::{By, World};
 
@@ -113,7 +114,13 @@ fn check_code(world: &World, execution: &Started, ended: &Description, outcome: 
         }
         _ => {}
     }
-    if outcome.code == Some(Code::Internal) {
+    if outcome.code == Some(Code::InvalidRequest) {
+        world.counters.fired(Fault::InvalidInput);
+    }
+    // A function that dies at every try has no better name; everything else has.
+    let died = |message: &str| message.contains("Runtime.ExitError") || message.contains("Sandbox.Timedout");
+    let has_died = outcome.failure.as_ref().is_some_and(|failure| died(&failure.message));
+    if outcome.code == Some(Code::Internal) && !has_died {
         findings.unclassified += 1;
         broken(format!("has no better code than Internal: {:?}", outcome.failure));
     }
@@ -197,11 +204,22 @@ fn lost_reruns(world: &World, execution: &Started) -> u32 {
     if asked { u32::try_from(lost.count()).unwrap_or(u32::MAX) } else { 0 }
 }
 
+/// Whether the run that ended last on an instance recorded that it left the instance to the sweeper.
+fn is_left_to_the_sweeper(world: &World, instance: &str) -> bool {
+    let executions = world.ledger.executions();
+    let last = executions.iter().filter(|known| known.instance == instance).max_by_key(|known| known.ended_ms);
+    last.and_then(|last| newest_outcome(world, last))
+        .is_some_and(|(_, outcome)| matches!(outcome.instance_after, Rest::NotConfirmed | Rest::LeftRunning))
+}
+
 /// G3: nothing that we started stays on.
 fn check_leaks(world: &World, findings: &mut Findings) {
     for boot in world.boots.borrow().values().filter(|boot| boot.started_by == By::Us) {
         let end = boot.stopping_ms.get().or(boot.ended_ms.get()).unwrap_or(world.now_ms());
         let Some(last_run) = world.ledger.last_end_ms(&boot.instance) else { continue };
+        if !world.sweeps() && is_left_to_the_sweeper(world, &boot.instance) {
+            continue;
+        }
         let used_until = last_run.max(boot.since_ms).max(boot.last_active_ms(end).unwrap_or(0));
         let leaked = end - used_until - GRACE_MS;
         if leaked > 0 {

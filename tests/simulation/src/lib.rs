@@ -7,6 +7,7 @@ pub mod fault;
 pub mod guarantees;
 pub mod lies;
 pub mod play;
+pub mod sabotage;
 pub mod schedule;
 pub mod totals;
 pub mod world;

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use reveille_domain::ports::{Object, PutCondition};
 use serde_json::{Value, json};
 
-use crate::schedule::Caller;
 use crate::world::Actor;
 
 /// One lie.
@@ -18,13 +17,14 @@ pub enum Lie {
     NoDedupe,
     /// A lease is overwritten, whatever stands there: there is no compare-and-swap.
     NoCompareAndSwap,
-    /// A runner takes every lease for one of its own boot, and a function sees a lease of ours where none stands: there
-    /// is no ownership of boots.
+    /// A runner takes every lease for one of its own boot: there is no ownership of boots.
     NoOwnership,
     /// Reports are overwritten: the later verdict wins.
     NoVerdict,
     /// The runner never sees a person's activity.
     NobodyWorks,
+    /// A trigger's record never shows the execution that wrote it its own start time.
+    ForgetsItself,
 }
 
 impl Lie {
@@ -36,7 +36,7 @@ impl Lie {
             Self::NoDedupe => key.starts_with("triggers/"),
             Self::NoCompareAndSwap => key.starts_with("leases/"),
             Self::NoVerdict => key.ends_with("/report.json"),
-            Self::NoOwnership | Self::NobodyWorks => false,
+            Self::NoOwnership | Self::NobodyWorks | Self::ForgetsItself => false,
         };
         if overwritten { PutCondition::Always } else { condition }
     }
@@ -44,13 +44,14 @@ impl Lie {
     /// What a read is turned into.
     #[must_use]
     pub fn about_get(self, actor: &Rc<Actor>, key: &str, stands: Option<Object>) -> Option<Object> {
-        if self != Self::NoOwnership || !key.starts_with("leases/") {
-            return stands;
-        }
         let object = stands?;
-        let (Caller::Runner, Some(boot)) = (actor.caller, &actor.boot) else { return Some(object) };
-        let Ok(mut lease) = serde_json::from_slice::<Value>(&object.body) else { return Some(object) };
-        lease["bootId"] = json!(boot.id);
-        Some(Object { body: lease.to_string().into_bytes(), ..object })
+        let (field, told) = match (self, &actor.boot) {
+            (Self::NoOwnership, Some(boot)) if key.starts_with("leases/") => ("bootId", boot.id.as_str()),
+            (Self::ForgetsItself, None) if key.starts_with("triggers/") => ("startTime", "2000-01-01T00:00:00Z"),
+            _ => return Some(object),
+        };
+        let Ok(mut record) = serde_json::from_slice::<Value>(&object.body) else { return Some(object) };
+        record[field] = json!(told);
+        Some(Object { body: record.to_string().into_bytes(), ..object })
     }
 }

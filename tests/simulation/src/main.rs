@@ -1,4 +1,4 @@
-//! `reveille-simulation [--runs N] [--seed S] [--from S] [--jobs N] [--sweeper]`
+//! `reveille-simulation [--runs N] [--seed S] [--from S] [--jobs N] [--show N] [--sabotage] [--no-sweeper]`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's output")]
 
 use std::process::ExitCode;
@@ -6,13 +6,17 @@ use std::time::Instant;
 
 use reveille_simulation::definition::Definitions;
 use reveille_simulation::play::play;
+use reveille_simulation::sabotage::ALL;
 use reveille_simulation::schedule::generate;
 use reveille_simulation::totals::Totals;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Schedules of a full run.
 const RUNS: u64 = 10_000;
-/// Failing seeds that are shown.
-const SHOWN: usize = 10;
+/// Failing seeds that are shown, unless `--show` says otherwise.
+const SHOWN: u64 = 10;
 
 struct Options {
     runs: u64,
@@ -20,11 +24,13 @@ struct Options {
     seed: Option<u64>,
     jobs: u64,
     sweeper: bool,
+    show: u64,
+    sabotage: bool,
 }
 
 fn options() -> Result<Options, String> {
     let jobs = std::thread::available_parallelism().map_or(1, |jobs| jobs.get() as u64);
-    let mut options = Options { runs: RUNS, from: 0, seed: None, jobs, sweeper: false };
+    let mut options = Options { runs: RUNS, from: 0, seed: None, jobs, sweeper: true, show: SHOWN, sabotage: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let mut number = || {
@@ -35,9 +41,15 @@ fn options() -> Result<Options, String> {
             "--runs" => options.runs = number()?,
             "--from" => options.from = number()?,
             "--seed" => options.seed = Some(number()?),
+            "--show" => options.show = number()?,
             "--jobs" => options.jobs = number()?.max(1),
-            "--sweeper" => options.sweeper = true,
-            _ => return Err(format!("unknown option {name}: use --runs N, --from S, --seed S, --jobs N or --sweeper")),
+            "--sabotage" => options.sabotage = true,
+            "--no-sweeper" => options.sweeper = false,
+            _ => {
+                return Err(format!(
+                    "unknown option {name}: use --runs N, --from S, --seed S, --jobs N, --show N, --sabotage or --no-sweeper"
+                ));
+            }
         }
     }
     Ok(options)
@@ -46,6 +58,7 @@ fn options() -> Result<Options, String> {
 fn main() -> ExitCode {
     let ended = options().and_then(|options| match options.seed {
         Some(seed) => replay(seed, options.sweeper),
+        None if options.sabotage => sabotage(options.sweeper),
         None => simulate(&options),
     });
     match ended {
@@ -77,6 +90,22 @@ fn replay(seed: u64, sweeper: bool) -> Result<bool, String> {
     Ok(played.violations.is_empty())
 }
 
+/// Shows how soon each sabotage is noticed. `true`: each was, within its bound.
+fn sabotage(sweeper: bool) -> Result<bool, String> {
+    let mut all = true;
+    for sabotage in ALL {
+        let begun = Instant::now();
+        let noticed = sabotage.noticed(sweeper)?;
+        all &= noticed.is_some();
+        let told = noticed.map_or_else(
+            || format!("NOT NOTICED within {}", sabotage.within),
+            |(after, what)| format!("after {after:>5} schedules of at most {:>5}: {what}", sabotage.within),
+        );
+        println!("{:<66} {told} ({:.1} s)", sabotage.name, begun.elapsed().as_secs_f64());
+    }
+    Ok(all)
+}
+
 /// Plays many seeds and shows the table. `true`: every guarantee held, and every kind of fault fired.
 fn simulate(options: &Options) -> Result<bool, String> {
     let begun = Instant::now();
@@ -99,7 +128,7 @@ fn simulate(options: &Options) -> Result<bool, String> {
         a_second(totals.runs),
         a_second(totals.runs) / f64::from(u32::try_from(options.jobs).unwrap_or(u32::MAX)),
     );
-    for failure in totals.failures().iter().take(SHOWN) {
+    for failure in totals.failures().iter().take(usize::try_from(options.show).unwrap_or(usize::MAX)) {
         println!("BROKEN with seed {}: {}", failure.seed, failure.what);
     }
     let never = if options.runs >= RUNS { totals.never_fired(options.sweeper) } else { Vec::new() };

@@ -78,6 +78,9 @@ pub fn play(schedule: Schedule, machine: &Rc<Machine>, lie: Option<Lie>, traced:
 
 async fn run(world: &Rc<World>) {
     tokio::task::spawn_local(Rc::clone(world).drive());
+    if world.sweeps() {
+        tokio::task::spawn_local(Rc::clone(world).sweep());
+    }
     for planned in &world.schedule.troubles {
         tokio::task::spawn_local(Rc::clone(world).trouble(*planned));
     }

@@ -9,7 +9,7 @@ mod generate;
 
 pub use generate::generate;
 
-/// A step of the state machine, by its function.
+/// A step of the state machine, or the sweeper, by its function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the functions")]
 pub enum Step {
@@ -19,17 +19,19 @@ pub enum Step {
     SubmitRun,
     VerifyStopped,
     ConcludeRun,
+    ReleaseInstance,
 }
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AdmitRun,
         Self::CheckInstance,
         Self::StartInstance,
         Self::SubmitRun,
         Self::VerifyStopped,
         Self::ConcludeRun,
+        Self::ReleaseInstance,
     ];
 
     /// The function's name: the last part of its ARN.
@@ -42,6 +44,7 @@ impl Step {
             Self::SubmitRun => "submit_run",
             Self::VerifyStopped => "verify_stopped",
             Self::ConcludeRun => "conclude_run",
+            Self::ReleaseInstance => "release_instance",
         }
     }
 }
@@ -53,8 +56,6 @@ pub enum Caller {
     Function(Step),
     /// The runner on any instance.
     Runner,
-    /// The sweeper.
-    Sweeper,
 }
 
 /// What is called.
@@ -282,4 +283,6 @@ pub struct Schedule {
     pub troubles: Vec<Planned>,
     /// The hands.
     pub hands: Vec<Hand>,
+    /// Whether the sweeper comes by its timer and after executions that failed.
+    pub sweeper: bool,
 }

@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::play::Played;
 
 /// Failing seeds that are kept.
-const MOST_FAILURES: usize = 100;
+const MOST_FAILURES: usize = 1_000;
 
 /// A schedule in which a guarantee did not hold.
 #[derive(Clone, Debug)]

@@ -28,6 +28,7 @@ pub mod ledger;
 mod notebook;
 mod people;
 mod ports;
+mod sweeper;
 
 pub use boots::{Boot, By};
 pub use bucket::Bucket;
@@ -125,6 +126,12 @@ impl World {
     #[must_use]
     pub fn service(&self) -> Service<Functions> {
         self.service.borrow().clone().expect("the world is open")
+    }
+
+    /// Whether the sweeper sweeps in this world.
+    #[must_use]
+    pub fn sweeps(&self) -> bool {
+        self.schedule.sweeper
     }
 
     /// Lets go of what refers back to the world, so that its memory is freed.

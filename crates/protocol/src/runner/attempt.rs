@@ -19,6 +19,8 @@ use crate::store::{self, Stored};
 const UPLOAD_TRIES: u32 = 6;
 /// The first pause between tries; it doubles.
 const UPLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// How often the cells are looked at for progress.json: a person who watches is content with this.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// Tickets that can replace each other while they are answered: each needs a heartbeat to run out first.
 const ANSWER_TRIES: u32 = 5;
 
@@ -118,7 +120,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             let now = self.ports.now();
             let Some(failure) = queue_timeout(ticket, now) else { continue };
             let at = self.attempt_of(ticket);
-            if executing == Some(&at) {
+            if executing == Some(&at) || !self.beat_one(stored).await? {
                 continue;
             }
             match self.fence(&at).await? {
@@ -198,16 +200,30 @@ impl<P: RunnerPorts> Runner<'_, P> {
         Ok(report)
     }
 
+    /// Runs the notebook to its end, or until its verdict is another's: then it is ended by dropping it.
     async fn run_notebook(&mut self, at: &AttemptRef, request: &Request, every: Duration) -> Execution {
         let ports = self.ports;
         let mut running = ports.execute_notebook(request, at.attempt).await;
-        self.put_progress(at, running.cells()).await;
+        let mut shown = running.cells();
+        self.put_progress(at, shown).await;
+        let mut since_beat = Duration::ZERO;
+        let tick = every.min(PROGRESS_EVERY);
         loop {
             tokio::select! {
                 execution = running.finish() => return execution,
-                () = ports.sleep(every) => {}
+                () = ports.sleep(tick) => {}
             }
-            self.keep_alive(at, running.cells()).await;
+            since_beat += tick;
+            let cells = running.cells();
+            if since_beat >= every {
+                since_beat = Duration::ZERO;
+                if self.keep_alive(at, cells).await {
+                    return Execution { failure: Some(taken_away(at)), ..Execution::default() };
+                }
+            } else if cells != shown {
+                self.put_progress(at, cells).await;
+            }
+            shown = cells;
         }
     }
 
@@ -241,8 +257,9 @@ impl<P: RunnerPorts> Runner<'_, P> {
         first_failure
     }
 
-    /// One beat while a run is executed: all tickets, and the run's progress.
-    async fn keep_alive(&mut self, at: &AttemptRef, cells: Cells) {
+    /// One beat while a run is executed: all tickets, and the run's progress. Answers whether the run's verdict was
+    /// reached elsewhere: its execution was stopped by a person, or took this runner for lost.
+    async fn keep_alive(&mut self, at: &AttemptRef, cells: Cells) -> bool {
         match self.read_queue().await {
             Ok(queue) => {
                 self.boot.last_beat = None;
@@ -254,6 +271,12 @@ impl<P: RunnerPorts> Runner<'_, P> {
             Err(failure) => self.ports.log(&format!("the inbox could not be read for a beat: {failure}")),
         }
         self.put_progress(at, cells).await;
+        let report = store::read::<Report>(self.ports, &self.layout.report(at)).await;
+        let elsewhere = report.is_ok_and(|report| report.is_some());
+        if elsewhere {
+            self.ports.log(&format!("run {} has its verdict from elsewhere: its notebook is ended", at.run));
+        }
+        elsewhere
     }
 
     async fn put_progress(&self, at: &AttemptRef, cells: Cells) {
@@ -327,6 +350,14 @@ async fn upload_one<P: RunnerPorts>(ports: &P, key: &str, file: &OutputFile) -> 
         pause *= 2;
         tries += 1;
     }
+}
+
+/// What a notebook is ended with when its verdict stands already; that verdict is the one that counts.
+fn taken_away(at: &AttemptRef) -> Failure {
+    Failure::new(
+        Code::Cancelled,
+        format!("The notebook of run {} was ended: its verdict was reached elsewhere.", at.run),
+    )
 }
 
 /// The report of an attempt, before anything came of it.

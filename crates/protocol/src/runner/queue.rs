@@ -28,21 +28,24 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Beats every ticket, if it is time. A token under which nobody waits is a run that ended or is about to be
-    /// submitted anew: its ticket goes. A failing beat is no reason to stop working.
-    pub(super) async fn beat(&mut self, queue: &[Stored<Ticket>]) {
+    /// submitted anew: its ticket goes. A failing beat is no reason to stop working. Answers whether a ticket went.
+    pub(super) async fn beat(&mut self, queue: &[Stored<Ticket>]) -> bool {
         let now = self.ports.now();
         let Some(every) = queue.iter().map(|stored| beat_seconds(stored.record.heartbeat_seconds)).min() else {
-            return;
+            return false;
         };
         if self.boot.last_beat.is_some_and(|last| now - last < TimeDelta::seconds(every.into())) {
-            return;
+            return false;
         }
         self.boot.last_beat = Some(now);
+        let mut removed = false;
         for stored in queue {
-            if let Err(failure) = self.beat_one(stored).await {
-                self.ports.log(&format!("a beat for run {} failed: {failure}", stored.record.run));
+            match self.beat_one(stored).await {
+                Ok(waited_for) => removed |= !waited_for,
+                Err(failure) => self.ports.log(&format!("a beat for run {} failed: {failure}", stored.record.run)),
             }
         }
+        removed
     }
 
     /// Beats one ticket. `false`: nobody waits under its token, and it was removed.

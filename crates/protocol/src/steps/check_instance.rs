@@ -1,16 +1,18 @@
 //! **CheckInstance**: read the instance; answer start, wait, ready or skip, or refuse.
 //!
 //! - Takes the run, what it remembers from its last look, and how often the run's ticket fell silent.
-//! - Writes nothing, but for a run whose claimed runner is silent: its report, `RunnerLost`, put once.
+//! - Writes nothing, but for a run whose claimed runner is silent its report, `RunnerLost`, put once; and into the lease
+//!   of a boot that came up without a runner's having bound it, that it did.
 //! - Run twice it looks twice.
 
 use reveille_domain::Failure;
 use reveille_domain::check::{self, Check, Seen, Waiting};
 use reveille_domain::input::WhenBusy;
 use reveille_domain::ports::{
-    Clock, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Observation, PutObject,
+    Clock, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Nonces, Observation,
+    PutObject,
 };
-use reveille_domain::records::{Claim, Progress, Report, Reporter, RunRef};
+use reveille_domain::records::{Claim, Lease, Progress, Report, Reporter, RunRef};
 use reveille_domain::silence::{self, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +48,7 @@ pub struct Answer {
 /// The failure that ends the run, or a call's failure.
 pub async fn check_instance<P>(stack: &Stack, ports: &P, call: Call) -> Result<Answer, Failure>
 where
-    P: Clock + DescribeNotebookInstance + GetObject + PutObject + ListObjects + DescribeExecution,
+    P: Clock + Nonces + DescribeNotebookInstance + GetObject + PutObject + ListObjects + DescribeExecution,
 {
     let Call { run, waiting, silences } = call;
     let first_look = waiting.is_none();
@@ -74,7 +76,24 @@ where
         now: ports.now(),
     };
     let decision = check::check(&seen, &mut waiting)?;
+    if decision == Check::Ready && lease.as_ref().is_some_and(|stored| check::came_up_unbound(&stored.record)) {
+        mark_seen_up(stack, ports, &run).await?;
+    }
     Ok(Answer { decision, waiting })
+}
+
+/// Says in the lease that the boot came up unbound.
+async fn mark_seen_up<P>(stack: &Stack, ports: &P, run: &RunRef) -> Result<(), Failure>
+where
+    P: Clock + Nonces + GetObject + PutObject,
+{
+    let nonce = ports.nonce();
+    lease::update(&stack.layout, ports, &run.instance, |lease| {
+        let lease = lease.filter(|lease| check::came_up_unbound(lease))?;
+        Some(Lease { seen_up: true, nonce: nonce.clone(), at: ports.now(), ..lease.clone() })
+    })
+    .await
+    .map(|_| ())
 }
 
 /// Listens for a run whose ticket fell silent; an error ends the run.

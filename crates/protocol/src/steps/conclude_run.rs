@@ -207,7 +207,7 @@ async fn finish<P: PublishEvent>(
 }
 
 /// The event's detail. No parameters: they may hold what only the notebook should see.
-fn event_detail(stack: &Stack, at: &AttemptRef, outcome: &Outcome) -> Value {
+pub(crate) fn event_detail(stack: &Stack, at: &AttemptRef, outcome: &Outcome) -> Value {
     let failure = outcome.failure.as_ref();
     json!({
         "run": outcome.run,

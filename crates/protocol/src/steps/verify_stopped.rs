@@ -1,10 +1,12 @@
 //! **VerifyStopped**: bring the instance to rest, and say so only when it was observed.
 //!
 //! - Takes the run and what it remembers from its last look.
-//! - Effects are those of `reconcile`: lease `closing`, Stop, lease removed.
+//! - Effects: at the first look, the run's place in the queue is withdrawn (fenced, then removed), so that no run counts
+//!   on a run that has given up; then those of `reconcile`: lease `closing`, Stop, lease removed.
 //! - Run twice it looks twice. Its own failure never hides the run's.
 
 use reveille_domain::conclude::Stopping;
+use reveille_domain::limits::patience;
 use reveille_domain::ports::{
     Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, ListObjects, Nonces, PutObject,
     StopNotebookInstance,
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::reconcile::reconcile;
 use crate::stack::Stack;
+use crate::withdraw::withdraw;
 
 /// What the state machine passes.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,7 +66,13 @@ where
         + DescribeExecution,
 {
     let Call { run, stopping } = call;
-    let mut stopping = stopping.unwrap_or_else(|| Stopping { since: ports.now(), ended_at: None, rest: None });
+    let now = ports.now();
+    let first_look = stopping.is_none();
+    let mut stopping = stopping.unwrap_or(Stopping { since: now, patience: 1, ended_at: None, rest: None });
+    stopping.patience = patience(now - stopping.since);
+    if first_look {
+        withdraw(stack, ports, &run.at(), &run.instance).await?;
+    }
     if let Some(rest) = reconcile(stack, ports, &run.instance, Some(&run.id)).await? {
         stopping.rest = Some(rest);
         stopping.ended_at = Some(ports.now());

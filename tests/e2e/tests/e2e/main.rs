@@ -8,6 +8,7 @@ use libtest_mimic::{Arguments, Trial};
 use reveille_e2e_tests::World;
 use tokio::runtime::{Handle, Runtime};
 
+mod aborted;
 mod busy;
 mod deployment;
 mod failures;
@@ -24,8 +25,17 @@ type Scenario = (&'static str, fn(&Handle, &World));
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(AT_A_TIME));
-    let scenarios: Vec<Scenario> =
-        [success::ALL, failures::ALL, instances::ALL, busy::ALL, input::ALL, triggers::ALL, deployment::ALL].concat();
+    let scenarios: Vec<Scenario> = [
+        success::ALL,
+        failures::ALL,
+        instances::ALL,
+        busy::ALL,
+        input::ALL,
+        triggers::ALL,
+        deployment::ALL,
+        aborted::ALL,
+    ]
+    .concat();
     if arguments.list {
         let trials = scenarios.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();

@@ -49,6 +49,7 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
         triggers,
         troubles,
         hands,
+        sweeper,
     }
 }
 
@@ -162,7 +163,7 @@ fn trouble(rng: &mut Rng, instances: usize, sweeper: bool) -> Planned {
 }
 
 /// The calls that each caller makes.
-const CALLS: [(Caller, &[Action]); 7] = [
+const CALLS: [(Caller, &[Action]); 8] = [
     (Caller::Function(Step::AdmitRun), &[Action::Get, Action::Put]),
     (
         Caller::Function(Step::CheckInstance),
@@ -186,6 +187,19 @@ const CALLS: [(Caller, &[Action]); 7] = [
         ],
     ),
     (Caller::Function(Step::ConcludeRun), &[Action::Get, Action::Put, Action::Publish]),
+    (
+        Caller::Function(Step::ReleaseInstance),
+        &[
+            Action::Get,
+            Action::Put,
+            Action::Delete,
+            Action::Describe,
+            Action::Stop,
+            Action::List,
+            Action::DescribeExecution,
+            Action::Publish,
+        ],
+    ),
     (
         Caller::Runner,
         &[

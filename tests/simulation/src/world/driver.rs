@@ -236,7 +236,8 @@ impl World {
     /// Kills the runner's process, and starts another after `restart_ms`.
     pub(super) async fn kill_runner(self: &Rc<Self>, instance: &str, restart_ms: Option<u64>) {
         let Some(boot) = self.boot_of(instance) else { return };
-        let Some((_, process)) = boot.runner.take() else { return };
+        let Some((actor, process)) = boot.runner.take() else { return };
+        actor.killed.set(true);
         process.abort();
         let Some(restart_ms) = restart_ms else {
             return self.fired(Fault::RunnerKilledForGood, instance);

@@ -32,6 +32,12 @@ impl World {
         let trigger = &self.schedule.triggers[number];
         tokio::time::sleep(trigger.at).await;
         let cause = if trigger.event.is_some() { Cause::Delivered } else { Cause::ByHand };
+        let earlier = &self.schedule.triggers[..number];
+        match trigger.event {
+            None => self.fired(Fault::PersonRunsByHand, ""),
+            Some(_) if earlier.iter().any(|other| other.event == trigger.event) => self.fired(Fault::TwoRules, ""),
+            Some(_) => {}
+        }
         for (nth, after) in trigger.deliveries.iter().enumerate() {
             let world = Rc::clone(&self);
             let after = *after;

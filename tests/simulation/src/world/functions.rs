@@ -8,7 +8,9 @@ use reveille_asl::interpreter::{Description, Status, TaskAnswer, TaskCall, TaskE
 use reveille_domain::limits::FUNCTION_TIMEOUT;
 use reveille_domain::{Code, Failure};
 use reveille_protocol::Stack;
-use reveille_protocol::steps::{admit_run, check_instance, conclude_run, start_instance, submit_run, verify_stopped};
+use reveille_protocol::steps::{
+    admit_run, check_instance, conclude_run, release_instance, start_instance, submit_run, verify_stopped,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,6 +22,9 @@ use crate::schedule::{Caller, Invocation, Step};
 
 /// The functions, as the state machine calls them.
 pub struct Functions(pub Rc<World>);
+
+/// How often the definition has a step tried again whose function died.
+const RETRIES_OF_A_DEATH: u32 = 3;
 
 type Answer = Result<TaskAnswer, TaskError>;
 
@@ -42,11 +47,15 @@ impl Tasks for Functions {
                 world.fired(Fault::LambdaServiceError, step.name());
                 return Err(lambda_error("Lambda.ServiceException"));
             }
+            Some(Invocation::Cut(_)) if step == Step::StartInstance && call.attempt >= RETRIES_OF_A_DEATH => {
+                world.fired(Fault::StartLeftUnresolved, &call.execution);
+            }
             _ => {}
         }
         let (tell, told) = tokio::sync::oneshot::channel();
         tokio::task::spawn_local(async move {
-            let answer = run(&world, step, how, call).await;
+            let subject = call.execution.rsplit(':').next().unwrap_or_default();
+            let answer = invoked(&world, step, how, call.payload, subject).await;
             // Nobody listens when the state timed out or its execution was aborted.
             let _ = tell.send(answer);
         });
@@ -58,25 +67,32 @@ impl Tasks for Functions {
         self.0.say(|| format!("execution {} is {} {end}", execution.name, execution.status.as_str()));
         if execution.status != Status::Running {
             self.0.ledger.execution_ended(&execution.execution_arn, self.0.now_ms());
+            self.0.tell_sweeper(execution);
         }
     }
 }
 
 /// One invocation, with the end of its process.
-async fn run(world: &Rc<World>, step: Step, how: Option<Invocation>, call: TaskCall) -> Answer {
+pub(super) async fn invoked(
+    world: &Rc<World>,
+    step: Step,
+    how: Option<Invocation>,
+    payload: Value,
+    subject: &str,
+) -> Answer {
     let cut = if let Some(Invocation::Cut(cut)) = how { Some(cut) } else { None };
     let label = format!("{} #{}", step.name(), world.fresh());
     let skew = world.around(world.schedule.function_skew_ms);
     let actor = Actor::new(Caller::Function(step), label, None, skew, cut);
     let ports = Ports { world: Rc::clone(world), actor: Rc::clone(&actor) };
-    world.say(|| format!("{} for {}", actor.label, call.execution.rsplit(':').next().unwrap_or_default()));
-    let instance = call.payload.pointer("/run/instance").and_then(Value::as_str).unwrap_or_default().to_owned();
+    world.say(|| format!("{} for {subject}", actor.label));
+    let instance = payload.pointer("/run/instance").and_then(Value::as_str).unwrap_or_default().to_owned();
     let limit = Duration::from_secs(FUNCTION_TIMEOUT.num_seconds().unsigned_abs());
     let twice = how == Some(Invocation::Twice);
     let ended = tokio::select! {
         biased;
         () = actor.died.notified() => Err(lambda_error("Runtime.ExitError")),
-        answer = body(&world.stack, &ports, step, call.payload, twice) => Ok(answer),
+        answer = body(&world.stack, &ports, step, payload, twice) => Ok(answer),
         () = tokio::time::sleep(limit) => Err(lambda_error("Sandbox.Timedout")),
     };
     if step == Step::StartInstance && !matches!(ended, Ok(Ok(_))) {
@@ -115,6 +131,7 @@ async fn once(stack: &Stack, ports: &Ports, step: Step, payload: Value) -> Resul
         Step::StartInstance => answered(start_instance::start_instance(stack, ports, parsed(payload)?).await),
         Step::SubmitRun => answered(submit_run::submit_run(stack, ports, parsed(payload)?).await),
         Step::VerifyStopped => answered(verify_stopped::verify_stopped(stack, ports, parsed(payload)?).await),
+        Step::ReleaseInstance => answered(release_instance::release_instance(stack, ports, parsed(payload)?).await),
         Step::ConcludeRun => answered(conclude_run::conclude_run(stack, ports, parsed(payload)?).await),
     }
 }

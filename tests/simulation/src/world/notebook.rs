@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 
 use super::World;
 use super::boots::Boot;
+use super::ports::Actor;
 use crate::fault::Fault;
 
 /// Cells of every simulated notebook.
@@ -50,6 +51,16 @@ impl NotebookRun {
 pub struct Running {
     run: Rc<NotebookRun>,
     world: Rc<World>,
+    runner: Rc<Actor>,
+}
+
+impl Drop for Running {
+    /// A runner that gives a notebook up ends its process; a runner that is killed leaves it behind.
+    fn drop(&mut self) {
+        if !self.runner.killed.get() {
+            self.run.end();
+        }
+    }
 }
 
 impl RunningNotebook for Running {
@@ -70,7 +81,13 @@ impl RunningNotebook for Running {
 
 impl World {
     /// Starts a notebook on a boot.
-    pub(super) fn execute(self: &Rc<Self>, boot: &Rc<Boot>, request: &Request, attempt: u32) -> Running {
+    pub(super) fn execute(
+        self: &Rc<Self>,
+        runner: &Rc<Actor>,
+        boot: &Rc<Boot>,
+        request: &Request,
+        attempt: u32,
+    ) -> Running {
         let number = self.ledger.notebook_begins(self, boot, request, attempt);
         let limit = Duration::from_secs(request.limits.run_seconds.into());
         let (takes, failure) = self.draw_ending(limit);
@@ -91,7 +108,7 @@ impl World {
             process.bell.notify_one();
         });
         run.process.replace(Some(handle.abort_handle()));
-        Running { run, world: Rc::clone(self) }
+        Running { run, world: Rc::clone(self), runner: Rc::clone(runner) }
     }
 
     /// How long it takes, and how it fails, if it does.

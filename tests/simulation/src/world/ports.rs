@@ -23,6 +23,7 @@ use super::boots::Boot;
 use super::notebook::Running;
 use super::{World, pass_ms};
 use crate::fault::Fault;
+use crate::lies::Lie;
 use crate::schedule::{Action, Caller, Cut, Mode};
 
 /// A client gives up on an answer after this long (the SDK's own timeouts are of this order).
@@ -46,6 +47,8 @@ pub struct Actor {
     /// Rung when its process died at a call.
     pub died: Notify,
     calls: Cell<u32>,
+    /// Whether its process was killed from outside.
+    pub(super) killed: Cell<bool>,
 }
 
 impl Actor {
@@ -60,6 +63,7 @@ impl Actor {
             cut,
             died: Notify::new(),
             calls: Cell::new(0),
+            killed: Cell::new(false),
         })
     }
 
@@ -78,14 +82,14 @@ pub struct Ports {
 }
 
 /// What a call is about, for errors and for the timeline.
-struct About {
+pub(super) struct About {
     action: Action,
     iam: &'static str,
     resource: String,
 }
 
 impl About {
-    fn new(action: Action, iam: &'static str, resource: impl Into<String>) -> Self {
+    pub(super) fn new(action: Action, iam: &'static str, resource: impl Into<String>) -> Self {
         Self { action, iam, resource: resource.into() }
     }
 
@@ -96,11 +100,11 @@ impl About {
 
 impl Ports {
     /// One remote call: its trouble, its latency, its effect, and the end of its caller before or after it.
-    async fn call<T: 'static>(&self, about: About, effect: impl Fn(&Rc<World>) -> Call<T> + 'static) -> Call<T> {
+    pub(super) async fn call<T: 'static>(&self, about: About, effect: impl Fn(&Rc<World>) -> Call<T> + 'static) -> Call<T> {
         let number = self.actor.calls.get();
         self.actor.calls.set(number + 1);
         let world = &self.world;
-        if about.action == Action::List { world.calls.set(world.calls.get() + 1); }
+        world.calls.set(world.calls.get() + 1);
         let ends_here = match self.actor.cut {
             Some(Cut::Before(at)) if at == number => Some(Fault::FunctionDiedBeforeEffect),
             Some(Cut::Hangs(at)) if at == number => Some(Fault::FunctionTimedOut),
@@ -116,7 +120,10 @@ impl Ports {
             }
             return std::future::pending().await;
         }
-        pass_ms(self.latency(about.action)).await;
+        let latency = self.latency(about.action);
+        if latency > 0 {
+            pass_ms(latency).await;
+        }
         let answer = self.send(&about, effect).await;
         if self.actor.cut == Some(Cut::After(number)) {
             world.fired(Fault::FunctionDiedAfterEffect, &self.about(&about));
@@ -182,8 +189,8 @@ impl Ports {
     fn latency(&self, action: Action) -> u64 {
         match action {
             Action::Get | Action::Put | Action::Delete | Action::Beat | Action::Callback => self.world.pick(3, 40),
-            // An idle runner lists once a second: a constant is quick, and as good as any.
-            Action::List => 7,
+            // An idle runner lists once a second; its own sleeps let the others go first.
+            Action::List => 0,
             Action::Upload => self.world.pick(50, 900),
             Action::Describe | Action::Start | Action::Stop | Action::DescribeExecution | Action::Publish => {
                 self.world.pick(40, 400)
@@ -435,7 +442,7 @@ impl ExecuteNotebook for Ports {
 
     async fn execute_notebook(&self, request: &Request, attempt: u32) -> Running {
         let boot = self.actor.boot.as_ref().expect("a runner lives on a boot");
-        self.world.execute(boot, request, attempt)
+        self.world.execute(&self.actor, boot, request, attempt)
     }
 }
 
@@ -450,6 +457,9 @@ impl KillLeftovers for Ports {
 impl SeePerson for Ports {
     async fn see_person(&self) -> PersonSeen {
         self.actor.boot.as_ref().map_or(PersonSeen::NoServer, |boot| {
+            if self.world.lie == Some(Lie::NobodyWorks) {
+                return PersonSeen::LastActive(None);
+            }
             let seen = boot.person_seen(self.world.now_ms());
             if seen == PersonSeen::Unknown {
                 self.world.counters.fired(Fault::JupyterSilent);

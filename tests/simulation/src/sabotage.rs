@@ -1,0 +1,115 @@
+//! Sabotage: one lock, retry, catch or beat taken out of the protocol at a time, by a lying port or an edited copy of
+//! the definition. A simulation that does not notice proves nothing.
+
+use serde_json::Value;
+
+use crate::definition::Definitions;
+use crate::lies::Lie;
+use crate::play::play;
+use crate::schedule::generate;
+
+/// How something is taken out.
+#[derive(Clone, Copy, Debug)]
+pub enum How {
+    /// A port lies.
+    Lie(Lie),
+    /// The definition is edited.
+    Edit(fn(&mut Value)),
+}
+
+/// One sabotage.
+#[derive(Clone, Copy, Debug)]
+pub struct Sabotage {
+    /// What is taken out.
+    pub name: &'static str,
+    /// How.
+    pub how: How,
+    /// It is noticed within so many schedules, counted from seed 0.
+    pub within: u64,
+}
+
+/// Every sabotage.
+pub const ALL: [Sabotage; 15] = [
+    lie("the fence: every claim is granted", Lie::NoFence, 2_000),
+    lie("the trigger's record: every execution holds it", Lie::NoDedupe, 100),
+    lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 2_000),
+    lie("the ownership check: every lease is this boot's", Lie::NoOwnership, 1_000),
+    lie("the only verdict: reports are overwritten", Lie::NoVerdict, 2_000),
+    lie("Jupyter: nobody is ever seen working", Lie::NobodyWorks, 1_000),
+    lie("idempotence of AdmitRun: it does not know its own trigger again", Lie::ForgetsItself, 1_000),
+    edit("the Retry of StartInstance", |definition| remove(definition, "StartInstance", "Retry"), 1_000),
+    edit("the Retry of ConcludeRun", |definition| remove(definition, "ConcludeRun", "Retry"), 1_000),
+    edit("the Catch of CheckInstance", |definition| remove(definition, "CheckInstance", "Catch"), 1_000),
+    edit("the Catch of AwaitRun", |definition| remove(definition, "AwaitRun", "Catch"), 1_000),
+    edit("the Catch of the heartbeat", without_heartbeat_catch, 1_000),
+    edit("the heartbeat", |definition| remove(definition, "AwaitRun", "HeartbeatSeconds"), 1_000),
+    edit("the first error: the stop's error overwrites it", masking, 2_000),
+    edit("VerifyStopped", without_verify, 2_000),
+];
+
+const fn lie(name: &'static str, lie: Lie, within: u64) -> Sabotage {
+    Sabotage { name, how: How::Lie(lie), within }
+}
+
+const fn edit(name: &'static str, edit: fn(&mut Value), within: u64) -> Sabotage {
+    Sabotage { name, how: How::Edit(edit), within }
+}
+
+fn remove(definition: &mut Value, state: &str, field: &str) {
+    let state = definition["States"][state].as_object_mut().expect("the definition has the state");
+    state.remove(field).expect("the state has the field");
+}
+
+fn without_heartbeat_catch(definition: &mut Value) {
+    let catchers = definition["States"]["AwaitRun"]["Catch"].as_array_mut().expect("AwaitRun has catchers");
+    catchers.retain(|catcher| catcher["ErrorEquals"][0] != "States.HeartbeatTimeout");
+}
+
+fn masking(definition: &mut Value) {
+    let catcher = &mut definition["States"]["VerifyStopped"]["Catch"][0]["Assign"];
+    let error = catcher["stopError"].take();
+    catcher["error"] = error;
+    catcher.as_object_mut().expect("the catcher assigns").remove("stopError");
+}
+
+fn without_verify(definition: &mut Value) {
+    for state in ["CheckInstance", "StartInstance", "AwaitRun"] {
+        let state = &mut definition["States"][state];
+        for catcher in state["Catch"].as_array_mut().expect("the state has catchers") {
+            if catcher["Next"] == "VerifyStopped" {
+                catcher["Next"] = "ConcludeRun".into();
+            }
+        }
+        if state["Next"] == "VerifyStopped" {
+            state["Next"] = "ConcludeRun".into();
+        }
+    }
+}
+
+impl Sabotage {
+    /// Plays schedules from seed 0 on until a guarantee breaks: how many it took, and what broke. `None`: it was not
+    /// noticed within its bound.
+    ///
+    /// # Errors
+    /// The definition cannot be read.
+    pub fn noticed(&self, sweeper: bool) -> Result<Option<(u64, String)>, String> {
+        let (mut definitions, told) = match self.how {
+            How::Lie(lie) => (Definitions::default(), Some(lie)),
+            How::Edit(edit) => (Definitions::edited(edit), None),
+        };
+        let mut honest = Definitions::default();
+        for seed in 0..self.within {
+            let schedule = generate(seed, sweeper);
+            let machine = definitions.with(schedule.parameters)?;
+            let played = play(schedule, &machine, told, false);
+            let Some(violation) = played.violations.first() else { continue };
+            // What breaks without the sabotage too is no notice of it.
+            let schedule = generate(seed, sweeper);
+            let machine = honest.with(schedule.parameters)?;
+            if play(schedule, &machine, None, false).violations.is_empty() {
+                return Ok(Some((seed + 1, format!("{}: {}", violation.guarantee, violation.what))));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,109 @@
+//! The sweeper's triggers, as the template has them: a timer, and the status-change events of executions that did not
+//! succeed. Both call the deployed `release_instance`; an event may be lost or come twice.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use reveille_asl::interpreter::{Description, Status};
+use reveille_domain::ports::{
+    Call, DescribeWholeExecution, ExecutionSeen, ExecutionStatus, ListEndedExecutions,
+};
+use serde_json::{Value, json};
+
+use super::ports::{About, Ports};
+use super::{World, functions, pass_ms, time};
+use crate::fault::Fault;
+use crate::schedule::{Action, Step};
+
+/// The template's `ReleaseSchedule`.
+const EVERY: Duration = Duration::from_mins(5);
+/// EventBridge passes an event on within this.
+const EVENT_MS: u64 = 3_000;
+/// Events of each hundred that are lost (they are best effort), and that come twice.
+const LOST: u8 = 5;
+const TWICE: u8 = 5;
+
+impl World {
+    /// The timer.
+    pub(crate) async fn sweep(self: Rc<Self>) {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            self.release(json!({}));
+        }
+    }
+
+    /// An execution ended.
+    pub(super) fn tell_sweeper(self: &Rc<Self>, execution: &Description) {
+        if !self.sweeps() || matches!(execution.status, Status::Running | Status::Succeeded) {
+            return;
+        }
+        if self.chance(LOST) {
+            return self.fired(Fault::EndingEventLost, &execution.name);
+        }
+        let times = if self.chance(TWICE) { 2 } else { 1 };
+        for _ in 0..times {
+            let (world, detail) = (Rc::clone(self), execution.event_detail());
+            tokio::task::spawn_local(async move {
+                pass_ms(world.pick(100, EVENT_MS)).await;
+                world.release(detail);
+            });
+        }
+    }
+
+    fn release(self: &Rc<Self>, payload: Value) {
+        let world = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let how = world.invocation_trouble(Step::ReleaseInstance);
+            // What it could not do, the next one does: the timer comes again.
+            drop(functions::invoked(&world, Step::ReleaseInstance, how, payload, "the sweeper").await);
+        });
+    }
+}
+
+impl DescribeWholeExecution for Ports {
+    async fn describe_whole_execution(&self, execution_arn: &str) -> Call<Option<ExecutionSeen>> {
+        let owned = execution_arn.to_owned();
+        let about = About::new(Action::DescribeExecution, "states:DescribeExecution", execution_arn);
+        self.call(about, move |world| {
+            Ok(world.service().execution(&owned).map(|execution| seen(execution.describe())))
+        })
+        .await
+    }
+}
+
+impl ListEndedExecutions for Ports {
+    async fn list_ended_executions(&self, since: chrono::DateTime<chrono::Utc>, limit: usize) -> Call<Vec<String>> {
+        let about = About::new(Action::DescribeExecution, "states:ListExecutions", "the state machine");
+        self.call(about, move |world| {
+            let executions = world.ledger.executions();
+            let recent = executions.iter().rev().filter(|known| known.ended_ms.is_some_and(|ms| time(ms) >= since));
+            let unsuccessful = recent.filter(|known| {
+                let status = world.service().execution(&known.arn).map(|execution| execution.status());
+                !matches!(status, None | Some(Status::Running | Status::Succeeded))
+            });
+            Ok(unsuccessful.take(limit).map(|known| known.arn.to_string()).collect())
+        })
+        .await
+    }
+}
+
+fn seen(execution: Description) -> ExecutionSeen {
+    ExecutionSeen {
+        status: match execution.status {
+            Status::Running => ExecutionStatus::Running,
+            Status::Succeeded => ExecutionStatus::Succeeded,
+            Status::Failed => ExecutionStatus::Failed,
+            Status::TimedOut => ExecutionStatus::TimedOut,
+            Status::Aborted => ExecutionStatus::Aborted,
+        },
+        execution: reveille_domain::records::Execution {
+            arn: execution.execution_arn.to_string(),
+            name: execution.name,
+            start_time: time(execution.start_ms),
+            redrive_count: execution.redrive_count,
+        },
+        input: execution.input,
+        error: execution.error,
+        cause: execution.cause,
+    }
+}

@@ -35,7 +35,6 @@ impl Tasks for Functions {
             return Err(lambda_error("Lambda.ResourceNotFoundException"));
         };
         let world = Rc::clone(&self.0);
-        world.invocations.set(world.invocations.get() + 1);
         pass_ms(world.pick(5, 80)).await;
         let how = world.invocation_trouble(step);
         match how {
@@ -80,6 +79,7 @@ pub(super) async fn invoked(
     payload: Value,
     subject: &str,
 ) -> Answer {
+    world.invocations.set(world.invocations.get() + 1);
     let cut = if let Some(Invocation::Cut(cut)) = how { Some(cut) } else { None };
     let label = format!("{} #{}", step.name(), world.fresh());
     let skew = world.around(world.schedule.function_skew_ms);

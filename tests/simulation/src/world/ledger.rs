@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use reveille_asl::interpreter::Status;
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
 use reveille_domain::limits::{JUPYTER_UNKNOWN, UNSURE_QUIET};
 use reveille_domain::records::{Report, Request};
@@ -223,15 +224,19 @@ impl Ledger {
         if boot.person_works(now_ms, long_enough) && !blind {
             self.violation("G3", now_ms, format!("{label} stopped {instance} while a person works on it"));
         }
-        if boot.executing().is_some() && boot.runner_is_well(now_ms) && !self.newest_is_reported(world, boot) {
+        if boot.executing().is_some() && boot.runner_is_well(now_ms) && self.newest_is_awaited(world, boot) {
             self.violation("G3", now_ms, format!("{label} stopped {instance} while a notebook executes on it"));
         }
     }
 
-    /// Whether the newest notebook on the boot's instance has a verdict: it was declared lost.
-    fn newest_is_reported(&self, world: &World, boot: &Boot) -> bool {
+    /// Whether somebody waits for the newest notebook on the boot's instance: its execution runs, and it has no verdict.
+    fn newest_is_awaited(&self, world: &World, boot: &Boot) -> bool {
         let notebooks = self.notebooks.borrow();
         let newest = notebooks.iter().rev().find(|begun| begun.at.instance == boot.instance);
-        newest.is_some_and(|begun| world.bucket.record::<Report>(&world.stack.layout.report(&begun.at)).is_some())
+        newest.is_some_and(|begun| {
+            let execution = world.service().execution(&begun.arn);
+            let runs = execution.is_some_and(|execution| execution.status() == Status::Running);
+            runs && world.bucket.record::<Report>(&world.stack.layout.report(&begun.at)).is_none()
+        })
     }
 }

@@ -100,7 +100,11 @@ impl About {
 
 impl Ports {
     /// One remote call: its trouble, its latency, its effect, and the end of its caller before or after it.
-    pub(super) async fn call<T: 'static>(&self, about: About, effect: impl Fn(&Rc<World>) -> Call<T> + 'static) -> Call<T> {
+    pub(super) async fn call<T: 'static>(
+        &self,
+        about: About,
+        effect: impl Fn(&Rc<World>) -> Call<T> + 'static,
+    ) -> Call<T> {
         let number = self.actor.calls.get();
         self.actor.calls.set(number + 1);
         let world = &self.world;

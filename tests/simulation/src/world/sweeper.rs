@@ -5,9 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reveille_asl::interpreter::{Description, Status};
-use reveille_domain::ports::{
-    Call, DescribeWholeExecution, ExecutionSeen, ExecutionStatus, ListEndedExecutions,
-};
+use reveille_domain::ports::{Call, DescribeWholeExecution, ExecutionSeen, ExecutionStatus, ListEndedExecutions};
 use serde_json::{Value, json};
 
 use super::ports::{About, Ports};
@@ -64,10 +62,8 @@ impl DescribeWholeExecution for Ports {
     async fn describe_whole_execution(&self, execution_arn: &str) -> Call<Option<ExecutionSeen>> {
         let owned = execution_arn.to_owned();
         let about = About::new(Action::DescribeExecution, "states:DescribeExecution", execution_arn);
-        self.call(about, move |world| {
-            Ok(world.service().execution(&owned).map(|execution| seen(execution.describe())))
-        })
-        .await
+        self.call(about, move |world| Ok(world.service().execution(&owned).map(|execution| seen(execution.describe()))))
+            .await
     }
 }
 

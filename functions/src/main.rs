@@ -17,7 +17,7 @@ use handler::Handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match serve().await {
+    match Box::pin(serve()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             invocation::log(&serde_json::json!({"level": "ERROR", "message": problem.to_string()}));

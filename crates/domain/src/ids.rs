@@ -104,11 +104,17 @@ pub fn hex_hash(parts: &[&str]) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
+    hex(&hasher.finalize())
+}
+
+/// Bytes as lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         use fmt::Write;
         // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
+        let _ = write!(text, "{byte:02x}");
+        text
     })
 }
 

@@ -81,10 +81,13 @@ fn is_from_before_start(seen: &Seen<'_>, observation: &Observation) -> bool {
 }
 
 /// A boot that was being closed cannot have come up after that: what came up is another. The margin is for clocks that
-/// differ; stopping and starting takes longer.
+/// differ; stopping and starting takes longer. Only for a boot that nobody bound: a bound one is told from a later one
+/// by the later one's runner, and may come out of a maintenance with a new time.
 fn is_a_later_boot(seen: &Seen<'_>, observation: &Observation) -> bool {
     seen.lease.is_some_and(|lease| {
-        lease.state == LeaseState::Closing && observation.last_modified.is_some_and(|up| up >= lease.at + IN_FLIGHT)
+        lease.state == LeaseState::Closing
+            && lease.boot_id.is_none()
+            && observation.last_modified.is_some_and(|up| up >= lease.at + IN_FLIGHT)
     })
 }
 
@@ -225,6 +228,16 @@ mod tests {
         };
         assert_eq!(decide(&up(60)), Action::Forget);
         assert_eq!(decide(&up(-9)), Action::Stop, "the boot that was being closed");
+        let bound = Lease { boot_id: Some("boot".into()), ..lease.clone() };
+        let after_maintenance = up(60);
+        let seen = Seen {
+            observation: Some(&after_maintenance),
+            lease: Some(&bound),
+            other_live_runs: 0,
+            heartbeat_seconds: 300,
+            now: at(999),
+        };
+        assert_eq!(reconcile(&seen), Action::Stop, "the same boot, after a maintenance");
     }
 
     #[test]

@@ -24,7 +24,7 @@ async fn main() -> ExitCode {
         }
     };
     // The notebook's task shares the world with the loop; both live on this thread.
-    tokio::task::LocalSet::new().run_until(serve(environment)).await
+    Box::pin(tokio::task::LocalSet::new().run_until(serve(environment))).await
 }
 
 async fn serve(environment: Environment) -> ExitCode {

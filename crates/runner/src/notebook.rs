@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use reveille_aws::{Aws, Downloaded};
 use reveille_domain::error::{Evidence, FailedCell};
+use reveille_domain::ids::hex;
 use reveille_domain::input::NotebookSource;
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
@@ -312,8 +313,7 @@ fn output_file((output, path): (Output, PathBuf)) -> OutputFile {
 }
 
 fn hash(path: &Path) -> io::Result<String> {
-    let digest = Sha256::digest(std::fs::read(path)?);
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&Sha256::digest(std::fs::read(path)?)))
 }
 
 fn count(number: usize) -> u32 {

@@ -14,7 +14,7 @@ use crate::Notebook;
 use crate::run::Run;
 
 /// No local run takes nearly this long; a scenario that does has hung.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(150);
 
@@ -42,7 +42,7 @@ impl World {
         ] {
             options.parameters.insert(name.to_owned(), value.to_owned());
         }
-        let local = Local::start(project, options).await.expect("the local AWS starts");
+        let local = Box::pin(Local::start(project, options)).await.expect("the local AWS starts");
         Self { local }
     }
 

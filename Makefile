@@ -13,7 +13,7 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
-.PHONY: help setup build demo local test lint clean lock instance-template
+.PHONY: help setup build demo local test lint simulate recordings bench bench-cold clean lock instance-template
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,9 +48,38 @@ lint: setup ## Check format, lints and the template
 	@echo "==> cfn-lint"
 	@$(VENV)/bin/cfn-lint infra/*.yaml && echo "cfn-lint: no findings"
 
-test: lint build ## Check everything and run every test
+test: lint build ## Check everything, run every test, and simulate
 	@echo "==> cargo test"
-	@$(CARGO) test --workspace --no-fail-fast
+	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws $(CARGO) test --workspace --no-fail-fast
+	@$(MAKE) --no-print-directory simulate
+
+# At most 10,000 seeded fault schedules; `make simulate RUNS=1000000` for more, `make simulate SEED=7` to replay one.
+RUNS ?= 10000
+simulate: ## Run seeded fault schedules in simulated time
+	@echo "==> simulating $(if $(SEED),schedule $(SEED),$(RUNS) schedules)"
+	@$(CARGO) run --quiet --profile simulate -p reveille-simulation -- $(if $(SEED),--seed $(SEED),--runs $(RUNS))
+
+# The Python equivalent of the benchmark, in an environment of its own: nothing else slows its start.
+BENCH_VENV := target/bench-venv
+BENCH_STAMP := $(BENCH_VENV)/.installed
+
+$(BENCH_STAMP): crates/bench/requirements.txt
+	@echo "==> installing the benchmark's Python equivalent into $(BENCH_VENV) (once)"
+	@rm -rf $(BENCH_VENV)
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench: bench-cold ## Reproduce every published figure
+
+bench-cold: $(BENCH_STAMP) ## Compare a function's cold start and memory with Python's and a floor program's
+	@echo "==> building the release profile (the first time takes minutes: link-time optimisation of the AWS SDK)"
+	@$(CARGO) build --release -p reveille-functions -p reveille-bench
+	@target/release/reveille-bench --python $(BENCH_VENV)/bin/python $(BENCH_FLAGS)
+
+recordings: ## Run the executions recorded on AWS in the file ASL_RECORDINGS through the interpreter
+	@test -n "$(ASL_RECORDINGS)" || { echo "make recordings ASL_RECORDINGS=FILE: name a file of recorded executions" >&2; exit 2; }
+	@ASL_RECORDINGS='$(abspath $(ASL_RECORDINGS))' $(CARGO) test --quiet -p reveille-asl --test recordings -- --nocapture
 
 instance-template: ## Write infra/instance.yaml anew from infra/lifecycle/
 	@$(PYTHON) infra/lifecycle/embed.py
@@ -61,3 +90,4 @@ clean: ## Remove what was built and installed
 
 lock: ## Write requirements.txt anew from requirements.in (needs uv)
 	@uv pip compile --universal --python-version 3.10 --generate-hashes --upgrade requirements.in -o requirements.txt
+	@uv pip compile --universal --python-version 3.10 --generate-hashes --upgrade -c requirements.txt crates/bench/requirements.in -o crates/bench/requirements.txt

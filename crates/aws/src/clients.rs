@@ -125,11 +125,12 @@ impl Aws {
 
 /// One client for all services: one pool of connections, one TLS configuration.
 fn http_client() -> SharedHttpClient {
+    // A bundle without a certificate in it would end the process when the first connection is made.
     let roots = std::env::var_os("AWS_CA_BUNDLE")
-        .and_then(|path| std::fs::read(path).ok())
-        .unwrap_or_else(|| AMAZON_ROOTS.to_vec());
+        .and_then(|path| std::fs::read_to_string(path).ok())
+        .filter(|bundle| bundle.contains("-----BEGIN CERTIFICATE-----"))
+        .map_or_else(|| AMAZON_ROOTS.to_vec(), String::into_bytes);
     let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    // The only way to an error is an unreadable bundle; the system's own roots are the default then.
     match TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(roots)).build() {
         Ok(context) => builder.tls_context(context).build_https(),
         Err(_) => builder.build_https(),

@@ -14,7 +14,7 @@ use crate::Notebook;
 use crate::run::Run;
 
 /// No local run takes nearly this long; a scenario that does has hung.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(150);
 
@@ -30,7 +30,7 @@ impl World {
         let project = Project::find(&here).expect("the tests run in a checkout that `make build` built");
         let mut options = Options::default();
         for (name, value) in [
-            ("HeartbeatSeconds", "6"),
+            ("HeartbeatSeconds", "10"),
             ("ReleaseSchedule", "rate(1 minute)"),
             ("TriggerPrefix", "incoming/"),
             ("TriggerSuffix", ".csv"),

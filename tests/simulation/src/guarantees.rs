@@ -1,13 +1,16 @@
 //! The guarantees of the run protocol, checked at the end of a schedule against what really happened.
 
-use reveille_asl::interpreter::{Description, Status};
+use std::rc::Rc;
+
+use reveille_asl::interpreter::{Description, EventKind, Status};
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::records::{Outcome, Report, Reporter, Rest};
 use reveille_domain::{Code, RunId};
 
 use crate::fault::Fault;
+use crate::schedule::{Invocation, Trouble};
 use crate::world::ledger::{Begun, Started};
-use crate::world::{By, World};
+use crate::world::{By, RETRIES_OF_A_DEATH, World};
 
 /// What of a boot's time after its last use is documented: a person's half hour of quiet on a boot of which nobody
 /// knows who started it, ten minutes without Jupyter's answer, and the tries of a stop.
@@ -55,6 +58,38 @@ fn held_by(ended: &Description) -> Option<String> {
     (output.get("decision")?.as_str()? == "duplicate").then(|| output["heldBy"].as_str().unwrap_or_default().to_owned())
 }
 
+/// How every execution ended, for directed tests.
+#[must_use]
+pub fn endings(world: &World) -> Vec<Ending> {
+    let notebooks = world.ledger.notebooks();
+    let ending = |execution: &Started| {
+        let ended = describe(world, &execution.arn)?;
+        Some(Ending {
+            trigger: execution.trigger,
+            status: ended.status,
+            duplicate: held_by(&ended).is_some(),
+            notebooks: count(&notebooks, &execution.run),
+            outcome: newest_outcome(world, execution).map(|(_, outcome)| outcome),
+        })
+    };
+    world.ledger.executions().iter().filter_map(ending).collect()
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// Its trigger.
+    pub trigger: usize,
+    /// Its status.
+    pub status: Status,
+    /// Whether it found that another one answers its event.
+    pub duplicate: bool,
+    /// Notebooks that were begun for it.
+    pub notebooks: u32,
+    /// The outcome of its newest attempt.
+    pub outcome: Option<Outcome>,
+}
+
 /// The outcome of a run's newest attempt.
 fn newest_outcome(world: &World, execution: &Started) -> Option<(AttemptRef, Outcome)> {
     let folder = format!("runs/{}/{}/", execution.instance, execution.run);
@@ -94,6 +129,11 @@ fn check_execution(
     };
     check_code(world, execution, &ended, &outcome, findings);
     check_verdict(world, &at, &outcome, notebooks);
+    check_instance_after(world, execution, &outcome);
+    let reported = world.bucket.get(&world.stack.layout.report(&at)).is_some();
+    if ended.status == Status::Failed && !reported {
+        check_first_error(world, execution, &outcome);
+    }
 }
 
 /// G4: the execution ends with the outcome's own code, and the code is one of ours.
@@ -117,12 +157,55 @@ fn check_code(world: &World, execution: &Started, ended: &Description, outcome: 
     if outcome.code == Some(Code::InvalidRequest) {
         world.counters.fired(Fault::InvalidInput);
     }
-    // A function that dies at every try has no better name; everything else has.
-    let died = |message: &str| message.contains("Runtime.ExitError") || message.contains("Sandbox.Timedout");
-    let has_died = outcome.failure.as_ref().is_some_and(|failure| died(&failure.message));
-    if outcome.code == Some(Code::Internal) && !has_died {
+    if outcome.code == Some(Code::Internal) && !dies_at_every_try(world) {
         findings.unclassified += 1;
         broken(format!("has no better code than Internal: {:?}", outcome.failure));
+    }
+}
+
+/// Whether the schedule has functions die as often as the definition tries again: that has no better name than Internal.
+fn dies_at_every_try(world: &World) -> bool {
+    let deaths = world.schedule.troubles.iter().map(|planned| match planned.trouble {
+        Trouble::Invocation { how: Invocation::Cut(_), times, .. } => times,
+        _ => 0,
+    });
+    deaths.sum::<u32>() > RETRIES_OF_A_DEATH
+}
+
+/// G4: the first error of the newest attempt that a step ended with is the outcome's, where there is no report.
+fn check_first_error(world: &World, execution: &Started, outcome: &Outcome) {
+    let Some(history) = world.service().execution(&execution.arn).map(|known| known.history()) else { return };
+    let mut failing: Option<(Rc<str>, Code)> = None;
+    let mut first = None;
+    for event in history {
+        let Some(state) = event.state else { continue };
+        match event.kind {
+            EventKind::TaskFailed => {
+                let error = event.detail.as_deref().and_then(|detail| detail.split(' ').next());
+                failing = error.and_then(Code::parse).map(|code| (state, code));
+            }
+            EventKind::TaskScheduled | EventKind::TaskSucceeded | EventKind::TaskTimedOut => failing = None,
+            EventKind::TaskStateEntered if *state == *"AdmitRun" => (failing, first) = (None, None),
+            EventKind::TaskStateEntered => {
+                let left = failing.take().filter(|(failed, _)| **failed != *"VerifyStopped");
+                first = first.or(left.map(|(_, code)| code));
+            }
+            _ => {}
+        }
+    }
+    if first.is_some() && outcome.code != first {
+        let what = format!("{}: its first error is {first:?}, and its outcome {:?}", execution.run, outcome.code);
+        world.ledger.violation("G4", world.now_ms(), what);
+    }
+}
+
+/// G3: an outcome does not say that the instance was not touched when it was.
+fn check_instance_after(world: &World, execution: &Started, outcome: &Outcome) {
+    let trace = world.service().execution(&execution.arn).map(|known| known.trace()).unwrap_or_default();
+    let touched = trace.iter().any(|state| matches!(&**state, "StartInstance" | "AwaitRun"));
+    if touched && outcome.instance_after == Rest::NotTouched {
+        let what = format!("{}: its outcome says that its instance was not touched", execution.run);
+        world.ledger.violation("G3", world.now_ms(), what);
     }
 }
 

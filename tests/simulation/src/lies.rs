@@ -23,6 +23,8 @@ pub enum Lie {
     NoVerdict,
     /// The runner never sees a person's activity.
     NobodyWorks,
+    /// The intent of a start is not written.
+    NoIntent,
     /// A trigger's record never shows the execution that wrote it its own start time.
     ForgetsItself,
 }
@@ -36,9 +38,16 @@ impl Lie {
             Self::NoDedupe => key.starts_with("triggers/"),
             Self::NoCompareAndSwap => key.starts_with("leases/"),
             Self::NoVerdict => key.ends_with("/report.json"),
-            Self::NoOwnership | Self::NobodyWorks | Self::ForgetsItself => false,
+            Self::NoOwnership | Self::NobodyWorks | Self::ForgetsItself | Self::NoIntent => false,
         };
         if overwritten { PutCondition::Always } else { condition }
+    }
+
+    /// Whether a write is only said to have happened.
+    #[must_use]
+    pub fn swallows(self, key: &str, body: &[u8]) -> bool {
+        let lease = || serde_json::from_slice::<Value>(body).unwrap_or_default();
+        self == Self::NoIntent && key.starts_with("leases/") && lease()["state"] == "starting"
     }
 
     /// What a read is turned into.

@@ -58,7 +58,7 @@ fn options() -> Result<Options, String> {
 fn main() -> ExitCode {
     let ended = options().and_then(|options| match options.seed {
         Some(seed) => replay(seed, options.sweeper),
-        None if options.sabotage => sabotage(options.sweeper),
+        None if options.sabotage => sabotage(),
         None => simulate(&options),
     });
     match ended {
@@ -91,11 +91,11 @@ fn replay(seed: u64, sweeper: bool) -> Result<bool, String> {
 }
 
 /// Shows how soon each sabotage is noticed. `true`: each was, within its bound.
-fn sabotage(sweeper: bool) -> Result<bool, String> {
+fn sabotage() -> Result<bool, String> {
     let mut all = true;
     for sabotage in ALL {
         let begun = Instant::now();
-        let noticed = sabotage.noticed(sweeper)?;
+        let noticed = sabotage.noticed()?;
         all &= noticed.is_some();
         let told = noticed.map_or_else(
             || format!("NOT NOTICED within {}", sabotage.within),

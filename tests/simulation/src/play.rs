@@ -8,7 +8,7 @@ use reveille_asl::interpreter::Machine;
 use tokio::task::LocalSet;
 
 use crate::fault::Fault;
-use crate::guarantees::{self, Findings};
+use crate::guarantees::{self, Ending, Findings};
 use crate::lies::Lie;
 use crate::schedule::Schedule;
 use crate::world::ledger::Violation;
@@ -16,8 +16,8 @@ use crate::world::{BEGINNING_MS, By, World};
 
 /// Between two looks at whether the world has come to its end.
 const LOOK: Duration = Duration::from_secs(30);
-/// Requests that land late, and Describe's lag, are over after this.
-const SETTLE_MS: i64 = 120_000;
+/// Requests that land late, and Describe's lag, are over after this; the sweeper's timer came twice.
+const SETTLE_MS: i64 = 660_000;
 /// A boot of ours that is on this long after all is over has leaked.
 const WATCH_MS: i64 = guarantees::GRACE_MS + 7_200_000;
 /// No schedule needs longer: limits are at most hours, and every wait is bounded.
@@ -42,6 +42,10 @@ pub struct Played {
     pub faults: BTreeMap<Fault, u64>,
     /// The timeline, if it was traced.
     pub timeline: Vec<String>,
+    /// How every execution ended, if it was traced.
+    pub endings: Vec<Ending>,
+    /// The boots that were: who started each, and for how many milliseconds it was on, if it was traced.
+    pub boots: Vec<(By, i64)>,
 }
 
 /// Plays a schedule.
@@ -70,6 +74,8 @@ pub fn play(schedule: Schedule, machine: &Rc<Machine>, lie: Option<Lie>, traced:
             machine_ms: machine_ms(&world),
             faults: world.counters.counts(),
             timeline: world.timeline(),
+            endings: if traced { guarantees::endings(&world) } else { Vec::new() },
+            boots: if traced { boots(&world) } else { Vec::new() },
         };
         world.close();
         played
@@ -117,6 +123,12 @@ fn ours_is_on(world: &World) -> bool {
 fn person_works(world: &World) -> bool {
     let now_ms = world.now_ms();
     world.boots.borrow().values().any(|boot| boot.is_up() && boot.person_works(now_ms - WATCH_MS, 0))
+}
+
+fn boots(world: &World) -> Vec<(By, i64)> {
+    let now_ms = world.now_ms();
+    let boots = world.boots.borrow();
+    boots.values().map(|boot| (boot.started_by, boot.ended_ms.get().unwrap_or(now_ms) - boot.since_ms)).collect()
 }
 
 fn machine_ms(world: &World) -> i64 {

@@ -15,6 +15,8 @@ pub enum How {
     Lie(Lie),
     /// The definition is edited.
     Edit(fn(&mut Value)),
+    /// Neither timer nor event calls the sweeper.
+    NoSweeper,
 }
 
 /// One sabotage.
@@ -29,7 +31,7 @@ pub struct Sabotage {
 }
 
 /// Every sabotage.
-pub const ALL: [Sabotage; 15] = [
+pub const ALL: [Sabotage; 17] = [
     lie("the fence: every claim is granted", Lie::NoFence, 2_000),
     lie("the trigger's record: every execution holds it", Lie::NoDedupe, 100),
     lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 2_000),
@@ -37,6 +39,8 @@ pub const ALL: [Sabotage; 15] = [
     lie("the only verdict: reports are overwritten", Lie::NoVerdict, 2_000),
     lie("Jupyter: nobody is ever seen working", Lie::NobodyWorks, 1_000),
     lie("idempotence of AdmitRun: it does not know its own trigger again", Lie::ForgetsItself, 1_000),
+    lie("the intent before a start", Lie::NoIntent, 1_000),
+    Sabotage { name: "the sweeper", how: How::NoSweeper, within: 1_000 },
     edit("the Retry of StartInstance", |definition| remove(definition, "StartInstance", "Retry"), 1_000),
     edit("the Retry of ConcludeRun", |definition| remove(definition, "ConcludeRun", "Retry"), 1_000),
     edit("the Catch of CheckInstance", |definition| remove(definition, "CheckInstance", "Catch"), 1_000),
@@ -92,19 +96,21 @@ impl Sabotage {
     ///
     /// # Errors
     /// The definition cannot be read.
-    pub fn noticed(&self, sweeper: bool) -> Result<Option<(u64, String)>, String> {
+    pub fn noticed(&self) -> Result<Option<(u64, String)>, String> {
         let (mut definitions, told) = match self.how {
             How::Lie(lie) => (Definitions::default(), Some(lie)),
             How::Edit(edit) => (Definitions::edited(edit), None),
+            How::NoSweeper => (Definitions::default(), None),
         };
         let mut honest = Definitions::default();
         for seed in 0..self.within {
-            let schedule = generate(seed, sweeper);
+            let mut schedule = generate(seed, true);
+            schedule.sweeper = !matches!(self.how, How::NoSweeper);
             let machine = definitions.with(schedule.parameters)?;
             let played = play(schedule, &machine, told, false);
             let Some(violation) = played.violations.first() else { continue };
             // What breaks without the sabotage too is no notice of it.
-            let schedule = generate(seed, sweeper);
+            let schedule = generate(seed, true);
             let machine = honest.with(schedule.parameters)?;
             if play(schedule, &machine, None, false).violations.is_empty() {
                 return Ok(Some((seed + 1, format!("{}: {}", violation.guarantee, violation.what))));

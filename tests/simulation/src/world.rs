@@ -33,7 +33,7 @@ mod sweeper;
 pub use boots::{Boot, By};
 pub use bucket::Bucket;
 pub use events::Cause;
-pub use functions::Functions;
+pub use functions::{Functions, RETRIES_OF_A_DEATH};
 pub use ports::{Actor, Ports};
 
 use armed::Armed;

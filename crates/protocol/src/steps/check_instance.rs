@@ -59,8 +59,12 @@ where
         // A report that stands, or a runner that lives, is met again by submitting the ticket anew.
         hear(stack, ports, &run, silences, observation.as_ref()).await?;
     }
-    let lease = lease::read(&stack.layout, ports, &run.instance).await?;
-    if first_look && run.when_busy != WhenBusy::Queue {
+    let asks_who_is_busy = first_look && run.when_busy != WhenBusy::Queue;
+    // Only a boot can be closing, and only a first look asks who is busy: otherwise the lease says nothing that is asked
+    // here, and reading it would cost each poll of a starting instance a call.
+    let up = observation.as_ref().is_some_and(|seen| seen.status == InstanceStatus::InService);
+    let lease = if up || asks_who_is_busy { lease::read(&stack.layout, ports, &run.instance).await? } else { None };
+    if asks_who_is_busy {
         let lease = lease.as_ref().map(|stored| &stored.record);
         let starting = check::is_started_by_another(observation.as_ref(), lease, &run.id, ports.now());
         let queued = live::others(stack, ports, &run.instance, Some(&run.id), usize::MAX).await?;

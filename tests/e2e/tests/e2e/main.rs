@@ -14,6 +14,7 @@ mod deployment;
 mod failures;
 mod input;
 mod instances;
+mod killed;
 mod success;
 mod triggers;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         triggers::ALL,
         deployment::ALL,
         aborted::ALL,
+        killed::ALL,
     ]
     .concat();
     if arguments.list {

@@ -24,7 +24,7 @@ use crate::schedule::{Caller, Invocation, Step};
 pub struct Functions(pub Rc<World>);
 
 /// How often the definition has a step tried again whose function died.
-const RETRIES_OF_A_DEATH: u32 = 3;
+pub const RETRIES_OF_A_DEATH: u32 = 3;
 
 type Answer = Result<TaskAnswer, TaskError>;
 

@@ -273,6 +273,9 @@ impl PutObject for Ports {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
         let (owned, label) = (key.to_owned(), self.actor.label.clone());
         self.call(About::new(Action::Put, "s3:PutObject", key), move |world| {
+            if world.lie.is_some_and(|lie| lie.swallows(&owned, &body)) {
+                return Ok(PutAnswer::Written("swallowed".into()));
+            }
             let condition = match world.lie {
                 Some(lie) => lie.about_put(&owned, condition.clone()),
                 None => condition.clone(),

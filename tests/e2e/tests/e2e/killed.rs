@@ -1,0 +1,75 @@
+//! Processes that are killed, an instance that a person stops under a run, and a burst.
+
+use std::time::Instant;
+
+use reveille_e2e_tests::{Notebook, World};
+use reveille_instance_model::{Command, Operation};
+use serde_json::json;
+
+use crate::Scenario;
+
+pub const ALL: &[Scenario] = &[
+    ("killed::papermill_killed_in_the_middle_is_told", |h, w| h.block_on(papermill_killed(w))),
+    ("killed::an_instance_stopped_by_a_person_under_a_run_stays_stopped", |h, w| h.block_on(stopped_by_hand(w))),
+    ("killed::a_burst_of_fifty_events_has_fifty_outcomes_and_three_starts", |h, w| h.block_on(burst(w))),
+];
+
+async fn papermill_killed(world: &World) {
+    world.instance_with("kill-papermill", &Notebook::of(&["import time\ntime.sleep(600)"])).await;
+    let run = world.start_execution(&json!({"instance": "kill-papermill", "notebook": "run.ipynb"})).await;
+    run.until_claimed("kill-papermill").await;
+    let driver = loop {
+        let found = world.processes("kill-papermill").into_iter().find(|pid| command_line(*pid).contains("execute.py"));
+        if let Some(driver) = found {
+            break driver;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    let status = std::process::Command::new("kill").args(["-9", &driver.to_string()]).status().unwrap();
+    assert!(status.success());
+    run.assert_failed("kill-papermill", "Internal").await;
+    assert_eq!(run.claims("kill-papermill").await, 1);
+    world.assert_at_rest("kill-papermill", 1).await;
+}
+
+fn command_line(pid: i32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
+}
+
+/// Whoever stops it, the run is lost, and told so; nobody starts the instance again for it.
+async fn stopped_by_hand(world: &World) {
+    world.instance_with("kill-instance", &Notebook::of(&["import time\ntime.sleep(600)"])).await;
+    let run = world.start_execution(&json!({"instance": "kill-instance", "notebook": "run.ipynb"})).await;
+    run.until_claimed("kill-instance").await;
+    world.by_hand(Command::Stop { name: "kill-instance".to_owned() });
+    run.assert_failed("kill-instance", "RunnerLost").await;
+    assert_eq!(run.claims("kill-instance").await, 1);
+    world.assert_at_rest("kill-instance", 1).await;
+}
+
+/// Fifty events on three instances: fifty outcomes, one start for each instance, all at rest.
+#[expect(clippy::print_stdout, reason = "the burst's figures are for whoever reads the test's output")]
+async fn burst(world: &World) {
+    const INSTANCES: [&str; 3] = ["burst-a", "burst-b", "burst-c"];
+    const EVENTS: usize = 50;
+    let started = Instant::now();
+    for instance in INSTANCES {
+        world.instance_with(instance, &Notebook::of(&["print(number)"]).with_parameters("number = None")).await;
+    }
+    let mut runs = Vec::new();
+    for number in 0..EVENTS {
+        let instance = INSTANCES[number % INSTANCES.len()];
+        let input = json!({"instance": instance, "notebook": "run.ipynb", "parameters": {"number": number}});
+        runs.push((instance, world.start_execution(&input).await));
+    }
+    for (instance, run) in &runs {
+        run.assert_succeeded(instance).await;
+    }
+    let starts: Vec<u64> =
+        INSTANCES.iter().map(|instance| world.accepted(instance, Operation::StartNotebookInstance)).collect();
+    println!("burst: {EVENTS} events, {} outcomes, starts {starts:?}, {:.0?}", runs.len(), started.elapsed());
+    for instance in INSTANCES {
+        world.until_status(instance, "Stopped").await;
+        world.assert_at_rest(instance, 1).await;
+    }
+}

@@ -1,0 +1,302 @@
+//! Each hole that protocol.md lists, closed: the directed tests beside the random schedules.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::time::Duration;
+
+use reveille_asl::interpreter::Status;
+use reveille_domain::Code;
+use reveille_domain::records::{self, Rest};
+use reveille_simulation::fault::Fault;
+use reveille_simulation::schedule::{Action, Caller, Cut, Deed, InstanceTrouble, Invocation, Mode, Step, Trigger};
+use reveille_simulation::world::By;
+use serde_json::json;
+use support::*;
+
+const START: Caller = Caller::Function(Step::StartInstance);
+
+#[test]
+fn nothing_goes_wrong() {
+    let played = hold(world(vec![event(1, 1)]));
+    assert_success(only(&played, 0), Rest::AtRest);
+    assert_eq!(played.boots.len(), 1);
+}
+
+#[test]
+fn starts_answer_is_lost() {
+    for mode in [Mode::AnswerLost, Mode::NotReached, Mode::LandsLate, Mode::Throttled] {
+        let mut schedule = world(vec![event(1, 1)]);
+        schedule.troubles.push(call(START, Action::Start, mode, 1));
+        let played = hold(schedule);
+        assert_eq!(only(&played, 0).notebooks, 1, "{mode:?}");
+        assert_eq!(only(&played, 0).status, Status::Succeeded, "{mode:?}");
+        assert_eq!(played.boots.len(), 1, "one start is one boot: {mode:?}");
+    }
+}
+
+#[test]
+fn the_intent_is_written_the_function_dies_and_a_person_starts() {
+    let mut schedule = world(vec![event(1, 1)]);
+    schedule.troubles.push(cut(Step::StartInstance, Invocation::Cut(Cut::After(2)), 4));
+    schedule.hands.push(hand(3, Deed::Start { index: 0, work: Duration::from_mins(45) }));
+    let played = hold(schedule);
+    assert_eq!(only(&played, 0).status, Status::Failed);
+    let (by, on_ms) = played.boots[0];
+    assert_eq!((played.boots.len(), by), (1, By::Person));
+    assert!(on_ms >= (45 + 30) * 60_000, "it cannot be known whose it is: on for {on_ms} ms, the work and its quiet");
+}
+
+#[test]
+fn an_aborted_run_still_stands_in_the_inbox() {
+    let mut schedule = world(vec![event(1, 1), event(2, 2)]);
+    schedule.notebooks.seconds = 300;
+    schedule.hands.push(hand(90, Deed::Abort { trigger: 1 }));
+    let played = hold(schedule);
+    assert_success(only(&played, 0), Rest::AtRest);
+    let aborted = only(&played, 1);
+    assert_eq!((aborted.status, aborted.notebooks, code(aborted)), (Status::Aborted, 0, Some(Code::Cancelled)));
+    assert_eq!(aborted.outcome.as_ref().unwrap().status, records::Status::Aborted);
+}
+
+#[test]
+fn one_object_and_two_rules() {
+    let second = Trigger { event: Some(1), ..event_with(1, 1, &json!({"notebook": "reports/second.ipynb"})) };
+    let played = hold(world(vec![event(1, 1), second]));
+    for trigger in 0..2 {
+        assert_eq!((only(&played, trigger).notebooks, only(&played, trigger).status), (1, Status::Succeeded));
+    }
+    assert_eq!(played.boots.len(), 1);
+}
+
+#[test]
+fn a_redrive_after_a_success_only_verifies_the_stop() {
+    let mut schedule = world(vec![event_with(1, 1, &json!({"limits": {"stopSeconds": 60}}))]);
+    schedule.troubles.push(at_instance(0, InstanceTrouble::StopHangs, 900));
+    schedule.hands.push(hand(1_500, Deed::Redrive { trigger: 0 }));
+    let played = hold(schedule);
+    let ending = only(&played, 0);
+    assert_eq!((ending.status, ending.notebooks), (Status::Succeeded, 1));
+    assert_eq!(code(ending), Some(Code::StopNotConfirmed), "the outcome was recorded before the redrive, and stands");
+}
+
+#[test]
+fn a_redrive_after_an_abort_while_queued() {
+    let mut schedule = world(vec![event(1, 1), event(2, 2)]);
+    schedule.notebooks.seconds = 200;
+    schedule.hands = vec![hand(90, Deed::Abort { trigger: 1 }), hand(1_000, Deed::Redrive { trigger: 1 })];
+    let played = hold(schedule);
+    let redriven = only(&played, 1);
+    assert_success(redriven, Rest::AtRest);
+    assert_eq!(redriven.outcome.as_ref().unwrap().attempt, 2);
+}
+
+#[test]
+fn a_duplicate_after_a_failure() {
+    let twice = Trigger { deliveries: vec![seconds(0), seconds(600)], ..event(1, 1) };
+    let mut schedule = world(vec![twice]);
+    schedule.notebooks.fails = 100;
+    let played = hold(schedule);
+    let endings = of(&played, 0);
+    assert_eq!((code(endings[0]), endings[0].notebooks), (Some(Code::NotebookFailed), 1));
+    assert_eq!((endings[1].duplicate, endings[1].status, endings[1].notebooks), (true, Status::Succeeded, 0));
+}
+
+#[test]
+fn an_old_event_is_run_again_and_a_fresh_one_is_not() {
+    let mut schedule = world(vec![event(1, 1)]);
+    schedule.hands = vec![hand(300, Deed::Repeat { trigger: 0 }), hand(1_000, Deed::Repeat { trigger: 0 })];
+    let played = hold(schedule);
+    let endings = of(&played, 0);
+    assert_eq!(endings.iter().map(|ending| ending.duplicate).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(endings.iter().map(|ending| ending.notebooks).collect::<Vec<_>>(), [1, 0, 1]);
+}
+
+#[test]
+fn an_abort_while_start_instance_is_in_flight() {
+    // The start is sent about a second after the event; each of these cuts through it at another place.
+    for at_ms in (1_100..2_400).step_by(50) {
+        let mut schedule = world(vec![event(1, 1)]);
+        schedule.hands.push(reveille_simulation::schedule::Hand {
+            at: Duration::from_millis(at_ms),
+            deed: Deed::Abort { trigger: 0 },
+        });
+        let played = hold(schedule);
+        assert_eq!((only(&played, 0).status, only(&played, 0).notebooks), (Status::Aborted, 0), "at {at_ms} ms");
+    }
+}
+
+#[test]
+fn a_stop_meets_a_fresh_claim() {
+    let ends = second_of(&hold(world(vec![event(1, 1)])), "nothing is left to do");
+    // The second run comes at every moment around the closing of the boot.
+    for at_ms in (ends * 1_000 - 3_000..ends * 1_000 + 3_000).step_by(100) {
+        let mut second = event(2, 0);
+        second.at = Duration::from_millis(at_ms);
+        let played = hold(world(vec![event(1, 1), second]));
+        for trigger in 0..2 {
+            assert_eq!((only(&played, trigger).notebooks, only(&played, trigger).status), (1, Status::Succeeded));
+        }
+    }
+}
+
+#[test]
+fn a_late_stop_and_a_persons_new_boot() {
+    // Without a runner it is a function that stops; its Stop lands late, and a person is quick.
+    for at in (180..330).step_by(10) {
+        let mut schedule = world(vec![event(1, 1)]);
+        schedule.troubles = vec![
+            at_instance(0, InstanceTrouble::NoRunner, 0),
+            call(Caller::Function(Step::VerifyStopped), Action::Stop, Mode::LandsLate, 1),
+        ];
+        schedule.hands.push(hand(at, Deed::Restart { index: 0 }));
+        schedule.hands.push(hand(at + 400, Deed::Work { index: 0, work: Duration::from_mins(20) }));
+        hold(schedule);
+    }
+}
+
+#[test]
+fn a_person_starts_soon_after_a_function_stopped_our_boot() {
+    let mut schedule = world(vec![event(1, 1), event_with(2, 4_000, &json!({}))]);
+    schedule.troubles.push(at_instance(0, InstanceTrouble::NoRunner, 0));
+    schedule.hands.push(hand(260, Deed::Start { index: 0, work: Duration::from_mins(10) }));
+    let played = hold(schedule);
+    assert_eq!(code(only(&played, 0)), Some(Code::RunnerSilent));
+    assert_success(only(&played, 1), Rest::LeftRunning);
+}
+
+#[test]
+fn a_person_stops_our_boot_and_starts_it_again() {
+    for at in [70, 80, 100, 150, 300] {
+        let mut schedule = world(vec![event(1, 1)]);
+        schedule.notebooks.seconds = 400;
+        schedule.hands.push(hand(at, Deed::Restart { index: 0 }));
+        let played = hold(schedule);
+        assert!(played.faults.contains_key(&Fault::PersonStarts), "at {at} s it was up");
+        let (by, on_ms) = *played.boots.last().unwrap();
+        assert!(by == By::Us || on_ms > 120_000, "the person's boot is left alone: {on_ms} ms");
+    }
+}
+
+#[test]
+fn a_runner_is_cut_off_declared_lost_and_reports_later() {
+    for (asked, most) in [("fail", 1), ("rerun", 2)] {
+        let mut schedule = world(vec![event_with(1, 1, &json!({"onRunnerLost": asked}))]);
+        schedule.notebooks.seconds = 600;
+        schedule.troubles.push(at_instance(75, InstanceTrouble::PartitionRunner, 400));
+        let played = hold(schedule);
+        let ending = only(&played, 0);
+        assert!(ending.notebooks <= most, "{asked}: {}", ending.notebooks);
+        assert!(played.timeline.iter().any(|line| line.contains("RunnerLost")), "{asked}");
+    }
+}
+
+#[test]
+fn a_ticket_is_replaced_while_the_runner_reports() {
+    for lost in 4..16 {
+        let mut schedule = world(vec![event(1, 1)]);
+        schedule.notebooks.seconds = 300;
+        schedule.troubles.push(call(Caller::Runner, Action::Beat, Mode::NotReached, lost));
+        let played = hold(schedule);
+        assert_eq!((only(&played, 0).notebooks, only(&played, 0).status), (1, Status::Succeeded), "{lost} beats lost");
+    }
+}
+
+#[test]
+fn a_hand_over_to_a_run_that_dies() {
+    // Both runs are given up at the same time: neither may count on the other.
+    let mut schedule = world(vec![event(1, 1), event(2, 2)]);
+    schedule.troubles.push(at_instance(0, InstanceTrouble::NoRunner, 0));
+    schedule.sweeper = false;
+    let played = hold(schedule);
+    assert!(played.endings.iter().all(|ending| code(ending) == Some(Code::RunnerSilent)), "{:?}", played.endings);
+    assert_eq!(played.boots.len(), 1);
+    // Handed over to a run that is then aborted: the sweeper brings the instance to rest.
+    let mut schedule = world(vec![event(1, 1), event(2, 2)]);
+    schedule.notebooks.seconds = 100;
+    schedule.troubles.push(at_instance(200, InstanceTrouble::KillRunnerForGood, 0));
+    schedule.hands.push(hand(230, Deed::Abort { trigger: 1 }));
+    hold(schedule);
+}
+
+#[test]
+fn a_person_works_on_our_boot() {
+    let mut schedule = world(vec![event(1, 1)]);
+    schedule.hands.push(hand(70, Deed::Work { index: 0, work: Duration::from_mins(20) }));
+    let played = hold(schedule);
+    assert_success(only(&played, 0), Rest::LeftRunning);
+    let (_, on_ms) = played.boots[0];
+    let quiet = (20 + 15) * 60_000;
+    assert!((quiet..quiet + 120_000).contains(&on_ms), "stopped when nobody worked for a while: {on_ms} ms");
+}
+
+#[test]
+fn a_run_is_queued_behind_a_long_one() {
+    let mut schedule = world(vec![event(1, 1), event(2, 2), event(3, 3)]);
+    schedule.notebooks.seconds = 3_000;
+    let played = hold(schedule);
+    for trigger in 0..3 {
+        assert_eq!((only(&played, trigger).notebooks, only(&played, trigger).status), (1, Status::Succeeded));
+    }
+    assert_eq!(played.boots.len(), 1, "one start for all");
+    assert!(!played.faults.contains_key(&Fault::TokenExpired), "the queued ones were beaten, too");
+}
+
+#[test]
+fn a_request_that_is_refused_is_refused_again_when_it_is_redriven() {
+    let mut schedule = world(vec![event_with(1, 1, &json!({"notebook": "../outside.ipynb"}))]);
+    schedule.hands = vec![hand(100, Deed::Redrive { trigger: 0 }), hand(200, Deed::Redrive { trigger: 0 })];
+    let played = hold(schedule);
+    assert_eq!(code(only(&played, 0)), Some(Code::InvalidRequest));
+    assert_eq!(only(&played, 0).outcome.as_ref().unwrap().attempt, 3);
+}
+
+/// Calls of the longest step, the lease's swap and a second look included.
+const MOST_CALLS: u32 = 12;
+
+#[test]
+fn every_step_is_cut_off_before_and_after_each_of_its_effects() {
+    for step in Step::ALL {
+        for number in 0..MOST_CALLS {
+            for how in [Cut::Before(number), Cut::After(number), Cut::Hangs(number)] {
+                let mut schedule = world(vec![event(1, 1), event(2, 30)]);
+                schedule.troubles.push(cut(step, Invocation::Cut(how), 2));
+                // For the sweeper: something to sweep.
+                schedule.hands.push(hand(70, Deed::Abort { trigger: 1 }));
+                let played = hold(schedule);
+                assert_eq!(only(&played, 0).notebooks, 1, "{step:?} {how:?}");
+                assert_eq!(only(&played, 0).status, Status::Succeeded, "{step:?} {how:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_step_runs_twice_in_a_row_each_time() {
+    for step in Step::ALL {
+        let mut schedule = world(vec![event(1, 1), event(2, 30)]);
+        schedule.troubles.push(cut(step, Invocation::Twice, 1_000));
+        schedule.hands.push(hand(70, Deed::Abort { trigger: 1 }));
+        let played = hold(schedule);
+        assert!(played.faults.contains_key(&Fault::StepRanTwice), "{step:?}");
+        assert_eq!((only(&played, 0).notebooks, only(&played, 0).status), (1, Status::Succeeded), "{step:?}");
+    }
+}
+
+#[test]
+fn the_runner_is_killed_at_any_moment() {
+    for (asked, most) in [("fail", 1), ("rerun", 3)] {
+        let input = json!({"onRunnerLost": asked});
+        let ends = second_of(&hold(world(vec![event_with(1, 1, &input)])), "boot 2 is dead");
+        for at_ms in (62_000..ends * 1_000).step_by(250) {
+            for what in [InstanceTrouble::KillRunner, InstanceTrouble::KillRunnerForGood] {
+                let mut schedule = world(vec![event_with(1, 1, &input)]);
+                let mut kill = at_instance(0, what, 0);
+                kill.at = Duration::from_millis(at_ms);
+                schedule.troubles.push(kill);
+                let played = hold(schedule);
+                assert!(only(&played, 0).notebooks <= most, "at {at_ms} ms {what:?}");
+            }
+        }
+    }
+}

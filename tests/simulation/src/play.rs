@@ -16,8 +16,8 @@ use crate::world::{BEGINNING_MS, By, World};
 
 /// Between two looks at whether the world has come to its end.
 const LOOK: Duration = Duration::from_secs(30);
-/// Requests that land late, and Describe's lag, are over after this; the sweeper's timer came twice.
-const SETTLE_MS: i64 = 660_000;
+/// Requests that land late, and Describe's lag, are over after this; the sweeper's timer came thrice.
+const SETTLE_MS: i64 = 960_000;
 /// A boot of ours that is on this long after all is over has leaked.
 const WATCH_MS: i64 = guarantees::GRACE_MS + 7_200_000;
 /// No schedule needs longer: limits are at most hours, and every wait is bounded.

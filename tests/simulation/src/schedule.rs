@@ -260,8 +260,10 @@ pub struct Notebooks {
     pub dies: u8,
     /// It would run for ever.
     pub endless: u8,
-    /// It usually takes at most this many seconds.
-    pub seconds: u32,
+    /// It takes at least this many seconds, where it ends by itself.
+    pub least: u32,
+    /// It takes at most this many seconds.
+    pub most: u32,
 }
 
 /// One simulated world.

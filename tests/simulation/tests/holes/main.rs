@@ -41,7 +41,7 @@ fn the_intent_is_written_the_function_dies_and_a_person_starts() {
     schedule.troubles.push(cut(Step::StartInstance, Invocation::Cut(Cut::After(2)), 4));
     schedule.hands.push(hand(3, Deed::Start { index: 0, work: Duration::from_mins(45) }));
     let played = hold(schedule);
-    assert_eq!(only(&played, 0).status, Status::Failed);
+    assert_success(only(&played, 0), Rest::LeftRunning);
     let (by, on_ms) = played.boots[0];
     assert_eq!((played.boots.len(), by), (1, By::Person));
     assert!(on_ms >= (45 + 30) * 60_000, "it cannot be known whose it is: on for {on_ms} ms, the work and its quiet");
@@ -49,9 +49,9 @@ fn the_intent_is_written_the_function_dies_and_a_person_starts() {
 
 #[test]
 fn an_aborted_run_still_stands_in_the_inbox() {
-    let mut schedule = world(vec![event(1, 1), event(2, 2)]);
-    schedule.notebooks.seconds = 300;
-    schedule.hands.push(hand(90, Deed::Abort { trigger: 1 }));
+    let mut schedule = world(vec![event(1, 1), event(2, 80)]);
+    schedule.notebooks = taking(300);
+    schedule.hands.push(hand(110, Deed::Abort { trigger: 1 }));
     let played = hold(schedule);
     assert_success(only(&played, 0), Rest::AtRest);
     let aborted = only(&played, 1);
@@ -82,9 +82,9 @@ fn a_redrive_after_a_success_only_verifies_the_stop() {
 
 #[test]
 fn a_redrive_after_an_abort_while_queued() {
-    let mut schedule = world(vec![event(1, 1), event(2, 2)]);
-    schedule.notebooks.seconds = 200;
-    schedule.hands = vec![hand(90, Deed::Abort { trigger: 1 }), hand(1_000, Deed::Redrive { trigger: 1 })];
+    let mut schedule = world(vec![event(1, 1), event(2, 80)]);
+    schedule.notebooks = taking(200);
+    schedule.hands = vec![hand(110, Deed::Abort { trigger: 1 }), hand(1_000, Deed::Redrive { trigger: 1 })];
     let played = hold(schedule);
     let redriven = only(&played, 1);
     assert_success(redriven, Rest::AtRest);
@@ -115,7 +115,7 @@ fn an_old_event_is_run_again_and_a_fresh_one_is_not() {
 #[test]
 fn an_abort_while_start_instance_is_in_flight() {
     // The start is sent about a second after the event; each of these cuts through it at another place.
-    for at_ms in (1_100..2_400).step_by(50) {
+    for at_ms in (1_150..2_400).step_by(50) {
         let mut schedule = world(vec![event(1, 1)]);
         schedule.hands.push(reveille_simulation::schedule::Hand {
             at: Duration::from_millis(at_ms),
@@ -169,7 +169,7 @@ fn a_person_starts_soon_after_a_function_stopped_our_boot() {
 fn a_person_stops_our_boot_and_starts_it_again() {
     for at in [70, 80, 100, 150, 300] {
         let mut schedule = world(vec![event(1, 1)]);
-        schedule.notebooks.seconds = 400;
+        schedule.notebooks = taking(400);
         schedule.hands.push(hand(at, Deed::Restart { index: 0 }));
         let played = hold(schedule);
         assert!(played.faults.contains_key(&Fault::PersonStarts), "at {at} s it was up");
@@ -182,7 +182,7 @@ fn a_person_stops_our_boot_and_starts_it_again() {
 fn a_runner_is_cut_off_declared_lost_and_reports_later() {
     for (asked, most) in [("fail", 1), ("rerun", 2)] {
         let mut schedule = world(vec![event_with(1, 1, &json!({"onRunnerLost": asked}))]);
-        schedule.notebooks.seconds = 600;
+        schedule.notebooks = taking(600);
         schedule.troubles.push(at_instance(75, InstanceTrouble::PartitionRunner, 400));
         let played = hold(schedule);
         let ending = only(&played, 0);
@@ -195,7 +195,7 @@ fn a_runner_is_cut_off_declared_lost_and_reports_later() {
 fn a_ticket_is_replaced_while_the_runner_reports() {
     for lost in 4..16 {
         let mut schedule = world(vec![event(1, 1)]);
-        schedule.notebooks.seconds = 300;
+        schedule.notebooks = taking(300);
         schedule.troubles.push(call(Caller::Runner, Action::Beat, Mode::NotReached, lost));
         let played = hold(schedule);
         assert_eq!((only(&played, 0).notebooks, only(&played, 0).status), (1, Status::Succeeded), "{lost} beats lost");
@@ -213,7 +213,7 @@ fn a_hand_over_to_a_run_that_dies() {
     assert_eq!(played.boots.len(), 1);
     // Handed over to a run that is then aborted: the sweeper brings the instance to rest.
     let mut schedule = world(vec![event(1, 1), event(2, 2)]);
-    schedule.notebooks.seconds = 100;
+    schedule.notebooks = taking(100);
     schedule.troubles.push(at_instance(200, InstanceTrouble::KillRunnerForGood, 0));
     schedule.hands.push(hand(230, Deed::Abort { trigger: 1 }));
     hold(schedule);
@@ -233,7 +233,7 @@ fn a_person_works_on_our_boot() {
 #[test]
 fn a_run_is_queued_behind_a_long_one() {
     let mut schedule = world(vec![event(1, 1), event(2, 2), event(3, 3)]);
-    schedule.notebooks.seconds = 3_000;
+    schedule.notebooks = taking(3_000);
     let played = hold(schedule);
     for trigger in 0..3 {
         assert_eq!((only(&played, trigger).notebooks, only(&played, trigger).status), (1, Status::Succeeded));
@@ -260,7 +260,9 @@ fn every_step_is_cut_off_before_and_after_each_of_its_effects() {
         for number in 0..MOST_CALLS {
             for how in [Cut::Before(number), Cut::After(number), Cut::Hangs(number)] {
                 let mut schedule = world(vec![event(1, 1), event(2, 30)]);
-                schedule.troubles.push(cut(step, Invocation::Cut(how), 2));
+                // The sweeper is not tried again: its timer comes again.
+                let times = if step == Step::ReleaseInstance { 1 } else { 2 };
+                schedule.troubles.push(cut(step, Invocation::Cut(how), times));
                 // For the sweeper: something to sweep.
                 schedule.hands.push(hand(70, Deed::Abort { trigger: 1 }));
                 let played = hold(schedule);

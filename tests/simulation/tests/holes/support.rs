@@ -31,12 +31,17 @@ pub fn world(triggers: Vec<Trigger>) -> Schedule {
             skew_ms: 0,
         }],
         triggers,
-        notebooks: Notebooks { seconds: 20, ..Notebooks::default() },
+        notebooks: taking(20),
         function_skew_ms: 0,
         troubles: Vec::new(),
         hands: Vec::new(),
         sweeper: true,
     }
+}
+
+/// Notebooks that succeed after so many seconds.
+pub fn taking(seconds: u32) -> Notebooks {
+    Notebooks { least: seconds, most: seconds, ..Notebooks::default() }
 }
 
 /// An event at a second, delivered once and at once.

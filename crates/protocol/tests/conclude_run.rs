@@ -1,0 +1,71 @@
+//! ConcludeRun when it is tried again, and when its execution is redriven.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+mod support;
+
+use reveille_domain::Code;
+use reveille_domain::ports::StartAnswer;
+use reveille_protocol::steps::conclude_run::{Answer, conclude_run};
+use serde_json::{Value, json};
+use support::{World, block_on, now, stack};
+
+/// ConcludeRun's arguments after a failure of the attempt, in the words of a state.
+fn call(attempt: u32, redrive_count: u32, admitted: bool, code: &str, on_runner_lost: &str) -> Value {
+    let run = json!({"id": "x-1", "attempt": attempt, "instance": "nightly", "admittedAt": now(),
+        "limits": {"startSeconds": 60, "queueSeconds": 60, "runSeconds": 60, "stopSeconds": 60},
+        "whenBusy": "queue", "onRunnerLost": on_runner_lost});
+    json!({
+        "execution": {"arn": "arn:x", "name": "x", "startTime": now(), "redriveCount": redrive_count},
+        "input": {"instance": "nightly", "notebook": "a.ipynb"},
+        "attempt": attempt,
+        "run": if admitted { run } else { Value::Null },
+        "stopping": {"since": now(), "patience": 1, "endedAt": now(), "rest": "atRest"},
+        "error": {"state": "S", "error": code, "cause": ""},
+    })
+}
+
+fn conclude(world: &World, call: Value) -> Result<Answer, Code> {
+    let call = serde_json::from_value(call).unwrap();
+    block_on(conclude_run(&stack(), world, call)).map_err(|failure| failure.code)
+}
+
+fn world() -> World {
+    World::answering(Ok(StartAnswer::Accepted))
+}
+
+#[test]
+fn a_failed_run_fails_with_its_own_code_and_one_outcome() {
+    let world = world();
+    assert_eq!(conclude(&world, call(1, 0, true, "QuotaExceeded", "fail")), Err(Code::QuotaExceeded));
+    assert_eq!(world.objects.borrow().len(), 1);
+    assert_eq!(world.events.get(), 1);
+    // Tried again after its answer was lost: the same answer, the outcome untouched.
+    let before = world.objects.borrow().clone();
+    assert_eq!(conclude(&world, call(1, 0, true, "QuotaExceeded", "fail")), Err(Code::QuotaExceeded));
+    assert_eq!(*world.objects.borrow(), before);
+}
+
+/// A redrive of a run that was refused is refused again, as the next attempt: it comes to an end.
+#[test]
+fn a_redrive_of_a_refused_run_comes_to_an_end() {
+    let world = world();
+    assert_eq!(conclude(&world, call(1, 0, false, "InvalidRequest", "fail")), Err(Code::InvalidRequest));
+    let redriven = conclude(&world, call(1, 1, false, "InvalidRequest", "fail"));
+    assert_eq!(redriven, Ok(Answer::RunAgain { attempt: 2 }));
+    // AdmitRun refuses the second attempt as well.
+    assert_eq!(conclude(&world, call(2, 1, false, "InvalidRequest", "fail")), Err(Code::InvalidRequest));
+}
+
+/// A lost runner's run is repeated as asked, also when ConcludeRun has to say so twice, and not for ever.
+#[test]
+fn a_lost_runner_is_repeated_as_asked_and_boundedly() {
+    let first = world();
+    for attempt in 1..=2 {
+        for _ in 0..2 {
+            let answer = conclude(&first, call(attempt, 0, true, "RunnerLost", "rerun"));
+            assert_eq!(answer, Ok(Answer::RunAgain { attempt: attempt + 1 }), "attempt {attempt}");
+        }
+    }
+    assert_eq!(conclude(&first, call(3, 0, true, "RunnerLost", "rerun")), Err(Code::RunnerLost));
+    assert_eq!(conclude(&world(), call(1, 0, true, "RunnerLost", "fail")), Err(Code::RunnerLost));
+}

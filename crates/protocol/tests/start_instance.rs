@@ -1,0 +1,79 @@
+//! StartInstance against every answer of StartNotebookInstance: what it answers, and what the lease says afterwards.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+mod support;
+
+use reveille_domain::check::Waiting;
+use reveille_domain::ports::{Call, CallError, CallErrorKind, StartAnswer};
+use reveille_domain::records::{Lease, LeaseState, RunRef};
+use reveille_domain::{Code, admit, input, start};
+use reveille_protocol::steps::start_instance::{self, Decision, start_instance};
+use serde_json::json;
+use support::{World, block_on, now, stack};
+
+fn run() -> RunRef {
+    let execution = serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
+    let input = input::parse(&json!({"instance": "nightly", "notebook": "a.ipynb"})).unwrap();
+    admit::run_ref(&admit::request(input, &execution, now()).unwrap(), 1)
+}
+
+/// What the step answers, how often it sent, and the lease afterwards.
+fn outcome(
+    answer: Call<StartAnswer>,
+    before: Option<Lease>,
+) -> (Result<Decision, Code>, u32, Option<(LeaseState, bool)>) {
+    let world = World::answering(answer);
+    if let Some(lease) = before {
+        world.objects.borrow_mut().insert("leases/nightly.json".into(), serde_json::to_vec(&lease).unwrap());
+    }
+    let call = start_instance::Call { run: run(), waiting: Waiting::at(None, 0, now()) };
+    let answer = block_on(start_instance(&stack(), &world, call));
+    let lease = world.objects.borrow().get("leases/nightly.json").map(|body| {
+        let lease: Lease = serde_json::from_slice(body).unwrap();
+        (lease.state, lease.certain)
+    });
+    (answer.map(|answer| answer.decision).map_err(|failure| failure.code), world.starts.get(), lease)
+}
+
+fn failed(kind: CallErrorKind) -> Call<StartAnswer> {
+    Err(CallError { kind, action: "sagemaker:StartNotebookInstance", resource: "nightly".into(), message: "no".into() })
+}
+
+#[test]
+fn every_answer_of_start_has_its_own() {
+    let open = Some((LeaseState::Open, true));
+    let unsure = Some((LeaseState::Unsure, false));
+    let cases = [
+        (Ok(StartAnswer::Accepted), Ok(Decision::Started), open),
+        (Ok(StartAnswer::WrongStatus("Status (Pending) not in".into())), Ok(Decision::Raced), None),
+        (Ok(StartAnswer::QuotaExceeded("limit".into())), Err(Code::QuotaExceeded), None),
+        (Ok(StartAnswer::NotFound), Err(Code::InstanceNotFound), None),
+        (failed(CallErrorKind::NoAnswer), Ok(Decision::Unsure), unsure),
+        (failed(CallErrorKind::Throttled), Err(Code::Throttled), None),
+        (failed(CallErrorKind::AccessDenied), Err(Code::AccessDenied), None),
+        (failed(CallErrorKind::Refused), Err(Code::Internal), None),
+    ];
+    for (answer, expected, lease) in cases {
+        let shown = format!("{answer:?}");
+        assert_eq!(outcome(answer, None), (expected, 1, lease), "{shown}");
+    }
+}
+
+/// An earlier send of this run is unresolved: a refusal proves nothing, and the lease is not withdrawn.
+#[test]
+fn after_an_unresolved_send_a_refusal_proves_nothing() {
+    let mut before = start::intent(&run().id, "n".into(), None, now());
+    before.state = LeaseState::Starting;
+    let refused = Ok(StartAnswer::WrongStatus("Status (Pending) not in".into()));
+    assert_eq!(outcome(refused, Some(before)), (Ok(Decision::Raced), 1, Some((LeaseState::Unsure, false))));
+}
+
+#[test]
+fn a_start_that_may_not_have_shown_yet_is_not_sent_again() {
+    let mut before = start::intent(&reveille_domain::RunId::from_key("other"), "n".into(), None, now());
+    for state in [LeaseState::Starting, LeaseState::Unsure, LeaseState::Open] {
+        before.state = state;
+        let (answer, starts, lease) = outcome(Ok(StartAnswer::Accepted), Some(before.clone()));
+        assert_eq!((answer, starts, lease), (Ok(Decision::Waited), 0, Some((state, false))), "{state:?}");
+    }
+}

@@ -46,6 +46,7 @@ where
 
 fn parse<C: DeserializeOwned>(handler: Handler, payload: Value) -> Result<C, Failure> {
     serde_json::from_value(payload).map_err(|error| {
+        let error = reveille_domain::input::without_value(&error.to_string());
         Failure::new(
             Code::Internal,
             format!(

@@ -2,7 +2,6 @@
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use reveille_domain::ports::{CallError, CallErrorKind};
 
@@ -29,10 +28,16 @@ where
             let message = format!("{code}: {}", meta.message().unwrap_or("no message"));
             (kind_of(code, service.raw().status().as_u16()), message)
         }
-        SdkError::ConstructionFailure(_) => (CallErrorKind::Refused, DisplayErrorContext(error).to_string()),
-        _ => (CallErrorKind::NoAnswer, DisplayErrorContext(error).to_string()),
+        SdkError::ConstructionFailure(_) => (CallErrorKind::Refused, chain(error)),
+        _ => (CallErrorKind::NoAnswer, chain(error)),
     };
     CallError { kind, action, resource: resource.to_owned(), message }
+}
+
+/// The error and its causes in words. Never their debug form, which shows raw answers, and with them parameters.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Codes that AWS services use for a rate limit. The list is the SDK's own (`aws_runtime::retries::classifiers`).

@@ -80,7 +80,7 @@ impl DescribeWholeExecution for Aws {
                 };
             }
         };
-        let start_time = answer.start_date().to_millis().ok().and_then(DateTime::from_timestamp_millis);
+        let start_time = millis(answer.start_date());
         Ok(Some(ExecutionSeen {
             status: status(answer.status()),
             execution: Execution {
@@ -94,6 +94,12 @@ impl DescribeWholeExecution for Aws {
             cause: answer.cause().map(str::to_owned),
         }))
     }
+}
+
+/// The time to the millisecond, which is what Step Functions keeps: seconds that came as a floating-point number are often a
+/// hair below it.
+fn millis(time: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(time.secs() * 1_000 + (i64::from(time.subsec_nanos()) + 500_000) / 1_000_000)
 }
 
 fn status(shown: &Shown) -> ExecutionStatus {
@@ -124,5 +130,19 @@ impl ListEndedExecutions for Aws {
             ended.extend(recent.map(|execution| execution.execution_arn().to_owned()));
         }
         Ok(ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_to_the_millisecond() {
+        let seconds = 1_795_457_000;
+        for (nanos, expected) in [(122_999_906, 123), (123_000_000, 123), (123_000_100, 123), (999_999_904, 1_000)] {
+            let time = aws_smithy_types::DateTime::from_secs_and_nanos(seconds, nanos);
+            assert_eq!(millis(&time).map(|time| time.timestamp_millis()), Some(seconds * 1_000 + expected), "{nanos}");
+        }
     }
 }

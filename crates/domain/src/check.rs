@@ -79,6 +79,8 @@ pub enum Check {
     Ready,
     /// It is busy and the request said to skip: end without a run.
     Skip,
+    /// The run's report stands: nothing is left to do but to see the instance at rest.
+    Reported,
 }
 
 /// Everything the decision looks at.
@@ -135,15 +137,15 @@ pub fn check(seen: &Seen<'_>, waiting: &mut Waiting) -> Result<Check, Failure> {
 ///
 /// # Errors
 /// `Busy` when the request said to fail.
-pub fn when_busy(instance: &InstanceName, asked: WhenBusy, others: usize) -> Result<Option<Check>, Failure> {
+pub fn when_busy(instance: &InstanceName, asked: WhenBusy, busy: bool) -> Result<Option<Check>, Failure> {
     match asked {
-        WhenBusy::Fail if others > 0 => Err(Failure::new(
+        WhenBusy::Fail if busy => Err(Failure::new(
             Code::Busy,
             format!(
-                "Notebook instance {instance} is busy: {others} other run(s) are queued or running on it, and the request said \"whenBusy\": \"fail\". Start again later, or use \"queue\"."
+                "Notebook instance {instance} is busy: another run starts it, or is queued or running on it, and the request said \"whenBusy\": \"fail\". Start again later, or use \"queue\"."
             ),
         )),
-        WhenBusy::Skip if others > 0 => Ok(Some(Check::Skip)),
+        WhenBusy::Skip if busy => Ok(Some(Check::Skip)),
         WhenBusy::Queue | WhenBusy::Skip | WhenBusy::Fail => Ok(None),
     }
 }
@@ -270,6 +272,14 @@ fn not_in_time(seen: &Seen<'_>, observation: &Observation, waiting: &Waiting) ->
             ),
         );
     }
+    if observation.status == InstanceStatus::InService {
+        return Failure::new(
+            Code::StartNotConfirmed,
+            format!(
+                "Notebook instance {instance} was being stopped for {limit} s (limits.startSeconds) and is still up, so no run could be put on it. Look at it in the SageMaker console, and stop it there."
+            ),
+        );
+    }
     Failure::new(
         Code::StartNotConfirmed,
         format!(
@@ -392,10 +402,12 @@ mod tests {
             nonce: "n".into(),
             at: at(0),
             started_by: RunId::from_key("r"),
+            started_attempt: 1,
             certain: true,
             seen_before_start: None,
             boot_id: None,
             seen_up: false,
+            cannot_stop_itself: false,
             busy: None,
             person_at: None,
             closer: Some(Closer::Runner),
@@ -436,10 +448,10 @@ mod tests {
     #[test]
     fn a_busy_instance_is_answered_as_asked() {
         let instance = InstanceName::parse("nightly").unwrap();
-        assert_eq!(when_busy(&instance, WhenBusy::Queue, 3), Ok(None));
-        assert_eq!(when_busy(&instance, WhenBusy::Skip, 1), Ok(Some(Check::Skip)));
-        assert_eq!(when_busy(&instance, WhenBusy::Skip, 0), Ok(None));
-        assert_eq!(when_busy(&instance, WhenBusy::Fail, 1).unwrap_err().code, Code::Busy);
-        assert_eq!(when_busy(&instance, WhenBusy::Fail, 0), Ok(None));
+        assert_eq!(when_busy(&instance, WhenBusy::Queue, true), Ok(None));
+        assert_eq!(when_busy(&instance, WhenBusy::Skip, true), Ok(Some(Check::Skip)));
+        assert_eq!(when_busy(&instance, WhenBusy::Skip, false), Ok(None));
+        assert_eq!(when_busy(&instance, WhenBusy::Fail, true).unwrap_err().code, Code::Busy);
+        assert_eq!(when_busy(&instance, WhenBusy::Fail, false), Ok(None));
     }
 }

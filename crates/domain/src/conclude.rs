@@ -106,7 +106,8 @@ fn failure(facts: &Facts<'_>) -> Option<Failure> {
             "The run reached its end without a report and without an error. This is a defect; report it with the execution's ARN.",
         )),
     };
-    first.or_else(|| facts.stop_error.map(classify))
+    // A run that was skipped touched nothing: what becomes of the instance is another run's matter.
+    first.or_else(|| facts.stop_error.filter(|_| !facts.skipped).map(classify))
 }
 
 /// Reads a caught error back into a failure: a step's own code keeps its sentence, an engine's error gets ours.

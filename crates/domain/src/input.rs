@@ -195,7 +195,7 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
     }
     let raw: RawInput = serde_path_to_error::deserialize(input).map_err(|error| {
         let path = error.path().to_string();
-        let problem = error.inner();
+        let problem = without_value(&error.inner().to_string());
         if path == "." { invalid(format!("the input: {problem}")) } else { invalid(format!("{path}: {problem}")) }
     })?;
     check_parameters(&raw.parameters)?;
@@ -211,6 +211,17 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
         on_runner_lost: raw.on_runner_lost,
         rerun: raw.rerun,
     })
+}
+
+/// A sentence of the JSON reader without the value that it quotes: values may be what only the notebook should see.
+#[must_use]
+pub fn without_value(problem: &str) -> String {
+    match problem.rsplit_once(", expected ") {
+        Some((start, expected)) if start.starts_with("invalid") => {
+            format!("it has the wrong type or value; expected {expected}")
+        }
+        _ => problem.to_owned(),
+    }
 }
 
 /// The instance that an input names, even if the rest of it is invalid: the outcome is recorded with the instance.
@@ -336,22 +347,26 @@ mod tests {
             (json!({"instance": "nightly"}), "missing field `notebook`"),
             (with("paramters", json!({})), "unknown field `paramters`"),
             (with("limits", json!({"runSecs": 3})), "unknown field `runSecs`"),
-            (with("limits", json!({"runSeconds": "3"})), "limits.runSeconds: invalid type: string"),
+            (
+                with("limits", json!({"runSeconds": "3"})),
+                "limits.runSeconds: it has the wrong type or value; expected u32",
+            ),
             (with("limits", json!({"runSeconds": 0})), "limits.runSeconds: 0 is not between 1 and 86400"),
             (with("limits", json!({"startSeconds": 999_999})), "limits.startSeconds: 999999 is not between"),
             (with("whenBusy", json!("wait")), "whenBusy: unknown variant `wait`"),
             (with("onRunnerLost", json!("retry")), "onRunnerLost: unknown variant `retry`"),
-            (with("rerun", json!("yes")), "rerun: invalid type"),
+            (with("rerun", json!("yes")), "rerun: it has the wrong type or value; expected a boolean"),
             (with("instance", json!("a/b")), "instance: \"a/b\" is no notebook instance name"),
             (with("kernel", json!("-x")), "kernel: \"-x\" is no kernel name"),
             (with("kernel", json!("a b")), "kernel: \"a b\" is no kernel name"),
-            (with("parameters", json!([])), "parameters: invalid type"),
+            (with("parameters", json!("secret")), "parameters: it has the wrong type or value; expected a map"),
             (with("parameters", json!({"x=1;import os": 1})), "\"x=1;import os\" is no parameter name"),
             (with("parameters", json!({"": 1})), "\"\" is no parameter name"),
         ];
         for (input, expected) in cases {
             let message = message(&input);
             assert!(message.contains(expected), "{message} should contain {expected}");
+            assert!(!message.contains("secret"), "{message}");
             assert!(message.ends_with("start a new execution."), "{message}");
         }
     }

@@ -47,7 +47,7 @@ pub const MAX_NOTEBOOK_CHARS: usize = 1_024;
 /// Characters in a kernel's name.
 pub const MAX_KERNEL_CHARS: usize = 128;
 
-/// Silent tickets in a row, nothing claimed and the instance `InService`, until the run ends as `RunnerSilent`. The
+/// Silent tickets of an attempt, nothing claimed and the instance `InService`, until the run ends as `RunnerSilent`. The
 /// first may be a lost beat or a boot that ended in between; a second is an instance without a runner.
 pub const MAX_UNCLAIMED_SILENCES: u32 = 2;
 /// Silent tickets in one attempt altogether. After each the instance may have to be started anew, and the history of an

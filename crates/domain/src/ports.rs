@@ -355,6 +355,13 @@ pub trait RunningNotebook {
     fn cells(&self) -> Cells;
     /// Its end, the time limit's included; nothing of it runs any more. Safe to drop and to call again.
     async fn finish(&mut self) -> Execution;
+    /// Ends it now; returns when nothing of it runs any more.
+    async fn end(self)
+    where
+        Self: Sized,
+    {
+        drop(self);
+    }
 }
 
 /// Ending what an earlier runner process of this boot left behind.

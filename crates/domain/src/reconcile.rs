@@ -104,8 +104,10 @@ fn in_service(seen: &Seen<'_>) -> Action {
     match lease.state {
         LeaseState::Closing if age < closing_patience(lease, heartbeat) => Action::Wait,
         LeaseState::Starting if age < IN_FLIGHT => Action::Wait,
-        // Its runner closes it: it alone knows whether a person is active.
-        LeaseState::Open | LeaseState::Busy if lease.boot_id.is_some() && age < heartbeat => Action::Wait,
+        // Its runner asked in vain, and would have said if a person were active.
+        LeaseState::Open if lease.cannot_stop_itself && lease.certain => Action::Stop,
+        // Its runner closes it: it alone knows whether a person is active. One that is not heard of yet may come.
+        LeaseState::Open | LeaseState::Busy if age < heartbeat => Action::Wait,
         _ if !lease.certain && age < UNSURE_QUIET => Action::Leave(Rest::LeftRunning),
         LeaseState::Starting | LeaseState::Unsure | LeaseState::Open | LeaseState::Busy | LeaseState::Closing => {
             Action::Stop
@@ -201,7 +203,11 @@ mod tests {
         let mut lease = ours();
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 299), Action::Wait);
         lease.boot_id = None;
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 1), Action::Stop, "no runner ever bound it");
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 299), Action::Wait, "its runner may be late");
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 300), Action::Stop, "no runner ever bound it");
+        lease = ours();
+        lease.cannot_stop_itself = true;
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 1), Action::Stop, "it asked in vain");
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl std::fmt::Debug for Ticket {
 pub enum Claimant {
     /// A runner, before the notebook starts.
     Runner,
-    /// The sweeper, which cancels the attempt.
+    /// Whoever gives the attempt up: VerifyStopped, or the sweeper.
     Release,
 }
 
@@ -185,7 +185,7 @@ pub enum Status {
 pub enum Reporter {
     /// The runner: nothing of the attempt runs any more.
     Runner,
-    /// A function, of a runner that fell silent.
+    /// A function, of a runner that fell silent, or of an execution that was stopped.
     Function,
 }
 
@@ -351,6 +351,9 @@ pub struct Lease {
     pub at: DateTime<Utc>,
     /// The run whose execution started the boot.
     pub started_by: RunId,
+    /// Its attempt.
+    #[serde(default)]
+    pub started_attempt: u32,
     /// Whether Start's answer came: only then is it certain that the boot is ours.
     pub certain: bool,
     /// `LastModifiedTime` that Describe showed before the start: an observation with the same time is from before.
@@ -363,6 +366,9 @@ pub struct Lease {
     /// runner of another boot, so that it cannot be known any more whose boot it is.
     #[serde(default)]
     pub seen_up: bool,
+    /// Whether the instance could not stop itself: its role or its network does not let it, so a function must.
+    #[serde(default)]
+    pub cannot_stop_itself: bool,
     /// The attempt that is claimed, while busy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy: Option<crate::layout::AttemptRef>,

@@ -82,7 +82,13 @@ impl Execution {
     /// How far the notebook is. Cheap: reads one small file.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let file = fs::read(self.job.output_dir.join(PROGRESS)).unwrap_or_default();
+        Self::progress_in(&self.job.output_dir)
+    }
+
+    /// The same of the execution whose output folder this is: for who is waiting for its end meanwhile.
+    #[must_use]
+    pub fn progress_in(output_dir: &Path) -> Progress {
+        let file = fs::read(output_dir.join(PROGRESS)).unwrap_or_default();
         serde_json::from_slice(&file).unwrap_or_default()
     }
 
@@ -100,7 +106,8 @@ impl Execution {
     }
 
     /// Waits for the end, at most until the job's limit and then as long as killing and saving take.
-    /// When it returns, no process of the run is left. May be dropped and called again.
+    /// When it returns, no process of the run is left. May be dropped and called again until the driver ends; after
+    /// that, dropping it would begin the saving anew.
     pub async fn wait(&mut self) -> Verdict {
         if let Some(verdict) = &self.verdict {
             return verdict.clone();

@@ -4,7 +4,7 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_INBOX;
 use reveille_domain::ports::{DescribeExecution, GetObject, ListObjects};
 use reveille_domain::records::{Report, Ticket};
-use reveille_domain::{Failure, InstanceName, RunId};
+use reveille_domain::{Code, Failure, InstanceName, RunId};
 
 use crate::stack::Stack;
 use crate::store;
@@ -28,8 +28,13 @@ where
         if live >= enough {
             break;
         }
-        let Some(ticket) = store::read::<Ticket>(ports, &key).await? else { continue };
-        let ticket = ticket.record;
+        let ticket = match store::read::<Ticket>(ports, &key).await {
+            Ok(Some(ticket)) => ticket.record,
+            Ok(None) => continue,
+            // What is no ticket is no run.
+            Err(failure) if failure.code == Code::Internal => continue,
+            Err(failure) => return Err(failure),
+        };
         if me == Some(&ticket.run) {
             continue;
         }

@@ -9,11 +9,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reveille_domain::layout::Layout;
+use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{
-    AnswerTask, Clock, DeleteObject, ExecuteNotebook, GetObject, KillLeftovers, ListObjects, Log, Nonces, PutObject,
-    SeePerson, SendTaskHeartbeat, Sleep, StopNotebookInstance, UploadFile,
+    AnswerTask, Cells, Clock, DeleteObject, ExecuteNotebook, GetObject, KillLeftovers, ListObjects, Log, Nonces,
+    PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopNotebookInstance, UploadFile,
 };
+use reveille_domain::records::Report;
 use reveille_domain::{Failure, InstanceName};
 
 mod attempt;
@@ -90,6 +91,12 @@ struct Boot {
     last_beat: Option<DateTime<Utc>>,
     next_look: DateTime<Utc>,
     jupyter_silent_since: Option<DateTime<Utc>>,
+    /// The attempt that this process began to execute last: it is never executed again, whatever its claim says.
+    begun: Option<AttemptRef>,
+    /// Its report, until it stands in S3.
+    pending: Option<Report>,
+    /// How far the notebook at hand is.
+    cells: Cells,
 }
 
 /// The runner.
@@ -132,6 +139,9 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
             last_beat: None,
             next_look: now,
             jupyter_silent_since: None,
+            begun: None,
+            pending: None,
+            cells: Cells::default(),
         };
         Self { layout, ports, me, boot }
     }
@@ -154,6 +164,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
         let queue = self.read_queue().await?;
         // What the beats removed must not be looked at again.
         let queue = if self.beat(&queue).await { self.read_queue().await? } else { queue };
+        self.put_pending().await;
         if self.expire(&queue, None).await? {
             return Ok(Turn::Again);
         }

@@ -40,9 +40,10 @@ impl Folders {
     }
 }
 
-/// A notebook that executes in a task of its own.
+/// A notebook that executes in a task of its own, which ends with it.
 pub struct Running {
     task: JoinHandle<Execution>,
+    marker: String,
     cells: Rc<Cell<Cells>>,
 }
 
@@ -58,6 +59,7 @@ impl Running {
     ) -> Self {
         let cells = Rc::new(Cell::new(Cells::default()));
         let seen = Rc::clone(&cells);
+        let ours = marker.clone();
         let task = tokio::task::spawn_local(async move {
             let mut execution = Execution::default();
             let run = Run {
@@ -74,13 +76,29 @@ impl Running {
             }
             execution
         });
-        Self { task, cells }
+        Self { task, marker: ours, cells }
+    }
+}
+
+/// A task goes on when its handle is dropped: it is told to end, and the engine's own drop kills the processes.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
 impl RunningNotebook for Running {
     fn cells(&self) -> Cells {
         self.cells.get()
+    }
+
+    async fn end(mut self) {
+        self.task.abort();
+        // An error says that it was aborted, which is what was asked for.
+        let _ = (&mut self.task).await;
+        if !reveille_engine::end_leftovers(&self.marker).await {
+            crate::world::log("a process of the notebook that was ended could not be killed");
+        }
     }
 
     async fn finish(&mut self) -> Execution {
@@ -117,16 +135,23 @@ impl Run<'_> {
             marker,
         };
         let mut running = engine.start(job).map_err(|error| self.engine_failure(&error))?;
-        let verdict = loop {
-            tokio::select! {
-                verdict = running.wait() => break verdict,
-                () = tokio::time::sleep(PROGRESS_EVERY) => {}
-            }
-            let progress = running.progress();
-            self.cells.set(Cells { cell: count(progress.cell), cells: count(progress.cells) });
-        };
+        let verdict = self.wait(&mut running).await;
         execution.files = running.outputs().into_iter().map(output_file).collect();
         self.judge(verdict)
+    }
+
+    /// Waits for the end, looking at the progress meanwhile. The wait itself is never dropped: saving what there is, after
+    /// the limit, takes its time.
+    async fn wait(&self, running: &mut reveille_engine::Execution) -> Verdict {
+        let mut wait = std::pin::pin!(running.wait());
+        loop {
+            tokio::select! {
+                verdict = &mut wait => return verdict,
+                () = tokio::time::sleep(PROGRESS_EVERY) => {}
+            }
+            let progress = reveille_engine::Execution::progress_in(&self.output_folder());
+            self.cells.set(Cells { cell: count(progress.cell), cells: count(progress.cells) });
+        }
     }
 
     /// What is left of runSeconds, which count from the claim; a moment at least, so that the end is papermill's.

@@ -126,6 +126,18 @@ impl<'a> Run<'a> {
         states
     }
 
+    /// Errors of calls that failed, whether or not they were tried again.
+    pub async fn failed_tasks(&self) -> Vec<String> {
+        let call = self.world.local().clients().sfn.get_execution_history().execution_arn(&self.arn);
+        let mut pages = call.into_paginator().items().send();
+        let mut errors = Vec::new();
+        while let Some(event) = pages.next().await {
+            let event = event.expect("an event");
+            errors.extend(event.task_failed_event_details().and_then(|failed| failed.error()).map(str::to_owned));
+        }
+        errors
+    }
+
     /// Asserts a success and its outcome.
     pub async fn assert_succeeded(&self, instance: &str) {
         let ended = self.ended().await;

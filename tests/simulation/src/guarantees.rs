@@ -12,9 +12,9 @@ use crate::schedule::{Invocation, Trouble};
 use crate::world::ledger::{Begun, Started};
 use crate::world::{By, RETRIES_OF_A_DEATH, World};
 
-/// What of a boot's time after its last use is documented: a person's half hour of quiet on a boot of which nobody
-/// knows who started it, ten minutes without Jupyter's answer, and the tries of a stop.
-pub const GRACE_MS: i64 = 3_600_000;
+/// What of a boot's time after its last use is documented, added up: a person's quiet, half an hour of quiet on a boot of
+/// which nobody knows who started it, ten minutes without Jupyter's answer, the sweeper's interval, the tries of a stop.
+pub const GRACE_MS: i64 = 4_500_000;
 
 /// What the end of a schedule adds to the totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,7 +117,7 @@ fn check_execution(
     }
     if let Some(holder) = held_by(&ended) {
         let known = executions.iter().find(|known| *known.arn == *holder);
-        if !known.is_some_and(|holder| newest_outcome(world, holder).is_some()) {
+        if known.is_none_or(|holder| newest_outcome(world, holder).is_none()) {
             findings.lost_events += 1;
             broken("G1", format!("is a duplicate of {holder}, which has no outcome"));
         }

@@ -109,24 +109,24 @@ fn sabotage() -> Result<bool, String> {
 /// Plays many seeds and shows the table. `true`: every guarantee held, and every kind of fault fired.
 fn simulate(options: &Options) -> Result<bool, String> {
     let begun = Instant::now();
-    let totals = std::thread::scope(|scope| {
+    let (totals, busy) = std::thread::scope(|scope| {
         let parts: Vec<_> = (0..options.jobs).map(|job| scope.spawn(move || part(options, job))).collect();
-        let mut totals = Totals::default();
+        let (mut totals, mut busy) = (Totals::default(), 0.0);
         for part in parts {
-            totals.merge(part.join().map_err(|_| "a part of the simulation panicked; its message is above")??);
+            let (part, seconds) =
+                part.join().map_err(|_| "a part of the simulation panicked; its message is above")??;
+            totals.merge(part);
+            busy += seconds;
         }
-        Ok::<_, String>(totals)
+        Ok::<_, String>((totals, busy))
     })?;
-    let seconds = begun.elapsed().as_secs_f64();
     print!("{}", totals.table());
-    let a_second = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / seconds;
+    let runs = f64::from(u32::try_from(totals.runs).unwrap_or(u32::MAX));
     println!(
-        "{:.1} s on {} thread(s): {:.0} schedules/s, {:.0} runs/s, {:.0} runs/s a thread",
-        seconds,
+        "{:.1} s on {} thread(s), {busy:.1} s of them running: {:.0} runs a second on one core",
+        begun.elapsed().as_secs_f64(),
         options.jobs,
-        a_second(totals.schedules),
-        a_second(totals.runs),
-        a_second(totals.runs) / f64::from(u32::try_from(options.jobs).unwrap_or(u32::MAX)),
+        runs / busy,
     );
     for failure in totals.failures().iter().take(usize::try_from(options.show).unwrap_or(usize::MAX)) {
         println!("BROKEN with seed {}: {}", failure.seed, failure.what);
@@ -138,8 +138,8 @@ fn simulate(options: &Options) -> Result<bool, String> {
     Ok(totals.failed == 0 && never.is_empty())
 }
 
-/// Every `jobs`th seed.
-fn part(options: &Options, job: u64) -> Result<Totals, String> {
+/// Every `jobs`th seed, and the seconds that this thread was really running.
+fn part(options: &Options, job: u64) -> Result<(Totals, f64), String> {
     let mut definitions = Definitions::default();
     let mut totals = Totals::default();
     for seed in (options.from + job..options.from + options.runs).step_by(usize::try_from(options.jobs).unwrap_or(1)) {
@@ -147,5 +147,7 @@ fn part(options: &Options, job: u64) -> Result<Totals, String> {
         let machine = definitions.with(schedule.parameters)?;
         totals.add(seed, &play(schedule, &machine, None, false));
     }
-    Ok(totals)
+    let running = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let nanoseconds = f64::from(i32::try_from(running.tv_nsec).unwrap_or_default());
+    Ok((totals, f64::from(i32::try_from(running.tv_sec).unwrap_or(i32::MAX)) + nanoseconds / 1e9))
 }

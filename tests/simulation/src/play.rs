@@ -12,7 +12,7 @@ use crate::guarantees::{self, Ending, Findings};
 use crate::lies::Lie;
 use crate::schedule::Schedule;
 use crate::world::ledger::Violation;
-use crate::world::{BEGINNING_MS, By, World};
+use crate::world::{BEGINNING_MS, By, Origin, World};
 
 /// Between two looks at whether the world has come to its end.
 const LOOK: Duration = Duration::from_secs(30);
@@ -110,9 +110,13 @@ async fn run(world: &Rc<World>) {
     }
 }
 
-/// Whether anything that we started is on, or about to be.
+/// Whether anything that we started, or may have, is on or about to be.
 fn ours_is_on(world: &World) -> bool {
-    let up = world.boots.borrow().values().any(|boot| boot.started_by == By::Us && boot.is_up());
+    let up = world
+        .boots
+        .borrow()
+        .values()
+        .any(|boot| (boot.started_by == By::Us || boot.origin != Origin::Known) && boot.is_up());
     up || world
         .schedule
         .instances

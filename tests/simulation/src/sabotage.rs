@@ -32,11 +32,11 @@ pub struct Sabotage {
 
 /// Every sabotage.
 pub const ALL: [Sabotage; 17] = [
-    lie("the fence: every claim is granted", Lie::NoFence, 2_000),
+    lie("the fence: every claim is granted", Lie::NoFence, 1_000),
     lie("the trigger's record: every execution holds it", Lie::NoDedupe, 100),
-    lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 2_000),
+    lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 1_000),
     lie("the ownership check: every lease is this boot's", Lie::NoOwnership, 1_000),
-    lie("the only verdict: reports are overwritten", Lie::NoVerdict, 2_000),
+    lie("the only verdict: reports are overwritten", Lie::NoVerdict, 1_000),
     lie("Jupyter: nobody is ever seen working", Lie::NobodyWorks, 1_000),
     lie("idempotence of AdmitRun: it does not know its own trigger again", Lie::ForgetsItself, 1_000),
     lie("the intent before a start", Lie::NoIntent, 1_000),
@@ -47,8 +47,8 @@ pub const ALL: [Sabotage; 17] = [
     edit("the Catch of AwaitRun", |definition| remove(definition, "AwaitRun", "Catch"), 1_000),
     edit("the Catch of the heartbeat", without_heartbeat_catch, 1_000),
     edit("the heartbeat", |definition| remove(definition, "AwaitRun", "HeartbeatSeconds"), 1_000),
-    edit("the first error: the stop's error overwrites it", masking, 2_000),
-    edit("VerifyStopped", without_verify, 2_000),
+    edit("the first error: the stop's error overwrites it", masking, 1_000),
+    edit("VerifyStopped", without_verify, 1_000),
 ];
 
 const fn lie(name: &'static str, lie: Lie, within: u64) -> Sabotage {

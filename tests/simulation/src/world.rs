@@ -30,7 +30,7 @@ mod people;
 mod ports;
 mod sweeper;
 
-pub use boots::{Boot, By};
+pub use boots::{Boot, By, Origin};
 pub use bucket::Bucket;
 pub use events::Cause;
 pub use functions::{Functions, RETRIES_OF_A_DEATH};

@@ -52,8 +52,18 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
         match self.fence(&at).await? {
             Fence::Claimed(claimed_at) => {
-                let report = self.execute(&at, ticket, claimed_at).await?;
+                // What this process executed it never executes again.
+                let report = if self.boot.begun.as_ref() != Some(&at) {
+                    self.boot.begun = Some(at.clone());
+                    self.execute(&at, ticket, claimed_at).await
+                } else if self.boot.pending.is_some() {
+                    return Ok(Turn::Pause);
+                } else {
+                    lost(&at, claimed_at, self.ports.now())
+                };
+                self.boot.pending = Some(report.clone());
                 let report = self.put_report(&at, report).await?;
+                self.boot.pending = None;
                 self.boot.served = true;
                 self.boot.next_look = self.ports.now();
                 self.release_lease().await?;
@@ -89,6 +99,11 @@ impl<P: RunnerPorts> Runner<'_, P> {
         })
         .await?;
         match stands {
+            Some(stands) if self.is_mine(&stands.record) && stands.record.state == LeaseState::Closing => {
+                // A function's stop that did not happen is over after a while.
+                bind::reopen(self.layout, self.ports, self.me).await?;
+                Ok(false)
+            }
             Some(stands) if self.is_mine(&stands.record) => Ok(stands.record.state == LeaseState::Busy),
             // Removed, or another boot's: this boot is no longer known to be ours, so it is never stopped by us.
             Some(_) | None => {
@@ -120,7 +135,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             let now = self.ports.now();
             let Some(failure) = queue_timeout(ticket, now) else { continue };
             let at = self.attempt_of(ticket);
-            if executing == Some(&at) || !self.beat_one(stored).await? {
+            if executing == Some(&at) || self.boot.begun.as_ref() == Some(&at) || !self.beat_one(stored).await? {
                 continue;
             }
             match self.fence(&at).await? {
@@ -170,22 +185,22 @@ impl<P: RunnerPorts> Runner<'_, P> {
             return Ok(Fence::Taken);
         }
         // An earlier runner process of this boot claimed it and died; what it left was killed when we began.
-        let report = lost(at, &claim, self.ports.now());
+        let report = lost(at, claim.at, self.ports.now());
         self.put_report(at, report).await.map(Fence::Reported)
     }
 
     /// Executes the notebook, beating all the while, and composes the report.
-    async fn execute(
-        &mut self,
-        at: &AttemptRef,
-        ticket: &Ticket,
-        claimed_at: DateTime<Utc>,
-    ) -> Result<Report, Failure> {
+    async fn execute(&mut self, at: &AttemptRef, ticket: &Ticket, claimed_at: DateTime<Utc>) -> Report {
         let mut report = begun(at, ticket, Some(claimed_at), claimed_at);
         let key = self.layout.request(&at.instance, &at.run);
-        let Some(request) = store::read::<Request>(self.ports, &key).await? else {
-            let failure = Failure::new(Code::Internal, format!("The request {key} is gone: start a new execution."));
-            return Ok(Report { failure: Some(failure), ..report });
+        let request = match store::read::<Request>(self.ports, &key).await {
+            Ok(Some(request)) => request,
+            Ok(None) => {
+                let failure =
+                    Failure::new(Code::Internal, format!("The request {key} is gone: start a new execution."));
+                return Report { failure: Some(failure), ..report };
+            }
+            Err(failure) => return Report { failure: Some(failure), ..report },
         };
         self.ports.log(&format!("run {} attempt {}: the notebook starts", at.run, at.attempt));
         let every = Duration::from_secs(beat_seconds(ticket.heartbeat_seconds).into());
@@ -197,7 +212,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             report.failure.get_or_insert(failure);
         }
         report.ended_at = self.ports.now();
-        Ok(report)
+        report
     }
 
     /// Runs the notebook to its end, or until its verdict is another's: then it is ended by dropping it.
@@ -205,6 +220,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let ports = self.ports;
         let mut running = ports.execute_notebook(request, at.attempt).await;
         let mut shown = running.cells();
+        self.boot.cells = shown;
         self.put_progress(at, shown).await;
         let mut since_beat = Duration::ZERO;
         let tick = every.min(PROGRESS_EVERY);
@@ -218,12 +234,14 @@ impl<P: RunnerPorts> Runner<'_, P> {
             if since_beat >= every {
                 since_beat = Duration::ZERO;
                 if self.keep_alive(at, cells).await {
+                    running.end().await;
                     return Execution { failure: Some(taken_away(at)), ..Execution::default() };
                 }
             } else if cells != shown {
                 self.put_progress(at, cells).await;
             }
             shown = cells;
+            self.boot.cells = cells;
         }
     }
 
@@ -245,7 +263,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                     uploaded = &mut uploading => break uploaded,
                     () = ports.sleep(every) => {}
                 }
-                self.keep_alive(at, Cells::default()).await;
+                self.keep_alive(at, self.boot.cells).await;
             };
             match uploaded {
                 Ok(()) => {
@@ -257,7 +275,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         first_failure
     }
 
-    /// One beat while a run is executed: all tickets, and the run's progress. Answers whether the run's verdict was
+    /// One beat while a run is executed: all tickets, the run's progress, and the lease. Answers whether the run's verdict was
     /// reached elsewhere: its execution was stopped by a person, or took this runner for lost.
     async fn keep_alive(&mut self, at: &AttemptRef, cells: Cells) -> bool {
         match self.read_queue().await {
@@ -271,6 +289,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             Err(failure) => self.ports.log(&format!("the inbox could not be read for a beat: {failure}")),
         }
         self.put_progress(at, cells).await;
+        self.say_alive_while_busy().await;
         let report = store::read::<Report>(self.ports, &self.layout.report(at)).await;
         let elsewhere = report.is_ok_and(|report| report.is_some());
         if elsewhere {
@@ -283,6 +302,15 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let progress = Progress { cell: cells.cell, cells: cells.cells, at: self.ports.now() };
         if let Err(failure) = store::put(self.ports, &self.layout.progress(at), &progress).await {
             self.ports.log(&format!("progress of run {} could not be written: {failure}", at.run));
+        }
+    }
+
+    /// Puts a report that could not be put when its notebook ended.
+    pub(super) async fn put_pending(&mut self) {
+        let (Some(report), Some(at)) = (&self.boot.pending, &self.boot.begun) else { return };
+        match self.try_report(&self.layout.report(at), report).await {
+            Ok(_) => self.boot.pending = None,
+            Err(failure) => self.ports.log(&format!("the report of run {} is still not written: {failure}", at.run)),
         }
     }
 
@@ -375,7 +403,7 @@ fn begun(at: &AttemptRef, ticket: &Ticket, started_at: Option<DateTime<Utc>>, no
     }
 }
 
-fn lost(at: &AttemptRef, claim: &Claim, now: DateTime<Utc>) -> Report {
+fn lost(at: &AttemptRef, claimed_at: DateTime<Utc>, now: DateTime<Utc>) -> Report {
     Report {
         run: at.run.clone(),
         attempt: at.attempt,
@@ -390,7 +418,7 @@ fn lost(at: &AttemptRef, claim: &Claim, now: DateTime<Utc>) -> Report {
         source_sha256: None,
         outputs: BTreeMap::new(),
         queued_at: None,
-        started_at: Some(claim.at),
+        started_at: Some(claimed_at),
         ended_at: now,
     }
 }

@@ -2,7 +2,8 @@
 
 use reveille_domain::Failure;
 use reveille_domain::layout::Layout;
-use reveille_domain::records::{Lease, LeaseState};
+use reveille_domain::limits::IN_FLIGHT;
+use reveille_domain::records::{Closer, Lease, LeaseState};
 use reveille_domain::runner::{Bind, bind as decide};
 
 use super::{Identity, RunnerPorts};
@@ -46,9 +47,10 @@ pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identi
 /// A call's failure.
 pub(super) async fn reopen<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<(), Failure> {
     let nonce = ports.nonce();
-    let by_runner = |lease: &Lease| lease.closer != Some(reveille_domain::records::Closer::Function);
+    // A function's stop may still come, for as long as a function lives.
+    let is_over = |lease: &Lease| lease.closer != Some(Closer::Function) || ports.now() - lease.at >= IN_FLIGHT;
     lease::update(layout, ports, &me.instance, |lease| {
-        let lease = lease.filter(|lease| lease.boot_id.as_deref() == Some(&me.boot_id) && by_runner(lease))?;
+        let lease = lease.filter(|lease| lease.boot_id.as_deref() == Some(&me.boot_id) && is_over(lease))?;
         (lease.state != LeaseState::Open).then(|| Lease {
             state: LeaseState::Open,
             busy: None,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use reveille_domain::Failure;
+use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{CallErrorKind, PersonSeen, StopAnswer};
 use reveille_domain::reconcile::closing;
 use reveille_domain::records::{Closer, Lease, LeaseState};
@@ -29,37 +31,78 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let Some(lease) = lease::read(self.layout, self.ports, &self.me.instance).await? else {
             return Ok(Turn::Pause);
         };
-        let person = self.ports.see_person().await;
-        self.boot.jupyter_silent_since = match person {
-            PersonSeen::Unknown => self.boot.jupyter_silent_since.or(Some(now)),
-            PersonSeen::NoServer | PersonSeen::Busy | PersonSeen::LastActive(_) => None,
-        };
-        let action = decide(&Idle {
-            certain: lease.record.certain,
-            served: self.boot.served,
-            bound_at: self.boot.bound_at,
-            person,
-            unknown_since: self.boot.jupyter_silent_since,
-            now,
-        });
+        if !self.boot.served {
+            // The run that started this boot may have ended without ever coming here: then nobody is waited for.
+            self.boot.served = self.is_concluded(&lease.record).await?;
+        }
+        let action = self.look_for_person(lease.record.certain, now).await;
         match action {
-            IdleAction::Stay => {}
-            IdleAction::StayForPerson => self.say_person().await?,
+            IdleAction::Stay => self.say_alive(false).await?,
+            IdleAction::StayForPerson => self.say_alive(true).await?,
             IdleAction::Close => self.close().await?,
         }
         Ok(Turn::Pause)
     }
 
-    /// Says in the lease that a person works on this boot.
-    async fn say_person(&self) -> Result<(), Failure> {
+    /// Whether the attempt that started the boot has its outcome.
+    async fn is_concluded(&self, lease: &Lease) -> Result<bool, Failure> {
+        let starter = AttemptRef {
+            instance: self.me.instance.to_string(),
+            run: lease.started_by.clone(),
+            attempt: lease.started_attempt,
+        };
+        let outcome = self.ports.get_object(&self.layout.outcome(&starter)).await?;
+        Ok(outcome.is_some())
+    }
+
+    /// What would be done about this boot if its inbox were empty.
+    async fn look_for_person(&mut self, certain: bool, now: DateTime<Utc>) -> IdleAction {
+        let person = self.ports.see_person().await;
+        self.boot.jupyter_silent_since = match person {
+            PersonSeen::Unknown => self.boot.jupyter_silent_since.or(Some(now)),
+            PersonSeen::NoServer | PersonSeen::Busy | PersonSeen::LastActive(_) => None,
+        };
+        decide(&Idle {
+            certain,
+            served: self.boot.served,
+            bound_at: self.boot.bound_at,
+            person,
+            unknown_since: self.boot.jupyter_silent_since,
+            now,
+        })
+    }
+
+    /// Says in the lease that this runner lives, and whether a person works on its boot: whoever reconciles the instance
+    /// relies on both.
+    async fn say_alive(&self, person: bool) -> Result<(), Failure> {
         let nonce = self.ports.nonce();
         lease::update(self.layout, self.ports, &self.me.instance, |lease| {
-            let lease = lease.filter(|lease| lease.boot_id.as_deref() == Some(&self.me.boot_id))?;
+            let lease = lease.filter(|lease| {
+                lease.boot_id.as_deref() == Some(&self.me.boot_id) && lease.state != LeaseState::Closing
+            })?;
             let now = self.ports.now();
-            Some(Lease { person_at: Some(now), at: now, nonce: nonce.clone(), ..lease.clone() })
+            let person_at = if person { Some(now) } else { lease.person_at };
+            Some(Lease { person_at, at: now, nonce: nonce.clone(), ..lease.clone() })
         })
         .await
         .map(|_| ())
+    }
+
+    /// The same while a notebook is executed, whose run may be aborted at any moment. A failure is met again at the next
+    /// beat.
+    pub(super) async fn say_alive_while_busy(&mut self) {
+        if !self.boot.ours {
+            return;
+        }
+        let now = self.ports.now();
+        let mut person = false;
+        if now >= self.boot.next_look {
+            self.boot.next_look = now + LOOK_EVERY;
+            person = self.look_for_person(true, now).await == IdleAction::StayForPerson;
+        }
+        if let Err(failure) = self.say_alive(person).await {
+            self.ports.log(&format!("the lease could not be written for a beat: {failure}"));
+        }
     }
 
     /// Closes the boot: nothing is claimed from now on; if nothing came meanwhile, the instance stops.
@@ -77,31 +120,49 @@ impl<P: RunnerPorts> Runner<'_, P> {
             // A function closes it, or it is not ours any more.
             return Ok(());
         }
-        if self.read_queue().await.is_ok_and(|queue| queue.is_empty()) {
-            self.stop().await;
+        let empty = self.read_queue().await.is_ok_and(|queue| queue.is_empty());
+        if empty && !self.stop().await {
+            self.say_cannot_stop().await?;
         }
         // Still alive: a run came, or the stop did not happen.
         bind::reopen(self.layout, self.ports, self.me).await
     }
 
-    async fn stop(&self) {
+    /// Says in the lease that a function must stop this boot.
+    async fn say_cannot_stop(&self) -> Result<(), Failure> {
+        let nonce = self.ports.nonce();
+        lease::update(self.layout, self.ports, &self.me.instance, |lease| {
+            let lease = lease.filter(|lease| lease.boot_id.as_deref() == Some(&self.me.boot_id))?;
+            (!lease.cannot_stop_itself).then(|| Lease {
+                cannot_stop_itself: true,
+                nonce: nonce.clone(),
+                ..lease.clone()
+            })
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// Stops the instance, and this process with it. Answers whether AWS took the stop.
+    async fn stop(&self) -> bool {
         self.ports.log("nothing is left to do: stopping the instance");
         for _ in 0..STOP_TRIES {
             match self.ports.stop_notebook_instance(&self.me.instance).await {
                 Ok(StopAnswer::Accepted) => {
                     self.ports.sleep(STOP_TAKES).await;
-                    return;
+                    return true;
                 }
                 Ok(StopAnswer::WrongStatus(message)) => self.ports.log(&format!("not stopped yet: {message}")),
                 Ok(StopAnswer::NotFound) => self.ports.log("the instance is being deleted"),
                 Err(error) if error.kind == CallErrorKind::AccessDenied => {
                     self.ports
                         .log(&format!("{error}; the instance role needs sagemaker:StopNotebookInstance on itself"));
-                    return;
+                    return false;
                 }
                 Err(error) => self.ports.log(&format!("not stopped yet: {error}")),
             }
             self.ports.sleep(STOP_PAUSE).await;
         }
+        false
     }
 }

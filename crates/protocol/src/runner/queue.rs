@@ -1,11 +1,11 @@
 //! The inbox: reading it in order, and beating every ticket in it, the queued ones too.
 
 use chrono::TimeDelta;
-use reveille_domain::Failure;
 use reveille_domain::limits::MAX_INBOX;
 use reveille_domain::ports::TokenAnswer;
 use reveille_domain::records::Ticket;
 use reveille_domain::runner::{beat_seconds, sort_queue};
+use reveille_domain::{Code, Failure};
 
 use super::{Runner, RunnerPorts};
 use crate::store::{self, Stored};
@@ -16,9 +16,15 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let keys = self.ports.list_objects(&self.layout.inbox(&self.me.instance), MAX_INBOX).await?;
         let mut stored = Vec::with_capacity(keys.len());
         for key in keys {
-            // Gone since the listing: its execution answered itself.
-            if let Some(ticket) = store::read::<Ticket>(self.ports, &key).await? {
-                stored.push(ticket);
+            match store::read::<Ticket>(self.ports, &key).await {
+                Ok(Some(ticket)) => stored.push(ticket),
+                // Gone since the listing: its execution answered itself.
+                Ok(None) => {}
+                // What is no ticket (a console's "folder", another version's) must not hold up those that are.
+                Err(failure) if failure.code == Code::Internal => {
+                    self.ports.log(&format!("{key} is left out of the queue: {failure}"));
+                }
+                Err(failure) => return Err(failure),
             }
         }
         let mut order: Vec<Ticket> = stored.iter().map(|stored| stored.record.clone()).collect();

@@ -56,8 +56,10 @@ where
     let mut waiting = Waiting::at(waiting, silences, ports.now());
     let observation = ports.describe_notebook_instance(&run.instance).await?;
     if back_from_silence {
-        // A report that stands, or a runner that lives, is met again by submitting the ticket anew.
-        hear(stack, ports, &run, silences, observation.as_ref()).await?;
+        // A runner that lives is met again by submitting the ticket anew.
+        if hear(stack, ports, &run, silences, observation.as_ref()).await? {
+            return Ok(Answer { decision: Check::Reported, waiting });
+        }
     }
     let asks_who_is_busy = first_look && run.when_busy != WhenBusy::Queue;
     // Only a boot can be closing, and only a first look asks who is busy: otherwise the lease says nothing that is asked
@@ -67,8 +69,8 @@ where
     if asks_who_is_busy {
         let lease = lease.as_ref().map(|stored| &stored.record);
         let starting = check::is_started_by_another(observation.as_ref(), lease, &run.id, ports.now());
-        let queued = live::others(stack, ports, &run.instance, Some(&run.id), usize::MAX).await?;
-        if let Some(decision) = check::when_busy(&run.instance, run.when_busy, queued.max(usize::from(starting)))? {
+        let busy = starting || live::others(stack, ports, &run.instance, Some(&run.id), 1).await? > 0;
+        if let Some(decision) = check::when_busy(&run.instance, run.when_busy, busy)? {
             return Ok(Answer { decision, waiting });
         }
     }
@@ -100,20 +102,20 @@ where
     .map(|_| ())
 }
 
-/// Listens for a run whose ticket fell silent; an error ends the run.
+/// Listens for a run whose ticket fell silent: whether its report stands. An error ends the run.
 async fn hear<P>(
     stack: &Stack,
     ports: &P,
     run: &RunRef,
     silences: u32,
     observation: Option<&Observation>,
-) -> Result<(), Failure>
+) -> Result<bool, Failure>
 where
     P: Clock + GetObject + PutObject,
 {
     let at = run.at();
     if store::read::<Report>(ports, &stack.layout.report(&at)).await?.is_some() {
-        return Ok(());
+        return Ok(true);
     }
     let claim = store::read::<Claim>(ports, &stack.layout.claim(&at)).await?;
     let progress = store::read::<Progress>(ports, &stack.layout.progress(&at)).await?;
@@ -127,7 +129,7 @@ where
         now: ports.now(),
     });
     match verdict {
-        Verdict::Resubmit => Ok(()),
+        Verdict::Resubmit => Ok(false),
         Verdict::GiveUp(failure) => Err(failure),
         Verdict::Lost(failure) => declare_lost(stack, ports, run, claim.map(|stored| stored.record), failure).await,
     }
@@ -140,7 +142,7 @@ async fn declare_lost<P: Clock + PutObject>(
     run: &RunRef,
     claim: Option<Claim>,
     failure: Failure,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let report = Report {
         run: run.id.clone(),
         attempt: run.attempt,
@@ -152,5 +154,5 @@ async fn declare_lost<P: Clock + PutObject>(
         started_at: claim.map(|claim| claim.at),
         ended_at: ports.now(),
     };
-    if store::put_once(ports, &stack.layout.report(&run.at()), &report).await? { Err(failure) } else { Ok(()) }
+    if store::put_once(ports, &stack.layout.report(&run.at()), &report).await? { Err(failure) } else { Ok(true) }
 }

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use reveille_domain::check::Waiting;
 use reveille_domain::conclude::{self, Caught, Facts, Stopping};
 use reveille_domain::input;
@@ -71,36 +72,61 @@ where
     let end = ports.now() + SWEEP_TIME;
     let mut answer = Answer::default();
     let mut first_failure = None;
-    let ended = match &call.execution_arn {
-        Some(arn) => vec![arn.clone()],
-        None => ports.list_ended_executions(ports.now() - SWEEP_BACK, MAX_SWEPT).await?,
-    };
     let mut instances = Vec::new();
+    let mut ended = Vec::new();
+    if let Some(arn) = call.execution_arn {
+        ended.push(arn);
+    } else {
+        // What costs money comes first, and leaves half of the time for the rest.
+        let leased = leased(stack, ports).await?;
+        rest(stack, ports, &leased, end - SWEEP_TIME / 2, &mut answer, &mut first_failure).await;
+        ended = ports.list_ended_executions(ports.now() - SWEEP_BACK, MAX_SWEPT).await?;
+    }
     for arn in ended {
         if ports.now() >= end {
             break;
         }
         match conclude_ended(stack, ports, &arn).await {
-            Ok((instance, concluded)) => {
-                answer.concluded += usize::from(concluded);
+            Ok((instance, true)) => {
+                answer.concluded += 1;
                 instances.extend(instance);
             }
+            Ok((_, false)) => {}
             Err(failure) => keep_first(&mut first_failure, &mut answer, failure),
         }
     }
-    if call.execution_arn.is_none() {
-        instances = leased(stack, ports).await?;
-    }
+    rest(stack, ports, &instances, end, &mut answer, &mut first_failure).await;
+    first_failure.map_or(Ok(answer), Err)
+}
+
+/// Reconciles the instances, until the time is over.
+async fn rest<P>(
+    stack: &Stack,
+    ports: &P,
+    instances: &[InstanceName],
+    end: DateTime<Utc>,
+    answer: &mut Answer,
+    first_failure: &mut Option<Failure>,
+) where
+    P: Clock
+        + Nonces
+        + DescribeNotebookInstance
+        + StopNotebookInstance
+        + GetObject
+        + PutObject
+        + DeleteObject
+        + ListObjects
+        + DescribeExecution,
+{
     for instance in instances {
         if ports.now() >= end {
             break;
         }
-        match reconcile(stack, ports, &instance, None).await {
+        match reconcile(stack, ports, instance, None).await {
             Ok(_) => answer.reconciled += 1,
-            Err(failure) => keep_first(&mut first_failure, &mut answer, failure),
+            Err(failure) => keep_first(first_failure, answer, failure),
         }
     }
-    first_failure.map_or(Ok(answer), Err)
 }
 
 fn keep_first(first: &mut Option<Failure>, answer: &mut Answer, failure: Failure) {
@@ -137,11 +163,9 @@ where
         cancel(stack, ports, &at, instance, &seen).await?;
     }
     let outcome = compose(stack, ports, &at, &seen, instance.as_ref()).await?;
+    // The event first: a sweep that dies in between is repeated, and an event may come twice but must not be missing.
+    ports.publish_event(conclude_run::DETAIL_TYPE, &conclude_run::event_detail(stack, &at, &outcome)).await?;
     let concluded = store::put_once(ports, &stack.layout.outcome(&at), &outcome).await?;
-    if concluded {
-        let detail = conclude_run::event_detail(stack, &at, &outcome);
-        ports.publish_event(conclude_run::DETAIL_TYPE, &detail).await?;
-    }
     Ok((instance, concluded))
 }
 
@@ -171,7 +195,13 @@ async fn last_attempt<P: GetObject + ListObjects>(
             }
         }
     }
-    let attempt = found.iter().filter(|(known, _)| *known == run).filter_map(|(_, attempt)| *attempt).max();
+    let mut attempt = found.iter().filter(|(known, _)| *known == run).filter_map(|(_, attempt)| *attempt).max();
+    if let Some(instance) = instance
+        && let Some(ticket) = store::read::<Ticket>(ports, &stack.layout.ticket(instance, &run)).await?
+    {
+        // A redriven run that only stands in the queue has left no other record of its attempt.
+        attempt = attempt.max(Some(ticket.record.attempt));
+    }
     Ok(AttemptRef { instance: folder, run, attempt: attempt.unwrap_or(1) })
 }
 
@@ -230,7 +260,10 @@ fn failure(seen: &ExecutionSeen) -> Failure {
             format!("Execution {name} ran into the state machine's own time limit. A redrive of it is safe."),
         ),
         ExecutionStatus::Failed | ExecutionStatus::Running | ExecutionStatus::Succeeded => {
-            conclude::classify(&caught(seen))
+            let failure = conclude::classify(&caught(seen));
+            // ConcludeRun's own trouble is no run's verdict.
+            let code = if failure.code == Code::OutcomeNotRecorded { Code::Internal } else { failure.code };
+            Failure { code, ..failure }
         }
     }
 }

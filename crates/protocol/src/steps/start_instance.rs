@@ -73,6 +73,7 @@ where
         return Ok(Answer { decision: Decision::Raced, waiting });
     }
     let intent = start::intent(&run.id, ports.nonce(), seen.last_modified, ports.now());
+    let intent = Lease { started_attempt: run.attempt, ..intent };
     let etag = stored.as_ref().map(|stored| stored.etag.as_str());
     let Some(etag) = store::swap(ports, &stack.layout.lease(instance), &intent, etag).await? else {
         return Ok(Answer { decision: Decision::Raced, waiting });

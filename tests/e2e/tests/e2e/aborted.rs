@@ -7,6 +7,7 @@ use crate::Scenario;
 
 pub const ALL: &[Scenario] = &[
     ("aborted::a_notebook_that_runs_is_ended_and_its_instance_rests", |h, w| h.block_on(while_running(w))),
+    ("aborted::nothing_of_an_aborted_run_is_left_when_the_next_one_runs", |h, w| h.block_on(next_in_the_queue(w))),
     ("aborted::an_instance_that_was_starting_is_brought_to_rest", |h, w| h.block_on(while_starting(w))),
 ];
 
@@ -19,6 +20,33 @@ async fn while_running(world: &World) {
     world.until_status("abort-run", "Stopped").await;
     assert_eq!(run.claims("abort-run").await, 1);
     world.assert_at_rest("abort-run", 1).await;
+}
+
+/// The second run waits behind the first; it runs on the same boot, and nothing of the first runs beside it.
+async fn next_in_the_queue(world: &World) {
+    let sleeper =
+        "import subprocess, time\nsubprocess.Popen(['sleep', '54321'], start_new_session=True)\ntime.sleep(600)";
+    world.instance_with("abort-queue", &Notebook::of(&[sleeper])).await;
+    world.put_notebook("abort-queue", "next.ipynb", &Notebook::of(&["import time\ntime.sleep(3)", "print('next')"]));
+    let first = world.start_execution(&json!({"instance": "abort-queue", "notebook": "run.ipynb"})).await;
+    first.until_claimed("abort-queue").await;
+    let second = world.start_execution(&json!({"instance": "abort-queue", "notebook": "next.ipynb"})).await;
+    while !sleeps(world) {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    first.abort().await;
+    second.until_claimed("abort-queue").await;
+    assert!(!sleeps(world), "a process of the aborted run is left");
+    assert_aborted(&first, "abort-queue").await;
+    second.assert_succeeded("abort-queue").await;
+    world.assert_at_rest("abort-queue", 1).await;
+}
+
+/// Whether the first run's background process is there.
+fn sleeps(world: &World) -> bool {
+    let processes = world.processes("abort-queue");
+    let line = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    processes.iter().any(|pid| line(pid).contains("54321"))
 }
 
 async fn while_starting(world: &World) {

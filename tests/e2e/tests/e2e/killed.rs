@@ -10,6 +10,7 @@ use crate::Scenario;
 
 pub const ALL: &[Scenario] = &[
     ("killed::papermill_killed_in_the_middle_is_told", |h, w| h.block_on(papermill_killed(w))),
+    ("killed::a_function_that_crashes_once_is_called_again", |h, w| h.block_on(function_crashes(w))),
     ("killed::an_instance_stopped_by_a_person_under_a_run_stays_stopped", |h, w| h.block_on(stopped_by_hand(w))),
     ("killed::a_burst_of_fifty_events_has_fifty_outcomes_and_three_starts", |h, w| h.block_on(burst(w))),
 ];
@@ -34,6 +35,38 @@ async fn papermill_killed(world: &World) {
 
 fn command_line(pid: i32) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
+}
+
+/// The process of VerifyStopped is killed when it is seen, twice: the second is one that was just started for a call.
+async fn function_crashes(world: &World) {
+    world.instance_with("kill-function", &Notebook::of(&["print('hello')"])).await;
+    let run = world.start_execution(&json!({"instance": "kill-function", "notebook": "run.ipynb"})).await;
+    run.until_record("kill-function", "1/report.json").await;
+    let mut killed = std::collections::BTreeSet::new();
+    while !run.failed_tasks().await.iter().any(|error| error == "Runtime.ExitError") {
+        for pid in functions("verify_stopped") {
+            if killed.insert(pid) {
+                // It may have ended by itself meanwhile.
+                let _ = std::process::Command::new("kill").args(["-9", &pid.to_string()]).output();
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        assert!(killed.len() < 50, "no call of the function was hit");
+    }
+    run.assert_succeeded("kill-function").await;
+    world.assert_at_rest("kill-function", 1).await;
+}
+
+/// The processes of a function.
+fn functions(handler: &str) -> Vec<i32> {
+    let wanted = format!("_HANDLER={handler}");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+    })
+    .collect()
 }
 
 /// Whoever stops it, the run is lost, and told so; nobody starts the instance again for it.

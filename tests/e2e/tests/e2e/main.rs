@@ -15,6 +15,7 @@ mod failures;
 mod input;
 mod instances;
 mod killed;
+mod person;
 mod success;
 mod triggers;
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         deployment::ALL,
         aborted::ALL,
         killed::ALL,
+        person::ALL,
     ]
     .concat();
     if arguments.list {

@@ -43,7 +43,7 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
             dies: *choose(rng, &[0, 0, 20]),
             endless: *choose(rng, &[0, 0, 10]),
             least: 0,
-            most: *choose(rng, &[20, 300, 2_000]),
+            most: *choose(rng, &[20, 300, 1_500]),
         },
         function_skew_ms: *choose(rng, &[0, 50, SKEW_MS]),
         instances,
@@ -121,11 +121,11 @@ fn input(rng: &mut Rng, instances: usize, has_event: bool) -> Value {
     if has_event {
         input["parameters"] = json!({"source": "s3://{{ bucket }}/{{ key }}"});
     }
-    if percent(rng, 50) {
+    if percent(rng, 75) {
         input["limits"] = json!({
             "startSeconds": choose(rng, &[300, 1_200, 4_000]),
             "queueSeconds": choose(rng, &[120, 1_200, 7_200]),
-            "runSeconds": choose(rng, &[100, 1_200, 7_200]),
+            "runSeconds": choose(rng, &[100, 600, 2_400]),
             "stopSeconds": choose(rng, &[60, 600, 1_200]),
         });
     }
@@ -272,7 +272,8 @@ fn invocation(rng: &mut Rng, sweeper: bool) -> Trouble {
 
 fn instance_trouble(rng: &mut Rng, sweeper: bool) -> (InstanceTrouble, Duration, Duration) {
     let later = seconds(rng, 60, 3_000);
-    match rng.u8(0..12) {
+    let at = if percent(rng, 50) { Duration::ZERO } else { later };
+    match rng.u8(0..16) {
         0 => (InstanceTrouble::CapacityMissing, seconds(rng, 600, 4_000), when(rng)),
         1 => (InstanceTrouble::QuotaUsedUp, seconds(rng, 60, 600), when(rng)),
         2 => (InstanceTrouble::LifecycleScriptFails, Duration::from_hours(1), when(rng)),
@@ -281,11 +282,17 @@ fn instance_trouble(rng: &mut Rng, sweeper: bool) -> (InstanceTrouble, Duration,
         5 => (InstanceTrouble::Maintenance, seconds(rng, 60, 900), later),
         6 => (InstanceTrouble::NoRunner, Duration::ZERO, when(rng)),
         7 => (InstanceTrouble::RunnerLateToBind, Duration::ZERO, when(rng)),
-        8 => (InstanceTrouble::PartitionRunner, seconds(rng, 20, 1_500), later),
-        9 => (InstanceTrouble::JupyterSilent, seconds(rng, 60, 1_500), later),
-        10 if sweeper || percent(rng, 50) => (InstanceTrouble::KillRunnerForGood, Duration::ZERO, later),
-        _ => (InstanceTrouble::KillRunner, Duration::ZERO, later),
+        8..=10 => (InstanceTrouble::PartitionRunner, cut_off(rng), at),
+        11 => (InstanceTrouble::JupyterSilent, seconds(rng, 60, 1_500), at),
+        12..=13 if sweeper || percent(rng, 50) => (InstanceTrouble::KillRunnerForGood, Duration::ZERO, at),
+        _ => (InstanceTrouble::KillRunner, Duration::ZERO, at),
     }
+}
+
+/// How long a runner is cut off: shorter and longer than a heartbeat.
+fn cut_off(rng: &mut Rng) -> Duration {
+    let most = *choose(rng, &[100, 400, 1_500]);
+    seconds(rng, 20, most)
 }
 
 fn hands(rng: &mut Rng, instances: usize, triggers: usize, sweeper: bool) -> Vec<Hand> {

@@ -15,6 +15,10 @@ use crate::schedule::{Action, Caller, InstanceTrouble, Invocation, Mode, Planned
 const NO_CAPACITY_AFTER: Duration = Duration::from_mins(10);
 /// Between two looks at whether a fault of the model fired.
 const LOOK_MS: u64 = 5_000;
+/// A runner is waited for for two hours.
+const LOOKS_FOR_A_RUNNER: u32 = 1_440;
+/// A runner that was waited for works up to this long before its trouble comes.
+const WORKS_FOR_MS: u64 = 240_000;
 /// systemd's RestartSec for the runner, and a little more.
 const RESTART_MS: u64 = 6_000;
 
@@ -85,6 +89,16 @@ impl World {
 
     async fn instance_trouble(self: &Rc<Self>, index: usize, what: InstanceTrouble, lasting: Duration) {
         let name = self.schedule.instances[index].name.clone();
+        let of_a_runner = matches!(
+            what,
+            InstanceTrouble::KillRunner
+                | InstanceTrouble::KillRunnerForGood
+                | InstanceTrouble::PartitionRunner
+                | InstanceTrouble::JupyterSilent
+        );
+        if of_a_runner && !self.await_runner(&name).await {
+            return;
+        }
         let once = |kind| ModelFault::once(kind).on(&name);
         match what {
             InstanceTrouble::CapacityMissing => {
@@ -118,6 +132,22 @@ impl World {
             InstanceTrouble::PartitionRunner => self.partition_runner(&name, lasting),
             InstanceTrouble::JupyterSilent => self.silence_jupyter(&name, lasting),
         }
+    }
+
+    /// Where no runner lives yet, waits for one, and lets it work a little. `false`: none came.
+    async fn await_runner(&self, instance: &str) -> bool {
+        let lives = || self.boot_of(instance).is_some_and(|boot| boot.runner_is_well(self.now_ms()));
+        if lives() {
+            return true;
+        }
+        for _ in 0..LOOKS_FOR_A_RUNNER {
+            pass_ms(LOOK_MS).await;
+            if lives() {
+                pass_ms(self.pick(0, WORKS_FOR_MS)).await;
+                return true;
+            }
+        }
+        false
     }
 
     /// Arms a fault of the model, counts how often it fires, and clears it when `lasting` is over.

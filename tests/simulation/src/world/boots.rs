@@ -20,6 +20,19 @@ pub enum By {
     Person,
 }
 
+/// What can be known of who started a boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Whose Start it was.
+    Known,
+    /// A person's, after a boot of ours whose rest nobody saw: only the boot's own runner can tell.
+    KnownToItsRunner,
+    /// A person's, after a boot of ours that no runner ever bound: it is taken for that one.
+    MistakenForOurs,
+    /// A start of ours was unresolved when it came up.
+    Unresolved,
+}
+
 /// A time at which a person works, from and to, in milliseconds since 1970.
 pub type Session = (i64, i64);
 
@@ -33,14 +46,16 @@ pub struct Boot {
     pub instance: String,
     /// Whose Start brought it up.
     pub started_by: By,
+    /// What can be known of that.
+    pub origin: Origin,
     /// When the machine came up.
     pub since_ms: i64,
     /// When its processes died.
     pub ended_ms: Cell<Option<i64>>,
     /// When it was last asked to stop.
     pub stopping_ms: Cell<Option<i64>>,
-    /// Whether it cannot be known who started it: a start of ours was unresolved when it came up.
-    pub ambiguous: bool,
+    /// Whether a runner ever knew whose it is.
+    pub bound: Cell<bool>,
     /// Until when nothing that its runner sends arrives.
     pub cut_off_until_ms: Cell<i64>,
     /// Until when its Jupyter does not answer.

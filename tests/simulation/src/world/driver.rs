@@ -15,7 +15,7 @@ use reveille_instance_model::{
 use reveille_protocol::runner::{Identity, Runner};
 use tokio::sync::Notify;
 
-use super::boots::{Boot, By};
+use super::boots::{Boot, By, Origin};
 use super::ports::{Actor, Ports};
 use super::{BEGINNING_MS, World, pass_ms, time};
 use crate::fault::Fault;
@@ -27,6 +27,8 @@ const CONFIG: &str = "reveille";
 const READY_MS: u64 = 30_000;
 /// Describe lags this much at most: with the latest landing of a request it stays below the domain's `IN_FLIGHT`.
 const LAGS_MS: u64 = 15_000;
+/// A rest shorter than this is seen by no poll and by no sweep: some minutes of stopping, and the sweeper's interval.
+const SOON_MS: i64 = 600_000;
 /// A start that takes longer than this is counted as a slow one.
 const SLOW: Duration = Duration::from_mins(8);
 
@@ -149,7 +151,8 @@ impl World {
     fn boot_begins(self: &Rc<Self>, instance: &str, number: BootNumber) {
         let now_ms = self.now_ms();
         let started_by = self.ledger.starter(instance);
-        let ambiguous = self.ledger.is_unresolved(instance, now_ms);
+        let before = self.boots.borrow().values().rev().find(|boot| boot.instance == instance).cloned();
+        let origin = self.origin(instance, started_by, before.as_deref());
         let skew_ms = self.instance_plan(instance).skew_ms;
         if skew_ms != 0 {
             self.counters.fired(Fault::ClocksDiffer);
@@ -159,10 +162,11 @@ impl World {
             id: format!("boot-{number}"),
             instance: instance.to_owned(),
             started_by,
+            origin,
             since_ms: now_ms,
             ended_ms: Cell::new(None),
             stopping_ms: Cell::new(None),
-            ambiguous,
+            bound: Cell::new(false),
             cut_off_until_ms: Cell::new(0),
             jupyter_silent_until_ms: Cell::new(0),
             skew_ms,
@@ -171,13 +175,29 @@ impl World {
             runner: RefCell::new(None),
             tasks: RefCell::default(),
         });
-        self.say(|| {
-            format!(
-                "{instance}: boot {number} begins, started by {started_by:?}{}",
-                if ambiguous { ", which cannot be known" } else { "" }
-            )
-        });
+        self.say(|| format!("{instance}: boot {number} begins, started by {started_by:?}, {origin:?}"));
         self.boots.borrow_mut().insert(number, boot);
+    }
+
+    /// What can be known of who started a boot.
+    fn origin(&self, instance: &str, started_by: By, before: Option<&Boot>) -> Origin {
+        if self.ledger.is_unresolved(instance, self.now_ms()) {
+            return Origin::Unresolved;
+        }
+        match (started_by, before) {
+            (By::Person, Some(before)) if before.started_by == By::Us => {
+                let rest_ms = self.now_ms() - before.ended_ms.get().unwrap_or_default();
+                let succeeded_at_once = rest_ms < ms(self.instance_plan(instance).pending) + SOON_MS;
+                if !before.bound.get() {
+                    Origin::MistakenForOurs
+                } else if succeeded_at_once {
+                    Origin::KnownToItsRunner
+                } else {
+                    Origin::Known
+                }
+            }
+            _ => Origin::Known,
+        }
     }
 
     /// The on-start script: works a little, starts the runner, waits for it a little, and always succeeds.
@@ -218,10 +238,11 @@ impl World {
         let layout: Layout = self.stack.layout.clone();
         let Ok(instance) = InstanceName::parse(&boot.instance) else { return ready };
         let me = Identity { instance, boot_id: boot.id.clone() };
-        let bell = Rc::clone(&ready);
+        let (bell, up) = (Rc::clone(&ready), Rc::clone(boot));
         let process = tokio::task::spawn_local(async move {
             let runner = Runner::bind(&layout, &ports, &me).await;
             bell.notify_one();
+            up.bound.set(true);
             runner.serve().await;
         });
         boot.runner.replace(Some((actor, process.abort_handle())));

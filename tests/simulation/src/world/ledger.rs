@@ -5,14 +5,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use chrono::TimeDelta;
 use reveille_asl::interpreter::Status;
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{JUPYTER_UNKNOWN, UNSURE_QUIET};
+use reveille_domain::limits::{JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
 use reveille_domain::records::{Report, Request};
 use reveille_domain::{Code, RunId};
 use serde_json::Value;
 
-use super::boots::{Boot, By};
+use super::boots::{Boot, By, Origin};
 use super::events::Cause;
 use super::{World, time};
 use crate::schedule::Trigger;
@@ -77,10 +78,9 @@ pub struct Ledger {
 
 impl Ledger {
     /// Writes down that a guarantee did not hold.
-    pub fn violation(&self, guarantee: &'static str, now_ms: i64, what: String) {
-        self.violations
-            .borrow_mut()
-            .push(Violation { guarantee, what: format!("{} {what}", time(now_ms).format("%d %H:%M:%S")) });
+    pub fn violation(&self, guarantee: &'static str, now_ms: i64, mut what: String) {
+        what.insert_str(0, &time(now_ms).format("%d %H:%M:%S ").to_string());
+        self.violations.borrow_mut().push(Violation { guarantee, what });
     }
 
     /// What did not hold so far.
@@ -213,12 +213,23 @@ impl Ledger {
         let jupyter_unknown = now_ms < boot.jupyter_silent_until_ms.get();
         // Nobody but the runner can see a person at work.
         let blind = !boot.runner_is_well(now_ms) || jupyter_unknown;
-        if boot.started_by == By::Person && !boot.ambiguous {
-            self.violation("G3", now_ms, format!("{label} stopped {instance}, which a person started"));
-        } else if boot.started_by == By::Person && quiet_ms + SLACK_MS < UNSURE_QUIET.num_milliseconds() && !blind {
-            let what =
-                format!("{label} stopped {instance}, which a person may have started, after {quiet_ms} ms of quiet");
-            self.violation("G3", now_ms, what);
+        let needed = match boot.origin {
+            Origin::Known => None,
+            Origin::KnownToItsRunner if boot.bound.get() => None,
+            Origin::KnownToItsRunner => Some(TimeDelta::zero()),
+            Origin::MistakenForOurs => Some(PERSON_QUIET),
+            Origin::Unresolved => Some(UNSURE_QUIET),
+        };
+        if boot.started_by == By::Person {
+            match needed {
+                None => self.violation("G3", now_ms, format!("{label} stopped {instance}, which a person started")),
+                Some(needed) if quiet_ms + SLACK_MS < needed.num_milliseconds() && !blind => {
+                    let what =
+                        format!("{label} stopped {instance}, which a person may have started, after {quiet_ms} ms");
+                    self.violation("G3", now_ms, what);
+                }
+                Some(_) => {}
+            }
         }
         let long_enough = if jupyter_unknown { JUPYTER_UNKNOWN.num_milliseconds() } else { TOO_LATE_MS };
         if boot.person_works(now_ms, long_enough) && !blind {

@@ -114,7 +114,8 @@ impl World {
     /// How long it takes, and how it fails, if it does.
     fn draw_ending(&self, limit: Duration) -> (Duration, Option<Failure>) {
         let plan = self.schedule.notebooks;
-        let takes = Duration::from_millis(self.pick(u64::from(plan.least) * 1_000 + 313, u64::from(plan.most) * 1_000 + 313));
+        let takes =
+            Duration::from_millis(self.pick(u64::from(plan.least) * 1_000 + 313, u64::from(plan.most) * 1_000 + 313));
         let (takes, failure) = if self.chance(plan.endless) {
             (ENDLESS, None)
         } else if self.chance(plan.dies) {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reveille_asl::interpreter::Status;
+use reveille_asl::interpreter::{CallbackError, Status};
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
     ExecuteNotebook, GetObject, KillLeftovers, ListObjects, Log, Nonces, Object, Observation, PersonSeen, PublishEvent,
@@ -383,21 +383,13 @@ impl DescribeExecution for Ports {
 const TOKEN: &str = "the run's task token";
 
 impl Ports {
-    fn taken(&self, result: Result<(), reveille_asl::interpreter::CallbackError>) -> Call<TokenAnswer> {
-        taken(&self.world, &self.actor.label, result)
-    }
-}
-
-fn taken(
-    world: &World,
-    label: &str,
-    result: Result<(), reveille_asl::interpreter::CallbackError>,
-) -> Call<TokenAnswer> {
-    match result {
-        Ok(()) => Ok(TokenAnswer::Accepted),
-        Err(error) => {
-            world.fired(Fault::TokenExpired, &format!("{label}: {}", error.code()));
-            Ok(TokenAnswer::Gone)
+    fn taken(&self, result: Result<(), CallbackError>) -> TokenAnswer {
+        match result {
+            Ok(()) => TokenAnswer::Accepted,
+            Err(error) => {
+                self.world.fired(Fault::TokenExpired, &format!("{}: {}", self.actor.label, error.code()));
+                TokenAnswer::Gone
+            }
         }
     }
 }
@@ -407,7 +399,7 @@ impl AnswerTask for Ports {
         let (token, output, ports) = (token.to_owned(), output.to_string(), self.clone());
         self.call(About::new(Action::Callback, "states:SendTaskSuccess", TOKEN), move |world| {
             world.say(|| format!("  {}: answers success", ports.actor.label));
-            ports.taken(world.service().callbacks().send_task_success(&token, &output))
+            Ok(ports.taken(world.service().callbacks().send_task_success(&token, &output)))
         })
         .await
     }
@@ -417,7 +409,8 @@ impl AnswerTask for Ports {
         let (token, code, ports) = (token.to_owned(), failure.code, self.clone());
         self.call(About::new(Action::Callback, "states:SendTaskFailure", TOKEN), move |world| {
             world.say(|| format!("  {}: answers {code}", ports.actor.label));
-            ports.taken(world.service().callbacks().send_task_failure(&token, Some(code.as_str()), Some(&cause)))
+            let callbacks = world.service().callbacks();
+            Ok(ports.taken(callbacks.send_task_failure(&token, Some(code.as_str()), Some(&cause))))
         })
         .await
     }
@@ -427,7 +420,7 @@ impl SendTaskHeartbeat for Ports {
     async fn send_task_heartbeat(&self, token: &str) -> Call<TokenAnswer> {
         let (token, ports) = (token.to_owned(), self.clone());
         self.call(About::new(Action::Beat, "states:SendTaskHeartbeat", TOKEN), move |world| {
-            ports.taken(world.service().callbacks().send_task_heartbeat(&token))
+            Ok(ports.taken(world.service().callbacks().send_task_heartbeat(&token)))
         })
         .await
     }

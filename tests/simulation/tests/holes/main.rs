@@ -9,7 +9,9 @@ use reveille_asl::interpreter::Status;
 use reveille_domain::Code;
 use reveille_domain::records::{self, Rest};
 use reveille_simulation::fault::Fault;
-use reveille_simulation::schedule::{Action, Caller, Cut, Deed, InstanceTrouble, Invocation, Mode, Step, Trigger};
+use reveille_simulation::schedule::{
+    Action, Caller, Cut, Deed, InstanceTrouble, Invocation, Mode, Parameters, Step, Trigger,
+};
 use reveille_simulation::world::By;
 use serde_json::json;
 use support::*;
@@ -30,7 +32,7 @@ fn starts_answer_is_lost() {
         schedule.troubles.push(call(START, Action::Start, mode, 1));
         let played = hold(schedule);
         assert_eq!(only(&played, 0).notebooks, 1, "{mode:?}");
-        assert_eq!(only(&played, 0).status, Status::Succeeded, "{mode:?}");
+        assert_eq!(only(&played, 0).status, Status::Succeeded, "{mode:?}\n{}", played.timeline.join("\n"));
         assert_eq!(played.boots.len(), 1, "one start is one boot: {mode:?}");
     }
 }
@@ -44,7 +46,7 @@ fn the_intent_is_written_the_function_dies_and_a_person_starts() {
     assert_success(only(&played, 0), Rest::LeftRunning);
     let (by, on_ms) = played.boots[0];
     assert_eq!((played.boots.len(), by), (1, By::Person));
-    assert!(on_ms >= (45 + 30) * 60_000, "it cannot be known whose it is: on for {on_ms} ms, the work and its quiet");
+    assert!(on_ms >= (45 + 30) * 60_000, "on for {on_ms} ms, the work and its quiet:\n{}", played.timeline.join("\n"));
 }
 
 #[test]
@@ -188,6 +190,18 @@ fn a_runner_is_cut_off_declared_lost_and_reports_later() {
         let ending = only(&played, 0);
         assert!(ending.notebooks <= most, "{asked}: {}", ending.notebooks);
         assert!(played.timeline.iter().any(|line| line.contains("RunnerLost")), "{asked}");
+    }
+}
+
+#[test]
+fn a_runner_is_cut_off_while_it_reports() {
+    for lasting in [30, 70, 120, 200, 280, 400] {
+        let mut schedule = world(vec![event(1, 1)]);
+        schedule.parameters = Parameters { start_poll: 30, stop_poll: 15, heartbeat: 300 };
+        schedule.troubles.push(at_instance(100, InstanceTrouble::PartitionRunner, lasting));
+        schedule.notebooks = taking(30);
+        let played = hold(schedule);
+        assert_eq!(only(&played, 0).notebooks, 1, "cut off for {lasting} s");
     }
 }
 

@@ -37,5 +37,5 @@ async fn serve(environment: Environment) -> ExitCode {
     // Found while the first run is still on its way; a failure is met again, and told, by that run.
     let warm_up = Rc::clone(&world);
     tokio::task::spawn_local(async move { warm_up.engine().await.map(|_| ()) });
-    match runner.serve().await {}
+    match Box::pin(runner.serve()).await {}
 }

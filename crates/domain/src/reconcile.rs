@@ -106,6 +106,10 @@ fn in_service(seen: &Seen<'_>) -> Action {
         LeaseState::Starting if age < IN_FLIGHT => Action::Wait,
         // Its runner asked in vain, and would have said if a person were active.
         LeaseState::Open if lease.cannot_stop_itself && lease.certain => Action::Stop,
+        // Its runner lives, and closes it after a quiet while, which nobody waits for.
+        LeaseState::Open if !lease.certain && lease.boot_id.is_some() && age < heartbeat => {
+            Action::Leave(Rest::LeftRunning)
+        }
         // Its runner closes it: it alone knows whether a person is active. One that is not heard of yet may come.
         LeaseState::Open | LeaseState::Busy if age < heartbeat => Action::Wait,
         _ if !lease.certain && age < UNSURE_QUIET => Action::Leave(Rest::LeftRunning),
@@ -250,7 +254,9 @@ mod tests {
     fn a_boot_of_unknown_origin_is_stopped_only_after_a_quiet_while() {
         let mut lease = ours();
         lease.certain = false;
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 1_799), Action::Leave(Rest::LeftRunning));
+        for age in [1, 299, 300, 1_799] {
+            assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, age), Action::Leave(Rest::LeftRunning));
+        }
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 1_800), Action::Stop);
     }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use chrono::TimeDelta;
 use reveille_asl::interpreter::Status;
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
+use reveille_domain::limits::{JUPYTER_UNKNOWN, UNSURE_QUIET};
 use reveille_domain::records::{Report, Request};
 use reveille_domain::{Code, RunId};
 use serde_json::Value;
@@ -216,8 +216,7 @@ impl Ledger {
         let needed = match boot.origin {
             Origin::Known => None,
             Origin::KnownToItsRunner if boot.bound.get() => None,
-            Origin::KnownToItsRunner => Some(TimeDelta::zero()),
-            Origin::MistakenForOurs => Some(PERSON_QUIET),
+            Origin::KnownToItsRunner | Origin::MistakenForOurs => Some(TimeDelta::zero()),
             Origin::Unresolved => Some(UNSURE_QUIET),
         };
         if boot.started_by == By::Person {

@@ -103,6 +103,8 @@ fn in_service(seen: &Seen<'_>) -> Action {
     }
     match lease.state {
         LeaseState::Closing if age < closing_patience(lease, heartbeat) => Action::Wait,
+        // Whoever wrote it had waited for every quiet that is due.
+        LeaseState::Closing => Action::Stop,
         LeaseState::Starting if age < IN_FLIGHT => Action::Wait,
         // Its runner asked in vain, and would have said if a person were active.
         LeaseState::Open if lease.cannot_stop_itself && lease.certain => Action::Stop,
@@ -113,9 +115,7 @@ fn in_service(seen: &Seen<'_>) -> Action {
         // Its runner closes it: it alone knows whether a person is active. One that is not heard of yet may come.
         LeaseState::Open | LeaseState::Busy if age < heartbeat => Action::Wait,
         _ if !lease.certain && age < UNSURE_QUIET => Action::Leave(Rest::LeftRunning),
-        LeaseState::Starting | LeaseState::Unsure | LeaseState::Open | LeaseState::Busy | LeaseState::Closing => {
-            Action::Stop
-        }
+        LeaseState::Starting | LeaseState::Unsure | LeaseState::Open | LeaseState::Busy => Action::Stop,
     }
 }
 
@@ -219,6 +219,12 @@ mod tests {
         let lease = closing(&ours(), Closer::Function, "m".into(), at(0));
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 59), Action::Wait);
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 60), Action::Stop);
+        let of_unknown_origin = Lease { certain: false, ..lease };
+        assert_eq!(
+            decide(InstanceStatus::InService, Some(&of_unknown_origin), 0, 60),
+            Action::Stop,
+            "its quiet is over"
+        );
     }
 
     #[test]

@@ -75,9 +75,15 @@ where
     let intent = start::intent(&run.id, ports.nonce(), seen.last_modified, ports.now());
     let intent = Lease { started_attempt: run.attempt, ..intent };
     let etag = stored.as_ref().map(|stored| stored.etag.as_str());
-    let Some(etag) = store::swap(ports, &stack.layout.lease(instance), &intent, etag).await? else {
-        return Ok(Answer { decision: Decision::Raced, waiting });
+    let written = match store::swap(ports, &stack.layout.lease(instance), &intent, etag).await? {
+        Some(etag) => Some(etag),
+        // Our own write whose answer was lost is told by its nonce; it must not stand there for nothing.
+        None => lease::read(&stack.layout, ports, instance)
+            .await?
+            .filter(|stored| stored.record.nonce == intent.nonce)
+            .map(|stored| stored.etag),
     };
+    let Some(etag) = written else { return Ok(Answer { decision: Decision::Raced, waiting }) };
     let intent = Stored { record: intent, etag };
     if waiting.expired(&run.limits, ports.now()) {
         settle(stack, ports, instance, &intent, Sent::Refused, unresolved).await?;

@@ -13,7 +13,7 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
-.PHONY: help setup build demo local test lint simulate recordings bench bench-cold clean lock instance-template
+.PHONY: help setup build demo local test lint simulate sabotage recordings bench bench-cold clean lock instance-template
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ bench-cold: $(BENCH_STAMP) ## Compare a function's cold start and memory with Py
 	@echo "==> building the release profile (the first time takes minutes: link-time optimisation of the AWS SDK)"
 	@$(CARGO) build --release -p reveille-functions -p reveille-bench
 	@target/release/reveille-bench --python $(BENCH_VENV)/bin/python $(BENCH_FLAGS)
+
+sabotage: ## Show how soon the simulation notices each sabotage of the protocol
+	@$(CARGO) run --quiet --profile simulate -p reveille-simulation -- --sabotage
 
 recordings: ## Run the executions recorded on AWS in the file ASL_RECORDINGS through the interpreter
 	@test -n "$(ASL_RECORDINGS)" || { echo "make recordings ASL_RECORDINGS=FILE: name a file of recorded executions" >&2; exit 2; }

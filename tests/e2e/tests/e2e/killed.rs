@@ -10,6 +10,7 @@ use crate::Scenario;
 
 pub const ALL: &[Scenario] = &[
     ("killed::papermill_killed_in_the_middle_is_told", |h, w| h.block_on(papermill_killed(w))),
+    ("killed::every_process_of_an_instance_killed_at_once_is_a_lost_runner", |h, w| h.block_on(all_killed(w))),
     ("killed::a_function_that_crashes_once_is_called_again", |h, w| h.block_on(function_crashes(w))),
     ("killed::an_instance_stopped_by_a_person_under_a_run_stays_stopped", |h, w| h.block_on(stopped_by_hand(w))),
     ("killed::a_burst_of_fifty_events_has_fifty_outcomes_and_three_starts", |h, w| h.block_on(burst(w))),
@@ -31,6 +32,20 @@ async fn papermill_killed(world: &World) {
     run.assert_failed("kill-papermill", "Internal").await;
     assert_eq!(run.claims("kill-papermill").await, 1);
     world.assert_at_rest("kill-papermill", 1).await;
+}
+
+/// As when the machine under the instance dies: the service still shows it InService.
+async fn all_killed(world: &World) {
+    world.instance_with("kill-all", &Notebook::of(&["import time\ntime.sleep(600)"])).await;
+    let run = world.start_execution(&json!({"instance": "kill-all", "notebook": "run.ipynb"})).await;
+    run.until_claimed("kill-all").await;
+    let pids: Vec<String> = world.processes("kill-all").iter().map(ToString::to_string).collect();
+    assert!(!pids.is_empty());
+    // One may have ended by itself meanwhile.
+    let _ = std::process::Command::new("kill").arg("-9").args(&pids).output();
+    run.assert_failed("kill-all", "RunnerLost").await;
+    assert_eq!(run.claims("kill-all").await, 1);
+    world.assert_at_rest("kill-all", 1).await;
 }
 
 fn command_line(pid: i32) -> String {

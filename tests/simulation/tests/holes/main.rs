@@ -1,4 +1,4 @@
-//! Each hole that protocol.md lists, closed: the directed tests beside the random schedules.
+//! Each known hole of the run protocol, closed: the directed tests beside the random schedules.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;

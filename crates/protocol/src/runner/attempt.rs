@@ -114,7 +114,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
     }
 
-    fn is_mine(&self, lease: &Lease) -> bool {
+    /// Whether the lease is of this very boot.
+    pub(super) fn is_mine(&self, lease: &Lease) -> bool {
         lease.boot_id.as_deref() == Some(&self.me.boot_id)
     }
 

@@ -77,9 +77,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     async fn say_alive(&self, person: bool) -> Result<(), Failure> {
         let nonce = self.ports.nonce();
         lease::update(self.layout, self.ports, &self.me.instance, |lease| {
-            let lease = lease.filter(|lease| {
-                lease.boot_id.as_deref() == Some(&self.me.boot_id) && lease.state != LeaseState::Closing
-            })?;
+            let lease = lease.filter(|lease| self.is_mine(lease) && lease.state != LeaseState::Closing)?;
             let now = self.ports.now();
             let person_at = if person { Some(now) } else { lease.person_at };
             Some(Lease { person_at, at: now, nonce: nonce.clone(), ..lease.clone() })
@@ -109,9 +107,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     async fn close(&mut self) -> Result<(), Failure> {
         let nonce = self.ports.nonce();
         let stands = lease::update(self.layout, self.ports, &self.me.instance, |lease| {
-            let lease = lease.filter(|lease| {
-                lease.boot_id.as_deref() == Some(&self.me.boot_id) && lease.state == LeaseState::Open
-            })?;
+            let lease = lease.filter(|lease| self.is_mine(lease) && lease.state == LeaseState::Open)?;
             Some(closing(lease, Closer::Runner, nonce.clone(), self.ports.now()))
         })
         .await?;
@@ -132,7 +128,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     async fn say_cannot_stop(&self) -> Result<(), Failure> {
         let nonce = self.ports.nonce();
         lease::update(self.layout, self.ports, &self.me.instance, |lease| {
-            let lease = lease.filter(|lease| lease.boot_id.as_deref() == Some(&self.me.boot_id))?;
+            let lease = lease.filter(|lease| self.is_mine(lease))?;
             (!lease.cannot_stop_itself).then(|| Lease {
                 cannot_stop_itself: true,
                 nonce: nonce.clone(),

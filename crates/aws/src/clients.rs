@@ -7,11 +7,10 @@ use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::region::Region;
 use reveille_domain::layout::Layout;
+
+use crate::http;
 
 /// Longer than any of our calls takes when AWS is well, and short enough for two tries within a function's 30 s.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
@@ -21,9 +20,6 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The SDK's own default of three tries, stated because it bounds the time of a step.
 const TRIES: u32 = 3;
-
-/// The roots that every AWS endpoint chains to; see `roots/README.md`.
-const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
 
 /// Where credentials come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +48,7 @@ impl Aws {
     /// Reads the standard environment. `region` is used where the environment names none.
     pub async fn from_env(credentials: Credentials, region: Option<String>, layout: Layout, event_bus: String) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client())
+            .http_client(http::client())
             .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -120,19 +116,5 @@ impl Aws {
     /// Amazon EventBridge.
     pub fn events(&self) -> &aws_sdk_eventbridge::Client {
         self.events.get_or_init(|| aws_sdk_eventbridge::Client::new(&self.config))
-    }
-}
-
-/// One client for all services: one pool of connections, one TLS configuration.
-fn http_client() -> SharedHttpClient {
-    // A bundle without a certificate in it would end the process when the first connection is made.
-    let roots = std::env::var_os("AWS_CA_BUNDLE")
-        .and_then(|path| std::fs::read_to_string(path).ok())
-        .filter(|bundle| bundle.contains("-----BEGIN CERTIFICATE-----"))
-        .map_or_else(|| AMAZON_ROOTS.to_vec(), String::into_bytes);
-    let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    match TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(roots)).build() {
-        Ok(context) => builder.tls_context(context).build_https(),
-        Err(_) => builder.build_https(),
     }
 }

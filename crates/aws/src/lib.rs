@@ -3,6 +3,7 @@
 mod answer;
 mod clients;
 mod events;
+mod http;
 mod s3;
 mod sagemaker;
 mod sfn;

@@ -64,7 +64,8 @@ impl Bench {
     pub fn rounds(&self, scheme: Scheme, warm_up: u32, runs: u32) -> Result<Samples, Error> {
         let mut samples = Samples::default();
         for round in 0..warm_up + runs {
-            for peer in Peer::ALL {
+            self.paths.place()?;
+            for peer in Peer::TURNS {
                 let sample = self.run(peer, scheme)?;
                 if round >= warm_up {
                     samples.push(peer, sample);
@@ -198,6 +199,6 @@ mod tests {
         let paths =
             Paths { function: shell.clone(), floor: shell.clone(), python: shell, folder: folder.path().to_owned() };
         let error = Bench::start(paths).unwrap().rounds(Scheme::Http, 0, 1).unwrap_err();
-        assert!(matches!(&error, Error::NoAnswer { program: "floor", .. }), "{error}");
+        assert!(matches!(&error, Error::NoAnswer { program: "python", .. }), "{error}");
     }
 }

@@ -139,6 +139,8 @@ pub enum Downloaded {
     Done,
     /// There is no such bucket or object.
     Missing,
+    /// The bucket is in another region.
+    OtherRegion,
     /// It is larger than the limit.
     TooLarge,
 }
@@ -157,6 +159,7 @@ impl Aws {
             Err(error) if matches!(service_error(&error), Some(("NoSuchKey" | "NoSuchBucket", _))) => {
                 return Ok(Downloaded::Missing);
             }
+            Err(error) if names_other_region(service_error(&error)) => return Ok(Downloaded::OtherRegion),
             Err(error) => return Err(call_error(ACTION, &resource, &error)),
         };
         let mut file = tokio::fs::File::create(path)
@@ -176,4 +179,10 @@ impl Aws {
         file.flush().await.map_err(|error| failed(CallErrorKind::Refused, format!("{}: {error}", path.display())))?;
         Ok(Downloaded::Done)
     }
+}
+
+/// What S3 answers to a request that was sent to another region than the bucket's, or signed for another (Amazon S3 API
+/// Reference, "Error responses").
+fn names_other_region(error: Option<(&str, &str)>) -> bool {
+    matches!(error, Some(("PermanentRedirect" | "TemporaryRedirect" | "Redirect" | "AuthorizationHeaderMalformed", _)))
 }

@@ -222,6 +222,9 @@ pub struct Failure {
     pub evidence: Option<Box<Evidence>>,
 }
 
+/// The end of a message whose code is retried: there is nothing to do yet.
+pub const RETRIED: &str = "It is retried by itself.";
+
 /// A message is cut here: an ASL `Cause` holds 32,768 characters, an EventBridge entry 256 KiB, and neither is a
 /// place for a whole log.
 pub const MAX_MESSAGE_CHARS: usize = 2_000;

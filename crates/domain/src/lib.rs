@@ -22,5 +22,5 @@ pub mod runner;
 pub mod silence;
 pub mod start;
 
-pub use error::{Code, Failure};
+pub use error::{Code, Failure, RETRIED};
 pub use ids::{InstanceName, RunId};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::error::{Code, Failure};
+use crate::error::{Code, Failure, RETRIED};
 use crate::ids::InstanceName;
 use crate::records::Request;
 
@@ -53,10 +53,9 @@ impl From<CallError> for Failure {
         // AWS's sentences end with a full stop, or do not.
         let message = message.trim_end_matches('.');
         match kind {
-            CallErrorKind::Throttled => Self::new(
-                Code::Throttled,
-                format!("{action} on {resource} was throttled: {message}. It is retried by itself."),
-            ),
+            CallErrorKind::Throttled => {
+                Self::new(Code::Throttled, format!("{action} on {resource} was throttled: {message}. {RETRIED}"))
+            }
             CallErrorKind::AccessDenied => Self::new(
                 Code::AccessDenied,
                 format!(
@@ -65,7 +64,7 @@ impl From<CallError> for Failure {
             ),
             CallErrorKind::NoAnswer => Self::new(
                 Code::ServiceUnavailable,
-                format!("{action} on {resource} got no usable answer: {message}. It is retried by itself."),
+                format!("{action} on {resource} got no usable answer: {message}. {RETRIED}"),
             ),
             CallErrorKind::Refused => Self::new(
                 Code::Internal,

@@ -3,7 +3,7 @@
 use reveille_domain::layout::Layout;
 use reveille_domain::ports::{GetObject, PutObject};
 use reveille_domain::records::Lease;
-use reveille_domain::{Code, Failure, InstanceName};
+use reveille_domain::{Code, Failure, InstanceName, RETRIED};
 
 use crate::store::{self, Stored};
 
@@ -52,7 +52,7 @@ pub async fn update<P: GetObject + PutObject>(
     Err(Failure::new(
         Code::ServiceUnavailable,
         format!(
-            "The lease of notebook instance {instance} changed at each of {SWAP_TRIES} tries to change it. It is retried by itself."
+            "The lease of notebook instance {instance} changed at each of {SWAP_TRIES} tries to change it. {RETRIED}"
         ),
     ))
 }

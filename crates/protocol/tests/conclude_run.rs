@@ -3,8 +3,8 @@
 
 mod support;
 
-use reveille_domain::Code;
-use reveille_domain::ports::StartAnswer;
+use reveille_domain::ports::{CallError, CallErrorKind, StartAnswer};
+use reveille_domain::{Code, RETRIED};
 use reveille_protocol::steps::conclude_run::{Answer, conclude_run};
 use serde_json::{Value, json};
 use support::{World, block_on, now, stack};
@@ -43,6 +43,26 @@ fn a_failed_run_fails_with_its_own_code_and_one_outcome() {
     let before = world.objects.borrow().clone();
     assert_eq!(conclude(&world, call(1, 0, true, "QuotaExceeded", "fail")), Err(Code::QuotaExceeded));
     assert_eq!(*world.objects.borrow(), before);
+}
+
+/// An event that cannot be published is tried again, and the message says so once.
+#[test]
+fn an_event_that_is_throttled_is_published_later() {
+    let throttled = CallError {
+        kind: CallErrorKind::Throttled,
+        action: "events:PutEvents",
+        resource: "default".to_owned(),
+        message: "ThrottlingException: Rate exceeded.".to_owned(),
+    };
+    let mut world = World { publishing: Err(throttled), ..world() };
+    let arguments = serde_json::from_value(call(1, 0, true, "QuotaExceeded", "fail")).unwrap();
+    let failure = block_on(conclude_run(&stack(), &world, arguments)).unwrap_err();
+    assert_eq!(failure.code, Code::OutcomeNotRecorded);
+    assert_eq!(failure.message.matches(RETRIED).count(), 1, "{}", failure.message);
+    assert!(failure.message.contains("events:PutEvents on default was throttled"), "{}", failure.message);
+    world.publishing = Ok(());
+    assert_eq!(conclude(&world, call(1, 0, true, "QuotaExceeded", "fail")), Err(Code::QuotaExceeded));
+    assert_eq!(world.events.get(), 2);
 }
 
 /// A redrive of a run that was refused is refused again, as the next attempt: it comes to an end.

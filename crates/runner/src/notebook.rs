@@ -222,6 +222,9 @@ impl Run<'_> {
         match self.aws.download(bucket, key, copy, MAX_NOTEBOOK_BYTES).await? {
             Downloaded::Done => Ok(self.folders.notebooks.clone()),
             Downloaded::Missing => Err(self.missing(&format!("there is no object s3://{bucket}/{key}"))),
+            Downloaded::OtherRegion => {
+                Err(self.missing(&format!("the bucket {bucket} is in another region than this notebook instance")))
+            }
             Downloaded::TooLarge => {
                 Err(self.missing(&format!("s3://{bucket}/{key} is larger than {MAX_NOTEBOOK_BYTES} bytes")))
             }

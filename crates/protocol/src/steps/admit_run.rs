@@ -11,7 +11,7 @@ use reveille_domain::input;
 use reveille_domain::limits::MAX_ATTEMPTS;
 use reveille_domain::ports::{Clock, GetObject, PutObject};
 use reveille_domain::records::{Execution, Request, RunRef, TriggerRecord};
-use reveille_domain::{Code, Failure};
+use reveille_domain::{Code, Failure, RETRIED};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -118,8 +118,5 @@ fn duplicate(holder: TriggerRecord) -> Answer {
 
 /// A record that was refused because it stands, and is gone at the next look: somebody removes records by hand.
 fn gone(key: &str) -> Failure {
-    Failure::new(
-        Code::ServiceUnavailable,
-        format!("The record {key} was removed while it was read. It is retried by itself."),
-    )
+    Failure::new(Code::ServiceUnavailable, format!("The record {key} was removed while it was read. {RETRIED}"))
 }

@@ -12,7 +12,7 @@ use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
 use reveille_domain::limits::MAX_RERUNS;
 use reveille_domain::ports::{Clock, GetObject, PublishEvent, PutObject};
 use reveille_domain::records::{Execution, Outcome, Report, Reporter, Request, Rest, RunRef};
-use reveille_domain::{Code, Failure, InstanceName};
+use reveille_domain::{Code, Failure, InstanceName, RETRIED};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -99,11 +99,13 @@ enum Ended {
 }
 
 fn not_recorded(failure: &Failure) -> Failure {
+    // Said once, for this code: another's own retries end here.
+    let cause = failure.message.trim_end_matches(RETRIED).trim_end();
     Failure::new(
         Code::OutcomeNotRecorded,
         format!(
-            "The run's outcome could not be recorded or published ({}): {} It is retried by itself; a redrive of the execution goes on from here.",
-            failure.code, failure.message
+            "The run's outcome could not be recorded or published ({}): {cause} {RETRIED} A redrive of the execution goes on from here.",
+            failure.code
         ),
     )
 }

@@ -22,13 +22,15 @@ pub struct World {
     pub nonces: Cell<u32>,
     pub starts: Cell<u32>,
     pub events: Cell<u32>,
+    /// What PutEvents answers.
+    pub publishing: Call<()>,
 }
 
 impl World {
     /// Where Start answers this.
     pub fn answering(answer: Call<StartAnswer>) -> Self {
         let (objects, nonces, starts, events) = Default::default();
-        Self { objects, answer, nonces, starts, events }
+        Self { objects, answer, nonces, starts, events, publishing: Ok(()) }
     }
 }
 
@@ -122,6 +124,6 @@ impl DeleteObject for World {
 impl PublishEvent for World {
     async fn publish_event(&self, _: &str, _: &Value) -> Call<()> {
         self.events.set(self.events.get() + 1);
-        Ok(())
+        self.publishing.clone()
     }
 }

@@ -70,11 +70,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DemoArguments) -> Resul
     };
     let interrupted = interrupt();
     tokio::pin!(interrupted);
-    let local = tokio::select! {
-        started = progress::start(terminal, options) => started?,
-        // Dropping the half-started AWS stops what it had started.
-        () = &mut interrupted => return Err(CliError::Interrupted),
-    };
+    let local = progress::start(terminal, options, interrupted.as_mut()).await?;
     let result = tokio::select! {
         result = scenarios(terminal, &local, &mut changes, &arguments.output) => result,
         () = &mut interrupted => Err(CliError::Interrupted),

@@ -18,11 +18,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &LocalArguments) -> Resu
     };
     let interrupted = interrupt();
     tokio::pin!(interrupted);
-    let local = tokio::select! {
-        started = progress::start(terminal, options) => started?,
-        // Dropping the half-started AWS stops what it had started.
-        () = &mut interrupted => return Err(CliError::Interrupted),
-    };
+    let local = progress::start(terminal, options, interrupted.as_mut()).await?;
     for line in instructions(terminal, &local) {
         terminal.line(&line);
     }

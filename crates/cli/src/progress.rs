@@ -2,6 +2,7 @@
 
 use std::{
     path::PathBuf,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -34,8 +35,20 @@ impl Steps {
     }
 }
 
-/// Starts the local AWS of the checkout around the present folder.
-pub(crate) async fn start(terminal: &Terminal, mut options: Options) -> Result<Local, CliError> {
+/// Starts the local AWS of the checkout around the present folder, unless `interrupted` comes first.
+pub(crate) async fn start(
+    terminal: &Terminal,
+    options: Options,
+    interrupted: Pin<&mut impl Future<Output = ()>>,
+) -> Result<Local, CliError> {
+    tokio::select! {
+        started = start_to_the_end(terminal, options) => started,
+        // Dropping the half-started AWS stops what it had started.
+        () = interrupted => Err(CliError::Interrupted),
+    }
+}
+
+async fn start_to_the_end(terminal: &Terminal, mut options: Options) -> Result<Local, CliError> {
     let project = Project::find(&std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")))?;
     terminal.line(&terminal.paint(Tone::Strong, "Starting a local AWS"));
     let steps = Arc::new(Steps { terminal: terminal.clone(), present: Mutex::default() });

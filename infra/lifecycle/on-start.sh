@@ -126,15 +126,20 @@ start_runner() {
 # A detached runner is our child here; just forked, it has not got its environment yet.
 still_there() { if has_systemd; then running; else kill -0 "$RUNNER_PID" 2>/dev/null; fi; }
 
+# The log itself does not survive a stop.
+show_log() { tail -n 10 "$RUNNER_LOG" 2>/dev/null | cut -c 1-500 | while IFS= read -r line; do say "  $line"; done; }
+
 wait_until_ready() {
     local deadline=$((SECONDS + READY_SECONDS))
     while [ ! -e "$READY_FILE" ]; do
         if ! still_there; then
-            say "the runner ended before it was ready. $RUNNER_LOG says why."
+            say "the runner ended before it was ready. The end of $RUNNER_LOG:"
+            show_log
             return
         fi
         if [ "$SECONDS" -ge "$deadline" ]; then
-            say "the runner was not ready within $READY_SECONDS s; it goes on. $RUNNER_LOG says what it does."
+            say "the runner was not ready within $READY_SECONDS s; it goes on. The end of $RUNNER_LOG:"
+            show_log
             return
         fi
         sleep 0.2

@@ -61,7 +61,7 @@ const THROTTLED: [&str; 14] = [
 fn kind_of(code: &str, status: u16) -> CallErrorKind {
     if THROTTLED.contains(&code) || status == 429 {
         CallErrorKind::Throttled
-    } else if status == 403 || code.starts_with("AccessDenied") {
+    } else if status == 403 && code != "InvalidObjectState" || code.starts_with("AccessDenied") {
         CallErrorKind::AccessDenied
     } else if status >= 500 || code == "RequestTimeout" || code == "ConditionalRequestConflict" {
         CallErrorKind::NoAnswer
@@ -80,6 +80,7 @@ mod tests {
         assert_eq!(kind_of("SlowDown", 503), CallErrorKind::Throttled);
         assert_eq!(kind_of("AccessDeniedException", 400), CallErrorKind::AccessDenied);
         assert_eq!(kind_of("AccessDenied", 403), CallErrorKind::AccessDenied);
+        assert_eq!(kind_of("InvalidObjectState", 403), CallErrorKind::Refused);
         assert_eq!(kind_of("InternalFailure", 500), CallErrorKind::NoAnswer);
         assert_eq!(kind_of("ServiceUnavailable", 503), CallErrorKind::NoAnswer);
         assert_eq!(kind_of("ValidationException", 400), CallErrorKind::Refused);

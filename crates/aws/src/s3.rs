@@ -17,6 +17,13 @@ const MAX_RECORD_BYTES: i64 = 1024 * 1024;
 /// A single PutObject takes up to 5 GB, and the timeouts of small calls do not fit large files.
 const UPLOAD_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(15);
 
+/// S3 answers 409 to a conditional write while another one of the same key is in flight, and asks for it to be sent again
+/// ("How to prevent object overwrites with conditional writes"). Others' writes are over in milliseconds. The SDK does not
+/// repeat it by itself.
+const CONFLICT_TRIES: u32 = 4;
+/// Before the second try; it grows.
+const CONFLICT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
 impl GetObject for Aws {
     async fn get_object(&self, key: &str) -> Call<Option<Object>> {
         const ACTION: &str = "s3:GetObject";
@@ -44,19 +51,23 @@ impl GetObject for Aws {
 
 impl PutObject for Aws {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
-        let call = self
-            .s3()
-            .put_object()
-            .bucket(&self.layout.bucket)
-            .key(key)
-            .content_type("application/json")
-            .body(ByteStream::from(body));
-        let call = match &condition {
-            PutCondition::Always => call,
-            PutCondition::IfAbsent => call.if_none_match("*"),
-            PutCondition::IfMatch(etag) => call.if_match(etag),
+        let (unless, only_if) = match condition {
+            PutCondition::Always => (None, None),
+            PutCondition::IfAbsent => (Some("*".to_owned()), None),
+            PutCondition::IfMatch(etag) => (None, Some(etag)),
         };
-        match call.send().await {
+        let mut tries = 1;
+        let answer = loop {
+            let call = self.s3().put_object().bucket(&self.layout.bucket).key(key).content_type("application/json");
+            let call = call.set_if_none_match(unless.clone()).set_if_match(only_if.clone());
+            let answer = Box::pin(call.body(ByteStream::from(body.clone())).send()).await;
+            if tries == CONFLICT_TRIES || !answer.as_ref().is_err_and(|error| is_conflict(service_error(error))) {
+                break answer;
+            }
+            tokio::time::sleep(CONFLICT_PAUSE * tries).await;
+            tries += 1;
+        };
+        match answer {
             Ok(answer) => Ok(PutAnswer::Written(answer.e_tag().unwrap_or_default().to_owned())),
             // Another object stands there (412), or none does (404): either way not the one that was meant.
             Err(error) if is_condition_failure(service_error(&error)) => Ok(PutAnswer::ConditionFailed),
@@ -73,6 +84,10 @@ impl DeleteObject for Aws {
             Err(error) => Err(call_error("s3:DeleteObject", &self.layout.uri(key), &error)),
         }
     }
+}
+
+fn is_conflict(error: Option<(&str, &str)>) -> bool {
+    matches!(error, Some(("ConditionalRequestConflict" | "OperationAborted", _)))
 }
 
 fn is_condition_failure(error: Option<(&str, &str)>) -> bool {
@@ -141,6 +156,8 @@ pub enum Downloaded {
     Missing,
     /// The bucket is in another region.
     OtherRegion,
+    /// It is archived, and must be restored before it can be read.
+    Archived,
     /// It is larger than the limit.
     TooLarge,
 }
@@ -158,6 +175,9 @@ impl Aws {
             Ok(answer) => answer,
             Err(error) if matches!(service_error(&error), Some(("NoSuchKey" | "NoSuchBucket", _))) => {
                 return Ok(Downloaded::Missing);
+            }
+            Err(error) if matches!(service_error(&error), Some(("InvalidObjectState", _))) => {
+                return Ok(Downloaded::Archived);
             }
             Err(error) if names_other_region(service_error(&error)) => return Ok(Downloaded::OtherRegion),
             Err(error) => return Err(call_error(ACTION, &resource, &error)),

@@ -60,9 +60,9 @@ pub fn is_duplicate(holder: &TriggerRecord, me: &Execution, event_time: Option<D
     if holder.execution_arn == me.arn && holder.start_time == me.start_time {
         return false;
     }
-    // Started later than the window after the event's own time: a person re-ran an old input, or replayed a
-    // dead-letter queue. An event without a time cannot be told to be old.
-    event_time.is_none_or(|time| me.start_time - time <= DEDUPE_WINDOW)
+    // Started later than the window after the event's own time and its first start: a person re-ran an old input, or
+    // replayed a dead-letter queue. An event without a time cannot be told to be old.
+    event_time.is_none_or(|time| me.start_time - time.max(holder.start_time) <= DEDUPE_WINDOW)
 }
 
 /// The request of an admitted run.
@@ -162,8 +162,11 @@ mod tests {
         let event_time = Some(time("2026-11-23T10:00:00Z"));
         let first = execution("one", "2026-11-23T10:00:01Z");
         assert!(!is_duplicate(&holder(&first), &first, event_time), "its own retry is no duplicate");
-        assert!(is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:00Z"), event_time));
-        assert!(!is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:01Z"), event_time));
+        assert!(is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:01Z"), event_time));
+        assert!(!is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:02Z"), event_time));
+        let late = execution("late", "2026-11-23T10:16:00Z");
+        let twice = execution("twice", "2026-11-23T10:16:05Z");
+        assert!(is_duplicate(&holder(&late), &twice, event_time), "an event that came late, and twice");
         let again = execution("one", "2026-11-23T10:00:02Z");
         assert!(is_duplicate(&holder(&first), &again, None), "a name used again is another execution");
     }

@@ -196,6 +196,7 @@ fn after_failed(seen: &Seen<'_>, observation: &Observation, waiting: &mut Waitin
     }
     let reason = observation.failure_reason.as_deref().unwrap_or("no reason was given");
     let instance = seen.instance;
+    let words = reason.trim_end_matches('.');
     match failure_cause(reason) {
         FailureCause::Capacity => {
             waiting.no_capacity = Some(reason.to_owned());
@@ -204,13 +205,13 @@ fn after_failed(seen: &Seen<'_>, observation: &Observation, waiting: &mut Waitin
         FailureCause::Lifecycle => Err(Failure::new(
             Code::LifecycleFailed,
             format!(
-                "The lifecycle script of notebook instance {instance} failed or took over five minutes: {reason} AWS gives the same text for both; the log tells: CloudWatch group /aws/sagemaker/NotebookInstances, stream {instance}/LifecycleConfigOnStart."
+                "The lifecycle script of notebook instance {instance} failed or took over five minutes: {words}. AWS gives the same text for both; the log tells: CloudWatch group /aws/sagemaker/NotebookInstances, stream {instance}/LifecycleConfigOnStart."
             ),
         )),
         FailureCause::Other => Err(Failure::new(
             Code::InstanceUnavailable,
             format!(
-                "Notebook instance {instance} failed to start: {reason} Mend the cause (the SageMaker console shows it on the instance's page), then run again."
+                "Notebook instance {instance} failed to start: {words}. Mend the cause (the SageMaker console shows it on the instance's page), then run again."
             ),
         )),
     }

@@ -98,7 +98,7 @@ pub fn outcome(facts: &Facts<'_>) -> Outcome {
 
 fn failure(facts: &Facts<'_>) -> Option<Failure> {
     let first = match (facts.report, facts.error) {
-        (Some(report), _) => report.failure.clone(),
+        (Some(report), _) => report.failure.clone().map(Failure::at_last),
         (None, Some(error)) => Some(classify(error)),
         (None, None) if facts.skipped => None,
         (None, None) => Some(Failure::new(
@@ -115,7 +115,7 @@ fn failure(facts: &Facts<'_>) -> Option<Failure> {
 pub fn classify(caught: &Caught) -> Failure {
     let message = cause_message(&caught.cause);
     if let Some(code) = Code::parse(&caught.error) {
-        return Failure::new(code, message);
+        return Failure::new(code, message).at_last();
     }
     let code = match caught.error.as_str() {
         "Lambda.TooManyRequestsException" => Code::Throttled,
@@ -128,8 +128,10 @@ pub fn classify(caught: &Caught) -> Failure {
     Failure::new(
         code,
         format!(
-            "State {} failed with {}: {message} Look at the function's log for this execution; a redrive of the execution is safe.",
-            caught.state, caught.error
+            "{} failed with {}: {}. Look at the function's log for this execution; a redrive of the execution is safe.",
+            caught.state,
+            caught.error,
+            message.trim_end_matches('.')
         ),
     )
 }
@@ -201,6 +203,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::error::RETRIED;
     use crate::records::Reporter;
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -300,5 +303,29 @@ mod tests {
         assert_eq!(standing(&outcome, None, 1, false), Standing::RunAgain);
         assert_eq!(standing(&outcome, Some(&ok), 1, false), Standing::VerifyAgain);
         assert_eq!(standing(&outcome, Some(&ok), 1, true), Standing::Verified);
+    }
+
+    #[test]
+    fn an_engines_error_and_a_used_up_retry_are_told_in_whole_sentences() {
+        let caught =
+            |error: &str, cause: &str| Caught { state: "AdmitRun".into(), error: error.into(), cause: cause.into() };
+        let timed_out = classify(&caught(
+            "Sandbox.Timedout",
+            r#"{"errorMessage": "RequestId: 1 Error: Task timed out after 30.00 seconds"}"#,
+        ));
+        assert_eq!(
+            (timed_out.code, timed_out.message.as_str()),
+            (
+                Code::Internal,
+                "AdmitRun failed with Sandbox.Timedout: RequestId: 1 Error: Task timed out after 30.00 seconds. Look at the function's log for this execution; a redrive of the execution is safe."
+            )
+        );
+        let throttled =
+            classify(&caught("Throttled", &format!(r#"{{"errorMessage": "It was throttled. {RETRIED}"}}"#)));
+        assert!(
+            throttled.message.ends_with("Its retries are used up; a redrive of the execution tries again."),
+            "{}",
+            throttled.message
+        );
     }
 }

@@ -249,6 +249,15 @@ impl Failure {
         if tail.is_empty() { self.message.clone() } else { format!("{}\n\n{}", self.message, tail.join("\n")) }
     }
 
+    /// The failure as the end of a run: what said that it is retried says that it is not any more.
+    #[must_use]
+    pub fn at_last(mut self) -> Self {
+        if let Some(what) = self.message.strip_suffix(RETRIED) {
+            self.message = format!("{what}Its retries are used up; a redrive of the execution tries again.");
+        }
+        self
+    }
+
     /// The same failure with evidence.
     #[must_use]
     pub fn with_evidence(mut self, evidence: Evidence) -> Self {

@@ -14,7 +14,7 @@ pub struct Layout {
 }
 
 /// One attempt of a run on an instance: what every record of the attempt is named by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AttemptRef {
     /// The instance's folder: its name, or [`INVALID_INSTANCE`].
     pub instance: String,

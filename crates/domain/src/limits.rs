@@ -61,9 +61,9 @@ pub const MAX_ATTEMPTS: u32 = 100;
 /// Attempts that `onRunnerLost: rerun` adds by itself: a notebook that takes its instance down twice will again.
 pub const MAX_RERUNS: u32 = 2;
 
-/// Entries of one instance's inbox that are read. EventBridge and S3 can deliver more in a burst; the rest are seen
-/// when the first are done.
-pub const MAX_INBOX: usize = 500;
+/// Entries of one instance's inbox that are read, and so beaten and served. With 16 calls at once, reading and beating
+/// as many takes some ten seconds, far below a heartbeat. More runs at a time than this end as `RunnerSilent`.
+pub const MAX_INBOX: usize = 5_000;
 
 /// A runner that found an empty inbox on a boot it has served nothing on waits this long for the execution that
 /// started it: a poll interval, a few Step Functions retries and a slow Lambda.

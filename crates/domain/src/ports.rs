@@ -59,7 +59,7 @@ impl From<CallError> for Failure {
             CallErrorKind::AccessDenied => Self::new(
                 Code::AccessDenied,
                 format!(
-                    "{action} on {resource} was denied: {message}. Grant {action} to the role that the message names."
+                    "{action} on {resource} was denied: {message}. Grant what is missing ({action}, or the action that the message names, as one of KMS) to the role that called."
                 ),
             ),
             CallErrorKind::NoAnswer => Self::new(

@@ -106,8 +106,8 @@ fn in_service(seen: &Seen<'_>) -> Action {
         // Whoever wrote it had waited for every quiet that is due.
         LeaseState::Closing => Action::Stop,
         LeaseState::Starting if age < IN_FLIGHT => Action::Wait,
-        // Its runner asked in vain, and would have said if a person were active.
-        LeaseState::Open if lease.cannot_stop_itself && lease.certain => Action::Stop,
+        // Its runner waited for every quiet that is due, asked in vain, and would have said if a person were active.
+        LeaseState::Open if lease.cannot_stop_itself => Action::Stop,
         // Its runner lives, and closes it after a quiet while, which nobody waits for.
         LeaseState::Open if !lease.certain && lease.boot_id.is_some() && age < heartbeat => {
             Action::Leave(Rest::LeftRunning)
@@ -219,6 +219,8 @@ mod tests {
         let lease = closing(&ours(), Closer::Function, "m".into(), at(0));
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 59), Action::Wait);
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 60), Action::Stop);
+        let helpless = Lease { cannot_stop_itself: true, certain: false, state: LeaseState::Open, ..lease.clone() };
+        assert_eq!(decide(InstanceStatus::InService, Some(&helpless), 0, 1), Action::Stop, "its runner asked for it");
         let of_unknown_origin = Lease { certain: false, ..lease };
         assert_eq!(
             decide(InstanceStatus::InService, Some(&of_unknown_origin), 0, 60),

@@ -1,5 +1,7 @@
 //! The runner's decisions: whose boot this is, which run is next, and when the boot may be closed.
 
+use std::cmp::Ordering;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{Code, Failure};
@@ -44,8 +46,9 @@ pub fn bind(lease: Option<&Lease>, boot_id: &str, nonce: String, now: DateTime<U
 }
 
 /// The queue's order: by admission, then by run, so that every reader sees the same order.
-pub fn sort_queue(tickets: &mut [Ticket]) {
-    tickets.sort_by(|a, b| (a.admitted_at, &a.run).cmp(&(b.admitted_at, &b.run)));
+#[must_use]
+pub fn queue_order(a: &Ticket, b: &Ticket) -> Ordering {
+    (a.admitted_at, &a.run).cmp(&(b.admitted_at, &b.run))
 }
 
 /// The failure of a ticket that waited too long.
@@ -56,7 +59,7 @@ pub fn queue_timeout(ticket: &Ticket, now: DateTime<Utc>) -> Option<Failure> {
         Failure::new(
             Code::QueueTimedOut,
             format!(
-                "The run waited {} s behind other runs; limits.queueSeconds is {} s. Raise it, spread the triggers, or use another instance.",
+                "The run waited {} s for its turn on the instance; limits.queueSeconds is {} s. Raise it, spread the triggers, or use another instance.",
                 waited.num_seconds(),
                 ticket.queue_seconds
             ),
@@ -200,8 +203,8 @@ mod tests {
 
     #[test]
     fn the_oldest_run_is_first() {
-        let mut queue = vec![ticket("b", 2), ticket("c", 1), ticket("a", 2)];
-        sort_queue(&mut queue);
+        let mut queue = [ticket("b", 2), ticket("c", 1), ticket("a", 2)];
+        queue.sort_by(queue_order);
         let order: Vec<&str> = queue.iter().map(|ticket| ticket.run.as_str()).collect();
         assert_eq!(order, ["c", "a", "b"]);
     }

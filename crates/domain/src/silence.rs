@@ -55,7 +55,7 @@ fn unclaimed(seen: &Seen<'_>) -> Verdict {
     Verdict::GiveUp(Failure::new(
         Code::RunnerSilent,
         format!(
-            "No runner on notebook instance {0} picked the run up within {1} s. Look at CloudWatch group /aws/sagemaker/NotebookInstances, stream {0}/LifecycleConfigOnStart, and check that its lifecycle configuration is the one from infra/instance.yaml.",
+            "No runner on notebook instance {0} picked the run up within {1} s. Look at CloudWatch group /aws/sagemaker/NotebookInstances, stream {0}/LifecycleConfigOnStart, and check that its lifecycle configuration and its role's policy are those of infra/instance.yaml.",
             seen.instance,
             u64::from(seen.heartbeat_seconds) * u64::from(seen.silences)
         ),

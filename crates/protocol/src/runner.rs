@@ -6,6 +6,7 @@
 //! - A failing call is logged and tried again; nothing but the end of the boot ends the runner.
 //! - It never decides: `reveille_domain::runner` does.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -93,6 +94,8 @@ struct Boot {
     jupyter_silent_since: Option<DateTime<Utc>>,
     /// The attempt that this process began to execute last: it is never executed again, whatever its claim says.
     begun: Option<AttemptRef>,
+    /// Attempts whose records cannot be read: they are neither served nor beaten, so that they hold up no others.
+    set_aside: BTreeSet<AttemptRef>,
     /// Its report, until it stands in S3.
     pending: Option<Report>,
     /// How far the notebook at hand is.
@@ -140,6 +143,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
             next_look: now,
             jupyter_silent_since: None,
             begun: None,
+            set_aside: BTreeSet::new(),
             pending: None,
             cells: Cells::default(),
         };
@@ -169,7 +173,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
             return Ok(Turn::Again);
         }
         match queue.first() {
-            Some(first) => self.serve_ticket(first).await,
+            Some(first) => self.serve_or_set_aside(first).await,
             None if self.boot.ours => self.idle().await,
             None => Ok(Turn::Pause),
         }

@@ -214,7 +214,12 @@ impl Run<'_> {
         if !metadata.is_file() || metadata.len() > MAX_NOTEBOOK_BYTES {
             return Err(self.missing(&format!("{path} is no file of at most {MAX_NOTEBOOK_BYTES} bytes")));
         }
-        std::fs::copy(&real, copy).map_err(|error| self.disk(copy, &error))?;
+        // Opened first: a notebook that this user may not read is no matter of room.
+        let mut notebook =
+            std::fs::File::open(&real).map_err(|error| self.missing(&format!("{path} cannot be read ({error})")))?;
+        std::fs::File::create(copy)
+            .and_then(|mut copy| io::copy(&mut notebook, &mut copy))
+            .map_err(|error| self.disk(copy, &error))?;
         Ok(real.parent().unwrap_or(&folder).to_owned())
     }
 
@@ -224,6 +229,9 @@ impl Run<'_> {
             Downloaded::Missing => Err(self.missing(&format!("there is no object s3://{bucket}/{key}"))),
             Downloaded::OtherRegion => {
                 Err(self.missing(&format!("the bucket {bucket} is in another region than this notebook instance")))
+            }
+            Downloaded::Archived => {
+                Err(self.missing(&format!("s3://{bucket}/{key} is archived and must be restored first")))
             }
             Downloaded::TooLarge => {
                 Err(self.missing(&format!("s3://{bucket}/{key} is larger than {MAX_NOTEBOOK_BYTES} bytes")))
@@ -296,11 +304,11 @@ impl Run<'_> {
             Some(index) => (count(index + 1), format!("Cell {} of {notebook}", index + 1)),
             None => (0, format!("The injected parameters cell of {notebook}")),
         };
-        let message = format!(
-            "{place} raised {}: {}. The output notebook shows how far it came.",
-            failed.ename,
-            failed.evalue.trim_end_matches('.')
-        );
+        let value = failed.evalue.trim_end_matches('.');
+        // A bare assert has no words of its own.
+        let colon = if value.is_empty() { "" } else { ": " };
+        let message =
+            format!("{place} raised {}{colon}{value}. The output notebook shows how far it came.", failed.ename);
         let cell = FailedCell {
             number,
             error_name: failed.ename,

@@ -10,7 +10,8 @@ use reveille_contract_tests::{definition, template};
 use reveille_domain::Code;
 use reveille_domain::error::RetryClass;
 use reveille_domain::limits::{
-    HEARTBEAT_SECONDS, MAX_RERUNS, MAX_SILENCES, QUEUE_SECONDS, RUN_SECONDS, START_SECONDS, STOP_SECONDS, patience,
+    BOOT_GRACE, HEARTBEAT_SECONDS, MAX_RERUNS, MAX_SILENCES, QUEUE_SECONDS, RUN_SECONDS, START_SECONDS, STOP_SECONDS,
+    patience,
 };
 
 /// Retries that a class allows in the definition.
@@ -67,6 +68,15 @@ fn the_longest_run_stays_below_the_limit_of_its_history() {
     let bounds = HistoryBounds { entries, redrives: 0, retries: Some(500) };
     let events = worst_case_history(&definition(), &bounds).unwrap_or_else(|findings| panic!("{findings:?}"));
     assert!(events < 25_000, "{events} events");
+}
+
+/// A boot waits for its run at least as long as the run's execution may take to look again: else it is closed before.
+#[test]
+fn the_rarest_look_is_within_the_grace_of_a_boot() {
+    let template = template("infra/template.yaml");
+    let rarest = patience(TimeDelta::seconds(START_SECONDS.max.into()));
+    let longest = template["Parameters"]["StartPollSeconds"]["MaxValue"].as_u64().unwrap() * u64::from(rarest);
+    assert!(TimeDelta::seconds(i64::try_from(longest).unwrap()) < BOOT_GRACE, "{longest} s");
 }
 
 /// Looks within a limit, as `patience` spaces them.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use reveille_domain::error::RetryClass;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Progress, Report, Reporter, Request, Ticket};
@@ -19,6 +20,8 @@ use crate::store::{self, Stored};
 const UPLOAD_TRIES: u32 = 6;
 /// The first pause between tries; it doubles.
 const UPLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// Tries of a read without which a claimed attempt ends: with the pauses between them seven seconds.
+const READ_TRIES: u32 = 4;
 /// How often the cells are looked at for progress.json: a person who watches is content with this.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// Tickets that can replace each other while they are answered: each needs a heartbeat to run out first.
@@ -35,6 +38,20 @@ enum Fence {
 }
 
 impl<P: RunnerPorts> Runner<'_, P> {
+    /// Serves the oldest ticket. One whose records are no records (edited by hand, or of another version) is left to its
+    /// execution, which hears no beat and ends it: those behind it must not wait for ever.
+    pub(super) async fn serve_or_set_aside(&mut self, stored: &Stored<Ticket>) -> Result<Turn, Failure> {
+        let at = self.attempt_of(&stored.record);
+        match self.serve_ticket(stored).await {
+            Err(failure) if failure.code == Code::Internal && self.boot.begun.as_ref() != Some(&at) => {
+                self.ports.log(&format!("run {} attempt {} is set aside: {failure}", at.run, at.attempt));
+                self.boot.set_aside.insert(at);
+                Ok(Turn::Again)
+            }
+            turn => turn,
+        }
+    }
+
     /// Serves the oldest ticket.
     pub(super) async fn serve_ticket(&mut self, stored: &Stored<Ticket>) -> Result<Turn, Failure> {
         let ticket = &stored.record;
@@ -132,28 +149,39 @@ impl<P: RunnerPorts> Runner<'_, P> {
     ) -> Result<bool, Failure> {
         let mut any = false;
         for stored in queue {
-            let ticket = &stored.record;
-            let now = self.ports.now();
-            let Some(failure) = queue_timeout(ticket, now) else { continue };
-            let at = self.attempt_of(ticket);
-            if executing == Some(&at) || self.boot.begun.as_ref() == Some(&at) || !self.beat_one(stored).await? {
-                continue;
-            }
-            match self.fence(&at).await? {
-                Fence::Claimed(_) => {
-                    let report = Report { failure: Some(failure), ..begun(&at, ticket, None, now) };
-                    let report = self.put_report(&at, report).await?;
-                    self.answer(&at, &report).await?;
+            match self.expire_one(stored, executing).await {
+                Ok(expired) => any |= expired,
+                // It is set aside when its turn comes.
+                Err(failure) if failure.code == Code::Internal => {
+                    self.ports.log(&format!("run {} waited too long, but: {failure}", stored.record.run));
                 }
-                Fence::Reported(report) => self.answer(&at, &report).await?,
-                Fence::Taken => self.drop_ticket(stored).await?,
+                Err(failure) => return Err(failure),
             }
-            any = true;
         }
         Ok(any)
     }
 
-    fn attempt_of(&self, ticket: &Ticket) -> AttemptRef {
+    async fn expire_one(&self, stored: &Stored<Ticket>, executing: Option<&AttemptRef>) -> Result<bool, Failure> {
+        let ticket = &stored.record;
+        let now = self.ports.now();
+        let Some(failure) = queue_timeout(ticket, now) else { return Ok(false) };
+        let at = self.attempt_of(ticket);
+        if executing == Some(&at) || self.boot.begun.as_ref() == Some(&at) || !self.beat_one(stored).await? {
+            return Ok(false);
+        }
+        match self.fence(&at).await? {
+            Fence::Claimed(_) => {
+                let report = Report { failure: Some(failure), ..begun(&at, ticket, None, now) };
+                let report = self.put_report(&at, report).await?;
+                self.answer(&at, &report).await?;
+            }
+            Fence::Reported(report) => self.answer(&at, &report).await?,
+            Fence::Taken => self.drop_ticket(stored).await?,
+        }
+        Ok(true)
+    }
+
+    pub(super) fn attempt_of(&self, ticket: &Ticket) -> AttemptRef {
         AttemptRef { instance: self.me.instance.to_string(), run: ticket.run.clone(), attempt: ticket.attempt }
     }
 
@@ -194,14 +222,14 @@ impl<P: RunnerPorts> Runner<'_, P> {
     async fn execute(&mut self, at: &AttemptRef, ticket: &Ticket, claimed_at: DateTime<Utc>) -> Report {
         let mut report = begun(at, ticket, Some(claimed_at), claimed_at);
         let key = self.layout.request(&at.instance, &at.run);
-        let request = match store::read::<Request>(self.ports, &key).await {
+        let request = match self.read_request(&key).await {
             Ok(Some(request)) => request,
             Ok(None) => {
                 let failure =
                     Failure::new(Code::Internal, format!("The request {key} is gone: start a new execution."));
                 return Report { failure: Some(failure), ..report };
             }
-            Err(failure) => return Report { failure: Some(failure), ..report },
+            Err(failure) => return Report { failure: Some(failure.at_last()), ..report },
         };
         self.ports.log(&format!("run {} attempt {}: the notebook starts", at.run, at.attempt));
         let every = Duration::from_secs(beat_seconds(ticket.heartbeat_seconds).into());
@@ -214,6 +242,22 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
         report.ended_at = self.ports.now();
         report
+    }
+
+    /// Reads the request, patiently: the attempt is claimed, so that a hiccup would be its end.
+    async fn read_request(&self, key: &str) -> Result<Option<Stored<Request>>, Failure> {
+        let mut pause = UPLOAD_PAUSE;
+        for _ in 1..READ_TRIES {
+            match store::read::<Request>(self.ports, key).await {
+                Err(failure) if failure.code.class() != RetryClass::Never => {
+                    self.ports.log(&format!("{key} was not read: {failure}"));
+                }
+                read => return read,
+            }
+            self.ports.sleep(pause).await;
+            pause *= 2;
+        }
+        store::read(self.ports, key).await
     }
 
     /// Runs the notebook to its end, or until its verdict is another's: then it is ended by dropping it.
@@ -369,7 +413,7 @@ async fn upload_one<P: RunnerPorts>(ports: &P, key: &str, file: &OutputFile) -> 
             return Err(Failure::new(
                 Code::OutputNotSaved,
                 format!(
-                    "The notebook ran, but its {} could not be written to {key} in {UPLOAD_TRIES} tries: {error}. Check the instance role's s3:PutObject on the stack's bucket, then run again.",
+                    "The notebook ran, but its {} could not be written to {key} in {UPLOAD_TRIES} tries: {error}. Mend that (a denial: the instance role's s3:PutObject on the stack's bucket), then run again.",
                     file.file_name
                 ),
             ));

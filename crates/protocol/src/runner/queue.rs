@@ -1,22 +1,30 @@
 //! The inbox: reading it in order, and beating every ticket in it, the queued ones too.
 
 use chrono::TimeDelta;
+use futures_util::StreamExt;
+use futures_util::stream::iter;
 use reveille_domain::limits::MAX_INBOX;
 use reveille_domain::ports::TokenAnswer;
 use reveille_domain::records::Ticket;
-use reveille_domain::runner::{beat_seconds, sort_queue};
+use reveille_domain::runner::{beat_seconds, queue_order};
 use reveille_domain::{Code, Failure};
 
 use super::{Runner, RunnerPorts};
 use crate::store::{self, Stored};
 
+/// Calls that wait for their answers at the same time. In a long queue one after the other would outlast a heartbeat.
+const AT_ONCE: usize = 16;
+
 impl<P: RunnerPorts> Runner<'_, P> {
-    /// The tickets, oldest first.
+    /// The tickets, oldest first, without those that were set aside.
     pub(super) async fn read_queue(&self) -> Result<Vec<Stored<Ticket>>, Failure> {
         let keys = self.ports.list_objects(&self.layout.inbox(&self.me.instance), MAX_INBOX).await?;
         let mut stored = Vec::with_capacity(keys.len());
-        for key in keys {
-            match store::read::<Ticket>(self.ports, &key).await {
+        let read = async |key: String| (store::read::<Ticket>(self.ports, &key).await, key);
+        let mut reading = iter(keys).map(read).buffered(AT_ONCE);
+        while let Some((ticket, key)) = reading.next().await {
+            match ticket {
+                Ok(Some(ticket)) if self.boot.set_aside.contains(&self.attempt_of(&ticket.record)) => {}
                 Ok(Some(ticket)) => stored.push(ticket),
                 // Gone since the listing: its execution answered itself.
                 Ok(None) => {}
@@ -27,9 +35,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 Err(failure) => return Err(failure),
             }
         }
-        let mut order: Vec<Ticket> = stored.iter().map(|stored| stored.record.clone()).collect();
-        sort_queue(&mut order);
-        stored.sort_by_key(|stored| order.iter().position(|ticket| *ticket == stored.record));
+        stored.sort_by(|a, b| queue_order(&a.record, &b.record));
         Ok(stored)
     }
 
@@ -45,8 +51,10 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
         self.boot.last_beat = Some(now);
         let mut removed = false;
-        for stored in queue {
-            match self.beat_one(stored).await {
+        let beat = async |stored| (self.beat_one(stored).await, stored);
+        let mut beating = iter(queue).map(beat).buffered(AT_ONCE);
+        while let Some((beaten, stored)) = beating.next().await {
+            match beaten {
                 Ok(waited_for) => removed |= !waited_for,
                 Err(failure) => self.ports.log(&format!("a beat for run {} failed: {failure}", stored.record.run)),
             }

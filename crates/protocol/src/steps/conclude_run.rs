@@ -103,10 +103,7 @@ fn not_recorded(failure: &Failure) -> Failure {
     let cause = failure.message.trim_end_matches(RETRIED).trim_end();
     Failure::new(
         Code::OutcomeNotRecorded,
-        format!(
-            "The run's outcome could not be recorded or published ({}): {cause} {RETRIED} A redrive of the execution goes on from here.",
-            failure.code
-        ),
+        format!("The run's outcome could not be recorded or published ({}): {cause} {RETRIED}", failure.code),
     )
 }
 

@@ -74,6 +74,7 @@ where
     let mut first_failure = None;
     let mut instances = Vec::new();
     let mut ended = Vec::new();
+    let announced = call.execution_arn.is_some();
     if let Some(arn) = call.execution_arn {
         ended.push(arn);
     } else {
@@ -86,7 +87,7 @@ where
         if ports.now() >= end {
             break;
         }
-        match conclude_ended(stack, ports, &arn).await {
+        match conclude_ended(stack, ports, &arn, announced).await {
             Ok((instance, true)) => {
                 answer.concluded += 1;
                 instances.extend(instance);
@@ -145,8 +146,14 @@ async fn leased<P: ListObjects>(stack: &Stack, ports: &P) -> Result<Vec<Instance
         .collect())
 }
 
-/// Records what an ended execution did not. Answers its instance, and whether an outcome was missing.
-async fn conclude_ended<P>(stack: &Stack, ports: &P, arn: &str) -> Result<(Option<InstanceName>, bool), Failure>
+/// Records what an ended execution did not. Answers its instance, and whether an outcome was missing. `announced`: the
+/// execution's end was, and it is looked at for the first time.
+async fn conclude_ended<P>(
+    stack: &Stack,
+    ports: &P,
+    arn: &str,
+    announced: bool,
+) -> Result<(Option<InstanceName>, bool), Failure>
 where
     P: Clock + Nonces + GetObject + PutObject + DeleteObject + ListObjects + DescribeWholeExecution + PublishEvent,
 {
@@ -156,7 +163,10 @@ where
         return Ok((instance, false));
     }
     let at = last_attempt(stack, ports, &seen, instance.as_ref()).await?;
-    if store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await?.is_some() {
+    if let Some(standing) = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await? {
+        if announced && seen.error.as_deref() == Some(Code::OutcomeNotRecorded.as_str()) {
+            publish(stack, ports, &at, &standing.record).await?;
+        }
         return Ok((instance, false));
     }
     if let Some(instance) = &instance {
@@ -164,9 +174,13 @@ where
     }
     let outcome = compose(stack, ports, &at, &seen, instance.as_ref()).await?;
     // The event first: a sweep that dies in between is repeated, and an event may come twice but must not be missing.
-    ports.publish_event(conclude_run::DETAIL_TYPE, &conclude_run::event_detail(stack, &at, &outcome)).await?;
+    publish(stack, ports, &at, &outcome).await?;
     let concluded = store::put_once(ports, &stack.layout.outcome(&at), &outcome).await?;
     Ok((instance, concluded))
+}
+
+async fn publish<P: PublishEvent>(stack: &Stack, ports: &P, at: &AttemptRef, outcome: &Outcome) -> Result<(), Failure> {
+    Ok(ports.publish_event(conclude_run::DETAIL_TYPE, &conclude_run::event_detail(stack, at, outcome)).await?)
 }
 
 /// The attempt that the execution was at: the last that left a record. The run is found by its name and its request,
@@ -270,7 +284,7 @@ fn failure(seen: &ExecutionSeen) -> Failure {
 
 fn caught(seen: &ExecutionSeen) -> Caught {
     Caught {
-        state: "of the execution".to_owned(),
+        state: format!("Execution {}", seen.execution.name),
         error: seen.error.clone().unwrap_or_default(),
         cause: seen.cause.clone().unwrap_or_default(),
     }

@@ -62,12 +62,22 @@ where
         task_token,
     };
     store::put(ports, &key, &ticket).await?;
+    // From here the notebook may be executing, so nothing that fails may end the run: whoever serves the ticket, or the
+    // execution after a heartbeat, meets the report as well.
+    Ok(answer_if_reported(stack, ports, &run, &ticket).await.unwrap_or(Answer::Submitted))
+}
+
+async fn answer_if_reported<P>(stack: &Stack, ports: &P, run: &RunRef, ticket: &Ticket) -> Result<Answer, Failure>
+where
+    P: GetObject + DeleteObject + PutObject + AnswerTask,
+{
     let Some(report) = store::read::<Report>(ports, &stack.layout.report(&run.at())).await? else {
         return Ok(Answer::Submitted);
     };
-    answer(ports, &ticket, &report.record).await?;
+    answer(ports, ticket, &report.record).await?;
+    let key = stack.layout.ticket(&run.instance, &run.id);
     if let Some(stored) = store::read::<Ticket>(ports, &key).await?
-        && stored.record == ticket
+        && stored.record == *ticket
     {
         store::remove(ports, &key, &stored.etag).await?;
     }

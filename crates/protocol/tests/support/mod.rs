@@ -5,13 +5,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use reveille_domain::InstanceName;
 use reveille_domain::layout::Layout;
 use reveille_domain::ports::{
-    Call, Clock, DeleteObject, DescribeNotebookInstance, GetObject, InstanceStatus, Nonces, Object, Observation,
-    PublishEvent, PutAnswer, PutCondition, PutObject, StartAnswer, StartNotebookInstance,
+    AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
+    DescribeWholeExecution, ExecutionSeen, GetObject, InstanceStatus, ListEndedExecutions, ListObjects, Nonces, Object,
+    Observation, PublishEvent, PutAnswer, PutCondition, PutObject, StartAnswer, StartNotebookInstance, StopAnswer,
+    StopNotebookInstance, TokenAnswer,
 };
 use reveille_domain::records::{Lease, LeaseState};
+use reveille_domain::{Failure, InstanceName};
 use reveille_protocol::Stack;
 use serde_json::Value;
 
@@ -24,13 +26,17 @@ pub struct World {
     pub events: Cell<u32>,
     /// What PutEvents answers.
     pub publishing: Call<()>,
+    /// Keys that end so cannot be read.
+    pub unreadable: Option<&'static str>,
+    /// The one execution that Step Functions knows.
+    pub execution: Option<ExecutionSeen>,
 }
 
 impl World {
     /// Where Start answers this.
     pub fn answering(answer: Call<StartAnswer>) -> Self {
         let (objects, nonces, starts, events) = Default::default();
-        Self { objects, answer, nonces, starts, events, publishing: Ok(()) }
+        Self { objects, answer, nonces, starts, events, publishing: Ok(()), unreadable: None, execution: None }
     }
 }
 
@@ -90,6 +96,14 @@ impl StartNotebookInstance for World {
 
 impl GetObject for World {
     async fn get_object(&self, key: &str) -> Call<Option<Object>> {
+        if self.unreadable.is_some_and(|end| key.ends_with(end)) {
+            return Err(CallError {
+                kind: CallErrorKind::AccessDenied,
+                action: "s3:GetObject",
+                resource: key.to_owned(),
+                message: "AccessDenied: Access Denied".to_owned(),
+            });
+        }
         Ok(self.objects.borrow().get(key).map(|body| Object { body: body.clone(), etag: etag(body) }))
     }
 }
@@ -125,5 +139,45 @@ impl PublishEvent for World {
     async fn publish_event(&self, _: &str, _: &Value) -> Call<()> {
         self.events.set(self.events.get() + 1);
         self.publishing.clone()
+    }
+}
+
+impl ListObjects for World {
+    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>> {
+        Ok(self.objects.borrow().keys().filter(|key| key.starts_with(prefix)).take(limit).cloned().collect())
+    }
+}
+
+impl StopNotebookInstance for World {
+    async fn stop_notebook_instance(&self, _: &InstanceName) -> Call<StopAnswer> {
+        Ok(StopAnswer::WrongStatus("Status (Stopped) not in ([InService]).".to_owned()))
+    }
+}
+
+impl DescribeExecution for World {
+    async fn is_running(&self, _: &str) -> Call<bool> {
+        Ok(false)
+    }
+}
+
+impl DescribeWholeExecution for World {
+    async fn describe_whole_execution(&self, _: &str) -> Call<Option<ExecutionSeen>> {
+        Ok(self.execution.clone())
+    }
+}
+
+impl ListEndedExecutions for World {
+    async fn list_ended_executions(&self, _: DateTime<Utc>, _: usize) -> Call<Vec<String>> {
+        Ok(self.execution.iter().map(|seen| seen.execution.arn.clone()).collect())
+    }
+}
+
+impl AnswerTask for World {
+    async fn send_task_success(&self, _: &str, _: &Value) -> Call<TokenAnswer> {
+        Ok(TokenAnswer::Accepted)
+    }
+
+    async fn send_task_failure(&self, _: &str, _: &Failure) -> Call<TokenAnswer> {
+        Ok(TokenAnswer::Accepted)
     }
 }

@@ -152,8 +152,10 @@ impl UploadFile for Aws {
 pub enum Downloaded {
     /// The file is there.
     Done,
-    /// There is no such bucket or object.
+    /// There is no such object.
     Missing,
+    /// There is no such bucket.
+    NoBucket,
     /// The bucket is in another region.
     OtherRegion,
     /// It is archived, and must be restored before it can be read.
@@ -173,8 +175,9 @@ impl Aws {
         let failed = |kind, message: String| CallError { kind, action: ACTION, resource: resource.clone(), message };
         let mut answer = match self.s3().get_object().bucket(bucket).key(key).send().await {
             Ok(answer) => answer,
-            Err(error) if matches!(service_error(&error), Some(("NoSuchKey" | "NoSuchBucket", _))) => {
-                return Ok(Downloaded::Missing);
+            Err(error) if matches!(service_error(&error), Some(("NoSuchKey", _))) => return Ok(Downloaded::Missing),
+            Err(error) if matches!(service_error(&error), Some(("NoSuchBucket", _))) => {
+                return Ok(Downloaded::NoBucket);
             }
             Err(error) if matches!(service_error(&error), Some(("InvalidObjectState", _))) => {
                 return Ok(Downloaded::Archived);

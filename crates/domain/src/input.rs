@@ -52,10 +52,10 @@ pub struct Limits {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 #[expect(clippy::struct_field_names, reason = "the input contract's names carry their unit")]
 struct RawLimits {
-    start_seconds: Option<u32>,
-    queue_seconds: Option<u32>,
-    run_seconds: Option<u32>,
-    stop_seconds: Option<u32>,
+    start_seconds: Option<Value>,
+    queue_seconds: Option<Value>,
+    run_seconds: Option<Value>,
+    stop_seconds: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -193,6 +193,10 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
     if !input.is_object() {
         return Err(invalid("the input must be a JSON object with at least \"instance\" and \"notebook\""));
     }
+    // A list would be taken for the limits in their order.
+    if input.get("limits").is_some_and(|limits| !limits.is_object()) {
+        return Err(invalid("limits: it must be an object, as in {\"runSeconds\": 600}"));
+    }
     let raw: RawInput = serde_path_to_error::deserialize(input).map_err(|error| {
         let path = error.path().to_string();
         let problem = without_value(&error.inner().to_string());
@@ -218,7 +222,8 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
 pub fn without_value(problem: &str) -> String {
     match problem.rsplit_once(", expected ") {
         Some((start, expected)) if start.starts_with("invalid") => {
-            format!("it has the wrong type or value; expected {expected}")
+            // JSON has objects where the reader has maps.
+            format!("it has the wrong type or value; expected {}", expected.replace("a map", "an object"))
         }
         _ => problem.to_owned(),
     }
@@ -287,19 +292,24 @@ fn check_kernel(kernel: Option<&str>) -> Result<(), Failure> {
 
 fn read_limits(raw: &RawLimits) -> Result<Limits, Failure> {
     Ok(Limits {
-        start_seconds: bounded("startSeconds", raw.start_seconds, START_SECONDS)?,
-        queue_seconds: bounded("queueSeconds", raw.queue_seconds, QUEUE_SECONDS)?,
-        run_seconds: bounded("runSeconds", raw.run_seconds, RUN_SECONDS)?,
-        stop_seconds: bounded("stopSeconds", raw.stop_seconds, STOP_SECONDS)?,
+        start_seconds: bounded("startSeconds", raw.start_seconds.as_ref(), START_SECONDS)?,
+        queue_seconds: bounded("queueSeconds", raw.queue_seconds.as_ref(), QUEUE_SECONDS)?,
+        run_seconds: bounded("runSeconds", raw.run_seconds.as_ref(), RUN_SECONDS)?,
+        stop_seconds: bounded("stopSeconds", raw.stop_seconds.as_ref(), STOP_SECONDS)?,
     })
 }
 
-fn bounded(field: &str, value: Option<u32>, bounds: Bounds) -> Result<u32, Failure> {
-    let value = value.unwrap_or(bounds.default);
-    if (bounds.min..=bounds.max).contains(&value) {
-        return Ok(value);
+fn bounded(field: &str, value: Option<&Value>, bounds: Bounds) -> Result<u32, Failure> {
+    let Some(value) = value else { return Ok(bounds.default) };
+    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+    if let Some(seconds) = seconds.filter(|seconds| (bounds.min..=bounds.max).contains(seconds)) {
+        return Ok(seconds);
     }
-    Err(invalid(format!("limits.{field}: {value} is not between {} and {} seconds", bounds.min, bounds.max)))
+    let shown = if value.is_number() { value.to_string() } else { "it".to_owned() };
+    Err(invalid(format!(
+        "limits.{field}: {shown} is not a whole number of seconds between {} and {}",
+        bounds.min, bounds.max
+    )))
 }
 
 #[cfg(test)]
@@ -349,17 +359,26 @@ mod tests {
             (with("limits", json!({"runSecs": 3})), "unknown field `runSecs`"),
             (
                 with("limits", json!({"runSeconds": "3"})),
-                "limits.runSeconds: it has the wrong type or value; expected u32",
+                "limits.runSeconds: it is not a whole number of seconds between 1 and 86400",
             ),
-            (with("limits", json!({"runSeconds": 0})), "limits.runSeconds: 0 is not between 1 and 86400"),
-            (with("limits", json!({"startSeconds": 999_999})), "limits.startSeconds: 999999 is not between"),
+            (
+                with("limits", json!({"runSeconds": 0})),
+                "limits.runSeconds: 0 is not a whole number of seconds between 1 and 86400",
+            ),
+            (with("limits", json!({"runSeconds": -1.5})), "limits.runSeconds: -1.5 is not a whole number"),
+            (with("limits", json!([1200, 7200])), "limits: it must be an object"),
+            (with("limits", Value::Null), "limits: it must be an object"),
+            (
+                with("limits", json!({"startSeconds": 999_999})),
+                "limits.startSeconds: 999999 is not a whole number of seconds between",
+            ),
             (with("whenBusy", json!("wait")), "whenBusy: unknown variant `wait`"),
             (with("onRunnerLost", json!("retry")), "onRunnerLost: unknown variant `retry`"),
             (with("rerun", json!("yes")), "rerun: it has the wrong type or value; expected a boolean"),
             (with("instance", json!("a/b")), "instance: \"a/b\" is no notebook instance name"),
             (with("kernel", json!("-x")), "kernel: \"-x\" is no kernel name"),
             (with("kernel", json!("a b")), "kernel: \"a b\" is no kernel name"),
-            (with("parameters", json!("secret")), "parameters: it has the wrong type or value; expected a map"),
+            (with("parameters", json!("secret")), "parameters: it has the wrong type or value; expected an object"),
             (with("parameters", json!({"x=1;import os": 1})), "\"x=1;import os\" is no parameter name"),
             (with("parameters", json!({"": 1})), "\"\" is no parameter name"),
         ];

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{Code, Failure};
 use crate::ids::InstanceName;
-use crate::limits::{MAX_SILENCES, MAX_UNCLAIMED_SILENCES};
+use crate::limits::{MAX_RERUNS, MAX_SILENCES, MAX_UNCLAIMED_SILENCES};
 use crate::records::{Claim, Progress};
 
 /// What to do about a run whose ticket fell silent and which has no report.
@@ -63,12 +63,15 @@ fn unclaimed(seen: &Seen<'_>) -> Verdict {
 }
 
 fn lost(seen: &Seen<'_>, last: DateTime<Utc>) -> Failure {
-    let cell =
-        seen.progress.map_or_else(String::new, |progress| format!(", at cell {} of {}", progress.cell, progress.cells));
+    let cell = match seen.progress {
+        None => String::new(),
+        Some(progress) if progress.cell == 0 => ", before its first cell".to_owned(),
+        Some(progress) => format!(", at cell {} of {}", progress.cell, progress.cells),
+    };
     Failure::new(
         Code::RunnerLost,
         format!(
-            "The runner on notebook instance {} started the notebook and was last heard of at {}{cell}. The notebook may have had effects; what it wrote outside is as it left it. Run again when that is safe, or set \"onRunnerLost\": \"rerun\".",
+            "The runner on notebook instance {} started the notebook and was last heard of at {}{cell}. The notebook may have had effects; what it wrote outside is as it left it. If the instance is still there, run again when that is safe; \"onRunnerLost\": \"rerun\" repeats such a run by itself, up to {MAX_RERUNS} times.",
             seen.instance,
             last.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         ),

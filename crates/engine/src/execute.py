@@ -206,6 +206,7 @@ def make_engine(spec, notebook_cells, output_dir, sockets):
     class Client(PapermillNotebookClient):
         kept_bytes = 0
         full = False
+        noted_cell = None
 
         def create_kernel_manager(self):
             manager = super().create_kernel_manager()
@@ -220,9 +221,11 @@ def make_engine(spec, notebook_cells, output_dir, sockets):
 
         def process_message(self, msg, cell, cell_index):
             if msg["msg_type"] in OUTPUT_MESSAGES:
-                if self.full:
+                if self.full and cell_index == self.noted_cell:
                     return None
-                msg = self.capped(msg)
+                msg = self.note(msg, "") if self.full else self.capped(msg)
+                if self.full:
+                    self.noted_cell = cell_index
             return super().process_message(msg, cell, cell_index)
 
         def capped(self, msg):
@@ -238,8 +241,11 @@ def make_engine(spec, notebook_cells, output_dir, sockets):
                 return msg
             self.full = True
             kept = content["text"][: max(room, 0)] if stream else ""
-            text = f"{kept}\n[output beyond {limit} bytes is left out by Reveille]\n"
-            return {**msg, "msg_type": "stream", "content": {"name": content.get("name", "stderr"), "text": text}}
+            return self.note(msg, f"{kept}\n")
+
+        def note(self, msg, kept):
+            text = f"{kept}[output beyond {limit} bytes of the run is left out by Reveille]\n"
+            return {**msg, "msg_type": "stream", "content": {"name": msg["content"].get("name", "stderr"), "text": text}}
 
     def mark(nb_man, ename, evalue):
         """Give the cell an error, so that papermill marks it as it marks any failed cell."""
@@ -315,8 +321,7 @@ def kernel_end():
     if code >= 0:
         return f"the kernel process exited with status {code} while the cell was running"
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    hint = " (often the instance ran out of memory)" if -code == signal.SIGKILL else ""
-    return f"the kernel process was killed by {name}{hint} while the cell was running"
+    return f"the kernel process was killed by {name} while the cell was running"
 
 
 def source_position(index):

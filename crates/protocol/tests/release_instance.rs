@@ -1,4 +1,4 @@
-//! The sweeper on an execution that ended as OutcomeNotRecorded.
+//! The sweeper on executions that ended between two of their records.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 mod support;
@@ -6,9 +6,10 @@ mod support;
 use reveille_domain::Code;
 use reveille_domain::ports::{CallError, CallErrorKind, ExecutionSeen, ExecutionStatus, StartAnswer};
 use reveille_domain::records::Execution;
-use reveille_protocol::steps::conclude_run::conclude_run;
+use reveille_protocol::steps::admit_run::admit_run;
+use reveille_protocol::steps::conclude_run::{Answer, conclude_run};
 use reveille_protocol::steps::release_instance::{Call, release_instance};
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{World, block_on, now, stack};
 
 /// Its outcome stands, and its event could not be published: the announced end of the execution makes up for it, once.
@@ -46,4 +47,34 @@ fn an_event_that_was_not_published_is_published_by_the_sweeper() {
     // The timer sees the same execution for an hour.
     block_on(release_instance(&stack(), &world, Call::default())).unwrap();
     assert_eq!(world.events.get(), 1);
+}
+
+/// Its runner was lost, its instance is at rest, and a person stops it on the way to its second attempt.
+#[test]
+fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
+    let mut world = World::answering(Ok(StartAnswer::Accepted));
+    let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+    let input = json!({"instance": "nightly", "notebook": "a.ipynb", "onRunnerLost": "rerun"});
+    let admit = json!({"execution": execution, "input": input, "attempt": 1});
+    let admitted = block_on(admit_run(&stack(), &world, serde_json::from_value(admit).unwrap())).unwrap();
+    let conclude = json!({
+        "execution": execution, "input": input, "attempt": 1, "run": serde_json::to_value(admitted).unwrap()["run"],
+        "stopping": {"since": now(), "patience": 1, "endedAt": now(), "rest": "atRest"},
+        "error": {"state": "CheckInstance", "error": "RunnerLost", "cause": ""},
+    });
+    let again = block_on(conclude_run(&stack(), &world, serde_json::from_value(conclude).unwrap())).unwrap();
+    assert_eq!(again, Answer::RunAgain { attempt: 2 });
+    assert_eq!(world.events.get(), 0);
+
+    let status = ExecutionStatus::Aborted;
+    world.execution = Some(ExecutionSeen { status, execution, input, error: None, cause: None });
+    for _ in 0..2 {
+        let announced = Call { execution_arn: Some("arn:x".to_owned()) };
+        block_on(release_instance(&stack(), &world, announced)).unwrap();
+    }
+    assert_eq!(world.events.get(), 1);
+    let objects = world.objects.borrow();
+    let (key, outcome) = objects.iter().find(|(key, _)| key.ends_with("/2/outcome.json")).expect("a second outcome");
+    let outcome: Value = serde_json::from_slice(outcome).unwrap();
+    assert_eq!((&outcome["status"], &outcome["code"]), (&json!("ABORTED"), &json!("Cancelled")), "{key}");
 }

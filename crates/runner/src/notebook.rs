@@ -211,8 +211,11 @@ impl Run<'_> {
         }
         let metadata =
             std::fs::metadata(&real).map_err(|error| self.missing(&format!("{path} cannot be read ({error})")))?;
-        if !metadata.is_file() || metadata.len() > MAX_NOTEBOOK_BYTES {
-            return Err(self.missing(&format!("{path} is no file of at most {MAX_NOTEBOOK_BYTES} bytes")));
+        if !metadata.is_file() {
+            return Err(self.missing(&format!("{path} is no file")));
+        }
+        if metadata.len() > MAX_NOTEBOOK_BYTES {
+            return Err(self.missing(&format!("{path} is larger than {MAX_NOTEBOOK_BYTES} bytes")));
         }
         // Opened first: a notebook that this user may not read is no matter of room.
         let mut notebook =
@@ -227,6 +230,7 @@ impl Run<'_> {
         match self.aws.download(bucket, key, copy, MAX_NOTEBOOK_BYTES).await? {
             Downloaded::Done => Ok(self.folders.notebooks.clone()),
             Downloaded::Missing => Err(self.missing(&format!("there is no object s3://{bucket}/{key}"))),
+            Downloaded::NoBucket => Err(self.missing(&format!("there is no bucket {bucket}"))),
             Downloaded::OtherRegion => {
                 Err(self.missing(&format!("the bucket {bucket} is in another region than this notebook instance")))
             }
@@ -250,7 +254,11 @@ impl Run<'_> {
     }
 
     fn judge(&self, verdict: Verdict) -> Result<(), Failure> {
-        let Request { notebook, instance, limits, .. } = self.request;
+        let Request { notebook, instance, limits, kernel, .. } = self.request;
+        let asks = match kernel {
+            Some(_) => "The input asks for".to_owned(),
+            None => format!("{notebook} asks for"),
+        };
         match verdict {
             Verdict::Succeeded => Ok(()),
             Verdict::NotebookFailed(cell) => Err(self.cell_failure(cell)),
@@ -259,21 +267,21 @@ impl Run<'_> {
                 Err(Failure::new(
                     Code::KernelDied,
                     format!(
-                        "The kernel of {notebook} died{at}: {message}. Often it was killed for its memory: use a larger instance type, or less data at a time."
+                        "The kernel of {notebook} died{at}: {message}. If it was killed for its memory, use a larger instance type, or less data at a time."
                     ),
                 ))
             }
             Verdict::KernelNotFound { wanted, available } => Err(Failure::new(
                 Code::KernelNotFound,
                 format!(
-                    "{notebook} asks for kernel {wanted}, which notebook instance {instance} does not have; it has {}. Name one of them as \"kernel\" in the input, or install it.",
+                    "{asks} kernel {wanted}, which notebook instance {instance} does not have; it has {}. Name one of them as \"kernel\" in the input, or install it.",
                     if available.is_empty() { "none".to_owned() } else { available.join(", ") }
                 ),
             )),
             Verdict::TimedOut { .. } => Err(Failure::new(
                 Code::RunTimedOut,
                 format!(
-                    "{notebook} ran longer than {} s (limits.runSeconds) and was ended. What it did by then is in the output notebook. Raise the limit if it only is slow.",
+                    "{notebook} ran longer than {} s (limits.runSeconds) and was ended. What its cells did by then, if it came to them, is in the output notebook. Raise the limit if it only is slow.",
                     limits.run_seconds
                 ),
             )),
@@ -287,7 +295,9 @@ impl Run<'_> {
             Verdict::EngineBroken { message, log_tail } => {
                 let failure = Failure::new(
                     Code::Internal,
-                    format!("papermill does not work on notebook instance {instance}: {message}"),
+                    format!(
+                        "papermill does not work on notebook instance {instance}: {message}. If cells of {notebook} had run by then, a redrive runs them again."
+                    ),
                 );
                 Err(failure.with_evidence(Evidence { cell: None, log_tail }))
             }

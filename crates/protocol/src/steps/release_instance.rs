@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use reveille_domain::check::Waiting;
 use reveille_domain::conclude::{self, Caught, Facts, Stopping};
-use reveille_domain::input;
+use reveille_domain::input::{self, OnRunnerLost};
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{MAX_SWEPT, SWEEP_BACK, SWEEP_TIME};
+use reveille_domain::limits::{MAX_RERUNS, MAX_SWEPT, SWEEP_BACK, SWEEP_TIME};
 use reveille_domain::ports::{
     Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, DescribeWholeExecution, ExecutionSeen,
     ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
@@ -162,8 +162,16 @@ where
     if matches!(seen.status, ExecutionStatus::Running | ExecutionStatus::Succeeded) {
         return Ok((instance, false));
     }
-    let at = last_attempt(stack, ports, &seen, instance.as_ref()).await?;
-    if let Some(standing) = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await? {
+    let mut at = last_attempt(stack, ports, &seen, instance.as_ref()).await?;
+    let mut standing = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await?;
+    if let Some(before) = &standing
+        && is_repeated(stack, ports, &at, &before.record, &seen).await?
+    {
+        // The execution ended on the way to its next attempt, which left no record yet.
+        at.attempt += 1;
+        standing = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await?;
+    }
+    if let Some(standing) = standing {
         if announced && seen.error.as_deref() == Some(Code::OutcomeNotRecorded.as_str()) {
             publish(stack, ports, &at, &standing.record).await?;
         }
@@ -177,6 +185,30 @@ where
     publish(stack, ports, &at, &outcome).await?;
     let concluded = store::put_once(ports, &stack.layout.outcome(&at), &outcome).await?;
     Ok((instance, concluded))
+}
+
+/// Whether an attempt with this outcome is followed by another: a person redrove the execution, or its runner was lost and
+/// it repeats itself.
+async fn is_repeated<P: GetObject>(
+    stack: &Stack,
+    ports: &P,
+    at: &AttemptRef,
+    outcome: &Outcome,
+    seen: &ExecutionSeen,
+) -> Result<bool, Failure> {
+    // An execution that failed was concluded, with this very outcome.
+    if seen.status == ExecutionStatus::Failed {
+        return Ok(false);
+    }
+    if outcome.redrive_count < seen.execution.redrive_count {
+        // Of a notebook that succeeded, a redrive only verifies the stop.
+        return Ok(outcome.code.is_some_and(|code| code != Code::StopNotConfirmed));
+    }
+    if outcome.code != Some(Code::RunnerLost) || at.attempt > MAX_RERUNS {
+        return Ok(false);
+    }
+    let request = store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await?;
+    Ok(request.is_some_and(|request| request.record.on_runner_lost == OnRunnerLost::Rerun))
 }
 
 async fn publish<P: PublishEvent>(stack: &Stack, ports: &P, at: &AttemptRef, outcome: &Outcome) -> Result<(), Failure> {

@@ -86,10 +86,12 @@ impl Paths {
     /// [`Error::Own`] when the folder cannot be written.
     pub fn place(&self) -> Result<(), Error> {
         for (from, to) in [(&self.function, self.placed(Peer::Ours)), (&self.floor, self.placed(Peer::Floor))] {
-            if let Err(error) = std::fs::remove_file(&to).or_else(none_yet) {
-                return Err(Error::own("removing a copy of a program")(error));
+            // By a process of its own: were this one to write it, a child that is forked in that moment would inherit the
+            // open file, and an open program cannot be executed.
+            let copied = Command::new("install").args(["-m", "755"]).args([from, &to]).status();
+            if !copied.map_err(Error::own("copying a program"))?.success() {
+                return Err(Error::own("copying a program")(std::io::Error::other("install(1) failed")));
             }
-            std::fs::copy(from, to).map_err(Error::own("copying a program"))?;
         }
         Ok(())
     }
@@ -127,10 +129,6 @@ impl Paths {
             .env("AWS_CA_BUNDLE", self.authority());
         command
     }
-}
-
-fn none_yet(error: std::io::Error) -> std::io::Result<()> {
-    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// Lambda's variables (AWS Lambda Developer Guide, "Defined runtime environment variables") and the template's.

@@ -233,15 +233,18 @@ async fn bounded(mut command: Command, limit: Duration) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
     /// An executable that answers the probe as told.
     fn interpreter(path: &Path, script: &str) -> PathBuf {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        let text = path.with_extension("text");
+        fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+        // By a process of its own: a program that this one writes cannot be executed ("text file busy") while a child
+        // that another test forks in that moment has inherited the open file.
+        let installed = std::process::Command::new("install").args(["-m", "755"]).args([&text, path]).status().unwrap();
+        assert!(installed.success());
         path.to_owned()
     }
 

@@ -85,9 +85,18 @@ impl World {
     }
 
     fn stand_in(&self, name: &str, behaviour: &str) {
-        let name = format!("bin/{name}");
-        self.file(&name, &format!("{RECORD}{behaviour}\n"));
-        fs::set_permissions(self.path(&name), fs::Permissions::from_mode(0o755)).unwrap();
+        self.program(&format!("bin/{name}"), &format!("{RECORD}{behaviour}\n"));
+    }
+
+    /// Written by a process of its own: what this one writes cannot be executed ("text file busy") while a child that
+    /// another test forks in that moment has inherited the open file.
+    fn program(&self, name: &str, content: &str) {
+        let text = format!("{name}.text");
+        self.file(&text, content);
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(self.path(&text)).arg(self.path(name));
+        assert!(install.status().unwrap().success());
+        fs::remove_file(self.path(&text)).unwrap();
     }
 
     /// Runs the script to the end of its output: not before every process closed it.
@@ -266,8 +275,7 @@ fn a_second_time_on_the_same_boot_nothing_is_started() {
 #[test]
 fn a_runner_that_is_there_already_is_not_fetched_again() {
     let world = World::new();
-    world.file(&format!("root/opt/reveille/{}/reveille-runner", world.sha), RUNNER);
-    fs::set_permissions(world.runner(), fs::Permissions::from_mode(0o755)).unwrap();
+    world.program(&format!("root/opt/reveille/{}/reveille-runner", world.sha), RUNNER);
     // A pid file of an earlier boot, whose number is another process today.
     world.file("root/run/reveille-runner.pid", &format!("{} another-boot\n", std::process::id()));
     assert!(world.boot().contains("the runner is ready"));

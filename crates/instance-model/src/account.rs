@@ -8,7 +8,7 @@ use crate::{
     Time, Timings, UpdateInstance,
     calls::CallBook,
     faults::Faults,
-    instance::{BootPlan, Due, Instance, Instances, Phase},
+    instance::{BootPlan, Due, Instance, Instances, Phase, Provisioned},
     lifecycle::Config,
     tags::{self, TagBook},
     validate,
@@ -196,8 +196,11 @@ impl Account {
             FaultKind::MissingCapacity { after } => Some(*after),
             _ => None,
         });
-        let pending = missing.map_or(self.timings.pending, |(_, after)| after);
-        Phase::Provisioning { due: Due { at: now + pending, held_by }, capacity: missing.is_none(), plan }
+        let (pending, then) = match missing {
+            Some((_, after)) => (after, Provisioned::NoCapacity),
+            None => (self.timings.pending, Provisioned::Boot),
+        };
+        Phase::Provisioning { due: Due { at: now + pending, held_by }, then, plan }
     }
 
     fn create(&mut self, now: Time, new: CreateInstance) -> Result<Response, ApiError> {
@@ -255,9 +258,18 @@ impl Account {
     }
 
     fn start(&mut self, now: Time, name: &str) -> Result<Response, ApiError> {
-        let settings = self.find_for(name, Operation::StartNotebookInstance)?.view.settings.clone();
+        let view = &self.find_for(name, Operation::StartNotebookInstance)?.view;
+        let (before, reason, settings) = (view.status, view.failure_reason.clone(), view.settings.clone());
         let plan = self.boot_plan(settings.lifecycle_config.as_deref(), false)?;
         self.check_quota(name, &settings.instance_type)?;
+        if let Some(pending) = self.faults.drops_start(name) {
+            if !pending.is_zero() {
+                let due = Due { at: now + pending, held_by: None };
+                let then = Provisioned::Back { to: before, reason };
+                self.enter(now, name, Status::Pending, None, Phase::Provisioning { due, then, plan });
+            }
+            return Ok(Response::Empty);
+        }
         let phase = self.provisioning(now, name, plan);
         self.enter(now, name, Status::Pending, None, phase);
         Ok(Response::Empty)

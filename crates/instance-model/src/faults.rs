@@ -31,6 +31,12 @@ pub enum FaultKind {
         /// How long it stays Pending.
         after: Duration,
     },
+    /// A Start is accepted and not carried out: the instance is again what it was before (Stopped, or
+    /// Failed with its old reason), and no boot begins. Starts only, since a Create has nothing to go back to.
+    StartDropped {
+        /// How long it shows Pending first; zero: it never does.
+        pending: Duration,
+    },
     /// Start (or Create) is refused with `ResourceLimitExceeded`.
     Quota,
     /// Calls are refused with `ThrottlingException`.
@@ -218,6 +224,15 @@ impl Faults {
             _ => None,
         })
         .is_some()
+    }
+
+    /// Whether an accepted Start is not carried out, and how long it shows Pending.
+    pub(crate) fn drops_start(&mut self, instance: &str) -> Option<Duration> {
+        let found = self.fire(Some(instance), |kind| match kind {
+            FaultKind::StartDropped { pending } => Some(*pending),
+            _ => None,
+        });
+        found.map(|(_, pending)| pending)
     }
 
     /// Whether a fault of exactly this kind fires.

@@ -97,13 +97,24 @@ pub(crate) struct BootPlan {
     pub(crate) config_arn: String,
 }
 
+/// What comes after Pending.
+#[derive(Clone, Debug)]
+pub(crate) enum Provisioned {
+    /// The machine boots.
+    Boot,
+    /// There is no capacity: Failed.
+    NoCapacity,
+    /// The Start is not carried out: the state before it, with the failure reason that it had.
+    Back { to: Status, reason: Option<String> },
+}
+
 /// What happens to an instance at present.
 #[derive(Clone, Debug)]
 pub(crate) enum Phase {
     /// Nothing: `InService`, Stopped or Failed.
     Steady,
     /// Pending, before there is a machine.
-    Provisioning { due: Due, capacity: bool, plan: BootPlan },
+    Provisioning { due: Due, then: Provisioned, plan: BootPlan },
     /// Pending, a lifecycle script runs.
     Script { hook: Hook, deadline: Time, plan: BootPlan },
     /// Pending, the boot is being killed; Failed follows.

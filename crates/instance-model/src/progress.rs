@@ -4,7 +4,7 @@ use std::mem;
 
 use crate::{
     Account, BootNumber, Effect, FaultKind, Hook, ScriptResult, Status, Time,
-    instance::{BootPlan, Due, Phase},
+    instance::{BootPlan, Due, Phase, Provisioned},
 };
 
 /// AWS's words for want of capacity.
@@ -97,13 +97,9 @@ impl Account {
         };
         match &mut instance.phase {
             Phase::Steady | Phase::Failing { .. } => {}
-            Phase::Provisioning { capacity: false, .. } => {
-                self.enter(at, name, Status::Failed, Some(NO_CAPACITY.to_owned()), Phase::Steady);
-                self.maintain(at, name);
-            }
-            Phase::Provisioning { plan, .. } => {
-                let plan = plan.clone();
-                self.start_boot(at, name, plan);
+            Phase::Provisioning { then, plan, .. } => {
+                let (then, plan) = (then.clone(), plan.clone());
+                self.provisioned(at, name, then, plan);
             }
             Phase::Script { plan, .. } => {
                 let config_arn = plan.config_arn.clone();
@@ -139,6 +135,16 @@ impl Account {
                 self.maintain(at, name);
             }
         }
+    }
+
+    fn provisioned(&mut self, at: Time, name: &str, then: Provisioned, plan: BootPlan) {
+        let (status, reason) = match then {
+            Provisioned::Boot => return self.start_boot(at, name, plan),
+            Provisioned::NoCapacity => (Status::Failed, Some(NO_CAPACITY.to_owned())),
+            Provisioned::Back { to, reason } => (to, reason),
+        };
+        self.enter(at, name, status, reason, Phase::Steady);
+        self.maintain(at, name);
     }
 
     /// Moves an instance to a state and a phase, and tells the world.

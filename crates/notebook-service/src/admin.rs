@@ -47,7 +47,7 @@ struct FaultRequest {
     lasting_ms: Option<u64>,
 }
 
-const KINDS: &str = "missing-capacity (afterMs), quota, throttle (operation), server-error (operation, afterEffect), stale-describe (ageMs), stuck-pending, stuck-stopping, maintenance (pendingMs, lastingMs), lifecycle-failure";
+const KINDS: &str = "missing-capacity (afterMs), start-dropped (pendingMs), quota, throttle (operation), server-error (operation, afterEffect), stale-describe (ageMs), stuck-pending, stuck-stopping, maintenance (pendingMs, lastingMs), lifecycle-failure";
 
 impl FaultRequest {
     /// The fault. Fields that its kind does not have are refused by name.
@@ -83,6 +83,7 @@ impl FaultRequest {
         };
         Ok(match self.kind.as_str() {
             "missing-capacity" => FaultKind::MissingCapacity { after: millis(self.after_ms.take(), "afterMs")? },
+            "start-dropped" => FaultKind::StartDropped { pending: millis(self.pending_ms.take(), "pendingMs")? },
             "quota" => FaultKind::Quota,
             "throttle" => FaultKind::Throttle { operation: self.operation()? },
             "server-error" => FaultKind::ServerError {
@@ -118,6 +119,7 @@ fn kind_json(kind: &FaultKind) -> (&'static str, Map<String, Value>) {
     let operation = |operation: &Option<Operation>| json!(operation.map(Operation::as_str));
     let (name, fields) = match kind {
         FaultKind::MissingCapacity { after } => ("missing-capacity", vec![("afterMs", millis(after))]),
+        FaultKind::StartDropped { pending } => ("start-dropped", vec![("pendingMs", millis(pending))]),
         FaultKind::Quota => ("quota", vec![]),
         FaultKind::Throttle { operation: only } => ("throttle", vec![("operation", operation(only))]),
         FaultKind::ServerError { operation: only, moment } => {
@@ -255,6 +257,7 @@ mod tests {
     fn every_kind_can_be_asked_for_and_is_listed_as_it_was_asked_for() {
         for body in [
             r#"{"kind":"missing-capacity","afterMs":5}"#,
+            r#"{"kind":"start-dropped","pendingMs":0}"#,
             r#"{"kind":"quota"}"#,
             r#"{"kind":"throttle","operation":"StartNotebookInstance"}"#,
             r#"{"kind":"server-error","operation":"StopNotebookInstance","afterEffect":true}"#,

@@ -24,6 +24,44 @@ fn missing_capacity_is_pending_for_a_while_and_then_failed_without_a_boot() {
 }
 
 #[test]
+fn a_dropped_start_is_accepted_and_leaves_the_instance_as_it_was() {
+    for before in [Status::Stopped, Status::Failed] {
+        for pending in [0, 7] {
+            let mut world = World::in_status(before);
+            let (was, boots) = (world.describe().unwrap(), world.account.snapshot(NAME).unwrap().boots);
+            world.seen.clear();
+            world.arm(Fault::once(FaultKind::StartDropped { pending: seconds(pending) }).on(NAME));
+            world.start().unwrap();
+            assert_eq!(world.account.calls(NAME).unwrap().log().last().unwrap().outcome, crate::Outcome::Accepted);
+            if pending > 0 {
+                world.wait(pending - 1);
+                assert_eq!(world.status(), Status::Pending);
+                assert!(world.start().unwrap_err().to_string().starts_with("Status (Pending)"));
+                world.wait(1);
+            }
+            world.wait(600);
+            let view = world.describe().unwrap();
+            assert_eq!((view.status, &view.failure_reason), (before, &was.failure_reason));
+            assert_eq!(world.account.snapshot(NAME).unwrap().boots, boots, "no machine came up");
+            let shown = [Status::Pending, before];
+            assert_eq!(world.statuses(), if pending > 0 { shown.as_slice() } else { &[] });
+            assert_eq!(world.account.faults()[0].fired, 1);
+            world.run();
+        }
+    }
+}
+
+#[test]
+fn a_create_is_never_dropped() {
+    let mut world = World::new();
+    world.arm(Fault::once(FaultKind::StartDropped { pending: Duration::ZERO }));
+    world.create(NAME, None).unwrap();
+    world.wait(10);
+    assert_eq!(world.status(), Status::InService);
+    assert_eq!(world.account.faults()[0].fired, 0);
+}
+
+#[test]
 fn a_used_up_quota_refuses_start_and_create_in_awss_words() {
     let mut world = World::with_stopped();
     world.create("other", None).unwrap();

@@ -3,17 +3,16 @@
 use std::path::Path;
 
 use aws_sdk_s3::primitives::ByteStream;
+use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{
-    Call, CallError, CallErrorKind, DeleteObject, GetObject, ListObjects, Object, PutAnswer, PutCondition, PutObject,
-    UploadFile,
+    Call, CallError, CallErrorKind, DeleteObject, GetAnswer, GetObject, ListObjects, Object, PutAnswer, PutCondition,
+    PutObject, UploadFile,
 };
 use tokio::io::AsyncWriteExt;
 
 use crate::answer::{call_error, service_error};
 use crate::clients::Aws;
 
-/// No record is near this size: parameters are bounded by 64 KiB.
-const MAX_RECORD_BYTES: i64 = 1024 * 1024;
 /// A single PutObject takes up to 5 GB, and the timeouts of small calls do not fit large files.
 const UPLOAD_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(15);
 
@@ -25,27 +24,36 @@ const CONFLICT_TRIES: u32 = 4;
 const CONFLICT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
 impl GetObject for Aws {
-    async fn get_object(&self, key: &str) -> Call<Option<Object>> {
+    async fn get_object(&self, key: &str) -> Call<GetAnswer> {
         const ACTION: &str = "s3:GetObject";
         let resource = self.layout.uri(key);
-        let answer = match self.s3().get_object().bucket(&self.layout.bucket).key(key).send().await {
+        let mut answer = match self.s3().get_object().bucket(&self.layout.bucket).key(key).send().await {
             Ok(answer) => answer,
             Err(error)
                 if error
                     .as_service_error()
                     .is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) =>
             {
-                return Ok(None);
+                return Ok(GetAnswer::Nothing);
             }
             Err(error) => return Err(call_error(ACTION, &resource, &error)),
         };
         let failed = |kind, message: String| CallError { kind, action: ACTION, resource: resource.clone(), message };
-        if answer.content_length().is_some_and(|length| length > MAX_RECORD_BYTES) {
-            return Err(failed(CallErrorKind::Refused, format!("it is larger than {MAX_RECORD_BYTES} bytes")));
-        }
         let etag = answer.e_tag().unwrap_or_default().to_owned();
-        let body = answer.body.collect().await.map_err(|error| failed(CallErrorKind::NoAnswer, error.to_string()))?;
-        Ok(Some(Object { body: body.to_vec(), etag }))
+        let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
+        if announced.is_some_and(|length| length > MAX_RECORD_BYTES) {
+            return Ok(GetAnswer::TooLarge { etag });
+        }
+        // Whatever was announced, no more than this is kept.
+        let mut body = Vec::with_capacity(announced.unwrap_or_default());
+        while let Some(chunk) = answer.body.next().await {
+            let chunk = chunk.map_err(|error| failed(CallErrorKind::NoAnswer, error.to_string()))?;
+            if body.len() + chunk.len() > MAX_RECORD_BYTES {
+                return Ok(GetAnswer::TooLarge { etag });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(GetAnswer::Object(Object { body, etag }))
     }
 }
 

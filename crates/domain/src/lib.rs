@@ -21,6 +21,8 @@ pub mod records;
 pub mod runner;
 pub mod silence;
 pub mod start;
+pub mod unreadable;
 
 pub use error::{Code, Failure, RETRIED};
 pub use ids::{InstanceName, RunId};
+pub use unreadable::{Damage, Record, RecordKind, Unreadable};

@@ -38,6 +38,10 @@ pub struct Bounds {
     pub max: u32,
 }
 
+/// A record is read up to this size. None is near it: what goes into one is bounded by `MAX_INPUT_BYTES`. What is larger was
+/// not written by Reveille, and must not fill a function's memory.
+pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
+
 /// Parameters a request may carry. Studio's notebook jobs stop at 100; nobody was seen to need more.
 pub const MAX_PARAMETERS: usize = 100;
 /// Characters in a parameter's name.

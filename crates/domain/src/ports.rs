@@ -186,10 +186,24 @@ pub struct Object {
     pub etag: String,
 }
 
+/// What stands under a key.
+#[derive(Clone, PartialEq, Eq)]
+pub enum GetAnswer {
+    /// No object.
+    Nothing,
+    /// An object.
+    Object(Object),
+    /// An object of more than [`MAX_RECORD_BYTES`](crate::limits::MAX_RECORD_BYTES), which was not read.
+    TooLarge {
+        /// Its entity tag.
+        etag: String,
+    },
+}
+
 /// `s3:GetObject` on the stack's records.
 pub trait GetObject {
-    /// The object, or `None` if there is none. Strongly consistent, as S3 is.
-    async fn get_object(&self, key: &str) -> Call<Option<Object>>;
+    /// What stands under the key. Strongly consistent, as S3 is.
+    async fn get_object(&self, key: &str) -> Call<GetAnswer>;
 }
 
 /// A condition of a write.

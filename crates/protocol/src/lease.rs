@@ -1,11 +1,11 @@
 //! Changing a lease by compare-and-swap, with a bounded number of tries against others who change it too.
 
+use reveille_domain::InstanceName;
 use reveille_domain::layout::Layout;
 use reveille_domain::ports::{GetObject, PutObject};
 use reveille_domain::records::Lease;
-use reveille_domain::{Code, Failure, InstanceName, RETRIED};
 
-use crate::store::{self, Stored};
+use crate::store::{self, StoreError, Stored};
 
 /// Tries of one compare-and-swap. An instance's lease has three writers at most at a time (a start, a runner, a
 /// reconciler), each of which writes a few times in a boot's life.
@@ -14,12 +14,12 @@ const SWAP_TRIES: u32 = 8;
 /// Reads the lease of an instance.
 ///
 /// # Errors
-/// The call's failure.
+/// The call's, or `Unreadable`.
 pub async fn read<P: GetObject>(
     layout: &Layout,
     ports: &P,
     instance: &InstanceName,
-) -> Result<Option<Stored<Lease>>, Failure> {
+) -> Result<Option<Stored<Lease>>, StoreError> {
     store::read(ports, &layout.lease(instance)).await
 }
 
@@ -27,13 +27,13 @@ pub async fn read<P: GetObject>(
 /// stands afterwards.
 ///
 /// # Errors
-/// The call's failure, or `ServiceUnavailable` when others changed it at every try.
+/// The call's, `Unreadable`, or `Contended` when others changed it at every try.
 pub async fn update<P: GetObject + PutObject>(
     layout: &Layout,
     ports: &P,
     instance: &InstanceName,
     mut change: impl FnMut(Option<&Lease>) -> Option<Lease>,
-) -> Result<Option<Stored<Lease>>, Failure> {
+) -> Result<Option<Stored<Lease>>, StoreError> {
     let key = layout.lease(instance);
     for _ in 0..SWAP_TRIES {
         let before = read(layout, ports, instance).await?;
@@ -49,10 +49,5 @@ pub async fn update<P: GetObject + PutObject>(
             return Ok(Some(now));
         }
     }
-    Err(Failure::new(
-        Code::ServiceUnavailable,
-        format!(
-            "The lease of notebook instance {instance} changed at each of {SWAP_TRIES} tries to change it. {RETRIED}"
-        ),
-    ))
+    Err(StoreError::Contended { key, tries: SWAP_TRIES })
 }

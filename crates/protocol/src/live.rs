@@ -4,10 +4,10 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_INBOX;
 use reveille_domain::ports::{DescribeExecution, GetObject, ListObjects};
 use reveille_domain::records::{Report, Ticket};
-use reveille_domain::{Code, Failure, InstanceName, RunId};
+use reveille_domain::{InstanceName, RunId};
 
 use crate::stack::Stack;
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// Counts the live runs other than `me`, and stops at the first when `enough` is reached.
 ///
@@ -19,7 +19,7 @@ pub async fn others<P>(
     instance: &InstanceName,
     me: Option<&RunId>,
     enough: usize,
-) -> Result<usize, Failure>
+) -> Result<usize, StoreError>
 where
     P: ListObjects + GetObject + DescribeExecution,
 {
@@ -30,16 +30,20 @@ where
         }
         let ticket = match store::read::<Ticket>(ports, &key).await {
             Ok(Some(ticket)) => ticket.record,
-            Ok(None) => continue,
             // What is no ticket is no run.
-            Err(failure) if failure.code == Code::Internal => continue,
-            Err(failure) => return Err(failure),
+            Ok(None) | Err(StoreError::Unreadable(_)) => continue,
+            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
         };
         if me == Some(&ticket.run) {
             continue;
         }
         let at = AttemptRef { instance: instance.to_string(), run: ticket.run.clone(), attempt: ticket.attempt };
-        let reported = store::read::<Report>(ports, &stack.layout.report(&at)).await?.is_some();
+        let reported = match store::read::<Report>(ports, &stack.layout.report(&at)).await {
+            Ok(report) => report.is_some(),
+            // Its execution ends it, and is looked after by itself; until then it counts.
+            Err(StoreError::Unreadable(_)) => false,
+            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
+        };
         if !reported && ports.is_running(&ticket.execution_arn).await? {
             live += 1;
         }

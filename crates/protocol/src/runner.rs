@@ -6,17 +6,18 @@
 //! - A failing call is logged and tried again; nothing but the end of the boot ends the runner.
 //! - It never decides: `reveille_domain::runner` does.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use reveille_domain::InstanceName;
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{
     AnswerTask, Cells, Clock, DeleteObject, ExecuteNotebook, GetObject, KillLeftovers, ListObjects, Log, Nonces,
     PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopNotebookInstance, UploadFile,
 };
 use reveille_domain::records::Report;
-use reveille_domain::{Failure, InstanceName};
+
+use crate::store::StoreError;
 
 mod attempt;
 mod bind;
@@ -94,8 +95,6 @@ struct Boot {
     jupyter_silent_since: Option<DateTime<Utc>>,
     /// The attempt that this process began to execute last: it is never executed again, whatever its claim says.
     begun: Option<AttemptRef>,
-    /// Attempts whose records cannot be read: they are neither served nor beaten, so that they hold up no others.
-    set_aside: BTreeSet<AttemptRef>,
     /// Its report, until it stands in S3.
     pending: Option<Report>,
     /// How far the notebook at hand is.
@@ -126,8 +125,13 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
         let ours = loop {
             match bind::bind(layout, ports, me).await {
                 Ok(ours) => break ours,
-                Err(failure) => {
-                    ports.log(&format!("binding this boot failed and is tried again: {failure}"));
+                // Without a lease nobody knows whose boot this is; reading it again would not tell.
+                Err(StoreError::Unreadable(unreadable)) => {
+                    ports.log(&unreadable.to_string());
+                    break false;
+                }
+                Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
+                    ports.log(&format!("binding this boot failed and is tried again: {error}"));
                     ports.sleep(ERROR_PAUSE).await;
                 }
             }
@@ -143,7 +147,6 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
             next_look: now,
             jupyter_silent_since: None,
             begun: None,
-            set_aside: BTreeSet::new(),
             pending: None,
             cells: Cells::default(),
         };
@@ -164,7 +167,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
         }
     }
 
-    async fn turn(&mut self) -> Result<Turn, Failure> {
+    async fn turn(&mut self) -> Result<Turn, StoreError> {
         let queue = self.read_queue().await?;
         // What the beats removed must not be looked at again.
         let queue = if self.beat(&queue).await { self.read_queue().await? } else { queue };
@@ -173,7 +176,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
             return Ok(Turn::Again);
         }
         match queue.first() {
-            Some(first) => self.serve_or_set_aside(first).await,
+            Some(first) => self.serve_first(first).await,
             None if self.boot.ours => self.idle().await,
             None => Ok(Turn::Pause),
         }

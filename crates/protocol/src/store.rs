@@ -1,9 +1,12 @@
 //! Records in S3, typed: read, put once, compare-and-swap. The only locks of the protocol.
+//!
+//! A refused call and an unreadable record are different errors. The one says nothing of the record, and is tried again; the
+//! other is evidence that stays, and each caller decides what it means to it.
 
-use reveille_domain::ports::{DeleteObject, GetObject, PutAnswer, PutCondition, PutObject};
-use reveille_domain::{Code, Failure};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use reveille_domain::ports::{
+    Call, CallError, CallErrorKind, DeleteObject, GetAnswer, GetObject, Object, PutAnswer, PutCondition, PutObject,
+};
+use reveille_domain::{Code, Damage, Failure, RETRIED, Record, Unreadable};
 
 /// A record with the entity tag it was read under.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,49 +17,97 @@ pub struct Stored<T> {
     pub etag: String,
 }
 
+/// Why a record was not read, or not changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The call failed. It says nothing of the record.
+    Call(CallError),
+    /// Something stands there that is no such record.
+    Unreadable(Unreadable),
+    /// Others changed the record at every try of a compare-and-swap.
+    Contended {
+        /// The record's key.
+        key: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+}
+
+impl From<CallError> for StoreError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+/// For callers to whom all three end the step.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Call(error) => error.into(),
+            StoreError::Unreadable(unreadable) => unreadable.into(),
+            StoreError::Contended { key, tries } => Self::new(
+                Code::ServiceUnavailable,
+                format!("The record {key} changed at each of {tries} tries to change it. {RETRIED}"),
+            ),
+        }
+    }
+}
+
+/// In a log: the sentence alone.
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Failure::from(self.clone()).fmt(f)
+    }
+}
+
 /// Reads a record.
 ///
 /// # Errors
-/// The call's failure, or `Internal` when what stands there is no such record.
-pub async fn read<T: DeserializeOwned>(ports: &impl GetObject, key: &str) -> Result<Option<Stored<T>>, Failure> {
-    let Some(object) = ports.get_object(key).await? else { return Ok(None) };
-    let record = serde_json::from_slice(&object.body).map_err(|error| {
-        Failure::new(
-            Code::Internal,
-            format!(
-                "The record {key} is not readable ({error}). Another program or another version wrote it: restore or remove it, then redrive the execution."
-            ),
-        )
-    })?;
-    Ok(Some(Stored { record, etag: object.etag }))
+/// The call's, or `Unreadable` when what stands there is no such record, or belongs to another key.
+pub async fn read<T: Record>(ports: &impl GetObject, key: &str) -> Result<Option<Stored<T>>, StoreError> {
+    let unreadable =
+        |etag, damage| Err(StoreError::Unreadable(Unreadable { kind: T::KIND, key: key.to_owned(), etag, damage }));
+    let Object { body, etag } = match ports.get_object(key).await? {
+        GetAnswer::Nothing => return Ok(None),
+        GetAnswer::TooLarge { etag } => return unreadable(etag, Damage::TooLarge),
+        GetAnswer::Object(object) => object,
+    };
+    let record: T = match serde_json::from_slice(&body) {
+        Ok(record) => record,
+        Err(error) => return unreadable(etag, Damage::of(&error)),
+    };
+    match record.foreign_to(key) {
+        Some(owner) => unreadable(etag, Damage::Foreign(owner)),
+        None => Ok(Some(Stored { record, etag })),
+    }
 }
 
 /// Puts a record if none stands there. `false`: one stands already, which may be our own when an answer was lost.
 ///
 /// # Errors
-/// The call's failure.
-pub async fn put_once<T: Serialize>(ports: &impl PutObject, key: &str, record: &T) -> Result<bool, Failure> {
+/// The call's.
+pub async fn put_once<T: Record>(ports: &impl PutObject, key: &str, record: &T) -> Call<bool> {
     Ok(write(ports, key, record, PutCondition::IfAbsent).await?.is_some())
 }
 
 /// Puts a record over whatever stands there.
 ///
 /// # Errors
-/// The call's failure.
-pub async fn put<T: Serialize>(ports: &impl PutObject, key: &str, record: &T) -> Result<(), Failure> {
+/// The call's.
+pub async fn put<T: Record>(ports: &impl PutObject, key: &str, record: &T) -> Call<()> {
     write(ports, key, record, PutCondition::Always).await.map(|_| ())
 }
 
 /// Puts a record over the one that was read under the entity tag, or where none stood. `None`: it changed meanwhile.
 ///
 /// # Errors
-/// The call's failure.
-pub async fn swap<T: Serialize>(
+/// The call's.
+pub async fn swap<T: Record>(
     ports: &impl PutObject,
     key: &str,
     record: &T,
     etag: Option<&str>,
-) -> Result<Option<String>, Failure> {
+) -> Call<Option<String>> {
     let condition = etag.map_or(PutCondition::IfAbsent, |etag| PutCondition::IfMatch(etag.to_owned()));
     write(ports, key, record, condition).await
 }
@@ -64,19 +115,22 @@ pub async fn swap<T: Serialize>(
 /// Removes the record that was read under the entity tag. `false`: it changed meanwhile, or is gone.
 ///
 /// # Errors
-/// The call's failure.
-pub async fn remove(ports: &impl DeleteObject, key: &str, etag: &str) -> Result<bool, Failure> {
-    Ok(ports.delete_object(key, etag).await?)
+/// The call's.
+pub async fn remove(ports: &impl DeleteObject, key: &str, etag: &str) -> Call<bool> {
+    ports.delete_object(key, etag).await
 }
 
-async fn write<T: Serialize>(
+async fn write<T: Record>(
     ports: &impl PutObject,
     key: &str,
     record: &T,
     condition: PutCondition,
-) -> Result<Option<String>, Failure> {
-    let body = serde_json::to_vec(record).map_err(|error| {
-        Failure::new(Code::Internal, format!("The record {key} cannot be written as JSON: {error}."))
+) -> Call<Option<String>> {
+    let body = serde_json::to_vec(record).map_err(|error| CallError {
+        kind: CallErrorKind::Refused,
+        action: "s3:PutObject",
+        resource: key.to_owned(),
+        message: format!("it cannot be written as JSON: {error}"),
     })?;
     match ports.put_object(key, body, condition).await? {
         PutAnswer::Written(etag) => Ok(Some(etag)),

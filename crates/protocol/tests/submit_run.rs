@@ -3,14 +3,20 @@
 
 mod support;
 
-use reveille_domain::ports::StartAnswer;
+use reveille_domain::ports::{CallErrorKind, StartAnswer};
 use reveille_protocol::steps::submit_run::{Answer, submit_run};
 use serde_json::json;
-use support::{World, block_on, now, stack};
+use support::{Fault, World, block_on, now, stack};
 
 #[test]
 fn nothing_that_fails_after_the_ticket_ends_the_run() {
-    let world = World { unreadable: Some("report.json"), ..World::answering(Ok(StartAnswer::Accepted)) };
+    let world = World::answering(Ok(StartAnswer::Accepted));
+    world.faults.borrow_mut().push(Fault {
+        action: "s3:GetObject",
+        key_end: "report.json",
+        kind: CallErrorKind::AccessDenied,
+        times: 1,
+    });
     let call = json!({
         "execution": {"arn": "arn:x", "name": "x", "startTime": now(), "redriveCount": 0},
         "run": {"id": "x-1", "attempt": 1, "instance": "nightly", "admittedAt": now(),

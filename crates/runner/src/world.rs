@@ -8,8 +8,8 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use reveille_aws::{Aws, Credentials};
 use reveille_domain::ports::{
-    AnswerTask, Call, Clock, DeleteObject, ExecuteNotebook, GetObject, KillLeftovers, ListObjects, Log, Nonces, Object,
-    PersonSeen, PutAnswer, PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer,
+    AnswerTask, Call, Clock, DeleteObject, ExecuteNotebook, GetAnswer, GetObject, KillLeftovers, ListObjects, Log,
+    Nonces, PersonSeen, PutAnswer, PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer,
     StopNotebookInstance, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::Request;
@@ -123,7 +123,7 @@ impl ListObjects for World {
 }
 
 impl GetObject for World {
-    async fn get_object(&self, key: &str) -> Call<Option<Object>> {
+    async fn get_object(&self, key: &str) -> Call<GetAnswer> {
         self.aws.get_object(key).await
     }
 }

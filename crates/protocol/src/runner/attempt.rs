@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reveille_domain::error::RetryClass;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Progress, Report, Reporter, Request, Ticket};
 use reveille_domain::runner::{beat_seconds, queue_timeout};
-use reveille_domain::{Code, Failure};
+use reveille_domain::{Code, Failure, Unreadable};
 
 use super::{Runner, RunnerPorts, Turn, bind};
 use crate::lease;
 use crate::steps::submit_run;
-use crate::store::{self, Stored};
+use crate::store::{self, StoreError, Stored};
 
 /// Tries of an upload and of the report: with the pauses below about a minute, in which S3 recovers or does not.
 const UPLOAD_TRIES: u32 = 6;
@@ -38,22 +37,31 @@ enum Fence {
 }
 
 impl<P: RunnerPorts> Runner<'_, P> {
-    /// Serves the oldest ticket. One whose records are no records (edited by hand, or of another version) is left to its
-    /// execution, which hears no beat and ends it: those behind it must not wait for ever.
-    pub(super) async fn serve_or_set_aside(&mut self, stored: &Stored<Ticket>) -> Result<Turn, Failure> {
-        let at = self.attempt_of(&stored.record);
+    /// Serves the oldest ticket. A run of which a record cannot be read is not executed, and holds up no other: its
+    /// execution is told at once, and names the record in its outcome. A call that failed says nothing of the run.
+    pub(super) async fn serve_first(&mut self, stored: &Stored<Ticket>) -> Result<Turn, StoreError> {
         match self.serve_ticket(stored).await {
-            Err(failure) if failure.code == Code::Internal && self.boot.begun.as_ref() != Some(&at) => {
-                self.ports.log(&format!("run {} attempt {} is set aside: {failure}", at.run, at.attempt));
-                self.boot.set_aside.insert(at);
+            Ok(turn) => Ok(turn),
+            Err(StoreError::Unreadable(unreadable)) => {
+                self.refuse(stored, &unreadable).await?;
                 Ok(Turn::Again)
             }
-            turn => turn,
+            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
         }
     }
 
+    /// Tells the execution which record of its run cannot be read, and takes the run out of the queue.
+    async fn refuse(&self, stored: &Stored<Ticket>, unreadable: &Unreadable) -> Result<(), StoreError> {
+        let ticket = &stored.record;
+        let failure = Failure::from(unreadable.clone());
+        submit_run::answer_failure(self.ports, ticket, &failure).await?;
+        store::remove(self.ports, &self.layout.ticket(&self.me.instance, &ticket.run), &stored.etag).await?;
+        self.ports.log(&format!("run {} attempt {} is refused: {failure}", ticket.run, ticket.attempt));
+        Ok(())
+    }
+
     /// Serves the oldest ticket.
-    pub(super) async fn serve_ticket(&mut self, stored: &Stored<Ticket>) -> Result<Turn, Failure> {
+    async fn serve_ticket(&mut self, stored: &Stored<Ticket>) -> Result<Turn, StoreError> {
         let ticket = &stored.record;
         let at = self.attempt_of(ticket);
         if let Some(report) = store::read::<Report>(self.ports, &self.layout.report(&at)).await? {
@@ -99,7 +107,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Marks the lease busy with the attempt. `false`: the boot is being closed, so nothing may be claimed.
-    async fn hold_lease(&mut self, at: &AttemptRef) -> Result<bool, Failure> {
+    async fn hold_lease(&mut self, at: &AttemptRef) -> Result<bool, StoreError> {
         if !self.boot.ours {
             return Ok(true);
         }
@@ -114,7 +122,16 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 ..lease.clone()
             })
         })
-        .await?;
+        .await;
+        let stands = match stands {
+            Ok(stands) => stands,
+            // It is no lease of this boot, and no fault of the run.
+            Err(StoreError::Unreadable(unreadable)) => {
+                self.ports.log(&unreadable.to_string());
+                None
+            }
+            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
+        };
         match stands {
             Some(stands) if self.is_mine(&stands.record) && stands.record.state == LeaseState::Closing => {
                 // A function's stop that did not happen is over after a while.
@@ -136,8 +153,15 @@ impl<P: RunnerPorts> Runner<'_, P> {
         lease.boot_id.as_deref() == Some(&self.me.boot_id)
     }
 
-    async fn release_lease(&self) -> Result<(), Failure> {
-        if self.boot.ours { bind::reopen(self.layout, self.ports, self.me).await } else { Ok(()) }
+    async fn release_lease(&self) -> Result<(), StoreError> {
+        if !self.boot.ours {
+            return Ok(());
+        }
+        match bind::reopen(self.layout, self.ports, self.me).await {
+            // It is met again when the boot is idle.
+            Err(StoreError::Unreadable(_)) => Ok(()),
+            reopened @ (Ok(()) | Err(StoreError::Call(_) | StoreError::Contended { .. })) => reopened,
+        }
     }
 
     /// Ends the runs that waited too long, wherever they stand in the queue, while another may be executing. Answers
@@ -146,22 +170,22 @@ impl<P: RunnerPorts> Runner<'_, P> {
         &self,
         queue: &[Stored<Ticket>],
         executing: Option<&AttemptRef>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, StoreError> {
         let mut any = false;
         for stored in queue {
             match self.expire_one(stored, executing).await {
                 Ok(expired) => any |= expired,
-                // It is set aside when its turn comes.
-                Err(failure) if failure.code == Code::Internal => {
-                    self.ports.log(&format!("run {} waited too long, but: {failure}", stored.record.run));
+                Err(StoreError::Unreadable(unreadable)) => {
+                    self.refuse(stored, &unreadable).await?;
+                    any = true;
                 }
-                Err(failure) => return Err(failure),
+                Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
             }
         }
         Ok(any)
     }
 
-    async fn expire_one(&self, stored: &Stored<Ticket>, executing: Option<&AttemptRef>) -> Result<bool, Failure> {
+    async fn expire_one(&self, stored: &Stored<Ticket>, executing: Option<&AttemptRef>) -> Result<bool, StoreError> {
         let ticket = &stored.record;
         let now = self.ports.now();
         let Some(failure) = queue_timeout(ticket, now) else { return Ok(false) };
@@ -185,7 +209,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         AttemptRef { instance: self.me.instance.to_string(), run: ticket.run.clone(), attempt: ticket.attempt }
     }
 
-    async fn drop_ticket(&self, stored: &Stored<Ticket>) -> Result<(), Failure> {
+    async fn drop_ticket(&self, stored: &Stored<Ticket>) -> Result<(), StoreError> {
         let run = &stored.record.run;
         store::remove(self.ports, &self.layout.ticket(&self.me.instance, run), &stored.etag).await?;
         self.ports.log(&format!("run {run} is another's: its ticket is removed"));
@@ -193,7 +217,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Puts the claim, or finds out whose it is.
-    async fn fence(&self, at: &AttemptRef) -> Result<Fence, Failure> {
+    async fn fence(&self, at: &AttemptRef) -> Result<Fence, StoreError> {
         let key = self.layout.claim(at);
         let mine = Claim {
             by: Claimant::Runner,
@@ -229,7 +253,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                     Failure::new(Code::Internal, format!("The request {key} is gone: start a new execution."));
                 return Report { failure: Some(failure), ..report };
             }
-            Err(failure) => return Report { failure: Some(failure.at_last()), ..report },
+            Err(error) => return Report { failure: Some(Failure::from(error).at_last()), ..report },
         };
         self.ports.log(&format!("run {} attempt {}: the notebook starts", at.run, at.attempt));
         let every = Duration::from_secs(beat_seconds(ticket.heartbeat_seconds).into());
@@ -245,14 +269,14 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Reads the request, patiently: the attempt is claimed, so that a hiccup would be its end.
-    async fn read_request(&self, key: &str) -> Result<Option<Stored<Request>>, Failure> {
+    async fn read_request(&self, key: &str) -> Result<Option<Stored<Request>>, StoreError> {
         let mut pause = UPLOAD_PAUSE;
         for _ in 1..READ_TRIES {
             match store::read::<Request>(self.ports, key).await {
-                Err(failure) if failure.code.class() != RetryClass::Never => {
-                    self.ports.log(&format!("{key} was not read: {failure}"));
+                Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
+                    self.ports.log(&format!("{key} was not read: {error}"));
                 }
-                read => return read,
+                read @ (Ok(_) | Err(StoreError::Unreadable(_))) => return read,
             }
             self.ports.sleep(pause).await;
             pause *= 2;
@@ -361,7 +385,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
 
     /// Puts the report, patiently: without it the run is lost. Answers the report that stands, which is another's when
     /// the attempt was declared lost meanwhile.
-    async fn put_report(&self, at: &AttemptRef, report: Report) -> Result<Report, Failure> {
+    async fn put_report(&self, at: &AttemptRef, report: Report) -> Result<Report, StoreError> {
         let key = self.layout.report(at);
         let mut pause = UPLOAD_PAUSE;
         for _ in 1..UPLOAD_TRIES {
@@ -375,7 +399,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         self.try_report(&key, &report).await
     }
 
-    async fn try_report(&self, key: &str, report: &Report) -> Result<Report, Failure> {
+    async fn try_report(&self, key: &str, report: &Report) -> Result<Report, StoreError> {
         if store::put_once(self.ports, key, report).await? {
             return Ok(report.clone());
         }
@@ -383,7 +407,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Reads the ticket as it stands now, answers its token and removes it; again, if it was replaced meanwhile.
-    async fn answer(&self, at: &AttemptRef, report: &Report) -> Result<(), Failure> {
+    async fn answer(&self, at: &AttemptRef, report: &Report) -> Result<(), StoreError> {
         let key = self.layout.ticket(&self.me.instance, &at.run);
         for _ in 0..ANSWER_TRIES {
             let Some(stored) = store::read::<Ticket>(self.ports, &key).await? else { return Ok(()) };

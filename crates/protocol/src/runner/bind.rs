@@ -1,19 +1,19 @@
 //! Whose boot this is: compare-and-swap of the boot id into the lease.
 
-use reveille_domain::Failure;
 use reveille_domain::layout::Layout;
 use reveille_domain::limits::IN_FLIGHT;
 use reveille_domain::records::{Closer, Lease, LeaseState};
 use reveille_domain::runner::{Bind, bind as decide};
 
 use super::{Identity, RunnerPorts};
+use crate::store::StoreError;
 use crate::{lease, store};
 
 /// Answers whether the boot is ours.
 ///
 /// # Errors
 /// A call's failure.
-pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<bool, Failure> {
+pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<bool, StoreError> {
     let nonce = ports.nonce();
     let decide = |lease: Option<&Lease>| decide(lease, &me.boot_id, nonce.clone(), ports.now());
     let stands = lease::update(layout, ports, &me.instance, |lease| match decide(lease) {
@@ -34,10 +34,7 @@ pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identi
         }
         Bind::Persons { remove_lease: false } => Ok(false),
         // The lease changed between the write and this look, which only another start can do: look again.
-        Bind::Ours(_) => Err(Failure::new(
-            reveille_domain::Code::ServiceUnavailable,
-            format!("The lease of notebook instance {} changed while it was bound.", me.instance),
-        )),
+        Bind::Ours(_) => Err(StoreError::Contended { key: layout.lease(&me.instance), tries: 1 }),
     }
 }
 
@@ -45,7 +42,7 @@ pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identi
 ///
 /// # Errors
 /// A call's failure.
-pub(super) async fn reopen<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<(), Failure> {
+pub(super) async fn reopen<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<(), StoreError> {
     let nonce = ports.nonce();
     // A function's stop may still come, for as long as a function lives.
     let is_over = |lease: &Lease| lease.closer != Some(Closer::Function) || ports.now() - lease.at >= IN_FLIGHT;

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reveille_domain::Failure;
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::ports::{CallErrorKind, PersonSeen, StopAnswer};
+use reveille_domain::ports::{CallErrorKind, GetAnswer, PersonSeen, StopAnswer};
 use reveille_domain::reconcile::closing;
 use reveille_domain::records::{Closer, Lease, LeaseState};
 use reveille_domain::runner::{Idle, IdleAction, idle as decide};
 
 use super::{LOOK_EVERY, Runner, RunnerPorts, Turn, bind};
 use crate::lease;
+use crate::store::StoreError;
 
 /// After a stop that was accepted this process ends with its boot. If it lives this long, the stop did not happen
 /// (an instance stops in a minute or two), and the boot is opened again.
@@ -22,14 +22,21 @@ const STOP_PAUSE: Duration = Duration::from_secs(5);
 const STOP_TRIES: u32 = 12;
 
 impl<P: RunnerPorts> Runner<'_, P> {
-    pub(super) async fn idle(&mut self) -> Result<Turn, Failure> {
+    pub(super) async fn idle(&mut self) -> Result<Turn, StoreError> {
         let now = self.ports.now();
         if now < self.boot.next_look {
             return Ok(Turn::Pause);
         }
         self.boot.next_look = now + LOOK_EVERY;
-        let Some(lease) = lease::read(self.layout, self.ports, &self.me.instance).await? else {
-            return Ok(Turn::Pause);
+        let lease = match lease::read(self.layout, self.ports, &self.me.instance).await {
+            Ok(Some(lease)) => lease,
+            Ok(None) => return Ok(Turn::Pause),
+            Err(StoreError::Unreadable(unreadable)) => {
+                self.boot.ours = false;
+                self.ports.log(&format!("{unreadable} This boot is served as a person's from now on."));
+                return Ok(Turn::Pause);
+            }
+            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
         };
         if !self.boot.served {
             // The run that started this boot may have ended without ever coming here: then nobody is waited for.
@@ -45,14 +52,17 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Whether the attempt that started the boot has its outcome.
-    async fn is_concluded(&self, lease: &Lease) -> Result<bool, Failure> {
+    async fn is_concluded(&self, lease: &Lease) -> Result<bool, StoreError> {
         let starter = AttemptRef {
             instance: self.me.instance.to_string(),
             run: lease.started_by.clone(),
             attempt: lease.started_attempt,
         };
-        let outcome = self.ports.get_object(&self.layout.outcome(&starter)).await?;
-        Ok(outcome.is_some())
+        // Whatever stands there, its execution is past needing this boot.
+        Ok(match self.ports.get_object(&self.layout.outcome(&starter)).await? {
+            GetAnswer::Nothing => false,
+            GetAnswer::Object(_) | GetAnswer::TooLarge { .. } => true,
+        })
     }
 
     /// What would be done about this boot if its inbox were empty.
@@ -74,7 +84,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
 
     /// Says in the lease that this runner lives, and whether a person works on its boot: whoever reconciles the instance
     /// relies on both.
-    async fn say_alive(&self, person: bool) -> Result<(), Failure> {
+    async fn say_alive(&self, person: bool) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
         lease::update(self.layout, self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state != LeaseState::Closing)?;
@@ -104,7 +114,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Closes the boot: nothing is claimed from now on; if nothing came meanwhile, the instance stops.
-    async fn close(&mut self) -> Result<(), Failure> {
+    async fn close(&mut self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
         let stands = lease::update(self.layout, self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state == LeaseState::Open)?;
@@ -125,7 +135,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Says in the lease that a function must stop this boot.
-    async fn say_cannot_stop(&self) -> Result<(), Failure> {
+    async fn say_cannot_stop(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
         lease::update(self.layout, self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease))?;

@@ -4,35 +4,33 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use reveille_domain::limits::MAX_INBOX;
-use reveille_domain::ports::TokenAnswer;
+use reveille_domain::ports::{Call, TokenAnswer};
 use reveille_domain::records::Ticket;
 use reveille_domain::runner::{beat_seconds, queue_order};
-use reveille_domain::{Code, Failure};
 
 use super::{Runner, RunnerPorts};
-use crate::store::{self, Stored};
+use crate::store::{self, StoreError, Stored};
 
 /// Calls that wait for their answers at the same time. In a long queue one after the other would outlast a heartbeat.
 const AT_ONCE: usize = 16;
 
 impl<P: RunnerPorts> Runner<'_, P> {
-    /// The tickets, oldest first, without those that were set aside.
-    pub(super) async fn read_queue(&self) -> Result<Vec<Stored<Ticket>>, Failure> {
+    /// The tickets, oldest first.
+    pub(super) async fn read_queue(&self) -> Result<Vec<Stored<Ticket>>, StoreError> {
         let keys = self.ports.list_objects(&self.layout.inbox(&self.me.instance), MAX_INBOX).await?;
         let mut stored = Vec::with_capacity(keys.len());
         let read = async |key: String| (store::read::<Ticket>(self.ports, &key).await, key);
         let mut reading = iter(keys).map(read).buffered(AT_ONCE);
         while let Some((ticket, key)) = reading.next().await {
             match ticket {
-                Ok(Some(ticket)) if self.boot.set_aside.contains(&self.attempt_of(&ticket.record)) => {}
                 Ok(Some(ticket)) => stored.push(ticket),
                 // Gone since the listing: its execution answered itself.
                 Ok(None) => {}
                 // What is no ticket (a console's "folder", another version's) must not hold up those that are.
-                Err(failure) if failure.code == Code::Internal => {
-                    self.ports.log(&format!("{key} is left out of the queue: {failure}"));
+                Err(StoreError::Unreadable(unreadable)) => {
+                    self.ports.log(&format!("{key} is left out of the queue: {unreadable}"));
                 }
-                Err(failure) => return Err(failure),
+                Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
             }
         }
         stored.sort_by(|a, b| queue_order(&a.record, &b.record));
@@ -63,7 +61,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Beats one ticket. `false`: nobody waits under its token, and it was removed.
-    pub(super) async fn beat_one(&self, stored: &Stored<Ticket>) -> Result<bool, Failure> {
+    pub(super) async fn beat_one(&self, stored: &Stored<Ticket>) -> Call<bool> {
         if self.ports.send_task_heartbeat(&stored.record.task_token).await? == TokenAnswer::Accepted {
             return Ok(true);
         }

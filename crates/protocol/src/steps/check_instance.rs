@@ -98,8 +98,8 @@ where
         let lease = lease.filter(|lease| check::came_up_unbound(lease))?;
         Some(Lease { seen_up: true, nonce: nonce.clone(), at: ports.now(), ..lease.clone() })
     })
-    .await
-    .map(|_| ())
+    .await?;
+    Ok(())
 }
 
 /// Listens for a run whose ticket fell silent: whether its report stands. An error ends the run.

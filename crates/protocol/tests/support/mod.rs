@@ -4,18 +4,22 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::Layout;
+use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
-    DescribeWholeExecution, ExecutionSeen, GetObject, InstanceStatus, ListEndedExecutions, ListObjects, Nonces, Object,
-    Observation, PublishEvent, PutAnswer, PutCondition, PutObject, StartAnswer, StartNotebookInstance, StopAnswer,
-    StopNotebookInstance, TokenAnswer,
+    DescribeWholeExecution, ExecutionSeen, GetAnswer, GetObject, InstanceStatus, ListEndedExecutions, ListObjects,
+    Nonces, Object, Observation, PublishEvent, PutAnswer, PutCondition, PutObject, StartAnswer, StartNotebookInstance,
+    StopAnswer, StopNotebookInstance, TokenAnswer,
 };
 use reveille_domain::records::{Lease, LeaseState};
-use reveille_domain::{Failure, InstanceName};
+use reveille_domain::{Code, Failure, InstanceName};
 use reveille_protocol::Stack;
 use serde_json::Value;
+use tokio::sync::Notify;
+
+pub mod runner;
 
 /// The world of a step.
 pub struct World {
@@ -26,8 +30,20 @@ pub struct World {
     pub events: Cell<u32>,
     /// What PutEvents answers.
     pub publishing: Call<()>,
-    /// Keys that end so cannot be read.
-    pub unreadable: Option<&'static str>,
+    /// Calls that fail.
+    pub faults: RefCell<Vec<Fault>>,
+    /// Seconds that passed since `now()`.
+    pub passed: Cell<i64>,
+    /// What was sent to task tokens: the code of a failure, or none for a success.
+    pub answers: RefCell<Vec<Option<Code>>>,
+    /// Lines of the log.
+    pub log: RefCell<Vec<String>>,
+    /// Notebooks that were executed.
+    pub executed: Cell<u32>,
+    /// Sleeps until the runner's world ends.
+    pub sleeps_left: Cell<u32>,
+    /// The runner's world ended.
+    pub over: Notify,
     /// The one execution that Step Functions knows.
     pub execution: Option<ExecutionSeen>,
 }
@@ -35,9 +51,52 @@ pub struct World {
 impl World {
     /// Where Start answers this.
     pub fn answering(answer: Call<StartAnswer>) -> Self {
-        let (objects, nonces, starts, events) = Default::default();
-        Self { objects, answer, nonces, starts, events, publishing: Ok(()), unreadable: None, execution: None }
+        Self {
+            objects: RefCell::default(),
+            answer,
+            nonces: Cell::default(),
+            starts: Cell::default(),
+            events: Cell::default(),
+            publishing: Ok(()),
+            faults: RefCell::default(),
+            passed: Cell::default(),
+            answers: RefCell::default(),
+            log: RefCell::default(),
+            executed: Cell::default(),
+            sleeps_left: Cell::new(100),
+            over: Notify::new(),
+            execution: None,
+        }
     }
+
+    /// Puts a record, as JSON.
+    pub fn put(&self, key: &str, record: &impl serde::Serialize) {
+        self.objects.borrow_mut().insert(key.to_owned(), serde_json::to_vec(record).unwrap());
+    }
+
+    /// Fails if a fault waits for this call.
+    fn fail(&self, action: &'static str, key: &str) -> Call<()> {
+        let mut faults = self.faults.borrow_mut();
+        let Some(fault) =
+            faults.iter_mut().find(|fault| fault.action == action && key.ends_with(fault.key_end) && fault.times > 0)
+        else {
+            return Ok(());
+        };
+        fault.times -= 1;
+        Err(CallError { kind: fault.kind, action, resource: key.to_owned(), message: "a fault".to_owned() })
+    }
+}
+
+/// A call that fails, a number of times.
+pub struct Fault {
+    /// The action.
+    pub action: &'static str,
+    /// The end of the key.
+    pub key_end: &'static str,
+    /// How it fails.
+    pub kind: CallErrorKind,
+    /// How often.
+    pub times: u32,
 }
 
 /// The stack of the tests.
@@ -62,7 +121,7 @@ fn etag(body: &[u8]) -> String {
 
 impl Clock for World {
     fn now(&self) -> DateTime<Utc> {
-        now()
+        now() + TimeDelta::seconds(self.passed.get())
     }
 }
 
@@ -95,21 +154,19 @@ impl StartNotebookInstance for World {
 }
 
 impl GetObject for World {
-    async fn get_object(&self, key: &str) -> Call<Option<Object>> {
-        if self.unreadable.is_some_and(|end| key.ends_with(end)) {
-            return Err(CallError {
-                kind: CallErrorKind::AccessDenied,
-                action: "s3:GetObject",
-                resource: key.to_owned(),
-                message: "AccessDenied: Access Denied".to_owned(),
-            });
-        }
-        Ok(self.objects.borrow().get(key).map(|body| Object { body: body.clone(), etag: etag(body) }))
+    async fn get_object(&self, key: &str) -> Call<GetAnswer> {
+        self.fail("s3:GetObject", key)?;
+        Ok(match self.objects.borrow().get(key) {
+            None => GetAnswer::Nothing,
+            Some(body) if body.len() > MAX_RECORD_BYTES => GetAnswer::TooLarge { etag: etag(body) },
+            Some(body) => GetAnswer::Object(Object { body: body.clone(), etag: etag(body) }),
+        })
     }
 }
 
 impl PutObject for World {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
+        self.fail("s3:PutObject", key)?;
         let stands = self.objects.borrow().get(key).map(|body| etag(body));
         let holds = match condition {
             PutCondition::Always => true,
@@ -127,6 +184,7 @@ impl PutObject for World {
 
 impl DeleteObject for World {
     async fn delete_object(&self, key: &str, expected: &str) -> Call<bool> {
+        self.fail("s3:DeleteObject", key)?;
         let holds = self.objects.borrow().get(key).is_some_and(|body| etag(body) == expected);
         if holds {
             self.objects.borrow_mut().remove(key);
@@ -174,10 +232,12 @@ impl ListEndedExecutions for World {
 
 impl AnswerTask for World {
     async fn send_task_success(&self, _: &str, _: &Value) -> Call<TokenAnswer> {
+        self.answers.borrow_mut().push(None);
         Ok(TokenAnswer::Accepted)
     }
 
-    async fn send_task_failure(&self, _: &str, _: &Failure) -> Call<TokenAnswer> {
+    async fn send_task_failure(&self, _: &str, failure: &Failure) -> Call<TokenAnswer> {
+        self.answers.borrow_mut().push(Some(failure.code));
         Ok(TokenAnswer::Accepted)
     }
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_asl::interpreter::{CallbackError, Status};
+use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
-    ExecuteNotebook, GetObject, KillLeftovers, ListObjects, Log, Nonces, Object, Observation, PersonSeen, PublishEvent,
-    PutAnswer, PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, StartNotebookInstance,
-    StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
+    ExecuteNotebook, GetAnswer, GetObject, KillLeftovers, ListObjects, Log, Nonces, Observation, PersonSeen,
+    PublishEvent, PutAnswer, PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer,
+    StartNotebookInstance, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::Request;
 use reveille_domain::{Failure, InstanceName};
@@ -256,13 +257,18 @@ impl Log for Ports {
 }
 
 impl GetObject for Ports {
-    async fn get_object(&self, key: &str) -> Call<Option<Object>> {
+    async fn get_object(&self, key: &str) -> Call<GetAnswer> {
         let (owned, actor) = (key.to_owned(), Rc::clone(&self.actor));
         self.call(About::new(Action::Get, "s3:GetObject", key), move |world| {
             let stands = world.bucket.get(&owned);
-            Ok(match world.lie {
+            let stands = match world.lie {
                 Some(lie) => lie.about_get(&actor, &owned, stands),
                 None => stands,
+            };
+            Ok(match stands {
+                None => GetAnswer::Nothing,
+                Some(object) if object.body.len() > MAX_RECORD_BYTES => GetAnswer::TooLarge { etag: object.etag },
+                Some(object) => GetAnswer::Object(object),
             })
         })
         .await

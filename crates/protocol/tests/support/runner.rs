@@ -1,0 +1,134 @@
+//! The world as the runner sees it: its clock goes on while it sleeps, its notebooks end at once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::ports::{
+    Call, Cells, ExecuteNotebook, Execution, KillLeftovers, Log, PersonSeen, RunningNotebook, SeePerson,
+    SendTaskHeartbeat, Sleep, StartAnswer, TokenAnswer, UploadFile,
+};
+use reveille_domain::records::{Lease, LeaseState, Request, Ticket};
+use reveille_domain::{InstanceName, RunId};
+use reveille_protocol::runner::{Identity, Runner};
+use serde_json::json;
+
+use super::{World, block_on, now, stack};
+
+/// The run that waits in the inbox.
+pub fn attempt() -> AttemptRef {
+    AttemptRef { instance: "nightly".into(), run: RunId::from_key("r-1"), attempt: 1 }
+}
+
+/// A world in which a run waits on an instance that was started for it.
+pub fn waiting_run() -> World {
+    let world = World::answering(Ok(StartAnswer::Accepted));
+    let at = attempt();
+    let layout = stack().layout;
+    let instance = InstanceName::parse(&at.instance).unwrap();
+    let lease = Lease {
+        state: LeaseState::Open,
+        certain: true,
+        ..reveille_domain::start::intent(&at.run, "n".into(), None, now())
+    };
+    let ticket = Ticket {
+        run: at.run.clone(),
+        attempt: 1,
+        execution_arn: "arn".into(),
+        admitted_at: now(),
+        queued_at: now(),
+        heartbeat_seconds: 300,
+        queue_seconds: 7_200,
+        task_token: "token".into(),
+    };
+    world.put(&layout.lease(&instance), &lease);
+    world.put(&layout.ticket(&instance, &at.run), &ticket);
+    world.put(&layout.request(&at.instance, &at.run), &request(&at.run));
+    world
+}
+
+/// What the run was asked for.
+pub fn request(run: &RunId) -> Request {
+    serde_json::from_value(json!({
+        "run": run, "executionArn": "arn", "admittedAt": now(), "instance": "nightly", "notebook": "a.ipynb",
+        "parameters": {}, "limits": {"startSeconds": 60, "queueSeconds": 60, "runSeconds": 60, "stopSeconds": 60}, "whenBusy": "queue", "onRunnerLost": "fail",
+    }))
+    .unwrap()
+}
+
+/// Lets a runner serve until it has slept as often as the world allows.
+pub fn serve(world: &World) {
+    let me = Identity { instance: InstanceName::parse("nightly").unwrap(), boot_id: "boot".into() };
+    let layout = stack().layout;
+    block_on(async {
+        let runner = Runner::bind(&layout, world, &me).await;
+        tokio::select! {
+            never = runner.serve() => match never {},
+            () = world.over.notified() => {}
+        }
+    });
+}
+
+impl Sleep for World {
+    async fn sleep(&self, duration: Duration) {
+        self.passed.set(self.passed.get() + i64::try_from(duration.as_secs()).unwrap().max(1));
+        match self.sleeps_left.get().checked_sub(1) {
+            Some(left) => self.sleeps_left.set(left),
+            None => {
+                self.over.notify_one();
+                std::future::pending::<()>().await;
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+impl SendTaskHeartbeat for World {
+    async fn send_task_heartbeat(&self, _: &str) -> Call<TokenAnswer> {
+        Ok(TokenAnswer::Accepted)
+    }
+}
+
+impl Log for World {
+    fn log(&self, message: &str) {
+        self.log.borrow_mut().push(message.to_owned());
+    }
+}
+
+impl SeePerson for World {
+    async fn see_person(&self) -> PersonSeen {
+        PersonSeen::NoServer
+    }
+}
+
+impl KillLeftovers for World {
+    async fn kill_leftovers(&self) {}
+}
+
+impl UploadFile for World {
+    async fn upload_file(&self, _: &str, _: &Path, _: &str) -> Call<()> {
+        Ok(())
+    }
+}
+
+/// A notebook that ends at once, with success.
+pub struct Ended;
+
+impl RunningNotebook for Ended {
+    fn cells(&self) -> Cells {
+        Cells::default()
+    }
+
+    async fn finish(&mut self) -> Execution {
+        Execution::default()
+    }
+}
+
+impl ExecuteNotebook for World {
+    type Running = Ended;
+
+    async fn execute_notebook(&self, _: &Request, _: u32) -> Ended {
+        self.executed.set(self.executed.get() + 1);
+        Ended
+    }
+}

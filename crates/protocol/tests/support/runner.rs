@@ -72,13 +72,11 @@ pub fn serve(world: &World) {
 impl Sleep for World {
     async fn sleep(&self, duration: Duration) {
         self.passed.set(self.passed.get() + i64::try_from(duration.as_secs()).unwrap().max(1));
-        match self.sleeps_left.get().checked_sub(1) {
-            Some(left) => self.sleeps_left.set(left),
-            None => {
-                self.over.notify_one();
-                std::future::pending::<()>().await;
-            }
-        }
+        let Some(left) = self.sleeps_left.get().checked_sub(1) else {
+            self.over.notify_one();
+            return std::future::pending().await;
+        };
+        self.sleeps_left.set(left);
         tokio::task::yield_now().await;
     }
 }

@@ -75,13 +75,33 @@ enum Refusal {
 
 fn refusal(error: Option<(&str, &str)>) -> Refusal {
     match error {
-        Some(("ValidationException", words)) if words.contains("RecordNotFound") => Refusal::NotFound,
-        Some(("ValidationException", words)) if words.contains("Unable to transition") => {
-            Refusal::WrongStatus(words.to_owned())
-        }
+        Some(("ValidationException", words)) if is_not_found(words) => Refusal::NotFound,
+        Some(("ValidationException", words)) if is_wrong_status(words) => Refusal::WrongStatus(words.to_owned()),
         Some(("ResourceLimitExceeded", words)) => Refusal::Quota(words.to_owned()),
         Some(_) | None => Refusal::Other,
     }
+}
+
+/// `RecordNotFound` is all that AWS says. Further in, a text may name an instance that is called so.
+fn is_not_found(words: &str) -> bool {
+    words
+        .trim_start()
+        .strip_prefix("RecordNotFound")
+        .is_some_and(|rest| !rest.starts_with(|next: char| is_in_a_name(next)))
+}
+
+const fn is_in_a_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '-'
+}
+
+/// `Status (Stopping) not in ([Stopped, Failed]). Unable to transition to (Pending) for Notebook Instance (arn...)`: the
+/// beginning, which holds statuses only.
+fn is_wrong_status(words: &str) -> bool {
+    let Some(rest) = words.trim_start().strip_prefix("Status (") else { return false };
+    let Some((status, rest)) = rest.split_once(") not in ([") else { return false };
+    let Some((legal, rest)) = rest.split_once("]). ") else { return false };
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|letter| letter.is_ascii_alphabetic());
+    is_word(status) && legal.split(", ").all(is_word) && rest.starts_with("Unable to transition to (")
 }
 
 fn status(status: &NotebookInstanceStatus) -> InstanceStatus {
@@ -116,6 +136,34 @@ mod tests {
         assert_eq!(refusal(Some(("ResourceLimitExceeded", quota))), Refusal::Quota(quota.into()));
         assert_eq!(refusal(Some(("ValidationException", "1 validation error detected"))), Refusal::Other);
         assert_eq!(refusal(None), Refusal::Other);
+    }
+
+    /// The texts hold the names that users gave, in any case.
+    #[test]
+    fn a_name_is_no_refusal() {
+        for name in
+            ["RecordNotFound", "recordnotfound", "Unable-to-transition", "capacity", "limit", "Stopped", "Status"]
+        {
+            let arn = format!("arn:aws:sagemaker:eu-west-1:123456789012:notebook-instance/{name}");
+            let status = format!(
+                "Status (Pending) not in ([Stopped, Failed]). Unable to transition to (Pending) for Notebook Instance ({arn})."
+            );
+            assert_eq!(refusal(Some(("ValidationException", &status))), Refusal::WrongStatus(status.clone()));
+            for other in [
+                format!("Unable to describe Notebook Instance Lifecycle Config '{arn}'. (Details: RecordNotFound)"),
+                format!(
+                    "1 validation error detected: Value '{name}' at 'notebookInstanceName' failed: Unable to transition"
+                ),
+                format!("Cannot create a duplicate Notebook Instance ({arn})"),
+                format!("{name}-2 is busy. Status (Pending) not in ([Stopped]). Unable to transition to (Pending)"),
+                format!("RecordNotFound-{name}"),
+                format!("Status ({name}-1) not in ([Stopped]). Unable to transition to (Pending)"),
+            ] {
+                assert_eq!(refusal(Some(("ValidationException", &other))), Refusal::Other, "{other}");
+            }
+        }
+        assert_eq!(refusal(Some(("ValidationException", "RecordNotFound: no such instance"))), Refusal::NotFound);
+        assert_eq!(refusal(Some(("ThrottlingException", "RecordNotFound"))), Refusal::Other);
     }
 
     #[test]

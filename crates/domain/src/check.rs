@@ -108,7 +108,7 @@ pub fn check(seen: &Seen<'_>, waiting: &mut Waiting) -> Result<Check, Failure> {
         return Err(no_lifecycle_config(seen.instance));
     }
     let step = match observation.status {
-        InstanceStatus::InService if is_closing(seen.lease) => Check::Wait,
+        InstanceStatus::InService if is_closing(seen.lease, seen.now) => Check::Wait,
         InstanceStatus::InService => Check::Ready,
         InstanceStatus::Stopped | InstanceStatus::Failed if is_from_before(observation, waiting, seen.now) => {
             Check::Wait
@@ -163,7 +163,7 @@ pub fn is_started_by_another(
     match observation.map(|seen| seen.status) {
         Some(InstanceStatus::Pending) => true,
         Some(InstanceStatus::Stopped | InstanceStatus::Failed) => {
-            lease.state != LeaseState::Closing && now - lease.at < IN_FLIGHT
+            lease.state != LeaseState::Closing && !lease.ended && now - lease.at < IN_FLIGHT
         }
         _ => false,
     }
@@ -172,12 +172,13 @@ pub fn is_started_by_another(
 /// Whether the lease has to say that the boot came up without a runner's having bound it.
 #[must_use]
 pub fn came_up_unbound(lease: &Lease) -> bool {
-    lease.state == LeaseState::Open && lease.boot_id.is_none() && !lease.seen_up
+    lease.state == LeaseState::Open && lease.boot_id.is_none() && !lease.seen_up && !lease.ended
 }
 
-/// A boot that is closing takes no more runs; the next one will.
-fn is_closing(lease: Option<&Lease>) -> bool {
-    lease.is_some_and(|lease| lease.state == LeaseState::Closing)
+/// A boot that is closing takes no more runs; the next one will. When the boot that was closed has ended, only its stop is
+/// waited for, which may still arrive.
+fn is_closing(lease: Option<&Lease>, now: DateTime<Utc>) -> bool {
+    lease.is_some_and(|lease| lease.state == LeaseState::Closing && !(lease.ended && now - lease.at >= IN_FLIGHT))
 }
 
 /// Describe lags: an observation that is not newer than the one before our start says nothing of it, for a while.
@@ -223,12 +224,25 @@ enum FailureCause {
     Other,
 }
 
-/// Reads AWS's sentence; there is no code beside it (`FailureReason` of DescribeNotebookInstance).
+/// How AWS's sentences for missing capacity begin: of notebook instances, and of SageMaker's other machines (see the
+/// facts in `docs/aws.md`).
+const NO_CAPACITY: [&str; 4] = [
+    "insufficient notebook instance capacity",
+    "insufficient capacity",
+    "capacityerror:",
+    "ec2insufficientcapacityerror:",
+];
+/// How its sentence for a lifecycle script begins.
+const LIFECYCLE: [&str; 1] = ["notebook instance lifecycle config '"];
+
+/// Reads AWS's sentence; there is no code beside it (`FailureReason` of DescribeNotebookInstance). Only its beginning: the
+/// rest holds the names that users gave, and those may say anything.
 fn failure_cause(reason: &str) -> FailureCause {
-    let reason = reason.to_ascii_lowercase();
-    if reason.contains("capacity") {
+    let reason = reason.trim_start().to_ascii_lowercase();
+    let begins = |known: &[&str]| known.iter().any(|beginning| reason.starts_with(beginning));
+    if begins(&NO_CAPACITY) {
         FailureCause::Capacity
-    } else if reason.contains("lifecycle config") {
+    } else if begins(&LIFECYCLE) {
         FailureCause::Lifecycle
     } else {
         FailureCause::Other
@@ -296,8 +310,8 @@ mod tests {
     use crate::input;
     use crate::records::Closer;
 
-    const NO_CAPACITY: &str = "Insufficient notebook instance capacity. Retry later or with a different instance type.";
-    const LIFECYCLE: &str = "Notebook Instance Lifecycle Config 'arn' for Notebook Instance 'arn' took longer than 5 minutes. Please check your CloudWatch logs for more details.";
+    const FULL: &str = "Insufficient notebook instance capacity. Retry later or with a different instance type.";
+    const SCRIPT: &str = "Notebook Instance Lifecycle Config 'arn' for Notebook Instance 'arn' took longer than 5 minutes. Please check your CloudWatch logs for more details.";
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -378,17 +392,56 @@ mod tests {
             last_modified: Some(at(50)),
             ..observed(InstanceStatus::Failed)
         };
-        assert_eq!(run(Some(&failed(LIFECYCLE)), None, &mut started(), at(60)), Err(Code::LifecycleFailed));
+        assert_eq!(run(Some(&failed(SCRIPT)), None, &mut started(), at(60)), Err(Code::LifecycleFailed));
         assert_eq!(run(Some(&failed("Disk broke.")), None, &mut started(), at(60)), Err(Code::InstanceUnavailable));
         let mut waiting = started();
-        assert_eq!(run(Some(&failed(NO_CAPACITY)), None, &mut waiting, at(60)), Ok(Check::Start));
+        assert_eq!(run(Some(&failed(FULL)), None, &mut waiting, at(60)), Ok(Check::Start));
         let late = at(i64::from(limits().start_seconds));
-        assert_eq!(run(Some(&failed(NO_CAPACITY)), None, &mut waiting, late), Err(Code::CapacityUnavailable));
+        assert_eq!(run(Some(&failed(FULL)), None, &mut waiting, late), Err(Code::CapacityUnavailable));
+    }
+
+    /// Whatever users call their things, AWS's sentence decides.
+    #[test]
+    fn a_name_is_no_cause() {
+        let cause = |reason: &str| match failure_cause(reason) {
+            FailureCause::Capacity => "capacity",
+            FailureCause::Lifecycle => "lifecycle",
+            FailureCause::Other => "other",
+        };
+        for name in [
+            "capacity",
+            "Insufficient-Capacity",
+            "insufficient-notebook-instance-capacity",
+            "lifecycle-config",
+            "Lifecycle",
+            "CapacityError",
+            "limit",
+            "stopped",
+        ] {
+            let arn = |kind: &str| format!("arn:aws:sagemaker:eu-west-1:123456789012:{kind}/{name}");
+            let (config, instance) = (arn("notebook-instance-lifecycle-config"), arn("notebook-instance"));
+            let script = format!(
+                "Notebook Instance Lifecycle Config '{config}' for Notebook Instance '{instance}' took longer than 5 minutes. Please check your CloudWatch logs for more details if your Notebook Instance has Internet access."
+            );
+            assert_eq!(cause(&script), "lifecycle", "{name}");
+            for other in [
+                format!("Notebook Instance '{instance}' failed to start."),
+                format!("{name} failed to start."),
+                format!("Unable to assume the role of {name}: capacity"),
+                format!("Subnet {name} has no free addresses."),
+                format!("Unable to describe Notebook Instance Lifecycle Config '{config}'."),
+            ] {
+                assert_eq!(cause(&other), "other", "{other}");
+            }
+        }
+        assert_eq!(cause(FULL), "capacity");
+        assert_eq!(cause(&FULL.to_uppercase()), "capacity");
+        assert_eq!(cause("CapacityError: Unable to provision requested ML compute capacity."), "capacity");
     }
 
     #[test]
     fn an_observation_from_before_the_start_is_not_believed_for_a_while() {
-        let stale = Observation { failure_reason: Some(LIFECYCLE.into()), ..observed(InstanceStatus::Failed) };
+        let stale = Observation { failure_reason: Some(SCRIPT.into()), ..observed(InstanceStatus::Failed) };
         assert_eq!(run(Some(&stale), None, &mut started(), at(30)), Ok(Check::Wait));
         assert_eq!(run(Some(&stale), None, &mut started(), at(120)), Err(Code::LifecycleFailed));
         let stopped = observed(InstanceStatus::Stopped);
@@ -412,8 +465,16 @@ mod tests {
             busy: None,
             person_at: None,
             closer: Some(Closer::Runner),
+            unresolved: false,
+            ended: false,
         };
-        assert_eq!(run(Some(&observed(InstanceStatus::InService)), Some(&lease), &mut fresh(), at(1)), Ok(Check::Wait));
+        let up =
+            |lease: &Lease, now| run(Some(&observed(InstanceStatus::InService)), Some(lease), &mut fresh(), at(now));
+        assert_eq!(up(&lease, 1), Ok(Check::Wait));
+        assert_eq!(up(&lease, 99), Ok(Check::Wait));
+        let ended = crate::reconcile::ended(&lease, "m".into());
+        assert_eq!(up(&ended, 59), Ok(Check::Wait), "a stop may still arrive");
+        assert_eq!(up(&ended, 60), Ok(Check::Ready), "a later boot");
     }
 
     #[test]

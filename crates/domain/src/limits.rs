@@ -73,6 +73,10 @@ pub const MAX_INBOX: usize = 5_000;
 /// started it: a poll interval, a few Step Functions retries and a slow Lambda.
 pub const BOOT_GRACE: TimeDelta = TimeDelta::seconds(900);
 
+/// The same where that execution has given up. Another one may wait for this boot: it looks every poll interval (30 s by
+/// default), every fourth one at its rarest, and puts its ticket a few seconds later.
+pub const GIVEN_UP_GRACE: TimeDelta = TimeDelta::seconds(150);
+
 /// A person is working while a kernel or terminal of theirs was busy or active this recently.
 pub const PERSON_QUIET: TimeDelta = TimeDelta::seconds(900);
 

@@ -26,10 +26,10 @@ pub struct Seen<'a> {
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// At rest. Remove the lease too, if it is said.
+    /// At rest.
     AtRest {
-        /// Remove the lease, if it is still the one that was seen.
-        remove_lease: bool,
+        /// What becomes of the lease, if it is still the one that was seen.
+        lease: LeaseAfter,
     },
     /// Nothing to do now; look again.
     Wait,
@@ -41,6 +41,17 @@ pub enum Action {
     Stop,
 }
 
+/// What becomes of the lease of an instance at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseAfter {
+    /// There is nothing to do about it.
+    Keep,
+    /// It says that its boot has ended. Something that was sent under it may still arrive, so it stays for a while.
+    Ended,
+    /// It is removed.
+    Remove,
+}
+
 /// Decides.
 #[must_use]
 pub fn reconcile(seen: &Seen<'_>) -> Action {
@@ -48,7 +59,7 @@ pub fn reconcile(seen: &Seen<'_>) -> Action {
     match observation.status {
         InstanceStatus::Stopped | InstanceStatus::Failed if is_from_before_start(seen, observation) => Action::Wait,
         InstanceStatus::Stopped | InstanceStatus::Failed => at_rest(seen),
-        InstanceStatus::InService if is_a_later_boot(seen, observation) => Action::Forget,
+        InstanceStatus::InService if is_a_later_boot(seen, observation) => forget(seen),
         InstanceStatus::InService => in_service(seen),
         InstanceStatus::Pending
         | InstanceStatus::Stopping
@@ -60,8 +71,36 @@ pub fn reconcile(seen: &Seen<'_>) -> Action {
     }
 }
 
+/// An instance at rest is done only when its lease can take no later boot for ours.
 fn at_rest(seen: &Seen<'_>) -> Action {
-    Action::AtRest { remove_lease: seen.lease.is_some_and(|lease| is_over(lease, seen.now)) }
+    let lease = match seen.lease {
+        None => LeaseAfter::Keep,
+        Some(lease) if is_over(lease, seen.now) => LeaseAfter::Remove,
+        Some(lease) if lease.ended => LeaseAfter::Keep,
+        Some(lease) if seen.observation.is_none_or(|rest| has_ended(lease, rest)) => LeaseAfter::Ended,
+        // A start of ours may still arrive, or Describe lags.
+        Some(_) => return Action::Wait,
+    };
+    Action::AtRest { lease }
+}
+
+/// Whether the boot of this lease is seen to have ended: the instance came to rest after the lease was written, and no
+/// start of ours can still arrive.
+#[must_use]
+pub fn has_ended(lease: &Lease, rest: &Observation) -> bool {
+    let answered = match lease.state {
+        LeaseState::Starting | LeaseState::Unsure => false,
+        // A boot that came up resolved every start before it.
+        LeaseState::Open | LeaseState::Busy => !lease.unresolved || lease.boot_id.is_some(),
+        LeaseState::Closing => true,
+    };
+    lease.ended || answered && rest.last_modified.is_some_and(|rested| rested > lease.at)
+}
+
+/// The lease that says: its boot has ended. It is as old as before, so that it is over when it would have been.
+#[must_use]
+pub fn ended(lease: &Lease, nonce: String) -> Lease {
+    Lease { ended: true, nonce, ..lease.clone() }
 }
 
 /// Whether nothing that was sent under this lease can still take effect. The runner's own calls end with its boot.
@@ -72,12 +111,17 @@ fn is_over(lease: &Lease, now: DateTime<Utc>) -> bool {
 
 /// Describe lags: a rest that was observed with the time from before our start is the rest before it.
 fn is_from_before_start(seen: &Seen<'_>, observation: &Observation) -> bool {
-    seen.lease.is_some_and(|lease| {
-        let just_sent = matches!(lease.state, LeaseState::Starting | LeaseState::Unsure | LeaseState::Open)
-            && lease.boot_id.is_none()
-            && seen.now - lease.at < IN_FLIGHT;
-        just_sent && (lease.seen_before_start.is_none() || observation.last_modified <= lease.seen_before_start)
-    })
+    seen.lease.is_some_and(|lease| seen.now - lease.at < IN_FLIGHT && is_from_before(lease, observation))
+}
+
+/// Whether the start of this lease has not shown: what is observed is not newer than what was observed before it.
+#[must_use]
+pub fn is_from_before(lease: &Lease, observation: &Observation) -> bool {
+    let not_seen_up = matches!(lease.state, LeaseState::Starting | LeaseState::Unsure | LeaseState::Open)
+        && lease.boot_id.is_none()
+        && !lease.seen_up
+        && !lease.ended;
+    not_seen_up && (lease.seen_before_start.is_none() || observation.last_modified <= lease.seen_before_start)
 }
 
 /// A boot that was being closed cannot have come up after that: what came up is another. The margin is for clocks that
@@ -85,10 +129,19 @@ fn is_from_before_start(seen: &Seen<'_>, observation: &Observation) -> bool {
 /// by the later one's runner, and may come out of a maintenance with a new time.
 fn is_a_later_boot(seen: &Seen<'_>, observation: &Observation) -> bool {
     seen.lease.is_some_and(|lease| {
-        lease.state == LeaseState::Closing
+        let after_a_stop = lease.state == LeaseState::Closing
             && lease.boot_id.is_none()
-            && observation.last_modified.is_some_and(|up| up >= lease.at + IN_FLIGHT)
+            && observation.last_modified.is_some_and(|up| up >= lease.at + IN_FLIGHT);
+        lease.ended || after_a_stop
     })
+}
+
+/// The lease of a boot that ended is forgotten when nothing that was sent under it can still arrive.
+fn forget(seen: &Seen<'_>) -> Action {
+    match seen.lease {
+        Some(lease) if is_over(lease, seen.now) => Action::Forget,
+        Some(_) | None => Action::Leave(Rest::LeftRunning),
+    }
 }
 
 fn in_service(seen: &Seen<'_>) -> Action {
@@ -167,12 +220,16 @@ mod tests {
         })
     }
 
+    const REMOVED: Action = Action::AtRest { lease: LeaseAfter::Remove };
+    const ENDED: Action = Action::AtRest { lease: LeaseAfter::Ended };
+    const KEPT: Action = Action::AtRest { lease: LeaseAfter::Keep };
+
     #[test]
     fn every_status_has_its_answer() {
         use InstanceStatus as S;
         let lease = ours();
         for status in [S::Stopped, S::Failed] {
-            assert_eq!(decide(status, Some(&lease), 0, 400), Action::AtRest { remove_lease: true }, "{status:?}");
+            assert_eq!(decide(status, Some(&lease), 0, 400), REMOVED, "{status:?}");
         }
         for status in
             [S::Pending, S::Stopping, S::Deleting, S::Updating, S::PendingMaintenance, S::InMaintenance, S::Unknown]
@@ -181,7 +238,7 @@ mod tests {
         }
         assert_eq!(decide(S::InService, Some(&lease), 0, 400), Action::Stop);
         let gone = Seen { observation: None, lease: None, other_live_runs: 0, heartbeat_seconds: 300, now: at(0) };
-        assert_eq!(reconcile(&gone), Action::AtRest { remove_lease: false });
+        assert_eq!(reconcile(&gone), KEPT);
     }
 
     #[test]
@@ -268,12 +325,57 @@ mod tests {
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 1_800), Action::Stop);
     }
 
+    /// At rest, `rested` seconds after the lease was written.
+    fn at_rest(lease: &Lease, rested: i64, now: i64) -> Action {
+        let observation = Observation { last_modified: Some(at(rested)), ..observed(InstanceStatus::Failed) };
+        let (observation, lease) = (Some(&observation), Some(lease));
+        reconcile(&Seen { observation, lease, other_live_runs: 0, heartbeat_seconds: 300, now: at(now) })
+    }
+
     #[test]
     fn a_young_lease_is_never_removed_unless_its_runner_closed_it() {
-        let mut lease = ours();
-        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 59), Action::AtRest { remove_lease: false });
-        lease = closing(&lease, Closer::Runner, "m".into(), at(50));
-        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 51), Action::AtRest { remove_lease: true });
+        let lease = ours();
+        assert_eq!(at_rest(&lease, 5, 59), ENDED);
+        assert_eq!(at_rest(&lease, 5, 60), REMOVED);
+        let closed = closing(&lease, Closer::Runner, "m".into(), at(50));
+        assert_eq!(at_rest(&closed, 51, 52), REMOVED);
+        let closed = closing(&lease, Closer::Function, "m".into(), at(50));
+        assert_eq!(at_rest(&closed, 51, 52), ENDED, "its stop may have been sent twice");
+    }
+
+    #[test]
+    fn a_rest_is_done_only_when_the_lease_can_take_no_later_boot_for_ours() {
+        let unbound = Lease { boot_id: None, ..ours() };
+        assert_eq!(at_rest(&unbound, 20, 21), ENDED, "the start failed at once");
+        assert_eq!(at_rest(&ended(&unbound, "m".into()), 20, 30), KEPT, "it is said already");
+        assert_eq!(at_rest(&ended(&unbound, "m".into()), 20, 60), REMOVED);
+        let unresolved = Lease { unresolved: true, ..unbound.clone() };
+        for may_still_arrive in [
+            unresolved.clone(),
+            Lease { state: LeaseState::Unsure, ..unbound.clone() },
+            Lease { state: LeaseState::Starting, ..unbound.clone() },
+        ] {
+            assert_eq!(at_rest(&may_still_arrive, 20, 59), Action::Wait, "{may_still_arrive:?}");
+            assert_eq!(at_rest(&may_still_arrive, 20, 60), REMOVED);
+        }
+        let bound = Lease { boot_id: Some("boot".into()), ..unresolved };
+        assert_eq!(at_rest(&bound, 20, 21), ENDED, "its boot came up, and ended");
+        assert_eq!(at_rest(&bound, -50, 21), Action::Wait, "Describe lags: its runner wrote after that rest");
+        let gone =
+            Seen { observation: None, lease: Some(&unbound), other_live_runs: 0, heartbeat_seconds: 300, now: at(1) };
+        assert_eq!(reconcile(&gone), ENDED, "an instance of the same name may be made anew");
+    }
+
+    #[test]
+    fn whatever_comes_up_after_a_boot_that_ended_is_left_alone() {
+        for state in [LeaseState::Open, LeaseState::Closing] {
+            for boot_id in [None, Some("boot".to_owned())] {
+                let lease = ended(&Lease { state, boot_id, closer: Some(Closer::Function), ..ours() }, "m".into());
+                let left = Action::Leave(Rest::LeftRunning);
+                assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 59), left, "{lease:?}");
+                assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 60), Action::Forget, "{lease:?}");
+            }
+        }
     }
 
     #[test]
@@ -282,8 +384,8 @@ mod tests {
         lease.boot_id = None;
         lease.seen_before_start = Some(at(5));
         assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 59), Action::Wait);
-        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 60), Action::AtRest { remove_lease: true });
+        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 60), REMOVED);
         lease.seen_before_start = Some(at(4));
-        assert_eq!(decide(InstanceStatus::Failed, Some(&lease), 0, 30), Action::AtRest { remove_lease: false });
+        assert_eq!(decide(InstanceStatus::Failed, Some(&lease), 0, 30), ENDED);
     }
 }

@@ -342,6 +342,10 @@ pub enum Closer {
 /// `leases/<instance>.json`: whose boot it is and what it is doing. Changed by compare-and-swap only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are learnt apart from each other, each a field of the record"
+)]
 pub struct Lease {
     /// What the boot is doing.
     pub state: LeaseState,
@@ -378,4 +382,12 @@ pub struct Lease {
     /// Who closes it, while closing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closer: Option<Closer>,
+    /// Whether an earlier Start may still arrive: one whose answer never came, or one that AWS accepted and that has not
+    /// shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unresolved: bool,
+    /// Whether the boot was seen to have ended. The lease is kept only because something that was sent under it may still
+    /// arrive; no boot that comes up later is taken for the one that it names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended: bool,
 }

@@ -5,7 +5,9 @@ use std::cmp::Ordering;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{Code, Failure};
-use crate::limits::{BEATS_PER_HEARTBEAT, BOOT_GRACE, IN_FLIGHT, JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
+use crate::limits::{
+    BEATS_PER_HEARTBEAT, BOOT_GRACE, GIVEN_UP_GRACE, IN_FLIGHT, JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET,
+};
 use crate::ports::PersonSeen;
 use crate::records::{Lease, LeaseState, Ticket};
 
@@ -29,6 +31,8 @@ pub fn bind(lease: Option<&Lease>, boot_id: &str, nonce: String, now: DateTime<U
     let Some(lease) = lease else { return Bind::Persons { remove_lease: false } };
     match (lease.boot_id.as_deref(), lease.state) {
         (Some(bound), _) if bound == boot_id => Bind::Again,
+        // Whoever ended the boot that the lease names saw it at rest.
+        _ if lease.ended => Bind::Persons { remove_lease: now - lease.at >= IN_FLIGHT },
         (Some(_), _) => Bind::Persons { remove_lease: true },
         (None, LeaseState::Starting | LeaseState::Open | LeaseState::Unsure) => Bind::Ours(Lease {
             state: LeaseState::Open,
@@ -80,6 +84,8 @@ pub struct Idle {
     pub certain: bool,
     /// Whether a run was served on this boot.
     pub served: bool,
+    /// Whether the run that started this boot has given up, so that it never comes.
+    pub given_up: bool,
     /// When the boot was bound.
     pub bound_at: DateTime<Utc>,
     /// What Jupyter tells of a person.
@@ -109,10 +115,11 @@ pub fn idle(idle: &Idle) -> IdleAction {
     if person_is_active(idle) {
         return IdleAction::StayForPerson;
     }
-    let grace = match (idle.certain, idle.served) {
-        (false, _) => UNSURE_QUIET,
-        (true, false) => BOOT_GRACE,
-        (true, true) => TimeDelta::zero(),
+    let grace = match (idle.certain, idle.served, idle.given_up) {
+        (false, _, _) => UNSURE_QUIET,
+        (true, true, _) => TimeDelta::zero(),
+        (true, false, true) => GIVEN_UP_GRACE,
+        (true, false, false) => BOOT_GRACE,
     };
     if up_for < grace { IdleAction::Stay } else { IdleAction::Close }
 }
@@ -221,7 +228,15 @@ mod tests {
     }
 
     fn idle_at(certain: bool, served: bool, person: PersonSeen, now: i64) -> IdleAction {
-        idle(&Idle { certain, served, bound_at: at(0), person, unknown_since: Some(at(0)), now: at(now) })
+        idle(&Idle {
+            certain,
+            served,
+            given_up: false,
+            bound_at: at(0),
+            person,
+            unknown_since: Some(at(0)),
+            now: at(now),
+        })
     }
 
     #[test]
@@ -229,6 +244,27 @@ mod tests {
         assert_eq!(idle_at(true, true, PersonSeen::NoServer, 1), IdleAction::Close);
         assert_eq!(idle_at(true, false, PersonSeen::NoServer, 899), IdleAction::Stay);
         assert_eq!(idle_at(true, false, PersonSeen::NoServer, 900), IdleAction::Close);
+    }
+
+    #[test]
+    fn a_boot_whose_run_gave_up_waits_only_for_those_that_may_wait_for_it() {
+        let given_up = |certain, now| {
+            let (person, unknown_since) = (PersonSeen::NoServer, None);
+            idle(&Idle { certain, served: false, given_up: true, bound_at: at(0), person, unknown_since, now: at(now) })
+        };
+        assert_eq!(given_up(true, 149), IdleAction::Stay);
+        assert_eq!(given_up(true, 150), IdleAction::Close);
+        assert_eq!(given_up(false, 150), IdleAction::Stay, "it may be a person's");
+    }
+
+    #[test]
+    fn a_boot_that_comes_up_after_the_one_of_the_lease_ended_is_a_persons() {
+        for boot in [None, Some("old")] {
+            let ended = reconcile::ended(&lease(LeaseState::Open, boot), "m".into());
+            assert_eq!(bound(Some(&ended)), Bind::Persons { remove_lease: false });
+            let later = bind(Some(&ended), "boot", "m".into(), at(60));
+            assert_eq!(later, Bind::Persons { remove_lease: true });
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 
 use crate::ids::RunId;
 use crate::limits::IN_FLIGHT;
+use crate::ports::Observation;
+use crate::reconcile;
 use crate::records::{Closer, Lease, LeaseState};
 
 /// Whether Start may be sent now.
@@ -22,12 +24,14 @@ pub enum Plan {
     Wait(&'static str),
 }
 
-/// Decides from the lease that stands. The caller has observed the instance Stopped or Failed.
+/// Decides from the lease that stands, and from the instance, which was observed Stopped or Failed.
 #[must_use]
-pub fn plan(lease: Option<&Lease>, me: &RunId, now: DateTime<Utc>) -> Plan {
+pub fn plan(lease: Option<&Lease>, me: &RunId, seen: &Observation, now: DateTime<Utc>) -> Plan {
     let Some(lease) = lease else { return Plan::Send { unresolved: false } };
     let young = now - lease.at < IN_FLIGHT;
     match lease.state {
+        // The start failed at once, and nothing else is under way.
+        LeaseState::Open | LeaseState::Busy if reconcile::has_ended(lease, seen) => Plan::Send { unresolved: false },
         // The same run: its function died between intent and answer, and the step was tried again.
         LeaseState::Starting if young && lease.started_by != *me => Plan::Wait("another run is starting it"),
         LeaseState::Unsure if young => Plan::Wait("a start whose answer was lost may still show"),
@@ -36,6 +40,8 @@ pub fn plan(lease: Option<&Lease>, me: &RunId, now: DateTime<Utc>) -> Plan {
         LeaseState::Closing if young && lease.closer == Some(Closer::Function) => {
             Plan::Wait("a stop that was sent may still be under way")
         }
+        // AWS may accept a start and not carry it out. It is sent again; the first one may be late instead.
+        LeaseState::Open if reconcile::is_from_before(lease, seen) => Plan::Send { unresolved: true },
         // A boot that ended: its lease is free to be taken over.
         LeaseState::Open | LeaseState::Busy | LeaseState::Closing => Plan::Send { unresolved: false },
     }
@@ -58,6 +64,8 @@ pub fn intent(me: &RunId, nonce: String, seen_before: Option<DateTime<Utc>>, now
         busy: None,
         person_at: None,
         closer: None,
+        unresolved: false,
+        ended: false,
     }
 }
 
@@ -110,8 +118,22 @@ mod tests {
         Lease { state, ..intent(&RunId::from_key(run), "n".into(), None, at(seconds)) }
     }
 
+    /// At rest since `rested`.
+    fn at_rest(rested: i64) -> Observation {
+        Observation {
+            status: crate::ports::InstanceStatus::Stopped,
+            failure_reason: None,
+            last_modified: Some(at(rested)),
+            lifecycle_config: None,
+        }
+    }
+
     fn sends(lease: &Lease, now: i64) -> Option<bool> {
-        match plan(Some(lease), &RunId::from_key("me"), at(now)) {
+        sends_after(lease, -1, now)
+    }
+
+    fn sends_after(lease: &Lease, rested: i64, now: i64) -> Option<bool> {
+        match plan(Some(lease), &RunId::from_key("me"), &at_rest(rested), at(now)) {
             Plan::Send { unresolved } => Some(unresolved),
             Plan::Wait(_) => None,
         }
@@ -119,7 +141,7 @@ mod tests {
 
     #[test]
     fn nothing_stands_so_start_is_sent() {
-        assert_eq!(plan(None, &RunId::from_key("me"), at(0)), Plan::Send { unresolved: false });
+        assert_eq!(plan(None, &RunId::from_key("me"), &at_rest(0), at(0)), Plan::Send { unresolved: false });
     }
 
     #[test]
@@ -136,8 +158,24 @@ mod tests {
             assert_eq!(sends(&lease(state, "other", 0), 59), None, "{state:?}");
         }
         assert_eq!(sends(&lease(LeaseState::Unsure, "other", 0), 60), Some(true));
-        assert_eq!(sends(&lease(LeaseState::Open, "other", 0), 60), Some(false));
+        assert_eq!(sends_after(&lease(LeaseState::Open, "other", 0), 1, 60), Some(false));
         assert_eq!(sends(&lease(LeaseState::Busy, "other", 0), 60), Some(false));
+    }
+
+    #[test]
+    fn a_start_that_was_accepted_and_never_shown_may_still_show() {
+        let open = Lease { seen_before_start: Some(at(-5)), ..lease(LeaseState::Open, "me", 0) };
+        assert_eq!(sends_after(&open, -5, 59), None);
+        assert_eq!(sends_after(&open, -5, 60), Some(true), "AWS did not carry it out, or not yet");
+        assert_eq!(sends_after(&open, -1, 60), Some(false), "its boot came and went");
+    }
+
+    #[test]
+    fn a_start_that_failed_at_once_is_repeated_at_once() {
+        let open = Lease { seen_before_start: Some(at(-5)), ..lease(LeaseState::Open, "me", 0) };
+        assert_eq!(sends_after(&open, 20, 21), Some(false));
+        assert_eq!(sends_after(&Lease { ended: true, ..open.clone() }, 20, 21), Some(false));
+        assert_eq!(sends_after(&Lease { unresolved: true, ..open }, 20, 21), None, "an earlier one may still arrive");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use reveille_domain::ports::{
     Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Nonces,
     PutObject, StopNotebookInstance,
 };
-use reveille_domain::reconcile::{Action, Seen, closing, reconcile as decide};
+use reveille_domain::reconcile::{Action, LeaseAfter, Seen, closing, ended, reconcile as decide};
 use reveille_domain::records::{Closer, Lease, LeaseState, Rest};
 use reveille_domain::{Failure, InstanceName, RunId};
 
@@ -47,15 +47,27 @@ where
         now: ports.now(),
     });
     match (action, stored) {
-        (Action::AtRest { remove_lease: true }, Some(stored)) => {
-            store::remove(ports, &stack.layout.lease(instance), &stored.etag).await?;
+        (Action::AtRest { lease }, stored) => {
+            let key = stack.layout.lease(instance);
+            match (lease, stored) {
+                (LeaseAfter::Keep, _) | (_, None) => {}
+                (LeaseAfter::Remove, Some(stored)) => {
+                    store::remove(ports, &key, &stored.etag).await?;
+                }
+                // If somebody changed it meanwhile, what was seen is no longer the last word.
+                (LeaseAfter::Ended, Some(stored)) => {
+                    let ended = ended(&stored.record, ports.nonce());
+                    if store::swap(ports, &key, &ended, Some(&stored.etag)).await?.is_none() {
+                        return Ok(None);
+                    }
+                }
+            }
             Ok(Some(Rest::AtRest))
         }
         (Action::Forget, Some(stored)) => {
             store::remove(ports, &stack.layout.lease(instance), &stored.etag).await?;
             Ok(Some(Rest::LeftRunning))
         }
-        (Action::AtRest { .. }, _) => Ok(Some(Rest::AtRest)),
         (Action::Leave(rest), _) => Ok(Some(rest)),
         (Action::Stop, Some(stored)) => stop(stack, ports, instance, &stored).await.map(|()| None),
         (Action::Wait | Action::Stop | Action::Forget, _) => Ok(None),

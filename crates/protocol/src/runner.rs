@@ -90,6 +90,8 @@ struct Boot {
     ours: bool,
     bound_at: DateTime<Utc>,
     served: bool,
+    /// Whether the run that started this boot is known never to come.
+    given_up: bool,
     last_beat: Option<DateTime<Utc>>,
     next_look: DateTime<Utc>,
     jupyter_silent_since: Option<DateTime<Utc>>,
@@ -143,6 +145,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
             ours,
             bound_at: now,
             served: false,
+            given_up: false,
             last_beat: None,
             next_look: now,
             jupyter_silent_since: None,

@@ -12,11 +12,9 @@ use crate::store;
 /// Whose the attempt is after it was withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Withdrawn {
-    /// It has no ticket: it never stood in the queue, or was served.
-    NoTicket,
-    /// Nobody will execute it; its ticket is gone.
+    /// Nobody will execute it; its ticket, if there was one, is gone.
     Fenced,
-    /// Its report stands; its ticket is gone.
+    /// Its report stands; its ticket, if there was one, is gone.
     Reported,
     /// A runner claimed it and has not reported: it executes, or died. Its ticket is the runner's to answer.
     Claimed,
@@ -35,14 +33,16 @@ pub async fn withdraw<P>(
 where
     P: Clock + Nonces + GetObject + PutObject + DeleteObject,
 {
-    let key = stack.layout.ticket(instance, &at.run);
-    let Some(ticket) = store::read::<Ticket>(ports, &key).await? else { return Ok(Withdrawn::NoTicket) };
-    if ticket.record.attempt != at.attempt {
-        return Ok(Withdrawn::NoTicket);
-    }
+    // Also where it never stood in the queue: the fence tells the runner of a boot that this run started that nobody comes.
     let whose = fence(stack, ports, at).await?;
-    if whose != Withdrawn::Claimed {
-        // Another ticket in its place is a redrive's, which is submitted anew.
+    if whose == Withdrawn::Claimed {
+        return Ok(whose);
+    }
+    let key = stack.layout.ticket(instance, &at.run);
+    // Another ticket in its place is a redrive's, which is submitted anew.
+    if let Some(ticket) = store::read::<Ticket>(ports, &key).await?
+        && ticket.record.attempt == at.attempt
+    {
         store::remove(ports, &key, &ticket.etag).await?;
     }
     Ok(whose)

@@ -20,6 +20,7 @@ pub enum Fault {
     StartNotReached,
     StartAnswerLost,
     StartLandsLate,
+    StartDropped,
     StopThrottled,
     StopNotReached,
     StopAnswerLost,
@@ -76,7 +77,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 64] = [
+    pub const ALL: [Self; 65] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -89,6 +90,7 @@ impl Fault {
         Self::StartNotReached,
         Self::StartAnswerLost,
         Self::StartLandsLate,
+        Self::StartDropped,
         Self::StopThrottled,
         Self::StopNotReached,
         Self::StopAnswerLost,
@@ -165,6 +167,7 @@ impl Fault {
             Self::StartNotReached => "Start never arrives",
             Self::StartAnswerLost => "Start's answer is lost",
             Self::StartLandsLate => "Start lands after its sender gave up or died",
+            Self::StartDropped => "Start is accepted and not carried out",
             Self::StopThrottled => "Stop is throttled",
             Self::StopNotReached => "Stop never arrives",
             Self::StopAnswerLost => "Stop's answer is lost",

@@ -124,6 +124,8 @@ pub enum Invocation {
 pub enum InstanceTrouble {
     /// Starts are accepted and fail for want of capacity, for `lasting`.
     CapacityMissing,
+    /// The next Start, within `lasting`, is accepted and not carried out.
+    StartDropped,
     /// Starts are refused for a quota, for `lasting`.
     QuotaUsedUp,
     /// The next lifecycle script fails.

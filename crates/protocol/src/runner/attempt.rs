@@ -117,6 +117,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             matches!(lease.state, LeaseState::Open | LeaseState::Busy).then(|| Lease {
                 state: LeaseState::Busy,
                 busy: Some(at.clone()),
+                ended: false,
                 nonce: nonce.clone(),
                 at: self.ports.now(),
                 ..lease.clone()

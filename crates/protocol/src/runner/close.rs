@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{CallErrorKind, GetAnswer, PersonSeen, StopAnswer};
 use reveille_domain::reconcile::closing;
-use reveille_domain::records::{Closer, Lease, LeaseState};
+use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState};
 use reveille_domain::runner::{Idle, IdleAction, idle as decide};
 
 use super::{LOOK_EVERY, Runner, RunnerPorts, Turn, bind};
 use crate::lease;
-use crate::store::StoreError;
+use crate::store::{self, StoreError};
 
 /// After a stop that was accepted this process ends with its boot. If it lives this long, the stop did not happen
 /// (an instance stops in a minute or two), and the boot is opened again.
@@ -38,9 +38,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
             }
             Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
         };
-        if !self.boot.served {
-            // The run that started this boot may have ended without ever coming here: then nobody is waited for.
-            self.boot.served = self.is_concluded(&lease.record).await?;
+        if !self.boot.served && !self.boot.given_up {
+            self.boot.given_up = self.has_given_up(&lease.record).await?;
         }
         let action = self.look_for_person(lease.record.certain, now).await;
         match action {
@@ -51,13 +50,23 @@ impl<P: RunnerPorts> Runner<'_, P> {
         Ok(Turn::Pause)
     }
 
-    /// Whether the attempt that started the boot has its outcome.
-    async fn is_concluded(&self, lease: &Lease) -> Result<bool, StoreError> {
+    /// Whether the attempt that started the boot will never come here. Its fence tells: whoever gives an attempt up claims
+    /// it before anything else, and may then wait for this very boot to end. Its outcome, which comes last, tells too.
+    async fn has_given_up(&self, lease: &Lease) -> Result<bool, StoreError> {
         let starter = AttemptRef {
             instance: self.me.instance.to_string(),
             run: lease.started_by.clone(),
             attempt: lease.started_attempt,
         };
+        let claim = match store::read::<Claim>(self.ports, &self.layout.claim(&starter)).await {
+            Ok(claim) => claim,
+            // What is no claim tells nothing.
+            Err(StoreError::Unreadable(_)) => None,
+            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
+        };
+        if claim.is_some_and(|claim| claim.record.by == Claimant::Release) {
+            return Ok(true);
+        }
         // Whatever stands there, its execution is past needing this boot.
         Ok(match self.ports.get_object(&self.layout.outcome(&starter)).await? {
             GetAnswer::Nothing => false,
@@ -75,6 +84,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         decide(&Idle {
             certain,
             served: self.boot.served,
+            given_up: self.boot.given_up,
             bound_at: self.boot.bound_at,
             person,
             unknown_since: self.boot.jupyter_silent_since,
@@ -90,7 +100,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state != LeaseState::Closing)?;
             let now = self.ports.now();
             let person_at = if person { Some(now) } else { lease.person_at };
-            Some(Lease { person_at, at: now, nonce: nonce.clone(), ..lease.clone() })
+            Some(Lease { person_at, at: now, nonce: nonce.clone(), ended: false, ..lease.clone() })
         })
         .await
         .map(|_| ())

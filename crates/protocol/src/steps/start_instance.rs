@@ -64,16 +64,16 @@ where
     let instance = &run.instance;
     let stored = lease::read(&stack.layout, ports, instance).await?;
     let before = stored.as_ref().map(|stored| &stored.record);
-    let Plan::Send { unresolved } = start::plan(before, &run.id, ports.now()) else {
-        return Ok(Answer { decision: Decision::Waited, waiting });
-    };
     // A fresh look, so that the lease knows what Describe showed before this start.
     let Some(seen) = ports.describe_notebook_instance(instance).await? else { return Err(not_found(instance)) };
     if !matches!(seen.status, InstanceStatus::Stopped | InstanceStatus::Failed) {
         return Ok(Answer { decision: Decision::Raced, waiting });
     }
+    let Plan::Send { unresolved } = start::plan(before, &run.id, &seen, ports.now()) else {
+        return Ok(Answer { decision: Decision::Waited, waiting });
+    };
     let intent = start::intent(&run.id, ports.nonce(), seen.last_modified, ports.now());
-    let intent = Lease { started_attempt: run.attempt, ..intent };
+    let intent = Lease { started_attempt: run.attempt, unresolved, ..intent };
     let etag = stored.as_ref().map(|stored| stored.etag.as_str());
     let written = match store::swap(ports, &stack.layout.lease(instance), &intent, etag).await? {
         Some(etag) => Some(etag),

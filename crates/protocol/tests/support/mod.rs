@@ -46,6 +46,8 @@ pub struct World {
     pub over: Notify,
     /// The one execution that Step Functions knows.
     pub execution: Option<ExecutionSeen>,
+    /// The status of the instance, and the seconds after `now()` at which it entered it.
+    pub status: Cell<(InstanceStatus, i64)>,
 }
 
 impl World {
@@ -66,6 +68,7 @@ impl World {
             sleeps_left: Cell::new(100),
             over: Notify::new(),
             execution: None,
+            status: Cell::new((InstanceStatus::Stopped, 0)),
         }
     }
 
@@ -134,10 +137,11 @@ impl Nonces for World {
 
 impl DescribeNotebookInstance for World {
     async fn describe_notebook_instance(&self, _: &InstanceName) -> Call<Option<Observation>> {
+        let (status, since) = self.status.get();
         Ok(Some(Observation {
-            status: InstanceStatus::Stopped,
+            status,
             failure_reason: None,
-            last_modified: Some(now()),
+            last_modified: Some(now() + TimeDelta::seconds(since)),
             lifecycle_config: Some("reveille".into()),
         }))
     }

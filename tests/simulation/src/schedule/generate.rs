@@ -275,7 +275,11 @@ fn instance_trouble(rng: &mut Rng, sweeper: bool) -> (InstanceTrouble, Duration,
     let at = if percent(rng, 50) { Duration::ZERO } else { later };
     match rng.u8(0..16) {
         0 => (InstanceTrouble::CapacityMissing, seconds(rng, 600, 4_000), when(rng)),
-        1 => (InstanceTrouble::QuotaUsedUp, seconds(rng, 60, 600), when(rng)),
+        1 => match (seconds(rng, 60, 600), when(rng)) {
+            // By what was drawn anyway: another draw would change every later one of the seed.
+            (lasting, at) if lasting.as_millis() % 2 == 0 => (InstanceTrouble::StartDropped, lasting * 4, at),
+            (lasting, at) => (InstanceTrouble::QuotaUsedUp, lasting, at),
+        },
         2 => (InstanceTrouble::LifecycleScriptFails, Duration::from_hours(1), when(rng)),
         3 => (InstanceTrouble::PendingStuck, seconds(rng, 300, 5_000), when(rng)),
         4 => (InstanceTrouble::StopHangs, seconds(rng, 300, 3_000), when(rng)),

@@ -108,6 +108,10 @@ impl World {
             InstanceTrouble::QuotaUsedUp => {
                 self.model_fault(once(FaultKind::Quota).until_cleared(), Fault::QuotaUsedUp, lasting).await;
             }
+            InstanceTrouble::StartDropped => {
+                let kind = FaultKind::StartDropped { pending: Duration::ZERO };
+                self.model_fault(once(kind), Fault::StartDropped, lasting).await;
+            }
             InstanceTrouble::LifecycleScriptFails => {
                 self.model_fault(once(FaultKind::LifecycleFailure), Fault::LifecycleScriptFailed, lasting).await;
             }

@@ -27,7 +27,8 @@ pub enum Origin {
     Known,
     /// A person's, after a boot of ours whose rest nobody saw: only the boot's own runner can tell.
     KnownToItsRunner,
-    /// A person's, after a boot of ours that no runner ever bound: it is taken for that one.
+    /// A person's, after a boot of ours that no runner ever bound, or after a start of ours that AWS accepted and did not
+    /// carry out: it is taken for that one.
     MistakenForOurs,
     /// A start of ours was unresolved when it came up.
     Unresolved,

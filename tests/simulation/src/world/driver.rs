@@ -185,6 +185,8 @@ impl World {
             return Origin::Unresolved;
         }
         match (started_by, before) {
+            // AWS had accepted a start of ours just before.
+            (By::Person, _) if self.ledger.was_dropped(instance, self.now_ms()) => Origin::MistakenForOurs,
             (By::Person, Some(before)) if before.started_by == By::Us => {
                 let rest_ms = self.now_ms() - before.ended_ms.get().unwrap_or_default();
                 let succeeded_at_once = rest_ms < ms(self.instance_plan(instance).pending) + SOON_MS;
@@ -308,6 +310,9 @@ impl World {
         self.say(|| format!("  {label}: Start {instance}: {}", shown(answer.as_ref().map(|_| ()))));
         if answer.is_ok() {
             self.ledger.started(instance, by);
+            if by == By::Us && !self.is_pending(instance) {
+                self.ledger.start_was_dropped(instance, self.now_ms());
+            }
             if plan.pending > SLOW {
                 self.counters.fired(Fault::SlowStart);
             }

@@ -69,6 +69,7 @@ pub struct Violation {
 pub struct Ledger {
     starters: RefCell<BTreeMap<String, By>>,
     unresolved: RefCell<BTreeMap<String, i64>>,
+    dropped: RefCell<BTreeMap<String, i64>>,
     executions: RefCell<Vec<Started>>,
     notebooks: RefCell<Vec<Begun>>,
     newest_event: Cell<u32>,
@@ -107,6 +108,15 @@ impl Ledger {
 
     pub(super) fn is_unresolved(&self, instance: &str, now_ms: i64) -> bool {
         self.unresolved.borrow().get(instance).is_some_and(|at| now_ms - at < UNRESOLVED_FOR_MS)
+    }
+
+    /// A start of ours was accepted and not carried out.
+    pub(super) fn start_was_dropped(&self, instance: &str, now_ms: i64) {
+        self.dropped.borrow_mut().insert(instance.to_owned(), now_ms);
+    }
+
+    pub(super) fn was_dropped(&self, instance: &str, now_ms: i64) -> bool {
+        self.dropped.borrow().get(instance).is_some_and(|at| now_ms - at < UNRESOLVED_FOR_MS)
     }
 
     /// An execution began.

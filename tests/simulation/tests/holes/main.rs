@@ -316,3 +316,85 @@ fn the_runner_is_killed_at_any_moment() {
         }
     }
 }
+
+/// The runner is told by the fence of its starter that nobody comes; no step waits for another in a circle.
+#[test]
+fn a_run_that_gives_up_during_the_start_does_not_keep_the_instance_up() {
+    let mut schedule = world(vec![event_with(1, 1, &json!({"limits": {"startSeconds": 30}}))]);
+    schedule.sweeper = false;
+    let played = hold(schedule);
+    let given_up = only(&played, 0);
+    assert_eq!((code(given_up), given_up.notebooks), (Some(Code::StartNotConfirmed), 0));
+    let (_, on_ms) = played.boots[0];
+    assert!(on_ms < 300_000, "on for {on_ms} ms, and nobody came");
+    assert_eq!(given_up.outcome.as_ref().unwrap().instance_after, Rest::AtRest);
+}
+
+/// Another run waits for the same boot, and looks at it only every now and then.
+#[test]
+fn a_run_that_waits_for_the_start_of_one_that_gave_up_still_finds_the_boot() {
+    for start_poll in [10, 30] {
+        let first = event_with(1, 1, &json!({"limits": {"startSeconds": 30}}));
+        let mut schedule = world(vec![first, event(2, 5)]);
+        schedule.parameters.start_poll = start_poll;
+        let played = hold(schedule);
+        assert_eq!(code(only(&played, 0)), Some(Code::StartNotConfirmed));
+        assert_success(only(&played, 1), Rest::AtRest);
+        assert_eq!(played.boots.len(), 1, "polled every {start_poll} s");
+    }
+}
+
+/// "At rest" is answered while the lease may not be removed yet: it must not take a later boot for ours.
+#[test]
+fn a_start_that_failed_at_once_takes_nobodys_later_boot_for_ours() {
+    for at in [30, 45, 60, 90, 200] {
+        let mut schedule = world(vec![event(1, 1)]);
+        schedule.instances[0].pending = seconds(15);
+        schedule.troubles.push(at_instance(0, InstanceTrouble::LifecycleScriptFails, 3_600));
+        schedule.hands.push(hand(at, Deed::Start { index: 0, work: Duration::ZERO }));
+        let played = hold(schedule);
+        assert_eq!(code(only(&played, 0)), Some(Code::LifecycleFailed), "at {at} s");
+        let (by, on_ms) = *played.boots.last().unwrap();
+        assert_eq!(by, By::Person, "at {at} s");
+        assert!(on_ms > 1_500_000, "the person's boot was stopped after {on_ms} ms:\n{}", played.timeline.join("\n"));
+    }
+}
+
+/// It is sent again after a minute, and so often only as `startSeconds` have minutes.
+#[test]
+fn a_start_that_is_accepted_and_not_carried_out_is_sent_again() {
+    let mut schedule = world(vec![event(1, 1)]);
+    schedule.troubles.push(at_instance(0, InstanceTrouble::StartDropped, 3_600));
+    let played = hold(schedule);
+    assert_success(only(&played, 0), Rest::AtRest);
+    assert_eq!((starts(&played), played.boots.len()), (2, 1));
+
+    let mut schedule = world(vec![event_with(1, 1, &json!({"limits": {"startSeconds": 300}}))]);
+    for _ in 0..100 {
+        schedule.troubles.push(at_instance(0, InstanceTrouble::StartDropped, 3_600));
+    }
+    let played = hold(schedule);
+    let ending = only(&played, 0);
+    assert_eq!(code(ending), Some(Code::StartNotConfirmed));
+    assert_eq!(ending.outcome.as_ref().unwrap().instance_after, Rest::AtRest);
+    assert!((3..=5).contains(&starts(&played)), "{} starts in 300 s", starts(&played));
+    assert!(played.boots.is_empty());
+}
+
+/// A person starts the instance before it is sent again. Nobody can know whose boot it is; their work is respected.
+#[test]
+fn a_person_starts_after_a_start_that_was_not_carried_out() {
+    for at in [20, 50, 63, 70] {
+        let mut schedule = world(vec![event(1, 1)]);
+        schedule.troubles.push(at_instance(0, InstanceTrouble::StartDropped, 3_600));
+        schedule.hands.push(hand(at, Deed::Start { index: 0, work: Duration::from_mins(10) }));
+        let played = hold(schedule);
+        assert_eq!((only(&played, 0).status, only(&played, 0).notebooks), (Status::Succeeded, 1), "at {at} s");
+        let (_, on_ms) = played.boots[0];
+        assert!(at > 60 || on_ms > 20 * 60_000, "at {at} s: on for {on_ms} ms");
+    }
+}
+
+fn starts(played: &reveille_simulation::play::Played) -> usize {
+    played.timeline.iter().filter(|line| line.contains("Start nb-0: accepted")).count()
+}

@@ -1,0 +1,99 @@
+//! VerifyStopped: it fences first, and answers "done" only when the lease can take no later boot for ours.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+mod support;
+
+use chrono::TimeDelta;
+use reveille_domain::ports::{InstanceStatus, StartAnswer};
+use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState, RunRef};
+use reveille_domain::runner::{Bind, bind};
+use reveille_domain::{RunId, admit, input, start};
+use reveille_protocol::steps::verify_stopped::{Call, Decision, verify_stopped};
+use serde_json::json;
+use support::{World, block_on, now, stack};
+
+const LEASE: &str = "leases/nightly.json";
+
+fn run() -> RunRef {
+    let execution = serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
+    let input = input::parse(&json!({"instance": "nightly", "notebook": "a.ipynb"})).unwrap();
+    admit::run_ref(&admit::request(input, &execution, now()).unwrap(), 1)
+}
+
+fn record<T: serde::de::DeserializeOwned>(world: &World, key: &str) -> Option<T> {
+    world.objects.borrow().get(key).map(|body| serde_json::from_slice(body).unwrap())
+}
+
+/// The lease of a start of this run's, written at `now()`.
+fn lease(state: LeaseState) -> Lease {
+    let before = Some(now() - TimeDelta::seconds(600));
+    Lease { state, certain: state == LeaseState::Open, ..start::intent(&run().id, "n".into(), before, now()) }
+}
+
+/// What the step answers `passed` seconds later, when the instance has been at rest for as long as it says.
+fn verify(world: &World, passed: i64) -> Decision {
+    world.passed.set(passed);
+    block_on(verify_stopped(&stack(), world, Call { run: run(), stopping: None })).unwrap().decision
+}
+
+fn at_rest(lease: &Lease, since: i64) -> World {
+    let world = World::answering(Ok(StartAnswer::Accepted));
+    world.put(LEASE, lease);
+    world.status.set((InstanceStatus::Failed, since));
+    world
+}
+
+/// The runner of a boot that this run started waits for a run that never comes, unless the fence tells it.
+#[test]
+fn a_run_that_never_stood_in_the_queue_is_fenced_too() {
+    let world = at_rest(&lease(LeaseState::Open), 20);
+    world.status.set((InstanceStatus::Pending, 5));
+    assert_eq!(verify(&world, 30), Decision::Wait);
+    let claim: Claim = record(&world, &stack().layout.claim(&run().at())).expect("the attempt is fenced");
+    assert_eq!(claim.by, Claimant::Release);
+}
+
+#[test]
+fn a_start_that_failed_at_once_leaves_a_lease_that_is_nobodys() {
+    let world = at_rest(&lease(LeaseState::Open), 20);
+    assert_eq!(verify(&world, 30), Decision::Done);
+    let left: Lease = record(&world, LEASE).unwrap();
+    assert_eq!(left.at, now(), "it is over when it would have been");
+    let later = bind(Some(&left), "a person's", "m".into(), now() + TimeDelta::seconds(40));
+    assert_eq!(later, Bind::Persons { remove_lease: false });
+    // Whoever looks later removes it: the sweeper, or this step.
+    assert_eq!(verify(&world, 60), Decision::Done);
+    assert_eq!(record::<Lease>(&world, LEASE), None);
+}
+
+#[test]
+fn a_person_who_starts_the_instance_after_that_keeps_it() {
+    for state in [LeaseState::Open, LeaseState::Closing] {
+        let lease = Lease { closer: Some(Closer::Function), ..lease(state) };
+        let world = at_rest(&lease, 20);
+        assert_eq!(verify(&world, 21), Decision::Done);
+        world.status.set((InstanceStatus::InService, 50));
+        assert_eq!(verify(&world, 55), Decision::Done, "{state:?}: it is left running");
+        assert_eq!(verify(&world, 3_600), Decision::Done, "{state:?}");
+        assert_eq!(record::<Lease>(&world, LEASE), None, "it is forgotten");
+    }
+}
+
+#[test]
+fn a_start_that_may_still_arrive_is_waited_for() {
+    let unresolved = Lease { unresolved: true, ..lease(LeaseState::Open) };
+    for lease in [lease(LeaseState::Starting), lease(LeaseState::Unsure), unresolved] {
+        let world = at_rest(&lease, 20);
+        assert_eq!(verify(&world, 59), Decision::Wait, "{lease:?}");
+        assert_eq!(verify(&world, 60), Decision::Done, "{lease:?}");
+        assert_eq!(record::<Lease>(&world, LEASE), None, "{lease:?}");
+    }
+}
+
+/// Old leases have none of the new fields.
+#[test]
+fn a_lease_of_an_older_version_is_read() {
+    let old = json!({"state": "open", "nonce": "n", "at": now(), "startedBy": "x-1", "certain": true});
+    let lease: Lease = serde_json::from_value(old).unwrap();
+    assert!(!lease.ended && !lease.unresolved && lease.started_by == RunId::from_key("x-1"));
+}

@@ -25,7 +25,7 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct LocalArguments {
-    /// Where its files go and stay; a temporary folder if not given
+    /// Where its files go and stay: the next start with the same folder goes on from them; a temporary folder if not given
     #[arg(long, value_name = "FOLDER")]
     pub(crate) directory: Option<PathBuf>,
     /// A parameter of the template, e.g. `ScheduleExpression=rate(1 minute)`; may be given several times

@@ -3,72 +3,55 @@
 use reveille_domain::Failure;
 
 use crate::terminal::{Terminal, Tone};
+use crate::text::{cut, wrap};
 
-const WIDTH: usize = 92;
+/// Wider lines are tiring to read.
+const WIDEST: usize = 92;
+/// The edge and a space.
+const EDGE: usize = 2;
 
 /// The lines of the card.
 pub(crate) fn lines(terminal: &Terminal, failure: &Failure, kept: &str) -> Vec<String> {
     let edge = |text: &str| terminal.paint(Tone::Bad, text);
+    let width = terminal.width().min(WIDEST);
+    let inside = width.saturating_sub(EDGE);
     let title = format!("╭─ {} ", failure.code);
-    let rule = "─".repeat(WIDTH.saturating_sub(title.chars().count()));
+    let rule = "─".repeat(width.saturating_sub(title.chars().count()));
     let mut lines = vec![edge(&format!("{title}{rule}"))];
     let mut add = |tone: Tone, text: &str| lines.push(format!("{} {}", edge("│"), terminal.paint(tone, text)));
-    for line in wrap(failure.message.lines().next().unwrap_or_default(), WIDTH - 2) {
+    for line in wrap(failure.message.lines().next().unwrap_or_default(), inside) {
         add(Tone::Plain, &line);
     }
     if let Some(cell) = failure.evidence.as_ref().and_then(|evidence| evidence.cell.as_ref()) {
         add(Tone::Plain, "");
-        add(Tone::Strong, &cut(&format!("cell {}   {}: {}", cell.number, cell.error_name, cell.error_value)));
+        add(Tone::Strong, &cut(&format!("cell {}   {}: {}", cell.number, cell.error_name, cell.error_value), inside));
         for line in cell.traceback_tail.iter().flat_map(|text| text.lines()) {
-            add(Tone::Quiet, &cut(line));
+            add(Tone::Quiet, &cut(line, inside));
         }
     }
     add(Tone::Plain, "");
-    for line in wrap(&format!("kept: {kept}"), WIDTH - 2) {
+    for line in wrap(&format!("kept: {kept}"), inside) {
         add(Tone::Plain, &line);
     }
-    lines.push(edge(&format!("╰{}", "─".repeat(WIDTH - 1))));
-    lines
-}
-
-/// The first line, as far as the card is wide.
-fn cut(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    if line.chars().count() < WIDTH {
-        return line.to_owned();
-    }
-    line.chars().take(WIDTH - 2).chain(['…']).collect()
-}
-
-/// Breaks a sentence between words.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
+    lines.push(edge(&format!("╰{}", "─".repeat(width.saturating_sub(1)))));
     lines
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{WIDTH, cut, wrap};
+    use reveille_domain::{Code, Failure};
+    use unicode_width::UnicodeWidthStr;
+
+    use super::lines;
+    use crate::terminal::Terminal;
 
     #[test]
-    fn long_lines_are_cut_between_characters() {
-        assert_eq!(cut("é\nx"), "é");
-        assert_eq!(cut(&"é".repeat(200)).chars().count(), WIDTH - 1);
-    }
-
-    #[test]
-    fn sentences_break_between_words() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("unbreakable", 3), ["unbreakable"]);
-        assert!(wrap("", 10).is_empty());
+    fn a_card_fits_its_terminal() {
+        let failure = Failure::new(Code::Internal, "word ".repeat(60) + &"x".repeat(300));
+        for (width, widest) in [(60, 60), (80, 80), (200, 92)] {
+            let lines = lines(&Terminal::plain(width), &failure, "claim.json in /a/folder");
+            let widths = lines.iter().map(|line| line.width()).max();
+            assert_eq!(widths, Some(widest), "{lines:#?}");
+        }
     }
 }

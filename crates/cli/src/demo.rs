@@ -14,6 +14,7 @@ use crate::{
     local::interrupt,
     outputs, progress,
     terminal::{Terminal, Tone},
+    text::wrap,
 };
 
 /// The cell of the example notebook that raises.
@@ -74,6 +75,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DemoArguments) -> Resul
     let result = tokio::select! {
         result = scenarios(terminal, &local, &mut changes, &arguments.output) => result,
         () = &mut interrupted => Err(CliError::Interrupted),
+        broken = local.broken() => Err(broken.into()),
     };
     let stopped = progress::stop(terminal, local).await;
     result.and(stopped)
@@ -92,8 +94,13 @@ async fn scenarios(
         summary.push(play(terminal, local, changes, scenario, &output.join(scenario.folder)).await?);
         terminal.line("");
     }
+    let tick = terminal.paint(Tone::Good, "✓");
     for line in summary {
-        terminal.line(&line);
+        let lines = wrap(&line, terminal.width().saturating_sub(2));
+        for (index, line) in lines.iter().enumerate() {
+            let mark = if index == 0 { tick.as_str() } else { " " };
+            terminal.line(&format!("{mark} {line}"));
+        }
     }
     let folder = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
     terminal.line(&format!("  Their outputs are in {}", terminal.paint(Tone::Strong, &folder.display().to_string())));
@@ -107,7 +114,7 @@ async fn play(
     scenario: &Scenario,
     folder: &Path,
 ) -> Result<String, CliError> {
-    terminal.passing("  · pointing the rule at the notebook …");
+    terminal.passing(Tone::Plain, "  · pointing the rule at the notebook …");
     let parameters = BTreeMap::from([("TriggerNotebook".to_owned(), scenario.notebook.to_owned())]);
     local.update_stack(&parameters).await?;
     terminal.line(
@@ -130,8 +137,7 @@ async fn play(
     expect(scenario, &ended, &instance_status(local).await?)?;
     let what =
         scenario.fails_with.map_or_else(|| "succeeded".to_owned(), |code| format!("failed as it should, with {code},"));
-    let tick = terminal.paint(Tone::Good, "✓");
-    Ok(format!("{tick} {} {what} and the instance was observed Stopped: {took:.1} s", scenario.name))
+    Ok(format!("{} {what} and the instance was observed Stopped: {took:.1} s", scenario.name))
 }
 
 async fn upload(local: &Local, key: &str) -> Result<(), CliError> {
@@ -153,7 +159,9 @@ fn conclusion(terminal: &Terminal, ended: &Ended, kept: &str, took: f64) -> Vec<
     let mut lines = vec![terminal.paint(tone, &format!("   execution {}{error} after {took:.1} s", ended.status))];
     match failure {
         Some(failure) => lines.extend(card::lines(terminal, failure, kept)),
-        None => lines.push(format!("   kept: {kept}")),
+        None => {
+            lines.extend(wrap(&format!("kept: {kept}"), terminal.width() - 3).iter().map(|line| format!("   {line}")));
+        }
     }
     lines
 }

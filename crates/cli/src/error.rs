@@ -18,7 +18,7 @@ pub(crate) enum CliError {
     Unexpected { run: &'static str, expected: String, seen: String },
     #[error("{what} did not come within {seconds} s; the logs of the local AWS tell more")]
     Late { what: &'static str, seconds: u64 },
-    #[error("stopped by Ctrl-C")]
+    #[error("stopped before it was done")]
     Interrupted,
 }
 
@@ -35,6 +35,7 @@ impl CliError {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Local(LocalError::Missing { .. } | LocalError::Program { .. }) => 3,
+            Self::Local(LocalError::Parameter { .. }) => 2,
             // 128 + SIGINT, as shells have it.
             Self::Interrupted => 130,
             _ => 1,

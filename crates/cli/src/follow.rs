@@ -22,6 +22,7 @@ use crate::{
     error::CliError,
     history::{Entry, Narrator},
     terminal::{Terminal, Tone},
+    text::wrap,
 };
 
 /// Between two looks: quick enough to look live.
@@ -33,6 +34,8 @@ const LIMIT_SECONDS: u64 = 240;
 /// The most events of one look; a run has fewer than a hundred.
 const MAX_EVENTS: i32 = 1000;
 const ACTOR_WIDTH: usize = 16;
+/// Columns before what happened: a time of nine, the actor, and two spaces after each.
+const MARGIN: usize = 9 + 2 + ACTOR_WIDTH + 2;
 const BAR_CELLS: u32 = 24;
 
 /// A change of an instance's state.
@@ -229,11 +232,18 @@ impl<'a> Follower<'a> {
                 if entry.tone == Tone::Quiet { Tone::Quiet } else { Tone::Plain },
                 &format!("{:<ACTOR_WIDTH$}", entry.actor),
             );
-            self.terminal.line(&format!("{time}  {actor}  {}", self.terminal.paint(entry.tone, &entry.what)));
+            let room = self.terminal.width().saturating_sub(MARGIN).max(ACTOR_WIDTH);
+            for (index, what) in wrap(&entry.what, room).iter().enumerate() {
+                let what = self.terminal.paint(entry.tone, what);
+                match index {
+                    0 => self.terminal.line(&format!("{time}  {actor}  {what}")),
+                    _ => self.terminal.line(&format!("{:MARGIN$}{what}", "")),
+                }
+            }
         }
         if until.is_some() {
             let seconds = (Utc::now() - self.began).as_seconds_f64();
-            self.terminal.passing(&self.terminal.paint(Tone::Quiet, &format!("{seconds:7.1} s  …")));
+            self.terminal.passing(Tone::Quiet, &format!("{seconds:7.1} s  …"));
         }
     }
 }

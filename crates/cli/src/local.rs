@@ -22,23 +22,30 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &LocalArguments) -> Resu
     for line in instructions(terminal, &local) {
         terminal.line(&line);
     }
-    interrupted.await;
+    let ended = tokio::select! {
+        () = interrupted => Ok(()),
+        broken = local.broken() => Err(broken.into()),
+    };
     terminal.line("");
-    progress::stop(terminal, local).await
+    let stopped = progress::stop(terminal, local).await;
+    ended.and(stopped)
 }
 
-/// Waits for Ctrl-C or SIGTERM.
+/// Waits for a signal that asks this program to end: Ctrl-C, SIGTERM, Ctrl-\, or the end of its terminal.
 pub(crate) async fn interrupt() {
     use tokio::signal::unix::{SignalKind, signal};
-    // A handler can be missing only when the runtime is: then the default action of the signal ends this program.
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => {
-            if pressed.is_err() {
-                std::future::pending::<()>().await;
-            }
+    let wait_for = async |kind| match signal(kind) {
+        Ok(mut signals) => {
+            signals.recv().await;
         }
-        _ = terminated.recv() => {}
+        // A handler can be missing only when the runtime is: then the default action of the signal ends this program.
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        () = wait_for(SignalKind::interrupt()) => {}
+        () = wait_for(SignalKind::terminate()) => {}
+        () = wait_for(SignalKind::hangup()) => {}
+        () = wait_for(SignalKind::quit()) => {}
     }
 }
 

@@ -11,6 +11,7 @@ mod local;
 mod outputs;
 mod progress;
 mod terminal;
+mod text;
 
 use std::process::ExitCode;
 

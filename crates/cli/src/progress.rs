@@ -12,7 +12,11 @@ use reveille_local::{Local, Options, Project};
 use crate::{
     error::CliError,
     terminal::{Terminal, Tone},
+    text::cut,
 };
+
+/// The longest step.
+const WIDEST: usize = 76;
 
 /// Shows each step when the next one begins, with the time it took.
 struct Steps {
@@ -26,10 +30,13 @@ impl Steps {
         if let Some((done, since)) = present.take() {
             let tick = self.terminal.paint(Tone::Good, "✓");
             let took = self.terminal.paint(Tone::Quiet, &format!("{:.1} s", since.elapsed().as_secs_f64()));
-            self.terminal.line(&format!("  {tick} {done:<76} {took}"));
+            // The tick, the time and the spaces between take fourteen columns.
+            let room = self.terminal.width().saturating_sub(14).min(WIDEST);
+            let done = cut(&done, room);
+            self.terminal.line(&format!("  {tick} {done:<room$} {took}"));
         }
         if let Some(step) = step {
-            self.terminal.passing(&format!("  · {step} …"));
+            self.terminal.passing(Tone::Plain, &format!("  · {step} …"));
             *present = Some((step.to_owned(), Instant::now()));
         }
     }
@@ -65,7 +72,7 @@ async fn start_to_the_end(terminal: &Terminal, mut options: Options) -> Result<L
 
 /// Stops it.
 pub(crate) async fn stop(terminal: &Terminal, local: Local) -> Result<(), CliError> {
-    terminal.passing("Stopping the local AWS …");
+    terminal.passing(Tone::Plain, "Stopping the local AWS …");
     let since = Instant::now();
     let stopped = local.stop().await;
     stopped?;

@@ -8,6 +8,8 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use crate::text::cut;
+
 /// What a piece of text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -37,6 +39,8 @@ impl Tone {
 pub(crate) struct Terminal {
     colours: bool,
     moving: bool,
+    /// Columns where no terminal tells them: on a pipe more than any line has.
+    fixed_width: Option<usize>,
     /// The cursor stands on a line that is to be overwritten.
     open: Arc<AtomicBool>,
 }
@@ -46,7 +50,19 @@ impl Terminal {
     pub(crate) fn of_this_process() -> Self {
         let terminal = io::stdout().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
         let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colours: terminal && !plain, moving: terminal, open: Arc::default() }
+        let fixed_width = (!terminal).then_some(usize::MAX);
+        Self { colours: terminal && !plain, moving: terminal, fixed_width, open: Arc::default() }
+    }
+
+    /// No colours and nothing that moves, as on a pipe, but so many columns.
+    #[cfg(test)]
+    pub(crate) fn plain(width: usize) -> Self {
+        Self { colours: false, moving: false, fixed_width: Some(width), open: Arc::default() }
+    }
+
+    /// How many columns a line may take now: a person may make the window smaller.
+    pub(crate) fn width(&self) -> usize {
+        self.fixed_width.unwrap_or_else(columns)
     }
 
     /// The text in its tone.
@@ -60,10 +76,12 @@ impl Terminal {
         write(&format!("{erase}{text}\n"));
     }
 
-    /// A line that the next one overwrites. Without a terminal: nothing.
-    pub(crate) fn passing(&self, text: &str) {
+    /// A line that the next one overwrites. Without a terminal: nothing. It is cut, because only the last row of a line
+    /// that the terminal breaks can be overwritten.
+    pub(crate) fn passing(&self, tone: Tone, text: &str) {
         if self.moving {
             self.open.store(true, Ordering::Relaxed);
+            let text = self.paint(tone, &cut(text, self.width().saturating_sub(1)));
             write(&format!("\r\x1b[2K{text}"));
         }
     }
@@ -78,6 +96,17 @@ impl Terminal {
     }
 }
 
+/// The terminal's columns. One that does not tell them is taken for the usual one.
+fn columns() -> usize {
+    let told = rustix::termios::tcgetwinsize(io::stdout()).map(|size| usize::from(size.ws_col)).unwrap_or_default();
+    if told == 0 { USUAL_COLUMNS } else { told.max(FEWEST_COLUMNS) }
+}
+
+/// What a terminal has had since the VT100.
+const USUAL_COLUMNS: usize = 80;
+/// Narrower ones break the lines themselves.
+const FEWEST_COLUMNS: usize = 40;
+
 /// A closed standard output (`reveille demo | head`) is no reason to stop: what was started must be stopped in order.
 fn write(text: &str) {
     let mut out = io::stdout();
@@ -86,16 +115,13 @@ fn write(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::{Terminal, Tone};
 
     #[test]
     fn colours_only_where_they_are_seen() {
-        let coloured = Terminal { colours: true, moving: false, open: Arc::default() };
+        let coloured = Terminal { colours: true, ..Terminal::plain(80) };
         assert_eq!(coloured.paint(Tone::Good, "ok"), "\x1b[32mok\x1b[0m");
         assert_eq!(coloured.paint(Tone::Plain, "ok"), "ok");
-        let plain = Terminal { colours: false, moving: false, open: Arc::default() };
-        assert_eq!(plain.paint(Tone::Bad, "no"), "no");
+        assert_eq!(Terminal::plain(80).paint(Tone::Bad, "no"), "no");
     }
 }

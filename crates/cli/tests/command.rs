@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     process::{Child, ChildStdout, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -30,6 +30,7 @@ impl Reveille {
             // Its files, and so everything that it starts, are known by this folder.
             .env("TMPDIR", folder.path())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -63,17 +64,35 @@ impl Reveille {
         panic!("it did not end");
     }
 
+    /// What it said on standard error, after its end.
+    fn complaint(&mut self) -> String {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        said
+    }
+
     /// The processes that it started and that are alive.
     fn processes(&self) -> Vec<String> {
+        self.started().into_iter().map(|(_, command)| command).collect()
+    }
+
+    fn started(&self) -> Vec<(Pid, String)> {
         let mark = format!("={}/", self.folder.path().display());
         let started = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
             let environment = fs::read(entry.path().join("environ")).ok()?;
             let command = fs::read(entry.path().join("cmdline")).ok()?;
-            String::from_utf8_lossy(&environment)
-                .contains(&mark)
-                .then(|| String::from_utf8_lossy(&command).into_owned())
+            let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+            let ours = String::from_utf8_lossy(&environment).contains(&mark);
+            (ours && pid != Pid::from_child(&self.child)).then(|| (pid, String::from_utf8_lossy(&command).into_owned()))
         });
         started.collect()
+    }
+
+    /// Kills the process whose command holds a text.
+    fn kill(&self, text: &str) {
+        let started = self.started();
+        let (pid, _) = started.iter().find(|(_, command)| command.contains(text)).expect("it runs");
+        kill_process(*pid, Signal::KILL).unwrap();
     }
 
     fn wait_until_nothing_is_left(&self) {
@@ -93,6 +112,11 @@ impl Drop for Reveille {
     }
 }
 
+/// The lines that a person pastes into a shell, so that AWS clients use this local AWS.
+fn exports(lines: &[String]) -> String {
+    lines.iter().filter(|line| line.starts_with("export ")).map(String::as_str).collect::<Vec<_>>().join("\n")
+}
+
 /// Runs what a person would paste into a shell.
 fn shell(script: &str) -> String {
     let output = Command::new("/bin/bash").args(["-euo", "pipefail", "-c", script]).current_dir("/").output().unwrap();
@@ -105,8 +129,7 @@ fn what_local_prints_runs_a_notebook_and_ctrl_c_ends_everything() {
     let mut reveille = Reveille::start(&["local"]);
     let lines = reveille.read_until("Ctrl-C stops everything.");
     assert!(!reveille.processes().is_empty(), "at least ministack");
-    let exports: Vec<&str> = lines.iter().filter(|line| line.starts_with("export ")).map(String::as_str).collect();
-    let exports = exports.join("\n");
+    let exports = exports(&lines);
     let start = lines.iter().find(|line| line.starts_with("aws stepfunctions start-execution ")).expect("a command");
     let arn = shell(&format!("{exports}\n{start} --query executionArn --output text"));
     let status = format!("{exports}\naws stepfunctions describe-execution --execution-arn {arn}");
@@ -137,7 +160,7 @@ fn an_interrupted_demo_leaves_nothing() {
 }
 
 #[test]
-fn a_killed_demo_leaves_no_process() {
+fn a_killed_demo_leaves_nothing() {
     let output = tempfile::tempdir().unwrap();
     let mut reveille = Reveille::start(&["demo", "--output", output.path().to_str().unwrap()]);
     reveille.read_until("claims attempt 1");
@@ -145,14 +168,98 @@ fn a_killed_demo_leaves_no_process() {
     reveille.signal(Signal::KILL);
     assert_eq!(reveille.ended(), None);
     reveille.wait_until_nothing_is_left();
+    assert_eq!(fs::read_dir(reveille.folder.path()).unwrap().count(), 0, "its files are gone");
 }
 
 #[test]
 fn a_start_that_fails_in_the_middle_leaves_nothing() {
-    let mut reveille = Reveille::start(&["local", "--parameter", "Architecture=sparc"]);
+    let folder = tempfile::tempdir().unwrap();
+    // Where the packaged functions go.
+    fs::write(folder.path().join("artifacts"), "no folder").unwrap();
+    let mut reveille = Reveille::start(&["local", "--directory", folder.path().to_str().unwrap()]);
     assert_eq!(reveille.ended(), Some(1));
     assert_eq!(reveille.processes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_terminal_that_closes_ends_everything() {
+    let mut reveille = Reveille::start(&["local"]);
+    reveille.read_until("Ctrl-C stops everything.");
+    reveille.signal(Signal::HUP);
+    assert_eq!(reveille.ended(), Some(0));
+    assert_eq!(reveille.processes(), Vec::<String>::new());
     assert_eq!(fs::read_dir(reveille.folder.path()).unwrap().count(), 0, "its files are gone");
+}
+
+#[test]
+fn a_dead_ministack_is_told() {
+    let mut reveille = Reveille::start(&["local"]);
+    reveille.read_until("Ctrl-C stops everything.");
+    reveille.kill("ministack_with_heartbeats.py");
+    assert_eq!(reveille.ended(), Some(1));
+    let said = reveille.complaint();
+    assert!(said.contains("ministack ended") && said.contains("signal: 9"), "{said}");
+    assert_eq!(reveille.processes(), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_template_refuses_is_refused_before_anything_is_started() {
+    for (parameter, why) in [("Nonsense=1", "no such parameter"), ("Architecture=sparc", "not one of arm64, x86_64")] {
+        let mut reveille = Reveille::start(&["local", "--parameter", parameter]);
+        assert_eq!(reveille.ended(), Some(2));
+        let said = reveille.complaint();
+        assert!(said.contains(why), "{said}");
+        assert_eq!(fs::read_dir(reveille.folder.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_kept_folder_serves_one_local_aws_at_a_time_and_the_next_goes_on_from_it() {
+    let kept = tempfile::tempdir().unwrap();
+    let arguments = ["local", "--directory", kept.path().to_str().unwrap()];
+    let mut first = Reveille::start(&arguments);
+    let exports = exports(&first.read_until("Ctrl-C stops everything."));
+
+    let mut second = Reveille::start(&arguments);
+    assert_eq!(second.ended(), Some(1));
+    let said = second.complaint();
+    assert!(said.contains("another local AWS (process ") && said.contains("--directory"), "{said}");
+
+    // The first one lives, and takes a file and an execution that will never be answered.
+    let machines =
+        format!("{exports}\naws stepfunctions list-state-machines --query 'stateMachines[0].stateMachineArn'");
+    let machine = shell(&format!("{machines} --output text"));
+    let machine = machine.trim();
+    let start = "aws stepfunctions start-execution --query executionArn --output text --state-machine-arn";
+    let input = r#"{"instance": "not-there", "notebook": "a.ipynb"}"#;
+    shell(&format!(
+        "{exports}\nprintf kept > {0}/kept.txt\naws s3 cp {0}/kept.txt s3://reveille-incoming/kept.txt",
+        kept.path().display()
+    ));
+    let arn = shell(&format!("{exports}\n{start} {machine} --input '{input}'"));
+    let arn = arn.trim();
+    first.signal(Signal::INT);
+    assert_eq!(first.ended(), Some(0));
+
+    let mut third = Reveille::start(&arguments);
+    let exports = self::exports(&third.read_until("Ctrl-C stops everything."));
+    assert_eq!(shell(&format!("{exports}\naws s3 cp s3://reveille-incoming/kept.txt -")), "kept");
+    let describe = "aws stepfunctions describe-execution --query status --output text --execution-arn";
+    let status = shell(&format!("{exports}\n{describe} {arn}"));
+    assert!(["ABORTED", "FAILED"].contains(&status.trim()), "{status}: it does not run for ever");
+    // What was deployed anew works.
+    let run = shell(&format!("{exports}\n{start} {machine} --input '{input}'"));
+    let deadline = Instant::now() + LIMIT;
+    let code = loop {
+        let code = shell(&format!("{exports}\n{} {}", describe.replace("status", "error"), run.trim()));
+        if code.trim() != "None" || Instant::now() > deadline {
+            break code;
+        }
+        sleep(Duration::from_millis(200));
+    };
+    assert_eq!(code.trim(), "InstanceNotFound");
+    third.signal(Signal::INT);
+    assert_eq!(third.ended(), Some(0));
 }
 
 #[test]

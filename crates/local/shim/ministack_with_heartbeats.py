@@ -9,7 +9,9 @@ where the engine notes the real SendTaskHeartbeat calls. It knows nothing of who
 
 It also ends ministack when its standard input ends, and everything else of the same local AWS: whoever started it
 is gone then, however that happened. What belongs to it has a variable that begins with the folder of this local AWS
-(the only argument): functions their folder for temporary files, instances their root.
+(the first argument): functions their folder for temporary files, instances their root. If whoever started it did not
+say `stop` before, it was killed: then nobody else removes the folder, and this does (unless the second argument is
+`keep`).
 
 It is tied to the engine's inside: the version of ministack is pinned in requirements.txt, and what is wrapped
 here is asserted at the start and tested by tests/heartbeats.rs.
@@ -17,6 +19,7 @@ here is asserted at the start and tested by tests/heartbeats.rs.
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -97,11 +100,12 @@ def fail(token, error, cause):
         ticket["event"].set()
 
 
-def end_with_the_parent(folder):
+def end_with_the_parent(folder, kept):
     """Blocks until standard input ends, then ends everything of this local AWS, and this process as SIGTERM does."""
+    stopped = False
     with contextlib.suppress(OSError):
         while os.read(0, 1024):
-            pass
+            stopped = True
     mark = b"=" + os.fsencode(folder) + b"/"
     for process in filter(str.isdecimal, os.listdir("/proc")):
         # It may be gone by now, or another user's.
@@ -110,6 +114,8 @@ def end_with_the_parent(folder):
                 ours = mark in environment.read()
             if ours and int(process) != os.getpid():
                 os.kill(int(process), signal.SIGKILL)
+    if not stopped and not kept:
+        shutil.rmtree(folder, ignore_errors=True)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -118,7 +124,7 @@ def main():
     engine._execute_task = execute_task
     engine._invoke_with_callback = invoke_with_callback
     engine._call_lambda = call_lambda
-    threading.Thread(target=end_with_the_parent, args=(sys.argv[1],), daemon=True).start()
+    threading.Thread(target=end_with_the_parent, args=(sys.argv[1], sys.argv[2] == "keep"), daemon=True).start()
     from ministack.app import main as serve
 
     sys.argv = [ministack.__name__]

@@ -20,11 +20,13 @@ use crate::{
 
 /// The bucket of artifacts, which `sam deploy` would make as well.
 pub(crate) const ARTIFACTS_BUCKET: &str = "reveille-artifacts";
-const CODE_KEY: &str = "functions.zip";
 
 /// What is deployed from, ready to be uploaded: made while ministack is still starting.
 pub(crate) struct Artifacts {
     archive: PathBuf,
+    /// Where the archive goes: another archive has another key, because CloudFormation updates what has changed in the
+    /// template and nothing else.
+    code_key: String,
     runner: PathBuf,
     /// SHA-256 of the runner, in hexadecimal digits.
     pub(crate) runner_sha256: String,
@@ -39,10 +41,11 @@ pub(crate) fn prepare(project: &Project, folder: &Path) -> Result<Artifacts, Loc
     let (bootstrap, runner) = (folder.join(FUNCTIONS_BINARY), folder.join(RUNNER_BINARY));
     package::strip(&project.binary(FUNCTIONS_BINARY), &bootstrap)?;
     package::strip(&project.binary(RUNNER_BINARY), &runner)?;
-    let archive = folder.join(CODE_KEY);
+    let archive = folder.join("functions.zip");
     package::archive(&bootstrap, FUNCTIONS_BINARY, &archive)?;
+    let code_key = format!("functions-{}.zip", package::sha256(&bootstrap)?);
     let runner_sha256 = package::sha256(&runner)?;
-    Ok(Artifacts { archive, runner, runner_sha256 })
+    Ok(Artifacts { archive, code_key, runner, runner_sha256 })
 }
 
 /// A stack to be deployed.
@@ -62,16 +65,16 @@ impl Deployment<'_> {
     /// An upload or the deployment fails.
     pub(crate) async fn run(&self, artifacts: &Artifacts) -> Result<BTreeMap<String, String>, LocalError> {
         create_bucket(self.clients, ARTIFACTS_BUCKET).await?;
-        upload(self.clients, ARTIFACTS_BUCKET, CODE_KEY, &artifacts.archive).await?;
-        self.package().await?;
+        upload(self.clients, ARTIFACTS_BUCKET, &artifacts.code_key, &artifacts.archive).await?;
+        self.package(&artifacts.code_key).await?;
         self.deploy().await?;
         self.outputs().await
     }
 
-    async fn package(&self) -> Result<(), LocalError> {
+    async fn package(&self, code_key: &str) -> Result<(), LocalError> {
         let template = self.project.file("infra/template.yaml");
         let text = fs::read_to_string(&template).map_err(LocalError::file("read", &template))?;
-        let packaged = package::package(&template, &text, ARTIFACTS_BUCKET, CODE_KEY)?;
+        let packaged = package::package(&template, &text, ARTIFACTS_BUCKET, code_key)?;
         for (file, key) in &packaged.definitions {
             upload(self.clients, ARTIFACTS_BUCKET, key, file).await?;
         }

@@ -28,14 +28,32 @@ pub enum LocalError {
     /// No port could be had.
     #[error("no free port on 127.0.0.1: {0}; close something that listens there")]
     Port(io::Error),
-    /// ministack did not come up.
-    #[error("ministack did not start: {reason}; its log {} ends with:\n{tail}", log.display())]
+    /// Another local AWS uses the folder.
+    #[error(
+        "another local AWS{} uses {}; stop it with Ctrl-C, or give another --directory",
+        pid.map_or_else(String::new, |pid| format!(" (process {pid})")),
+        directory.display()
+    )]
+    InUse {
+        /// The folder.
+        directory: PathBuf,
+        /// The process that uses it, where it is known.
+        pid: Option<u32>,
+    },
+    /// A parameter that the template would refuse.
+    #[error("--parameter {name}: {problem}; infra/template.yaml describes each parameter")]
+    Parameter {
+        /// The parameter.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// ministack did not come up, or ended.
+    #[error("ministack {reason}; {}", said(tail))]
     Ministack {
         /// What was seen.
         reason: String,
-        /// The whole log.
-        log: PathBuf,
-        /// Its last lines.
+        /// The last lines of its log, which may be gone with its folder.
         tail: String,
     },
     /// A program could not be run at all.
@@ -121,6 +139,14 @@ const SHOWN_ARGUMENTS: usize = 5;
 
 fn shown(command: &[&str]) -> String {
     command.iter().take(SHOWN_ARGUMENTS).copied().collect::<Vec<_>>().join(" ")
+}
+
+/// The end of a program's log, for a person.
+fn said(tail: &str) -> String {
+    if tail.trim().is_empty() {
+        return "it wrote nothing to its log. If its tools are broken, remove .venv and run `make setup`".to_owned();
+    }
+    format!("if its tools are broken, remove .venv and run `make setup`. Its log ends with:\n{tail}")
 }
 
 /// The last lines of a text.

@@ -6,16 +6,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use aws_sdk_sfn::types::ExecutionStatus;
 use reveille_lifecycle::{ON_START, Preamble, render};
 use reveille_notebook_service::{Config, Service, serve};
-use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use crate::{
     Clients, LocalError, Options, Project,
     deploy::{self, Artifacts, Deployment},
-    environment, instances,
-    ministack::Ministack,
+    environment,
+    folder::Folder,
+    instances,
+    ministack::{Files, Ministack},
+    parameters,
 };
 
 /// The lifecycle configuration of the local instances.
@@ -51,37 +54,27 @@ pub struct Local {
     folder: Folder,
 }
 
-enum Folder {
-    Temporary(TempDir),
-    Kept(PathBuf),
-}
-
-impl Folder {
-    fn path(&self) -> &Path {
-        match self {
-            Self::Temporary(folder) => folder.path(),
-            Self::Kept(folder) => folder,
-        }
-    }
-}
-
 impl Local {
     /// Starts everything: ministack with the heartbeat shim, the notebook instance service, the stack, an instance.
     ///
     /// # Errors
     /// Set-up or a build is missing, or a part does not come up; what was started by then is stopped.
     pub async fn start(project: Project, options: Options) -> Result<Self, LocalError> {
-        let folder = make_folder(options.directory.as_deref())?;
+        check_parameters(&project, &options.parameters)?;
+        let folder = Folder::of(options.directory.as_deref())?;
         let packaging = package(&project, folder.path());
-        options.tell("starting ministack and the notebook instance service, packaging the functions");
+        options.tell("starting the services, packaging the functions");
         let mut local = Self::servers(project, options, folder).await?;
         // From here on, dropping `local` ends the servers.
         let artifacts = packaging.await.unwrap_or_else(|error| Err(LocalError::aws("package the artifacts")(error)))?;
-        local.options.tell("deploying infra/template.yaml, creating a notebook instance");
+        local.options.tell("deploying infra/template.yaml, creating an instance");
         let creating = instances::create_stopped(&local.clients, local.service(), INSTANCE);
         let (outputs, created) = tokio::join!(local.deploy(&artifacts), creating);
         local.outputs = outputs?;
         created?;
+        if local.folder.is_kept() {
+            local.stop_interrupted_executions().await?;
+        }
         local.create_config(&artifacts).await?;
         local.equip(INSTANCE).await?;
         Ok(local)
@@ -104,7 +97,9 @@ impl Local {
         let mut variables = environment.clone();
         variables.insert("PATH".to_owned(), environment::path(&project.tools()));
         let python = project.tool("python")?;
-        let ministack = Ministack::start(&python, &folder.path().join("ministack"), aws_port, &variables).await?;
+        let files = folder.path().join("ministack");
+        let files = Files { folder: &files, kept: folder.is_kept() };
+        let ministack = Ministack::start(&python, files, aws_port, &variables).await?;
         Ok(Self {
             service: Some(service),
             ministack: Some(ministack),
@@ -124,6 +119,20 @@ impl Local {
         let mut parameters = quick_parameters();
         parameters.extend(self.options.parameters.clone());
         self.deployment(&parameters).run(artifacts).await
+    }
+
+    /// Stops the executions that ran when the last local AWS of this folder was stopped: nothing carries them on, and
+    /// as long as they count as running their instance is kept for them.
+    async fn stop_interrupted_executions(&self) -> Result<(), LocalError> {
+        const WHAT: &str = "stop the executions that the last local AWS left";
+        let sfn = &self.clients.sfn;
+        let running = sfn.list_executions().state_machine_arn(self.state_machine());
+        let running = running.status_filter(ExecutionStatus::Running).send().await.map_err(LocalError::aws(WHAT))?;
+        for execution in running.executions {
+            let stop = sfn.stop_execution().execution_arn(execution.execution_arn);
+            stop.cause("The local AWS was stopped while it ran.").send().await.map_err(LocalError::aws(WHAT))?;
+        }
+        Ok(())
     }
 
     /// Makes the lifecycle configuration for the deployed stack.
@@ -189,6 +198,14 @@ impl Local {
             None => Ok(()),
         };
         service.and(ministack)
+    }
+
+    /// Waits until a part of it breaks, which none does by itself; says which, and why.
+    pub async fn broken(&self) -> LocalError {
+        match &self.ministack {
+            Some(ministack) => ministack.broken().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// SDK clients of this local AWS.
@@ -304,19 +321,16 @@ fn quick_parameters() -> BTreeMap<String, String> {
     .collect()
 }
 
+fn check_parameters(project: &Project, parameters: &BTreeMap<String, String>) -> Result<(), LocalError> {
+    let template = project.file("infra/template.yaml");
+    let text = fs::read_to_string(&template).map_err(LocalError::file("read", &template))?;
+    parameters::check(&template, &text, parameters)
+}
+
 /// Packages the functions and the runner while the servers start.
 fn package(project: &Project, folder: &Path) -> JoinHandle<Result<Artifacts, LocalError>> {
     let (project, folder) = (project.clone(), folder.join("artifacts"));
     tokio::task::spawn_blocking(move || deploy::prepare(&project, &folder))
-}
-
-fn make_folder(directory: Option<&Path>) -> Result<Folder, LocalError> {
-    let Some(directory) = directory else {
-        let folder = tempfile::Builder::new().prefix("reveille-").tempdir();
-        return folder.map(Folder::Temporary).map_err(LocalError::file("make a folder in", std::env::temp_dir()));
-    };
-    fs::create_dir_all(directory).map_err(LocalError::file("make", directory))?;
-    directory.canonicalize().map(Folder::Kept).map_err(LocalError::file("use", directory))
 }
 
 fn copy_notebooks(from: &Path, to: &Path) -> Result<(), LocalError> {

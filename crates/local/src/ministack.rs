@@ -5,7 +5,8 @@ use std::{
     fs::{self, File},
     net::Ipv4Addr,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::Stdio,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,15 +24,27 @@ const SHIM: &str = include_str!("../shim/ministack_with_heartbeats.py");
 /// It is up within a second; a cold disk and a busy machine may take much longer.
 const START_LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(25);
+/// Between two looks at whether it still lives: a person waits no longer than this to be told.
+const WATCH: Duration = Duration::from_millis(300);
 /// A healthy server answers its health check at once.
 const HEALTH_LIMIT: Duration = Duration::from_secs(5);
 /// It ends within a second; requests under way may hold it.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 const TAIL_LINES: usize = 20;
 
+/// Where ministack's files go.
+#[derive(Clone, Copy)]
+pub(crate) struct Files<'a> {
+    /// A folder below that of the local AWS.
+    pub(crate) folder: &'a Path,
+    /// They outlive it, with the state of every service, which the next start reads.
+    pub(crate) kept: bool,
+}
+
 /// A running ministack.
 pub(crate) struct Ministack {
-    child: Child,
+    /// Looked at by whoever waits for its end, while others use the whole.
+    child: Mutex<Child>,
     port: u16,
     log: PathBuf,
     marker: String,
@@ -44,10 +57,11 @@ impl Ministack {
     /// It cannot be run, ends early, or does not answer within a minute.
     pub(crate) async fn start(
         python: &Path,
-        folder: &Path,
+        files: Files<'_>,
         port: u16,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, LocalError> {
+        let folder = files.folder;
         fs::create_dir_all(folder).map_err(LocalError::file("make", folder))?;
         let shim = folder.join("ministack_with_heartbeats.py");
         fs::write(&shim, SHIM).map_err(LocalError::file("write", &shim))?;
@@ -59,10 +73,12 @@ impl Ministack {
             .arg(&shim)
             // What to end with it: see the shim.
             .arg(folder.parent().unwrap_or(folder))
+            .arg(if files.kept { "keep" } else { "remove" })
             .env_clear()
             .envs(environment::handed_on())
             .envs(environment)
             .envs(settings(port, folder))
+            .envs(if files.kept { persistence(folder) } else { BTreeMap::new() })
             .env(processes::MARKER, &marker)
             .current_dir(folder)
             // Kept open as long as this program lives: its end ends ministack (see the shim).
@@ -74,7 +90,7 @@ impl Ministack {
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| LocalError::Program { program: python.display().to_string(), source })?;
-        let mut ministack = Self { child, port, log, marker };
+        let ministack = Self { child: Mutex::new(child), port, log, marker };
         ministack.wait_until_healthy().await?;
         Ok(ministack)
     }
@@ -91,20 +107,38 @@ impl Ministack {
 
     /// The id of its process, while it runs.
     pub(crate) fn pid(&self) -> Option<u32> {
-        self.child.id()
+        self.child().id()
     }
 
-    async fn wait_until_healthy(&mut self) -> Result<(), LocalError> {
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it ends, which it does by itself only when it breaks.
+    pub(crate) async fn broken(&self) -> LocalError {
+        loop {
+            let ended = self.child().try_wait();
+            if let Ok(Some(status)) = ended {
+                return self.failed(&format!("ended ({status}) while it was in use"));
+            }
+            sleep(WATCH).await;
+        }
+    }
+
+    async fn wait_until_healthy(&self) -> Result<(), LocalError> {
         let deadline = Instant::now() + START_LIMIT;
         loop {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(self.failed(&ended(status)));
+            let ended = self.child().try_wait();
+            if let Ok(Some(status)) = ended {
+                return Err(self.failed(&format!("did not start: it ended at once ({status})")));
             }
             if matches!(timeout(HEALTH_LIMIT, is_healthy(self.port)).await, Ok(Ok(true))) {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(self.failed(&format!("no answer on port {} within {START_LIMIT:?}", self.port)));
+                return Err(
+                    self.failed(&format!("did not start: no answer on port {} within {START_LIMIT:?}", self.port))
+                );
             }
             sleep(LOOK).await;
         }
@@ -112,7 +146,7 @@ impl Ministack {
 
     fn failed(&self, reason: &str) -> LocalError {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
-        LocalError::Ministack { reason: reason.to_owned(), log: self.log.clone(), tail: tail(&text, TAIL_LINES) }
+        LocalError::Ministack { reason: reason.to_owned(), tail: tail(&text, TAIL_LINES) }
     }
 
     /// Ends it and every function's process.
@@ -120,10 +154,14 @@ impl Ministack {
     /// # Errors
     /// A process would not end.
     pub(crate) async fn stop(mut self) -> Result<(), LocalError> {
-        drop(self.child.stdin.take());
-        if timeout(STOP_LIMIT, self.child.wait()).await.is_err() {
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut stdin) = child.stdin.take() {
+            // If it cannot be told it has ended, which is what it would be told.
+            let _ = stdin.write_all(b"stop").await;
+        }
+        if timeout(STOP_LIMIT, child.wait()).await.is_err() {
             // It may have ended between the two; the look at what is left tells.
-            let _ = self.child.kill().await;
+            let _ = child.kill().await;
         }
         processes::kill_marked(&self.marker)
     }
@@ -135,10 +173,6 @@ impl Drop for Ministack {
         // nobody to tell.
         let _ = processes::kill_marked(&self.marker);
     }
-}
-
-fn ended(status: ExitStatus) -> String {
-    format!("it ended at once ({status})")
 }
 
 /// What ministack is told. Everything that would reach out of its folder and its port is off.
@@ -157,6 +191,19 @@ fn settings(port: u16, folder: &Path) -> BTreeMap<String, String> {
         // It would remove the containers of other ministacks on this machine.
         ("DOCKER_HOST", "unix:///nonexistent".to_owned()),
         ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// Lets it write the state of its services when it ends, and read it when it starts.
+fn persistence(folder: &Path) -> BTreeMap<String, String> {
+    [
+        ("PERSIST_STATE", "1".to_owned()),
+        ("STATE_DIR", folder.join("state").display().to_string()),
+        ("S3_PERSIST", "1".to_owned()),
+        ("S3_DATA_DIR", folder.join("s3").display().to_string()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))

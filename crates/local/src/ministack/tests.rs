@@ -9,7 +9,7 @@ use std::{
 use aws_sdk_sfn::types::ExecutionStatus;
 use tokio::time::sleep;
 
-use super::Ministack;
+use super::{Files, Ministack};
 use crate::{Clients, environment, package, processes, tools};
 
 /// Runs an execution that waits for its token, which its function writes into a file.
@@ -66,7 +66,10 @@ impl World {
         let mut variables = environment::clients(&endpoint, &endpoint);
         variables.insert("PATH".to_owned(), environment::path(&tools_folder));
         let disk = folder.path().join("ministack");
-        let ministack = Ministack::start(&tools_folder.join("python"), &disk, port, &variables).await.unwrap();
+        let ministack =
+            Ministack::start(&tools_folder.join("python"), Files { folder: &disk, kept: false }, port, &variables)
+                .await
+                .unwrap();
         let clients = Clients::new(&endpoint, &endpoint);
         let (bootstrap, archive) = (folder.path().join("bootstrap"), folder.path().join("waits.zip"));
         fs::write(&bootstrap, FUNCTION).unwrap();

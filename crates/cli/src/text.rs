@@ -1,0 +1,76 @@
+//! Text that fits: cut or wrapped by the columns that it takes on a terminal, not by its bytes or characters.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// The first line of a text, cut to a width. What is left out shows as an ellipsis.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.width() <= width {
+        return line.to_owned();
+    }
+    let (kept, _) = split(line, width.saturating_sub(1));
+    format!("{kept}…")
+}
+
+/// Breaks a sentence between words; a word that is longer than a line (a key, an id) is broken where the line ends.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.extend(broken(word, width)),
+        }
+    }
+    lines
+}
+
+fn broken(word: &str, width: usize) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut rest = word;
+    while !rest.is_empty() {
+        let (piece, left) = split(rest, width);
+        // A width that holds no character at all must end too.
+        let (piece, left) = if piece.is_empty() { (rest, "") } else { (piece, left) };
+        pieces.push(piece.to_owned());
+        rest = left;
+    }
+    pieces
+}
+
+/// Splits a text after as many characters as a width holds.
+fn split(text: &str, width: usize) -> (&str, &str) {
+    let mut taken = 0;
+    for (index, character) in text.char_indices() {
+        taken += character.width().unwrap_or_default();
+        if taken > width {
+            return text.split_at(index);
+        }
+    }
+    (text, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr;
+
+    use super::{cut, wrap};
+
+    #[test]
+    fn long_lines_are_cut_between_characters() {
+        assert_eq!(cut("é\nx", 80), "é");
+        assert_eq!(cut(&"é".repeat(200), 91).width(), 91);
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn sentences_break_between_words_and_long_words_where_the_line_ends() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("unbreakable", 4), ["unbr", "eaka", "ble"]);
+        assert_eq!(wrap("日本語", 1), ["日本語"], "no endless loop");
+        assert!(wrap("", 10).is_empty());
+    }
+}

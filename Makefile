@@ -13,7 +13,7 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
-.PHONY: help setup build demo local test lint simulate sabotage recordings bench bench-cold clean lock instance-template
+.PHONY: help setup build demo local test lint simulate sabotage recordings bench bench-cold clean lock instance-template constraints
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ recordings: ## Run the executions recorded on AWS in the file ASL_RECORDINGS thr
 
 instance-template: ## Write infra/instance.yaml anew from infra/lifecycle/
 	@$(PYTHON) infra/lifecycle/embed.py
+
+constraints: setup ## Write the notebook service's table of AWS's constraints anew from botocore
+	@$(VENV)/bin/python crates/notebook-service/constraints.py
 
 clean: ## Remove what was built and installed
 	@$(CARGO) clean

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     ApiError, ArmedFault, BootNumber, Call, Command, CreateInstance, Effect, Fault, FaultError, FaultId, FaultKind,
-    InstanceCalls, InstanceSettings, InstanceView, LifecycleChange, ListQuery, Operation, Outcome, Response, Status,
-    Time, Timings, UpdateInstance,
+    InstanceCalls, InstanceFilter, InstanceSettings, InstanceSort, InstanceView, LifecycleChange, ListQuery, Operation,
+    Outcome, Response, Status, Time, Timings, UpdateInstance,
     calls::CallBook,
     faults::Faults,
     instance::{BootPlan, Due, Instance, Instances, Phase, Provisioned},
@@ -139,7 +139,7 @@ impl Account {
         match command {
             Command::CreateInstance(new) => self.create(now, new),
             Command::DescribeInstance { name } => self.describe(now, &name),
-            Command::ListInstances(query) => self.list(&query),
+            Command::ListInstances(query, filter) => self.list(&query, &filter),
             Command::Start { name } => self.start(now, &name),
             Command::Stop { name } => self.stop(now, &name),
             Command::Update(update) => self.update(now, update),
@@ -206,7 +206,7 @@ impl Account {
     fn create(&mut self, now: Time, new: CreateInstance) -> Result<Response, ApiError> {
         validate::name(&new.name, NAME_MEMBER)?;
         validate::settings(&new.settings)?;
-        tags::check(&new.tags)?;
+        tags::check_count(&new.tags)?;
         let arn = self.instance_arn(&new.name);
         if self.instances.values().any(|other| other.view.arn == arn) {
             return Err(ApiError::Duplicate { what: "Notebook Instance", arn });
@@ -253,8 +253,9 @@ impl Account {
         Ok(Response::Instance(Box::new(view.clone())))
     }
 
-    fn list(&self, query: &ListQuery) -> Result<Response, ApiError> {
-        query.page(self.instances.values().map(|instance| instance.view.clone())).map(Response::Instances)
+    fn list(&self, query: &ListQuery<InstanceSort>, filter: &InstanceFilter) -> Result<Response, ApiError> {
+        let wanted = self.instances.values().map(|instance| &instance.view).filter(|view| filter.wants(view));
+        query.page(wanted.cloned()).map(Response::Instances)
     }
 
     fn start(&mut self, now: Time, name: &str) -> Result<Response, ApiError> {
@@ -290,19 +291,23 @@ impl Account {
     fn update(&mut self, now: Time, update: UpdateInstance) -> Result<Response, ApiError> {
         let instance = self.find_for(&update.name, Operation::UpdateNotebookInstance)?;
         let old = instance.view.settings.as_ref().clone();
-        let lifecycle_config = match update.lifecycle_config {
-            LifecycleChange::Keep => old.lifecycle_config,
-            LifecycleChange::Remove => None,
-            LifecycleChange::Set(config) => {
-                self.boot_plan(Some(&config), false)?;
-                Some(config)
-            }
-        };
+        if let LifecycleChange::Set(config) = &update.lifecycle_config {
+            self.boot_plan(Some(config), false)?;
+        }
+        let volume_gb = update.volume_gb.unwrap_or(old.volume_gb);
+        validate::volume(old.volume_gb, volume_gb)?;
         let settings = InstanceSettings {
             instance_type: update.instance_type.unwrap_or(old.instance_type),
             role_arn: update.role_arn.unwrap_or(old.role_arn),
-            lifecycle_config,
-            volume_gb: update.volume_gb.unwrap_or(old.volume_gb),
+            lifecycle_config: update.lifecycle_config.of(old.lifecycle_config),
+            volume_gb,
+            ip_address_type: update.ip_address_type.unwrap_or(old.ip_address_type),
+            accelerator_types: update.accelerator_types.of(Some(old.accelerator_types)).unwrap_or_default(),
+            default_code_repository: update.default_code_repository.of(old.default_code_repository),
+            additional_code_repositories: update
+                .additional_code_repositories
+                .of(Some(old.additional_code_repositories))
+                .unwrap_or_default(),
             root_access: update.root_access.unwrap_or(old.root_access),
             platform: update.platform.unwrap_or(old.platform),
             imds_version: update.imds_version.unwrap_or(old.imds_version),

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ConfigView, InstanceSettings, InstanceView, ListQuery, Operation, Page};
+use crate::{
+    ConfigSort, ConfigView, InstanceFilter, InstanceSettings, InstanceSort, InstanceView, ListQuery, Operation, Page,
+};
 
-/// A request. Names and values are checked when it is applied.
+/// A request. Names, rules between members and what must exist are checked when it is applied; what each member may look
+/// like by itself is checked by whoever reads it from the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Creates an instance and starts it.
@@ -15,7 +18,7 @@ pub enum Command {
         name: String,
     },
     /// Lists instances.
-    ListInstances(ListQuery),
+    ListInstances(ListQuery<InstanceSort>, InstanceFilter),
     /// Starts an instance.
     Start {
         /// Its name.
@@ -48,7 +51,7 @@ pub enum Command {
         name: String,
     },
     /// Lists lifecycle configurations.
-    ListConfigs(ListQuery),
+    ListConfigs(ListQuery<ConfigSort>),
     /// Adds or replaces tags of a resource.
     AddTags {
         /// The resource.
@@ -77,7 +80,7 @@ impl Command {
         match self {
             Self::CreateInstance(_) => Operation::CreateNotebookInstance,
             Self::DescribeInstance { .. } => Operation::DescribeNotebookInstance,
-            Self::ListInstances(_) => Operation::ListNotebookInstances,
+            Self::ListInstances(..) => Operation::ListNotebookInstances,
             Self::Start { .. } => Operation::StartNotebookInstance,
             Self::Stop { .. } => Operation::StopNotebookInstance,
             Self::Update(_) => Operation::UpdateNotebookInstance,
@@ -118,17 +121,31 @@ pub struct CreateInstance {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A change of the lifecycle configuration of an instance.
+/// A change of something that an instance may have or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum LifecycleChange {
+pub enum Change<T> {
     /// As it was.
     #[default]
     Keep,
     /// This one from the next start on.
-    Set(String),
+    Set(T),
     /// None any more.
     Remove,
 }
+
+impl<T> Change<T> {
+    /// What there is afterwards.
+    pub(crate) fn of(self, old: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => old,
+            Self::Set(new) => Some(new),
+            Self::Remove => None,
+        }
+    }
+}
+
+/// A change of the lifecycle configuration of an instance.
+pub type LifecycleChange = Change<String>;
 
 /// A change of an instance; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,6 +166,14 @@ pub struct UpdateInstance {
     pub platform: Option<String>,
     /// `1` or `2`.
     pub imds_version: Option<String>,
+    /// `ipv4` or `dualstack`.
+    pub ip_address_type: Option<String>,
+    /// Elastic Inference types.
+    pub accelerator_types: Change<Vec<String>>,
+    /// The Git repository that Jupyter opens in.
+    pub default_code_repository: Change<String>,
+    /// More Git repositories.
+    pub additional_code_repositories: Change<Vec<String>>,
 }
 
 /// A new lifecycle configuration, or a change of one.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::{
-    Account, ApiError, ConfigView, CreateConfig, Hook, ListQuery, Response, Time,
+    Account, ApiError, ConfigSort, ConfigView, CreateConfig, Hook, ListQuery, Response, Time,
     instance::BootPlan,
     lifecycle::{Config, Script},
     tags, validate,
@@ -24,11 +24,12 @@ fn decode(content: Option<&String>, hook: Hook) -> Result<Option<Script>, ApiErr
 impl Account {
     pub(crate) fn create_config(&mut self, now: Time, new: CreateConfig) -> Result<Response, ApiError> {
         validate::name(&new.name, NAME_MEMBER)?;
-        tags::check(&new.tags)?;
+        tags::check_count(&new.tags)?;
         let on_create = decode(new.on_create.as_ref(), Hook::OnCreate)?;
         let on_start = decode(new.on_start.as_ref(), Hook::OnStart)?;
         let arn = self.config_arn(&new.name);
-        if self.configs.contains_key(&new.name) {
+        // Names that differ in case only would share one ARN, and so its tags.
+        if self.configs.keys().any(|name| name.eq_ignore_ascii_case(&new.name)) {
             return Err(ApiError::Duplicate { what: "Notebook Instance Lifecycle Config", arn });
         }
         if self.configs.len() == CONFIG_LIMIT {
@@ -82,7 +83,7 @@ impl Account {
         Ok(Response::Empty)
     }
 
-    pub(crate) fn list_configs(&self, query: &ListQuery) -> Result<Response, ApiError> {
+    pub(crate) fn list_configs(&self, query: &ListQuery<ConfigSort>) -> Result<Response, ApiError> {
         let all = self.configs.iter().map(|(name, config)| config.view(name, self.config_arn(name)));
         query.page(all).map(Response::Configs)
     }

@@ -58,21 +58,30 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// A violated constraint of one member, in AWS's words.
+    /// A violated constraint of one member, in AWS's words. `value` is as shown, with its quotes; `None`: not shown.
     #[must_use]
-    pub fn constraint(value: Option<&str>, member: &str, constraint: &str) -> Self {
-        let value = value.map_or_else(|| "null".to_owned(), |value| format!("'{value}'"));
-        Self::Invalid {
-            message: format!(
-                "1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: {constraint}"
-            ),
-        }
+    pub fn violation(value: Option<&str>, member: &str, constraint: &str) -> String {
+        let value = value.map_or_else(String::new, |value| format!("{value} "));
+        format!("Value {value}at '{member}' failed to satisfy constraint: {constraint}")
     }
 
-    /// A required member that is missing, in AWS's words.
+    /// Violated constraints, in AWS's words; `None`: there are none.
     #[must_use]
-    pub fn missing(member: &str) -> Self {
-        Self::constraint(None, member, "Member must not be null")
+    pub fn violations(violations: &[String]) -> Option<Self> {
+        let plural = match violations.len() {
+            0 => return None,
+            1 => "",
+            _ => "s",
+        };
+        let message = format!("{} validation error{plural} detected: {}", violations.len(), violations.join("; "));
+        Some(Self::Invalid { message })
+    }
+
+    /// One violated constraint of one member, in AWS's words.
+    #[must_use]
+    pub fn constraint(value: &str, member: &str, constraint: &str) -> Self {
+        let violation = Self::violation(Some(&format!("'{value}'")), member, constraint);
+        Self::Invalid { message: format!("1 validation error detected: {violation}") }
     }
 
     /// The error code (`__type` on the wire).

@@ -36,6 +36,14 @@ pub struct InstanceSettings {
     pub security_groups: Vec<String>,
     /// The key that encrypts the volume.
     pub kms_key_id: Option<String>,
+    /// `ipv4` or `dualstack` (AWS's default is `ipv4`).
+    pub ip_address_type: String,
+    /// Elastic Inference types: kept and shown, nothing more.
+    pub accelerator_types: Vec<String>,
+    /// The Git repository that Jupyter opens in: kept and shown, never fetched.
+    pub default_code_repository: Option<String>,
+    /// More Git repositories: kept and shown, never fetched.
+    pub additional_code_repositories: Vec<String>,
 }
 
 impl InstanceSettings {
@@ -54,6 +62,10 @@ impl InstanceSettings {
             subnet_id: None,
             security_groups: Vec::new(),
             kms_key_id: None,
+            ip_address_type: "ipv4".to_owned(),
+            accelerator_types: Vec::new(),
+            default_code_repository: None,
+            additional_code_repositories: Vec::new(),
         }
     }
 }

@@ -40,13 +40,13 @@ mod tests;
 
 pub use account::{Account, Snapshot};
 pub use calls::{Call, Counts, InstanceCalls, Outcome};
-pub use command::{Command, CreateConfig, CreateInstance, LifecycleChange, Response, UpdateInstance};
+pub use command::{Change, Command, CreateConfig, CreateInstance, LifecycleChange, Response, UpdateInstance};
 pub use effect::{BootNumber, Effect};
 pub use error::ApiError;
 pub use faults::{ArmedFault, Fault, FaultError, FaultId, FaultKind, Moment};
 pub use instance::{InstanceSettings, InstanceView};
 pub use lifecycle::{ConfigView, Hook, ScriptResult};
-pub use listing::{ListQuery, Page, SortBy};
+pub use listing::{ConfigSort, InstanceFilter, InstanceSort, ListQuery, Page, shown};
 pub use operation::Operation;
 pub use status::Status;
 pub use timings::Timings;

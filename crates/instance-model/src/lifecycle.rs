@@ -6,9 +6,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{ApiError, Time};
 
-/// The most base64 characters of one script (service model: `NotebookInstanceLifecycleConfigContent`).
-const MAX_CONTENT: usize = 16_384;
-
 /// When a script runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hook {
@@ -63,16 +60,6 @@ pub(crate) struct Script {
 impl Script {
     /// Checks and decodes what the API was given. `member` names it in errors.
     pub(crate) fn decode(base64: &str, member: &str) -> Result<Self, ApiError> {
-        if base64.is_empty() {
-            return Err(ApiError::constraint(Some(""), member, "Member must have length greater than or equal to 1"));
-        }
-        if base64.len() > MAX_CONTENT {
-            return Err(ApiError::Invalid {
-                message: format!(
-                    "1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have length less than or equal to {MAX_CONTENT}"
-                ),
-            });
-        }
         // Wrapped base64 (`base64` without -w0) is common and accepted.
         let compact: String = base64.chars().filter(|c| !c.is_ascii_whitespace()).collect();
         let bytes = STANDARD.decode(compact).map_err(|error| ApiError::Invalid {

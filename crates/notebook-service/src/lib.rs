@@ -11,9 +11,11 @@
 
 mod admin;
 mod config;
+mod constraints;
 mod driver;
 mod http;
 mod machine;
+mod members;
 mod processes;
 mod requests;
 mod responses;

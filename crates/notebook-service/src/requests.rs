@@ -1,148 +1,17 @@
-//! From the JSON of a request to a command of the model. Members that this service does not know are
-//! refused by name, so that nobody believes in a setting that had no effect.
+//! From the JSON of a request to a command of the model.
 
 use std::collections::BTreeMap;
 
-use chrono::DateTime;
 use reveille_instance_model::{
-    ApiError, Command, CreateConfig, CreateInstance, InstanceSettings, LifecycleChange, ListQuery, Operation, SortBy,
-    Status, Time, UpdateInstance,
+    ApiError, Command, ConfigSort, CreateConfig, CreateInstance, InstanceFilter, InstanceSettings, InstanceSort,
+    ListQuery, Operation, Status, UpdateInstance,
 };
-use serde_json::{Map, Value};
 
-use crate::http::WireError;
-
-/// The members of a structure that were not asked for yet.
-struct Members {
-    map: Map<String, Value>,
-}
-
-/// AWS's messages name members with a small first letter.
-fn small(member: &str) -> String {
-    let mut chars = member.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
-}
-
-fn wrong_type(member: &str, wanted: &str) -> WireError {
-    WireError::Serialization(format!("The member '{member}' is not {wanted}."))
-}
-
-impl Members {
-    fn parse(body: &[u8]) -> Result<Self, WireError> {
-        // AWS treats an empty body like an empty structure.
-        let body = if body.is_empty() { b"{}".as_slice() } else { body };
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(map)) => Ok(Self { map }),
-            Ok(_) => Err(WireError::Serialization("The body is not a JSON object.".to_owned())),
-            Err(error) => Err(WireError::Serialization(format!("The body is not JSON: {error}."))),
-        }
-    }
-
-    fn take(&mut self, member: &str) -> Option<Value> {
-        self.map.remove(member).filter(|value| !value.is_null())
-    }
-
-    fn text(&mut self, member: &str) -> Result<Option<String>, WireError> {
-        match self.take(member) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(wrong_type(member, "a string")),
-        }
-    }
-
-    fn required(&mut self, member: &str) -> Result<String, WireError> {
-        self.text(member)?.ok_or_else(|| ApiError::missing(&small(member)).into())
-    }
-
-    fn number(&mut self, member: &str) -> Result<Option<u32>, WireError> {
-        let Some(value) = self.take(member) else { return Ok(None) };
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-        number.map(Some).ok_or_else(|| wrong_type(member, "a whole number in range"))
-    }
-
-    fn flag(&mut self, member: &str) -> Result<bool, WireError> {
-        match self.take(member) {
-            None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(flag),
-            Some(_) => Err(wrong_type(member, "a boolean")),
-        }
-    }
-
-    fn time(&mut self, member: &str) -> Result<Option<Time>, WireError> {
-        let Some(value) = self.take(member) else { return Ok(None) };
-        let seconds = value.as_f64().ok_or_else(|| wrong_type(member, "a time in seconds"))?;
-        #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, and the range is checked next")]
-        let micros = (seconds * 1e6) as i64;
-        DateTime::from_timestamp_micros(micros).map(Some).ok_or_else(|| wrong_type(member, "a time in range"))
-    }
-
-    fn list(&mut self, member: &str) -> Result<Option<Vec<Value>>, WireError> {
-        match self.take(member) {
-            None => Ok(None),
-            Some(Value::Array(list)) => Ok(Some(list)),
-            Some(_) => Err(wrong_type(member, "a list")),
-        }
-    }
-
-    fn texts(&mut self, member: &str) -> Result<Option<Vec<String>>, WireError> {
-        let Some(list) = self.list(member)? else { return Ok(None) };
-        let text = |value| match value {
-            Value::String(text) => Ok(text),
-            _ => Err(wrong_type(member, "a list of strings")),
-        };
-        list.into_iter().map(text).collect::<Result<_, _>>().map(Some)
-    }
-
-    fn structures(&mut self, member: &str) -> Result<Option<Vec<Self>>, WireError> {
-        let Some(list) = self.list(member)? else { return Ok(None) };
-        let structure = |value| match value {
-            Value::Object(map) => Ok(Self { map }),
-            _ => Err(wrong_type(member, "a list of structures")),
-        };
-        list.into_iter().map(structure).collect::<Result<_, _>>().map(Some)
-    }
-
-    fn tags(&mut self) -> Result<BTreeMap<String, String>, WireError> {
-        let mut tags = BTreeMap::new();
-        for mut tag in self.structures("Tags")?.unwrap_or_default() {
-            tags.insert(tag.required("Key")?, tag.required("Value")?);
-            tag.end()?;
-        }
-        Ok(tags)
-    }
-
-    /// The content of the one script of a hook.
-    fn script(&mut self, hook: &str) -> Result<Option<String>, WireError> {
-        let mut scripts = self.structures(hook)?.unwrap_or_default();
-        if scripts.len() > 1 {
-            let constraint = "Member must have length less than or equal to 1";
-            return Err(ApiError::constraint(Some("[...]"), &small(hook), constraint).into());
-        }
-        let Some(mut script) = scripts.pop() else { return Ok(None) };
-        let content = script.text("Content")?;
-        script.end()?;
-        Ok(content)
-    }
-
-    fn imds_version(&mut self) -> Result<Option<String>, WireError> {
-        let member = "InstanceMetadataServiceConfiguration";
-        let mut service = match self.take(member) {
-            None => return Ok(None),
-            Some(Value::Object(map)) => Self { map },
-            Some(_) => return Err(wrong_type(member, "a structure")),
-        };
-        let version = service.required("MinimumInstanceMetadataServiceVersion")?;
-        service.end()?;
-        Ok(Some(version))
-    }
-
-    /// Refuses what was not asked for.
-    fn end(self) -> Result<(), WireError> {
-        let Some(member) = self.map.keys().next() else { return Ok(()) };
-        let message = format!("The member '{member}' is not supported by this service. Remove it.");
-        Err(ApiError::Invalid { message }.into())
-    }
-}
+use crate::{
+    constraints,
+    http::WireError,
+    members::{Members, missing},
+};
 
 const INSTANCE: &str = "NotebookInstanceName";
 const CONFIG: &str = "NotebookInstanceLifecycleConfigName";
@@ -150,11 +19,14 @@ const CONFIG: &str = "NotebookInstanceLifecycleConfigName";
 /// The command that a request asks for.
 pub(crate) fn command(operation: Operation, body: &[u8]) -> Result<Command, WireError> {
     let mut members = Members::parse(body)?;
+    constraints::check(operation, &members.map)?;
     let from = &mut members;
     let command = match operation {
         Operation::CreateNotebookInstance => Command::CreateInstance(create_instance(from)?),
         Operation::DescribeNotebookInstance => Command::DescribeInstance { name: from.required(INSTANCE)? },
-        Operation::ListNotebookInstances => Command::ListInstances(list_query(from)?),
+        Operation::ListNotebookInstances => {
+            Command::ListInstances(list_query(from, instance_sort)?, instance_filter(from)?)
+        }
         Operation::StartNotebookInstance => Command::Start { name: from.required(INSTANCE)? },
         Operation::StopNotebookInstance => Command::Stop { name: from.required(INSTANCE)? },
         Operation::UpdateNotebookInstance => Command::Update(update_instance(from)?),
@@ -166,15 +38,18 @@ pub(crate) fn command(operation: Operation, body: &[u8]) -> Result<Command, Wire
         Operation::DescribeNotebookInstanceLifecycleConfig => Command::DescribeConfig { name: from.required(CONFIG)? },
         Operation::UpdateNotebookInstanceLifecycleConfig => Command::UpdateConfig(config(from)?),
         Operation::DeleteNotebookInstanceLifecycleConfig => Command::DeleteConfig { name: from.required(CONFIG)? },
-        Operation::ListNotebookInstanceLifecycleConfigs => Command::ListConfigs(list_query(from)?),
+        Operation::ListNotebookInstanceLifecycleConfigs => Command::ListConfigs(list_query(from, config_sort)?),
         Operation::AddTags => Command::AddTags { arn: from.required("ResourceArn")?, tags: from.tags()? },
         Operation::ListTags => {
-            // All tags of a resource (at most fifty) fit on one page.
+            // All tags of a resource (at most fifty) fit on one page, which holds fifty at least: no token was ever given.
             from.number("MaxResults")?;
+            if from.text("NextToken")?.is_some() {
+                return Err(ApiError::Invalid { message: "Invalid pagination token.".to_owned() }.into());
+            }
             Command::ListTags { arn: from.required("ResourceArn")? }
         }
         Operation::DeleteTags => {
-            let keys = from.texts("TagKeys")?.ok_or_else(|| ApiError::missing("tagKeys"))?;
+            let keys = from.texts("TagKeys")?.ok_or_else(|| missing("TagKeys"))?;
             Command::DeleteTags { arn: from.required("ResourceArn")?, keys }
         }
     };
@@ -195,32 +70,30 @@ fn create_instance(from: &mut Members) -> Result<CreateInstance, WireError> {
         subnet_id: from.text("SubnetId")?,
         security_groups: from.texts("SecurityGroupIds")?.unwrap_or_default(),
         kms_key_id: from.text("KmsKeyId")?,
+        ip_address_type: from.text("IpAddressType")?.unwrap_or(defaults.ip_address_type),
+        accelerator_types: from.texts("AcceleratorTypes")?.unwrap_or_default(),
+        default_code_repository: from.text("DefaultCodeRepository")?,
+        additional_code_repositories: from.texts("AdditionalCodeRepositories")?.unwrap_or_default(),
         ..defaults
     };
     Ok(CreateInstance { name, settings, tags: from.tags()? })
 }
 
 fn update_instance(from: &mut Members) -> Result<UpdateInstance, WireError> {
-    let config = from.text("LifecycleConfigName")?;
-    let lifecycle_config = match (config, from.flag("DisassociateLifecycleConfig")?) {
-        (Some(_), true) => {
-            let message =
-                "LifecycleConfigName and DisassociateLifecycleConfig exclude each other. Give one of them.".to_owned();
-            return Err(ApiError::Invalid { message }.into());
-        }
-        (Some(config), false) => LifecycleChange::Set(config),
-        (None, true) => LifecycleChange::Remove,
-        (None, false) => LifecycleChange::Keep,
-    };
     Ok(UpdateInstance {
         name: from.required(INSTANCE)?,
         instance_type: from.text("InstanceType")?,
         role_arn: from.text("RoleArn")?,
-        lifecycle_config,
+        lifecycle_config: from.changed_text("LifecycleConfigName", "DisassociateLifecycleConfig")?,
         volume_gb: from.number("VolumeSizeInGB")?,
         root_access: from.text("RootAccess")?,
         platform: from.text("PlatformIdentifier")?,
         imds_version: from.imds_version()?,
+        ip_address_type: from.text("IpAddressType")?,
+        accelerator_types: from.changed_texts("AcceleratorTypes", "DisassociateAcceleratorTypes")?,
+        default_code_repository: from.changed_text("DefaultCodeRepository", "DisassociateDefaultCodeRepository")?,
+        additional_code_repositories: from
+            .changed_texts("AdditionalCodeRepositories", "DisassociateAdditionalCodeRepositories")?,
     })
 }
 
@@ -233,39 +106,53 @@ fn config(from: &mut Members) -> Result<CreateConfig, WireError> {
     })
 }
 
-fn list_query(from: &mut Members) -> Result<ListQuery, WireError> {
-    let enumeration = |value: &str, member| {
-        WireError::from(ApiError::constraint(
-            Some(value),
-            member,
-            "Member must satisfy enum value set: those of the API reference",
-        ))
-    };
-    let status = from.text("StatusEquals")?;
-    let status =
-        status.map(|name| Status::parse(&name).ok_or_else(|| enumeration(&name, "statusEquals"))).transpose()?;
-    let sort_by = match from.text("SortBy")?.as_deref() {
-        None | Some("Name") => SortBy::Name,
-        Some("CreationTime") => SortBy::CreationTime,
-        Some("Status") => SortBy::Status,
-        Some("LastModifiedTime") => SortBy::LastModifiedTime,
-        Some(other) => return Err(enumeration(other, "sortBy")),
-    };
-    let descending = match from.text("SortOrder")?.as_deref() {
-        None | Some("Ascending") => false,
-        Some("Descending") => true,
-        Some(other) => return Err(enumeration(other, "sortOrder")),
-    };
+fn instance_sort(text: &str) -> Option<InstanceSort> {
+    match text {
+        "Name" => Some(InstanceSort::Name),
+        "CreationTime" => Some(InstanceSort::CreationTime),
+        "Status" => Some(InstanceSort::Status),
+        _ => None,
+    }
+}
+
+fn config_sort(text: &str) -> Option<ConfigSort> {
+    match text {
+        "Name" => Some(ConfigSort::Name),
+        "CreationTime" => Some(ConfigSort::CreationTime),
+        "LastModifiedTime" => Some(ConfigSort::LastModifiedTime),
+        _ => None,
+    }
+}
+
+fn descending(text: &str) -> Option<bool> {
+    match text {
+        "Ascending" => Some(false),
+        "Descending" => Some(true),
+        _ => None,
+    }
+}
+
+fn instance_filter(from: &mut Members) -> Result<InstanceFilter, WireError> {
+    Ok(InstanceFilter {
+        status: from.choice("StatusEquals", Status::parse)?,
+        config_contains: from.text("NotebookInstanceLifecycleConfigNameContains")?,
+        default_repository_contains: from.text("DefaultCodeRepositoryContains")?,
+        additional_repository: from.text("AdditionalCodeRepositoryEquals")?,
+    })
+}
+
+fn list_query<Sort: Default>(
+    from: &mut Members,
+    sort: impl Fn(&str) -> Option<Sort>,
+) -> Result<ListQuery<Sort>, WireError> {
     Ok(ListQuery {
         name_contains: from.text("NameContains")?,
-        status,
-        config_contains: from.text("NotebookInstanceLifecycleConfigNameContains")?,
         created_before: from.time("CreationTimeBefore")?,
         created_after: from.time("CreationTimeAfter")?,
         modified_before: from.time("LastModifiedTimeBefore")?,
         modified_after: from.time("LastModifiedTimeAfter")?,
-        sort_by,
-        descending,
+        sort_by: from.choice("SortBy", sort)?.unwrap_or_default(),
+        descending: from.choice("SortOrder", descending)?.unwrap_or_default(),
         max_results: from.number("MaxResults")?,
         next_token: from.text("NextToken")?,
     })
@@ -273,7 +160,40 @@ fn list_query(from: &mut Members) -> Result<ListQuery, WireError> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+    use reveille_instance_model::Change;
+
     use super::*;
+
+    #[test]
+    fn a_tag_key_is_given_once() {
+        let body = r#"{"ResourceArn":"arn:aws:sagemaker:us-east-1:000000000000:x","Tags":[{"Key":"a","Value":"1"},{"Key":"a","Value":"2"}]}"#;
+        assert_eq!(refused(Operation::AddTags, body), "Duplicate tag key");
+        command(Operation::AddTags, body.replacen("\"a\"", "\"A\"", 1).as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn a_time_is_read_as_it_is_shown() {
+        let query = |body: &str| match command(Operation::ListNotebookInstances, body.as_bytes()).unwrap() {
+            Command::ListInstances(query, _) => query.created_after.unwrap(),
+            other => panic!("{other:?}"),
+        };
+        for millis in [1_800_000_000_000_i64, 1_764_104_123_457, 1_764_104_123_001, 999] {
+            let time = DateTime::from_timestamp_millis(millis).unwrap();
+            let shown = crate::responses::seconds(time);
+            assert_eq!(query(&format!(r#"{{"CreationTimeAfter":{shown}}}"#)), time);
+        }
+    }
+
+    #[test]
+    fn each_list_has_its_own_orders() {
+        let sorted = |operation, by: &str| command(operation, format!(r#"{{"SortBy":"{by}"}}"#).as_bytes()).is_ok();
+        let (instances, configs) = (Operation::ListNotebookInstances, Operation::ListNotebookInstanceLifecycleConfigs);
+        assert!(sorted(instances, "Status") && !sorted(configs, "Status"));
+        assert!(sorted(configs, "LastModifiedTime") && !sorted(instances, "LastModifiedTime"));
+        let body = br#"{"StatusEquals":"Stopped"}"#;
+        assert!(command(instances, body).is_ok() && command(configs, body).is_err());
+    }
 
     fn refused(operation: Operation, body: &str) -> String {
         match command(operation, body.as_bytes()).unwrap_err() {
@@ -300,7 +220,7 @@ mod tests {
         for (body, part) in [
             ("[]", "not a JSON object"),
             ("{", "not JSON"),
-            (r#"{"NotebookInstanceName": 5}"#, "'NotebookInstanceName' is not a string"),
+            (r#"{"NotebookInstanceName": 5}"#, "'notebookInstanceName' is not a string"),
         ] {
             let message = refused(Operation::StartNotebookInstance, body);
             assert!(message.contains(part), "{message}");
@@ -339,16 +259,16 @@ mod tests {
                 Err(_) => Err(()),
             }
         };
-        assert_eq!(change(""), Ok(LifecycleChange::Keep));
-        assert_eq!(change(r#","LifecycleConfigName":"c""#), Ok(LifecycleChange::Set("c".to_owned())));
-        assert_eq!(change(r#","DisassociateLifecycleConfig":true"#), Ok(LifecycleChange::Remove));
+        assert_eq!(change(""), Ok(Change::Keep));
+        assert_eq!(change(r#","LifecycleConfigName":"c""#), Ok(Change::Set("c".to_owned())));
+        assert_eq!(change(r#","DisassociateLifecycleConfig":true"#), Ok(Change::Remove));
         assert_eq!(change(r#","LifecycleConfigName":"c","DisassociateLifecycleConfig":true"#), Err(()));
     }
 
     #[test]
     fn times_are_seconds_with_a_fraction() {
         let body = br#"{"CreationTimeAfter": 1700000000.25, "MaxResults": 7}"#;
-        let Ok(Command::ListInstances(query)) = command(Operation::ListNotebookInstances, body) else {
+        let Ok(Command::ListInstances(query, _)) = command(Operation::ListNotebookInstances, body) else {
             panic!("not a list");
         };
         assert_eq!(query.created_after.unwrap().timestamp_millis(), 1_700_000_000_250);

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use reveille_instance_model::{ConfigView, InstanceView, Page, Response, Time};
+use reveille_instance_model::{ConfigView, InstanceView, Page, Response, Time, shown};
 use serde_json::{Map, Value, json};
 
 /// A timestamp: seconds since 1970 with a fraction.
 pub(crate) fn seconds(time: Time) -> Value {
     #[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
-    let seconds = time.timestamp_millis() as f64 / 1000.0;
+    let seconds = shown(time).timestamp_millis() as f64 / 1000.0;
     json!(seconds)
 }
 
@@ -16,6 +16,10 @@ fn put(map: &mut Map<String, Value>, member: &str, value: Option<impl Into<Value
     if let Some(value) = value {
         map.insert(member.to_owned(), value.into());
     }
+}
+
+fn put_list(map: &mut Map<String, Value>, member: &str, values: &[String]) {
+    put(map, member, (!values.is_empty()).then(|| values.to_vec()));
 }
 
 fn structure<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
@@ -34,6 +38,8 @@ fn summary(view: &InstanceView) -> Map<String, Value> {
         ("Url", json!(url(view))),
     ]);
     put(&mut map, "NotebookInstanceLifecycleConfigName", view.settings.lifecycle_config.clone());
+    put(&mut map, "DefaultCodeRepository", view.settings.default_code_repository.clone());
+    put_list(&mut map, "AdditionalCodeRepositories", &view.settings.additional_code_repositories);
     map
 }
 
@@ -48,12 +54,13 @@ fn description(view: &InstanceView) -> Map<String, Value> {
     put(&mut map, "FailureReason", view.failure_reason.clone());
     put(&mut map, "SubnetId", settings.subnet_id.clone());
     put(&mut map, "KmsKeyId", settings.kms_key_id.clone());
-    let groups = (!settings.security_groups.is_empty()).then(|| settings.security_groups.clone());
-    put(&mut map, "SecurityGroups", groups);
+    put_list(&mut map, "SecurityGroups", &settings.security_groups);
+    put_list(&mut map, "AcceleratorTypes", &settings.accelerator_types);
     map.extend(structure([
         ("RoleArn", json!(settings.role_arn)),
         ("VolumeSizeInGB", json!(settings.volume_gb)),
         ("PlatformIdentifier", json!(settings.platform)),
+        ("IpAddressType", json!(settings.ip_address_type)),
         ("RootAccess", json!(settings.root_access)),
         ("DirectInternetAccess", json!(settings.direct_internet_access)),
         (

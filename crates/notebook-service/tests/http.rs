@@ -46,7 +46,7 @@ async fn an_instance_lives_from_create_to_delete() {
     world.reaches("nightly", Status::Stopped).await;
     let list = ok(&world, "ListNotebookInstances", r#"{"StatusEquals":"Stopped"}"#).await;
     assert_eq!(list["NotebookInstances"][0]["NotebookInstanceName"], "nightly");
-    let update = r#"{"NotebookInstanceName":"nightly","InstanceType":"ml.m5.large"}"#;
+    let update = r#"{"NotebookInstanceName":"nightly","InstanceType":"ml.m5.xlarge"}"#;
     assert_eq!(ok(&world, "UpdateNotebookInstance", update).await, json!({}));
     world.reaches("nightly", Status::Stopped).await;
     ok(&world, "DeleteNotebookInstance", NAMED).await;

@@ -12,8 +12,8 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
-    Account, ApiError, BootNumber, Command, CreateConfig, CreateInstance, Effect, Hook, InstanceSettings, InstanceView,
-    LifecycleChange, Response, ScriptResult, Status, Time, Timings, UpdateInstance,
+    Account, ApiError, BootNumber, Change, Command, CreateConfig, CreateInstance, Effect, Hook, InstanceSettings,
+    InstanceView, LifecycleChange, Response, ScriptResult, Status, Time, Timings, UpdateInstance,
 };
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/notebooks";
@@ -142,7 +142,7 @@ impl World {
     fn update(&mut self) -> Result<(), ApiError> {
         let update = UpdateInstance {
             name: NAME.to_owned(),
-            instance_type: Some("ml.m5.large".to_owned()),
+            instance_type: Some("ml.m5.xlarge".to_owned()),
             lifecycle_config: LifecycleChange::Remove,
             ..UpdateInstance::default()
         };

@@ -121,7 +121,7 @@ fn an_update_changes_the_settings_when_it_ends() {
     assert_eq!(world.describe().unwrap().settings.instance_type, "ml.t3.medium");
     world.wait(3);
     let view = world.describe().unwrap();
-    assert_eq!((view.status, view.settings.instance_type.as_str()), (Status::Stopped, "ml.m5.large"));
+    assert_eq!((view.status, view.settings.instance_type.as_str()), (Status::Stopped, "ml.m5.xlarge"));
     assert_eq!(view.settings.lifecycle_config, None);
     world.seen.clear();
     world.run();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reveille_contract_tests::{definition, files, functions, read, template};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// `AdmitRunFunction` to `admit_run`.
 fn snake(logical: &str) -> String {
@@ -101,7 +101,8 @@ fn ports(step: &str) -> BTreeSet<String> {
 #[test]
 fn every_role_grants_what_its_step_is_bound_to_and_nothing_else() {
     let known = actions();
-    for (logical, function) in functions(&template("infra/template.yaml")) {
+    let template = template("infra/template.yaml");
+    for (logical, function) in functions(&template) {
         let needed: BTreeSet<&str> = ports(&snake(&logical))
             .iter()
             .flat_map(|port| {
@@ -113,16 +114,143 @@ fn every_role_grants_what_its_step_is_bound_to_and_nothing_else() {
             })
             .collect();
         let policies = function["Properties"]["Policies"].as_array().unwrap();
-        let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
-        let granted: Vec<String> = statements
-            .flat_map(|statement| match &statement["Action"] {
-                Value::String(action) => vec![action.clone()],
-                actions => serde_json::from_value(actions.clone()).unwrap(),
-            })
-            .collect();
+        let mut granted: BTreeSet<String> = policies.iter().flat_map(granted_by).collect();
+        for (_, policy) in policies_of_role(&template, &logical) {
+            if policy["Condition"].is_null() {
+                granted.extend(granted_by(&policy["Properties"]["PolicyDocument"]));
+            }
+        }
         let granted: BTreeSet<&str> = granted.iter().map(String::as_str).collect();
         assert_eq!(granted, needed, "{logical}");
     }
+}
+
+/// The actions of a policy document.
+fn granted_by(document: &Value) -> Vec<String> {
+    let statements = document["Statement"].as_array().unwrap().iter();
+    statements
+        .flat_map(|statement| match &statement["Action"] {
+            Value::String(action) => vec![action.clone()],
+            actions => serde_json::from_value(actions.clone()).unwrap(),
+        })
+        .collect()
+}
+
+/// The policies beside the function that its role has, by their names.
+fn policies_of_role(template: &Value, logical: &str) -> BTreeMap<String, Value> {
+    let role = json!({"Ref": format!("{logical}Role")});
+    let resources = template["Resources"].as_object().unwrap().iter();
+    resources
+        .filter(|(_, resource)| resource["Type"] == "AWS::IAM::Policy")
+        .filter(|(_, policy)| policy["Properties"]["Roles"].as_array().unwrap().contains(&role))
+        .map(|(name, policy)| (name.clone(), policy.clone()))
+        .collect()
+}
+
+/// AWS's table of API permissions for StartNotebookInstance, but for the action itself: asked for by a parameter, given to the
+/// role of StartInstance alone, and bound to what the parameter names.
+#[test]
+fn what_some_instances_need_to_start_is_off_until_asked_for_and_start_instances_alone() {
+    let template = template("infra/template.yaml");
+    let expected = [
+        ("InstanceRoleArns", &["iam:PassRole"][..]),
+        (
+            "InstancesInVpc",
+            &[
+                "ec2:AttachNetworkInterface",
+                "ec2:CreateNetworkInterface",
+                "ec2:DescribeAvailabilityZones",
+                "ec2:DescribeInternetGateways",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+                "ec2:ModifyNetworkInterfaceAttribute",
+            ],
+        ),
+        ("InstanceKeyArns", &["kms:CreateGrant"]),
+        ("GitSecretArns", &["secretsmanager:GetSecretValue"]),
+    ];
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (logical, _) in functions(&template) {
+        for (name, policy) in policies_of_role(&template, &logical) {
+            let Some(condition) = policy["Condition"].as_str() else { continue };
+            assert_eq!(logical, "StartInstanceFunction", "{name}");
+            assert_eq!(policy["Properties"]["Roles"].as_array().unwrap().len(), 1, "{name}");
+            let asked = template["Conditions"][condition].to_string();
+            let (parameter, _) =
+                *expected.iter().find(|(parameter, _)| asked.contains(parameter)).expect("a parameter");
+            let default = template["Parameters"][parameter]["Default"].as_str().unwrap();
+            assert!(["", "false"].contains(&default), "{parameter} is off by default");
+            let document = &policy["Properties"]["PolicyDocument"];
+            for statement in document["Statement"].as_array().unwrap() {
+                let bound = statement["Resource"]["Ref"] == parameter;
+                assert!(bound || parameter == "InstancesInVpc", "{name} is bound to what the parameter names");
+            }
+            found.entry(parameter.to_owned()).or_default().extend(granted_by(document));
+        }
+    }
+    let expected = expected.iter().map(|(parameter, actions)| {
+        ((*parameter).to_owned(), actions.iter().map(|action| (*action).to_owned()).collect::<BTreeSet<_>>())
+    });
+    assert_eq!(found, expected.collect());
+    let conditions =
+        |name: &str| template["Resources"][name]["Properties"]["PolicyDocument"]["Statement"][0]["Condition"].clone();
+    let to_sagemaker = json!({"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}});
+    assert_eq!(conditions("StartInstancePassesRoles"), to_sagemaker);
+    assert_eq!(conditions("StartInstanceUsesKeys"), json!({"Bool": {"kms:GrantIsForAWSResource": "true"}}));
+}
+
+#[test]
+fn no_policy_reaches_the_executions_of_other_state_machines() {
+    let text = read("infra/template.yaml");
+    assert!(!text.contains(":execution:*"), "name the state machine: execution:${{NotebookRun.Name}}:*");
+    let ours = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${NotebookRun.Name}:*";
+    let statements = statements_with("states:", &template("infra/template.yaml"));
+    for statement in &statements {
+        // The callbacks have no resource in IAM: the token is the capability.
+        let actions = statement["Action"].to_string();
+        let known = if actions.contains("SendTask") {
+            statement["Resource"] == "*"
+        } else {
+            statement["Resource"] == json!({"Ref": "NotebookRun"}) || statement["Resource"] == json!({"Fn::Sub": ours})
+        };
+        assert!(known, "{statement}");
+    }
+    assert_eq!(statements.len(), 4, "describe, list, callbacks, and the rules' start");
+}
+
+/// Every statement in a template that has an action of this service.
+fn statements_with(service: &str, value: &Value) -> Vec<Value> {
+    let inside: Vec<Value> = match value {
+        Value::Object(fields) => fields.values().flat_map(|field| statements_with(service, field)).collect(),
+        Value::Array(items) => items.iter().flat_map(|item| statements_with(service, item)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    };
+    if value["Effect"].is_string() && value["Action"].to_string().contains(&format!("\"{service}")) {
+        return vec![value.clone()];
+    }
+    inside
+}
+
+/// A service sends `aws:SourceAccount` or `aws:SourceArn` only where its documents say so. None does for a role that it
+/// assumes here; a condition that needs the key would lock the service out.
+#[test]
+fn a_trust_policy_asks_for_the_callers_account_only_if_it_is_told() {
+    let mut trusts = 0;
+    for path in ["infra/template.yaml", "infra/instance.yaml"] {
+        for (name, resource) in template(path)["Resources"].as_object().unwrap() {
+            let document = &resource["Properties"]["AssumeRolePolicyDocument"];
+            for statement in document["Statement"].as_array().into_iter().flatten() {
+                trusts += 1;
+                for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {
+                    let source = keys.as_object().unwrap().keys().any(|key| key.starts_with("aws:Source"));
+                    assert!(!source || operator.ends_with("IfExists"), "{path}, {name}: {operator}");
+                }
+            }
+        }
+    }
+    assert_eq!(trusts, 2, "of the rules' role, and of the instance's");
 }
 
 #[test]

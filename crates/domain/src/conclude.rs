@@ -268,9 +268,11 @@ mod tests {
 
     #[test]
     fn the_report_is_the_truth_and_the_token_only_a_wake_up() {
-        let lost_wake_up = caught("States.HeartbeatTimeout", "");
-        let outcome = outcome_of(Some(&report(None)), Some(&lost_wake_up), None, false);
-        assert_eq!((outcome.status, outcome.code), (Status::Succeeded, None));
+        let [outcome, _] = ["States.Timeout", "States.HeartbeatTimeout"].map(|name| {
+            let outcome = outcome_of(Some(&report(None)), Some(&caught(name, "")), None, false);
+            assert_eq!((outcome.status, outcome.code), (Status::Succeeded, None));
+            outcome
+        });
         assert!((outcome.phases.running.unwrap().seconds - 8.0).abs() < 1e-9);
         assert!((outcome.phases.queued.unwrap().seconds - 2.0).abs() < 1e-9);
         assert!((outcome.phases.stopping.unwrap().seconds - 10.0).abs() < 1e-9);

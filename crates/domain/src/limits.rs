@@ -58,6 +58,10 @@ pub const MAX_UNCLAIMED_SILENCES: u32 = 2;
 /// execution holds 25,000 events.
 pub const MAX_SILENCES: u32 = 5;
 
+/// A claim that is so much older than `runSeconds`, and no report: the runner does not enforce its limits. Ending a notebook
+/// and keeping its outputs takes minutes. AwaitRun's ceiling leaves as much above the largest limits.
+pub const OVERDUE: TimeDelta = TimeDelta::seconds(3_600);
+
 /// Attempts of one run: Step Functions allows no more redrives than its 14 days and 25,000 events hold; a hundred is
 /// beyond any use and keeps keys and loops finite.
 pub const MAX_ATTEMPTS: u32 = 100;

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{Code, Failure};
 use crate::ids::InstanceName;
-use crate::limits::{MAX_RERUNS, MAX_SILENCES, MAX_UNCLAIMED_SILENCES};
+use crate::limits::{MAX_RERUNS, MAX_SILENCES, MAX_UNCLAIMED_SILENCES, OVERDUE};
 use crate::records::{Claim, Progress};
 
 /// What to do about a run whose ticket fell silent and which has no report.
@@ -33,6 +33,8 @@ pub struct Seen<'a> {
     pub in_service: bool,
     /// The heartbeat.
     pub heartbeat_seconds: u32,
+    /// How long the notebook may run.
+    pub run_seconds: u32,
     /// Now.
     pub now: DateTime<Utc>,
 }
@@ -44,7 +46,10 @@ pub fn judge(seen: &Seen<'_>) -> Verdict {
     // Progress is written with every beat, so a living runner's is a third of a heartbeat old at most.
     let last = seen.progress.map_or(claim.at, |progress| progress.at.max(claim.at));
     let stale = seen.now - last >= TimeDelta::seconds(seen.heartbeat_seconds.into()) / 2;
-    if stale || seen.silences >= MAX_SILENCES { Verdict::Lost(lost(seen, last)) } else { Verdict::Resubmit }
+    // AwaitRun's own ceiling arrives here too: AWS shows it under the same name as a missed heartbeat. A runner that still
+    // beats then does not enforce its limits, and waiting for it once more would take another two days.
+    let overdue = seen.now - claim.at >= TimeDelta::seconds(seen.run_seconds.into()) + OVERDUE;
+    if stale || overdue || seen.silences >= MAX_SILENCES { Verdict::Lost(lost(seen, last)) } else { Verdict::Resubmit }
 }
 
 fn unclaimed(seen: &Seen<'_>) -> Verdict {
@@ -81,6 +86,7 @@ fn lost(seen: &Seen<'_>, last: DateTime<Utc>) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{QUEUE_SECONDS, RUN_SECONDS};
     use crate::records::Claimant;
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -88,6 +94,17 @@ mod tests {
     }
 
     fn judge_at(
+        claimed: Option<i64>,
+        progress: Option<i64>,
+        silences: u32,
+        in_service: bool,
+        now: i64,
+    ) -> Option<Code> {
+        judge_within(7_200, claimed, progress, silences, in_service, now)
+    }
+
+    fn judge_within(
+        run_seconds: u32,
         claimed: Option<i64>,
         progress: Option<i64>,
         silences: u32,
@@ -104,6 +121,7 @@ mod tests {
             progress: progress.as_ref(),
             in_service,
             heartbeat_seconds: 300,
+            run_seconds,
             now: at(now),
         };
         match judge(&seen) {
@@ -122,6 +140,20 @@ mod tests {
     fn a_claim_with_stale_progress_is_a_lost_runner() {
         assert_eq!(judge_at(Some(0), Some(700), 1, true, 1_000), Some(Code::RunnerLost));
         assert_eq!(judge_at(Some(0), Some(999), MAX_SILENCES, true, 1_000), Some(Code::RunnerLost), "bounded");
+    }
+
+    #[test]
+    fn a_runner_that_beats_far_beyond_its_limit_is_lost_at_the_first_look() {
+        let at = |now| judge_within(600, Some(0), Some(now - 1), 1, true, now);
+        assert_eq!(at(600 + OVERDUE.num_seconds() - 1), None, "outputs are still kept after the limit");
+        assert_eq!(at(600 + OVERDUE.num_seconds()), Some(Code::RunnerLost));
+        // What reaches AwaitRun's ceiling was claimed within the longest queueSeconds: its claim is overdue by then.
+        let ceiling = i64::from(QUEUE_SECONDS.max + RUN_SECONDS.max) + OVERDUE.num_seconds();
+        let claimed = i64::from(QUEUE_SECONDS.max);
+        assert_eq!(
+            judge_within(RUN_SECONDS.max, Some(claimed), Some(ceiling - 1), 1, true, ceiling),
+            Some(Code::RunnerLost)
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 """A SHIM: starts ministack with the parts of a callback task that its engine leaves out.
 
-On AWS, a task that waits for its token fails with States.HeartbeatTimeout when no SendTaskHeartbeat came for
-HeartbeatSeconds, counted from when the task was scheduled; and it fails with the function's own error when the
+On AWS, a task that waits for its token fails with States.Timeout (so it was recorded; the documents also have
+States.HeartbeatTimeout for it) when no SendTaskHeartbeat came for HeartbeatSeconds, counted from when the task was scheduled; and it fails with the function's own error when the
 function that it invokes fails. ministack 1.5.33 accepts HeartbeatSeconds and ignores it, and drops the function's
 error, so that the task waits for its timeout. This file wraps the two functions of the engine that decide this.
 It reads HeartbeatSeconds from the state that the engine runs, so from the deployed definition, and the beats from
@@ -88,7 +88,7 @@ def fail_when_silent(token, seconds, execution, over):
             beat = ticket["heartbeat"]
             deadline = time.monotonic() + seconds
         if time.monotonic() > deadline:
-            fail(token, "States.HeartbeatTimeout", f"No heartbeat came for {seconds} seconds.")
+            fail(token, "States.Timeout", f"No heartbeat came for {seconds} seconds.")
             return
 
 

@@ -29,6 +29,7 @@ mod view;
 pub use callbacks::{CallbackError, Callbacks, Token};
 pub use clock::Clock;
 pub use execution::{Description, Execution, Status};
+pub use failure::MissedHeartbeat;
 pub use history::{Event, EventKind, HISTORY_LIMIT};
 pub use machine::{Machine, MachineError};
 pub use service::{Executions, Links, RedriveError, Service, StartError, StopError};

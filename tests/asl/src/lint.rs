@@ -66,6 +66,8 @@ pub enum Rule {
     Unassigned,
     /// `States.ALL` is not alone, or not last.
     StatesAll,
+    /// An entry has one of the two names of a missed heartbeat without the other, or an expression asks which it was.
+    HeartbeatNames,
     /// A retrier has no bound, no jitter, or a value that AWS refuses.
     Retrier,
     /// A Lambda task does not retry the errors that Lambda itself reports.

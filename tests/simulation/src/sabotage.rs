@@ -31,7 +31,7 @@ pub struct Sabotage {
 }
 
 /// Every sabotage.
-pub const ALL: [Sabotage; 17] = [
+pub const ALL: [Sabotage; 18] = [
     lie("the fence: every claim is granted", Lie::NoFence, 1_000),
     lie("the trigger's record: every execution holds it", Lie::NoDedupe, 100),
     lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 1_000),
@@ -46,6 +46,7 @@ pub const ALL: [Sabotage; 17] = [
     edit("the Catch of CheckInstance", |definition| remove(definition, "CheckInstance", "Catch"), 1_000),
     edit("the Catch of AwaitRun", |definition| remove(definition, "AwaitRun", "Catch"), 1_000),
     edit("the Catch of the heartbeat", without_heartbeat_catch, 1_000),
+    edit("the other name of a missed heartbeat", without_recorded_name, 1_000),
     edit("the heartbeat", |definition| remove(definition, "AwaitRun", "HeartbeatSeconds"), 1_000),
     edit("the first error: the stop's error overwrites it", masking, 1_000),
     edit("VerifyStopped", without_verify, 1_000),
@@ -66,7 +67,18 @@ fn remove(definition: &mut Value, state: &str, field: &str) {
 
 fn without_heartbeat_catch(definition: &mut Value) {
     let catchers = definition["States"]["AwaitRun"]["Catch"].as_array_mut().expect("AwaitRun has catchers");
-    catchers.retain(|catcher| catcher["ErrorEquals"][0] != "States.HeartbeatTimeout");
+    catchers.retain(|catcher| !catches(catcher, "States.HeartbeatTimeout"));
+}
+
+/// What the definition had before a missed heartbeat was known to be shown under two names.
+fn without_recorded_name(definition: &mut Value) {
+    let catchers = definition["States"]["AwaitRun"]["Catch"].as_array_mut().expect("AwaitRun has catchers");
+    let catcher = catchers.iter_mut().find(|catcher| catches(catcher, "States.Timeout")).expect("it is caught");
+    catcher["ErrorEquals"] = serde_json::json!(["States.HeartbeatTimeout"]);
+}
+
+fn catches(catcher: &Value, error: &str) -> bool {
+    catcher["ErrorEquals"].as_array().is_some_and(|errors| errors.iter().any(|name| name == error))
 }
 
 fn masking(definition: &mut Value) {

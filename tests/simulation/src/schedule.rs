@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use reveille_asl::interpreter::MissedHeartbeat;
 use serde_json::Value;
 
 mod generate;
@@ -275,6 +276,8 @@ pub struct Schedule {
     pub seed: u64,
     /// The template's parameters.
     pub parameters: Parameters,
+    /// The name under which Step Functions shows a missed heartbeat.
+    pub missed_heartbeat: MissedHeartbeat,
     /// The instances.
     pub instances: Vec<Instance>,
     /// What starts executions.

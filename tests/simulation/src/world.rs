@@ -115,6 +115,7 @@ impl World {
             schedule,
         });
         let service = Service::new(Functions(Rc::clone(&world)), clock, world.schedule.seed);
+        service.show_missed_heartbeats_as(world.schedule.missed_heartbeat);
         world.service.replace(Some(service));
         world
     }

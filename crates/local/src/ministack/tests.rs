@@ -132,7 +132,7 @@ async fn silent_tickets_fail_and_beaten_ones_live() {
 
     let silent = world.start("silent").await;
     let (status, error, took) = world.end(&silent).await;
-    assert_eq!((status, error.as_deref()), (ExecutionStatus::Failed, Some("States.HeartbeatTimeout")));
+    assert_eq!((status, error.as_deref()), (ExecutionStatus::Failed, Some("States.Timeout")));
     assert!(took >= HEARTBEAT, "failed after {took:?}, before the heartbeat of {HEARTBEAT:?} was over");
 
     let beaten = world.start("beaten").await;

@@ -126,6 +126,7 @@ where
         progress: progress.as_ref().map(|stored| &stored.record),
         in_service: observation.is_some_and(|seen| seen.status == InstanceStatus::InService),
         heartbeat_seconds: stack.heartbeat_seconds,
+        run_seconds: run.limits.run_seconds,
         now: ports.now(),
     });
     match verdict {

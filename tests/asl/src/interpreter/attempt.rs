@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::callbacks::{OpenTicket, Ticket};
 use super::execution::Position;
-use super::failure::{Failure, names};
+use super::failure::{Failure, MissedHeartbeat, names};
 use super::history::EventKind;
 use super::machine::{Integration, Parallel, Task};
 use super::run::{Done, Here, Run, ScopeFuture, within_limit};
@@ -151,7 +151,7 @@ impl<T: Tasks> Run<T> {
             }
             Ok(Err(failure)) => Err(failure),
             Err(over) => {
-                let failure = over.failure();
+                let failure = over.failure(self.service.missed_heartbeat.get());
                 self.event(events.timed_out, here.state, Some(&failure))?;
                 return Err(failure);
             }
@@ -275,14 +275,12 @@ impl Limits {
 
 impl Over {
     /// AWS gives a timeout no cause.
-    fn failure(&self) -> Failure {
-        Failure::new(
-            match self {
-                Self::Timeout => names::TIMEOUT,
-                Self::Heartbeat => names::HEARTBEAT_TIMEOUT,
-            },
-            None,
-        )
+    fn failure(&self, missed_heartbeat: MissedHeartbeat) -> Failure {
+        let name = match self {
+            Self::Timeout => names::TIMEOUT,
+            Self::Heartbeat => missed_heartbeat.name(),
+        };
+        Failure::new(name, None)
     }
 }
 

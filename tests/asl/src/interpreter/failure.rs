@@ -16,6 +16,26 @@ pub(crate) mod names {
     pub(crate) const TIMEOUT: &str = "States.Timeout";
 }
 
+/// The name under which a task fails whose heartbeat was missed. AWS has two for it, and a machine must be right under each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MissedHeartbeat {
+    /// `States.Timeout`: recorded on AWS in April 2024, in TaskTimedOut and in ExecutionFailed. An `ErrorEquals` of
+    /// `States.HeartbeatTimeout` does not take it here, so that nothing rests on more than what was recorded.
+    #[default]
+    Timeout,
+    /// `States.HeartbeatTimeout`: what "Handling errors" offers to Retry and Catch.
+    HeartbeatTimeout,
+}
+
+impl MissedHeartbeat {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Timeout => names::TIMEOUT,
+            Self::HeartbeatTimeout => names::HEARTBEAT_TIMEOUT,
+        }
+    }
+}
+
 /// An error with its cause, either of which may be missing (a Fail state without them, a timeout without a cause).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {

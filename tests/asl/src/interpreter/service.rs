@@ -1,6 +1,6 @@
 //! The service: starting, stopping, redriving and finding executions.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::attempt::sleep_until;
 use super::callbacks::Callbacks;
 use super::clock::Clock;
 use super::execution::{Ending, Execution, Status};
-use super::failure::{Failure, names};
+use super::failure::{Failure, MissedHeartbeat, names};
 use super::functions::Sources;
 use super::history::HISTORY_LIMIT;
 use super::machine::Machine;
@@ -120,6 +120,7 @@ pub(crate) struct Inner<T> {
     pub clock: Clock,
     pub sources: Sources,
     pub callbacks: Callbacks,
+    pub missed_heartbeat: Cell<MissedHeartbeat>,
     executions: Executions,
 }
 
@@ -147,8 +148,14 @@ impl<T: Tasks + 'static> Service<T> {
             clock,
             sources: Sources { random: Rc::new(Random::new(seed)), clock },
             callbacks: links.callbacks,
+            missed_heartbeat: Cell::default(),
             executions: links.executions,
         }))
+    }
+
+    /// Shows missed heartbeats under this name from now on.
+    pub fn show_missed_heartbeats_as(&self, name: MissedHeartbeat) {
+        self.0.missed_heartbeat.set(name);
     }
 
     /// Where callbacks are sent.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::model::{Machine, State, strings};
 use super::{Classification, Findings, Options, Rule};
+use crate::expression;
 
 /// The errors that Lambda itself, not the function, reports, and that AWS advises to retry ("Handling transient Lambda
 /// service exceptions", "Best practices for Step Functions").
@@ -27,11 +28,17 @@ const MAX_DELAY_LIMIT: u64 = 31_622_400;
 /// Errors that are not a function's own: AWS reserves or reports these prefixes.
 const AWS_PREFIXES: &[&str] = &["States.", "Lambda.", "Sandbox.", "Runtime."];
 
+/// The names under which AWS shows a missed heartbeat. "Handling errors" says that the first is there for Catch and Retry,
+/// and that the second stands for a missed heartbeat too; the second is what was recorded on AWS.
+const MISSED_HEARTBEAT: [&str; 2] = ["States.HeartbeatTimeout", "States.Timeout"];
+
 pub(super) fn check(machine: &Machine, options: &Options, findings: &mut Findings) {
     for state in machine.states() {
         for field in ["Retry", "Catch"] {
             states_all(state, field, findings);
+            both_heartbeat_names(state, field, findings);
         }
+        heartbeat_names_in_expressions(state, findings);
         for (index, retrier) in state.list("Retry").iter().enumerate() {
             check_retrier(state, index, retrier, options, findings);
         }
@@ -85,6 +92,54 @@ fn states_all(state: &State, field: &str, findings: &mut Findings) {
                 format!("\"{place}\" has States.ALL before other entries: AWS wants it last"),
             );
         }
+    }
+}
+
+/// In one entry: with an entry for each, the two would be told apart, which AWS does not do.
+fn both_heartbeat_names(state: &State, field: &str, findings: &mut Findings) {
+    for (index, entry) in state.list(field).iter().enumerate() {
+        let errors = strings(entry, "ErrorEquals");
+        let named: Vec<&str> = MISSED_HEARTBEAT.into_iter().filter(|name| errors.contains(name)).collect();
+        if let [alone] = named[..] {
+            findings.add(
+                state.name,
+                Rule::HeartbeatNames,
+                format!(
+                    "\"{field}[{index}]/ErrorEquals\" has {alone} alone: AWS shows a missed heartbeat under either name, \
+                     so name {} together there",
+                    MISSED_HEARTBEAT.join(" and ")
+                ),
+            );
+        }
+    }
+}
+
+/// An expression that knows one of the names asks which of the two it was.
+fn heartbeat_names_in_expressions(state: &State, findings: &mut Findings) {
+    for (field, value) in state.body {
+        // The branches of a Parallel are states of their own.
+        if field != "Branches" && expressions(value).any(|text| MISSED_HEARTBEAT.iter().any(|name| text.contains(name)))
+        {
+            findings.add(
+                state.name,
+                Rule::HeartbeatNames,
+                format!(
+                    "an expression in \"{field}\" asks for {}: AWS shows a missed heartbeat under either name, so decide \
+                     by what can be observed",
+                    MISSED_HEARTBEAT.join(" or ")
+                ),
+            );
+        }
+    }
+}
+
+/// The expressions in a value.
+fn expressions(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
+    match value {
+        Value::String(text) => Box::new(expression::unwrap(text).into_iter()),
+        Value::Array(items) => Box::new(items.iter().flat_map(expressions)),
+        Value::Object(fields) => Box::new(fields.values().flat_map(expressions)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Box::new(std::iter::empty()),
     }
 }
 

@@ -374,6 +374,44 @@ fn tasks_without_timeouts_are_found() {
     assert_eq!(after(set("/States/Check/TimeoutSeconds", json!("{% 30 %}"))), []);
 }
 
+// AWS shows a missed heartbeat as States.Timeout or as States.HeartbeatTimeout.
+#[test]
+fn one_name_of_a_missed_heartbeat_without_the_other_is_found() {
+    let entry = |field: &'static str, errors: Value| {
+        move |definition: &mut Value| {
+            let entries = definition["States"]["Await"][field].as_array_mut().unwrap();
+            let mut first = entries[0].clone();
+            first["ErrorEquals"] = errors;
+            entries.insert(0, first);
+        }
+    };
+    for field in ["Retry", "Catch"] {
+        for alone in ["States.HeartbeatTimeout", "States.Timeout"] {
+            let found = after(entry(field, json!([alone])));
+            assert_eq!(found, one("Await", Rule::HeartbeatNames), "{field} {alone}");
+            let in_company = after(entry(field, json!(["Throttled", alone])));
+            assert!(in_company.contains(&("Await".to_owned(), Rule::HeartbeatNames)), "{in_company:?}");
+        }
+        assert_eq!(after(entry(field, json!(["States.HeartbeatTimeout", "States.Timeout"]))), []);
+    }
+    let told_apart = after(|definition| {
+        entry("Catch", json!(["States.Timeout"]))(definition);
+        entry("Catch", json!(["States.HeartbeatTimeout"]))(definition);
+    });
+    assert_eq!(told_apart, one("Await", Rule::HeartbeatNames));
+}
+
+#[test]
+fn an_expression_that_asks_for_the_name_of_a_missed_heartbeat_is_found() {
+    for name in ["States.HeartbeatTimeout", "States.Timeout"] {
+        let asking = json!(format!("{{% $states.errorOutput.Error = '{name}' %}}"));
+        assert_eq!(after(set("/States/Await/Catch/0/Assign/failure", asking)), one("Await", Rule::HeartbeatNames));
+        let asking = json!(format!("{{% $failure.Error = '{name}' %}}"));
+        let found = after(|definition| definition["States"]["Decide"]["Choices"][0]["Condition"] = asking);
+        assert_eq!(found, one("Decide", Rule::HeartbeatNames));
+    }
+}
+
 #[test]
 fn heartbeats_that_cannot_work_are_found() {
     assert_eq!(after(remove("/States/Await/HeartbeatSeconds")), one("Await", Rule::Heartbeat));

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use reveille_asl::interpreter::MissedHeartbeat;
 use serde_json::{Value, json};
 
 use super::{
@@ -37,6 +38,12 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
     let hands = hands(rng, instances.len(), triggers.len(), sweeper);
     Schedule {
         seed,
+        // Of the seed itself: what is drawn for a seed stays what it was.
+        missed_heartbeat: if seed.is_multiple_of(2) {
+            MissedHeartbeat::Timeout
+        } else {
+            MissedHeartbeat::HeartbeatTimeout
+        },
         parameters: PARAMETERS[usize::from(percent(rng, 30))],
         notebooks: Notebooks {
             fails: *choose(rng, &[0, 10, 40]),

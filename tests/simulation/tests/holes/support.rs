@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reveille_asl::interpreter::Status;
+use reveille_asl::interpreter::{MissedHeartbeat, Status};
 use reveille_domain::Code;
 use reveille_domain::records::Rest;
 use reveille_simulation::definition::Definitions;
@@ -31,6 +31,7 @@ pub fn world(triggers: Vec<Trigger>) -> Schedule {
             skew_ms: 0,
         }],
         triggers,
+        missed_heartbeat: MissedHeartbeat::default(),
         notebooks: taking(20),
         function_skew_ms: 0,
         troubles: Vec::new(),

@@ -121,17 +121,39 @@ fn each_attempt_has_its_own_timeout() {
     });
 }
 
-// "Task workflow state", HeartbeatSeconds: more time between heartbeats fails the task with States.HeartbeatTimeout. The
-// clock starts when the task is scheduled.
+// "Task workflow state", HeartbeatSeconds: more time between heartbeats fails the task; the clock starts when the task is
+// scheduled. Recorded on AWS as States.Timeout; "Handling errors" has States.HeartbeatTimeout for it.
 #[test]
-fn a_silent_task_fails() {
-    simulate(async {
-        let service = asking(async |_, _| ());
-        let machine = waiting(json!({"TimeoutSeconds": 600, "HeartbeatSeconds": "{% 10 * 2 %}"}));
-        let ended = run(&service, &machine, json!({})).await;
-        assert_eq!(ended.output, Some(json!({"Error": "States.HeartbeatTimeout", "Cause": ""})));
-        assert_eq!(seconds(&ended), 20);
-    });
+fn a_silent_task_fails_under_either_name() {
+    for (shown, name) in [
+        (None, "States.Timeout"),
+        (Some(MissedHeartbeat::Timeout), "States.Timeout"),
+        (Some(MissedHeartbeat::HeartbeatTimeout), "States.HeartbeatTimeout"),
+    ] {
+        simulate(async {
+            let service = asking(async |_, _| ());
+            if let Some(shown) = shown {
+                service.show_missed_heartbeats_as(shown);
+            }
+            let machine = waiting(json!({"TimeoutSeconds": 600, "HeartbeatSeconds": "{% 10 * 2 %}"}));
+            let ended = run(&service, &machine, json!({})).await;
+            assert_eq!(ended.output, Some(json!({"Error": name, "Cause": ""})));
+            assert_eq!(seconds(&ended), 20);
+        });
+    }
+}
+
+// The recorded name is taken by nothing but itself and what takes everything: a catcher of the other alone is not met.
+#[test]
+fn a_catcher_of_one_name_misses_the_other() {
+    for (caught, met) in [(json!(["States.HeartbeatTimeout"]), false), (json!(["States.Timeout"]), true)] {
+        simulate(async {
+            let service = asking(async |_, _| ());
+            let catch = json!([{"ErrorEquals": caught, "Output": "caught", "Next": "Caught"}]);
+            let machine = waiting(json!({"TimeoutSeconds": 600, "HeartbeatSeconds": 20, "Catch": catch}));
+            assert_eq!(run(&service, &machine, json!({})).await.output == Some(json!("caught")), met);
+        });
+    }
 }
 
 #[test]
@@ -249,7 +271,7 @@ fn every_attempt_has_a_token_of_its_own() {
         });
         let machine = waiting(json!({
             "TimeoutSeconds": 600, "HeartbeatSeconds": 10,
-            "Retry": [{"ErrorEquals": ["States.HeartbeatTimeout"], "MaxAttempts": 1, "IntervalSeconds": 1}]
+            "Retry": [{"ErrorEquals": ["States.HeartbeatTimeout", "States.Timeout"], "MaxAttempts": 1, "IntervalSeconds": 1}]
         }));
         assert_eq!(run(&service, &machine, json!({})).await.output, Some(json!(2)));
         let tokens = tokens.borrow();

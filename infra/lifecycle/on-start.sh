@@ -22,6 +22,18 @@ RUNNER_LOG="$ROOT/var/log/reveille-runner.log"
 PID_FILE="$ROOT/run/reveille-runner.pid"
 READY_FILE="$ROOT/run/reveille/ready"
 
+# What the runner and its Python are told of, when it is set here: a unit of systemd inherits nothing. A name that ends in *
+# is every variable whose name begins so. The table in docs/deploy.md is held to this list.
+PASSED=(
+    REVEILLE_PYTHON REVEILLE_JUPYTER_URL REVEILLE_JUPYTER_TOKEN JUPYTER_PATH
+    HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+    http_proxy https_proxy all_proxy no_proxy
+    AWS_CA_BUNDLE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR
+    'PIP_*'
+    'AWS_ENDPOINT_URL*' AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
+    AWS_USE_FIPS_ENDPOINT AWS_USE_DUALSTACK_ENDPOINT
+)
+
 say() {
     printf 'reveille: %s\n' "$*"
     printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >>"$LOG" 2>/dev/null
@@ -58,9 +70,11 @@ region() {
 right_checksum() { printf '%s  %s\n' "$REVEILLE_RUNNER_SHA256" "$1" | sha256sum --check --status 2>/dev/null; }
 
 fetch() { # to the file $1
-    local try
+    local try direct="${no_proxy-${NO_PROXY-}}"
+    direct="${direct:+$direct,}169.254.169.254,localhost,127.0.0.1"
     for ((try = 1; try <= FETCH_TRIES; try++)); do
-        if timeout "$FETCH_SECONDS" aws s3 cp --only-show-errors \
+        # The instance's own metadata, where the role's credentials are, is behind no proxy.
+        if NO_PROXY="$direct" no_proxy="$direct" timeout "$FETCH_SECONDS" aws s3 cp --only-show-errors \
             --cli-connect-timeout 10 --cli-read-timeout 30 \
             "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY" "$1" </dev/null; then
             return 0
@@ -69,6 +83,36 @@ fetch() { # to the file $1
         [ "$try" = "$FETCH_TRIES" ] || sleep "$((try * 2))"
     done
     return 1
+}
+
+# Adds what is set of PASSED to SETTINGS. Also exports it, for the aws command above: a preamble may have set it without.
+# Values are data to everybody: one argument each, and in no log. One that systemd would refuse (with the whole unit) is left out.
+collect_passed() {
+    local pattern name names=() passed=''
+    for pattern in "${PASSED[@]}"; do
+        case "$pattern" in
+            *'*') mapfile -t -O "${#names[@]}" names < <(compgen -v -- "${pattern%'*'}") ;;
+            *) names+=("$pattern") ;;
+        esac
+    done
+    for name in "${names[@]}"; do
+        [ -n "${!name+set}" ] || continue
+        if ! printable "${!name}"; then
+            say "$name is not passed on to the runner: its value is not UTF-8, or has a control character. Correct it in the preamble"
+            unset "$name"
+            continue
+        fi
+        export "${name?}"
+        SETTINGS+=("$name=${!name}")
+        passed+=" $name"
+    done
+    [ -z "$passed" ] || say "passed on to the runner:$passed"
+}
+
+# What systemd takes for the value of a variable: UTF-8, and no control character but tab and line feed.
+printable() {
+    command -v iconv >/dev/null || return 0
+    [[ "$1" != *[$'\x01'-$'\x08'$'\x0b'-$'\x1f'$'\x7f']* ]] && printf '%s' "$1" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1
 }
 
 install_runner() { # as $1
@@ -161,10 +205,6 @@ main() {
     [ -n "$aws_region" ] || give_up "the region is unknown" \
         "Check that $ROOT/opt/ml/metadata/resource-metadata.json holds the instance's ResourceArn"
     export AWS_REGION="$aws_region" AWS_DEFAULT_REGION="$aws_region"
-    runner="$ROOT/opt/reveille/$REVEILLE_RUNNER_SHA256/reveille-runner"
-    install_runner "$runner"
-    can_switch_user && chown "$RUN_AS" "$ROOT/run/reveille"
-    rm -f "$READY_FILE"
     SETTINGS=(
         "REVEILLE_BUCKET=$REVEILLE_BUCKET"
         "REVEILLE_PREFIX=${REVEILLE_PREFIX:-}"
@@ -172,6 +212,11 @@ main() {
         "AWS_DEFAULT_REGION=$aws_region" # what boto3 in a notebook reads
         "REVEILLE_READY_FILE=$READY_FILE"
     )
+    collect_passed
+    runner="$ROOT/opt/reveille/$REVEILLE_RUNNER_SHA256/reveille-runner"
+    install_runner "$runner"
+    can_switch_user && chown "$RUN_AS" "$ROOT/run/reveille"
+    rm -f "$READY_FILE"
     start_runner "$runner" || give_up "systemd-run refused the unit $UNIT" "Look at 'systemctl status $UNIT' and 'journalctl -u $UNIT'"
     wait_until_ready
 }

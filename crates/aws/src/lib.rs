@@ -4,6 +4,7 @@ mod answer;
 mod clients;
 mod events;
 mod http;
+mod proxy;
 mod s3;
 mod sagemaker;
 mod sfn;

@@ -82,6 +82,59 @@ fn each_folder_at_the_top_and_each_crate_says_what_it_owns() {
 }
 
 /// Every Markdown file of the project.
+/// The variables that the on-start script passes on to the runner; `*` stands for the rest of a name.
+fn passed() -> BTreeSet<String> {
+    let script = read("infra/lifecycle/on-start.sh");
+    let list = script.split("\nPASSED=(\n").nth(1).expect("the list").split("\n)\n").next().unwrap();
+    list.split_whitespace().map(|name| name.trim_matches('\'').to_owned()).collect()
+}
+
+/// The first column of the table in docs/deploy.md.
+#[test]
+fn the_settings_that_reach_the_runner_are_the_documented_ones() {
+    let deploy = read("docs/deploy.md");
+    let section =
+        deploy.split("\n### Settings of the runner\n").nth(1).expect("the section").split("\n### ").next().unwrap();
+    let columns = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let documented: BTreeSet<String> =
+        columns.flat_map(|names| names.split(", ")).map(|name| name.trim_matches('`').to_owned()).collect();
+    assert_eq!(passed(), documented);
+}
+
+/// A unit of systemd inherits nothing: what is read and not passed on is dead on a real instance.
+#[test]
+fn every_variable_that_the_runner_reads_reaches_it() {
+    let script = read("infra/lifecycle/on-start.sh");
+    let passed = passed();
+    let reaches = |name: &str| {
+        script.contains(&format!("\n        \"{name}="))
+            || passed.iter().any(|known| known.strip_suffix('*').map_or(known == name, |start| name.starts_with(start)))
+            // The unit's own, and what only a local instance sets.
+            || ["PATH", "REVEILLE_ROOT"].contains(&name)
+    };
+    let mut read_somewhere = 0;
+    for folder in ["crates/runner/src", "crates/engine/src", "crates/aws/src"] {
+        for file in files(folder) {
+            let source = read(&format!("{folder}/{file}"));
+            for call in ["env::var(\"", "env::var_os(\"", "environ.get(\"", "environ[\""] {
+                for name in source.split(call).skip(1).map(|rest| rest.split('"').next().unwrap()) {
+                    read_somewhere += 1;
+                    assert!(
+                        reaches(name),
+                        "{folder}/{file} reads {name}: add it to PASSED in infra/lifecycle/on-start.sh"
+                    );
+                }
+            }
+        }
+    }
+    assert!(read_somewhere > 8, "{read_somewhere}");
+    for name in
+        ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"]
+    {
+        assert!(reaches(name), "{name}, which crates/aws/src/proxy.rs reads");
+    }
+}
+
 fn documents() -> Vec<PathBuf> {
     let mut found = Vec::new();
     collect(&root(), &mut found);

@@ -12,9 +12,13 @@ use reveille_lifecycle::{ON_START, Preamble, render};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+mod settings;
+
 /// A runner that is ready at once, shows its environment, and lives on.
 const RUNNER: &str = "#!/bin/bash\nenv >\"$REVEILLE_READY_FILE.env\"\ntouch \"$REVEILLE_READY_FILE\"\n/bin/sleep 100\n";
-const RECORD: &str = "#!/bin/bash\n{ printf '%s' \"${0##*/}\"; printf '\\x1f%s' \"$@\"; echo; } >>\"$WORLD/calls\"\n";
+/// Calls end with the byte 1E and arguments with 1F, so that a line feed in an argument is one.
+const RECORD: &str =
+    "#!/bin/bash\n{ printf '%s' \"${0##*/}\"; printf '\\x1f%s' \"$@\"; printf '\\x1e'; } >>\"$WORLD/calls\"\n";
 
 fn sha256(content: &str) -> String {
     Sha256::digest(content).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
@@ -130,7 +134,8 @@ impl World {
     /// The recorded calls of one stand-in, each as its argument vector.
     fn calls(&self, name: &str) -> Vec<Vec<String>> {
         let calls = fs::read_to_string(self.path("calls")).unwrap_or_default();
-        let vectors = calls.lines().map(|line| line.split('\x1f').map(str::to_owned).collect::<Vec<_>>());
+        let vectors =
+            calls.split_terminator('\x1e').map(|line| line.split('\x1f').map(str::to_owned).collect::<Vec<_>>());
         vectors.filter(|vector| vector[0] == name).map(|vector| vector[1..].to_vec()).collect()
     }
 
@@ -142,6 +147,13 @@ impl World {
             "AWS_DEFAULT_REGION=eu-west-3".to_owned(),
             format!("REVEILLE_READY_FILE={}", self.root("run/reveille/ready")),
         ]
+    }
+
+    /// Puts lines below the preamble, as a user does.
+    fn in_the_preamble(&mut self, lines: &str) {
+        let place = format!("REVEILLE_RUNNER_SHA256='{}'\n", self.sha);
+        assert!(self.script.contains(&place));
+        self.script = self.script.replace(&place, &format!("{place}{lines}\n"));
     }
 
     fn runner_environment(&self) -> String {
@@ -257,7 +269,10 @@ fn a_fetch_that_fails_is_repeated_a_little() {
 #[test]
 fn a_fetch_that_succeeds_at_last_is_good() {
     let world = World::new();
-    world.stand_in("aws", "[ \"$(grep -c ^aws \"$WORLD/calls\")\" = 3 ] && cp \"$WORLD/object\" \"${@: -1}\"");
+    world.stand_in(
+        "aws",
+        "[ \"$(tr '\\036' '\\n' <\"$WORLD/calls\" | grep -c ^aws)\" = 3 ] && cp \"$WORLD/object\" \"${@: -1}\"",
+    );
     assert!(world.boot().contains("the runner is ready"));
 }
 

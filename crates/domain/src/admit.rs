@@ -26,6 +26,13 @@ pub fn trigger_key(raw: &Value, input: &Input) -> Option<String> {
     Some(hex_hash(&[&identity, &canonical]))
 }
 
+/// The key of the event's object, if the input's `keys` do not take it: nothing is to be run for it.
+#[must_use]
+pub fn other_key(input: &Input) -> Option<&str> {
+    let key = Event::new(input.event.as_ref()?).key()?;
+    input.keys.as_ref().filter(|keys| !keys.take(key)).map(|_| key)
+}
+
 /// JSON with the keys of every object sorted, so that two inputs that mean the same hash the same, however they were
 /// written.
 fn write_canonical(value: &Value, out: &mut String) {
@@ -155,6 +162,36 @@ mod tests {
         let mut rerun = triggered("a.ipynb", "1");
         rerun["rerun"] = json!(true);
         assert_eq!(key(&rerun), None);
+    }
+
+    /// Also where prefix and suffix share characters, or one holds the other.
+    #[test]
+    fn a_key_is_taken_when_it_begins_and_ends_so() {
+        for (prefix, suffix, key, taken) in [
+            ("incoming/", ".csv", "incoming/a.csv", true),
+            ("incoming/", ".csv", "incoming/.csv", true),
+            ("incoming/", ".csv", "incoming/a.txt", false),
+            ("incoming/", ".csv", "outgoing/a.csv", false),
+            ("incoming/orders.csv", ".csv", "incoming/orders.csv", true),
+            ("incoming/orders.csv", ".csv", "incoming/orders.csv.csv", true),
+            ("incoming/orders.csv", ".csv", "incoming/orders.csv.gz", false),
+            ("daily/", "/data.csv", "daily/data.csv", true),
+            ("daily/", "/data.csv", "daily/1/data.csv", true),
+            ("daily/", "/data.csv", "daily/mydata.csv", false),
+            ("incoming/orders", "orders.csv", "incoming/orders.csv", true),
+            ("a", "aa", "aa", true),
+            ("aa", "a", "aa", true),
+            ("aa", "aa", "a", false),
+            ("", ".csv", "a.csv", true),
+            ("incoming/", "", "incoming/", true),
+        ] {
+            let mut raw = triggered("a.ipynb", "1");
+            raw["event"]["detail"]["object"]["key"] = json!(key);
+            raw["keys"] = json!({"prefix": prefix, "suffix": suffix});
+            let input = input::parse(&raw).unwrap();
+            assert_eq!(other_key(&input), (!taken).then_some(key), "{prefix} {suffix} {key}");
+        }
+        assert_eq!(other_key(&input::parse(&triggered("a.ipynb", "1")).unwrap()), None, "without keys, every key");
     }
 
     #[test]

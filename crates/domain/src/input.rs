@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Code, Failure};
+use crate::event::Event;
 use crate::ids::InstanceName;
 use crate::limits::{
     Bounds, MAX_INPUT_BYTES, MAX_KERNEL_CHARS, MAX_NOTEBOOK_CHARS, MAX_PARAMETER_NAME, MAX_PARAMETERS, QUEUE_SECONDS,
@@ -68,6 +69,8 @@ struct RawInput {
     #[serde(default)]
     event: Option<Value>,
     #[serde(default)]
+    keys: Option<Keys>,
+    #[serde(default)]
     limits: RawLimits,
     #[serde(default)]
     when_busy: WhenBusy,
@@ -77,6 +80,25 @@ struct RawInput {
     on_runner_lost: OnRunnerLost,
     #[serde(default)]
     rerun: bool,
+}
+
+/// Which objects an event may be of: both conditions hold for a key, whatever the two have in common. A rule of
+/// EventBridge cannot say that in one pattern, so the template's rule passes them on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// What the key begins with.
+    pub prefix: String,
+    /// What it ends with.
+    pub suffix: String,
+}
+
+impl Keys {
+    /// Whether they take this key.
+    #[must_use]
+    pub fn take(&self, key: &str) -> bool {
+        key.starts_with(&self.prefix) && key.ends_with(&self.suffix)
+    }
 }
 
 /// A valid input. Parameters still hold their placeholders.
@@ -90,6 +112,8 @@ pub struct Input {
     pub parameters: Map<String, Value>,
     /// The whole event, if a rule started the execution.
     pub event: Option<Value>,
+    /// Which objects the event may be of.
+    pub keys: Option<Keys>,
     /// The limits.
     pub limits: Limits,
     /// What to do when other runs hold the instance.
@@ -204,11 +228,16 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
     })?;
     check_parameters(&raw.parameters)?;
     check_kernel(raw.kernel.as_deref())?;
+    let event = raw.event.filter(|event| !event.is_null());
+    if raw.keys.is_some() && event.as_ref().and_then(|event| Event::new(event).key()).is_none() {
+        return Err(invalid("keys: the input has no event of an object, whose key they could take"));
+    }
     Ok(Input {
         notebook: NotebookSource::parse(&raw.notebook).map_err(|problem| invalid(format!("notebook: {problem}")))?,
         instance: raw.instance,
         parameters: raw.parameters,
-        event: raw.event.filter(|event| !event.is_null()),
+        event,
+        keys: raw.keys,
         limits: read_limits(&raw.limits)?,
         when_busy: raw.when_busy,
         kernel: raw.kernel,
@@ -328,6 +357,23 @@ mod tests {
         let mut input = json!({"instance": "nightly", "notebook": "reports/daily.ipynb"});
         input[field] = value;
         input
+    }
+
+    #[test]
+    fn keys_are_strict_and_need_the_event_of_an_object() {
+        let object = json!({"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}});
+        let keys = |keys: Value, event: Value| {
+            let mut input = with("keys", keys);
+            input["event"] = event;
+            input
+        };
+        let parsed = parse(&keys(json!({"suffix": ".csv"}), object.clone())).unwrap();
+        assert_eq!(parsed.keys, Some(Keys { prefix: String::new(), suffix: ".csv".into() }));
+        assert_eq!(parse(&with("event", object.clone())).unwrap().keys, None);
+        assert!(message(&keys(json!({"sufix": ".csv"}), object.clone())).contains("keys"));
+        assert!(message(&keys(json!({"suffix": 1}), object)).contains("keys.suffix"));
+        assert!(message(&with("keys", json!({}))).contains("no event of an object"));
+        assert!(message(&keys(json!({}), json!({"source": "aws.events"}))).contains("no event of an object"));
     }
 
     #[test]

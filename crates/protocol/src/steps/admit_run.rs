@@ -39,6 +39,13 @@ pub enum Answer {
         /// The run.
         run: RunRef,
     },
+    /// The event is of an object that the input's `keys` do not take: nothing is run, and nothing recorded.
+    OtherKey {
+        /// The object's key.
+        key: String,
+        /// Why there was an execution all the same.
+        hint: String,
+    },
     /// Another execution answers this event.
     #[serde(rename_all = "camelCase")]
     Duplicate {
@@ -66,6 +73,9 @@ where
         ));
     }
     let input = input::parse(&call.input)?;
+    if let Some(key) = admit::other_key(&input) {
+        return Ok(Answer::OtherKey { key: key.to_owned(), hint: OTHER_KEY.to_owned() });
+    }
     let trigger = admit::trigger_key(&call.input, &input);
     let event_time = input.event.as_ref().and_then(|event| Event::new(event).time());
     // Everything that can be refused is refused before the trigger is taken.
@@ -79,6 +89,9 @@ where
     let request = record(stack, ports, request).await?;
     Ok(Answer::Admitted { run: admit::run_ref(&request, call.attempt) })
 }
+
+/// What the output of an execution says that had nothing to run.
+const OTHER_KEY: &str = "The object's key does not begin and end as \"keys\" in the input ask (TriggerPrefix and TriggerSuffix of the stack), so there was nothing to run. Some combinations of the two are decided here and not by the rule: see \"A file lands\" in docs/deploy.md.";
 
 /// Takes the trigger, or answers who holds it.
 async fn hold_trigger<P: GetObject + PutObject>(

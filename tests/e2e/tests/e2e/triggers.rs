@@ -9,6 +9,7 @@ use crate::Scenario;
 pub const ALL: &[Scenario] = &[
     ("triggers::an_object_that_lands_starts_a_run_with_its_key", |h, w| h.block_on(object_lands(w))),
     ("triggers::a_second_delivery_is_already_handled", |h, w| h.block_on(second_delivery(w))),
+    ("triggers::an_object_that_the_trigger_does_not_ask_for_is_not_selected", |h, w| h.block_on(another_key(w))),
     ("triggers::a_schedule_fires", |h, w| h.block_on(schedule(w))),
 ];
 
@@ -56,6 +57,20 @@ async fn second_delivery(world: &World) {
     let third = world.start_execution(&again).await;
     third.assert_succeeded("duplicate").await;
     world.assert_at_rest("duplicate", 2).await;
+}
+
+/// As a rule starts it that cannot tell the key apart: there is nothing to run, and nothing is recorded.
+async fn another_key(world: &World) {
+    let key = "incoming/orders.csv.gz";
+    let event = json!({"id": "e", "source": "aws.s3", "time": chrono::Utc::now().to_rfc3339(),
+        "detail": {"bucket": {"name": "in"}, "object": {"key": key, "sequencer": "2"}}});
+    let keys = json!({"prefix": "incoming/orders.csv", "suffix": ".csv"});
+    let input = json!({"instance": "not-selected", "notebook": "run.ipynb", "keys": keys, "event": event});
+    let execution = world.start_execution(&input).await;
+    let ended = execution.ended().await;
+    assert_eq!((ended.status.as_str(), ended.output["decision"].as_str()), ("SUCCEEDED", Some("otherKey")));
+    assert_eq!(ended.output["key"], key);
+    assert_eq!(execution.records("not-selected").await, Vec::<String>::new());
 }
 
 /// The template's rule fires every minute.

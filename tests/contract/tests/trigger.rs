@@ -1,0 +1,255 @@
+//! Which objects start a run: the template's rule and AdmitRun together take exactly the keys that begin with
+//! `TriggerPrefix` and end with `TriggerSuffix`, by our own reading of EventBridge's filters and by a matcher that we did not
+//! write.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use reveille_contract_tests::{root, template};
+use reveille_domain::input::Keys;
+use serde_json::{Value, json};
+
+/// The template with values for its parameters, as far as the rule needs CloudFormation's functions.
+struct Stack<'a> {
+    template: &'a Value,
+    parameters: BTreeMap<&'static str, String>,
+}
+
+impl<'a> Stack<'a> {
+    fn new(template: &'a Value, prefix: &str, suffix: &str) -> Self {
+        let parameters = BTreeMap::from([
+            ("TriggerBucket", "in".to_owned()),
+            ("TriggerPrefix", prefix.to_owned()),
+            ("TriggerSuffix", suffix.to_owned()),
+            ("TriggerInstance", "nightly".to_owned()),
+            ("TriggerNotebook", "a.ipynb".to_owned()),
+            ("TriggerParameters", "{}".to_owned()),
+        ]);
+        Self { template, parameters }
+    }
+
+    fn condition(&self, name: &str) -> bool {
+        self.holds(&self.template["Conditions"][name])
+    }
+
+    fn holds(&self, condition: &Value) -> bool {
+        let (function, argument) = condition.as_object().and_then(|fields| fields.iter().next()).expect("a condition");
+        let all = || argument.as_array().expect("a list").iter();
+        match function.as_str() {
+            "Condition" => self.condition(argument.as_str().unwrap()),
+            "Fn::Not" => !self.holds(&argument[0]),
+            "Fn::And" => all().all(|one| self.holds(one)),
+            "Fn::Or" => all().any(|one| self.holds(one)),
+            "Fn::Equals" => self.value(&argument[0]) == self.value(&argument[1]),
+            other => panic!("{other}"),
+        }
+    }
+
+    fn text(&self, value: &Value) -> String {
+        self.value(value).as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    }
+
+    /// A value with its functions applied.
+    fn value(&self, value: &Value) -> Value {
+        match value {
+            Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
+            Value::Object(fields) => match fields.iter().next().map(|(name, argument)| (name.as_str(), argument)) {
+                Some(("Ref", name)) => self.parameters[name.as_str().unwrap()].clone().into(),
+                Some(("Fn::If", branches)) => {
+                    let holds = self.condition(branches[0].as_str().unwrap());
+                    self.value(&branches[if holds { 1 } else { 2 }])
+                }
+                Some(("Fn::Join", arguments)) => {
+                    let parts = self.value(&arguments[1]);
+                    let parts: Vec<&str> =
+                        parts.as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+                    parts.join(arguments[0].as_str().unwrap()).into()
+                }
+                Some(("Fn::Select", arguments)) => {
+                    let index = usize::try_from(arguments[0].as_u64().unwrap()).unwrap();
+                    self.value(&arguments[1])[index].clone()
+                }
+                Some(("Fn::Split", arguments)) => {
+                    self.text(&arguments[1]).split(arguments[0].as_str().unwrap()).collect()
+                }
+                Some(("Fn::Sub", text)) => {
+                    let text = text.as_str().unwrap().to_owned();
+                    let filled =
+                        |text: String, (name, value): (&&str, &String)| text.replace(&format!("${{{name}}}"), value);
+                    self.parameters.iter().fold(text, filled).into()
+                }
+                _ => fields
+                    .iter()
+                    .map(|(name, field)| (name.clone(), self.value(field)))
+                    .collect::<serde_json::Map<_, _>>()
+                    .into(),
+            },
+            scalar => scalar.clone(),
+        }
+    }
+
+    fn pattern(&self) -> Value {
+        self.value(&self.template["Resources"]["ObjectCreatedRule"]["Properties"]["EventPattern"])
+    }
+
+    /// The filters of the key: one must take it.
+    fn filters(&self) -> Vec<Value> {
+        self.pattern()["detail"]["object"]["key"].as_array().expect("filters").clone()
+    }
+
+    /// Whether the rule says all that is meant, so that no execution is started for another object: one of the two is empty, or
+    /// the prefix is a folder and the suffix has no slash.
+    fn rule_decides(&self) -> bool {
+        let (prefix, suffix) = (&self.parameters["TriggerPrefix"], &self.parameters["TriggerSuffix"]);
+        prefix.is_empty() || suffix.is_empty() || prefix.ends_with('/') && !suffix.contains('/')
+    }
+
+    /// What the rule hands to the execution, without the event.
+    fn keys(&self) -> Keys {
+        let target = &self.template["Resources"]["ObjectCreatedRule"]["Properties"]["Targets"][0];
+        let input = self.text(&target["InputTransformer"]["InputTemplate"]);
+        let input: Value = serde_json::from_str(&input.replace("<aws.events.event.json>", "{}")).unwrap();
+        serde_json::from_value(input["keys"].clone()).unwrap()
+    }
+}
+
+/// "Amazon EventBridge event patterns: comparison operators": `prefix`, `suffix`, and `wildcard`, whose `*` is any number of characters.
+fn takes(filter: &Value, key: &str) -> bool {
+    if let Some(prefix) = filter["prefix"].as_str() {
+        return key.starts_with(prefix);
+    }
+    if let Some(suffix) = filter["suffix"].as_str() {
+        return key.ends_with(suffix);
+    }
+    let parts: Vec<&str> = filter["wildcard"].as_str().expect("a filter that is known here").split('*').collect();
+    let [start, end] = parts[..] else { panic!("one asterisk: {filter}") };
+    assert!(!start.contains(['|', '%', '^']) && !end.contains(['|', '%', '^']), "{filter}");
+    key.strip_prefix(start).is_some_and(|rest| rest.ends_with(end))
+}
+
+fn is_meant(prefix: &str, suffix: &str, key: &str) -> bool {
+    key.starts_with(prefix) && key.ends_with(suffix)
+}
+
+/// Every text of at most so many of these letters.
+fn texts(longest: usize) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut from = 0;
+    for _ in 0..longest {
+        let longer: Vec<String> =
+            all[from..].iter().flat_map(|text| ["a", ".", "/"].map(|letter| format!("{text}{letter}"))).collect();
+        from = all.len();
+        all.extend(longer);
+    }
+    all
+}
+
+/// Pairs that share characters in every way: one in the other, the end of one the beginning of the other, and both.
+const PAIRS: [(&str, &str); 12] = [
+    ("", ""),
+    ("incoming/", ""),
+    ("", ".csv"),
+    ("incoming/", ".csv"),
+    ("incoming/orders-", ".csv"),
+    ("incoming/orders.csv", ".csv"),
+    (".csv", ".csv.gz"),
+    ("daily/", "/data.csv"),
+    ("daily/", "daily/data.csv"),
+    ("incoming/orders", "orders.csv"),
+    ("exports/", "/done/manifest.json"),
+    ("a.a.a", "a.a"),
+];
+
+#[test]
+fn rule_and_admission_take_what_begins_and_ends_as_asked() {
+    let template = template("infra/template.yaml");
+    let (shorts, keys) = (texts(3), texts(5));
+    let pairs = shorts.iter().flat_map(|prefix| shorts.iter().map(move |suffix| (prefix.as_str(), suffix.as_str())));
+    let (mut decided, mut shared) = (0, 0);
+    for (prefix, suffix) in pairs.chain(PAIRS) {
+        let stack = Stack::new(&template, prefix, suffix);
+        let (filters, admission) = (stack.filters(), stack.keys());
+        assert_eq!(admission, Keys { prefix: prefix.to_owned(), suffix: suffix.to_owned() });
+        let decides = stack.rule_decides();
+        if decides {
+            decided += 1
+        } else {
+            shared += 1
+        }
+        let joined = [prefix, suffix, &format!("{prefix}{suffix}"), &format!("{prefix}x{suffix}")].map(str::to_owned);
+        for key in keys.iter().chain(&joined) {
+            let meant = is_meant(prefix, suffix, key);
+            let fires = filters.iter().any(|filter| takes(filter, key));
+            assert_eq!(fires && admission.take(key), meant, "{prefix:?} {suffix:?} {key:?} {filters:?}");
+            assert!(!decides || fires == meant, "the rule alone decides: {prefix:?} {suffix:?} {key:?}");
+        }
+    }
+    assert!(decided > 100 && shared > 100, "{decided} {shared}");
+}
+
+/// The pattern's own marks, and what means something in a wildcard, must be in no value.
+#[test]
+fn no_prefix_or_suffix_has_a_character_that_the_pattern_uses() {
+    let template = template("infra/template.yaml");
+    for parameter in ["TriggerPrefix", "TriggerSuffix"] {
+        let allowed = template["Parameters"][parameter]["AllowedPattern"].as_str().unwrap();
+        assert_eq!(allowed, "^[A-Za-z0-9!_.()/=+@ -]*$", "none of * \\ | % ^ \"");
+    }
+}
+
+/// What most people deploy starts no execution for another object.
+#[test]
+fn a_folder_and_an_ending_are_decided_by_the_rule() {
+    let template = template("infra/template.yaml");
+    for (prefix, suffix) in
+        [("incoming/", ".csv"), ("warehouse/", "_SUCCESS"), ("a/b.csv/", ".csv"), ("", "/x.csv"), ("a", "")]
+    {
+        assert!(Stack::new(&template, prefix, suffix).rule_decides(), "{prefix} {suffix}");
+    }
+}
+
+/// The whole pattern and a whole event, by the matcher of ministack.
+#[test]
+fn a_matcher_that_we_did_not_write_agrees() {
+    let template = template("infra/template.yaml");
+    let mut tried = Vec::new();
+    for (prefix, suffix) in PAIRS {
+        let stack = Stack::new(&template, prefix, suffix);
+        let pattern = stack.pattern();
+        let (first, last) = (prefix.chars().next().unwrap_or('x'), suffix.chars().last().unwrap_or('x'));
+        let overlaps = (0..=suffix.len()).map(|shared| format!("{prefix}{}", &suffix[shared..]));
+        let others = [format!("{first}{last}"), format!("{prefix}/1{suffix}x"), format!("x{prefix}{suffix}")];
+        let keys = overlaps.chain(others).chain([format!("{prefix}1{suffix}"), suffix.to_owned()]);
+        // A key of S3 has a character.
+        for key in keys.filter(|key| !key.is_empty()) {
+            let event = json!({"version": "0", "id": "1", "source": "aws.s3", "detail-type": "Object Created", "account": "1",
+                "time": "2026-11-23T10:00:00Z", "region": "eu-west-1", "resources": [],
+                "detail": {"bucket": {"name": "in"}, "object": {"key": key}}});
+            let fires = stack.filters().iter().any(|filter| takes(filter, &key));
+            tried.push(json!({"pattern": pattern, "event": event, "expected": fires}));
+        }
+    }
+    let python = root().join(".venv/bin/python");
+    // What its TestEventPattern does.
+    let script = "import json, sys\n\
+        from ministack.services import eventbridge as e\n\
+        tried = [(json.dumps(t['pattern']), e._event_from_test_payload(t['event'])) for t in json.load(sys.stdin)]\n\
+        assert not any(e._event_pattern_error(pattern) for pattern, _ in tried)\n\
+        print(json.dumps([bool(e._matches_pattern(pattern, event)) for pattern, event in tried]))";
+    let mut child = Command::new(&python)
+        .args(["-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}: run `make setup`", python.display()));
+    child.stdin.take().unwrap().write_all(Value::from(tried.clone()).to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let answers: Vec<bool> = serde_json::from_slice(&output.stdout).unwrap();
+    for (tried, answer) in tried.iter().zip(&answers) {
+        assert_eq!(tried["expected"], *answer, "{tried}");
+    }
+    assert!(answers.len() == tried.len() && answers.contains(&true) && answers.contains(&false));
+}

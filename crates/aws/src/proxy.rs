@@ -82,6 +82,7 @@ fn entry(entry: &str) -> &str {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -92,8 +93,8 @@ mod tests {
         })
     }
 
-    /// The URLs of the proxies for http and https.
-    fn urls(variables: &[(&str, &str)]) -> [bool; 2] {
+    /// Whether there is a proxy for http, and for https.
+    fn proxied(variables: &[(&str, &str)]) -> [bool; 2] {
         read(variables).unwrap().map_or([false; 2], |found| [!found.http.is_disabled(), !found.https.is_disabled()])
     }
 
@@ -106,16 +107,16 @@ mod tests {
 
     #[test]
     fn each_scheme_has_its_variable_and_both_share_one() {
-        assert_eq!(urls(&[("HTTP_PROXY", "http://p:1")]), [true, false]);
-        assert_eq!(urls(&[("HTTPS_PROXY", "http://p:1")]), [false, true]);
-        assert_eq!(urls(&[("https_proxy", "p:1")]), [false, true]);
-        assert_eq!(urls(&[("ALL_PROXY", "http://p:1")]), [true, true]);
+        assert_eq!(proxied(&[("HTTP_PROXY", "http://p:1")]), [true, false]);
+        assert_eq!(proxied(&[("HTTPS_PROXY", "http://p:1")]), [false, true]);
+        assert_eq!(proxied(&[("https_proxy", "p:1")]), [false, true]);
+        assert_eq!(proxied(&[("ALL_PROXY", "http://p:1")]), [true, true]);
     }
 
     #[test]
     fn lower_case_wins_also_when_it_is_empty() {
-        assert_eq!(urls(&[("HTTPS_PROXY", "http://p:1"), ("https_proxy", "")]), [false, false]);
-        assert_eq!(urls(&[("ALL_PROXY", "http://p:1"), ("http_proxy", "")]), [false, true]);
+        assert_eq!(proxied(&[("HTTPS_PROXY", "http://p:1"), ("https_proxy", "")]), [false, false]);
+        assert_eq!(proxied(&[("ALL_PROXY", "http://p:1"), ("http_proxy", "")]), [false, true]);
         assert!(read(&[("HTTPS_PROXY", "nonsense://"), ("https_proxy", "http://p:1")]).is_ok());
     }
 

@@ -172,18 +172,18 @@ fn rule_and_admission_take_what_begins_and_ends_as_asked() {
         let stack = Stack::new(&template, prefix, suffix);
         let (filters, admission) = (stack.filters(), stack.keys());
         assert_eq!(admission, Keys { prefix: prefix.to_owned(), suffix: suffix.to_owned() });
-        let decides = stack.rule_decides();
-        if decides {
-            decided += 1
+        let alone = stack.rule_decides();
+        if alone {
+            decided += 1;
         } else {
-            shared += 1
+            shared += 1;
         }
         let joined = [prefix, suffix, &format!("{prefix}{suffix}"), &format!("{prefix}x{suffix}")].map(str::to_owned);
         for key in keys.iter().chain(&joined) {
             let meant = is_meant(prefix, suffix, key);
             let fires = filters.iter().any(|filter| takes(filter, key));
             assert_eq!(fires && admission.take(key), meant, "{prefix:?} {suffix:?} {key:?} {filters:?}");
-            assert!(!decides || fires == meant, "the rule alone decides: {prefix:?} {suffix:?} {key:?}");
+            assert!(!alone || fires == meant, "the rule alone decides: {prefix:?} {suffix:?} {key:?}");
         }
     }
     assert!(decided > 100 && shared > 100, "{decided} {shared}");

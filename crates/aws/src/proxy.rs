@@ -9,8 +9,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 /// EKS, also as IPv6).
 const ALWAYS_DIRECT: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10,fd00:ec2::/32";
 
-/// The proxies in force.
-#[derive(Clone, Debug)]
+/// The proxies in force. Not to be shown: a configuration's debug form has the password.
 pub(crate) struct Proxies {
     /// For `http://` endpoints.
     pub http: ProxyConfig,
@@ -42,7 +41,7 @@ impl Proxies {
         let direct = direct(&value("NO_PROXY").map(|(_, list)| list).unwrap_or_default());
         let config = |proxy: Option<(String, String)>, make: fn(String) -> Result<ProxyConfig, String>| match proxy {
             None => Ok(ProxyConfig::disabled()),
-            Some((name, url)) => match make(with_scheme(&url)) {
+            Some((name, url)) => match port_is_one(&url).and_then(|()| make(with_scheme(&url))) {
                 Ok(config) => Ok(config.no_proxy(&direct)),
                 Err(reason) => Err(format!(
                     "{name} is set, but is not the URL of a proxy ({reason}). Write http://host:port or https://host:port, or unset it."
@@ -60,6 +59,18 @@ impl Proxies {
 fn with_scheme(url: &str) -> String {
     let url = url.trim();
     if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
+}
+
+/// The client takes the default port for one that is no number.
+fn port_is_one(url: &str) -> Result<(), String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest).trim();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let after_host = host.rsplit_once(']').map_or(host, |(_, after)| after);
+    match after_host.split_once(':').map(|(_, port)| port.parse::<u16>()) {
+        None | Some(Ok(1..)) => Ok(()),
+        Some(Ok(0) | Err(_)) => Err("its port is no number from 1 to 65535".to_owned()),
+    }
 }
 
 /// `NO_PROXY` in the form that the client knows: hosts, domains with what is below them, addresses and networks, `*`.
@@ -122,12 +133,27 @@ mod tests {
 
     #[test]
     fn what_is_no_proxy_is_named_and_not_shown() {
-        for url in
-            ["socks5://user:secret@proxy:1080", "ftp://secret", "http://", "http://secret proxy", "http://p:secret"]
-        {
-            let error = read(&[("https_proxy", url)]).unwrap_err();
+        for url in [
+            "socks5://user:secret@proxy:1080",
+            "ftp://secret",
+            "http://",
+            "http://secret proxy",
+            "http://p:secret",
+            "http://p:0",
+            "http://p:65536",
+        ] {
+            let error = read(&[("https_proxy", url)]).err().unwrap_or_else(|| panic!("{url}"));
             assert!(error.starts_with("https_proxy is set"), "{error}");
             assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn hosts_users_and_ports_in_every_form_are_proxies() {
+        for url in
+            ["p", "p:3128", "http://p", "https://p:1/", "http://u:p%40ss@p:65535/", "http://[::1]:3128", "http://[::1]"]
+        {
+            assert_eq!(proxied(&[("http_proxy", url)]), [true, false], "{url}");
         }
     }
 

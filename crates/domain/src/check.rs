@@ -464,6 +464,7 @@ mod tests {
             cannot_stop_itself: false,
             busy: None,
             person_at: None,
+            jupyter_silent_since: None,
             closer: Some(Closer::Runner),
             unresolved: false,
             ended: false,

@@ -82,6 +82,15 @@ impl Layout {
         format!("{}{run}", self.inbox(instance))
     }
 
+    /// The run whose ticket stands under a key of the instance's inbox; `None`: no ticket can stand there. Whatever an object
+    /// says of itself, its key decides whose ticket it is.
+    #[must_use]
+    pub fn run_of_ticket(&self, instance: &InstanceName, key: &str) -> Option<RunId> {
+        let run = key.strip_prefix(&self.inbox(instance))?;
+        let is_run = !run.is_empty() && !run.contains('/');
+        is_run.then(|| RunId::from_key(run))
+    }
+
     /// Whose boot it is.
     #[must_use]
     pub fn lease(&self, instance: &InstanceName) -> String {
@@ -98,5 +107,28 @@ impl Layout {
     #[must_use]
     pub fn uri(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.bucket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_the_inbox_names_its_run_or_none() {
+        for prefix in ["", "team/"] {
+            let layout = Layout { bucket: "b".into(), prefix: prefix.into() };
+            let instance = InstanceName::parse("nightly").unwrap();
+            let run = RunId::from_key("daily-1");
+            assert_eq!(layout.run_of_ticket(&instance, &layout.ticket(&instance, &run)), Some(run));
+            let stray =
+                ["inbox/nightly/", "inbox/nightly/a/b", "inbox/nightly/a/", "inbox/nightly", "inbox/nightly2/r"];
+            for key in stray {
+                assert_eq!(layout.run_of_ticket(&instance, &format!("{prefix}{key}")), None, "{key}");
+            }
+        }
+        let layout = Layout { bucket: "b".into(), prefix: "team/".into() };
+        let instance = InstanceName::parse("nightly").unwrap();
+        assert_eq!(layout.run_of_ticket(&instance, "inbox/nightly/daily-1"), None, "another stack's");
     }
 }

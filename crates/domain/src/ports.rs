@@ -389,20 +389,31 @@ pub trait UploadFile {
     async fn upload_file(&self, key: &str, path: &Path, content_type: &str) -> Call<()>;
 }
 
-/// What the instance's own Jupyter server tells of the person who may work on it.
+/// How the instance's own Jupyter server answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PersonSeen {
-    /// There is no Jupyter server, so nobody's session.
+pub enum Jupyter {
+    /// With lists of kernels and terminals, which may be empty.
+    Answered,
+    /// There is none, or it is being restarted: the connection was refused.
     NoServer,
-    /// A kernel of theirs is busy right now.
-    Busy,
-    /// The last activity of any kernel or terminal of theirs; `None` if there is none.
-    LastActive(Option<DateTime<Utc>>),
-    /// The server did not answer usably.
-    Unknown,
+    /// Not usably.
+    Silent,
 }
 
-/// Asking the instance's own Jupyter server.
+/// What this machine tells of the person who may work on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PersonSeen {
+    /// Something of theirs runs right now: a kernel is busy, or a program runs in a terminal.
+    pub busy: bool,
+    /// The last activity of any kernel or terminal of theirs that is not ahead of this machine's clock.
+    pub last_active: Option<DateTime<Utc>>,
+    /// The last activity that is ahead of this machine's clock, if there is one: the clock was set back, or the answer is odd.
+    pub ahead: Option<DateTime<Utc>>,
+    /// How Jupyter answered.
+    pub jupyter: Jupyter,
+}
+
+/// Looking at what a person may be doing on this machine.
 pub trait SeePerson {
     /// What it tells now.
     async fn see_person(&self) -> PersonSeen;

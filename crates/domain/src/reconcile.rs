@@ -5,6 +5,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::limits::{IN_FLIGHT, UNSURE_QUIET};
+use crate::person::Signs;
 use crate::ports::{InstanceStatus, Observation};
 use crate::records::{Closer, Lease, LeaseState, Rest};
 
@@ -15,8 +16,11 @@ pub struct Seen<'a> {
     pub observation: Option<&'a Observation>,
     /// The lease, if one stands.
     pub lease: Option<&'a Lease>,
-    /// Other runs in the inbox whose execution is running and which have no report.
-    pub other_live_runs: usize,
+    /// Whether another run is live: in the inbox, or the one that the lease is busy with; its execution is running and
+    /// it has no report.
+    pub other_live_run: bool,
+    /// When the verdict was reached on the attempt that the lease is busy with, if it was.
+    pub busy_reported_at: Option<DateTime<Utc>>,
     /// The heartbeat: a runner that has not written to its lease for this long is not relied on to stop its boot.
     pub heartbeat_seconds: u32,
     /// Now.
@@ -145,13 +149,13 @@ fn forget(seen: &Seen<'_>) -> Action {
 }
 
 fn in_service(seen: &Seen<'_>) -> Action {
-    if seen.other_live_runs > 0 {
+    if seen.other_live_run {
         return Action::Leave(Rest::HandedOver);
     }
     let Some(lease) = seen.lease else { return Action::Leave(Rest::LeftRunning) };
-    let age = seen.now - lease.at;
+    let age = seen.now - last_heard(seen, lease);
     let heartbeat = TimeDelta::seconds(seen.heartbeat_seconds.into());
-    if lease.person_at.is_some_and(|person| seen.now - person < heartbeat.max(IN_FLIGHT)) {
+    if Signs::in_lease(lease).may_be_working(lease.certain, seen.now) {
         return Action::Leave(Rest::LeftRunning);
     }
     match lease.state {
@@ -162,7 +166,7 @@ fn in_service(seen: &Seen<'_>) -> Action {
         // Its runner waited for every quiet that is due, asked in vain, and would have said if a person were active.
         LeaseState::Open if lease.cannot_stop_itself => Action::Stop,
         // Its runner lives, and closes it after a quiet while, which nobody waits for.
-        LeaseState::Open if !lease.certain && lease.boot_id.is_some() && age < heartbeat => {
+        LeaseState::Open | LeaseState::Busy if !lease.certain && lease.boot_id.is_some() && age < heartbeat => {
             Action::Leave(Rest::LeftRunning)
         }
         // Its runner closes it: it alone knows whether a person is active. One that is not heard of yet may come.
@@ -170,6 +174,13 @@ fn in_service(seen: &Seen<'_>) -> Action {
         _ if !lease.certain && age < UNSURE_QUIET => Action::Leave(Rest::LeftRunning),
         LeaseState::Starting | LeaseState::Unsure | LeaseState::Open | LeaseState::Busy => Action::Stop,
     }
+}
+
+/// When the lease's writer was last heard of, as far as that says anything. A runner puts its lease back to open at once
+/// after a verdict: one that stays busy with an attempt that has its verdict says nothing of the time since.
+fn last_heard(seen: &Seen<'_>, lease: &Lease) -> DateTime<Utc> {
+    let is_over = seen.busy_reported_at.filter(|_| lease.state == LeaseState::Busy);
+    is_over.map_or(lease.at, |reported_at| reported_at.min(lease.at))
 }
 
 /// How long another's stop is waited for before it is sent again.
@@ -209,12 +220,13 @@ mod tests {
         lease
     }
 
-    fn decide(status: InstanceStatus, lease: Option<&Lease>, others: usize, now: i64) -> Action {
+    fn decide(status: InstanceStatus, lease: Option<&Lease>, other: bool, now: i64) -> Action {
         let observation = observed(status);
         reconcile(&Seen {
             observation: Some(&observation),
             lease,
-            other_live_runs: others,
+            other_live_run: other,
+            busy_reported_at: None,
             heartbeat_seconds: 300,
             now: at(now),
         })
@@ -229,58 +241,115 @@ mod tests {
         use InstanceStatus as S;
         let lease = ours();
         for status in [S::Stopped, S::Failed] {
-            assert_eq!(decide(status, Some(&lease), 0, 400), REMOVED, "{status:?}");
+            assert_eq!(decide(status, Some(&lease), false, 400), REMOVED, "{status:?}");
         }
         for status in
             [S::Pending, S::Stopping, S::Deleting, S::Updating, S::PendingMaintenance, S::InMaintenance, S::Unknown]
         {
-            assert_eq!(decide(status, Some(&lease), 0, 400), Action::Wait, "{status:?}");
+            assert_eq!(decide(status, Some(&lease), false, 400), Action::Wait, "{status:?}");
         }
-        assert_eq!(decide(S::InService, Some(&lease), 0, 400), Action::Stop);
-        let gone = Seen { observation: None, lease: None, other_live_runs: 0, heartbeat_seconds: 300, now: at(0) };
+        assert_eq!(decide(S::InService, Some(&lease), false, 400), Action::Stop);
+        let gone = Seen {
+            observation: None,
+            lease: None,
+            other_live_run: false,
+            busy_reported_at: None,
+            heartbeat_seconds: 300,
+            now: at(0),
+        };
         assert_eq!(reconcile(&gone), KEPT);
     }
 
     #[test]
     fn a_boot_that_is_not_ours_is_never_stopped() {
-        assert_eq!(decide(InstanceStatus::InService, None, 0, 9_999), Action::Leave(Rest::LeftRunning));
+        assert_eq!(decide(InstanceStatus::InService, None, false, 9_999), Action::Leave(Rest::LeftRunning));
     }
 
     #[test]
-    fn a_person_who_works_on_our_boot_is_left_alone() {
-        let mut lease = ours();
-        lease.person_at = Some(at(9_000));
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 9_100), Action::Leave(Rest::LeftRunning));
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 9_300), Action::Stop);
+    fn a_person_who_works_on_our_boot_is_left_alone_until_they_were_quiet() {
+        for (certain, quiet) in [(true, 900), (false, 1_800)] {
+            // The runner may be dead since: nobody has seen more of the person than the lease tells.
+            let lease = Lease { person_at: Some(at(8_990)), at: at(9_000), certain, ..ours() };
+            for now in [9_000, 9_299, 9_301, 8_989 + quiet] {
+                let action = decide(InstanceStatus::InService, Some(&lease), false, now);
+                assert_eq!(action, Action::Leave(Rest::LeftRunning), "{certain} {now}");
+            }
+            let quiet_and_unsure = 9_000 + quiet;
+            assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, quiet_and_unsure), Action::Stop);
+        }
+    }
+
+    #[test]
+    fn a_sign_from_the_future_is_as_old_as_its_lease() {
+        let lease = Lease { person_at: Some(at(999_999)), ..ours() };
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 899), Action::Leave(Rest::LeftRunning));
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 900), Action::Stop);
+    }
+
+    #[test]
+    fn a_jupyter_that_fell_silent_may_hide_a_person_for_a_while() {
+        let lease = Lease { jupyter_silent_since: Some(at(-10)), ..ours() };
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 300), Action::Leave(Rest::LeftRunning));
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 600), Action::Stop);
+    }
+
+    #[test]
+    fn a_lease_that_stayed_busy_is_an_open_one() {
+        let busy = Lease { state: LeaseState::Busy, ..ours() };
+        assert_eq!(decide(InstanceStatus::InService, Some(&busy), false, 299), Action::Wait, "its runner lives");
+        assert_eq!(decide(InstanceStatus::InService, Some(&busy), false, 300), Action::Stop);
+        assert_eq!(decide(InstanceStatus::InService, Some(&busy), true, 9_999), Action::Leave(Rest::HandedOver));
+        // A runner that beats its lease, and never says that the attempt is over.
+        let beaten = Lease { at: at(9_999), ..busy };
+        let observation = observed(InstanceStatus::InService);
+        let seen = |reported: Option<i64>| Seen {
+            observation: Some(&observation),
+            lease: Some(&beaten),
+            other_live_run: false,
+            busy_reported_at: reported.map(at),
+            heartbeat_seconds: 300,
+            now: at(10_000),
+        };
+        assert_eq!(reconcile(&seen(None)), Action::Wait);
+        assert_eq!(reconcile(&seen(Some(9_701))), Action::Wait, "it was reported a moment ago");
+        assert_eq!(reconcile(&seen(Some(9_700))), Action::Stop);
     }
 
     #[test]
     fn other_runs_take_the_boot_over() {
-        assert_eq!(decide(InstanceStatus::InService, Some(&ours()), 1, 9_999), Action::Leave(Rest::HandedOver));
+        assert_eq!(decide(InstanceStatus::InService, Some(&ours()), true, 9_999), Action::Leave(Rest::HandedOver));
     }
 
     #[test]
     fn a_living_runner_closes_its_boot_itself() {
         let mut lease = ours();
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 299), Action::Wait);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 299), Action::Wait);
         lease.boot_id = None;
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 299), Action::Wait, "its runner may be late");
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 300), Action::Stop, "no runner ever bound it");
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 299), Action::Wait, "its runner may be late");
+        assert_eq!(
+            decide(InstanceStatus::InService, Some(&lease), false, 300),
+            Action::Stop,
+            "no runner ever bound it"
+        );
         lease = ours();
         lease.cannot_stop_itself = true;
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 1), Action::Stop, "it asked in vain");
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 1), Action::Stop, "it asked in vain");
     }
 
     #[test]
     fn another_stop_is_waited_for_and_then_sent_again() {
         let lease = closing(&ours(), Closer::Function, "m".into(), at(0));
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 59), Action::Wait);
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 60), Action::Stop);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 59), Action::Wait);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 60), Action::Stop);
         let helpless = Lease { cannot_stop_itself: true, certain: false, state: LeaseState::Open, ..lease.clone() };
-        assert_eq!(decide(InstanceStatus::InService, Some(&helpless), 0, 1), Action::Stop, "its runner asked for it");
+        assert_eq!(
+            decide(InstanceStatus::InService, Some(&helpless), false, 1),
+            Action::Stop,
+            "its runner asked for it"
+        );
         let of_unknown_origin = Lease { certain: false, ..lease };
         assert_eq!(
-            decide(InstanceStatus::InService, Some(&of_unknown_origin), 0, 60),
+            decide(InstanceStatus::InService, Some(&of_unknown_origin), false, 60),
             Action::Stop,
             "its quiet is over"
         );
@@ -296,7 +365,8 @@ mod tests {
             reconcile(&Seen {
                 observation: Some(observation),
                 lease,
-                other_live_runs: 0,
+                other_live_run: false,
+                busy_reported_at: None,
                 heartbeat_seconds: 300,
                 now: at(999),
             })
@@ -308,7 +378,8 @@ mod tests {
         let seen = Seen {
             observation: Some(&after_maintenance),
             lease: Some(&bound),
-            other_live_runs: 0,
+            other_live_run: false,
+            busy_reported_at: None,
             heartbeat_seconds: 300,
             now: at(999),
         };
@@ -320,16 +391,23 @@ mod tests {
         let mut lease = ours();
         lease.certain = false;
         for age in [1, 299, 300, 1_799] {
-            assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, age), Action::Leave(Rest::LeftRunning));
+            assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, age), Action::Leave(Rest::LeftRunning));
         }
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 1_800), Action::Stop);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 1_800), Action::Stop);
     }
 
     /// At rest, `rested` seconds after the lease was written.
     fn at_rest(lease: &Lease, rested: i64, now: i64) -> Action {
         let observation = Observation { last_modified: Some(at(rested)), ..observed(InstanceStatus::Failed) };
         let (observation, lease) = (Some(&observation), Some(lease));
-        reconcile(&Seen { observation, lease, other_live_runs: 0, heartbeat_seconds: 300, now: at(now) })
+        reconcile(&Seen {
+            observation,
+            lease,
+            other_live_run: false,
+            busy_reported_at: None,
+            heartbeat_seconds: 300,
+            now: at(now),
+        })
     }
 
     #[test]
@@ -361,8 +439,14 @@ mod tests {
         let bound = Lease { boot_id: Some("boot".into()), ..unresolved };
         assert_eq!(at_rest(&bound, 20, 21), ENDED, "its boot came up, and ended");
         assert_eq!(at_rest(&bound, -50, 21), Action::Wait, "Describe lags: its runner wrote after that rest");
-        let gone =
-            Seen { observation: None, lease: Some(&unbound), other_live_runs: 0, heartbeat_seconds: 300, now: at(1) };
+        let gone = Seen {
+            observation: None,
+            lease: Some(&unbound),
+            other_live_run: false,
+            busy_reported_at: None,
+            heartbeat_seconds: 300,
+            now: at(1),
+        };
         assert_eq!(reconcile(&gone), ENDED, "an instance of the same name may be made anew");
     }
 
@@ -372,8 +456,8 @@ mod tests {
             for boot_id in [None, Some("boot".to_owned())] {
                 let lease = ended(&Lease { state, boot_id, closer: Some(Closer::Function), ..ours() }, "m".into());
                 let left = Action::Leave(Rest::LeftRunning);
-                assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 59), left, "{lease:?}");
-                assert_eq!(decide(InstanceStatus::InService, Some(&lease), 0, 60), Action::Forget, "{lease:?}");
+                assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 59), left, "{lease:?}");
+                assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 60), Action::Forget, "{lease:?}");
             }
         }
     }
@@ -383,9 +467,9 @@ mod tests {
         let mut lease = ours();
         lease.boot_id = None;
         lease.seen_before_start = Some(at(5));
-        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 59), Action::Wait);
-        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), 0, 60), REMOVED);
+        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), false, 59), Action::Wait);
+        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), false, 60), REMOVED);
         lease.seen_before_start = Some(at(4));
-        assert_eq!(decide(InstanceStatus::Failed, Some(&lease), 0, 30), ENDED);
+        assert_eq!(decide(InstanceStatus::Failed, Some(&lease), false, 30), ENDED);
     }
 }

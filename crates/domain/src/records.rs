@@ -376,9 +376,12 @@ pub struct Lease {
     /// The attempt that is claimed, while busy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy: Option<crate::layout::AttemptRef>,
-    /// When a person was last seen working on it.
+    /// The last sign of a person on it: not when that was looked at, but when they did something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person_at: Option<DateTime<Utc>>,
+    /// Since when its Jupyter has not answered usably, so that it cannot be known whether a person works on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jupyter_silent_since: Option<DateTime<Utc>>,
     /// Who closes it, while closing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closer: Option<Closer>,

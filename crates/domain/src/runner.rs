@@ -5,10 +5,8 @@ use std::cmp::Ordering;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{Code, Failure};
-use crate::limits::{
-    BEATS_PER_HEARTBEAT, BOOT_GRACE, GIVEN_UP_GRACE, IN_FLIGHT, JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET,
-};
-use crate::ports::PersonSeen;
+use crate::limits::{BEATS_PER_HEARTBEAT, BOOT_GRACE, GIVEN_UP_GRACE, IN_FLIGHT, UNSURE_QUIET};
+use crate::person::Signs;
 use crate::records::{Lease, LeaseState, Ticket};
 
 /// Whose boot this is.
@@ -88,10 +86,8 @@ pub struct Idle {
     pub given_up: bool,
     /// When the boot was bound.
     pub bound_at: DateTime<Utc>,
-    /// What Jupyter tells of a person.
-    pub person: PersonSeen,
-    /// Since when Jupyter has told nothing.
-    pub unknown_since: Option<DateTime<Utc>>,
+    /// The signs of a person on it.
+    pub person: Signs,
     /// Now.
     pub now: DateTime<Utc>,
 }
@@ -101,7 +97,7 @@ pub struct Idle {
 pub enum IdleAction {
     /// Close it.
     Close,
-    /// A person works on it: say so in the lease, and stay.
+    /// A person may be working on it: stay.
     StayForPerson,
     /// Stay a little longer: the execution that started it may be about to submit its run, or it is not certain
     /// who started it.
@@ -112,7 +108,7 @@ pub enum IdleAction {
 #[must_use]
 pub fn idle(idle: &Idle) -> IdleAction {
     let up_for = idle.now - idle.bound_at;
-    if person_is_active(idle) {
+    if idle.person.may_be_working(idle.certain, idle.now) {
         return IdleAction::StayForPerson;
     }
     let grace = match (idle.certain, idle.served, idle.given_up) {
@@ -122,16 +118,6 @@ pub fn idle(idle: &Idle) -> IdleAction {
         (true, false, false) => BOOT_GRACE,
     };
     if up_for < grace { IdleAction::Stay } else { IdleAction::Close }
-}
-
-fn person_is_active(idle: &Idle) -> bool {
-    let quiet = if idle.certain { PERSON_QUIET } else { UNSURE_QUIET };
-    match idle.person {
-        PersonSeen::NoServer | PersonSeen::LastActive(None) => false,
-        PersonSeen::Busy => true,
-        PersonSeen::LastActive(Some(last)) => idle.now - last < quiet,
-        PersonSeen::Unknown => idle.unknown_since.is_none_or(|since| idle.now - since < JUPYTER_UNKNOWN),
-    }
 }
 
 #[cfg(test)]
@@ -227,30 +213,24 @@ mod tests {
         assert!(!format!("{:?}", ticket("a", 0)).contains("token"));
     }
 
-    fn idle_at(certain: bool, served: bool, person: PersonSeen, now: i64) -> IdleAction {
-        idle(&Idle {
-            certain,
-            served,
-            given_up: false,
-            bound_at: at(0),
-            person,
-            unknown_since: Some(at(0)),
-            now: at(now),
-        })
+    fn idle_at(certain: bool, served: bool, last_sign: Option<i64>, now: i64) -> IdleAction {
+        let mut person = Signs::default();
+        person.last = last_sign.map(at);
+        idle(&Idle { certain, served, given_up: false, bound_at: at(0), person, now: at(now) })
     }
 
     #[test]
     fn a_served_boot_closes_at_once_and_an_unserved_one_waits_for_its_run() {
-        assert_eq!(idle_at(true, true, PersonSeen::NoServer, 1), IdleAction::Close);
-        assert_eq!(idle_at(true, false, PersonSeen::NoServer, 899), IdleAction::Stay);
-        assert_eq!(idle_at(true, false, PersonSeen::NoServer, 900), IdleAction::Close);
+        assert_eq!(idle_at(true, true, None, 1), IdleAction::Close);
+        assert_eq!(idle_at(true, false, None, 899), IdleAction::Stay);
+        assert_eq!(idle_at(true, false, None, 900), IdleAction::Close);
     }
 
     #[test]
     fn a_boot_whose_run_gave_up_waits_only_for_those_that_may_wait_for_it() {
         let given_up = |certain, now| {
-            let (person, unknown_since) = (PersonSeen::NoServer, None);
-            idle(&Idle { certain, served: false, given_up: true, bound_at: at(0), person, unknown_since, now: at(now) })
+            let person = Signs::default();
+            idle(&Idle { certain, served: false, given_up: true, bound_at: at(0), person, now: at(now) })
         };
         assert_eq!(given_up(true, 149), IdleAction::Stay);
         assert_eq!(given_up(true, 150), IdleAction::Close);
@@ -268,23 +248,16 @@ mod tests {
     }
 
     #[test]
-    fn a_person_keeps_the_boot() {
-        assert_eq!(idle_at(true, true, PersonSeen::Busy, 99_999), IdleAction::StayForPerson);
-        let active = PersonSeen::LastActive(Some(at(1_000)));
-        assert_eq!(idle_at(true, true, active, 1_899), IdleAction::StayForPerson);
-        assert_eq!(idle_at(true, true, active, 1_900), IdleAction::Close);
-        assert_eq!(idle_at(true, true, PersonSeen::LastActive(None), 1), IdleAction::Close);
-    }
-
-    #[test]
-    fn a_silent_jupyter_may_be_a_person_for_a_while() {
-        assert_eq!(idle_at(true, true, PersonSeen::Unknown, 599), IdleAction::StayForPerson);
-        assert_eq!(idle_at(true, true, PersonSeen::Unknown, 600), IdleAction::Close);
+    fn a_person_keeps_the_boot_until_they_were_quiet_for_a_while() {
+        assert_eq!(idle_at(true, true, Some(1_000), 1_899), IdleAction::StayForPerson);
+        assert_eq!(idle_at(true, true, Some(1_000), 1_900), IdleAction::Close);
+        assert_eq!(idle_at(false, true, Some(1_000), 2_799), IdleAction::StayForPerson);
+        assert_eq!(idle_at(false, true, Some(1_000), 2_800), IdleAction::Close);
     }
 
     #[test]
     fn an_uncertain_boot_stays_for_a_quiet_while() {
-        assert_eq!(idle_at(false, true, PersonSeen::NoServer, 1_799), IdleAction::Stay);
-        assert_eq!(idle_at(false, true, PersonSeen::NoServer, 1_800), IdleAction::Close);
+        assert_eq!(idle_at(false, true, None, 1_799), IdleAction::Stay);
+        assert_eq!(idle_at(false, true, None, 1_800), IdleAction::Close);
     }
 }

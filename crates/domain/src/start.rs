@@ -63,6 +63,7 @@ pub fn intent(me: &RunId, nonce: String, seen_before: Option<DateTime<Utc>>, now
         cannot_stop_itself: false,
         busy: None,
         person_at: None,
+        jupyter_silent_since: None,
         closer: None,
         unresolved: false,
         ended: false,

@@ -1,14 +1,14 @@
-//! Is a person working on the instance?
+//! Is a person working on the instance, as far as Jupyter knows?
 //!
 //! Asks the instance's own Jupyter server for its kernels and terminals. Notebooks that we execute have
 //! kernels of their own which that server does not know, so they never count. Sessions are not asked for:
-//! each is a name for a kernel of the list.
+//! each is a name for a kernel of the list. What runs in a terminal without printing is seen by [`crate::terminals`].
 
 use std::env;
 use std::process::Stdio;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use tokio::process::Command;
 
@@ -23,70 +23,74 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// What the Jupyter server says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
-    /// When a kernel or a terminal was last used; none if there are none.
-    pub last_activity: Option<DateTime<Utc>>,
+    /// When each kernel and terminal was last used.
+    pub seen: Vec<DateTime<Utc>>,
     /// Kernels that execute something now.
     pub busy_kernels: usize,
     /// Open terminals.
     pub terminals: usize,
+    /// Why that is not all, if it is not.
+    pub problem: Option<Problem>,
 }
 
-/// Nobody knows whether a person is working.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the Jupyter server at {url} did not say whether a person is working: {reason}; look into its log")]
-pub struct Unreachable {
-    /// The server that was asked.
-    pub url: String,
-    /// What went wrong.
-    pub reason: String,
+/// Why the Jupyter server did not say everything. Told by the kind of the error, never by its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// The connection was refused: there is no server, or it is being restarted.
+    Refused,
+    /// Anything else; the words are for the log.
+    Unusable(String),
 }
 
 #[derive(Deserialize)]
 struct Answer {
-    error: Option<String>,
-    #[serde(default)]
     busy_kernels: usize,
-    #[serde(default)]
     terminals: usize,
-    #[serde(default)]
     seen: Vec<String>,
+    problem: Option<Trouble>,
+}
+
+#[derive(Deserialize)]
+struct Trouble {
+    refused: bool,
+    reason: String,
 }
 
 impl Activity {
-    /// A person is active when a kernel is busy, or a kernel or a terminal was used within the last
-    /// `within`. A time in the future (clocks differ) counts as now.
+    const fn nothing(problem: Problem) -> Self {
+        Self { seen: Vec::new(), busy_kernels: 0, terminals: 0, problem: Some(problem) }
+    }
+
+    /// The last use that is not ahead of the clock, and the last that is.
     #[must_use]
-    pub fn is_active(&self, now: DateTime<Utc>, within: Duration) -> bool {
-        let within = TimeDelta::from_std(within).unwrap_or(TimeDelta::MAX);
-        self.busy_kernels > 0 || self.last_activity.is_some_and(|last| now.signed_duration_since(last) < within)
+    pub fn last_used(&self, now: DateTime<Utc>) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+        let last = |is_ahead: bool| self.seen.iter().copied().filter(|seen| (*seen > now) == is_ahead).max();
+        (last(false), last(true))
     }
 }
 
 impl Engine {
     /// Asks the instance's Jupyter server. `REVEILLE_JUPYTER_URL` names another one, whose token, if it
     /// needs one, is in `REVEILLE_JUPYTER_TOKEN`.
-    ///
-    /// # Errors
-    /// [`Unreachable`] when the server does not answer, or with no list of kernels: unknown is not idle.
-    pub async fn activity(&self) -> Result<Activity, Unreachable> {
+    pub async fn activity(&self) -> Activity {
         let url = env::var("REVEILLE_JUPYTER_URL").unwrap_or_else(|_| INSTANCE_SERVER.to_owned());
         self.activity_of(&url).await
     }
 
     /// Asks the Jupyter server at `url` (scheme, host, port and base path).
-    ///
-    /// # Errors
-    /// As [`Engine::activity`].
-    pub async fn activity_of(&self, url: &str) -> Result<Activity, Unreachable> {
-        let unreachable = |reason: String| Unreachable { url: url.to_owned(), reason };
-        let answer = self.ask(url).await.map_err(unreachable)?;
-        match answer.error {
-            Some(reason) => Err(unreachable(reason)),
-            None => Ok(Activity {
-                last_activity: answer.seen.iter().filter_map(|time| time.parse().ok()).max(),
-                busy_kernels: answer.busy_kernels,
-                terminals: answer.terminals,
-            }),
+    pub async fn activity_of(&self, url: &str) -> Activity {
+        let answer = match self.ask(url).await {
+            Ok(answer) => answer,
+            Err(reason) => return Activity::nothing(Problem::Unusable(reason)),
+        };
+        let problem = answer
+            .problem
+            .map(|trouble| if trouble.refused { Problem::Refused } else { Problem::Unusable(trouble.reason) });
+        Activity {
+            seen: answer.seen.iter().filter_map(|time| time.parse().ok()).collect(),
+            busy_kernels: answer.busy_kernels,
+            terminals: answer.terminals,
+            problem,
         }
     }
 
@@ -110,19 +114,16 @@ impl Engine {
 mod tests {
     use super::*;
 
-    fn activity(last_activity: Option<DateTime<Utc>>, busy_kernels: usize) -> Activity {
-        Activity { last_activity, busy_kernels, terminals: 0 }
-    }
-
     #[test]
-    fn busy_or_recently_used_is_active() {
+    fn a_time_ahead_of_the_clock_hides_no_other() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let ago = |seconds| Some(now - TimeDelta::seconds(seconds));
-        let within = Duration::from_mins(10);
-        assert!(activity(ago(36_000), 1).is_active(now, within), "a kernel that computes for hours");
-        assert!(activity(ago(599), 0).is_active(now, within));
-        assert!(activity(ago(-30), 0).is_active(now, within), "their clock is ahead");
-        assert!(!activity(ago(600), 0).is_active(now, within));
-        assert!(!activity(None, 0).is_active(now, within));
+        let at = |seconds| now + chrono::TimeDelta::seconds(seconds);
+        let of = |seen: &[i64]| {
+            let seen = seen.iter().map(|seconds| at(*seconds)).collect();
+            Activity { seen, busy_kernels: 0, terminals: 0, problem: None }.last_used(now)
+        };
+        assert_eq!(of(&[]), (None, None));
+        assert_eq!(of(&[-900, -20, 0]), (Some(now), None));
+        assert_eq!(of(&[-900, 5, 86_400]), (Some(at(-900)), Some(at(86_400))));
     }
 }

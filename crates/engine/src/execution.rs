@@ -19,7 +19,7 @@ use crate::verdict::{self, Read, Verdict};
 
 const DRIVER: &str = include_str!("execute.py");
 /// The environment variable by which every process of a run is found.
-const MARKER: &str = "REVEILLE_RUN";
+pub(crate) const MARKER: &str = "REVEILLE_RUN";
 /// execute.py's exit code for "no space left".
 const DISK_FULL: i32 = 28;
 /// After SIGTERM the driver marks the cell, saves the notebook and kills the kernel: well under a second,

@@ -1,6 +1,7 @@
 """Ask a Jupyter server about its kernels and terminals; print one JSON object.
 
 Started as `python -I -c <this> <base url>`; a token, where one is needed, is in REVEILLE_JUPYTER_TOKEN.
+What was learnt before something went wrong is printed too: a busy kernel is busy, whatever the terminals answer.
 """
 
 import json
@@ -31,26 +32,35 @@ def get(path):
         answer = json.loads(response.read(MAX_BYTES))
     if not isinstance(answer, list):
         raise ValueError(f"{path} answered with no list")
-    return answer
+    return [entry for entry in answer if isinstance(entry, dict)]
+
+
+def refused(error):
+    """Whether nobody listens: the kind of the error says so, never its text."""
+    return isinstance(getattr(error, "reason", error), ConnectionRefusedError)
 
 
 def main():
+    answer = {"busy_kernels": 0, "terminals": 0, "seen": [], "problem": None}
+
+    def add(entries):
+        times = (entry.get("last_activity") for entry in entries)
+        answer["seen"] += [time for time in times if isinstance(time, str)]
+
     try:
         kernels = get("/api/kernels")
+        answer["busy_kernels"] = sum(kernel.get("execution_state") == "busy" for kernel in kernels)
+        add(kernels)
         try:
             terminals = get("/api/terminals")
         except urllib.error.HTTPError as error:
             if error.code != 404:  # a server without terminals
                 raise
             terminals = []
-        seen = [entry.get("last_activity") for entry in kernels + terminals]
-        answer = {
-            "busy_kernels": sum(kernel.get("execution_state") == "busy" for kernel in kernels),
-            "terminals": len(terminals),
-            "seen": [time for time in seen if isinstance(time, str)],
-        }
+        answer["terminals"] = len(terminals)
+        add(terminals)
     except Exception as error:
-        answer = {"error": f"{type(error).__name__}: {error}"[:500]}
+        answer["problem"] = {"refused": refused(error), "reason": f"{type(error).__name__}: {error}"[:500]}
     print(json.dumps(answer))
 
 

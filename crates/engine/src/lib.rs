@@ -14,6 +14,7 @@ mod execution;
 mod job;
 mod log;
 mod processes;
+pub mod terminals;
 mod verdict;
 
 pub use discovery::{Engine, EngineError};

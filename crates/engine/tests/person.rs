@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 
 use reveille_engine::Engine;
-use reveille_engine::activity::Activity;
+use reveille_engine::activity::{Activity, Problem};
 
 /// Serves `answers` (path, status and body), one connection each request, and returns its address.
 fn server(answers: &'static [(&'static str, &'static str, &'static str)]) -> String {
@@ -45,30 +45,62 @@ async fn kernels_and_terminals_are_counted() {
         ),
         ("/api/terminals", "200 OK", r#"[{"name": "1", "last_activity": "2026-11-01T11:00:00Z"}]"#),
     ]);
-    let activity = engine().activity_of(&url).await.unwrap();
-    let last_activity = Some("2026-11-01T12:00:00.123456Z".parse().unwrap());
-    assert_eq!(activity, Activity { last_activity, busy_kernels: 1, terminals: 1 });
+    let activity = engine().activity_of(&url).await;
+    let times = ["2026-11-01T10:00:00Z", "2026-11-01T12:00:00.123456Z", "2026-11-01T11:00:00Z"];
+    let seen = times.map(|time| time.parse().unwrap()).to_vec();
+    assert_eq!(activity, Activity { seen, busy_kernels: 1, terminals: 1, problem: None });
 }
 
 #[tokio::test]
-async fn a_server_without_terminals_or_kernels_is_idle() {
+async fn a_server_without_terminals_or_kernels_answers_with_nothing() {
     let url = server(&[("/api/kernels", "200 OK", "[]")]);
-    let activity = engine().activity_of(&url).await.unwrap();
-    assert_eq!(activity, Activity { last_activity: None, busy_kernels: 0, terminals: 0 });
+    let activity = engine().activity_of(&url).await;
+    assert_eq!(activity, Activity { seen: Vec::new(), busy_kernels: 0, terminals: 0, problem: None });
 }
 
 #[tokio::test]
-async fn unknown_is_not_idle() {
+async fn a_refused_connection_is_told_by_its_kind_and_never_by_a_text() {
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
-    let refused = engine().activity_of(&closed).await.unwrap_err();
-    assert!(refused.reason.contains("refused"), "{refused}");
-    let forbidden = server(&[("/api/kernels", "403 Forbidden", "{}")]);
-    assert!(engine().activity_of(&forbidden).await.unwrap_err().reason.contains("403"));
-    let page = server(&[("/api/kernels", "200 OK", "<html>log in</html>")]);
-    assert!(engine().activity_of(&page).await.is_err());
-    let object = server(&[("/api/kernels", "200 OK", "{}")]);
-    assert!(engine().activity_of(&object).await.unwrap_err().reason.contains("no list"));
+    assert_eq!(engine().activity_of(&closed).await.problem, Some(Problem::Refused));
+    let text = server(&[("/api/kernels", "500 Connection refused", "Connection refused")]);
+    assert!(matches!(engine().activity_of(&text).await.problem, Some(Problem::Unusable(_))));
+    let nowhere = engine().activity_of("http://Connection refused.invalid:1/").await;
+    assert!(matches!(nowhere.problem, Some(Problem::Unusable(_))), "{nowhere:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_unusable() {
+    for (status, body) in [
+        ("403 Forbidden", "{}"),
+        ("200 OK", "<html>log in</html>"),
+        ("200 OK", "{}"),
+        ("200 OK", ""),
+        ("200 OK", include_str!("../src/jupyter_activity.py")),
+    ] {
+        let url = server(Vec::from([("/api/kernels", status, body)]).leak());
+        let activity = engine().activity_of(&url).await;
+        assert!(matches!(activity.problem, Some(Problem::Unusable(_))), "{status} {body}: {activity:?}");
+        assert_eq!((activity.busy_kernels, activity.seen.len()), (0, 0));
+    }
+    let huge: &str = format!("[{}1]", "1,".repeat(1 << 20)).leak();
+    let url = server(Vec::from([("/api/kernels", "200 OK", huge)]).leak());
+    assert!(matches!(engine().activity_of(&url).await.problem, Some(Problem::Unusable(_))));
+    let odd = r#"[null, 7, "busy", [], {"last_activity": 9, "execution_state": {}}, {"last_activity": "yesterday"}]"#;
+    let url = server(Vec::from([("/api/kernels", "200 OK", odd)]).leak());
+    let activity = engine().activity_of(&url).await;
+    assert_eq!(activity, Activity { seen: Vec::new(), busy_kernels: 0, terminals: 0, problem: None });
+}
+
+#[tokio::test]
+async fn a_busy_kernel_is_busy_whatever_the_terminals_answer() {
+    let kernels = r#"[{"execution_state": "busy", "last_activity": "2026-11-01T10:00:00Z"}]"#;
+    for (status, body) in [("500 Internal Server Error", ""), ("200 OK", "{}")] {
+        let url = server(Vec::from([("/api/kernels", "200 OK", kernels), ("/api/terminals", status, body)]).leak());
+        let activity = engine().activity_of(&url).await;
+        assert_eq!((activity.busy_kernels, activity.seen.len()), (1, 1));
+        assert!(matches!(activity.problem, Some(Problem::Unusable(_))));
+    }
 }

@@ -1,52 +1,108 @@
-//! Which other runs hold an instance: in its inbox, without a report, and their execution running.
+//! Which runs hold an instance: those in its inbox, and the one that its lease is busy with. A run is live while its
+//! execution is running and it has no report.
+//!
+//! A notebook that executes holds its instance whatever became of its ticket: its token may have timed out while the
+//! runner was cut off, and the ticket may be gone until its execution submits it anew.
 
+use chrono::{DateTime, Utc};
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_INBOX;
 use reveille_domain::ports::{DescribeExecution, GetObject, ListObjects};
-use reveille_domain::records::{Report, Ticket};
+use reveille_domain::records::{Lease, LeaseState, Report, Request, Ticket};
 use reveille_domain::{InstanceName, RunId};
 
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
 
-/// Counts the live runs other than `me`, and stops at the first when `enough` is reached.
+/// Who holds an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// Whether a run other than the one that asks is live.
+    pub other_live_run: bool,
+    /// When the verdict was reached on the attempt that the lease is busy with, if it was.
+    pub busy_reported_at: Option<DateTime<Utc>>,
+}
+
+/// Finds out who holds an instance besides `me`.
 ///
 /// # Errors
 /// The first call's failure.
-pub async fn others<P>(
+pub async fn holders<P>(
+    stack: &Stack,
+    ports: &P,
+    instance: &InstanceName,
+    lease: Option<&Lease>,
+    me: Option<&RunId>,
+) -> Result<Holders, StoreError>
+where
+    P: ListObjects + GetObject + DescribeExecution,
+{
+    let mut holders = Holders::default();
+    let busy = lease.filter(|lease| lease.state == LeaseState::Busy).and_then(|lease| lease.busy.as_ref());
+    if let Some(at) = busy.filter(|at| at.instance == instance.as_str()) {
+        holders.busy_reported_at = reported_at(stack, ports, at).await?;
+        holders.other_live_run =
+            me != Some(&at.run) && holders.busy_reported_at.is_none() && is_running(stack, ports, at).await?;
+    }
+    if !holders.other_live_run {
+        holders.other_live_run = waits_in_inbox(stack, ports, instance, me).await?;
+    }
+    Ok(holders)
+}
+
+async fn reported_at<P: GetObject>(
+    stack: &Stack,
+    ports: &P,
+    at: &AttemptRef,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    match store::read::<Report>(ports, &stack.layout.report(at)).await {
+        Ok(report) => Ok(report.map(|report| report.record.ended_at)),
+        // Its execution ends it, and is looked after by itself; until then it counts.
+        Err(StoreError::Unreadable(_)) => Ok(None),
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
+    }
+}
+
+/// Whether the execution of an attempt is running, as its run's request names it.
+async fn is_running<P>(stack: &Stack, ports: &P, at: &AttemptRef) -> Result<bool, StoreError>
+where
+    P: GetObject + DescribeExecution,
+{
+    match store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await {
+        Ok(Some(request)) => Ok(ports.is_running(&request.record.execution_arn).await?),
+        // Without its request a run does not execute.
+        Ok(None) | Err(StoreError::Unreadable(_)) => Ok(false),
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
+    }
+}
+
+/// Whether a live run other than `me` stands in the inbox.
+async fn waits_in_inbox<P>(
     stack: &Stack,
     ports: &P,
     instance: &InstanceName,
     me: Option<&RunId>,
-    enough: usize,
-) -> Result<usize, StoreError>
+) -> Result<bool, StoreError>
 where
     P: ListObjects + GetObject + DescribeExecution,
 {
-    let mut live = 0;
     for key in ports.list_objects(&stack.layout.inbox(instance), MAX_INBOX).await? {
-        if live >= enough {
-            break;
+        // The key says whose ticket it is.
+        let Some(run) = stack.layout.run_of_ticket(instance, &key) else { continue };
+        if me == Some(&run) {
+            continue;
         }
         let ticket = match store::read::<Ticket>(ports, &key).await {
             Ok(Some(ticket)) => ticket.record,
-            // What is no ticket is no run.
+            // What is no ticket of that run is no run.
             Ok(None) | Err(StoreError::Unreadable(_)) => continue,
             Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
         };
-        if me == Some(&ticket.run) {
-            continue;
-        }
-        let at = AttemptRef { instance: instance.to_string(), run: ticket.run.clone(), attempt: ticket.attempt };
-        let reported = match store::read::<Report>(ports, &stack.layout.report(&at)).await {
-            Ok(report) => report.is_some(),
-            // Its execution ends it, and is looked after by itself; until then it counts.
-            Err(StoreError::Unreadable(_)) => false,
-            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
-        };
-        if !reported && ports.is_running(&ticket.execution_arn).await? {
-            live += 1;
+        let at = AttemptRef { instance: instance.to_string(), run, attempt: ticket.attempt };
+        let is_over = reported_at(stack, ports, &at).await?.is_some();
+        if !is_over && ports.is_running(&ticket.execution_arn).await? {
+            return Ok(true);
         }
     }
-    Ok(live)
+    Ok(false)
 }

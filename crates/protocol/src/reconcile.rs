@@ -9,9 +9,10 @@ use reveille_domain::reconcile::{Action, LeaseAfter, Seen, closing, ended, recon
 use reveille_domain::records::{Closer, Lease, LeaseState, Rest};
 use reveille_domain::{Failure, InstanceName, RunId};
 
+use crate::lease;
+use crate::live::{self, Holders};
 use crate::stack::Stack;
 use crate::store::{self, Stored};
-use crate::{lease, live};
 
 /// Looks at the instance and does what there is to do. `Some`: what became of it. `None`: look again.
 ///
@@ -37,12 +38,15 @@ where
     let observation = ports.describe_notebook_instance(instance).await?;
     let stored = lease::read(&stack.layout, ports, instance).await?;
     let up = observation.as_ref().is_some_and(|seen| seen.status == InstanceStatus::InService);
-    // Only an instance that is up can be handed over; one other run is enough.
-    let other_live_runs = if up { live::others(stack, ports, instance, me, 1).await? } else { 0 };
+    // Only an instance that is up can be handed over.
+    let lease = stored.as_ref().map(|stored| &stored.record);
+    let Holders { other_live_run, busy_reported_at } =
+        if up { live::holders(stack, ports, instance, lease, me).await? } else { Holders::default() };
     let action = decide(&Seen {
         observation: observation.as_ref(),
-        lease: stored.as_ref().map(|stored| &stored.record),
-        other_live_runs,
+        lease,
+        other_live_run,
+        busy_reported_at,
         heartbeat_seconds: stack.heartbeat_seconds,
         now: ports.now(),
     });

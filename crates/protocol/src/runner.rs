@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::InstanceName;
 use reveille_domain::layout::{AttemptRef, Layout};
+use reveille_domain::person::Signs;
 use reveille_domain::ports::{
     AnswerTask, Cells, Clock, DeleteObject, ExecuteNotebook, GetObject, KillLeftovers, ListObjects, Log, Nonces,
     PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopNotebookInstance, UploadFile,
@@ -94,7 +95,7 @@ struct Boot {
     given_up: bool,
     last_beat: Option<DateTime<Utc>>,
     next_look: DateTime<Utc>,
-    jupyter_silent_since: Option<DateTime<Utc>>,
+    person: Signs,
     /// The attempt that this process began to execute last: it is never executed again, whatever its claim says.
     begun: Option<AttemptRef>,
     /// Its report, until it stands in S3.
@@ -148,7 +149,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
             given_up: false,
             last_beat: None,
             next_look: now,
-            jupyter_silent_since: None,
+            person: Signs::default(),
             begun: None,
             pending: None,
             cells: Cells::default(),

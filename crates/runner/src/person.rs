@@ -1,15 +1,23 @@
-//! What the instance's own Jupyter server tells of a person, in the domain's words.
+//! What this machine tells of a person, in the domain's words. It only translates; what it means the domain decides.
 
-use reveille_domain::ports::PersonSeen;
-use reveille_engine::activity::{Activity, Unreachable};
+use std::path::Path;
 
-/// Reads the server's answer. A refused connection means that there is no server, so nobody's session; anything else
-/// that went wrong means that nobody knows.
-pub fn seen(answer: Result<Activity, Unreachable>) -> PersonSeen {
-    match answer {
-        Ok(activity) if activity.busy_kernels > 0 => PersonSeen::Busy,
-        Ok(activity) => PersonSeen::LastActive(activity.last_activity),
-        Err(unreachable) if unreachable.reason.contains("Connection refused") => PersonSeen::NoServer,
-        Err(_) => PersonSeen::Unknown,
+use chrono::{DateTime, Utc};
+use reveille_domain::ports::{Jupyter, PersonSeen};
+use reveille_engine::activity::{Activity, Problem};
+use reveille_engine::terminals;
+
+/// Puts together what Jupyter answered and what the process table of the machine whose `/` is `root` shows.
+pub fn seen(activity: &Activity, root: &Path, now: DateTime<Utc>) -> PersonSeen {
+    let (last_active, ahead) = activity.last_used(now);
+    PersonSeen {
+        busy: activity.busy_kernels > 0 || terminals::program_runs(&root.join("proc")),
+        last_active,
+        ahead,
+        jupyter: match activity.problem {
+            None => Jupyter::Answered,
+            Some(Problem::Refused) => Jupyter::NoServer,
+            Some(Problem::Unusable(_)) => Jupyter::Silent,
+        },
     }
 }

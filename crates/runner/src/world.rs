@@ -94,7 +94,8 @@ impl SeePerson for World {
     async fn see_person(&self) -> PersonSeen {
         // Asking needs no papermill: while one is being looked for or installed, any Python does, and the loop goes on.
         let any = Engine::with_python(PathBuf::from("python3"), &self.root);
-        person::seen(self.engine.get().unwrap_or(&any).activity().await)
+        let activity = self.engine.get().unwrap_or(&any).activity().await;
+        person::seen(&activity, &self.root, self.now())
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::ports::{CallErrorKind, GetAnswer, PersonSeen, StopAnswer};
+use reveille_domain::person::Signs;
+use reveille_domain::ports::{CallErrorKind, GetAnswer, StopAnswer};
 use reveille_domain::reconcile::closing;
 use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState};
 use reveille_domain::runner::{Idle, IdleAction, idle as decide};
@@ -38,13 +39,25 @@ impl<P: RunnerPorts> Runner<'_, P> {
             }
             Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
         };
+        // Nothing executes here: a lease that says otherwise was left so by a write that failed.
+        if lease.record.state != LeaseState::Open {
+            bind::reopen(self.layout, self.ports, self.me).await?;
+        }
         if !self.boot.served && !self.boot.given_up {
             self.boot.given_up = self.has_given_up(&lease.record).await?;
         }
-        let action = self.look_for_person(lease.record.certain, now).await;
+        self.boot.person.remember(&lease.record, now);
+        self.look_for_person(now).await;
+        let action = decide(&Idle {
+            certain: lease.record.certain,
+            served: self.boot.served,
+            given_up: self.boot.given_up,
+            bound_at: self.boot.bound_at,
+            person: self.boot.person,
+            now,
+        });
         match action {
-            IdleAction::Stay => self.say_alive(false).await?,
-            IdleAction::StayForPerson => self.say_alive(true).await?,
+            IdleAction::Stay | IdleAction::StayForPerson => self.say_alive().await?,
             IdleAction::Close => self.close().await?,
         }
         Ok(Turn::Pause)
@@ -74,33 +87,26 @@ impl<P: RunnerPorts> Runner<'_, P> {
         })
     }
 
-    /// What would be done about this boot if its inbox were empty.
-    async fn look_for_person(&mut self, certain: bool, now: DateTime<Utc>) -> IdleAction {
-        let person = self.ports.see_person().await;
-        self.boot.jupyter_silent_since = match person {
-            PersonSeen::Unknown => self.boot.jupyter_silent_since.or(Some(now)),
-            PersonSeen::NoServer | PersonSeen::Busy | PersonSeen::LastActive(_) => None,
-        };
-        decide(&Idle {
-            certain,
-            served: self.boot.served,
-            given_up: self.boot.given_up,
-            bound_at: self.boot.bound_at,
-            person,
-            unknown_since: self.boot.jupyter_silent_since,
-            now,
-        })
+    /// Looks for signs of a person.
+    async fn look_for_person(&mut self, now: DateTime<Utc>) {
+        let seen = self.ports.see_person().await;
+        self.boot.person.see(&seen, now);
     }
 
-    /// Says in the lease that this runner lives, and whether a person works on its boot: whoever reconciles the instance
+    /// Says in the lease that this runner lives, and what it knows of a person on its boot: whoever reconciles the instance
     /// relies on both.
-    async fn say_alive(&self, person: bool) -> Result<(), StoreError> {
+    async fn say_alive(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
         lease::update(self.layout, self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state != LeaseState::Closing)?;
-            let now = self.ports.now();
-            let person_at = if person { Some(now) } else { lease.person_at };
-            Some(Lease { person_at, at: now, nonce: nonce.clone(), ended: false, ..lease.clone() })
+            Some(Lease {
+                person_at: self.boot.person.last.max(Signs::in_lease(lease).last),
+                jupyter_silent_since: self.boot.person.silent_since,
+                at: self.ports.now(),
+                nonce: nonce.clone(),
+                ended: false,
+                ..lease.clone()
+            })
         })
         .await
         .map(|_| ())
@@ -113,12 +119,11 @@ impl<P: RunnerPorts> Runner<'_, P> {
             return;
         }
         let now = self.ports.now();
-        let mut person = false;
         if now >= self.boot.next_look {
             self.boot.next_look = now + LOOK_EVERY;
-            person = self.look_for_person(true, now).await == IdleAction::StayForPerson;
+            self.look_for_person(now).await;
         }
-        if let Err(failure) = self.say_alive(person).await {
+        if let Err(failure) = self.say_alive().await {
             self.ports.log(&format!("the lease could not be written for a beat: {failure}"));
         }
     }

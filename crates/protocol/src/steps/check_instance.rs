@@ -69,7 +69,7 @@ where
     if asks_who_is_busy {
         let lease = lease.as_ref().map(|stored| &stored.record);
         let starting = check::is_started_by_another(observation.as_ref(), lease, &run.id, ports.now());
-        let busy = starting || live::others(stack, ports, &run.instance, Some(&run.id), 1).await? > 0;
+        let busy = starting || live::holders(stack, ports, &run.instance, lease, Some(&run.id)).await?.other_live_run;
         if let Some(decision) = check::when_busy(&run.instance, run.when_busy, busy)? {
             return Ok(Answer { decision, waiting });
         }

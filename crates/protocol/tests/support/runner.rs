@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{
-    Call, Cells, ExecuteNotebook, Execution, KillLeftovers, Log, PersonSeen, RunningNotebook, SeePerson,
+    Call, Cells, ExecuteNotebook, Execution, Jupyter, KillLeftovers, Log, PersonSeen, RunningNotebook, SeePerson,
     SendTaskHeartbeat, Sleep, StartAnswer, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{Lease, LeaseState, Request, Ticket};
@@ -95,7 +95,7 @@ impl Log for World {
 
 impl SeePerson for World {
     async fn see_person(&self) -> PersonSeen {
-        PersonSeen::NoServer
+        PersonSeen { busy: false, last_active: None, ahead: None, jupyter: Jupyter::NoServer }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use reveille_domain::ports::PersonSeen;
+use reveille_domain::ports::{Jupyter, PersonSeen};
 use reveille_instance_model::BootNumber;
 use tokio::task::AbortHandle;
 
@@ -93,16 +93,19 @@ impl Boot {
         sessions.iter().filter(|(from, _)| *from <= now_ms).map(|(_, to)| now_ms.min(*to)).max()
     }
 
-    /// What Jupyter tells. Half of the time that a person works, a kernel is busy.
+    /// What is seen of a person. Half of the time that one works, a kernel is busy; and whoever leaves shuts it down, so that
+    /// only what was seen before tells of them.
     #[must_use]
     pub fn person_seen(&self, now_ms: i64) -> PersonSeen {
+        let nothing = PersonSeen { busy: false, last_active: None, ahead: None, jupyter: Jupyter::Answered };
         if now_ms < self.jupyter_silent_until_ms.get() {
-            return PersonSeen::Unknown;
+            return PersonSeen { jupyter: Jupyter::Silent, ..nothing };
         }
-        if self.person_works(now_ms, 0) && now_ms / 60_000 % 2 == 0 {
-            return PersonSeen::Busy;
+        if !self.person_works(now_ms, 0) {
+            return nothing;
         }
-        PersonSeen::LastActive(self.last_active_ms(now_ms).map(|ms| time(ms + self.skew_ms)))
+        let last_active = self.last_active_ms(now_ms).map(|ms| time(ms + self.skew_ms));
+        PersonSeen { busy: now_ms / 60_000 % 2 == 0, last_active, ..nothing }
     }
 
     /// Whether its runner's process lives and reaches AWS.

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use chrono::TimeDelta;
 use reveille_asl::interpreter::Status;
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{JUPYTER_UNKNOWN, UNSURE_QUIET};
-use reveille_domain::records::{Report, Request};
+use reveille_domain::limits::{JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
+use reveille_domain::records::{Lease, Report, Request};
 use reveille_domain::{Code, RunId};
 use serde_json::Value;
 
@@ -243,6 +243,12 @@ impl Ledger {
         let long_enough = if jupyter_unknown { JUPYTER_UNKNOWN.num_milliseconds() } else { TOO_LATE_MS };
         if boot.person_works(now_ms, long_enough) && !blind {
             self.violation("G3", now_ms, format!("{label} stopped {instance} while a person works on it"));
+        }
+        let lease = world.bucket.record::<Lease>(&format!("{}{instance}.json", world.stack.layout.leases()));
+        let last_sign = lease.and_then(|lease| lease.person_at).map(|at| now_ms - at.timestamp_millis());
+        if last_sign.is_some_and(|quiet_ms| quiet_ms + TOO_LATE_MS < PERSON_QUIET.num_milliseconds()) {
+            let what = format!("{label} stopped {instance}, though its lease tells of a person {last_sign:?} ms ago");
+            self.violation("G3", now_ms, what);
         }
         if boot.executing().is_some() && boot.runner_is_well(now_ms) && self.newest_is_awaited(world, boot) {
             self.violation("G3", now_ms, format!("{label} stopped {instance} while a notebook executes on it"));

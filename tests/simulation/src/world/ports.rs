@@ -11,7 +11,7 @@ use reveille_asl::interpreter::{CallbackError, Status};
 use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
-    ExecuteNotebook, GetAnswer, GetObject, KillLeftovers, ListObjects, Log, Nonces, Observation, PersonSeen,
+    ExecuteNotebook, GetAnswer, GetObject, Jupyter, KillLeftovers, ListObjects, Log, Nonces, Observation, PersonSeen,
     PublishEvent, PutAnswer, PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer,
     StartNotebookInstance, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
 };
@@ -462,12 +462,13 @@ impl KillLeftovers for Ports {
 
 impl SeePerson for Ports {
     async fn see_person(&self) -> PersonSeen {
-        self.actor.boot.as_ref().map_or(PersonSeen::NoServer, |boot| {
+        let nobody = PersonSeen { busy: false, last_active: None, ahead: None, jupyter: Jupyter::NoServer };
+        self.actor.boot.as_ref().map_or(nobody, |boot| {
             if self.world.lie == Some(Lie::NobodyWorks) {
-                return PersonSeen::LastActive(None);
+                return nobody;
             }
             let seen = boot.person_seen(self.world.now_ms());
-            if seen == PersonSeen::Unknown {
+            if seen.jupyter == Jupyter::Silent {
                 self.world.counters.fired(Fault::JupyterSilent);
             }
             seen

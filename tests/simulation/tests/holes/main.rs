@@ -398,3 +398,33 @@ fn a_person_starts_after_a_start_that_was_not_carried_out() {
 fn starts(played: &reveille_simulation::play::Played) -> usize {
     played.timeline.iter().filter(|line| line.contains("Start nb-0: accepted")).count()
 }
+
+#[test]
+fn a_sweep_meets_a_notebook_whose_ticket_its_runner_withdrew() {
+    // Cut off until its tokens time out, the runner comes back just when the sweeper's timer fires: the inbox is empty until
+    // the executions submit their tickets anew, and the lease is a heartbeat old. Where between two beats that is, is tried
+    // all over: a beat comes every 20 s at most.
+    for later_ms in (0..20_000).step_by(50) {
+        let mut schedule = world(vec![event(1, 1), event(2, 2)]);
+        for trigger in &mut schedule.triggers {
+            trigger.at += Duration::from_millis(later_ms);
+        }
+        schedule.notebooks = taking(600);
+        schedule.troubles.push(at_instance(250, InstanceTrouble::PartitionRunner, 40));
+        let played = hold(schedule);
+        assert_eq!(played.boots.len(), 1, "{later_ms} ms later");
+    }
+}
+
+#[test]
+fn a_person_who_shuts_their_kernels_down_is_given_the_same_quiet() {
+    // In this world whoever leaves shuts everything down: Jupyter tells of nobody from then on.
+    for lasting in [3, 20] {
+        let mut schedule = world(vec![event(1, 1)]);
+        schedule.hands.push(hand(70, Deed::Work { index: 0, work: Duration::from_mins(lasting) }));
+        let played = hold(schedule);
+        let (_, on_ms) = played.boots[0];
+        let quiet = i64::try_from(lasting + 15).unwrap() * 60_000;
+        assert!((quiet..quiet + 120_000).contains(&on_ms), "{lasting} minutes of work, stopped after {on_ms} ms");
+    }
+}

@@ -23,6 +23,9 @@ const CONFLICT_TRIES: u32 = 4;
 /// Before the second try; it grows.
 const CONFLICT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
+/// `ListObjectsV2` gives at most so many keys at once.
+const MAX_KEYS_A_PAGE: usize = 1_000;
+
 impl GetObject for Aws {
     async fn get_object(&self, key: &str) -> Call<GetAnswer> {
         const ACTION: &str = "s3:GetObject";
@@ -103,22 +106,25 @@ fn is_condition_failure(error: Option<(&str, &str)>) -> bool {
 }
 
 impl ListObjects for Aws {
-    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>> {
+    async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
         let mut keys = Vec::new();
-        let mut after: Option<String> = None;
+        let mut next: Option<String> = None;
         loop {
+            let left = limit.saturating_sub(keys.len()).clamp(1, MAX_KEYS_A_PAGE);
             let answer = self
                 .s3()
                 .list_objects_v2()
                 .bucket(&self.layout.bucket)
                 .prefix(prefix)
-                .set_continuation_token(after)
+                .max_keys(i32::try_from(left).unwrap_or(i32::MAX))
+                .set_start_after(after.map(str::to_owned))
+                .set_continuation_token(next)
                 .send()
                 .await
                 .map_err(|error| call_error("s3:ListBucket", &self.layout.uri(prefix), &error))?;
             keys.extend(answer.contents().iter().filter_map(|object| object.key()).map(str::to_owned));
-            after = answer.next_continuation_token().map(str::to_owned);
-            if keys.len() >= limit || after.is_none() {
+            next = answer.next_continuation_token().map(str::to_owned);
+            if keys.len() >= limit || next.is_none() {
                 keys.truncate(limit);
                 return Ok(keys);
             }

@@ -2,13 +2,13 @@
 
 use reveille_domain::Failure;
 use reveille_domain::ports::{
-    AnswerTask, Call, CallError, DescribeExecution, DescribeWholeExecution, ExecutionSeen, ExecutionStatus,
-    ListEndedExecutions, SendTaskHeartbeat, TokenAnswer,
+    AnswerTask, Call, CallError, DescribeExecution, DescribeWholeExecution, EndedExecution, EndedList, EndedPage,
+    Ending, ExecutionSeen, ExecutionStatus, ListEndedExecutions, SendTaskHeartbeat, TokenAnswer,
 };
 use reveille_domain::records::Execution;
 use serde_json::{Value, json};
 
-use aws_sdk_sfn::types::ExecutionStatus as Shown;
+use aws_sdk_sfn::types::{ExecutionRedriveFilter, ExecutionStatus as Shown};
 use chrono::{DateTime, Utc};
 
 use crate::answer::{call_error, service_error};
@@ -114,22 +114,36 @@ fn status(shown: &Shown) -> ExecutionStatus {
 }
 
 impl ListEndedExecutions for Aws {
-    async fn list_ended_executions(&self, since: DateTime<Utc>, limit: usize) -> Call<Vec<String>> {
-        let mut ended = Vec::new();
-        for status in [Shown::Aborted, Shown::TimedOut, Shown::Failed] {
-            let call = self.sfn().list_executions().state_machine_arn(&self.state_machine).status_filter(status);
-            let answer = call
-                .max_results(i32::try_from(limit).unwrap_or(i32::MAX))
-                .send()
-                .await
-                .map_err(|error| call_error("states:ListExecutions", &self.state_machine, &error))?;
-            let recent = answer
-                .executions()
-                .iter()
-                .filter(|execution| execution.stop_date().is_none_or(|stopped| stopped.secs() >= since.timestamp()));
-            ended.extend(recent.map(|execution| execution.execution_arn().to_owned()));
-        }
-        Ok(ended)
+    async fn list_ended_executions(&self, list: EndedList, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
+        let status = match list.ending {
+            Ending::Aborted => Shown::Aborted,
+            Ending::TimedOut => Shown::TimedOut,
+            Ending::Failed => Shown::Failed,
+        };
+        let call = self
+            .sfn()
+            .list_executions()
+            .state_machine_arn(&self.state_machine)
+            .status_filter(status)
+            .set_redrive_filter(list.redriven.then_some(ExecutionRedriveFilter::Redriven))
+            .max_results(i32::try_from(size).unwrap_or(i32::MAX))
+            .set_next_token(page.map(str::to_owned));
+        let answer = match call.send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return match service_error(&error) {
+                    // A page is known for a day.
+                    Some(("InvalidToken", _)) if page.is_some() => Ok(None),
+                    _ => Err(call_error("states:ListExecutions", &self.state_machine, &error)),
+                };
+            }
+        };
+        let executions = answer.executions().iter().map(|execution| EndedExecution {
+            arn: execution.execution_arn().to_owned(),
+            started_at: millis(execution.start_date()).unwrap_or_default(),
+            ended_at: execution.stop_date().and_then(millis),
+        });
+        Ok(Some(EndedPage { executions: executions.collect(), next: answer.next_token().map(str::to_owned) }))
     }
 }
 

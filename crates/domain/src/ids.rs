@@ -83,6 +83,12 @@ impl RunId {
         &self.0
     }
 
+    /// The id without its hash: what all runs of one execution name begin with.
+    #[must_use]
+    pub fn without_hash(&self) -> &str {
+        self.0.rfind('-').map_or(&self.0, |hash| &self.0[..=hash])
+    }
+
     /// An id read back from an S3 key that this project wrote.
     #[must_use]
     pub fn from_key(segment: &str) -> Self {

@@ -103,6 +103,24 @@ impl Layout {
         format!("{}leases/", self.prefix)
     }
 
+    /// How far the sweeper came.
+    #[must_use]
+    pub fn sweeper(&self) -> String {
+        format!("{}sweeper.json", self.prefix)
+    }
+
+    /// The folder of an instance's runs, ending with `/`.
+    #[must_use]
+    pub fn runs(&self, instance: &str) -> String {
+        format!("{}runs/{instance}/", self.prefix)
+    }
+
+    /// The folder of a run, ending with `/`.
+    #[must_use]
+    pub fn run(&self, instance: &str, run: &RunId) -> String {
+        format!("{}{run}/", self.runs(instance))
+    }
+
     /// `s3://bucket/key`.
     #[must_use]
     pub fn uri(&self, key: &str) -> String {

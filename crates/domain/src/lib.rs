@@ -22,6 +22,7 @@ pub mod records;
 pub mod runner;
 pub mod silence;
 pub mod start;
+pub mod sweep;
 pub mod unreadable;
 
 pub use error::{Code, Failure, RETRIED};

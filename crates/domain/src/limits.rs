@@ -96,11 +96,24 @@ pub const HEARTBEAT_SECONDS: Bounds = Bounds { min: 3, default: 300, max: 3_600 
 /// Beats a heartbeat: two may be lost.
 pub const BEATS_PER_HEARTBEAT: u32 = 3;
 
-/// The sweeper looks at executions that ended this recently: their own event may have been lost, and it runs every few
-/// minutes.
+/// The sweeper looks at executions that ended this long before its last round through them: their own event may have been
+/// lost, and what could not be concluded then is tried again for an hour.
 pub const SWEEP_BACK: TimeDelta = TimeDelta::hours(1);
-/// Executions of each ending that one sweep looks at.
-pub const MAX_SWEPT: usize = 100;
+/// An execution may be redriven for this long (Step Functions developer guide, "Redriving executions").
+pub const REDRIVABLE: TimeDelta = TimeDelta::days(14);
+/// No execution lives longer between its start, or its redrive, and its end: three attempts (`MAX_RERUNS`), each of which
+/// waits a day, runs a day, and starts and stops its instance for hours.
+pub const LONGEST_EXECUTION: TimeDelta = TimeDelta::days(8);
+/// Executions on one page of a list: Step Functions gives at most so many.
+pub const SWEEP_PAGE: usize = 1_000;
+/// Pages that one sweep reads at most. The next one goes on.
+pub const MAX_SWEEP_PAGES: usize = 30;
+/// Leases that one sweep lists at most. The next one goes on.
+pub const MAX_SWEPT_LEASES: usize = 1_000;
+/// Things that one sweep looks at at the same time: they wait for AWS most of the time.
+pub const SWEEPS_AT_ONCE: usize = 16;
+/// Keys of one run that are listed: more than the records and files of a hundred attempts.
+pub const MAX_RUN_KEYS: usize = 2_000;
 /// A sweep begins nothing new after this long, so that it ends within the function's timeout; the next goes on.
 pub const SWEEP_TIME: TimeDelta = TimeDelta::seconds(18);
 

@@ -241,7 +241,12 @@ pub trait DeleteObject {
 /// `s3:ListBucket` below the stack's prefix.
 pub trait ListObjects {
     /// Keys that start with the prefix, in S3's order, at most `limit`.
-    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>>;
+    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>> {
+        self.list_objects_after(prefix, None, limit).await
+    }
+
+    /// The same, from behind a key on.
+    async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>>;
 }
 
 /// What a callback on a task token answered.
@@ -309,10 +314,62 @@ pub trait DescribeWholeExecution {
     async fn describe_whole_execution(&self, execution_arn: &str) -> Call<Option<ExecutionSeen>>;
 }
 
+/// How an execution ended without success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// A person stopped it.
+    Aborted,
+    /// Its own timeout ended it.
+    TimedOut,
+    /// It failed.
+    Failed,
+}
+
+/// A list of ended executions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndedList {
+    /// How they ended.
+    pub ending: Ending,
+    /// Only those that were redriven, which may have started weeks ago. Otherwise all.
+    pub redriven: bool,
+}
+
+impl EndedList {
+    /// Every list.
+    pub const ALL: [Self; 6] = [
+        Self { ending: Ending::Aborted, redriven: false },
+        Self { ending: Ending::TimedOut, redriven: false },
+        Self { ending: Ending::Failed, redriven: false },
+        Self { ending: Ending::Aborted, redriven: true },
+        Self { ending: Ending::TimedOut, redriven: true },
+        Self { ending: Ending::Failed, redriven: true },
+    ];
+}
+
+/// An execution in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedExecution {
+    /// Its ARN.
+    pub arn: String,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// When it ended, if the list tells.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedPage {
+    /// Its executions, newest start first.
+    pub executions: Vec<EndedExecution>,
+    /// The next page.
+    pub next: Option<String>,
+}
+
 /// `states:ListExecutions` of the stack's state machine.
 pub trait ListEndedExecutions {
-    /// ARNs of executions that failed, timed out or were aborted since then, newest first, at most `limit` of each.
-    async fn list_ended_executions(&self, since: DateTime<Utc>, limit: usize) -> Call<Vec<String>>;
+    /// A page of a list, of at most `size` executions; without `page` the first. `None`: there is no such page any more.
+    async fn list_ended_executions(&self, list: EndedList, page: Option<&str>, size: usize) -> Call<Option<EndedPage>>;
 }
 
 /// `events:PutEvents`.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Code, Failure};
 use crate::limits::MAX_RECORD_BYTES;
 use crate::records::{Claim, Lease, Outcome, Progress, Report, Request, Ticket, TriggerRecord};
+use crate::sweep::Cursor;
 
 /// The kinds of records in the stack's bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,11 +32,13 @@ pub enum RecordKind {
     Ticket,
     /// `leases/<instance>.json`.
     Lease,
+    /// `sweeper.json`.
+    Sweeper,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Trigger,
         Self::Request,
         Self::Claim,
@@ -44,6 +47,7 @@ impl RecordKind {
         Self::Outcome,
         Self::Ticket,
         Self::Lease,
+        Self::Sweeper,
     ];
 }
 
@@ -140,6 +144,14 @@ impl Record for Lease {
     }
 }
 
+impl Record for Cursor {
+    const KIND: RecordKind = RecordKind::Sweeper;
+
+    fn key_end(&self) -> Option<String> {
+        None
+    }
+}
+
 /// How a record is damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
@@ -232,6 +244,9 @@ impl Unreadable {
             }
             RecordKind::Ticket => {
                 "It is the run's place in the queue. It can be removed: an execution that still waits writes it again after a heartbeat.".to_owned()
+            }
+            RecordKind::Sweeper => {
+                "It only says how far the sweeper came, and can be removed.".to_owned()
             }
             RecordKind::Lease => {
                 let name = self.instance().unwrap_or("NAME");

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod last_attempt;
 pub mod lease;
 pub mod live;
 pub mod reconcile;
@@ -8,6 +9,7 @@ pub mod runner;
 pub mod stack;
 pub mod steps;
 pub mod store;
+pub mod sweep;
 pub mod withdraw;
 
 pub use stack::Stack;

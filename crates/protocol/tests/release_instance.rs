@@ -34,7 +34,7 @@ fn an_event_that_was_not_published_is_published_by_the_sweeper() {
 
     world.publishing = Ok(());
     world.events.set(0);
-    world.execution = Some(ExecutionSeen {
+    world.only(ExecutionSeen {
         status: ExecutionStatus::Failed,
         execution,
         input,
@@ -52,7 +52,7 @@ fn an_event_that_was_not_published_is_published_by_the_sweeper() {
 /// Its runner was lost, its instance is at rest, and a person stops it on the way to its second attempt.
 #[test]
 fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
-    let mut world = World::answering(Ok(StartAnswer::Accepted));
+    let world = World::answering(Ok(StartAnswer::Accepted));
     let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
     let input = json!({"instance": "nightly", "notebook": "a.ipynb", "onRunnerLost": "rerun"});
     let admit = json!({"execution": execution, "input": input, "attempt": 1});
@@ -67,7 +67,7 @@ fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
     assert_eq!(world.events.get(), 0);
 
     let status = ExecutionStatus::Aborted;
-    world.execution = Some(ExecutionSeen { status, execution, input, error: None, cause: None });
+    world.only(ExecutionSeen { status, execution, input, error: None, cause: None });
     for _ in 0..2 {
         let announced = Call { execution_arn: Some("arn:x".to_owned()) };
         block_on(release_instance(&stack(), &world, announced)).unwrap();

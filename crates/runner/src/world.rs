@@ -118,8 +118,8 @@ impl Nonces for World {
 }
 
 impl ListObjects for World {
-    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>> {
-        self.aws.list_objects(prefix, limit).await
+    async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
+        self.aws.list_objects_after(prefix, after, limit).await
     }
 }
 

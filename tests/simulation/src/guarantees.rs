@@ -93,7 +93,7 @@ pub struct Ending {
 /// The outcome of a run's newest attempt.
 fn newest_outcome(world: &World, execution: &Started) -> Option<(AttemptRef, Outcome)> {
     let folder = format!("runs/{}/{}/", execution.instance, execution.run);
-    let keys = world.bucket.list(&folder, usize::MAX);
+    let keys = world.bucket.list(&folder, None, usize::MAX);
     let attempts = keys.iter().filter_map(|key| key.strip_prefix(&folder)?.strip_suffix("/outcome.json")?.parse().ok());
     let at = AttemptRef { instance: execution.instance.clone(), run: execution.run.clone(), attempt: attempts.max()? };
     let outcome = world.bucket.record(&world.stack.layout.outcome(&at))?;
@@ -282,7 +282,7 @@ fn count(notebooks: &[Begun], run: &RunId) -> u32 {
 fn lost_reruns(world: &World, execution: &Started) -> u32 {
     let folder = format!("runs/{}/{}/", execution.instance, execution.run);
     let asked = world.schedule.triggers[execution.trigger].input["onRunnerLost"] == "rerun";
-    let outcomes = world.bucket.list(&folder, usize::MAX);
+    let outcomes = world.bucket.list(&folder, None, usize::MAX);
     let lost = outcomes.iter().filter(|key| key.ends_with("/outcome.json")).filter(|key| {
         world.bucket.record::<Outcome>(key).is_some_and(|outcome| outcome.code == Some(Code::RunnerLost))
     });

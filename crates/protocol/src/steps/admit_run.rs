@@ -2,10 +2,11 @@
 //!
 //! - Takes the execution, its whole input, and the attempt (1, or one more when a redrive asks for a repetition).
 //! - Writes `triggers/<key>.json` and `request.json`, each put once, in this order: whoever holds the trigger is the
-//!   run that answers the event.
+//!   run that answers the event. An input that is refused takes its trigger too, and has no request.
 //! - Undone by nothing: both records are facts. Run twice it answers the same.
 
 use reveille_domain::admit;
+use reveille_domain::error::RetryClass;
 use reveille_domain::event::Event;
 use reveille_domain::input;
 use reveille_domain::limits::MAX_ATTEMPTS;
@@ -72,21 +73,23 @@ where
             format!("This run was attempted {MAX_ATTEMPTS} times. Start a new execution instead of another redrive."),
         ));
     }
-    let input = input::parse(&call.input)?;
-    if let Some(key) = admit::other_key(&input) {
+    let input = input::parse(&call.input);
+    if let Some(key) = input.as_ref().ok().and_then(admit::other_key) {
         return Ok(Answer::OtherKey { key: key.to_owned(), hint: OTHER_KEY.to_owned() });
     }
-    let trigger = admit::trigger_key(&call.input, &input);
-    let event_time = input.event.as_ref().and_then(|event| Event::new(event).time());
-    // Everything that can be refused is refused before the trigger is taken.
-    let request = admit::request(input, &call.execution, ports.now())?;
-    if let Some(key) = trigger {
-        let holder = hold_trigger(stack, ports, &key, &call.execution).await?;
-        if admit::is_duplicate(&holder, &call.execution, event_time) {
-            return Ok(duplicate(holder));
+    let request = input.and_then(|input| admit::request(input, &call.execution, ports.now()));
+    if let Some(key) = admit::trigger_key(&call.input) {
+        let event_time = admit::event(&call.input).and_then(Event::time);
+        match hold_trigger(stack, ports, &key, &call.execution).await {
+            // Whether its input is refused or not: the outcome of an event is the holder's.
+            Ok(holder) if admit::is_duplicate(&holder, &call.execution, event_time) => return Ok(duplicate(holder)),
+            Ok(_) => {}
+            // The input was refused first, and trying again would not tell more.
+            Err(failure) if request.is_err() && failure.code.class() == RetryClass::Never => {}
+            Err(failure) => return Err(failure),
         }
     }
-    let request = record(stack, ports, request).await?;
+    let request = record(stack, ports, request?).await?;
     Ok(Answer::Admitted { run: admit::run_ref(&request, call.attempt) })
 }
 

@@ -7,27 +7,31 @@
 //!   that executes the attempt meets the report at its next beat, and ends the notebook.
 //! - Run twice it does nothing the second time. An execution that runs again (a redrive) is left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use reveille_domain::check::Waiting;
 use reveille_domain::conclude::{self, Caught, Facts, Stopping};
 use reveille_domain::input::{self, OnRunnerLost};
-use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{MAX_RERUNS, MAX_SWEPT, SWEEP_BACK, SWEEP_TIME};
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::limits::{MAX_RERUNS, MAX_SWEEP_PAGES, SWEEP_PAGE, SWEEP_TIME};
 use reveille_domain::ports::{
-    Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, DescribeWholeExecution, ExecutionSeen,
-    ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
+    Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, DescribeWholeExecution, EndedExecution,
+    ExecutionSeen, ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
     StopNotebookInstance,
 };
 use reveille_domain::records::{Outcome, Report, Reporter, Request, Status, Ticket};
-use reveille_domain::{Code, Failure, InstanceName, RunId};
-use serde::{Deserialize, Serialize};
+use reveille_domain::sweep::Cursor;
+use reveille_domain::{Code, Failure, InstanceName};
+use serde::Deserialize;
 
-use crate::reconcile::reconcile;
+use crate::last_attempt::last_attempt;
 use crate::stack::Stack;
 use crate::steps::conclude_run;
-use crate::store;
+use crate::store::{self, StoreError};
+use crate::sweep::{self, Swept};
+
+pub use crate::sweep::Answer;
 use crate::withdraw::fence;
 
 /// The detail of a `Step Functions Execution Status Change` event, or nothing from the timer.
@@ -37,17 +41,6 @@ pub struct Call {
     /// The execution that ended.
     #[serde(default)]
     pub execution_arn: Option<String>,
-}
-
-/// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Answer {
-    /// Outcomes that were missing and are recorded now.
-    pub concluded: usize,
-    /// Instances that were looked at.
-    pub reconciled: usize,
-    /// Things that could not be done now; the next sweep tries them again.
-    pub failed: usize,
 }
 
 /// Runs the step.
@@ -70,45 +63,21 @@ where
         + PublishEvent,
 {
     let end = ports.now() + SWEEP_TIME;
-    let mut answer = Answer::default();
-    let mut first_failure = None;
-    let mut instances = Vec::new();
-    let mut ended = Vec::new();
-    let announced = call.execution_arn.is_some();
-    if let Some(arn) = call.execution_arn {
-        ended.push(arn);
+    let mut swept = Swept::default();
+    let instances = if let Some(arn) = call.execution_arn {
+        let concluded = conclude_ended(stack, ports, &arn, true).await;
+        // Its instance is looked at in any case: if somebody concluded it, they may have left that to the sweeper.
+        swept.concluded(concluded).into_iter().map(|(instance, _)| instance).collect()
     } else {
-        // What costs money comes first, and leaves half of the time for the rest.
-        let leased = leased(stack, ports).await?;
-        rest(stack, ports, &leased, end - SWEEP_TIME / 2, &mut answer, &mut first_failure).await;
-        ended = ports.list_ended_executions(ports.now() - SWEEP_BACK, MAX_SWEPT).await?;
-    }
-    for arn in ended {
-        if ports.now() >= end {
-            break;
-        }
-        match conclude_ended(stack, ports, &arn, announced).await {
-            Ok((instance, true)) => {
-                answer.concluded += 1;
-                instances.extend(instance);
-            }
-            Ok((_, false)) => {}
-            Err(failure) => keep_first(&mut first_failure, &mut answer, failure),
-        }
-    }
-    rest(stack, ports, &instances, end, &mut answer, &mut first_failure).await;
-    first_failure.map_or(Ok(answer), Err)
+        go_round(stack, ports, end, &mut swept).await
+    };
+    sweep::rest(stack, ports, &instances.into_iter().collect::<Vec<_>>(), end, &mut swept).await;
+    swept.first_failure.map_or(Ok(swept.answer), Err)
 }
 
-/// Reconciles the instances, until the time is over.
-async fn rest<P>(
-    stack: &Stack,
-    ports: &P,
-    instances: &[InstanceName],
-    end: DateTime<Utc>,
-    answer: &mut Answer,
-    first_failure: &mut Option<Failure>,
-) where
+/// The timer's sweep: goes on where the one before came to. Answers the instances of executions that it concluded.
+async fn go_round<P>(stack: &Stack, ports: &P, end: DateTime<Utc>, swept: &mut Swept) -> BTreeSet<InstanceName>
+where
     P: Clock
         + Nonces
         + DescribeNotebookInstance
@@ -117,33 +86,87 @@ async fn rest<P>(
         + PutObject
         + DeleteObject
         + ListObjects
-        + DescribeExecution,
+        + DescribeExecution
+        + DescribeWholeExecution
+        + ListEndedExecutions
+        + PublishEvent,
 {
-    for instance in instances {
-        if ports.now() >= end {
+    let key = stack.layout.sweeper();
+    let before = match store::read::<Cursor>(ports, &key).await {
+        Ok(Some(stored)) => stored.record,
+        // The beginning is as good a place as any.
+        Ok(None) | Err(StoreError::Unreadable(_)) => Cursor::default(),
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
+            swept.failed(error);
+            Cursor::default()
+        }
+    };
+    let mut cursor = before.clone();
+    // What costs money comes first, and leaves half of the time for the rest.
+    cursor.lease = sweep::look_at_leases(stack, ports, before.lease.as_deref(), end - SWEEP_TIME / 2, swept).await;
+    let instances = look_at_executions(stack, ports, &mut cursor, end, swept).await;
+    if cursor != before
+        && let Err(error) = store::put(ports, &key, &cursor).await
+    {
+        swept.failed(error);
+    }
+    instances
+}
+
+/// Concludes what ended, page by page. Answers the instances of executions that were not concluded.
+async fn look_at_executions<P>(
+    stack: &Stack,
+    ports: &P,
+    cursor: &mut Cursor,
+    end: DateTime<Utc>,
+    swept: &mut Swept,
+) -> BTreeSet<InstanceName>
+where
+    P: Clock
+        + Nonces
+        + GetObject
+        + PutObject
+        + DeleteObject
+        + ListObjects
+        + DescribeWholeExecution
+        + ListEndedExecutions
+        + PublishEvent,
+{
+    let mut instances = BTreeSet::new();
+    let mut round = cursor.round(ports.now());
+    for _ in 0..MAX_SWEEP_PAGES {
+        let Some(list) = round.list().filter(|_| ports.now() < end) else { break };
+        let page = match ports.list_ended_executions(list, round.page.as_deref(), SWEEP_PAGE).await {
+            Ok(Some(page)) => page,
+            Ok(None) => {
+                round = round.again();
+                continue;
+            }
+            Err(error) => {
+                swept.failed(error);
+                break;
+            }
+        };
+        let wanted: Vec<&EndedExecution> = round.wanted(&page.executions).collect();
+        let looked = sweep::each(ports, &wanted, end, |ended| conclude_ended(stack, ports, &ended.arn, false)).await;
+        let done = looked.len();
+        for looked in looked {
+            let concluded = swept.concluded(looked).filter(|(_, concluded)| *concluded);
+            instances.extend(concluded.map(|(instance, _)| instance));
+        }
+        if done < wanted.len() {
+            round.after = done.checked_sub(1).map(|last| wanted[last].arn.clone()).or(round.after);
             break;
         }
-        match reconcile(stack, ports, instance, None).await {
-            Ok(_) => answer.reconciled += 1,
-            Err(failure) => keep_first(first_failure, answer, failure),
-        }
+        round = round.past(&page.executions, page.next);
     }
-}
-
-fn keep_first(first: &mut Option<Failure>, answer: &mut Answer, failure: Failure) {
-    answer.failed += 1;
-    first.get_or_insert(failure);
-}
-
-/// The instances that have a lease.
-async fn leased<P: ListObjects>(stack: &Stack, ports: &P) -> Result<Vec<InstanceName>, Failure> {
-    let prefix = stack.layout.leases();
-    let keys = ports.list_objects(&prefix, usize::MAX).await?;
-    Ok(keys
-        .iter()
-        .filter_map(|key| key.strip_prefix(&prefix)?.strip_suffix(".json"))
-        .filter_map(|name| InstanceName::parse(name).ok())
-        .collect())
+    if round.list().is_some() {
+        cursor.round = Some(round);
+    } else {
+        cursor.looked_at = Some(round.began_at);
+        cursor.round = None;
+    }
+    instances
 }
 
 /// Records what an ended execution did not. Answers its instance, and whether an outcome was missing. `announced`: the
@@ -213,48 +236,6 @@ async fn is_repeated<P: GetObject>(
 
 async fn publish<P: PublishEvent>(stack: &Stack, ports: &P, at: &AttemptRef, outcome: &Outcome) -> Result<(), Failure> {
     Ok(ports.publish_event(conclude_run::DETAIL_TYPE, &conclude_run::event_detail(stack, at, outcome)).await?)
-}
-
-/// The attempt that the execution was at: the last that left a record. The run is found by its name and its request,
-/// because an execution's name is used again after 90 days.
-async fn last_attempt<P: GetObject + ListObjects>(
-    stack: &Stack,
-    ports: &P,
-    seen: &ExecutionSeen,
-    instance: Option<&InstanceName>,
-) -> Result<AttemptRef, Failure> {
-    let folder = instance.map_or_else(|| INVALID_INSTANCE.to_owned(), InstanceName::to_string);
-    let mut run = seen.execution.run();
-    let own = format!("{}runs/{folder}/", stack.layout.prefix);
-    let keys = ports.list_objects(&format!("{own}{}", run_name(&run)), usize::MAX).await?;
-    let record = |key: &str| -> Option<(RunId, Option<u32>)> {
-        let mut segments = key.strip_prefix(&own)?.split('/');
-        Some((RunId::from_key(segments.next()?), segments.next()?.parse().ok()))
-    };
-    let found: Vec<(RunId, Option<u32>)> = keys.iter().filter_map(|key| record(key)).collect();
-    if !found.iter().any(|(known, _)| *known == run) {
-        // An engine that shows another start time than its context object: the request tells.
-        for (known, _) in &found {
-            let request = store::read::<Request>(ports, &stack.layout.request(&folder, known)).await?;
-            if request.is_some_and(|request| request.record.execution_arn == seen.execution.arn) {
-                run = known.clone();
-            }
-        }
-    }
-    let mut attempt = found.iter().filter(|(known, _)| *known == run).filter_map(|(_, attempt)| *attempt).max();
-    if let Some(instance) = instance
-        && let Some(ticket) = store::read::<Ticket>(ports, &stack.layout.ticket(instance, &run)).await?
-    {
-        // A redriven run that only stands in the queue has left no other record of its attempt.
-        attempt = attempt.max(Some(ticket.record.attempt));
-    }
-    Ok(AttemptRef { instance: folder, run, attempt: attempt.unwrap_or(1) })
-}
-
-/// A run's id without its hash: what all runs of one execution name begin with.
-fn run_name(run: &RunId) -> &str {
-    let id = run.as_str();
-    id.rfind('-').map_or(id, |hash| &id[..=hash])
 }
 
 /// Fences the attempt, gives it a verdict, and takes it out of the queue.

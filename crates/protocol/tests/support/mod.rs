@@ -9,9 +9,9 @@ use reveille_domain::layout::Layout;
 use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
-    DescribeWholeExecution, ExecutionSeen, GetAnswer, GetObject, InstanceStatus, ListEndedExecutions, ListObjects,
-    Nonces, Object, Observation, PublishEvent, PutAnswer, PutCondition, PutObject, StartAnswer, StartNotebookInstance,
-    StopAnswer, StopNotebookInstance, TokenAnswer,
+    DescribeWholeExecution, EndedExecution, EndedList, EndedPage, Ending, ExecutionSeen, ExecutionStatus, GetAnswer,
+    GetObject, InstanceStatus, ListEndedExecutions, ListObjects, Nonces, Object, Observation, PublishEvent, PutAnswer,
+    PutCondition, PutObject, StartAnswer, StartNotebookInstance, StopAnswer, StopNotebookInstance, TokenAnswer,
 };
 use reveille_domain::records::{Lease, LeaseState};
 use reveille_domain::{Code, Failure, InstanceName};
@@ -44,8 +44,16 @@ pub struct World {
     pub sleeps_left: Cell<u32>,
     /// The runner's world ended.
     pub over: Notify,
-    /// The one execution that Step Functions knows.
-    pub execution: Option<ExecutionSeen>,
+    /// The executions that Step Functions knows, newest start first, and when each ended.
+    pub executions: RefCell<Vec<(ExecutionSeen, DateTime<Utc>)>>,
+    /// Executions on a page of a list.
+    pub page_size: Cell<usize>,
+    /// Seconds that a Describe takes.
+    pub describing: Cell<i64>,
+    /// Instances that were described.
+    pub described: RefCell<Vec<String>>,
+    /// Prefixes that were listed, and up to how many keys.
+    pub lists: RefCell<Vec<(String, usize)>>,
     /// The status of the instance, and the seconds after `now()` at which it entered it.
     pub status: Cell<(InstanceStatus, i64)>,
 }
@@ -67,7 +75,11 @@ impl World {
             executed: Cell::default(),
             sleeps_left: Cell::new(100),
             over: Notify::new(),
-            execution: None,
+            executions: RefCell::default(),
+            page_size: Cell::new(1_000),
+            describing: Cell::default(),
+            described: RefCell::default(),
+            lists: RefCell::default(),
             status: Cell::new((InstanceStatus::Stopped, 0)),
         }
     }
@@ -75,6 +87,15 @@ impl World {
     /// Puts a record, as JSON.
     pub fn put(&self, key: &str, record: &impl serde::Serialize) {
         self.objects.borrow_mut().insert(key.to_owned(), serde_json::to_vec(record).unwrap());
+    }
+
+    /// The one execution that Step Functions knows; it ended just now.
+    pub fn only(&self, seen: ExecutionSeen) {
+        *self.executions.borrow_mut() = vec![(seen, now())];
+    }
+
+    fn pass(&self) {
+        self.passed.set(self.passed.get() + self.describing.get());
     }
 
     /// Fails if a fault waits for this call.
@@ -136,7 +157,9 @@ impl Nonces for World {
 }
 
 impl DescribeNotebookInstance for World {
-    async fn describe_notebook_instance(&self, _: &InstanceName) -> Call<Option<Observation>> {
+    async fn describe_notebook_instance(&self, name: &InstanceName) -> Call<Option<Observation>> {
+        self.pass();
+        self.described.borrow_mut().push(name.to_string());
         let (status, since) = self.status.get();
         Ok(Some(Observation {
             status,
@@ -205,8 +228,13 @@ impl PublishEvent for World {
 }
 
 impl ListObjects for World {
-    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>> {
-        Ok(self.objects.borrow().keys().filter(|key| key.starts_with(prefix)).take(limit).cloned().collect())
+    async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
+        self.fail("s3:ListBucket", prefix)?;
+        self.lists.borrow_mut().push((prefix.to_owned(), limit));
+        let objects = self.objects.borrow();
+        let keys =
+            objects.keys().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
+        Ok(keys.take(limit).cloned().collect())
     }
 }
 
@@ -223,14 +251,35 @@ impl DescribeExecution for World {
 }
 
 impl DescribeWholeExecution for World {
-    async fn describe_whole_execution(&self, _: &str) -> Call<Option<ExecutionSeen>> {
-        Ok(self.execution.clone())
+    async fn describe_whole_execution(&self, arn: &str) -> Call<Option<ExecutionSeen>> {
+        self.pass();
+        let known = self.executions.borrow();
+        Ok(known.iter().find(|(seen, _)| seen.execution.arn == arn).map(|(seen, _)| seen.clone()))
     }
 }
 
 impl ListEndedExecutions for World {
-    async fn list_ended_executions(&self, _: DateTime<Utc>, _: usize) -> Call<Vec<String>> {
-        Ok(self.execution.iter().map(|seen| seen.execution.arn.clone()).collect())
+    async fn list_ended_executions(&self, list: EndedList, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
+        self.fail("states:ListExecutions", page.unwrap_or_default())?;
+        let status = match list.ending {
+            Ending::Aborted => ExecutionStatus::Aborted,
+            Ending::TimedOut => ExecutionStatus::TimedOut,
+            Ending::Failed => ExecutionStatus::Failed,
+        };
+        let known = self.executions.borrow();
+        let listed: Vec<EndedExecution> = known
+            .iter()
+            .filter(|(seen, _)| seen.status == status && (!list.redriven || seen.execution.redrive_count > 0))
+            .map(|(seen, ended)| EndedExecution {
+                arn: seen.execution.arn.clone(),
+                started_at: seen.execution.start_time,
+                ended_at: Some(*ended),
+            })
+            .collect();
+        let from: usize = page.map_or(0, |page| page.parse().unwrap());
+        let to = listed.len().min(from + size.min(self.page_size.get()));
+        let next = (to < listed.len()).then(|| to.to_string());
+        Ok(Some(EndedPage { executions: listed[from.min(to)..to].to_vec(), next }))
     }
 }
 

@@ -47,11 +47,14 @@ impl Bucket {
         is_it
     }
 
-    /// The keys that start with the prefix.
+    /// The keys that start with the prefix, from behind a key on.
     #[must_use]
-    pub fn list(&self, prefix: &str, limit: usize) -> Vec<String> {
+    pub fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
         let objects = self.0.borrow();
-        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let from = match after.filter(|after| *after > prefix) {
+            Some(after) => (Bound::Excluded(after), Bound::Unbounded),
+            None => (Bound::Included(prefix), Bound::Unbounded),
+        };
         let keys = objects.range::<str, _>(from).map(|(key, _)| key);
         keys.take_while(|key| key.starts_with(prefix)).take(limit).cloned().collect()
     }
@@ -93,7 +96,8 @@ mod tests {
         for key in ["a/2", "a/1", "b/1", "a"] {
             bucket.put(key, Vec::new(), &PutCondition::Always);
         }
-        assert_eq!(bucket.list("a/", 10), ["a/1", "a/2"]);
-        assert_eq!(bucket.list("a/", 1), ["a/1"]);
+        assert_eq!(bucket.list("a/", None, 10), ["a/1", "a/2"]);
+        assert_eq!(bucket.list("a/", None, 1), ["a/1"]);
+        assert_eq!(bucket.list("a/", Some("a/1"), 10), ["a/2"]);
     }
 }

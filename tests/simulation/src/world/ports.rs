@@ -317,10 +317,12 @@ impl DeleteObject for Ports {
 }
 
 impl ListObjects for Ports {
-    async fn list_objects(&self, prefix: &str, limit: usize) -> Call<Vec<String>> {
-        let owned = prefix.to_owned();
-        self.call(About::new(Action::List, "s3:ListBucket", prefix), move |world| Ok(world.bucket.list(&owned, limit)))
-            .await
+    async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
+        let (owned, after) = (prefix.to_owned(), after.map(str::to_owned));
+        self.call(About::new(Action::List, "s3:ListBucket", prefix), move |world| {
+            Ok(world.bucket.list(&owned, after.as_deref(), limit))
+        })
+        .await
     }
 }
 

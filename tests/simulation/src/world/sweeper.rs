@@ -5,7 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reveille_asl::interpreter::{Description, Status};
-use reveille_domain::ports::{Call, DescribeWholeExecution, ExecutionSeen, ExecutionStatus, ListEndedExecutions};
+use reveille_domain::ports::{
+    Call, DescribeWholeExecution, EndedExecution, EndedList, EndedPage, Ending, ExecutionSeen, ExecutionStatus,
+    ListEndedExecutions,
+};
 use serde_json::{Value, json};
 
 use super::ports::{About, Ports};
@@ -20,6 +23,8 @@ const EVENT_MS: u64 = 3_000;
 /// Events of each hundred that are lost (they are best effort), and that come twice.
 const LOST: u8 = 5;
 const TWICE: u8 = 5;
+/// Executions on a page of a list: so few that pages are turned.
+const PAGE: usize = 2;
 
 impl World {
     /// The timer.
@@ -68,16 +73,34 @@ impl DescribeWholeExecution for Ports {
 }
 
 impl ListEndedExecutions for Ports {
-    async fn list_ended_executions(&self, since: chrono::DateTime<chrono::Utc>, limit: usize) -> Call<Vec<String>> {
+    async fn list_ended_executions(&self, list: EndedList, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
         let about = About::new(Action::DescribeExecution, "states:ListExecutions", "the state machine");
+        let from: usize = page.and_then(|page| page.parse().ok()).unwrap_or_default();
         self.call(about, move |world| {
-            let executions = world.ledger.executions();
-            let recent = executions.iter().rev().filter(|known| known.ended_ms.is_some_and(|ms| time(ms) >= since));
-            let unsuccessful = recent.filter(|known| {
-                let status = world.service().execution(&known.arn).map(|execution| execution.status());
-                !matches!(status, None | Some(Status::Running | Status::Succeeded))
-            });
-            Ok(unsuccessful.take(limit).map(|known| known.arn.to_string()).collect())
+            let service = world.service();
+            let all = world.ledger.executions();
+            let listed: Vec<EndedExecution> = all
+                .iter()
+                .rev()
+                .filter_map(|known| {
+                    let shown = service.execution(&known.arn)?.describe();
+                    let ending = match shown.status {
+                        Status::Aborted => Ending::Aborted,
+                        Status::TimedOut => Ending::TimedOut,
+                        Status::Failed => Ending::Failed,
+                        Status::Running | Status::Succeeded => return None,
+                    };
+                    let wanted = ending == list.ending && (!list.redriven || shown.redrive_count > 0);
+                    wanted.then(|| EndedExecution {
+                        arn: known.arn.to_string(),
+                        started_at: time(shown.start_ms),
+                        ended_at: known.ended_ms.map(time),
+                    })
+                })
+                .collect();
+            let to = listed.len().min(from + size.min(PAGE));
+            let executions = listed[from.min(to)..to].to_vec();
+            Ok(Some(EndedPage { executions, next: (to < listed.len()).then(|| to.to_string()) }))
         })
         .await
     }

@@ -1,0 +1,98 @@
+//! AdmitRun: an event has one outcome, also where its input is refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+mod support;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reveille_domain::Code;
+use reveille_domain::ports::{CallErrorKind, StartAnswer};
+use reveille_domain::records::Execution;
+use reveille_protocol::steps::admit_run::{Answer, admit_run};
+use serde_json::{Value, json};
+use support::{Fault, World, block_on, now, stack};
+
+fn world() -> World {
+    World::answering(Ok(StartAnswer::Accepted))
+}
+
+/// Admits an execution; the code it is refused with.
+fn admit(world: &World, name: &str, started: DateTime<Utc>, input: &Value) -> Result<Answer, Code> {
+    let execution = Execution { arn: format!("arn:{name}"), name: name.into(), start_time: started, redrive_count: 0 };
+    let call = json!({"execution": execution, "input": input, "attempt": 1});
+    block_on(admit_run(&stack(), world, serde_json::from_value(call).unwrap())).map_err(|failure| failure.code)
+}
+
+fn is_duplicate(answer: &Result<Answer, Code>) -> bool {
+    matches!(answer, Ok(Answer::Duplicate { held_by, .. }) if held_by == "arn:one")
+}
+
+/// Inputs that are refused, each for a reason of its own, with the same event.
+fn refused() -> Vec<Value> {
+    let event = json!({"id": "e", "source": "aws.s3", "time": now(),
+        "detail": {"bucket": {"name": "in"}, "object": {"key": "k", "sequencer": "1"}}});
+    let mut inputs = [
+        json!({}),
+        json!({"instance": "no such name", "notebook": "a.ipynb"}),
+        json!({"instance": "nightly", "notebook": "../a.ipynb"}),
+        json!({"instance": "nightly", "notebook": "a.ipynb", "parameters": {"x": "{{ nothing }}"}}),
+        json!({"instance": "nightly", "notebook": "a.ipynb", "limits": [1]}),
+        json!({"instance": "nightly", "notebook": "a.ipynb", "unknown": "x".repeat(100_000)}),
+        json!({"instance": "nightly", "notebook": "a.ipynb", "rerun": "yes"}),
+    ];
+    for input in &mut inputs {
+        input["event"] = event.clone();
+    }
+    inputs.into()
+}
+
+#[test]
+fn a_second_delivery_of_an_event_whose_input_is_refused_is_already_handled() {
+    for input in refused() {
+        let world = world();
+        assert_eq!(admit(&world, "one", now(), &input), Err(Code::InvalidRequest), "{input}");
+        assert!(is_duplicate(&admit(&world, "two", now(), &input)), "{input}");
+        assert_eq!(admit(&world, "one", now(), &input), Err(Code::InvalidRequest), "its own retry");
+        let later = now() + TimeDelta::hours(1);
+        assert_eq!(admit(&world, "later", later, &input), Err(Code::InvalidRequest), "a person replays it");
+    }
+}
+
+#[test]
+fn another_input_for_the_same_event_is_another_trigger() {
+    let world = world();
+    for (number, input) in refused().iter().enumerate() {
+        assert_eq!(admit(&world, &format!("x{number}"), now(), input), Err(Code::InvalidRequest), "{input}");
+    }
+    let mut corrected = refused()[1].clone();
+    corrected["instance"] = json!("nightly");
+    assert!(matches!(admit(&world, "corrected", now(), &corrected), Ok(Answer::Admitted { .. })));
+}
+
+#[test]
+fn without_an_event_or_when_asked_for_each_start_is_its_own() {
+    let mut asked = refused()[2].clone();
+    asked["rerun"] = json!(true);
+    let mut by_hand = refused()[2].clone();
+    by_hand["event"] = json!(null);
+    for input in [asked, by_hand, json!("text"), json!(null), json!([1])] {
+        let world = world();
+        for name in ["one", "two"] {
+            assert_eq!(admit(&world, name, now(), &input), Err(Code::InvalidRequest), "{input}");
+        }
+        assert!(world.objects.borrow().is_empty(), "{input}");
+    }
+}
+
+/// The first error wins, unless trying again may tell that it is a duplicate.
+#[test]
+fn a_trigger_that_cannot_be_taken_hides_no_refusal() {
+    let input = &refused()[2];
+    for (kind, expected) in
+        [(CallErrorKind::AccessDenied, Code::InvalidRequest), (CallErrorKind::Throttled, Code::Throttled)]
+    {
+        let world = world();
+        let fault = Fault { action: "s3:PutObject", key_end: ".json", kind, times: 1 };
+        world.faults.borrow_mut().push(fault);
+        assert_eq!(admit(&world, "one", now(), input), Err(expected), "{kind:?}");
+    }
+}

@@ -36,6 +36,10 @@ pub struct Waiting {
     /// When the instance was seen ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<DateTime<Utc>>,
+    /// `LastModifiedTime` of the boot that this execution started, as it was seen ready: with the same time it is still up,
+    /// even if its lease is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_boot: Option<DateTime<Utc>>,
 }
 
 impl Waiting {
@@ -47,7 +51,8 @@ impl Waiting {
                 Self { patience: patience(now - waiting.since), ..waiting }
             }
             before => Self {
-                first_at: before.map_or(now, |waiting| waiting.first_at),
+                first_at: before.as_ref().map_or(now, |waiting| waiting.first_at),
+                own_boot: before.and_then(|waiting| waiting.own_boot),
                 since: now,
                 silences,
                 starts: 0,
@@ -125,6 +130,10 @@ pub fn check(seen: &Seen<'_>, waiting: &mut Waiting) -> Result<Check, Failure> {
     };
     if step == Check::Ready {
         waiting.ready_at = Some(seen.now);
+        waiting.own_boot = match (waiting.starts, seen.lease) {
+            (1.., Some(_)) => observation.last_modified,
+            (0, _) | (1.., None) => waiting.own_boot.filter(|own| observation.last_modified == Some(*own)),
+        };
         return Ok(step);
     }
     if waiting.expired(seen.limits, seen.now) {
@@ -452,6 +461,7 @@ mod tests {
     #[test]
     fn a_boot_that_is_closing_is_waited_out() {
         let lease = Lease {
+            instance: None,
             state: LeaseState::Closing,
             nonce: "n".into(),
             at: at(0),

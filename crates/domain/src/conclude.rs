@@ -8,6 +8,7 @@ use crate::check::Waiting;
 use crate::error::{Code, Failure};
 use crate::ids::InstanceName;
 use crate::records::{Execution, Outcome, Phase, Phases, Report, Request, Rest, RunRef, Status};
+use crate::unreadable::{RecordKind, Unreadable};
 
 /// An error as a Catch carries it: which state, and the `Error` and `Cause` of its `$states.errorOutput`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,8 @@ pub struct Facts<'a> {
     pub request: Option<&'a Request>,
     /// Its report.
     pub report: Option<&'a Report>,
+    /// Its records that cannot be read.
+    pub damaged: &'a [Unreadable],
     /// The first error that a Catch carried.
     pub error: Option<&'a Caught>,
     /// The failure to see the instance at rest.
@@ -67,15 +70,21 @@ pub struct Facts<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// The outcome of an attempt. The report is the truth about the notebook; without one the first error is; a stop that
-/// could not be confirmed counts only where nothing failed before it.
+/// The outcome of an attempt. The report is the truth about the notebook; without one the first error is. A stop that could
+/// not be confirmed is told beside that verdict and never takes its place: the status of a notebook that succeeded is
+/// `SUCCEEDED`, whatever is known of its instance.
 #[must_use]
 pub fn outcome(facts: &Facts<'_>) -> Outcome {
-    let failure = failure(facts);
-    let status = match (&failure, facts.skipped) {
+    let first = first_failure(facts);
+    let status = match (&first, facts.skipped) {
         (Some(_), _) => Status::Failed,
         (None, true) => Status::Skipped,
         (None, false) => Status::Succeeded,
+    };
+    let failure = match (first, unconfirmed_stop(facts)) {
+        (Some(first), Some(stop)) => Some(first.also(&stop)),
+        (None, Some(stop)) => Some(Failure::new(Code::StopNotConfirmed, format!("The notebook succeeded. {stop}"))),
+        (first, None) => first,
     };
     Outcome {
         run: facts.execution.run(),
@@ -96,18 +105,60 @@ pub fn outcome(facts: &Facts<'_>) -> Outcome {
     }
 }
 
-fn failure(facts: &Facts<'_>) -> Option<Failure> {
-    let first = match (facts.report, facts.error) {
+/// What ended the run before its stop was looked at.
+fn first_failure(facts: &Facts<'_>) -> Option<Failure> {
+    let damaged = facts.damaged.iter().find(|damaged| damaged.kind == RecordKind::Report);
+    match (facts.report, facts.error) {
         (Some(report), _) => report.failure.clone().map(Failure::at_last),
-        (None, Some(error)) => Some(classify(error)),
+        (None, Some(error)) => Some(with_damage(classify(error), damaged)),
         (None, None) if facts.skipped => None,
-        (None, None) => Some(Failure::new(
-            Code::Internal,
-            "The run reached its end without a report and without an error. This is a defect; report it with the execution's ARN.",
+        (None, None) => Some(damaged.cloned().map_or_else(
+            || {
+                Failure::new(
+                    Code::Internal,
+                    "The run reached its end without a report and without an error. This is a defect; report it with the execution's ARN.",
+                )
+            },
+            Failure::from,
         )),
-    };
-    // A run that was skipped touched nothing: what becomes of the instance is another run's matter.
-    first.or_else(|| facts.stop_error.filter(|_| !facts.skipped).map(classify))
+    }
+}
+
+/// The failure, which names the record that cannot be read, if it does not already.
+fn with_damage(failure: Failure, damaged: Option<&Unreadable>) -> Failure {
+    match damaged {
+        Some(damaged) if !failure.message.contains(&damaged.key) => {
+            failure.also(&format!("{damaged} {}", damaged.advice()))
+        }
+        Some(_) | None => failure,
+    }
+}
+
+/// Why the stop could not be confirmed, and what to do. A run that was skipped touched nothing: what becomes of the instance
+/// is another run's matter.
+fn unconfirmed_stop(facts: &Facts<'_>) -> Option<String> {
+    let stop = classify(facts.stop_error.filter(|_| !facts.skipped)?);
+    if stop.code == Code::StopNotConfirmed {
+        return Some(stop.message);
+    }
+    let next = facts.instance.map(InstanceName::may_still_run).unwrap_or_default();
+    Some(format!("That its instance was stopped could not be confirmed ({}): {} {next}", stop.code, stop.message))
+}
+
+/// An outcome that cannot be recorded, because something else stands in its place. The event carries it, and the execution
+/// ends with the name of that record.
+#[must_use]
+pub fn unrecorded(outcome: Outcome, damaged: &Unreadable) -> Outcome {
+    let failure = outcome.failure.clone().unwrap_or_else(|| {
+        let ended = match outcome.status {
+            Status::Succeeded => "The notebook succeeded, but its outcome cannot be recorded.",
+            Status::Skipped => "The run was skipped, but its outcome cannot be recorded.",
+            Status::Failed | Status::Aborted => "The outcome cannot be recorded.",
+        };
+        Failure::new(Code::Internal, ended)
+    });
+    let failure = with_damage(failure, Some(damaged));
+    Outcome { code: Some(failure.code), failure: Some(failure), ..outcome }
 }
 
 /// Reads a caught error back into a failure: a step's own code keeps its sentence, an engine's error gets ours.
@@ -245,6 +296,7 @@ mod tests {
             instance: None,
             request: None,
             report,
+            damaged: &[],
             error,
             stop_error,
             waiting: None,
@@ -262,8 +314,25 @@ mod tests {
         assert_eq!(code(outcome_of(Some(&failed), None, Some(&stop), false)), Some(Code::NotebookFailed));
         let start = caught("StartNotConfirmed", r#"{"errorMessage":"slow"}"#);
         let both = outcome_of(None, Some(&start), Some(&stop), false);
-        assert_eq!(both.failure.unwrap().message, "slow");
+        assert!(both.failure.unwrap().message.starts_with("slow"));
         assert_eq!(code(outcome_of(Some(&report(None)), None, Some(&stop), false)), Some(Code::StopNotConfirmed));
+    }
+
+    #[test]
+    fn a_stop_that_was_not_confirmed_never_takes_the_place_of_a_verdict() {
+        for error in
+            ["StopNotConfirmed", "Internal", "AccessDenied", "Runtime.ExitError", "States.Timeout", "Lambda.Unknown"]
+        {
+            let stop = caught(error, r#"{"errorMessage":"why."}"#);
+            let outcome = outcome_of(Some(&report(None)), None, Some(&stop), false);
+            assert_eq!((outcome.status, outcome.code), (Status::Succeeded, Some(Code::StopNotConfirmed)), "{error}");
+            let failed = report(Some(Failure::new(Code::NotebookFailed, "Cell 3 raised.")));
+            let outcome = outcome_of(Some(&failed), None, Some(&stop), false);
+            let message = outcome.failure.unwrap().message;
+            assert_eq!((outcome.status, outcome.code), (Status::Failed, Some(Code::NotebookFailed)), "{error}");
+            assert!(message.starts_with("Cell 3 raised.") && message.contains("why."), "{message}");
+        }
+        assert_eq!(outcome_of(None, None, Some(&caught("Internal", "")), true).status, Status::Skipped);
     }
 
     #[test]

@@ -233,12 +233,16 @@ impl Failure {
     /// A failure with a sentence and no evidence.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        let message = message.into();
-        let message = match message.char_indices().nth(MAX_MESSAGE_CHARS) {
-            Some((cut, _)) => format!("{}…", &message[..cut]),
-            None => message,
-        };
-        Self { code, message, evidence: None }
+        Self { code, message: cut(message.into(), MAX_MESSAGE_CHARS), evidence: None }
+    }
+
+    /// The same failure with one more sentence for its reader. The sentence is kept whole, however long the message is.
+    #[must_use]
+    pub fn also(mut self, sentence: &str) -> Self {
+        // A space between the two, and the mark of a cut.
+        let room = MAX_MESSAGE_CHARS.saturating_sub(sentence.chars().count() + 2);
+        self.message = cut(format!("{} {sentence}", cut(self.message, room)), MAX_MESSAGE_CHARS);
+        self
     }
 
     /// The sentence with its evidence below: what a person reads in the console, where there is no report.
@@ -263,6 +267,14 @@ impl Failure {
     pub fn with_evidence(mut self, evidence: Evidence) -> Self {
         self.evidence = Some(Box::new(evidence));
         self
+    }
+}
+
+/// At most so many characters, and a mark where some are missing.
+fn cut(text: String, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -293,5 +305,13 @@ mod tests {
         let failure = Failure::new(Code::Internal, "é".repeat(MAX_MESSAGE_CHARS + 1));
         assert_eq!(failure.message.chars().count(), MAX_MESSAGE_CHARS + 1);
         assert!(failure.message.ends_with('…'));
+    }
+
+    #[test]
+    fn a_sentence_that_is_added_is_kept_whole() {
+        let failure = Failure::new(Code::Internal, "é".repeat(MAX_MESSAGE_CHARS)).also("Stop the instance.");
+        assert!(failure.message.ends_with("… Stop the instance."), "{}", failure.message);
+        assert!(failure.message.chars().count() <= MAX_MESSAGE_CHARS + 1);
+        assert_eq!(Failure::new(Code::Internal, "It broke.").also("Stop it.").message, "It broke. Stop it.");
     }
 }

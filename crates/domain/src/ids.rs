@@ -16,6 +16,14 @@ pub struct InstanceName(String);
 const MAX_INSTANCE_NAME: usize = 63;
 
 impl InstanceName {
+    /// What to say where the instance may still be up and nobody may be left who stops it.
+    #[must_use]
+    pub fn may_still_run(&self) -> String {
+        format!(
+            "Notebook instance {self} may still be running, and costs money as long as it does. Stop it, unless you are using it: aws sagemaker stop-notebook-instance --notebook-instance-name {self}"
+        )
+    }
+
     /// Checks a name against AWS's pattern; the answer says what is wrong with it.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod input;
 pub mod layout;
 pub mod limits;
+pub mod lost_lease;
 pub mod person;
 pub mod placeholders;
 pub mod ports;

@@ -151,6 +151,9 @@ pub struct Claim {
     pub boot_id: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
+    /// The attempt that is claimed; absent in claims of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<crate::layout::AttemptRef>,
 }
 
 /// `progress.json`: overwritten while the notebook runs.
@@ -347,6 +350,9 @@ pub enum Closer {
     reason = "facts that are learnt apart from each other, each a field of the record"
 )]
 pub struct Lease {
+    /// The instance; absent in leases of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceName>,
     /// What the boot is doing.
     pub state: LeaseState,
     /// Fresh at every write, so that two equal writes have two ETags.

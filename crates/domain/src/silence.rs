@@ -112,7 +112,8 @@ mod tests {
         now: i64,
     ) -> Option<Code> {
         let instance = InstanceName::parse("nightly").unwrap();
-        let claim = claimed.map(|t| Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: at(t) });
+        let claim =
+            claimed.map(|t| Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: at(t), attempt: None });
         let progress = progress.map(|t| Progress { cell: 2, cells: 5, at: at(t) });
         let seen = Seen {
             instance: &instance,

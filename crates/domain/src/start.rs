@@ -51,6 +51,7 @@ pub fn plan(lease: Option<&Lease>, me: &RunId, seen: &Observation, now: DateTime
 #[must_use]
 pub fn intent(me: &RunId, nonce: String, seen_before: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Lease {
     Lease {
+        instance: None,
         state: LeaseState::Starting,
         nonce,
         at: now,

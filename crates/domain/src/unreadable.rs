@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Code, Failure};
+use crate::ids::InstanceName;
 use crate::limits::MAX_RECORD_BYTES;
 use crate::records::{Claim, Lease, Outcome, Progress, Report, Request, Ticket, TriggerRecord};
 use crate::sweep::Cursor;
@@ -88,7 +89,8 @@ impl Record for Claim {
     const KIND: RecordKind = RecordKind::Claim;
 
     fn key_end(&self) -> Option<String> {
-        None
+        let at = self.attempt.as_ref()?;
+        Some(format!("/runs/{}/{}/{}/claim.json", at.instance, at.run, at.attempt))
     }
 }
 
@@ -140,7 +142,9 @@ impl Record for Lease {
     const KIND: RecordKind = RecordKind::Lease;
 
     fn key_end(&self) -> Option<String> {
-        self.busy.as_ref().map(|busy| format!("/leases/{}.json", busy.instance))
+        let busy = self.busy.as_ref().map(|busy| busy.instance.as_str());
+        let instance = self.instance.as_ref().map(InstanceName::as_str).or(busy)?;
+        Some(format!("/leases/{instance}.json"))
     }
 }
 

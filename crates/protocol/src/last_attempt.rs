@@ -34,7 +34,10 @@ pub async fn last_attempt<P: GetObject + ListObjects>(
         run = other;
     }
     if let Some(instance) = instance
-        && let Some(ticket) = store::read::<Ticket>(ports, &stack.layout.ticket(instance, &run)).await?
+        && let Some(ticket) = store::or_evidence(
+            store::read::<Ticket>(ports, &stack.layout.ticket(instance, &run)).await,
+            &mut Vec::new(),
+        )?
     {
         // A redriven run that only stands in the queue has left no other record of its attempt.
         attempt = attempt.max(Some(ticket.record.attempt));
@@ -69,7 +72,8 @@ async fn namesake<P: GetObject + ListObjects>(
         .filter(|other| other.without_hash() == name)
         .collect();
     for other in namesakes.into_iter().take(MAX_NAMESAKES) {
-        let request = store::read::<Request>(ports, &stack.layout.request(folder, &other)).await?;
+        let request = store::read::<Request>(ports, &stack.layout.request(folder, &other)).await;
+        let request = store::or_evidence(request, &mut Vec::new())?;
         if request.is_some_and(|request| request.record.execution_arn == seen.execution.arn) {
             return Ok(Some(other));
         }

@@ -1,6 +1,8 @@
 //! `reconcile(instance)`: one look, one action. Shared by VerifyStopped and the sweeper.
 
+use reveille_domain::check::Waiting;
 use reveille_domain::limits::IN_FLIGHT;
+use reveille_domain::lost_lease;
 use reveille_domain::ports::{
     Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Nonces,
     PutObject, StopNotebookInstance,
@@ -14,15 +16,17 @@ use crate::live::{self, Holders};
 use crate::stack::Stack;
 use crate::store::{self, Stored};
 
-/// Looks at the instance and does what there is to do. `Some`: what became of it. `None`: look again.
+/// Looks at the instance and does what there is to do. `Some`: what became of it. `None`: look again. `waiting` is what the
+/// execution that asks remembers of its own start.
 ///
 /// # Errors
-/// The first call's failure.
+/// The first call's failure; or `StopNotConfirmed` when the lease of a boot that this execution started is lost.
 pub async fn reconcile<P>(
     stack: &Stack,
     ports: &P,
     instance: &InstanceName,
     me: Option<&RunId>,
+    waiting: Option<&Waiting>,
 ) -> Result<Option<Rest>, Failure>
 where
     P: Clock
@@ -36,7 +40,9 @@ where
         + DescribeExecution,
 {
     let observation = ports.describe_notebook_instance(instance).await?;
-    let stored = lease::read(&stack.layout, ports, instance).await?;
+    // Without a lease that can be read, the boot may be a person's; at rest it needs none.
+    let mut damaged = Vec::new();
+    let stored = store::or_evidence(lease::read(&stack.layout, ports, instance).await, &mut damaged)?;
     let up = observation.as_ref().is_some_and(|seen| seen.status == InstanceStatus::InService);
     // Only an instance that is up can be handed over.
     let lease = stored.as_ref().map(|stored| &stored.record);
@@ -50,6 +56,18 @@ where
         heartbeat_seconds: stack.heartbeat_seconds,
         now: ports.now(),
     });
+    if stored.is_none() && action == Action::Leave(Rest::LeftRunning) {
+        let lost = lost_lease::own_boot(&lost_lease::Seen {
+            instance,
+            key: &stack.layout.lease(instance),
+            observation: observation.as_ref(),
+            waiting,
+            damage: damaged.first(),
+        });
+        if let Some(failure) = lost {
+            return Err(failure);
+        }
+    }
     match (action, stored) {
         (Action::AtRest { lease }, stored) => {
             let key = stack.layout.lease(instance);

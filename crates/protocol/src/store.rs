@@ -82,6 +82,24 @@ pub async fn read<T: Record>(ports: &impl GetObject, key: &str) -> Result<Option
     }
 }
 
+/// What was read, for callers to whom an unreadable record is evidence: it counts as none, and is kept beside.
+///
+/// # Errors
+/// A call's, or `Contended`.
+pub fn or_evidence<T>(
+    read: Result<Option<Stored<T>>, StoreError>,
+    evidence: &mut Vec<Unreadable>,
+) -> Result<Option<Stored<T>>, StoreError> {
+    match read {
+        Ok(stored) => Ok(stored),
+        Err(StoreError::Unreadable(unreadable)) => {
+            evidence.push(unreadable);
+            Ok(None)
+        }
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
+    }
+}
+
 /// Puts a record if none stands there. `false`: one stands already, which may be our own when an answer was lost.
 ///
 /// # Errors

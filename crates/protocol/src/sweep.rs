@@ -98,7 +98,7 @@ where
     let prefix = stack.layout.leases();
     let name = |key: &str| InstanceName::parse(key.strip_prefix(&prefix)?.strip_suffix(".json")?).ok();
     let leased: Vec<(&String, InstanceName)> = keys.iter().filter_map(|key| Some((key, name(key)?))).collect();
-    let looked = each(ports, &leased, end, |(_, instance)| reconcile(stack, ports, instance, None)).await;
+    let looked = each(ports, &leased, end, |(_, instance)| reconcile(stack, ports, instance, None, None)).await;
     let last = looked.len();
     for looked in looked {
         match looked {
@@ -139,7 +139,7 @@ where
         + ListObjects
         + DescribeExecution,
 {
-    for looked in each(ports, instances, end, |instance| reconcile(stack, ports, instance, None)).await {
+    for looked in each(ports, instances, end, |instance| reconcile(stack, ports, instance, None, None)).await {
         match looked {
             Ok(_) => swept.answer.reconciled += 1,
             Err(failure) => swept.failed(failure),

@@ -7,7 +7,7 @@ use reveille_domain::records::{Claim, Claimant, Report, Ticket};
 use reveille_domain::{Failure, InstanceName};
 
 use crate::stack::Stack;
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// Whose the attempt is after it was withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +40,22 @@ where
     }
     let key = stack.layout.ticket(instance, &at.run);
     // Another ticket in its place is a redrive's, which is submitted anew.
-    if let Some(ticket) = store::read::<Ticket>(ports, &key).await?
-        && ticket.record.attempt == at.attempt
-    {
-        store::remove(ports, &key, &ticket.etag).await?;
+    if let Some(etag) = ticket_of(ports, &key, at).await? {
+        store::remove(ports, &key, &etag).await?;
     }
     Ok(whose)
+}
+
+/// The entity tag of the attempt's ticket. One that cannot be read is nobody's: no runner serves it, so it goes too.
+///
+/// # Errors
+/// The call's failure.
+pub async fn ticket_of<P: GetObject>(ports: &P, key: &str, at: &AttemptRef) -> Result<Option<String>, StoreError> {
+    match store::read::<Ticket>(ports, key).await {
+        Ok(ticket) => Ok(ticket.filter(|ticket| ticket.record.attempt == at.attempt).map(|ticket| ticket.etag)),
+        Err(StoreError::Unreadable(unreadable)) => Ok(Some(unreadable.etag)),
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
+    }
 }
 
 /// Claims the attempt for nobody, unless it is claimed or reported.
@@ -56,14 +66,32 @@ pub async fn fence<P>(stack: &Stack, ports: &P, at: &AttemptRef) -> Result<Withd
 where
     P: Clock + Nonces + GetObject + PutObject,
 {
-    if store::read::<Report>(ports, &stack.layout.report(at)).await?.is_some() {
+    let report = store::read::<Report>(ports, &stack.layout.report(at)).await;
+    let reported = match report {
+        Ok(report) => report.is_some(),
+        // It says nothing of the notebook. The claim is put all the same, so that nobody begins to execute the attempt.
+        Err(StoreError::Unreadable(_)) => false,
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error.into()),
+    };
+    if reported {
         return Ok(Withdrawn::Reported);
     }
-    let claim = Claim { by: Claimant::Release, nonce: ports.nonce(), boot_id: None, at: ports.now() };
+    let claim = Claim {
+        by: Claimant::Release,
+        nonce: ports.nonce(),
+        boot_id: None,
+        at: ports.now(),
+        attempt: Some(at.clone()),
+    };
     let key = stack.layout.claim(at);
     if store::put_once(ports, &key, &claim).await? {
         return Ok(Withdrawn::Fenced);
     }
-    let by = store::read::<Claim>(ports, &key).await?.map(|stored| stored.record.by);
-    Ok(if by == Some(Claimant::Runner) { Withdrawn::Claimed } else { Withdrawn::Fenced })
+    match store::read::<Claim>(ports, &key).await {
+        Ok(Some(claim)) if claim.record.by == Claimant::Runner => Ok(Withdrawn::Claimed),
+        Ok(_) => Ok(Withdrawn::Fenced),
+        // Nobody begins to execute the attempt any more, but a runner may have begun before this was written.
+        Err(StoreError::Unreadable(_)) => Ok(Withdrawn::Claimed),
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error.into()),
+    }
 }

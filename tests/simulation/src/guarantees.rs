@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use reveille_asl::interpreter::{Description, EventKind, Status};
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::records::{Outcome, Report, Reporter, Rest};
+use reveille_domain::records::{self, Outcome, Report, Reporter, Rest};
 use reveille_domain::{Code, RunId};
 
 use crate::fault::Fault;
@@ -222,10 +222,13 @@ fn check_verdict(world: &World, at: &AttemptRef, outcome: &Outcome, notebooks: &
         return;
     };
     let reported = report.failure.as_ref().map(|failure| failure.code);
-    let of_the_stop = [Code::StopNotConfirmed, Code::Throttled, Code::ServiceUnavailable, Code::AccessDenied];
+    // Of a stop that could not be confirmed the outcome speaks beside the verdict.
     let masked = match reported {
         Some(code) => outcome.code != Some(code),
-        None => outcome.code.is_some_and(|code| !of_the_stop.contains(&code)),
+        None => {
+            outcome.status != records::Status::Succeeded
+                || outcome.code.is_some_and(|code| code != Code::StopNotConfirmed)
+        }
     };
     if masked {
         broken(format!("its report says {reported:?}, and its outcome {:?}", outcome.code));

@@ -43,6 +43,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
         match self.serve_ticket(stored).await {
             Ok(turn) => Ok(turn),
             Err(StoreError::Unreadable(unreadable)) => {
+                // Whichever step met the record, this attempt holds the lease no longer.
+                self.release_lease().await?;
                 self.refuse(stored, &unreadable).await?;
                 Ok(Turn::Again)
             }
@@ -50,11 +52,26 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
     }
 
-    /// Tells the execution which record of its run cannot be read, and takes the run out of the queue.
-    async fn refuse(&self, stored: &Stored<Ticket>, unreadable: &Unreadable) -> Result<(), StoreError> {
+    /// Tells the execution which record of its run cannot be read, and takes the run out of the queue. A notebook that ended
+    /// keeps its verdict as far as one can be told.
+    async fn refuse(&mut self, stored: &Stored<Ticket>, unreadable: &Unreadable) -> Result<(), StoreError> {
         let ticket = &stored.record;
-        let failure = Failure::from(unreadable.clone());
+        let at = self.attempt_of(ticket);
+        let pending = self.boot.pending.take_if(|report| report.run == at.run && report.attempt == at.attempt);
+        let executed = pending.is_some();
+        let damaged = Failure::from(unreadable.clone());
+        let failure = match pending.map(|report| report.failure) {
+            Some(Some(failure)) => failure.at_last().also(&damaged.message),
+            Some(None) => Failure::new(Code::Internal, "The notebook succeeded, but its report could not be recorded.")
+                .also(&damaged.message),
+            None => damaged,
+        };
+        if executed {
+            self.boot.served = true;
+            self.boot.next_look = self.ports.now();
+        }
         submit_run::answer_failure(self.ports, ticket, &failure).await?;
+        // Only its own ticket: one that was submitted again meanwhile is met at the next look.
         store::remove(self.ports, &self.layout.ticket(&self.me.instance, &ticket.run), &stored.etag).await?;
         self.ports.log(&format!("run {} attempt {} is refused: {failure}", ticket.run, ticket.attempt));
         Ok(())
@@ -168,7 +185,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     /// Ends the runs that waited too long, wherever they stand in the queue, while another may be executing. Answers
     /// whether there were any.
     pub(super) async fn expire(
-        &self,
+        &mut self,
         queue: &[Stored<Ticket>],
         executing: Option<&AttemptRef>,
     ) -> Result<bool, StoreError> {
@@ -225,6 +242,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             nonce: self.boot.nonce.clone(),
             boot_id: Some(self.me.boot_id.clone()),
             at: self.ports.now(),
+            attempt: Some(at.clone()),
         };
         if store::put_once(self.ports, &key, &mine).await? {
             return Ok(Fence::Claimed(mine.at));
@@ -360,8 +378,11 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
         self.put_progress(at, cells).await;
         self.say_alive_while_busy().await;
-        let report = store::read::<Report>(self.ports, &self.layout.report(at)).await;
-        let elsewhere = report.is_ok_and(|report| report.is_some());
+        let elsewhere = match store::read::<Report>(self.ports, &self.layout.report(at)).await {
+            Ok(report) => report.is_some(),
+            // What cannot be read is no verdict: the notebook goes on, and its outputs are kept.
+            Err(StoreError::Unreadable(_) | StoreError::Call(_) | StoreError::Contended { .. }) => false,
+        };
         if elsewhere {
             self.ports.log(&format!("run {} has its verdict from elsewhere: its notebook is ended", at.run));
         }
@@ -380,7 +401,14 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let (Some(report), Some(at)) = (&self.boot.pending, &self.boot.begun) else { return };
         match self.try_report(&self.layout.report(at), report).await {
             Ok(_) => self.boot.pending = None,
-            Err(failure) => self.ports.log(&format!("the report of run {} is still not written: {failure}", at.run)),
+            // It never can be. Its ticket, if it still stands, is refused when its turn comes.
+            Err(StoreError::Unreadable(unreadable)) => {
+                self.ports.log(&format!("the report of run {} cannot be written: {unreadable}", at.run));
+                self.boot.pending = None;
+            }
+            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
+                self.ports.log(&format!("the report of run {} is still not written: {error}", at.run));
+            }
         }
     }
 
@@ -392,7 +420,11 @@ impl<P: RunnerPorts> Runner<'_, P> {
         for _ in 1..UPLOAD_TRIES {
             match self.try_report(&key, &report).await {
                 Ok(stands) => return Ok(stands),
-                Err(failure) => self.ports.log(&format!("the report of run {} was not written: {failure}", at.run)),
+                // What stands there stays there.
+                Err(error @ StoreError::Unreadable(_)) => return Err(error),
+                Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
+                    self.ports.log(&format!("the report of run {} was not written: {error}", at.run));
+                }
             }
             self.ports.sleep(pause).await;
             pause *= 2;
@@ -411,7 +443,9 @@ impl<P: RunnerPorts> Runner<'_, P> {
     async fn answer(&self, at: &AttemptRef, report: &Report) -> Result<(), StoreError> {
         let key = self.layout.ticket(&self.me.instance, &at.run);
         for _ in 0..ANSWER_TRIES {
-            let Some(stored) = store::read::<Ticket>(self.ports, &key).await? else { return Ok(()) };
+            // What cannot be read has no token to answer; its execution looks for itself after a heartbeat.
+            let ticket = store::or_evidence(store::read::<Ticket>(self.ports, &key).await, &mut Vec::new())?;
+            let Some(stored) = ticket else { return Ok(()) };
             if stored.record.attempt != at.attempt {
                 return Ok(());
             }

@@ -12,12 +12,12 @@ use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
 use reveille_domain::limits::MAX_RERUNS;
 use reveille_domain::ports::{Clock, GetObject, PublishEvent, PutObject};
 use reveille_domain::records::{Execution, Outcome, Report, Reporter, Request, Rest, RunRef};
-use reveille_domain::{Code, Failure, InstanceName, RETRIED};
+use reveille_domain::{Code, Failure, InstanceName, RETRIED, Unreadable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::stack::Stack;
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// The detail-type of the event.
 pub const DETAIL_TYPE: &str = "Notebook Run Status Change";
@@ -86,7 +86,8 @@ pub async fn conclude_run<P>(stack: &Stack, ports: &P, call: Call) -> Result<Ans
 where
     P: Clock + GetObject + PutObject + PublishEvent,
 {
-    match conclude(stack, ports, call).await.map_err(|failure| not_recorded(&failure))? {
+    let unconfirmed = unconfirmed(&call);
+    match conclude(stack, ports, call).await.map_err(|failure| not_recorded(&failure, unconfirmed.as_ref()))? {
         Ended::Answer(answer) => Ok(answer),
         Ended::Failed(failure) => Err(failure),
     }
@@ -98,12 +99,19 @@ enum Ended {
     Failed(Failure),
 }
 
-fn not_recorded(failure: &Failure) -> Failure {
+/// The instance, where nobody saw it at rest or left to others.
+fn unconfirmed(call: &Call) -> Option<InstanceName> {
+    let seen = call.stopping.as_ref().is_some_and(|stopping| stopping.rest.is_some());
+    call.run.as_ref().filter(|_| !seen && !call.skipped).map(|run| run.instance.clone())
+}
+
+fn not_recorded(failure: &Failure, unconfirmed: Option<&InstanceName>) -> Failure {
     // Said once, for this code: another's own retries end here.
     let cause = failure.message.trim_end_matches(RETRIED).trim_end();
+    let next = unconfirmed.map(|instance| format!("{}. ", instance.may_still_run())).unwrap_or_default();
     Failure::new(
         Code::OutcomeNotRecorded,
-        format!("The run's outcome could not be recorded or published ({}): {cause} {RETRIED}", failure.code),
+        format!("The run's outcome could not be recorded or published ({}): {cause} {next}{RETRIED}", failure.code),
     )
 }
 
@@ -113,10 +121,17 @@ where
 {
     let instance = call.run.as_ref().map(|run| run.instance.clone()).or_else(|| input::instance_of(&call.input));
     let at = attempt_ref(&call, instance.as_ref());
-    let report = store::read::<Report>(ports, &stack.layout.report(&at)).await?.map(|stored| stored.record);
-    let fresh = compose(stack, ports, &call, instance.as_ref(), &at, report.as_ref()).await?;
-    let standing = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await?.map(|stored| stored.record);
-    if let Some(standing) = standing {
+    let mut damaged = Vec::new();
+    let report = store::or_evidence(store::read::<Report>(ports, &stack.layout.report(&at)).await, &mut damaged)?;
+    let report = report.map(|stored| stored.record);
+    let fresh = compose(stack, ports, &call, instance.as_ref(), &at, report.as_ref(), damaged).await?;
+    let standing = match store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await {
+        Err(StoreError::Unreadable(unreadable)) => {
+            return cannot_record(stack, ports, &call, &at, report.as_ref(), fresh, &unreadable).await;
+        }
+        standing @ (Ok(_) | Err(StoreError::Call(_) | StoreError::Contended { .. })) => standing?,
+    };
+    if let Some(standing) = standing.map(|stored| stored.record) {
         let redrive = call.execution.redrive_count;
         let verified = call.verified_redrive == Some(redrive);
         match conclude::standing(&standing, report.as_ref(), redrive, verified) {
@@ -136,12 +151,36 @@ where
         fresh
     } else {
         // Our own write whose answer was lost, or the sweeper's: what stands is the outcome.
-        store::read(ports, &stack.layout.outcome(&at)).await?.map_or(fresh, |stored| stored.record)
+        match store::read(ports, &stack.layout.outcome(&at)).await {
+            Err(StoreError::Unreadable(unreadable)) => {
+                return cannot_record(stack, ports, &call, &at, report.as_ref(), fresh, &unreadable).await;
+            }
+            standing @ (Ok(_) | Err(StoreError::Call(_) | StoreError::Contended { .. })) => {
+                standing?.map_or(fresh, |stored| stored.record)
+            }
+        }
     };
     if is_rerun(&call, report.as_ref(), &outcome) {
         return Ok(Ended::Answer(run_again(&at)));
     }
     finish(stack, ports, &at, outcome).await
+}
+
+/// Something else stands where the outcome belongs, and will however often this is tried: the event carries the outcome,
+/// and the execution names the record.
+async fn cannot_record<P: PublishEvent>(
+    stack: &Stack,
+    ports: &P,
+    call: &Call,
+    at: &AttemptRef,
+    report: Option<&Report>,
+    outcome: Outcome,
+    unreadable: &Unreadable,
+) -> Result<Ended, Failure> {
+    if is_rerun(call, report, &outcome) {
+        return Ok(Ended::Answer(run_again(at)));
+    }
+    finish(stack, ports, at, conclude::unrecorded(outcome, unreadable)).await
 }
 
 fn run_again(at: &AttemptRef) -> Answer {
@@ -163,9 +202,13 @@ async fn compose<P: Clock + GetObject>(
     instance: Option<&InstanceName>,
     at: &AttemptRef,
     report: Option<&Report>,
+    mut damaged: Vec<Unreadable>,
 ) -> Result<Outcome, Failure> {
     let request = match &call.run {
-        Some(_) => store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await?,
+        Some(_) => store::or_evidence(
+            store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await,
+            &mut damaged,
+        )?,
         None => None,
     };
     Ok(conclude::outcome(&Facts {
@@ -175,6 +218,7 @@ async fn compose<P: Clock + GetObject>(
         instance,
         request: request.as_ref().map(|stored| &stored.record),
         report,
+        damaged: &damaged,
         error: call.error.as_ref(),
         stop_error: call.stop_error.as_ref(),
         waiting: call.waiting.as_ref(),

@@ -32,7 +32,7 @@ use crate::store::{self, StoreError};
 use crate::sweep::{self, Swept};
 
 pub use crate::sweep::Answer;
-use crate::withdraw::fence;
+use crate::withdraw::{fence, ticket_of};
 
 /// The detail of a `Step Functions Execution Status Change` event, or nothing from the timer.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -186,13 +186,16 @@ where
         return Ok((instance, false));
     }
     let mut at = last_attempt(stack, ports, &seen, instance.as_ref()).await?;
-    let mut standing = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await?;
+    let mut damaged = Vec::new();
+    let outcome = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await;
+    let mut standing = store::or_evidence(outcome, &mut damaged)?;
     if let Some(before) = &standing
         && is_repeated(stack, ports, &at, &before.record, &seen).await?
     {
         // The execution ended on the way to its next attempt, which left no record yet.
         at.attempt += 1;
-        standing = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await?;
+        let outcome = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await;
+        standing = store::or_evidence(outcome, &mut damaged)?;
     }
     if let Some(standing) = standing {
         if announced && seen.error.as_deref() == Some(Code::OutcomeNotRecorded.as_str()) {
@@ -200,14 +203,32 @@ where
         }
         return Ok((instance, false));
     }
-    if let Some(instance) = &instance {
-        cancel(stack, ports, &at, instance, &seen).await?;
+    if !damaged.is_empty() && is_concluded(&seen) {
+        // ConcludeRun met the same record: it published the event and named the record.
+        return Ok((instance, false));
     }
+    let first = match &instance {
+        Some(instance) => cancel(stack, ports, &at, instance, &seen).await?,
+        None => false,
+    };
     let outcome = compose(stack, ports, &at, &seen, instance.as_ref()).await?;
+    if let Some(unreadable) = damaged.first() {
+        // Something else stands where the outcome belongs. Whoever gave the verdict publishes it, once.
+        if first || announced {
+            publish(stack, ports, &at, &conclude::unrecorded(outcome, unreadable)).await?;
+        }
+        return Ok((instance, false));
+    }
     // The event first: a sweep that dies in between is repeated, and an event may come twice but must not be missing.
     publish(stack, ports, &at, &outcome).await?;
     let concluded = store::put_once(ports, &stack.layout.outcome(&at), &outcome).await?;
     Ok((instance, concluded))
+}
+
+/// Whether ConcludeRun ended the execution: no other state fails it with a code of ours.
+fn is_concluded(seen: &ExecutionSeen) -> bool {
+    let code = seen.error.as_deref().and_then(Code::parse);
+    seen.status == ExecutionStatus::Failed && code.is_some_and(|code| code != Code::OutcomeNotRecorded)
 }
 
 /// Whether an attempt with this outcome is followed by another: a person redrove the execution, or its runner was lost and
@@ -225,12 +246,15 @@ async fn is_repeated<P: GetObject>(
     }
     if outcome.redrive_count < seen.execution.redrive_count {
         // Of a notebook that succeeded, a redrive only verifies the stop.
-        return Ok(outcome.code.is_some_and(|code| code != Code::StopNotConfirmed));
+        return Ok(
+            outcome.status != Status::Succeeded && outcome.code.is_some_and(|code| code != Code::StopNotConfirmed)
+        );
     }
     if outcome.code != Some(Code::RunnerLost) || at.attempt > MAX_RERUNS {
         return Ok(false);
     }
-    let request = store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await?;
+    let request = store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await;
+    let request = store::or_evidence(request, &mut Vec::new())?;
     Ok(request.is_some_and(|request| request.record.on_runner_lost == OnRunnerLost::Rerun))
 }
 
@@ -238,14 +262,14 @@ async fn publish<P: PublishEvent>(stack: &Stack, ports: &P, at: &AttemptRef, out
     Ok(ports.publish_event(conclude_run::DETAIL_TYPE, &conclude_run::event_detail(stack, at, outcome)).await?)
 }
 
-/// Fences the attempt, gives it a verdict, and takes it out of the queue.
+/// Fences the attempt, gives it a verdict, and takes it out of the queue. Answers whether the verdict was given now.
 async fn cancel<P>(
     stack: &Stack,
     ports: &P,
     at: &AttemptRef,
     instance: &InstanceName,
     seen: &ExecutionSeen,
-) -> Result<(), Failure>
+) -> Result<bool, Failure>
 where
     P: Clock + Nonces + GetObject + PutObject + DeleteObject,
 {
@@ -262,14 +286,12 @@ where
         ended_at: ports.now(),
     };
     // A verdict that stands is the verdict, whoever reached it.
-    store::put_once(ports, &stack.layout.report(at), &report).await?;
+    let first = store::put_once(ports, &stack.layout.report(at), &report).await?;
     let key = stack.layout.ticket(instance, &at.run);
-    if let Some(ticket) = store::read::<Ticket>(ports, &key).await?
-        && ticket.record.attempt == at.attempt
-    {
-        store::remove(ports, &key, &ticket.etag).await?;
+    if let Some(etag) = ticket_of(ports, &key, at).await? {
+        store::remove(ports, &key, &etag).await?;
     }
-    Ok(())
+    Ok(first)
 }
 
 /// What ended the execution, in the words of a run.
@@ -311,8 +333,10 @@ async fn compose<P: Clock + GetObject>(
     instance: Option<&InstanceName>,
 ) -> Result<Outcome, Failure> {
     let now = ports.now();
-    let report = store::read::<Report>(ports, &stack.layout.report(at)).await?;
-    let request = store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await?;
+    let mut damaged = Vec::new();
+    let report = store::or_evidence(store::read::<Report>(ports, &stack.layout.report(at)).await, &mut damaged)?;
+    let request = store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await;
+    let request = store::or_evidence(request, &mut damaged)?;
     let unknown: Option<&Waiting> = None;
     let mut outcome = conclude::outcome(&Facts {
         execution: &seen.execution,
@@ -321,6 +345,7 @@ async fn compose<P: Clock + GetObject>(
         instance,
         request: request.as_ref().map(|stored| &stored.record),
         report: report.as_ref().map(|stored| &stored.record),
+        damaged: &damaged,
         error: Some(&caught(seen)),
         stop_error: None,
         waiting: unknown,

@@ -73,7 +73,7 @@ where
         return Ok(Answer { decision: Decision::Waited, waiting });
     };
     let intent = start::intent(&run.id, ports.nonce(), seen.last_modified, ports.now());
-    let intent = Lease { started_attempt: run.attempt, unresolved, ..intent };
+    let intent = Lease { instance: Some(instance.clone()), started_attempt: run.attempt, unresolved, ..intent };
     let etag = stored.as_ref().map(|stored| stored.etag.as_str());
     let written = match store::swap(ports, &stack.layout.lease(instance), &intent, etag).await? {
         Some(etag) => Some(etag),

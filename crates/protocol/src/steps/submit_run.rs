@@ -48,7 +48,8 @@ where
 {
     let Call { execution, run, task_token } = call;
     let key = stack.layout.ticket(&run.instance, &run.id);
-    let before = store::read::<Ticket>(ports, &key).await?;
+    // What cannot be read is no ticket; it is overwritten.
+    let before = store::or_evidence(store::read::<Ticket>(ports, &key).await, &mut Vec::new())?;
     // A ticket submitted again keeps its place in time: queueSeconds does not begin anew.
     let queued_at = before
         .filter(|stored| stored.record.attempt == run.attempt)

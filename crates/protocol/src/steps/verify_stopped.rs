@@ -5,6 +5,7 @@
 //!   on a run that has given up; then those of `reconcile`: lease `closing`, Stop, lease removed.
 //! - Run twice it looks twice. Its own failure never hides the run's.
 
+use reveille_domain::check::Waiting;
 use reveille_domain::conclude::Stopping;
 use reveille_domain::limits::patience;
 use reveille_domain::ports::{
@@ -25,6 +26,9 @@ use crate::withdraw::withdraw;
 pub struct Call {
     /// The run.
     pub run: RunRef,
+    /// What CheckInstance and StartInstance remember.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
     /// What this step remembers.
     #[serde(default)]
     pub stopping: Option<Stopping>,
@@ -65,7 +69,7 @@ where
         + ListObjects
         + DescribeExecution,
 {
-    let Call { run, stopping } = call;
+    let Call { run, waiting, stopping } = call;
     let now = ports.now();
     let first_look = stopping.is_none();
     let mut stopping = stopping.unwrap_or(Stopping { since: now, patience: 1, ended_at: None, rest: None });
@@ -73,7 +77,7 @@ where
     if first_look {
         withdraw(stack, ports, &run.at(), &run.instance).await?;
     }
-    if let Some(rest) = reconcile(stack, ports, &run.instance, Some(&run.id)).await? {
+    if let Some(rest) = reconcile(stack, ports, &run.instance, Some(&run.id), waiting.as_ref()).await? {
         stopping.rest = Some(rest);
         stopping.ended_at = Some(ports.now());
         return Ok(Answer { decision: Decision::Done, stopping });
@@ -83,8 +87,10 @@ where
         return Err(Failure::new(
             Code::StopNotConfirmed,
             format!(
-                "Notebook instance {} was not observed at rest within {} s (limits.stopSeconds). It may still cost money: look at it in the SageMaker console and stop it there if it is InService.",
-                run.instance, run.limits.stop_seconds
+                "Notebook instance {} was not observed at rest within {} s (limits.stopSeconds). {}",
+                run.instance,
+                run.limits.stop_seconds,
+                run.instance.may_still_run()
             ),
         ));
     }

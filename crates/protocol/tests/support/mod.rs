@@ -14,7 +14,7 @@ use reveille_domain::ports::{
     PutCondition, PutObject, StartAnswer, StartNotebookInstance, StopAnswer, StopNotebookInstance, TokenAnswer,
 };
 use reveille_domain::records::{Lease, LeaseState};
-use reveille_domain::{Code, Failure, InstanceName};
+use reveille_domain::{Failure, InstanceName};
 use reveille_protocol::Stack;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -34,12 +34,18 @@ pub struct World {
     pub faults: RefCell<Vec<Fault>>,
     /// Seconds that passed since `now()`.
     pub passed: Cell<i64>,
-    /// What was sent to task tokens: the code of a failure, or none for a success.
-    pub answers: RefCell<Vec<Option<Code>>>,
+    /// What was sent to task tokens: a failure, or none for a success.
+    pub answers: RefCell<Vec<Option<Failure>>>,
+    /// Details of the events that were published.
+    pub published: RefCell<Vec<Value>>,
+    /// Stops that were accepted; they take no time.
+    pub stops: Cell<u32>,
     /// Lines of the log.
     pub log: RefCell<Vec<String>>,
     /// Notebooks that were executed.
     pub executed: Cell<u32>,
+    /// What is written while a notebook is executed.
+    pub during: Option<(String, Vec<u8>)>,
     /// Sleeps until the runner's world ends.
     pub sleeps_left: Cell<u32>,
     /// The runner's world ended.
@@ -71,8 +77,11 @@ impl World {
             faults: RefCell::default(),
             passed: Cell::default(),
             answers: RefCell::default(),
+            published: RefCell::default(),
+            stops: Cell::default(),
             log: RefCell::default(),
             executed: Cell::default(),
+            during: None,
             sleeps_left: Cell::new(100),
             over: Notify::new(),
             executions: RefCell::default(),
@@ -102,7 +111,7 @@ impl World {
     fn fail(&self, action: &'static str, key: &str) -> Call<()> {
         let mut faults = self.faults.borrow_mut();
         let Some(fault) =
-            faults.iter_mut().find(|fault| fault.action == action && key.ends_with(fault.key_end) && fault.times > 0)
+            faults.iter_mut().find(|fault| fault.action == action && key.contains(fault.key_end) && fault.times > 0)
         else {
             return Ok(());
         };
@@ -115,7 +124,7 @@ impl World {
 pub struct Fault {
     /// The action.
     pub action: &'static str,
-    /// The end of the key.
+    /// What is in the key.
     pub key_end: &'static str,
     /// How it fails.
     pub kind: CallErrorKind,
@@ -221,8 +230,9 @@ impl DeleteObject for World {
 }
 
 impl PublishEvent for World {
-    async fn publish_event(&self, _: &str, _: &Value) -> Call<()> {
+    async fn publish_event(&self, _: &str, detail: &Value) -> Call<()> {
         self.events.set(self.events.get() + 1);
+        self.published.borrow_mut().push(detail.clone());
         self.publishing.clone()
     }
 }
@@ -240,7 +250,12 @@ impl ListObjects for World {
 
 impl StopNotebookInstance for World {
     async fn stop_notebook_instance(&self, _: &InstanceName) -> Call<StopAnswer> {
-        Ok(StopAnswer::WrongStatus("Status (Stopped) not in ([InService]).".to_owned()))
+        if self.status.get().0 != InstanceStatus::InService {
+            return Ok(StopAnswer::WrongStatus("Status (Stopped) not in ([InService]).".to_owned()));
+        }
+        self.status.set((InstanceStatus::Stopped, self.passed.get()));
+        self.stops.set(self.stops.get() + 1);
+        Ok(StopAnswer::Accepted)
     }
 }
 
@@ -290,7 +305,7 @@ impl AnswerTask for World {
     }
 
     async fn send_task_failure(&self, _: &str, failure: &Failure) -> Call<TokenAnswer> {
-        self.answers.borrow_mut().push(Some(failure.code));
+        self.answers.borrow_mut().push(Some(failure.clone()));
         Ok(TokenAnswer::Accepted)
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{
-    Call, Cells, ExecuteNotebook, Execution, Jupyter, KillLeftovers, Log, PersonSeen, RunningNotebook, SeePerson,
+    Call, Cells, ExecuteNotebook, Execution, InstanceStatus, Jupyter, KillLeftovers, Log, PersonSeen, RunningNotebook, SeePerson,
     SendTaskHeartbeat, Sleep, StartAnswer, TokenAnswer, UploadFile,
 };
-use reveille_domain::records::{Lease, LeaseState, Request, Ticket};
+use reveille_domain::records::{self, Lease, LeaseState, Request, Ticket};
 use reveille_domain::{InstanceName, RunId};
 use reveille_protocol::runner::{Identity, Runner};
 use serde_json::json;
@@ -17,7 +17,12 @@ use super::{World, block_on, now, stack};
 
 /// The run that waits in the inbox.
 pub fn attempt() -> AttemptRef {
-    AttemptRef { instance: "nightly".into(), run: RunId::from_key("r-1"), attempt: 1 }
+    AttemptRef { instance: "nightly".into(), run: execution().run(), attempt: 1 }
+}
+
+/// The execution that waits.
+pub fn execution() -> records::Execution {
+    records::Execution { arn: "arn".into(), name: "r".into(), start_time: now(), redrive_count: 0 }
 }
 
 /// A world in which a run waits on an instance that was started for it.
@@ -41,6 +46,7 @@ pub fn waiting_run() -> World {
         queue_seconds: 7_200,
         task_token: "token".into(),
     };
+    world.status.set((InstanceStatus::InService, 0));
     world.put(&layout.lease(&instance), &lease);
     world.put(&layout.ticket(&instance, &at.run), &ticket);
     world.put(&layout.request(&at.instance, &at.run), &request(&at.run));
@@ -58,6 +64,7 @@ pub fn request(run: &RunId) -> Request {
 
 /// Lets a runner serve until it has slept as often as the world allows.
 pub fn serve(world: &World) {
+    world.sleeps_left.set(100);
     let me = Identity { instance: InstanceName::parse("nightly").unwrap(), boot_id: "boot".into() };
     let layout = stack().layout;
     block_on(async {
@@ -72,7 +79,8 @@ pub fn serve(world: &World) {
 impl Sleep for World {
     async fn sleep(&self, duration: Duration) {
         self.passed.set(self.passed.get() + i64::try_from(duration.as_secs()).unwrap().max(1));
-        let Some(left) = self.sleeps_left.get().checked_sub(1) else {
+        let left = self.sleeps_left.get().checked_sub(1);
+        let Some(left) = left.filter(|_| self.status.get().0 == InstanceStatus::InService) else {
             self.over.notify_one();
             return std::future::pending().await;
         };
@@ -127,6 +135,9 @@ impl ExecuteNotebook for World {
 
     async fn execute_notebook(&self, _: &Request, _: u32) -> Ended {
         self.executed.set(self.executed.get() + 1);
+        if let Some((key, body)) = self.during.clone() {
+            self.objects.borrow_mut().insert(key, body);
+        }
         Ended
     }
 }

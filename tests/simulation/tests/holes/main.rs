@@ -82,6 +82,24 @@ fn a_redrive_after_a_success_only_verifies_the_stop() {
     assert_eq!(code(ending), Some(Code::StopNotConfirmed), "the outcome was recorded before the redrive, and stands");
 }
 
+/// A verdict that exists decides the outcome: that nobody saw the instance stop is told beside it.
+#[test]
+fn a_success_stays_one_when_only_its_stop_could_not_be_verified() {
+    for effects in [1, 2, 3, 4] {
+        for how in [Invocation::Cut(Cut::Before(effects)), Invocation::Cut(Cut::After(effects))] {
+            let mut schedule = world(vec![event(1, 1)]);
+            schedule.troubles.push(cut(Step::VerifyStopped, how, 100));
+            let played = hold(schedule);
+            let ending = only(&played, 0);
+            assert_eq!((ending.status, ending.notebooks), (Status::Failed, 1), "{how:?}");
+            assert_eq!(code(ending), Some(Code::StopNotConfirmed), "{how:?}");
+            let outcome = ending.outcome.as_ref().unwrap();
+            assert_eq!(outcome.status, records::Status::Succeeded, "{how:?}");
+            assert_eq!(outcome.instance_after, Rest::NotConfirmed, "{how:?}");
+        }
+    }
+}
+
 #[test]
 fn a_redrive_after_an_abort_while_queued() {
     let mut schedule = world(vec![event(1, 1), event(2, 80)]);

@@ -33,7 +33,7 @@ fn lease(state: LeaseState) -> Lease {
 /// What the step answers `passed` seconds later, when the instance has been at rest for as long as it says.
 fn verify(world: &World, passed: i64) -> Decision {
     world.passed.set(passed);
-    block_on(verify_stopped(&stack(), world, Call { run: run(), stopping: None })).unwrap().decision
+    block_on(verify_stopped(&stack(), world, Call { run: run(), waiting: None, stopping: None })).unwrap().decision
 }
 
 fn at_rest(lease: &Lease, since: i64) -> World {

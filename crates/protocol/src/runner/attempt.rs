@@ -43,7 +43,9 @@ impl<P: RunnerPorts> Runner<'_, P> {
         match self.serve_ticket(stored).await {
             Ok(turn) => Ok(turn),
             Err(StoreError::Unreadable(unreadable)) => {
-                // Whichever step met the record, this attempt holds the lease no longer.
+                // The run came to this boot, and whichever step met the record, it holds the lease no longer.
+                self.boot.served = true;
+                self.boot.next_look = self.ports.now();
                 self.release_lease().await?;
                 self.refuse(stored, &unreadable).await?;
                 Ok(Turn::Again)
@@ -58,7 +60,6 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let ticket = &stored.record;
         let at = self.attempt_of(ticket);
         let pending = self.boot.pending.take_if(|report| report.run == at.run && report.attempt == at.attempt);
-        let executed = pending.is_some();
         let damaged = Failure::from(unreadable.clone());
         let failure = match pending.map(|report| report.failure) {
             Some(Some(failure)) => failure.at_last().also(&damaged.message),
@@ -66,10 +67,6 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 .also(&damaged.message),
             None => damaged,
         };
-        if executed {
-            self.boot.served = true;
-            self.boot.next_look = self.ports.now();
-        }
         submit_run::answer_failure(self.ports, ticket, &failure).await?;
         // Only its own ticket: one that was submitted again meanwhile is met at the next look.
         store::remove(self.ports, &self.layout.ticket(&self.me.instance, &ticket.run), &stored.etag).await?;

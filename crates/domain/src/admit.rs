@@ -7,7 +7,7 @@ use crate::error::Failure;
 use crate::event::Event;
 use crate::ids::hex_hash;
 use crate::input::{self, Input};
-use crate::limits::DEDUPE_WINDOW;
+use crate::limits::{DEDUPE_WINDOW, MAX_REQUEST_BYTES};
 use crate::placeholders::{self, Facts};
 use crate::records::{Execution, Request, RunRef, TriggerRecord};
 
@@ -87,7 +87,7 @@ pub fn request(input: Input, execution: &Execution, now: DateTime<Utc>) -> Resul
     let run = execution.run();
     let facts = Facts { event: input.event.as_ref().map(Event::new), run: &run, instance: &input.instance };
     let parameters = placeholders::fill(input.parameters, &facts).map_err(input::invalid)?;
-    Ok(Request {
+    let request = Request {
         run,
         execution_arn: execution.arn.clone(),
         admitted_at: now,
@@ -98,7 +98,27 @@ pub fn request(input: Input, execution: &Execution, now: DateTime<Utc>) -> Resul
         limits: input.limits,
         when_busy: input.when_busy,
         on_runner_lost: input.on_runner_lost,
-    })
+    };
+    check_request_size(&request)?;
+    Ok(request)
+}
+
+/// What is stored is bounded, not only what came in: the runner must be able to read it.
+fn check_request_size(request: &Request) -> Result<(), Failure> {
+    let size = json_bytes(request);
+    if size <= MAX_REQUEST_BYTES {
+        return Ok(());
+    }
+    let sizes = request.parameters.iter().map(|(name, value)| (json_bytes(value), name));
+    let (largest, name) = sizes.max().map_or((0, ""), |(bytes, name)| (bytes, name.as_str()));
+    Err(input::invalid(format!(
+        "parameters.{name}: with its placeholders filled it is {largest} bytes of JSON, and the whole request {size}; at most {MAX_REQUEST_BYTES} are accepted"
+    )))
+}
+
+/// Bytes of a value as JSON. What cannot be written as JSON is as large as can be.
+fn json_bytes(value: &impl serde::Serialize) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
 }
 
 /// What the state machine carries of the run.
@@ -222,5 +242,35 @@ mod tests {
         let request = request(input::parse(&raw).unwrap(), &me, me.start_time).unwrap();
         assert_eq!(request.parameters["k"], "k");
         assert_eq!(run_ref(&request, 2).attempt, 2);
+    }
+
+    fn filled(key: &str, parameters: &Value) -> Result<Request, Failure> {
+        let mut raw = triggered("a.ipynb", "1");
+        raw["event"]["detail"]["object"]["key"] = json!(key);
+        raw["parameters"] = parameters.clone();
+        let me = execution("one", "2026-11-23T10:00:01Z");
+        request(input::parse(&raw).unwrap(), &me, me.start_time)
+    }
+
+    #[test]
+    fn what_placeholders_make_of_an_input_is_bounded_too() {
+        let times = |count: usize| json!({"few": "x", "keys": "{{key}}".repeat(count)});
+        assert!(filled(&"k".repeat(1_024), &times(100)).is_ok());
+        let refused = |key: &str, parameters: &Value| {
+            let failure = filled(key, parameters).unwrap_err();
+            assert_eq!(failure.code, crate::Code::InvalidRequest);
+            assert!(failure.message.contains(&MAX_REQUEST_BYTES.to_string()), "{failure}");
+            failure.message
+        };
+        assert!(refused(&"k".repeat(1_024), &times(1_000)).contains("parameters.keys"));
+        // Each is small; together they are not.
+        let many: serde_json::Map<String, Value> =
+            (0..100).map(|number| (format!("p{number}"), json!(["{{ key }}", {"deep": "{{ key }}"}]))).collect();
+        assert!(refused(&"k".repeat(2_000), &Value::Object(many)).contains("parameters.p"));
+        // As JSON a control character is six bytes.
+        let control = refused(&"\u{1}".repeat(1_024), &times(100));
+        assert!(control.contains("parameters.keys") && control.contains("614402 bytes"), "{control}");
+        // Nothing that is filled is filled again, and no key makes memory out of nothing.
+        assert!(refused(&"{{key}}".repeat(4_000), &times(4_000)).contains("parameters.keys"));
     }
 }

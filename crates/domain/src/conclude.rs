@@ -1,5 +1,7 @@
 //! ConcludeRun's decisions: which failure was first, what the outcome is, and what a redrive does.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -94,8 +96,8 @@ pub fn outcome(facts: &Facts<'_>) -> Outcome {
         failure,
         instance: facts.instance.cloned(),
         notebook: facts.request.map(|request| request.notebook.clone()),
-        source_sha256: facts.report.and_then(|report| report.source_sha256.clone()),
-        outputs: facts.report.map(|report| report.outputs.clone()).unwrap_or_default(),
+        source_sha256: facts.report.and_then(|report| report.source_sha256.clone()).filter(|hash| hash.len() <= 64),
+        outputs: facts.report.map(outputs).unwrap_or_default(),
         phases: phases(facts),
         instance_after: instance_after(facts),
         execution_arn: facts.execution.arn.clone(),
@@ -105,11 +107,22 @@ pub fn outcome(facts: &Facts<'_>) -> Outcome {
     }
 }
 
+/// Outputs of one run: there are three. More, or longer ones, stand in no report that a runner wrote.
+const MAX_OUTPUTS: usize = 8;
+/// Bytes of an output's name and of its URI, which holds a key of at most 1,024 bytes.
+const MAX_OUTPUT_BYTES: usize = 1_200;
+
+fn outputs(report: &Report) -> BTreeMap<String, String> {
+    let fits = |(name, uri): &(&String, &String)| name.len() + uri.len() <= MAX_OUTPUT_BYTES;
+    let outputs = report.outputs.iter().filter(fits).take(MAX_OUTPUTS);
+    outputs.map(|(name, uri)| (name.clone(), uri.clone())).collect()
+}
+
 /// What ended the run before its stop was looked at.
 fn first_failure(facts: &Facts<'_>) -> Option<Failure> {
     let damaged = facts.damaged.iter().find(|damaged| damaged.kind == RecordKind::Report);
     match (facts.report, facts.error) {
-        (Some(report), _) => report.failure.clone().map(Failure::at_last),
+        (Some(report), _) => report.failure.clone().map(|failure| failure.bounded().at_last()),
         (None, Some(error)) => Some(with_damage(classify(error), damaged)),
         (None, None) if facts.skipped => None,
         (None, None) => Some(damaged.cloned().map_or_else(
@@ -251,8 +264,6 @@ pub fn standing(outcome: &Outcome, report: Option<&Report>, redrive_count: u32, 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::error::RETRIED;
     use crate::records::Reporter;

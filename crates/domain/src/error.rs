@@ -229,7 +229,66 @@ pub const RETRIED: &str = "It is retried by itself.";
 /// place for a whole log.
 pub const MAX_MESSAGE_CHARS: usize = 2_000;
 
+/// Lines of evidence that are kept: the end of a traceback or a log tells most.
+const MAX_LINES: usize = 40;
+/// Characters of each.
+const MAX_LINE_CHARS: usize = 400;
+/// Characters of an exception's class.
+const MAX_ERROR_NAME_CHARS: usize = 200;
+/// Evidence as JSON, where one character may be six bytes: a quarter of an EventBridge entry.
+const MAX_EVIDENCE_BYTES: usize = 64 * 1024;
+/// A failure's sentence and tail, as they stand in a JSON string: an ASL `Cause` holds 32,768 characters, the braces and names
+/// around them included.
+const MAX_CAUSE_CHARS: usize = 30_000;
+
+/// Characters of a text inside a JSON string; one that is not ASCII is counted by its bytes.
+fn json_chars(text: &str) -> usize {
+    serde_json::to_string(text).map_or(usize::MAX, |json| json.len())
+}
+
+impl Evidence {
+    /// The evidence, as far as it fits into every place that it is sent to; of lines the last ones are kept.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        if let Some(cell) = &mut self.cell {
+            cell.error_name = cut(std::mem::take(&mut cell.error_name), MAX_ERROR_NAME_CHARS);
+            cell.error_value = cut(std::mem::take(&mut cell.error_value), MAX_MESSAGE_CHARS);
+            cell.traceback_tail = last_lines(std::mem::take(&mut cell.traceback_tail), MAX_EVIDENCE_BYTES / 2);
+        }
+        self.log_tail = last_lines(self.log_tail, MAX_EVIDENCE_BYTES / 2);
+        self
+    }
+}
+
+/// The last lines, cut, that are no more than so many bytes of JSON.
+fn last_lines(lines: Vec<String>, bytes: usize) -> Vec<String> {
+    let mut room = bytes;
+    let mut kept: Vec<String> = lines
+        .into_iter()
+        .rev()
+        .take(MAX_LINES)
+        .map(|line| cut(line, MAX_LINE_CHARS))
+        .take_while(|line| match room.checked_sub(json_chars(line)) {
+            Some(left) => {
+                room = left;
+                true
+            }
+            None => false,
+        })
+        .collect();
+    kept.reverse();
+    kept
+}
+
 impl Failure {
+    /// The failure, as far as it fits into every place that it is sent to. Records were read before they come here, and may be
+    /// larger than anything that was written.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let evidence = self.evidence.map(|evidence| Box::new(evidence.bounded()));
+        Self { code: self.code, message: cut(self.message, MAX_MESSAGE_CHARS), evidence }
+    }
+
     /// A failure with a sentence and no evidence.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
@@ -250,6 +309,8 @@ impl Failure {
     pub fn with_tail(&self) -> String {
         let Some(evidence) = &self.evidence else { return self.message.clone() };
         let tail = evidence.cell.as_ref().map_or(&evidence.log_tail, |cell| &cell.traceback_tail);
+        let room = MAX_CAUSE_CHARS.saturating_sub(json_chars(&self.message));
+        let tail = last_lines(tail.clone(), room);
         if tail.is_empty() { self.message.clone() } else { format!("{}\n\n{}", self.message, tail.join("\n")) }
     }
 
@@ -265,7 +326,7 @@ impl Failure {
     /// The same failure with evidence.
     #[must_use]
     pub fn with_evidence(mut self, evidence: Evidence) -> Self {
-        self.evidence = Some(Box::new(evidence));
+        self.evidence = Some(Box::new(evidence.bounded()));
         self
     }
 }
@@ -305,6 +366,29 @@ mod tests {
         let failure = Failure::new(Code::Internal, "é".repeat(MAX_MESSAGE_CHARS + 1));
         assert_eq!(failure.message.chars().count(), MAX_MESSAGE_CHARS + 1);
         assert!(failure.message.ends_with('…'));
+    }
+
+    #[test]
+    fn the_largest_failure_fits_everywhere() {
+        for letter in ["\u{1}", "é", "𝒳", "\"", "x"] {
+            let lines = || vec![letter.repeat(10_000); 500];
+            let cell = FailedCell {
+                number: 1,
+                error_name: letter.repeat(9_999),
+                error_value: letter.repeat(99_999),
+                traceback_tail: lines(),
+            };
+            let failure = Failure { code: Code::NotebookFailed, message: letter.repeat(99_999), evidence: None }
+                .with_evidence(Evidence { cell: Some(cell), log_tail: lines() })
+                .bounded();
+            let json = serde_json::to_string(&failure).unwrap();
+            assert!(json.len() < 100 * 1024, "{letter:?}: {}", json.len());
+            let evidence = failure.evidence.as_ref().unwrap();
+            assert!(!evidence.log_tail.is_empty() && !evidence.cell.as_ref().unwrap().traceback_tail.is_empty());
+            let cause = serde_json::json!({"errorType": failure.code, "errorMessage": failure.with_tail()});
+            assert!(cause.to_string().chars().count() <= 32_768, "{letter:?}");
+            assert!(failure.with_tail().len() > failure.message.len(), "{letter:?}: some of the tail is left");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::error::{Code, Failure};
 use crate::event::Event;
 use crate::ids::InstanceName;
 use crate::limits::{
-    Bounds, MAX_INPUT_BYTES, MAX_KERNEL_CHARS, MAX_NOTEBOOK_CHARS, MAX_PARAMETER_NAME, MAX_PARAMETERS, QUEUE_SECONDS,
+    Bounds, MAX_INPUT_BYTES, MAX_KERNEL_CHARS, MAX_NOTEBOOK_BYTES, MAX_PARAMETER_NAME, MAX_PARAMETERS, QUEUE_SECONDS,
     RUN_SECONDS, START_SECONDS, STOP_SECONDS,
 };
 
@@ -148,8 +148,8 @@ impl NotebookSource {
     /// A sentence that says what is wrong with the value.
     pub fn parse(text: &str) -> Result<Self, String> {
         let shown: String = text.chars().take(80).collect();
-        if text.chars().count() > MAX_NOTEBOOK_CHARS {
-            return Err(format!("is longer than {MAX_NOTEBOOK_CHARS} characters: {shown:?}…"));
+        if text.len() > MAX_NOTEBOOK_BYTES {
+            return Err(format!("is {} bytes long; at most {MAX_NOTEBOOK_BYTES} are accepted: {shown:?}…", text.len()));
         }
         if text.chars().any(char::is_control) {
             return Err(format!("has a control character: {shown:?}"));

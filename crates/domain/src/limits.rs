@@ -38,16 +38,20 @@ pub struct Bounds {
     pub max: u32,
 }
 
-/// A record is read up to this size. None is near it: what goes into one is bounded by `MAX_INPUT_BYTES`. What is larger was
-/// not written by Reveille, and must not fill a function's memory.
+/// A request as JSON, its placeholders filled: they make more of an input than came in. A quarter of what a record may be, and
+/// as much as Step Functions carries.
+pub const MAX_REQUEST_BYTES: usize = 256 * 1024;
+
+/// A record is read up to this size. None is near it: a request is bounded by `MAX_REQUEST_BYTES`, a report and an outcome by
+/// their texts. What is larger was not written by Reveille, and must not fill a function's memory.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// Parameters a request may carry. Studio's notebook jobs stop at 100; nobody was seen to need more.
 pub const MAX_PARAMETERS: usize = 100;
 /// Characters in a parameter's name.
 pub const MAX_PARAMETER_NAME: usize = 128;
-/// Characters in a notebook path or S3 URI (an S3 key holds 1,024 bytes).
-pub const MAX_NOTEBOOK_CHARS: usize = 1_024;
+/// Bytes in a notebook path or S3 URI, as UTF-8: so many has an S3 key.
+pub const MAX_NOTEBOOK_BYTES: usize = 1_024;
 /// Characters in a kernel's name.
 pub const MAX_KERNEL_CHARS: usize = 128;
 

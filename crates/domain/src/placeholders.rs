@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::event::Event;
 use crate::ids::{InstanceName, RunId};
+use crate::limits::MAX_REQUEST_BYTES;
 
 /// Every placeholder there is.
 pub const NAMES: [&str; 8] = ["bucket", "key", "etag", "size", "time", "date", "run", "instance"];
@@ -42,36 +43,46 @@ impl Facts<'_> {
 /// # Errors
 /// A sentence that names the parameter and the placeholder that has no value here, or does not exist.
 pub fn fill(parameters: Map<String, Value>, facts: &Facts<'_>) -> Result<Map<String, Value>, String> {
+    // Bounded while it grows: a thousand times a long key would fill a function's memory before anybody looks at the size.
+    let mut room = MAX_REQUEST_BYTES;
     parameters
         .into_iter()
         .map(|(name, value)| {
-            let value = fill_value(value, facts).map_err(|problem| format!("parameters.{name}: {problem}"))?;
+            let value =
+                fill_value(value, facts, &mut room).map_err(|problem| format!("parameters.{name}: {problem}"))?;
             Ok((name, value))
         })
         .collect()
 }
 
-fn fill_value(value: Value, facts: &Facts<'_>) -> Result<Value, String> {
+fn fill_value(value: Value, facts: &Facts<'_>, room: &mut usize) -> Result<Value, String> {
     match value {
-        Value::String(text) => fill_text(&text, facts).map(Value::String),
-        Value::Array(items) => items.into_iter().map(|item| fill_value(item, facts)).collect(),
+        Value::String(text) => fill_text(&text, facts, room).map(Value::String),
+        Value::Array(items) => items.into_iter().map(|item| fill_value(item, facts, room)).collect(),
         Value::Object(fields) => fields
             .into_iter()
-            .map(|(name, field)| Ok((name, fill_value(field, facts)?)))
+            .map(|(name, field)| Ok((name, fill_value(field, facts, room)?)))
             .collect::<Result<Map<_, _>, _>>()
             .map(Value::Object),
         other => Ok(other),
     }
 }
 
+fn too_large(name: &str) -> String {
+    format!(
+        "its placeholders, {{{{ {name} }}}} among them, make the parameters larger than the {MAX_REQUEST_BYTES} bytes that are accepted; use them less often"
+    )
+}
+
 /// One pass, so that a value which itself looks like a placeholder (a hostile S3 key) is never filled again.
-fn fill_text(text: &str, facts: &Facts<'_>) -> Result<String, String> {
+fn fill_text(text: &str, facts: &Facts<'_>, room: &mut usize) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("{{") {
         let Some(length) = rest[start..].find("}}") else { break };
         let name = rest[start + 2..start + length].trim();
         let value = facts.value(name).ok_or_else(|| no_value(name, facts))?;
+        *room = room.checked_sub(value.len()).ok_or_else(|| too_large(name))?;
         filled.push_str(&rest[..start]);
         filled.push_str(&value);
         rest = &rest[start + length + 2..];
@@ -123,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_key_that_looks_like_a_placeholder_stays_text() {
-        let filled = with(Some(&s3("{{ run }}")), |facts| fill_text("{{ key }}", facts)).unwrap();
+        let filled = with(Some(&s3("{{ run }}")), |facts| fill_text("{{ key }}", facts, &mut 1_000)).unwrap();
         assert_eq!(filled, "{{ run }}");
     }
 
@@ -135,17 +146,17 @@ mod tests {
             "parameters.day: {{ date }} has no value: no event started this execution; write the value itself"
         );
         let schedule = json!({"source": "aws.events", "time": "2026-11-23T16:05:06Z", "resources": ["r"]});
-        let no_key = with(Some(&schedule), |facts| fill_text("{{ key }}", facts)).unwrap_err();
+        let no_key = with(Some(&schedule), |facts| fill_text("{{ key }}", facts, &mut 1_000)).unwrap_err();
         assert!(no_key.contains("does not carry it"), "{no_key}");
-        let unknown = with(None, |facts| fill_text("{{ kye }}", facts)).unwrap_err();
+        let unknown = with(None, |facts| fill_text("{{ kye }}", facts, &mut 1_000)).unwrap_err();
         assert!(unknown.contains("no placeholder {{ kye }}"), "{unknown}");
     }
 
     #[test]
     fn braces_that_open_no_placeholder_stay() {
         with(None, |facts| {
-            assert_eq!(fill_text("a {{ b", facts).unwrap(), "a {{ b");
-            assert_eq!(fill_text("{ } }}", facts).unwrap(), "{ } }}");
+            assert_eq!(fill_text("a {{ b", facts, &mut 1_000).unwrap(), "a {{ b");
+            assert_eq!(fill_text("{ } }}", facts, &mut 1_000).unwrap(), "{ } }}");
         });
     }
 }

@@ -89,3 +89,40 @@ fn a_lost_runner_is_repeated_as_asked_and_boundedly() {
     assert_eq!(conclude(&first, call(3, 0, true, "RunnerLost", "rerun")), Err(Code::RunnerLost));
     assert_eq!(conclude(&world(), call(1, 0, true, "RunnerLost", "fail")), Err(Code::RunnerLost));
 }
+
+/// A report may hold more than any runner writes. Its outcome is recorded, published and answered all the same.
+#[test]
+fn the_largest_report_has_an_outcome_that_fits_everywhere() {
+    for letter in ["\u{1}", "é", "x"] {
+        for succeeded in [false, true] {
+            let world = world();
+            let execution: reveille_domain::records::Execution =
+                serde_json::from_value(call(1, 0, true, "", "fail")["execution"].clone()).unwrap();
+            let run = execution.run();
+            let lines = vec![letter.repeat(1_000); 20];
+            let failure = json!({"code": "NotebookFailed", "message": letter.repeat(20_000), "evidence": {
+                "cell": {"number": 1, "errorName": letter.repeat(9_000), "errorValue": letter.repeat(9_000),
+                    "tracebackTail": lines},
+                "logTail": lines}});
+            let outputs: serde_json::Map<String, Value> = (0..60)
+                .map(|number| {
+                    (number.to_string(), json!(format!("s3://b/runs/nightly/{run}/1/{}", letter.repeat(700))))
+                })
+                .collect();
+            let mut report = json!({"run": run, "attempt": 1, "by": "runner", "outputs": outputs, "endedAt": now(),
+                "sourceSha256": letter.repeat(9_000)});
+            if !succeeded {
+                report["failure"] = failure;
+            }
+            world.put(&format!("runs/nightly/{run}/1/report.json"), &report);
+            let answer = conclude(&world, call(1, 0, true, "AwaitRun", "fail"));
+            let fits = 256 * 1024 - 1_024;
+            let event = world.published.borrow()[0].to_string();
+            assert!(event.len() < fits, "{letter:?}: an event of {} bytes", event.len());
+            match answer {
+                Ok(answer) => assert!(serde_json::to_string(&answer).unwrap().len() < fits),
+                Err(code) => assert_eq!((code, succeeded), (Code::NotebookFailed, false)),
+            }
+        }
+    }
+}

@@ -108,7 +108,7 @@ pub async fn answer<P: AnswerTask>(ports: &P, ticket: &Ticket, report: &Report) 
 /// # Errors
 /// The call's failure.
 pub async fn answer_failure<P: AnswerTask>(ports: &P, ticket: &Ticket, failure: &Failure) -> Result<(), CallError> {
-    refusal_is_final(ports.send_task_failure(&ticket.task_token, failure).await)
+    refusal_is_final(ports.send_task_failure(&ticket.task_token, &failure.clone().bounded()).await)
 }
 
 /// A refusal is final for this token; the heartbeat's end wakes the execution, which then meets the report.

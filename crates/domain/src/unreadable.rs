@@ -244,7 +244,7 @@ impl Unreadable {
                 "It should say how the notebook ended, so look at the run's other files to find that out. Leave the record where it is: a redrive of the execution runs the notebook again as the next attempt.".to_owned()
             }
             RecordKind::Outcome => {
-                "It should say how this attempt ended; the execution and its event say it too. It can be removed. A redrive of the execution runs the notebook again, unless its report says that it succeeded.".to_owned()
+                "It should say how this attempt ended, as the event did. Remove it and redrive the execution: the outcome is then recorded, and the notebook is not run again.".to_owned()
             }
             RecordKind::Ticket => {
                 "It is the run's place in the queue. It can be removed: an execution that still waits writes it again after a heartbeat.".to_owned()

@@ -213,8 +213,8 @@ fn the_sweeper_concludes_an_aborted_run_once() {
                 assert_eq!(world.events.get(), 1, "{what}, {first:?}");
                 assert_eq!(world.status.get().0, InstanceStatus::Stopped, "{what}");
                 let named = world.published.borrow()[0]["message"].as_str().unwrap_or_default().contains(&key);
-                let names = ["report.json", "outcome.json"].iter().any(|file| key.ends_with(file));
-                assert_eq!(named, names, "{what}: {:?}", world.published.borrow());
+                let expected = ["report.json", "outcome.json"].iter().any(|file| key.ends_with(file));
+                assert_eq!(named, expected, "{what}: {:?}", world.published.borrow());
             }
         }
     }

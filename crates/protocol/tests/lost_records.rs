@@ -23,7 +23,7 @@ fn run() -> Value {
 }
 
 /// What an execution remembers that started the boot which is up now, or another one.
-fn waiting(starts: u32, own_boot: Value) -> Value {
+fn waiting(starts: u32, own_boot: &Value) -> Value {
     json!({"firstAt": now(), "since": now(), "silences": 0, "starts": starts, "patience": 1, "readyAt": now(),
         "ownBoot": own_boot})
 }
@@ -37,7 +37,7 @@ fn verify(world: &World, waiting: &Value) -> Result<(Decision, Option<Rest>), Fa
 fn conclude(world: &World, stop_error: &Failure) -> Result<Answer, Failure> {
     let cause = json!({"errorType": stop_error.code, "errorMessage": stop_error.message}).to_string();
     let call = json!({"execution": execution(), "input": {"instance": "nightly", "notebook": "a.ipynb"}, "attempt": 1,
-        "run": run(), "waiting": waiting(1, json!(now())),
+        "run": run(), "waiting": waiting(1, &json!(now())),
         "stopError": {"state": "VerifyStopped", "error": stop_error.code, "cause": cause}});
     block_on(conclude_run(&stack(), world, serde_json::from_value(call).unwrap()))
 }
@@ -59,7 +59,7 @@ fn lost() -> [(&'static str, World); 3] {
 #[test]
 fn the_execution_that_started_the_boot_says_that_it_may_still_be_up() {
     for (what, world) in lost() {
-        let stop_error = verify(&world, &waiting(1, json!(now()))).unwrap_err();
+        let stop_error = verify(&world, &waiting(1, &json!(now()))).unwrap_err();
         assert_eq!(stop_error.code, Code::StopNotConfirmed, "{what}");
         assert!(stop_error.message.contains(LEASE) && stop_error.message.contains(COMMAND), "{what}: {stop_error}");
         assert_eq!(world.stops.get(), 0, "{what}: it may be a person's");
@@ -78,7 +78,7 @@ fn the_execution_that_started_the_boot_says_that_it_may_still_be_up() {
 #[test]
 fn a_boot_that_may_be_a_persons_is_left_running() {
     for (what, world) in lost() {
-        for waiting in [Value::Null, waiting(0, Value::Null), waiting(1, json!("2026-11-23T11:00:00Z"))] {
+        for waiting in [Value::Null, waiting(0, &Value::Null), waiting(1, &json!("2026-11-23T11:00:00Z"))] {
             assert_eq!(verify(&world, &waiting), Ok((Decision::Done, Some(Rest::LeftRunning))), "{what}: {waiting}");
         }
         assert_eq!(world.stops.get(), 0, "{what}");
@@ -89,7 +89,7 @@ fn a_boot_that_may_be_a_persons_is_left_running() {
 fn an_instance_at_rest_needs_no_lease() {
     for (what, world) in lost() {
         world.status.set((InstanceStatus::Stopped, 0));
-        let verified = verify(&world, &waiting(1, json!(now())));
+        let verified = verify(&world, &waiting(1, &json!(now())));
         assert_eq!(verified, Ok((Decision::Done, Some(Rest::AtRest))), "{what}");
     }
 }
@@ -101,7 +101,7 @@ fn without_a_bucket_the_last_message_says_how_to_stop_the_instance() {
         let kind = CallErrorKind::Refused;
         world.faults.borrow_mut().push(Fault { action, key_end: "", kind, times: u32::MAX });
     }
-    let stop_error = verify(&world, &waiting(1, json!(now()))).unwrap_err();
+    let stop_error = verify(&world, &waiting(1, &json!(now()))).unwrap_err();
     let failure = conclude(&world, &stop_error).unwrap_err();
     assert_eq!(failure.code, Code::OutcomeNotRecorded);
     assert!(failure.message.contains(COMMAND), "{failure}");

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{
-    Call, Cells, ExecuteNotebook, Execution, InstanceStatus, Jupyter, KillLeftovers, Log, PersonSeen, RunningNotebook, SeePerson,
-    SendTaskHeartbeat, Sleep, StartAnswer, TokenAnswer, UploadFile,
+    Call, Cells, ExecuteNotebook, Execution, InstanceStatus, Jupyter, KillLeftovers, Log, PersonSeen, RunningNotebook,
+    SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{self, Lease, LeaseState, Request, Ticket};
 use reveille_domain::{InstanceName, RunId};

@@ -196,14 +196,17 @@ fn the_sweeper_concludes_an_aborted_run_once() {
     for (key, record) in records() {
         for damage in DAMAGES {
             for first in [Some("arn"), None] {
-                let (mut world, what) = damaged(&key, &record, damage);
-                world.execution = Some(ExecutionSeen {
-                    status: ExecutionStatus::Aborted,
-                    execution: execution(),
-                    input: json!({"instance": "nightly", "notebook": "a.ipynb"}),
-                    error: None,
-                    cause: None,
-                });
+                let (world, what) = damaged(&key, &record, damage);
+                *world.executions.borrow_mut() = vec![(
+                    ExecutionSeen {
+                        status: ExecutionStatus::Aborted,
+                        execution: execution(),
+                        input: json!({"instance": "nightly", "notebook": "a.ipynb"}),
+                        error: None,
+                        cause: None,
+                    },
+                    now(),
+                )];
                 for sweep in 0..20 {
                     let arn = first.filter(|_| sweep == 0);
                     let call = serde_json::from_value(json!({"executionArn": arn})).unwrap();

@@ -20,7 +20,7 @@ use reveille_domain::ports::{
     ExecutionSeen, ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
     StopNotebookInstance,
 };
-use reveille_domain::records::{Outcome, Report, Reporter, Request, Status, Ticket};
+use reveille_domain::records::{Outcome, Report, Reporter, Request, Status};
 use reveille_domain::sweep::Cursor;
 use reveille_domain::{Code, Failure, InstanceName};
 use serde::Deserialize;

@@ -11,6 +11,7 @@ use crate::records::{Lease, LeaseState, Ticket};
 
 /// Whose boot this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is written at once")]
 pub enum Bind {
     /// Ours: write this lease over the one that stands, by compare-and-swap.
     Ours(Lease),

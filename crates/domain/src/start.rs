@@ -86,6 +86,7 @@ pub enum Sent {
 
 /// What the lease becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is written at once")]
 pub enum Settled {
     /// Write this.
     Write(Lease),

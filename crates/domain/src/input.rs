@@ -226,8 +226,8 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
         let problem = without_value(&error.inner().to_string());
         if path == "." { invalid(format!("the input: {problem}")) } else { invalid(format!("{path}: {problem}")) }
     })?;
-    check_parameters(&raw.parameters)?;
     check_kernel(raw.kernel.as_deref())?;
+    check_parameters(&raw.parameters, is_python(raw.kernel.as_deref()))?;
     let event = raw.event.filter(|event| !event.is_null());
     if raw.keys.is_some() && event.as_ref().and_then(|event| Event::new(event).key()).is_none() {
         return Err(invalid("keys: the input has no event of an object, whose key they could take"));
@@ -280,8 +280,59 @@ fn check_size(input: &Value) -> Result<(), Failure> {
     Ok(())
 }
 
-/// papermill writes a parameter as `name = value` into a cell, so a name that is no identifier would be code.
-fn check_parameters(parameters: &Map<String, Value>) -> Result<(), Failure> {
+/// What Python does not let anyone assign. Its soft keywords (`match`, `case`, `type`, `_`) can be assigned.
+const PYTHON_KEYWORDS: [&str; 36] = [
+    "False",
+    "None",
+    "True",
+    "__debug__",
+    "and",
+    "as",
+    "assert",
+    "async",
+    "await",
+    "break",
+    "class",
+    "continue",
+    "def",
+    "del",
+    "elif",
+    "else",
+    "except",
+    "finally",
+    "for",
+    "from",
+    "global",
+    "if",
+    "import",
+    "in",
+    "is",
+    "lambda",
+    "nonlocal",
+    "not",
+    "or",
+    "pass",
+    "raise",
+    "return",
+    "try",
+    "while",
+    "with",
+    "yield",
+];
+
+/// Whether the parameters will be written as Python: the notebook's own kernel, which nearly always is one, or a kernel
+/// whose name says so. Other kernels are known on the instance only, where the engine looks before the first cell.
+fn is_python(kernel: Option<&str>) -> bool {
+    kernel.is_none_or(|name| {
+        let name = name.to_ascii_lowercase();
+        // SageMaker names the kernels of conda environments so, and those of R otherwise.
+        name.starts_with("conda_") || ["python", "pyspark", "ipykernel"].iter().any(|part| name.contains(part))
+    })
+}
+
+/// papermill writes a parameter as `name = value` into a cell, so a name that is no identifier would be code, and a
+/// keyword an error that quotes the value.
+fn check_parameters(parameters: &Map<String, Value>, python: bool) -> Result<(), Failure> {
     if parameters.len() > MAX_PARAMETERS {
         return Err(invalid(format!(
             "parameters: {} of them; at most {MAX_PARAMETERS} are accepted",
@@ -296,6 +347,11 @@ fn check_parameters(parameters: &Map<String, Value>) -> Result<(), Failure> {
             let shown: String = name.chars().take(60).collect();
             return Err(invalid(format!(
                 "parameters: {shown:?} is no parameter name: a letter or underscore, then letters, digits and underscores, at most {MAX_PARAMETER_NAME}"
+            )));
+        }
+        if python && PYTHON_KEYWORDS.contains(&name.as_str()) {
+            return Err(invalid(format!(
+                "parameters.{name}: {name} is a keyword of Python and cannot be a variable; give the parameter another name"
             )));
         }
     }
@@ -433,6 +489,25 @@ mod tests {
             assert!(message.contains(expected), "{message} should contain {expected}");
             assert!(!message.contains("secret"), "{message}");
             assert!(message.ends_with("start a new execution."), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_keyword_of_the_kernels_language_is_no_parameter_name() {
+        for keyword in PYTHON_KEYWORDS {
+            let message = message(&with("parameters", json!({keyword: "secret"})));
+            assert!(message.starts_with(&format!("parameters.{keyword}: ")), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+        let mut input = with("parameters", json!({"class": "secret"}));
+        for (kernel, refused) in
+            [("python3", true), ("conda_pytorch_p310", true), ("pysparkkernel", true), ("ir", false)]
+        {
+            input["kernel"] = json!(kernel);
+            assert_eq!(parse(&input).is_err(), refused, "{kernel}");
+        }
+        for name in ["match", "case", "type", "_", "print", "Class", "classes", "self"] {
+            assert!(parse(&with("parameters", json!({name: 1}))).is_ok(), "{name} can be assigned");
         }
     }
 

@@ -12,19 +12,19 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use crate::discovery::{Engine, EngineError};
-use crate::job::{EXPORT_LIMIT, Job, Output, Progress};
+use crate::driver;
+use crate::job::{EXPORT_LIMIT, Job, Mode, Output, Progress};
 use crate::log::Log;
 use crate::processes::Marked;
-use crate::verdict::{self, Read, Verdict};
+use crate::verdict::{self, Answered, Read, Verdict};
 
-const DRIVER: &str = include_str!("execute.py");
 /// The environment variable by which every process of a run is found.
 pub(crate) const MARKER: &str = "REVEILLE_RUN";
-/// execute.py's exit code for "no space left".
+/// The driver's exit code for "no space left".
 const DISK_FULL: i32 = 28;
-/// After SIGTERM the driver marks the cell, saves the notebook and kills the kernel: well under a second,
-/// but for notebooks of many megabytes.
-const SAVE_LIMIT: Duration = Duration::from_secs(5);
+/// After SIGTERM the driver saves the notebook, asks the cell where it is, marks it, and gives the kernel its grace: this
+/// long beyond the grace. A driver that needs longer is killed; what it last saved is then marked by another.
+const SAVE_LIMIT: Duration = Duration::from_secs(20);
 /// Rounds of killing when an execution is dropped unfinished, and the pause between them.
 const DROP_ROUNDS: usize = 40;
 const DROP_PAUSE: Duration = Duration::from_millis(5);
@@ -32,12 +32,14 @@ const DROP_PAUSE: Duration = Duration::from_millis(5);
 /// For a limit beyond what a clock can hold: a year, as long as any workflow may wait.
 const NO_LIMIT: Duration = Duration::from_hours(365 * 24);
 
+/// What stands in the cell that ran when the driver itself had to be killed; the driver's own words for it are the same.
+const ENDED: &str = "Reveille ended the run in this cell: its time limit was reached, or it was cancelled";
+
 const RESULT: &str = "result.json";
 const PROGRESS: &str = "progress.json";
 const SPEC: &str = "spec.json";
-const SCRIPT: &str = "execute.py";
 /// What the driver needs only while it runs.
-const SCRATCH: [&str; 5] = [SPEC, SCRIPT, "source.ipynb", "jupyter", "runtime"];
+const SCRATCH: [&str; 5] = [SPEC, driver::FOLDER, "jupyter", "runtime", "sparkmagic"];
 
 /// One notebook being executed. Dropped before its end, it kills every process of the run.
 pub struct Execution {
@@ -65,7 +67,7 @@ impl Execution {
             let _absent = fs::remove_file(job.output_dir.join(stale));
         }
         let (log, writer) = open_log(&job)?;
-        let child = spawn(&engine, &job, "execute", writer)?;
+        let child = spawn(&engine, &job, Mode::Execute, writer)?;
         Ok(Self {
             marked: Marked::new(MARKER, &job.marker),
             deadline: Instant::now().checked_add(job.limit).unwrap_or_else(|| Instant::now() + NO_LIMIT),
@@ -114,7 +116,15 @@ impl Execution {
         }
         match tokio::time::timeout_at(self.deadline, self.child.wait()).await {
             Ok(status) => self.conclude(status.ok()).await,
-            Err(_) => self.stop(Verdict::TimedOut { after: self.job.limit }).await,
+            Err(_) => self.time_out().await,
+        }
+    }
+
+    /// Ends the run as one whose limit is reached. [`Self::wait`] does so by itself when the time comes.
+    pub async fn time_out(&mut self) -> Verdict {
+        match &self.verdict {
+            Some(verdict) => verdict.clone(),
+            None => self.stop(Verdict::TimedOut { after: self.job.limit, at: None }).await,
         }
     }
 
@@ -134,7 +144,7 @@ impl Execution {
             // Not waited for yet, so the number is still the driver's; if it ended, nothing happens.
             let _ended = kill_process(pid, Signal::TERM);
         }
-        let ended = tokio::time::timeout(SAVE_LIMIT, self.child.wait()).await;
+        let ended = tokio::time::timeout(SAVE_LIMIT + self.job.grace, self.child.wait()).await;
         self.conclude(ended.ok().and_then(Result::ok)).await
     }
 
@@ -146,11 +156,22 @@ impl Execution {
             None => self.child.wait().await.ok(),
         };
         self.log.finish().await;
-        let Read { verdict, html_error } =
-            verdict::read(&self.path(RESULT)).unwrap_or(Read { verdict: None, html_error: None });
+        let Read { answer, html_error } = verdict::read(&self.path(RESULT)).unwrap_or_default();
         self.html_error = html_error;
-        let verdict = self.ending.clone().or(verdict).unwrap_or_else(|| unanswered(status));
-        self.export().await;
+        let (verdict, unfinished) = match (self.ending.clone(), answer) {
+            (Some(Verdict::TimedOut { after, .. }), Some(Answered::Interrupted(at))) => {
+                (Verdict::TimedOut { after, at }, None)
+            }
+            (Some(ending), Some(_)) => (ending, None),
+            (Some(ending), None) => (ending, Some(ENDED.to_owned())),
+            (None, Some(Answered::Verdict(verdict))) => (verdict, None),
+            (None, Some(Answered::Interrupted(_)) | None) => {
+                let verdict = unanswered(status);
+                let why = "Reveille's process that executed the notebook ended while this cell was running".to_owned();
+                (verdict, Some(why))
+            }
+        };
+        self.finish(unfinished).await;
         if !none_left {
             self.note("processes of this run could not be killed; they end when the instance stops");
         }
@@ -161,25 +182,27 @@ impl Execution {
         self.verdict.insert(verdict).clone()
     }
 
-    /// Makes the HTML that a driver which was killed could not make.
-    async fn export(&mut self) {
+    /// Does what a driver which was killed could not do: marks the cell that ran, and makes the HTML.
+    async fn finish(&mut self, unfinished: Option<String>) {
         let needed = self.path(Output::Notebook.file_name()).exists()
-            && !self.path(Output::Html.file_name()).exists()
-            && (self.html_error.is_none() || self.ending.is_some());
+            && (unfinished.is_some()
+                || !self.path(Output::Html.file_name()).exists()
+                    && (self.html_error.is_none() || self.ending.is_some()));
         if !needed {
             return;
         }
         let Ok((mut log, writer)) = open_log(&self.job) else {
             return;
         };
-        self.html_error = match spawn(&self.engine, &self.job, "export", writer) {
-            Err(error) => Some(error.to_string()),
-            Ok(mut child) => match tokio::time::timeout(EXPORT_LIMIT, child.wait()).await {
-                Ok(_) if self.path(Output::Html.file_name()).exists() => None,
-                Ok(_) => Some("the export failed; log.txt says why".to_owned()),
-                Err(_) => Some(format!("it took longer than {} s", EXPORT_LIMIT.as_secs())),
-            },
-        };
+        self.html_error =
+            match spawn(&self.engine, &self.job, Mode::Finish { unfinished: unfinished.as_deref() }, writer) {
+                Err(error) => Some(error.to_string()),
+                Ok(mut child) => match tokio::time::timeout(EXPORT_LIMIT, child.wait()).await {
+                    Ok(_) if self.path(Output::Html.file_name()).exists() => None,
+                    Ok(_) => Some("the export failed; log.txt says why".to_owned()),
+                    Err(_) => Some(format!("it took longer than {} s", EXPORT_LIMIT.as_secs())),
+                },
+            };
         self.marked.end().await;
         log.finish().await;
     }
@@ -248,10 +271,10 @@ fn open_log(job: &Job) -> Result<(Log, PipeWriter), EngineError> {
     Log::start(&path).map_err(|source| EngineError::Write { path, source })
 }
 
-fn spawn(engine: &Engine, job: &Job, mode: &str, log: PipeWriter) -> Result<Child, EngineError> {
-    let script = job.output_dir.join(SCRIPT);
+fn spawn(engine: &Engine, job: &Job, mode: Mode<'_>, log: PipeWriter) -> Result<Child, EngineError> {
     let spec = job.output_dir.join(SPEC);
-    write(&script, DRIVER.as_bytes())?;
+    let script = driver::write(&job.output_dir)
+        .map_err(|source| EngineError::Write { path: job.output_dir.join(driver::FOLDER), source })?;
     write(&spec, job.spec(mode, &engine.conda_envs()).to_string().as_bytes())?;
     let spawn = |python: &Path| -> io::Result<Child> {
         Command::new(python)

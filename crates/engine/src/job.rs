@@ -15,6 +15,21 @@ const MAX_OUTPUT_BYTES: u64 = 32 << 20;
 /// The HTML of a notebook of the above sizes takes some seconds; more means that it hangs.
 pub(crate) const EXPORT_LIMIT: Duration = Duration::from_mins(1);
 
+/// The grace of a kernel that is ended: long enough to remove temporary tables or release a lock, short against a run.
+pub const KERNEL_GRACE: Duration = Duration::from_secs(10);
+
+/// What a driver process is started for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Mode<'a> {
+    /// Execute the notebook and export the page.
+    Execute,
+    /// Mark the cell that was running, if the text is there, and export the page.
+    Finish {
+        /// What is to stand in the cell.
+        unfinished: Option<&'a str>,
+    },
+}
+
 /// One notebook to execute.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -30,6 +45,9 @@ pub struct Job {
     pub kernel: Option<String>,
     /// Time from the start until everything is killed.
     pub limit: Duration,
+    /// At the limit, and when the run is cancelled: time between the kernel's SIGTERM and its SIGKILL, for what the
+    /// notebook registered for its end. [`KERNEL_GRACE`] unless there is a reason.
+    pub grace: Duration,
     /// Value of the environment variable `REVEILLE_RUN`, inherited by every process of the run and used
     /// to find them all: unique to this attempt, and not empty.
     pub marker: String,
@@ -55,10 +73,16 @@ impl Job {
         }
     }
 
-    /// The content of the driver's specification file. `mode` is `execute` or `export`.
-    pub(crate) fn spec(&self, mode: &str, conda_envs: &Path) -> Value {
+    /// The content of the driver's specification file.
+    pub(crate) fn spec(&self, mode: Mode<'_>, conda_envs: &Path) -> Value {
+        let (mode, unfinished) = match mode {
+            Mode::Execute => ("execute", None),
+            Mode::Finish { unfinished } => ("finish", unfinished),
+        };
         json!({
             "mode": mode,
+            "unfinished": unfinished,
+            "grace_seconds": self.grace.as_secs_f64(),
             "notebook": self.notebook,
             "output_dir": self.output_dir,
             "working_dir": self.working_dir,

@@ -1,6 +1,6 @@
 //! Executes one notebook with papermill in supervised processes.
 //!
-//! Owns: finding a Python that has papermill, starting the driver (`execute.py`) on one notebook, its time
+//! Owns: finding a Python that has papermill, starting the driver (`src/driver`) on one notebook, its time
 //! limit, telling what became of it, and leaving no process of the run behind. Beside it, [`activity`] asks
 //! the instance's own Jupyter server whether a person is working.
 //!
@@ -10,6 +10,7 @@
 
 pub mod activity;
 mod discovery;
+mod driver;
 mod execution;
 mod job;
 mod log;
@@ -19,5 +20,5 @@ mod verdict;
 
 pub use discovery::{Engine, EngineError};
 pub use execution::{Execution, end_leftovers};
-pub use job::{Job, Output, Progress};
-pub use verdict::{Failure, Verdict};
+pub use job::{Job, KERNEL_GRACE, Output, Progress};
+pub use verdict::{Failure, Place, Verdict};

@@ -19,6 +19,13 @@ pub enum Verdict {
         cell_index: Option<usize>,
         /// How it ended, in words, with the exit status or the signal where it is known.
         message: String,
+        /// It was killed by SIGKILL, as the operating system does when memory runs out.
+        killed: bool,
+    },
+    /// A parameter cannot be passed to this kernel, so no cell was executed.
+    ParametersRefused {
+        /// Which one, and why: never a value.
+        reason: String,
     },
     /// No kernel of the wanted name is installed.
     KernelNotFound {
@@ -31,6 +38,8 @@ pub enum Verdict {
     TimedOut {
         /// The limit.
         after: Duration,
+        /// Where it was; absent before the first cell, in the injected parameters cell, and when it could not be asked.
+        at: Option<Place>,
     },
     /// The file is no notebook that can be executed.
     NotebookUnreadable {
@@ -39,6 +48,11 @@ pub enum Verdict {
     },
     /// There was no space left for the output notebook.
     DiskFull {
+        /// The operating system's words.
+        message: String,
+    },
+    /// The output notebook could not be written, for another reason than space.
+    OutputLost {
         /// The operating system's words.
         message: String,
     },
@@ -51,6 +65,15 @@ pub enum Verdict {
     },
     /// [`crate::Execution::cancel`] was called.
     Cancelled,
+}
+
+/// Where a notebook was when it was ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// 0-based position in the source notebook of the cell that was running.
+    pub cell_index: usize,
+    /// The end of the traceback with which the cell answered an interrupt, bounded as a failure's; empty if it did not.
+    pub traceback_tail: Vec<String>,
 }
 
 /// The cell that raised, and what it raised. All texts are bounded and free of terminal escapes.
@@ -69,18 +92,20 @@ pub struct Failure {
     pub traceback_tail: Vec<String>,
 }
 
-/// The content of result.json, as execute.py writes it.
+/// The content of result.json, as the driver writes it.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Answer {
     Succeeded,
     NotebookFailed(Failure),
-    KernelDied { cell_index: Option<usize>, message: String },
+    KernelDied { cell_index: Option<usize>, message: String, killed: bool },
+    ParametersRefused { reason: String },
     KernelNotFound { wanted: String, available: Vec<String> },
     NotebookUnreadable { reason: String },
     DiskFull { message: String },
+    OutputLost { message: String },
     EngineBroken { message: String },
-    Interrupted,
+    Interrupted { cell_index: Option<usize>, traceback_tail: Vec<String> },
 }
 
 /// result.json as it is read: the answer and, beside it, why there is no HTML.
@@ -91,10 +116,18 @@ struct Written {
     html_error: Option<String>,
 }
 
-/// The driver's answer, if it left one: the verdict (none for "I was interrupted": whoever interrupted
-/// knows why) and why there is no HTML.
+/// What the driver answered.
+pub(crate) enum Answered {
+    /// What became of the notebook.
+    Verdict(Verdict),
+    /// It was told to end, and was here; whoever told it knows why.
+    Interrupted(Option<Place>),
+}
+
+/// The driver's answer, if it left one, and why there is no HTML.
+#[derive(Default)]
 pub(crate) struct Read {
-    pub verdict: Option<Verdict>,
+    pub answer: Option<Answered>,
     pub html_error: Option<String>,
 }
 
@@ -102,14 +135,19 @@ pub(crate) struct Read {
 pub(crate) fn read(result_file: &Path) -> Option<Read> {
     let written: Written = serde_json::from_slice(&std::fs::read(result_file).ok()?).ok()?;
     let verdict = match written.answer {
-        Answer::Succeeded => Some(Verdict::Succeeded),
-        Answer::NotebookFailed(failure) => Some(Verdict::NotebookFailed(failure)),
-        Answer::KernelDied { cell_index, message } => Some(Verdict::KernelDied { cell_index, message }),
-        Answer::KernelNotFound { wanted, available } => Some(Verdict::KernelNotFound { wanted, available }),
-        Answer::NotebookUnreadable { reason } => Some(Verdict::NotebookUnreadable { reason }),
-        Answer::DiskFull { message } => Some(Verdict::DiskFull { message }),
-        Answer::EngineBroken { message } => Some(Verdict::EngineBroken { message, log_tail: Vec::new() }),
-        Answer::Interrupted => None,
+        Answer::Succeeded => Verdict::Succeeded,
+        Answer::NotebookFailed(failure) => Verdict::NotebookFailed(failure),
+        Answer::KernelDied { cell_index, message, killed } => Verdict::KernelDied { cell_index, message, killed },
+        Answer::ParametersRefused { reason } => Verdict::ParametersRefused { reason },
+        Answer::KernelNotFound { wanted, available } => Verdict::KernelNotFound { wanted, available },
+        Answer::NotebookUnreadable { reason } => Verdict::NotebookUnreadable { reason },
+        Answer::DiskFull { message } => Verdict::DiskFull { message },
+        Answer::OutputLost { message } => Verdict::OutputLost { message },
+        Answer::EngineBroken { message } => Verdict::EngineBroken { message, log_tail: Vec::new() },
+        Answer::Interrupted { cell_index, traceback_tail } => {
+            let place = cell_index.map(|cell_index| Place { cell_index, traceback_tail });
+            return Some(Read { answer: Some(Answered::Interrupted(place)), html_error: written.html_error });
+        }
     };
-    Some(Read { verdict, html_error: written.html_error })
+    Some(Read { answer: Some(Answered::Verdict(verdict)), html_error: written.html_error })
 }

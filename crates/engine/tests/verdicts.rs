@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reveille_engine::{Engine, Output, Verdict, end_leftovers};
 use serde_json::json;
@@ -73,22 +73,16 @@ async fn an_output_notebook_can_be_run_again_and_cells_keep_their_places() {
 }
 
 #[tokio::test]
-async fn a_parameter_named_like_a_keyword_fails_in_no_cell_of_the_source() {
-    let mut bench = Bench::of_cells(&["1"]);
-    bench.job.parameters.insert("class".to_owned(), json!(1));
-    let Verdict::NotebookFailed(failure) = bench.run().await else { panic!("it did not fail") };
-    assert_eq!((failure.cell_index, failure.ename.as_str()), (None, "SyntaxError"));
-}
-
-#[tokio::test]
 async fn kernel_died_by_exit_and_by_signal() {
     for (source, words) in [
         ("import os; os._exit(3)", "exited with status 3"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL while"),
+        ("import os; os._exit(0)", "exited with status 0"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
     ] {
         let bench = Bench::of_cells(&["print('kept')", source, "2"]);
-        let Verdict::KernelDied { cell_index, message } = bench.run().await else { panic!("{source}") };
+        let Verdict::KernelDied { cell_index, message, killed } = bench.run().await else { panic!("{source}") };
         assert_eq!(cell_index, Some(1), "{source}");
+        assert_eq!(killed, source.contains("SIGKILL"), "only then can it have been the memory");
         assert!(message.contains(words), "{message}");
         let output = bench.output_notebook().to_string();
         assert!(output.contains("kept") && output.contains("KernelDied"), "{output}");
@@ -106,9 +100,9 @@ async fn a_kernel_that_cannot_start_died_before_the_first_cell() {
     symlink(python(), env.join("bin/python")).unwrap();
     job.kernel = Some("conda_broken".to_owned());
     let verdict = Engine::with_python(python(), bench.folder.path()).start(job).unwrap().wait().await;
-    let Verdict::KernelDied { cell_index, message } = verdict else { panic!("{verdict:?}") };
-    assert_eq!(cell_index, None);
-    assert!(message.contains("Kernel died"), "{message}");
+    let Verdict::KernelDied { cell_index, message, killed } = verdict else { panic!("{verdict:?}") };
+    assert_eq!((cell_index, killed), (None, false));
+    assert!(message.contains("did not start") && message.contains("exited with status 9"), "{message}");
 }
 
 #[tokio::test]
@@ -144,31 +138,6 @@ fn conda_env(env: &Path, argv: &[&str]) {
     fs::create_dir_all(&spec).unwrap();
     let content = json!({"argv": argv, "display_name": "Python", "language": "python"});
     fs::write(spec.join("kernel.json"), content.to_string()).unwrap();
-}
-
-#[tokio::test]
-async fn timed_out_keeps_what_there_is() {
-    let mut bench = Bench::of_cells(&["print('first')", "import time\nprint('second', flush=True)\ntime.sleep(600)"]);
-    bench.job.limit = Duration::from_secs(6);
-    let started = Instant::now();
-    assert_eq!(bench.run().await, Verdict::TimedOut { after: Duration::from_secs(6) });
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-    let output = bench.output_notebook().to_string();
-    for kept in ["first", "second", "Interrupted", "papermill-error-cell"] {
-        assert!(output.contains(kept), "{kept}: {output}");
-    }
-    assert!(bench.output("output.html").contains("second"));
-}
-
-#[tokio::test]
-async fn a_kernel_and_a_driver_that_ignore_signals_are_killed_all_the_same() {
-    let driver_frozen = "import os, signal, time\nfor s in (signal.SIGTERM, signal.SIGINT): signal.signal(s, signal.SIG_IGN)\n\
-                         os.kill(os.getppid(), signal.SIGSTOP)\ntime.sleep(600)";
-    let mut bench = Bench::of_cells(&["print('first')", driver_frozen]);
-    bench.job.limit = Duration::from_secs(5);
-    assert_eq!(bench.run().await, Verdict::TimedOut { after: Duration::from_secs(5) });
-    assert!(bench.output_notebook().to_string().contains("first"));
-    assert!(bench.output("output.html").contains("first"), "a second call exports what was saved");
 }
 
 #[tokio::test]

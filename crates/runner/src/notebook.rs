@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use reveille_aws::{Aws, Downloaded};
 use reveille_domain::error::{Evidence, FailedCell};
 use reveille_domain::ids::hex;
-use reveille_domain::input::NotebookSource;
+use reveille_domain::input::{NotebookSource, invalid};
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure};
-use reveille_engine::{Engine, EngineError, Job, Output, Verdict};
+use reveille_engine::{Engine, EngineError, Job, KERNEL_GRACE, Output, Place, Verdict};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
@@ -132,6 +132,7 @@ impl Run<'_> {
             parameters: self.request.parameters.clone(),
             kernel: self.request.kernel.clone(),
             limit: self.time_left(),
+            grace: KERNEL_GRACE,
             marker,
         };
         let mut running = engine.start(job).map_err(|error| self.engine_failure(&error))?;
@@ -254,7 +255,7 @@ impl Run<'_> {
     }
 
     fn judge(&self, verdict: Verdict) -> Result<(), Failure> {
-        let Request { notebook, instance, limits, kernel, .. } = self.request;
+        let Request { notebook, instance, kernel, .. } = self.request;
         let asks = match kernel {
             Some(_) => "The input asks for".to_owned(),
             None => format!("{notebook} asks for"),
@@ -262,14 +263,18 @@ impl Run<'_> {
         match verdict {
             Verdict::Succeeded => Ok(()),
             Verdict::NotebookFailed(cell) => Err(self.cell_failure(cell)),
-            Verdict::KernelDied { cell_index, message } => {
+            Verdict::KernelDied { cell_index, message, killed } => {
                 let at = cell_index.map_or_else(String::new, |index| format!(" in cell {}", index + 1));
-                Err(Failure::new(
-                    Code::KernelDied,
-                    format!(
-                        "The kernel of {notebook} died{at}: {message}. If it was killed for its memory, use a larger instance type, or less data at a time."
-                    ),
-                ))
+                // SIGKILL is what the operating system sends when memory runs out. No other end is a matter of memory.
+                let advice = if killed {
+                    " If it was killed for its memory, use a larger instance type, or less data at a time."
+                } else {
+                    " The log of the run shows what the kernel wrote last."
+                };
+                Err(Failure::new(Code::KernelDied, format!("The kernel of {notebook} died{at}: {message}.{advice}")))
+            }
+            Verdict::ParametersRefused { reason } => {
+                Err(invalid(format!("{notebook} was not run, because a parameter cannot be passed to it: {reason}")))
             }
             Verdict::KernelNotFound { wanted, available } => Err(Failure::new(
                 Code::KernelNotFound,
@@ -278,18 +283,18 @@ impl Run<'_> {
                     if available.is_empty() { "none".to_owned() } else { available.join(", ") }
                 ),
             )),
-            Verdict::TimedOut { .. } => Err(Failure::new(
-                Code::RunTimedOut,
-                format!(
-                    "{notebook} ran longer than {} s (limits.runSeconds) and was ended. What its cells did by then, if it came to them, is in the output notebook. Raise the limit if it only is slow.",
-                    limits.run_seconds
-                ),
-            )),
+            Verdict::TimedOut { at, .. } => Err(self.timed_out(at)),
             Verdict::NotebookUnreadable { reason } => Err(self.missing(&reason)),
             Verdict::DiskFull { message } => Err(Failure::new(
                 Code::OutputNotSaved,
                 format!(
                     "The output of {notebook} could not be saved on notebook instance {instance}: {message}. Make room on its volume, then run again."
+                ),
+            )),
+            Verdict::OutputLost { message } => Err(Failure::new(
+                Code::OutputNotSaved,
+                format!(
+                    "The output of {notebook} could not be saved on notebook instance {instance}: {message}. Check the permissions of the notebook folder, and whether a cell changes the folder .reveille in it, then run again."
                 ),
             )),
             Verdict::EngineBroken { message, log_tail } => {
@@ -305,6 +310,30 @@ impl Run<'_> {
                 Code::Cancelled,
                 format!("The execution of {notebook} was cancelled on its instance."),
             )),
+        }
+    }
+
+    fn timed_out(&self, at: Option<Place>) -> Failure {
+        let Request { notebook, limits, .. } = self.request;
+        let place = at.as_ref().map_or_else(String::new, |at| format!(" in cell {}", at.cell_index + 1));
+        let failure = Failure::new(
+            Code::RunTimedOut,
+            format!(
+                "{notebook} ran longer than {} s (limits.runSeconds) and was ended{place}. What its cells did by then is in the output notebook. Raise the limit if it is only slow.",
+                limits.run_seconds
+            ),
+        );
+        match at.filter(|at| !at.traceback_tail.is_empty()) {
+            Some(Place { cell_index, traceback_tail }) => {
+                let cell = FailedCell {
+                    number: count(cell_index + 1),
+                    error_name: "KeyboardInterrupt".to_owned(),
+                    error_value: "Reveille interrupted the cell at the limit.".to_owned(),
+                    traceback_tail,
+                };
+                failure.with_evidence(Evidence { cell: Some(cell), log_tail: Vec::new() })
+            }
+            None => failure,
         }
     }
 
@@ -331,7 +360,7 @@ impl Run<'_> {
     fn engine_failure(&self, error: &EngineError) -> Failure {
         match error {
             EngineError::NotebookMissing { .. } => self.missing(&error.to_string()),
-            EngineError::BadParameterName { .. } => Failure::new(Code::InvalidRequest, error.to_string()),
+            EngineError::BadParameterName { .. } => invalid(error),
             EngineError::Write { .. } => Failure::new(Code::OutputNotSaved, error.to_string()),
             EngineError::PythonUnusable { .. }
             | EngineError::NotInstalled { .. }

@@ -37,8 +37,8 @@ impl Bench {
         let notebook = working_dir.join("some {y} notebook.ipynb");
         fs::write(&notebook, bytes).unwrap();
         let marker = folder.path().display().to_string();
-        let limit = Duration::from_secs(100);
-        let job = Job { notebook, output_dir, working_dir, parameters: Map::new(), kernel: None, limit, marker };
+        let (limit, grace) = (Duration::from_secs(100), Duration::from_secs(1));
+        let job = Job { notebook, output_dir, working_dir, parameters: Map::new(), kernel: None, limit, grace, marker };
         Self { folder, job }
     }
 

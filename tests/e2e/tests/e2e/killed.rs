@@ -21,7 +21,7 @@ async fn papermill_killed(world: &World) {
     let run = world.start_execution(&json!({"instance": "kill-papermill", "notebook": "run.ipynb"})).await;
     run.until_claimed("kill-papermill").await;
     let driver = loop {
-        let found = world.processes("kill-papermill").into_iter().find(|pid| command_line(*pid).contains("execute.py"));
+        let found = world.processes("kill-papermill").into_iter().find(|pid| command_line(*pid).contains("spec.json"));
         if let Some(driver) = found {
             break driver;
         }

@@ -1,0 +1,1 @@
+"""Executes one notebook for the Rust engine; see main.py."""

@@ -1,0 +1,146 @@
+"""Execute one notebook with papermill's conventions, then export what came out of it as HTML.
+
+Started by the Rust engine as `python -I -u -X utf8 driver spec.json`. It reads spec.json and leaves in the output
+folder: output.ipynb (saved while the notebook runs), progress.json, result.json and output.html. result.json is the
+only answer the engine reads; what stands on stdout and stderr is for people. The exit code says nothing, except
+DISK_FULL: then result.json itself may not have been written.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from reveille_driver.texts import caused_by_full_disk, clean, write_atomically
+
+# Exit code for "no space left": no file can carry that answer. The engine knows the same number.
+DISK_FULL = 28
+# Loaded by jsonschema for checks of formats that no notebook has; the first alone takes a second.
+NEEDLESS = ("rfc3987_syntax", "rfc3987", "isoduration", "fqdn", "uri_template", "webcolors", "rfc3339_validator")
+
+
+class Lines(logging.Formatter):
+    """UTC times, and one line end for each line that a cell prints."""
+
+    converter = time.gmtime
+
+    def format(self, record):
+        return super().format(record).rstrip("\n")
+
+
+def main():
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines("%(asctime)sZ %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # A parameter may be an integer of any length.
+    if hasattr(sys, "set_int_max_str_digits"):
+        sys.set_int_max_str_digits(0)
+    for name in NEEDLESS:
+        sys.modules[name] = None
+    spec = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    output_dir = Path(spec["output_dir"])
+    try:
+        if spec["mode"] == "finish":
+            finish(spec, output_dir)
+        else:
+            execute(spec, output_dir)
+    except OSError as error:
+        if not caused_by_full_disk(error):
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(DISK_FULL)
+
+
+def finish(spec, output_dir):
+    """After a driver that was killed: what it could not mark is marked, and the page is made."""
+    from reveille_driver.export import export_html, mark_unfinished
+
+    if spec["unfinished"]:
+        mark_unfinished(output_dir, spec["unfinished"])
+    tell(export_html(spec, output_dir))
+
+
+def tell(html_error):
+    if html_error is not None:
+        logging.warning("output.html was not made: %s", html_error)
+    return html_error
+
+
+def execute(spec, output_dir):
+    result_file = str(output_dir / "result.json")
+    # Until the loop runs, nothing is lost by ending at once; the engine ends the processes.
+    signal.signal(signal.SIGTERM, lambda *_: ended_before_the_loop(result_file))
+    answer, run, loop = answered(spec, output_dir)
+    write_atomically(result_file, json.dumps(answer))
+    if answer["kind"] == "interrupted":
+        return  # the engine is waiting for us to end; it has the export done afterwards
+    # From here on the answer stands: a limit that is reached ends the export, and no more.
+    loop.remove_signal_handler(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if run is None:
+        return  # no cell was executed: there is nothing to show
+    ending = begin_end(loop, run)
+    from reveille_driver.export import export_html
+
+    html_error = tell(export_html(spec, output_dir))
+    if html_error is not None:
+        write_atomically(result_file, json.dumps({**answer, "html_error": html_error}))
+    ending.join()
+
+
+def ended_before_the_loop(result_file):
+    write_atomically(result_file, json.dumps({"kind": "interrupted", "cell_index": None, "traceback_tail": []}))
+    os._exit(0)
+
+
+def answered(spec, output_dir):
+    """The answer, and what is left to end. Raises nothing but a full disk that even the answer cannot pass."""
+    run = None
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        from reveille_driver.run import Ended, Run
+
+        try:
+            run = Run(spec, output_dir)
+            run.prepare()
+        except Ended as ended:
+            return ended.answer, None, loop
+        threading.Thread(target=import_exporter, daemon=True).start()
+        loop.add_signal_handler(signal.SIGTERM, run.stop.set)
+        return loop.run_until_complete(run.execute()), run, loop
+    except ImportError as error:
+        return {"kind": "engine_broken", "message": clean(f"papermill cannot be imported: {error}")}, run, loop
+    except Exception as error:
+        return unexpected(error), run, loop
+
+
+def unexpected(error):
+    """An answer by the error's type; its text may hold anything, and decides nothing."""
+    logging.error("the notebook could not be executed", exc_info=error)
+    text = clean(f"{type(error).__name__}: {error}")
+    if caused_by_full_disk(error):
+        return {"kind": "disk_full", "message": text}
+    if isinstance(error, OSError):
+        return {"kind": "output_lost", "message": text}
+    return {"kind": "engine_broken", "message": text}
+
+
+def begin_end(loop, run):
+    """Ends the kernel while the page is made."""
+    ending = threading.Thread(target=lambda: loop.run_until_complete(run.end_kernel()), daemon=True)
+    ending.start()
+    return ending
+
+
+def import_exporter():
+    """While the kernel starts nobody needs this process: load the exporter meanwhile."""
+    try:
+        import nbconvert.exporters.html  # noqa: F401
+    except Exception:  # told by the export, where it matters
+        pass

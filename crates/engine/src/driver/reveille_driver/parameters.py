@@ -1,0 +1,175 @@
+"""The parameters cell: papermill's translators and conventions, and no value in any message.
+
+What is raised here, and what the kernel says of the cell, may quote a value. So the texts are made of the names
+of parameters, languages and kernels alone.
+"""
+
+import ast
+import importlib.util
+import sys
+import types
+
+from reveille_driver.words import ALIASES, RESERVED
+
+INJECTED_TAG = "injected-parameters"
+PARAMETERS_TAG = "parameters"
+# CPython refuses a longer integer literal with a text that does not help.
+MAX_DIGITS = 4_300
+
+
+class Refused(Exception):
+    """A parameter cannot be passed to this kernel; the text holds no value."""
+
+
+def load_translators():
+    """Papermill's translators without the rest of papermill, whose import takes longer than many a notebook.
+
+    Raises ImportError where papermill is not installed.
+    """
+    if "papermill" not in sys.modules:
+        spec = importlib.util.find_spec("papermill")
+        if spec is None or not spec.submodule_search_locations:
+            raise ImportError("No module named 'papermill'")
+        package = types.ModuleType("papermill")
+        package.__path__ = list(spec.submodule_search_locations)
+        package.__spec__ = spec
+        sys.modules["papermill"] = package
+    from papermill.translators import PythonTranslator, Translator, papermill_translators
+    from papermill.version import version
+
+    return papermill_translators._translators, Translator, PythonTranslator, version
+
+
+def cell_source(parameters, kernel, languages):
+    """The text of the injected cell; `languages` are the names that kernel and notebook give, the best one first."""
+    known, base, python, _ = load_translators()
+    translator, language = find_translator(known, kernel, languages)
+    if translator is None:
+        raise Refused(
+            f"papermill cannot pass parameters to kernel {kernel}: it has no translator for "
+            + (f"its language, {language}" if language else "its language, which neither it nor the notebook names")
+            + "; run the notebook without parameters, or put them into a file that it reads"
+        )
+    reserved = reserved_names(translator, python, language)
+    for name, value in parameters.items():
+        if name in reserved:
+            raise Refused(f"parameters: {name} is a reserved word of {language or kernel}; give the parameter another name")
+        check_value(name, value, kernel, translator, python)
+    # Papermill's translator for Python formats with black where that is installed, to no use here.
+    codify = base.codify.__func__ if issubclass(translator, python) else translator.codify.__func__
+    return codify(translator, parameters, "Parameters")
+
+
+def find_translator(known, kernel, languages):
+    """Papermill's order: by the kernel's name, then by the language."""
+    by_name = {name.lower(): translator for name, translator in known.items() if isinstance(name, str)}
+    named = [language for language in languages if language]
+    if kernel in known:
+        return known[kernel], named[0].lower() if named else kernel
+    for language in named:
+        lower = language.lower()
+        lower = ALIASES.get(lower, lower)
+        if lower in by_name:
+            return by_name[lower], lower
+    return None, named[0] if named else None
+
+
+def reserved_names(translator, python, language):
+    if issubclass(translator, python):
+        return frozenset(RESERVED["python"].split())
+    return frozenset(RESERVED.get(language, "").split())
+
+
+def check_value(name, value, kernel, translator, python):
+    try:
+        line = translator.assign(name, translator.translate(value))
+    except NotImplementedError:
+        kinds = sorted({word(kind) for kind in kinds_of(value)})
+        raise Refused(
+            f"parameters: papermill cannot pass {name} to kernel {kernel}: the value has, or holds, a type that its "
+            f"translator for this language lacks ({', '.join(kinds)}); pass a text that the notebook reads"
+        ) from None
+    except Exception as error:
+        raise Refused(
+            f"parameters: papermill cannot write {name} for kernel {kernel} ({type(error).__name__})"
+        ) from None
+    if not issubclass(translator, python):
+        return
+    if any(isinstance(item, int) and abs(item) >= 10**MAX_DIGITS for item in leaves(value)):
+        raise Refused(f"parameters: {name} is, or holds, a number of more than {MAX_DIGITS} digits, which Python refuses")
+    try:
+        good = isinstance(ast.parse(line).body[0], ast.Assign)
+    except Exception:
+        good = False
+    if not good:
+        raise Refused(f"parameters: {name} cannot be assigned in Python; give the parameter another name")
+
+
+def leaves(value):
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+        else:
+            yield item
+
+
+def kinds_of(value):
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        yield type(item)
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+
+
+def word(kind):
+    names = {dict: "object", list: "list", type(None): "null", str: "text", bool: "boolean", int: "number", float: "number"}
+    return names.get(kind, kind.__name__)
+
+
+def place(cells):
+    """Where papermill puts the injected cell: (index, whether it takes the place of an old one)."""
+    for index, cell in enumerate(cells):
+        if INJECTED_TAG in cell["metadata"]["tags"]:
+            return index, True
+    for index, cell in enumerate(cells):
+        if PARAMETERS_TAG in cell["metadata"]["tags"]:
+            return index + 1, False
+    return 0, False
+
+
+def check_tags(cells, parameters):
+    """Refuses what papermill takes without a word: values that a second tagged cell sets back."""
+    tagged = [number for number, cell in enumerate(cells, 1) if PARAMETERS_TAG in cell["metadata"]["tags"]]
+    if not parameters or not tagged or any(INJECTED_TAG in cell["metadata"]["tags"] for cell in cells):
+        return
+    first, *others = tagged
+    if cells[first - 1]["cell_type"] != "code":
+        raise Refused(
+            f"parameters: cell {first} is tagged {PARAMETERS_TAG} and is no code cell, so the run's values could be lost; "
+            "tag the code cell that holds the defaults"
+        )
+    for number in others:
+        lost = sorted(set(parameters) & assigned(cells[number - 1], parameters))
+        if lost:
+            raise Refused(
+                f"parameters: cells {first} and {number} are both tagged {PARAMETERS_TAG}; the run's values are set "
+                f"after cell {first}, and cell {number} may set {', '.join(lost)} back; tag one cell only"
+            )
+
+
+def assigned(cell, names):
+    """Which of the names a cell may assign; all of them where it cannot be read as Python."""
+    if cell["cell_type"] != "code":
+        return set()
+    try:
+        tree = ast.parse(cell["source"])
+    except Exception:
+        return set(names)
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

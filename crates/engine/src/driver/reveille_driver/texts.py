@@ -1,0 +1,70 @@
+"""Texts and files: bounded, free of terminal codes, written by rename, measured as they will be stored."""
+
+import errno
+import json
+import os
+import re
+from json.encoder import encode_basestring
+
+# A person reads these; a megabyte-long exception text must not travel in a report.
+MAX_TEXT = 2_000
+MAX_TRACEBACK_LINES = 40
+MAX_TRACEBACK_LINE = 400
+# What a line of a text costs in the file beyond its characters: nbformat stores a text as a list of lines.
+LINE_OVERHEAD = 16
+# Colours (CSI sequences) and window titles (OSC sequences).
+ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+
+def clean(text, limit=MAX_TEXT):
+    text = str(text)
+    # A bound on the work, too: what is cut off is not searched.
+    text = ANSI.sub("", text[: limit * 10]).encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def tail(traceback):
+    """The last lines of a traceback, as a kernel sends it: a list of texts, or anything else."""
+    parts = traceback if isinstance(traceback, (list, tuple)) else [traceback]
+    lines = "\n".join(str(part) for part in parts).splitlines()
+    return [clean(line, MAX_TRACEBACK_LINE) for line in lines[-MAX_TRACEBACK_LINES:]]
+
+
+def write_atomically(path, parts):
+    """A reader, or a kill at any moment, never sees half a file."""
+    try:
+        _write(path, parts)
+    except FileNotFoundError:
+        # A cell removed the folder. What it holds by then is lost, what comes is not.
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        _write(path, parts)
+
+
+def _write(path, parts):
+    partial = str(path) + ".partial"
+    # A lone surrogate in a cell's output cannot be encoded; inside JSON \udXXX is its own escape.
+    with open(partial, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines([parts] if isinstance(parts, str) else parts)
+    os.replace(partial, path)
+
+
+def stored_size(value):
+    """The bytes that a value takes in the output notebook, line breaks and escapes counted. Never much too small."""
+    if isinstance(value, str):
+        encoded = encode_basestring(value)
+        size = len(encoded) if encoded.isascii() else len(encoded.encode("utf-8", "backslashreplace"))
+        return size + LINE_OVERHEAD * (1 + value.count("\n"))
+    if isinstance(value, dict):
+        return LINE_OVERHEAD + sum(stored_size(str(key)) + stored_size(item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return LINE_OVERHEAD + sum(map(stored_size, value))
+    return LINE_OVERHEAD + len(json.dumps(value, default=str))
+
+
+def caused_by_full_disk(error):
+    seen = 0
+    while error is not None and seen < 20:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return False

@@ -1,0 +1,171 @@
+//! The end at the limit: whatever a cell does, its outputs are kept, it is marked, and nothing of the run is left.
+//! No test relies on how fast the machine is: the limit is called when the cell says that it has begun.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::fs;
+use std::time::Duration;
+
+use reveille_engine::{Place, Verdict};
+use serde_json::Value;
+use support::{Bench, appears, notebook};
+
+/// Rounds for each cell: what was lost before was lost in more than every second one.
+const ROUNDS: usize = 3;
+const BEGUN: &str = "open('begun', 'w').close()\n";
+
+/// Runs to the point where the second cell has begun, then to the limit.
+async fn timed_out(cell: &str) -> (Bench, Option<Place>) {
+    let bench = Bench::of_cells(&["print('fir' + 'st')", cell, "print('ne' + 'ver')"]);
+    let mut execution = bench.start();
+    appears(&bench.job.working_dir.join("begun")).await;
+    let verdict = execution.time_out().await;
+    assert_eq!(bench.left(), 0, "processes of the run are left");
+    assert_eq!(execution.wait().await, verdict, "asked again it says the same");
+    let Verdict::TimedOut { after, at } = verdict else { panic!("{verdict:?}") };
+    assert_eq!(after, bench.job.limit);
+    (bench, at)
+}
+
+/// What is right of every cell that is ended: the first one's output, the mark, no later cell, a page.
+fn kept(bench: &Bench) -> Value {
+    let output = bench.output_notebook();
+    let text = output.to_string();
+    for kept in ["first", "Interrupted: Reveille ended the run in this cell", "papermill-error-cell"] {
+        assert!(text.contains(kept), "{kept}: {text}");
+    }
+    assert!(!text.contains("never"), "{text}");
+    let cells = output["cells"].as_array().unwrap();
+    let status: Vec<&str> = cells.iter().filter_map(|cell| cell["metadata"]["papermill"]["status"].as_str()).collect();
+    assert_eq!(status, ["completed", "failed", "pending"]);
+    assert!(output["metadata"]["papermill"]["end_time"].is_string());
+    assert!(bench.output("output.html").contains("first"));
+    output
+}
+
+async fn every_round_keeps(cell: &str, printed: &str) {
+    for round in 0..ROUNDS {
+        let (bench, _) = timed_out(cell).await;
+        let output = kept(&bench).to_string();
+        assert!(output.contains(printed), "round {round}: {output}");
+    }
+}
+
+#[tokio::test]
+async fn a_cell_that_prints_two_thousand_lines_a_second() {
+    let cell =
+        format!("{BEGUN}import time\nfor i in range(10**9):\n    print('line', i, flush=True); time.sleep(0.0005)");
+    every_round_keeps(&cell, "line 0").await;
+}
+
+#[tokio::test]
+async fn a_cell_that_prints_a_hundred_lines_a_second() {
+    let cell = format!("{BEGUN}import time\nfor i in range(10**9):\n    print('line', i); time.sleep(0.01)");
+    every_round_keeps(&cell, "line 0").await;
+}
+
+#[tokio::test]
+async fn a_cell_that_computes_says_where_it_was() {
+    let cell = format!("print('comp' + 'uting', flush=True)\n{BEGUN}x = 0\nwhile True: x += 1  # here it hangs");
+    let (bench, at) = timed_out(&cell).await;
+    let at = at.expect("the cell is known");
+    assert_eq!(at.cell_index, 1);
+    let tail = at.traceback_tail.join("\n");
+    assert!(tail.contains("here it hangs") && tail.contains("KeyboardInterrupt"), "{tail}");
+    assert!(kept(&bench).to_string().contains("computing"));
+}
+
+#[tokio::test]
+async fn a_c_call_that_knows_no_interrupts() {
+    let cell = format!("print('be' + 'fore', flush=True)\n{BEGUN}sum(range(10**15))");
+    let (bench, at) = timed_out(&cell).await;
+    assert_eq!(at, Some(Place { cell_index: 1, traceback_tail: Vec::new() }));
+    assert!(kept(&bench).to_string().contains("before"));
+}
+
+#[tokio::test]
+async fn a_cell_that_catches_everything() {
+    let cell = format!(
+        "{BEGUN}import time\nwhile True:\n    try:\n        print('prin' + 'ted', flush=True); time.sleep(0.01)\n    except BaseException: pass"
+    );
+    every_round_keeps(&cell, "printed").await;
+}
+
+#[tokio::test]
+async fn a_cell_that_ends_well_when_it_is_interrupted_is_the_last_one() {
+    let cell = format!("{BEGUN}import time\ntry: time.sleep(600)\nexcept KeyboardInterrupt: print('ca' + 'ught')");
+    let (bench, _) = timed_out(&cell).await;
+    assert!(kept(&bench).to_string().contains("caught"));
+}
+
+#[tokio::test]
+async fn a_kernel_has_a_grace_after_sigterm() {
+    let cell = format!(
+        "import signal, sys, time\n\
+         def bye(*_):\n    time.sleep(0.5); open('cleaned', 'w').close(); sys.exit(2)\n\
+         signal.signal(signal.SIGTERM, bye)\n{BEGUN}time.sleep(600)"
+    );
+    let mut bench = Bench::of_cells(&["print('fir' + 'st')", &cell, "1"]);
+    bench.job.grace = Duration::from_mins(1);
+    let mut execution = bench.start();
+    appears(&bench.job.working_dir.join("begun")).await;
+    assert!(matches!(execution.time_out().await, Verdict::TimedOut { .. }));
+    assert!(bench.job.working_dir.join("cleaned").exists());
+    kept(&bench);
+}
+
+#[tokio::test]
+async fn a_kernel_that_ignores_signals_is_killed() {
+    let cell = format!(
+        "import signal, time\nfor s in (signal.SIGTERM, signal.SIGINT): signal.signal(s, signal.SIG_IGN)\n\
+         print('dea' + 'f', flush=True)\n{BEGUN}time.sleep(600)"
+    );
+    let (bench, _) = timed_out(&cell).await;
+    assert!(kept(&bench).to_string().contains("deaf"));
+}
+
+/// The driver gets no chance to save or mark: what was saved while the cell ran is marked by another process.
+#[tokio::test]
+async fn a_driver_that_hangs_loses_neither_what_was_printed_nor_the_mark() {
+    let cell = format!(
+        "import os, signal, time\nprint('sa' + 'ved', flush=True)\n\
+         while 'sa' + 'ved' not in open('../out {{x}}/output.ipynb').read(): time.sleep(0.05)\n\
+         os.kill(os.getppid(), signal.SIGSTOP)\n{BEGUN}time.sleep(600)"
+    );
+    let (bench, at) = timed_out(&cell).await;
+    assert_eq!(at, None, "nobody could be asked");
+    assert!(kept(&bench).to_string().contains("saved"));
+    assert!(bench.output("output.html").contains("Interrupted"));
+}
+
+#[tokio::test]
+async fn a_driver_that_is_killed_loses_no_more() {
+    let bench = Bench::of_cells(&[
+        "print('fir' + 'st')",
+        "import os, signal, time\nprint('sa' + 'ved', flush=True)\n\
+         while 'sa' + 'ved' not in open('../out {x}/output.ipynb').read(): time.sleep(0.05)\n\
+         os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)",
+    ]);
+    let Verdict::EngineBroken { message, .. } = bench.run().await else { panic!("it was not noticed") };
+    assert!(message.contains("signal 9"), "{message}");
+    let output = bench.output_notebook().to_string();
+    assert!(output.contains("saved") && output.contains("papermill-error-cell"), "{output}");
+}
+
+#[tokio::test]
+async fn the_limit_counts_by_itself_wherever_the_run_is() {
+    let mut bench = Bench::of_cells(&["import time\ntime.sleep(600)"]);
+    bench.job.limit = Duration::from_secs(2);
+    let verdict = bench.run().await;
+    assert!(matches!(verdict, Verdict::TimedOut { after, .. } if after == bench.job.limit), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn work_at_the_kernels_own_end_is_waited_for() {
+    let cell = "import atexit, time\n\
+                @atexit.register\ndef _():\n    time.sleep(7); open('flushed', 'w').close()";
+    let bench = Bench::of_bytes(notebook(&[cell]).to_string().as_bytes());
+    assert_eq!(bench.run().await, Verdict::Succeeded);
+    assert!(fs::exists(bench.job.working_dir.join("flushed")).unwrap());
+}

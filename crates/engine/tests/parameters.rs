@@ -1,0 +1,120 @@
+//! Parameters that cannot be passed, and that no value of one is told to anybody.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::fs;
+
+use reveille_engine::{Failure, Verdict};
+use serde_json::json;
+use support::{Bench, notebook};
+
+const SECRET: &str = "hunter2-secret-value";
+
+/// Runs with one parameter and sees that its value stands nowhere but in what the run puts out itself.
+async fn quiet(mut bench: Bench, name: &str) -> (Bench, Verdict) {
+    bench.job.parameters.insert(name.to_owned(), json!(SECRET));
+    let verdict = bench.run().await;
+    assert!(!format!("{verdict:?}").contains(SECRET), "{verdict:?}");
+    for entry in fs::read_dir(&bench.job.output_dir).unwrap() {
+        let path = entry.unwrap().path();
+        // The notebook and its page are the run's own output.
+        if !path.file_name().unwrap().to_str().unwrap().starts_with("output.") {
+            assert!(!fs::read_to_string(&path).unwrap().contains(SECRET), "{}", path.display());
+        }
+    }
+    (bench, verdict)
+}
+
+#[tokio::test]
+async fn a_keyword_is_refused_before_the_first_cell() {
+    for keyword in ["class", "import", "None", "True", "async", "__debug__"] {
+        let (bench, verdict) = quiet(Bench::of_cells(&["open('ran', 'w')"]), keyword).await;
+        let Verdict::ParametersRefused { reason } = verdict else { panic!("{keyword}: {verdict:?}") };
+        assert!(reason.contains(keyword), "{reason}");
+        assert!(!bench.job.working_dir.join("ran").exists(), "no cell is executed");
+    }
+}
+
+#[tokio::test]
+async fn soft_keywords_are_variables() {
+    let mut bench = Bench::of_cells(&["assert (match, type, _) == (1, 2, 3)"]);
+    for (value, name) in ["match", "type", "_"].into_iter().enumerate() {
+        bench.job.parameters.insert(name.to_owned(), json!(value + 1));
+    }
+    assert_eq!(bench.run().await, Verdict::Succeeded);
+}
+
+/// Whatever the notebook makes of the assignment: the cell's error is told without its text.
+#[tokio::test]
+async fn an_error_of_the_injected_cell_quotes_nothing() {
+    let hooks = [
+        // A namespace that refuses the assignment and quotes the value.
+        (
+            "def refuse(lines):\n    raise ValueError(''.join(lines))\nget_ipython().input_transformers_cleanup.append(lambda lines: [l for l in lines] if 'secret' not in ''.join(lines) else ['raise RuntimeError(' + repr(''.join(lines)) + ')\\n'])",
+            "RuntimeError",
+        ),
+        // An exception whose very name is the value.
+        (
+            "get_ipython().input_transformers_cleanup.append(lambda lines: lines if 'hunter2' not in ''.join(lines) else [\"raise type('hunter2-secret-value', (Exception,), {})('x')\\n\"])",
+            "an error",
+        ),
+        // A syntax error, whose text is the line.
+        (
+            "get_ipython().input_transformers_cleanup.append(lambda lines: [l.replace('= \"hunter2', '= = \"hunter2') for l in lines])",
+            "SyntaxError",
+        ),
+        // What the cell prints stays out of the log.
+        (
+            "get_ipython().input_transformers_cleanup.append(lambda lines: [*lines, 'print(day)\\n', 'import sys; print(day, file=sys.stderr)\\n', '1/0\\n'] if 'hunter2' in ''.join(lines) else lines)",
+            "ZeroDivisionError",
+        ),
+    ];
+    for (hook, name) in hooks {
+        let mut source =
+            notebook(&[&hook.replace(SECRET, "hunter2-' 'secret-value"), "day = 'none'", "open('ran', 'w')"]);
+        source["cells"][1]["metadata"] = json!({"tags": ["parameters"]});
+        let (bench, verdict) = quiet(Bench::of_bytes(source.to_string().as_bytes()), "day").await;
+        let Verdict::NotebookFailed(Failure { cell_index, ename, traceback_tail, .. }) = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert_eq!((cell_index, ename.as_str(), traceback_tail.len()), (None, name, 0));
+        assert!(!bench.job.working_dir.join("ran").exists());
+    }
+}
+
+#[tokio::test]
+async fn a_second_cell_that_would_set_the_value_back_is_refused() {
+    let mut source = notebook(&["a = 1", "a = 2", "print('a is', a)"]);
+    for cell in 0..2 {
+        source["cells"][cell]["metadata"] = json!({"tags": ["parameters"]});
+    }
+    let (_, verdict) = quiet(Bench::of_bytes(source.to_string().as_bytes()), "a").await;
+    let Verdict::ParametersRefused { reason } = verdict else { panic!("{verdict:?}") };
+    assert!(reason.contains("cells 1 and 2"), "{reason}");
+    // It sets back nothing of what is passed.
+    let (_, verdict) = quiet(Bench::of_bytes(source.to_string().as_bytes()), "b").await;
+    assert_eq!(verdict, Verdict::Succeeded);
+}
+
+#[tokio::test]
+async fn a_text_cell_with_the_tag_is_refused() {
+    let mut source = notebook(&["", "day = 'none'"]);
+    source["cells"][0] =
+        json!({"cell_type": "markdown", "source": "# Parameters", "metadata": {"tags": ["parameters"]}});
+    let (_, verdict) = quiet(Bench::of_bytes(source.to_string().as_bytes()), "day").await;
+    assert!(
+        matches!(verdict, Verdict::ParametersRefused { ref reason } if reason.contains("no code cell")),
+        "{verdict:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_number_that_python_cannot_read_is_refused_by_name() {
+    let mut source = notebook(&["1"]);
+    source["metadata"] = json!({});
+    let mut bench = Bench::of_bytes(source.to_string().as_bytes());
+    let deep = (0..80).fold(json!(1), |inner, _| json!([inner]));
+    bench.job.parameters.insert("deep".to_owned(), deep);
+    assert_eq!(bench.run().await, Verdict::Succeeded, "what Python can read is passed");
+}

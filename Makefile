@@ -13,7 +13,7 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
-.PHONY: help setup build demo local test lint simulate sabotage recordings bench bench-cold clean lock instance-template constraints
+.PHONY: help setup build demo local test lint simulate sabotage recordings bench bench-cold clean lock wheelhouse instance-template constraints
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,6 +94,15 @@ clean: ## Remove what was built and installed
 	@$(CARGO) clean
 	@rm -rf $(VENV) demo-output
 
-lock: ## Write requirements.txt anew from requirements.in (needs uv)
-	@uv pip compile --universal --python-version 3.10 --generate-hashes --upgrade requirements.in -o requirements.txt
-	@uv pip compile --universal --python-version 3.10 --generate-hashes --upgrade -c requirements.txt crates/bench/requirements.in -o crates/bench/requirements.txt
+# The notebook engine of an instance without a way to PyPI: for conda_python3 of notebook-al2023-v1, unless told otherwise.
+WHEELHOUSE_PYTHON ?= 3.10
+WHEELHOUSE_MACHINE ?= x86_64
+wheelhouse: setup ## Make the archive from which an instance without a way to PyPI installs papermill
+	@$(VENV)/bin/python crates/engine/wheelhouse.py build --python $(WHEELHOUSE_PYTHON) --machine $(WHEELHOUSE_MACHINE) --output target/wheelhouse
+
+# The engine's pins come first: the tests' tools have the same ones.
+LOCK := uv pip compile --universal --python-version 3.10 --generate-hashes --upgrade
+lock: ## Write each requirements.txt anew from its requirements.in (needs uv)
+	@$(LOCK) --only-binary :all: crates/engine/requirements.in -o crates/engine/requirements.txt
+	@$(LOCK) -c crates/engine/requirements.txt requirements.in -o requirements.txt
+	@$(LOCK) -c requirements.txt crates/bench/requirements.in -o crates/bench/requirements.txt

@@ -121,6 +121,12 @@ impl Layout {
         format!("{}{run}/", self.runs(instance))
     }
 
+    /// A file that a person or a pipeline uploads for the instances. Not below the prefix: stacks that share a bucket share it.
+    #[must_use]
+    pub fn artifact(&self, name: &str) -> String {
+        format!("artifacts/{name}")
+    }
+
     /// `s3://bucket/key`.
     #[must_use]
     pub fn uri(&self, key: &str) -> String {

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use tokio::process::Command;
 
-use crate::discovery::Engine;
+use crate::engine::Engine;
 
 const SCRIPT: &str = include_str!("jupyter_activity.py");
 /// Where the server of a `SageMaker` notebook instance answers, without a token (as AWS's autostop samples do).

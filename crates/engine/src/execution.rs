@@ -11,8 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
-use crate::discovery::{Engine, EngineError};
 use crate::driver;
+use crate::engine::Engine;
+use crate::error::EngineError;
 use crate::job::{EXPORT_LIMIT, Job, Mode, Output, Progress};
 use crate::log::Log;
 use crate::processes::Marked;
@@ -213,8 +214,8 @@ impl Execution {
             return verdict;
         };
         let python = self.engine.python().display();
-        let advice = if message.contains("cannot be imported") {
-            format!("; install it with `{python} -m pip install papermill nbconvert ipykernel`")
+        let advice = if message.starts_with("papermill cannot be imported") {
+            format!("; {}", self.engine.repair())
         } else {
             format!("; the log shows what happened (Python: {python})")
         };

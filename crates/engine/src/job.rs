@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::discovery::EngineError;
+use crate::error::EngineError;
 
 /// A notebook above this is refused: papermill writes the whole notebook after every cell.
 const MAX_NOTEBOOK_BYTES: u64 = 64 << 20;

@@ -9,16 +9,25 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod activity;
+mod commands;
 mod discovery;
 mod driver;
+mod engine;
+mod environment;
+mod error;
 mod execution;
+mod interpreters;
 mod job;
 mod log;
+mod pins;
 mod processes;
 pub mod terminals;
 mod verdict;
+mod wheelhouse;
 
-pub use discovery::{Engine, EngineError};
+pub use engine::Engine;
+pub use error::EngineError;
 pub use execution::{Execution, end_leftovers};
 pub use job::{Job, KERNEL_GRACE, Output, Progress};
 pub use verdict::{Failure, Place, Verdict};
+pub use wheelhouse::Supplies;

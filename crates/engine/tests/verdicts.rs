@@ -230,7 +230,10 @@ async fn without_papermill_the_engine_is_broken_and_says_how_to_mend_it() {
     let engine = Engine::with_python(bare.join("bin/python"), bench.folder.path());
     let verdict = engine.start(bench.job.clone()).unwrap().wait().await;
     let Verdict::EngineBroken { message, .. } = verdict else { panic!("{verdict:?}") };
-    assert!(message.contains("papermill cannot be imported") && message.contains("pip install papermill"), "{message}");
+    assert!(
+        message.contains("papermill cannot be imported") && message.contains("-m pip install 'papermill>="),
+        "{message}"
+    );
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ use crate::{
 
 /// The lifecycle configuration of the local instances.
 const LIFECYCLE_CONFIG: &str = "reveille";
+/// The line of the on-start script below which a person puts commands of their own.
+const PREAMBLE: &str = "# --- preamble ---\n";
 /// Where the runner stands in the stack's bucket.
 const RUNNER_KEY: &str = "artifacts/reveille-runner";
 /// The bucket whose new objects start runs.
@@ -49,6 +51,7 @@ pub struct Local {
     clients: Clients,
     environment: BTreeMap<String, String>,
     outputs: BTreeMap<String, String>,
+    runner_sha256: String,
     options: Options,
     project: Project,
     folder: Folder,
@@ -75,8 +78,10 @@ impl Local {
         if local.folder.is_kept() {
             local.stop_interrupted_executions().await?;
         }
-        local.create_config(&artifacts).await?;
-        local.equip(INSTANCE).await?;
+        local.runner_sha256.clone_from(&artifacts.runner_sha256);
+        deploy::upload_runner(&local.clients, &artifacts, local.bucket(), RUNNER_KEY).await?;
+        local.create_config(LIFECYCLE_CONFIG, "").await?;
+        local.equip(INSTANCE, LIFECYCLE_CONFIG).await?;
         Ok(local)
     }
 
@@ -106,6 +111,7 @@ impl Local {
             clients: Clients::new(&aws, &sagemaker),
             environment,
             outputs: BTreeMap::new(),
+            runner_sha256: String::new(),
             options,
             project,
             folder,
@@ -135,17 +141,17 @@ impl Local {
         Ok(())
     }
 
-    /// Makes the lifecycle configuration for the deployed stack.
-    async fn create_config(&self, artifacts: &Artifacts) -> Result<(), LocalError> {
-        deploy::upload_runner(&self.clients, artifacts, self.bucket(), RUNNER_KEY).await?;
+    /// Makes a lifecycle configuration for the deployed stack, whose script runs these commands first.
+    async fn create_config(&self, name: &str, commands: &str) -> Result<(), LocalError> {
         let preamble = Preamble {
             bucket: self.bucket().to_owned(),
             prefix: self.prefix().to_owned(),
             runner_key: RUNNER_KEY.to_owned(),
-            runner_sha256: artifacts.runner_sha256.clone(),
+            runner_sha256: self.runner_sha256.clone(),
         };
-        let script = render(ON_START, &preamble).map_err(LocalError::aws("render the on-start script"))?;
-        instances::create_config(&self.clients, LIFECYCLE_CONFIG, &script).await
+        let body = ON_START.replace(PREAMBLE, &format!("{PREAMBLE}{commands}"));
+        let script = render(&body, &preamble).map_err(LocalError::aws("render the on-start script"))?;
+        instances::create_config(&self.clients, name, &script).await
     }
 
     /// Deploys the same template again with some parameters changed, as a user does; the others keep their values.
@@ -172,14 +178,29 @@ impl Local {
     /// # Errors
     /// The service refuses it, or the notebooks cannot be copied.
     pub async fn create_instance(&self, name: &str) -> Result<(), LocalError> {
+        self.create(name, LIFECYCLE_CONFIG).await
+    }
+
+    /// The same, with an on-start script that runs these lines of bash before everything else, as on an instance whose
+    /// script a person has put commands into.
+    ///
+    /// # Errors
+    /// As [`Local::create_instance`]; or the script is too large.
+    pub async fn create_instance_with_commands(&self, name: &str, commands: &str) -> Result<(), LocalError> {
+        let config = format!("{LIFECYCLE_CONFIG}-{name}");
+        self.create_config(&config, commands).await?;
+        self.create(name, &config).await
+    }
+
+    async fn create(&self, name: &str, config: &str) -> Result<(), LocalError> {
         self.options.tell(&format!("creating the notebook instance {name}"));
         instances::create_stopped(&self.clients, self.service(), name).await?;
-        self.equip(name).await
+        self.equip(name, config).await
     }
 
     /// Gives an instance at rest the lifecycle configuration and the example notebooks.
-    async fn equip(&self, name: &str) -> Result<(), LocalError> {
-        instances::set_config(&self.clients, self.service(), name, LIFECYCLE_CONFIG).await?;
+    async fn equip(&self, name: &str, config: &str) -> Result<(), LocalError> {
+        instances::set_config(&self.clients, self.service(), name, config).await?;
         let examples = self.project.file("examples");
         copy_notebooks(&examples, &self.notebooks(name).join("examples"))
     }

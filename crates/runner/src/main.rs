@@ -6,6 +6,7 @@ use std::rc::Rc;
 use reveille_domain::ports::Log;
 use reveille_protocol::runner::Runner;
 
+mod engine;
 mod environment;
 mod notebook;
 mod person;

@@ -123,7 +123,7 @@ impl Run<'_> {
     async fn execute(&self, marker: String, execution: &mut Execution) -> Result<(), Failure> {
         let source = self.prepare().await?;
         execution.source_sha256 = Some(hash(&source.copy).map_err(|error| self.disk(&source.copy, &error))?);
-        let engine = self.engine.get_or_try_init(|| Engine::discover(self.root)).await;
+        let engine = crate::engine::find(self.engine, self.aws, self.root).await;
         let engine = engine.map_err(|error| self.engine_failure(&error))?;
         let job = Job {
             notebook: source.copy,

@@ -50,7 +50,7 @@ impl World {
     /// # Errors
     /// There is none, and none could be made.
     pub async fn engine(&self) -> Result<&Engine, EngineError> {
-        self.engine.get_or_try_init(|| Engine::discover(&self.root)).await
+        crate::engine::find(&self.engine, &self.aws, &self.root).await
     }
 }
 

@@ -81,7 +81,6 @@ fn each_folder_at_the_top_and_each_crate_says_what_it_owns() {
     }
 }
 
-/// Every Markdown file of the project.
 /// The variables that the on-start script passes on to the runner; `*` stands for the rest of a name.
 fn passed() -> BTreeSet<String> {
     let script = read("infra/lifecycle/on-start.sh");
@@ -113,17 +112,16 @@ fn every_variable_that_the_runner_reads_reaches_it() {
             || ["PATH", "REVEILLE_ROOT"].contains(&name)
     };
     let mut read_somewhere = 0;
-    let folders =
-        ["crates/runner/src", "crates/engine/src", "crates/engine/src/driver/reveille_driver", "crates/aws/src"];
-    for folder in folders {
-        for file in files(folder).into_iter().filter(|file| root().join(folder).join(file).is_file()) {
-            let source = read(&format!("{folder}/{file}"));
+    for folder in ["crates/runner/src", "crates/engine/src", "crates/aws/src"] {
+        for file in sources(&root().join(folder)) {
+            let source = std::fs::read_to_string(&file).unwrap();
             for call in ["env::var(\"", "env::var_os(\"", "environ.get(\"", "environ[\""] {
                 for name in source.split(call).skip(1).map(|rest| rest.split('"').next().unwrap()) {
                     read_somewhere += 1;
                     assert!(
                         reaches(name),
-                        "{folder}/{file} reads {name}: add it to PASSED in infra/lifecycle/on-start.sh"
+                        "{} reads {name}: add it to PASSED in infra/lifecycle/on-start.sh",
+                        file.display()
                     );
                 }
             }
@@ -137,6 +135,16 @@ fn every_variable_that_the_runner_reads_reaches_it() {
     }
 }
 
+/// The Rust and Python files of a folder and of all below it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|kind| kind == "rs" || kind == "py"))
+        .collect()
+}
+
+/// Every Markdown file of the project.
 fn documents() -> Vec<PathBuf> {
     let mut found = Vec::new();
     collect(&root(), &mut found);

@@ -11,6 +11,7 @@ use tokio::runtime::{Handle, Runtime};
 mod aborted;
 mod busy;
 mod deployment;
+mod engine;
 mod failures;
 mod input;
 mod instances;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         input::ALL,
         triggers::ALL,
         deployment::ALL,
+        engine::ALL,
         aborted::ALL,
         killed::ALL,
         person::ALL,

@@ -1,0 +1,69 @@
+//! Why a notebook could not even be started.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a notebook could not even be started.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// `REVEILLE_PYTHON` names a Python that cannot be used.
+    #[error("REVEILLE_PYTHON names {python}, which cannot be used: {reason}; {remedy}, or unset REVEILLE_PYTHON", python = python.display())]
+    PythonUnusable {
+        /// The interpreter.
+        python: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// No Python with a papermill that we support was found and none could be made.
+    #[error(
+        "no Python with papermill in a version that is supported was found, and none could be made in {folder}: {reasons}. {remedy}",
+        folder = folder.display()
+    )]
+    NotInstalled {
+        /// Where the environment would have been.
+        folder: PathBuf,
+        /// What was tried, and why it failed.
+        reasons: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The notebook is not an existing regular file.
+    #[error("the notebook {path} is not a file; check its path", path = path.display())]
+    NotebookMissing {
+        /// The path given.
+        path: PathBuf,
+    },
+    /// A folder that must exist does not.
+    #[error("the folder {path} does not exist; create it before the notebook is started", path = path.display())]
+    FolderMissing {
+        /// The path given.
+        path: PathBuf,
+    },
+    /// A parameter's name cannot be a variable.
+    #[error("the parameter name {name:?} is not an identifier; use letters, digits and _ and begin with no digit")]
+    BadParameterName {
+        /// The name given.
+        name: String,
+    },
+    /// The marker is empty or holds a NUL, so that processes could not be found by it.
+    #[error("the marker of the run is empty or holds a NUL byte; give each attempt a unique text")]
+    BadMarker,
+    /// The driver's files could not be written.
+    #[error("{path} cannot be written: {source}; check the space and the permissions there", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// The driver process could not be started.
+    #[error("{python} cannot be started: {source}; check that it is an executable Python", python = python.display())]
+    Spawn {
+        /// The interpreter.
+        python: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+}

@@ -77,14 +77,16 @@ class Client(NotebookClient):
         reply = await self.answered(self.reply_to(request))
         return None if reply is None else reply["content"].get("language_info")
 
-    async def run(self, cell, index, allow_errors):
-        """Executes a cell; its reply's content, or KernelDied."""
+    async def run(self, cell, index, allow_errors, asked=None):
+        """Executes a cell; its reply's content, or KernelDied. `asked` are expressions that the reply answers."""
         self.clear_before_next_output = False
         cell["metadata"]["execution"] = {}
         # Asked just before the cell: without an answer to it, the kernel's end was the doing of the cell before.
         probe = await ensure_async(self.kc.kernel_info())
         request = await ensure_async(
-            self.kc.execute(cell["source"], store_history=True, stop_on_error=not allow_errors)
+            self.kc.execute(
+                cell["source"], store_history=True, stop_on_error=not allow_errors, user_expressions=asked
+            )
         )
         self.cells_by_request[request] = index
         began = asyncio.Event()

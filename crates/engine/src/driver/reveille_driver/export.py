@@ -1,15 +1,27 @@
 """output.html of whatever output.ipynb holds; and the mark that a driver which was killed could not set."""
 
 import datetime
+import html
 import json
 import logging
 import signal
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from reveille_driver import source
 from reveille_driver.record import ERROR_MARKER_TAG, Record
 from reveille_driver.texts import clean, write_atomically
+
+
+ATTACHMENT = "attachment:"
+# The page loads nothing: it is read from a bucket, months later, where no network is promised. So formulas stay as they
+# were written, and what draws itself needs its scripts in the output.
+TEMPLATE = """{%- extends 'index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+"""
 
 
 class TooSlow(Exception):
@@ -25,12 +37,11 @@ def export_html(spec, output_dir):
     signal.alarm(spec["export_seconds"])
     try:
         import nbformat
+        from nbformat.v4.rwbase import rejoin_lines
 
         raw = json.loads(output.read_text("utf-8"))
         source.normalise(raw)
-        for cell in raw["cells"]:
-            repair_attachments(cell)
-        notebook = nbformat.from_dict(raw)
+        notebook = rejoin_lines(nbformat.from_dict(raw))
         name = Path(spec["notebook"]).stem
         body, _ = exporter().from_notebook_node(notebook, resources={"metadata": {"name": name}})
         write_atomically(str(output_dir / "output.html"), body)
@@ -88,10 +99,39 @@ def too_slow(*_):
 
 
 def exporter():
+    """nbconvert's own page, whole in itself, without the cells and parts that tags take out."""
     from nbconvert.exporters.html import HTMLExporter
+    from traitlets.config import Config
 
-    return HTMLExporter()
+    tags = {"enabled": True}
+    for trait, name in (("remove_cell_tags", "cell"), ("remove_input_tags", "input"), ("remove_all_outputs_tags", "output")):
+        tags[trait] = {f"remove-{name}", f"remove_{name}"}
+    page = HTMLExporter(config=Config({"TagRemovePreprocessor": tags}), raw_template=TEMPLATE)
+    # A page of a notebook that some rule does not like is better than none.
+    page._validate_preprocessor = lambda *_: None
+    find_attachments()
+    return page
 
 
-def repair_attachments(cell):
-    return cell
+def find_attachments():
+    """nbconvert gives up on the whole notebook where it does not find a picture that was pasted into a text cell.
+
+    The name in the text is percent-encoded where it holds a space or is not ASCII; the attachment's own is not.
+    """
+    from nbconvert.filters import markdown_mistune
+
+    renderer = getattr(markdown_mistune, "IPythonRenderer", None)
+    strict = getattr(renderer, "_embed_image_or_attachment", None)
+    if strict is None:
+        return
+
+    def lenient(self, src):
+        if src.startswith(ATTACHMENT):
+            name = src[len(ATTACHMENT) :]
+            for candidate in (name, unquote(name), html.unescape(unquote(name))):
+                if candidate in self.attachments:
+                    return strict(self, ATTACHMENT + candidate)
+            return src
+        return strict(self, src)
+
+    renderer._embed_image_or_attachment = lenient

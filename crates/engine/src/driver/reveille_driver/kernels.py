@@ -104,15 +104,16 @@ def choose(notebook, override, own_specs):
     raise KernelMissing(clean(wanted, 200), sorted(manager.find_kernel_specs()))
 
 
-def languages(notebook, kernel, override):
-    """The names of the language that parameters are written in, the one that counts most first.
+def language(notebook, kernel, override):
+    """The name of the language that parameters are written in; None where nobody names one.
 
     Papermill asks the notebook first. But a kernel that the input names instead of the notebook's is no kernel that
     the notebook could know.
     """
     metadata = notebook["metadata"]
     told = [metadata.get("language_info", {}).get("name"), metadata.get("kernelspec", {}).get("language")]
-    return [kernel.spec.language, *told] if override else [*told, kernel.spec.language]
+    names = [kernel.spec.language, *told] if override else [*told, kernel.spec.language]
+    return next((name for name in names if name), None)
 
 
 def activated(env, prefix):

@@ -21,7 +21,16 @@ from reveille_driver.texts import caused_by_full_disk, clean, write_atomically
 # Exit code for "no space left": no file can carry that answer. The engine knows the same number.
 DISK_FULL = 28
 # Loaded by jsonschema for checks of formats that no notebook has; the first alone takes a second.
-NEEDLESS = ("rfc3987_syntax", "rfc3987", "isoduration", "fqdn", "uri_template", "webcolors", "rfc3339_validator")
+NEEDLESS = (
+    "rfc3987_syntax",
+    "rfc3987",
+    "rfc3986_validator",
+    "rfc3339_validator",
+    "isoduration",
+    "fqdn",
+    "uri_template",
+    "webcolors",
+)
 
 
 class Lines(logging.Formatter):

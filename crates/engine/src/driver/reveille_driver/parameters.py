@@ -40,10 +40,10 @@ def load_translators():
     return papermill_translators._translators, Translator, PythonTranslator, version
 
 
-def cell_source(parameters, kernel, languages):
-    """The text of the injected cell; `languages` are the names that kernel and notebook give, the best one first."""
+def cell_source(parameters, kernel, language):
+    """The text of the injected cell, or Refused."""
     known, base, python, _ = load_translators()
-    translator, language = find_translator(known, kernel, languages)
+    translator, language = find_translator(known, kernel, language)
     if translator is None:
         raise Refused(
             f"papermill cannot pass parameters to kernel {kernel}: it has no translator for "
@@ -60,18 +60,14 @@ def cell_source(parameters, kernel, languages):
     return codify(translator, parameters, "Parameters")
 
 
-def find_translator(known, kernel, languages):
+def find_translator(known, kernel, language):
     """Papermill's order: by the kernel's name, then by the language."""
-    by_name = {name.lower(): translator for name, translator in known.items() if isinstance(name, str)}
-    named = [language for language in languages if language]
+    lower = (language or "").lower()
+    lower = ALIASES.get(lower, lower)
     if kernel in known:
-        return known[kernel], named[0].lower() if named else kernel
-    for language in named:
-        lower = language.lower()
-        lower = ALIASES.get(lower, lower)
-        if lower in by_name:
-            return by_name[lower], lower
-    return None, named[0] if named else None
+        return known[kernel], lower or kernel
+    by_name = {name.lower(): translator for name, translator in known.items() if isinstance(name, str)}
+    return by_name.get(lower), lower or None
 
 
 def reserved_names(translator, python, language):

@@ -27,6 +27,10 @@ SOCKETS = "/tmp"
 EXIT_SECONDS = 30
 # At the limit: time for the cell to say where it was, before its kernel is ended.
 INTERRUPT_SECONDS = 3
+# Asked of ipykernel with each cell: whether the cell told the kernel itself to shut down. It does so a moment after its
+# reply, in which the next cell may or may not be executed.
+SHUT_DOWN = {"reveille_shuts_down": "get_ipython().exit_now"}
+SHUT_DOWN_SECONDS = 10
 SAVE_LOOK_SECONDS = 0.25
 END_POLL_SECONDS = 0.05
 INTERRUPTED = "Reveille ended the run in this cell: its time limit was reached, or it was cancelled"
@@ -94,8 +98,8 @@ class Run:
         if values:
             cells = [cell for cell, _ in numbered]
             parameters.check_tags(self.notebook["cells"], values)
-            languages = kernels.languages(self.notebook, self.kernel, self.spec["kernel"])
-            text = parameters.cell_source(values, self.kernel.name, languages)
+            language = kernels.language(self.notebook, self.kernel, self.spec["kernel"])
+            text = parameters.cell_source(values, self.kernel.name, language)
             at, replaces = parameters.place(cells)
             taken = {cell["id"] for cell in cells}
             name = "injected-parameters"
@@ -251,7 +255,7 @@ class Run:
 
         allowed = "raises-exception" in cell["metadata"]["tags"]
         try:
-            reply = await self.client.run(cell, index, allowed)
+            reply = await self.client.run(cell, index, allowed, SHUT_DOWN if self.kernel.is_ipykernel else None)
         except KernelDied as died:
             raise self.kernel_died(index if died.began or self.last_run is None else self.last_run) from None
         exits = any(item.get("source") == "ask_exit" for item in reply.get("payload") or [] if isinstance(item, dict))
@@ -260,6 +264,8 @@ class Run:
         if exits:
             # `exit()` and `quit()`: the author's end, as sys.exit(0) is.
             raise Ended({"kind": "succeeded"})
+        if shuts_down(reply) and await self.gone_within(SHUT_DOWN_SECONDS):
+            raise self.kernel_died(index)
 
     def cell_failed(self, cell, index, reply):
         """What the kernel's reply says; an error that it did not also publish is put into the cell."""
@@ -405,6 +411,14 @@ class Run:
         if self.sockets is not None:
             shutil.rmtree(self.sockets, ignore_errors=True)
             self.sockets = None
+
+
+def shuts_down(reply):
+    """Whether the answer to SHUT_DOWN is yes; a notebook that redefines what it asks for has no say in it."""
+    answers = reply.get("user_expressions")
+    answer = answers.get("reveille_shuts_down") if isinstance(answers, dict) else None
+    data = answer.get("data") if isinstance(answer, dict) else None
+    return isinstance(data, dict) and data.get("text/plain") == "True"
 
 
 def last_words(cell):

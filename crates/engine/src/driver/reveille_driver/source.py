@@ -120,7 +120,7 @@ def normalise_cell(cell, number, seen):
     if kind == "code":
         # They are made anew; only an export of what ran reads them.
         outputs, count = cell.get("outputs"), cell.get("execution_count")
-        kept["outputs"] = outputs if isinstance(outputs, list) else []
+        kept["outputs"] = [output for output in outputs if readable(output)] if isinstance(outputs, list) else []
         kept["execution_count"] = count if isinstance(count, int) and count >= 0 else None
     else:
         attachments = cell.get("attachments")
@@ -130,6 +130,18 @@ def normalise_cell(cell, number, seen):
             }
     cell.clear()
     cell.update(kept)
+
+
+def readable(output):
+    """Whether an output has the fields of its type."""
+    if not isinstance(output, dict):
+        return False
+    kind = output.get("output_type")
+    if kind == "stream":
+        return isinstance(output.get("name"), str) and isinstance(output.get("text"), (str, list))
+    if kind == "error":
+        return isinstance(output.get("traceback"), list)
+    return kind in ("display_data", "execute_result") and isinstance(output.get("data"), dict)
 
 
 def joined(source):

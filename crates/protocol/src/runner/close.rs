@@ -43,8 +43,15 @@ impl<P: RunnerPorts> Runner<'_, P> {
         if lease.record.state != LeaseState::Open {
             bind::reopen(self.layout, self.ports, self.me).await?;
         }
-        if !self.boot.served && !self.boot.given_up {
-            self.boot.given_up = self.has_given_up(&lease.record).await?;
+        if !self.boot.served {
+            let starter = AttemptRef {
+                instance: self.me.instance.to_string(),
+                run: lease.record.started_by.clone(),
+                attempt: lease.record.started_attempt,
+            };
+            // The run that started this boot ended without ever coming here: then nobody is waited for.
+            self.boot.served = self.is_concluded(&starter).await?;
+            self.boot.given_up = self.boot.given_up || self.is_fenced(&starter).await?;
         }
         self.boot.person.remember(&lease.record, now);
         self.look_for_person(now).await;
@@ -63,28 +70,24 @@ impl<P: RunnerPorts> Runner<'_, P> {
         Ok(Turn::Pause)
     }
 
-    /// Whether the attempt that started the boot will never come here. Its fence tells: whoever gives an attempt up claims
-    /// it before anything else, and may then wait for this very boot to end. Its outcome, which comes last, tells too.
-    async fn has_given_up(&self, lease: &Lease) -> Result<bool, StoreError> {
-        let starter = AttemptRef {
-            instance: self.me.instance.to_string(),
-            run: lease.started_by.clone(),
-            attempt: lease.started_attempt,
-        };
-        let claim = match store::read::<Claim>(self.ports, &self.layout.claim(&starter)).await {
-            Ok(claim) => claim,
-            // What is no claim tells nothing.
-            Err(StoreError::Unreadable(_)) => None,
-            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
-        };
-        if claim.is_some_and(|claim| claim.record.by == Claimant::Release) {
-            return Ok(true);
-        }
-        // Whatever stands there, its execution is past needing this boot.
-        Ok(match self.ports.get_object(&self.layout.outcome(&starter)).await? {
+    /// Whether the attempt that started the boot has its outcome. Whatever stands there, its execution is past needing this
+    /// boot.
+    async fn is_concluded(&self, starter: &AttemptRef) -> Result<bool, StoreError> {
+        Ok(match self.ports.get_object(&self.layout.outcome(starter)).await? {
             GetAnswer::Nothing => false,
             GetAnswer::Object(_) | GetAnswer::TooLarge { .. } => true,
         })
+    }
+
+    /// Whether the attempt that started the boot was given up. Whoever gives one up fences it before anything else, and may
+    /// then wait for this very boot to end; its outcome comes after that.
+    async fn is_fenced(&self, starter: &AttemptRef) -> Result<bool, StoreError> {
+        match store::read::<Claim>(self.ports, &self.layout.claim(starter)).await {
+            Ok(claim) => Ok(claim.is_some_and(|claim| claim.record.by == Claimant::Release)),
+            // What is no claim tells nothing.
+            Err(StoreError::Unreadable(_)) => Ok(false),
+            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
+        }
     }
 
     /// Looks for signs of a person.

@@ -97,8 +97,8 @@ pub const JUPYTER_UNKNOWN: TimeDelta = TimeDelta::seconds(600);
 
 /// Bounds of the heartbeat, from the template's `HeartbeatSeconds`.
 pub const HEARTBEAT_SECONDS: Bounds = Bounds { min: 3, default: 300, max: 3_600 };
-/// Beats a heartbeat: two may be lost.
-pub const BEATS_PER_HEARTBEAT: u32 = 3;
+/// Beats a heartbeat: two may be lost, and each may be late by a twelfth of it, as where thousands wait.
+pub const BEATS_PER_HEARTBEAT: u32 = 4;
 
 /// The sweeper looks at executions that ended this long before its last round through them: their own event may have been
 /// lost, and what could not be concluded then is tried again for an hour.

@@ -108,6 +108,9 @@ pub struct Ticket {
     pub run: RunId,
     /// The attempt.
     pub attempt: u32,
+    /// The instance. A ticket that was copied into another's inbox is nobody's there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceName>,
     /// The execution that waits.
     pub execution_arn: String,
     /// When the run was admitted: the queue's order.

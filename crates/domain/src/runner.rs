@@ -1,6 +1,7 @@
 //! The runner's decisions: whose boot this is, which run is next, and when the boot may be closed.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -70,10 +71,11 @@ pub fn queue_timeout(ticket: &Ticket, now: DateTime<Utc>) -> Option<Failure> {
     })
 }
 
-/// Seconds between two beats, so that two may be lost within a heartbeat.
+/// The time between two beats, so that two may be lost within a heartbeat, and each may be a little late.
 #[must_use]
-pub fn beat_seconds(heartbeat_seconds: u32) -> u32 {
-    (heartbeat_seconds / BEATS_PER_HEARTBEAT).max(1)
+pub fn beat_every(heartbeat_seconds: u32) -> Duration {
+    // A ticket's heartbeat is what its record says: none would be a beat without a pause.
+    Duration::from_secs(heartbeat_seconds.max(1).into()) / BEATS_PER_HEARTBEAT
 }
 
 /// What the runner knows when its inbox is empty.
@@ -186,6 +188,7 @@ mod tests {
         Ticket {
             run: RunId::from_key(run),
             attempt: 1,
+            instance: None,
             execution_arn: "arn".into(),
             admitted_at: at(seconds),
             queued_at: at(seconds),

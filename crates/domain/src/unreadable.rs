@@ -134,7 +134,8 @@ impl Record for Ticket {
     const KIND: RecordKind = RecordKind::Ticket;
 
     fn key_end(&self) -> Option<String> {
-        Some(format!("/{}", self.run))
+        let inbox = self.instance.as_ref().map_or(String::new(), |instance| format!("/inbox/{instance}"));
+        Some(format!("{inbox}/{}", self.run))
     }
 }
 

@@ -4,8 +4,10 @@
 //! - Order of effects for a run: lease `busy`, claim, execute, upload, report, lease `open`, answer the token, remove
 //!   the ticket. Whatever dies in between, the claim fences the attempt and the report is the only verdict.
 //! - A failing call is logged and tried again; nothing but the end of the boot ends the runner.
+//! - Beats depend on nothing else: four loops run beside each other, and every call of each is bounded in time.
 //! - It never decides: `reveille_domain::runner` does.
 
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,9 +23,16 @@ use reveille_domain::records::Report;
 use crate::store::StoreError;
 
 mod attempt;
+mod beat;
 mod bind;
+mod bounded;
 mod close;
+mod over;
 mod queue;
+mod upkeep;
+
+use bounded::Bounded;
+use queue::Queue;
 
 /// Everything the runner needs of the outside.
 pub trait RunnerPorts:
@@ -64,10 +73,8 @@ impl<P> RunnerPorts for P where
 {
 }
 
-/// Between two looks at an empty inbox on a boot of ours, which is idle for seconds: 3,600 LIST requests cost two cents.
-const POLL: Duration = Duration::from_secs(1);
-/// The same on a person's boot, which may be idle for days.
-const PERSONS_POLL: Duration = Duration::from_secs(5);
+/// Between two turns that changed nothing; a new ticket cuts it short.
+const PAUSE: Duration = Duration::from_secs(1);
 /// After a call that failed.
 const ERROR_PAUSE: Duration = Duration::from_secs(3);
 /// Between two looks at Jupyter and the lease on an idle boot.
@@ -82,41 +89,37 @@ pub struct Identity {
     pub boot_id: String,
 }
 
-/// What the runner knows of its boot.
-#[derive(Clone, Debug)]
-struct Boot {
-    /// Fresh for each runner process: its claims are told from those of an earlier process of the same boot.
-    nonce: String,
-    /// Whether the boot is ours; a person's is served and never stopped.
-    ours: bool,
-    bound_at: DateTime<Utc>,
-    served: bool,
-    /// Whether the run that started this boot is known never to come.
-    given_up: bool,
-    last_beat: Option<DateTime<Utc>>,
-    next_look: DateTime<Utc>,
-    person: Signs,
-    /// The attempt that this process began to execute last: it is never executed again, whatever its claim says.
-    begun: Option<AttemptRef>,
-    /// Its report, until it stands in S3.
-    pending: Option<Report>,
-    /// How far the notebook at hand is.
-    cells: Cells,
-}
-
-/// The runner.
+/// The runner: what it knows of its boot, shared by its loops.
 pub struct Runner<'a, P> {
     layout: &'a Layout,
-    ports: &'a P,
+    ports: Bounded<'a, P>,
     me: &'a Identity,
-    boot: Boot,
+    /// Fresh for each runner process: its claims are told from those of an earlier process of the same boot.
+    nonce: String,
+    bound_at: DateTime<Utc>,
+    /// Whether the boot is ours; a person's is served and never stopped.
+    ours: Cell<bool>,
+    served: Cell<bool>,
+    /// Whether the run that started this boot is known never to come.
+    given_up: Cell<bool>,
+    next_look: Cell<DateTime<Utc>>,
+    person: RefCell<Signs>,
+    queue: Queue,
+    /// The attempt that is being served.
+    held: RefCell<Option<AttemptRef>>,
+    /// The attempt that this process began to execute last: it is never executed again, whatever its claim says.
+    begun: RefCell<Option<AttemptRef>>,
+    /// Its report, until it stands in S3.
+    pending: RefCell<Option<Report>>,
+    /// How far the notebook at hand is.
+    cells: Cell<Cells>,
 }
 
 /// What a turn of the loop was.
 enum Turn {
-    /// Something was done: look again at once.
+    /// The ticket that was served left the queue: look again at once.
     Again,
-    /// Nothing to do: wait a little.
+    /// Nothing changed: wait a little.
     Pause,
 }
 
@@ -124,9 +127,10 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
     /// Ends what an earlier process left, and finds out whose boot this is. Tries until it knows: until then the
     /// runner does nothing at all.
     pub async fn bind(layout: &'a Layout, ports: &'a P, me: &'a Identity) -> Self {
+        let ports = Bounded(ports);
         ports.kill_leftovers().await;
         let ours = loop {
-            match bind::bind(layout, ports, me).await {
+            match bind::bind(layout, &ports, me).await {
                 Ok(ours) => break ours,
                 // Without a lease nobody knows whose boot this is; reading it again would not tell.
                 Err(StoreError::Unreadable(unreadable)) => {
@@ -141,28 +145,48 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
         };
         ports.log(if ours { "this boot is ours" } else { "this boot is a person's: it is served, and never stopped" });
         let now = ports.now();
-        let boot = Boot {
+        let queue = Queue::default();
+        queue.busy_at.set(now);
+        Self {
             nonce: ports.nonce(),
-            ours,
+            layout,
+            ports,
+            me,
             bound_at: now,
-            served: false,
-            given_up: false,
-            last_beat: None,
-            next_look: now,
-            person: Signs::default(),
-            begun: None,
-            pending: None,
-            cells: Cells::default(),
-        };
-        Self { layout, ports, me, boot }
+            ours: Cell::new(ours),
+            served: Cell::new(false),
+            given_up: Cell::new(false),
+            next_look: Cell::new(now),
+            person: RefCell::default(),
+            queue,
+            held: RefCell::default(),
+            begun: RefCell::default(),
+            pending: RefCell::default(),
+            cells: Cell::default(),
+        }
     }
 
-    /// Serves the inbox until the boot ends and this process with it.
-    pub async fn serve(mut self) -> std::convert::Infallible {
+    /// Serves the inbox until the boot ends and this process with it. Four loops, none of which waits for another: one beats,
+    /// one watches the inbox, one takes out what is over, and one serves.
+    pub async fn serve(self) -> std::convert::Infallible {
+        tokio::select! {
+            biased;
+            never = self.beat() => never,
+            never = self.watch_inbox() => never,
+            never = self.end_what_is_over() => never,
+            never = self.work() => never,
+        }
+    }
+
+    async fn work(&self) -> std::convert::Infallible {
         loop {
             match self.turn().await {
                 Ok(Turn::Again) => {}
-                Ok(Turn::Pause) => self.ports.sleep(if self.boot.ours { POLL } else { PERSONS_POLL }).await,
+                Ok(Turn::Pause) => tokio::select! {
+                    biased;
+                    () = self.queue.to_serve.notified() => {}
+                    () = self.ports.sleep(PAUSE) => {}
+                },
                 Err(failure) => {
                     self.ports.log(&format!("a turn of the runner failed and is tried again: {failure}"));
                     self.ports.sleep(ERROR_PAUSE).await;
@@ -171,18 +195,21 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
         }
     }
 
-    async fn turn(&mut self) -> Result<Turn, StoreError> {
-        let queue = self.read_queue().await?;
-        // What the beats removed must not be looked at again.
-        let queue = if self.beat(&queue).await { self.read_queue().await? } else { queue };
+    async fn turn(&self) -> Result<Turn, StoreError> {
         self.put_pending().await;
-        if self.expire(&queue, None).await? {
-            return Ok(Turn::Again);
-        }
-        match queue.first() {
-            Some(first) => self.serve_first(first).await,
-            None if self.boot.ours => self.idle().await,
-            None => Ok(Turn::Pause),
-        }
+        let next = self.queue.next(self.ports.now(), self.begun.borrow().as_ref());
+        let Some(next) = next else {
+            if self.ours.get() && self.queue.is_empty() {
+                self.idle().await?;
+            }
+            return Ok(Turn::Pause);
+        };
+        self.held.replace(Some(self.attempt_of(&next.record)));
+        let served = self.serve_first(&next).await;
+        self.held.replace(None);
+        self.queue.busy_at.set(self.ports.now());
+        served?;
+        // Whatever was done, it is progress only when that very ticket is no longer the next one.
+        Ok(if self.queue.holds(&next) { Turn::Pause } else { Turn::Again })
     }
 }

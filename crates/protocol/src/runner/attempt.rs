@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
-use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Progress, Report, Reporter, Request, Ticket};
-use reveille_domain::runner::{beat_seconds, queue_timeout};
+use reveille_domain::ports::{
+    Call, Clock, ExecuteNotebook, Execution, Log, Nonces, OutputFile, RunningNotebook, SendTaskHeartbeat, Sleep,
+    TokenAnswer,
+};
+use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Report, Reporter, Request, Ticket};
+use reveille_domain::runner::beat_every;
 use reveille_domain::{Code, Failure, Unreadable};
 
-use super::{Runner, RunnerPorts, Turn, bind};
+use super::{Runner, RunnerPorts, bind};
 use crate::lease;
 use crate::steps::submit_run;
 use crate::store::{self, StoreError, Stored};
@@ -22,12 +25,12 @@ const UPLOAD_PAUSE: Duration = Duration::from_secs(1);
 /// Tries of a read without which a claimed attempt ends: with the pauses between them seven seconds.
 const READ_TRIES: u32 = 4;
 /// How often the cells are looked at for progress.json: a person who watches is content with this.
-const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+pub(super) const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// Tickets that can replace each other while they are answered: each needs a heartbeat to run out first.
 const ANSWER_TRIES: u32 = 5;
 
 /// Whether the attempt may be executed here.
-enum Fence {
+pub(super) enum Fence {
     /// It is ours.
     Claimed(DateTime<Utc>),
     /// A verdict stands.
@@ -39,27 +42,25 @@ enum Fence {
 impl<P: RunnerPorts> Runner<'_, P> {
     /// Serves the oldest ticket. A run of which a record cannot be read is not executed, and holds up no other: its
     /// execution is told at once, and names the record in its outcome. A call that failed says nothing of the run.
-    pub(super) async fn serve_first(&mut self, stored: &Stored<Ticket>) -> Result<Turn, StoreError> {
+    pub(super) async fn serve_first(&self, stored: &Stored<Ticket>) -> Result<(), StoreError> {
         match self.serve_ticket(stored).await {
-            Ok(turn) => Ok(turn),
             Err(StoreError::Unreadable(unreadable)) => {
                 // The run came to this boot, and whichever step met the record, it holds the lease no longer.
-                self.boot.served = true;
-                self.boot.next_look = self.ports.now();
-                self.release_lease().await?;
-                self.refuse(stored, &unreadable).await?;
-                Ok(Turn::Again)
+                self.served.set(true);
+                self.next_look.set(self.ports.now());
+                self.release_lease().await;
+                self.refuse(stored, &unreadable).await
             }
-            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
+            served @ (Ok(()) | Err(StoreError::Call(_) | StoreError::Contended { .. })) => served,
         }
     }
 
     /// Tells the execution which record of its run cannot be read, and takes the run out of the queue. A notebook that ended
     /// keeps its verdict as far as one can be told.
-    async fn refuse(&mut self, stored: &Stored<Ticket>, unreadable: &Unreadable) -> Result<(), StoreError> {
+    pub(super) async fn refuse(&self, stored: &Stored<Ticket>, unreadable: &Unreadable) -> Result<(), StoreError> {
         let ticket = &stored.record;
         let at = self.attempt_of(ticket);
-        let pending = self.boot.pending.take_if(|report| report.run == at.run && report.attempt == at.attempt);
+        let pending = self.pending.borrow_mut().take_if(|report| report.run == at.run && report.attempt == at.attempt);
         let damaged = Failure::from(unreadable.clone());
         let failure = match pending.map(|report| report.failure) {
             Some(Some(failure)) => failure.at_last().also(&damaged.message),
@@ -67,66 +68,82 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 .also(&damaged.message),
             None => damaged,
         };
-        submit_run::answer_failure(self.ports, ticket, &failure).await?;
+        submit_run::answer_failure(&self.ports, ticket, &failure).await?;
         // Only its own ticket: one that was submitted again meanwhile is met at the next look.
-        store::remove(self.ports, &self.layout.ticket(&self.me.instance, &ticket.run), &stored.etag).await?;
+        self.remove_ticket(stored).await?;
         self.ports.log(&format!("run {} attempt {} is refused: {failure}", ticket.run, ticket.attempt));
         Ok(())
     }
 
-    /// Serves the oldest ticket.
-    async fn serve_ticket(&mut self, stored: &Stored<Ticket>) -> Result<Turn, StoreError> {
+    async fn serve_ticket(&self, stored: &Stored<Ticket>) -> Result<(), StoreError> {
         let ticket = &stored.record;
         let at = self.attempt_of(ticket);
-        if let Some(report) = store::read::<Report>(self.ports, &self.layout.report(&at)).await? {
-            self.answer(&at, &report.record).await?;
-            return Ok(Turn::Again);
+        if let Some(report) = store::read::<Report>(&self.ports, &self.layout.report(&at)).await? {
+            return self.answer(&at, &report.record).await;
         }
         // A run that was aborted while it stood in the queue is not executed.
-        if !self.beat_one(stored).await? {
-            return Ok(Turn::Again);
+        if !self.is_waited_for(stored).await? || !self.hold_lease(&at).await? {
+            return Ok(());
         }
-        if !self.hold_lease(&at).await? {
-            return Ok(Turn::Pause);
-        }
-        match self.fence(&at).await? {
+        let report = match self.fence(&at).await? {
             Fence::Claimed(claimed_at) => {
                 // What this process executed it never executes again.
-                let report = if self.boot.begun.as_ref() != Some(&at) {
-                    self.boot.begun = Some(at.clone());
-                    self.execute(&at, ticket, claimed_at).await
-                } else if self.boot.pending.is_some() {
-                    return Ok(Turn::Pause);
-                } else {
+                let report = if self.begun.borrow().as_ref() == Some(&at) {
+                    if self.pending.borrow().is_some() {
+                        return Ok(());
+                    }
                     lost(&at, claimed_at, self.ports.now())
+                } else {
+                    self.begun.replace(Some(at.clone()));
+                    self.execute_beside_upkeep(&at, ticket, claimed_at).await
                 };
-                self.boot.pending = Some(report.clone());
+                self.pending.replace(Some(report.clone()));
                 let report = self.put_report(&at, report).await?;
-                self.boot.pending = None;
-                self.boot.served = true;
-                self.boot.next_look = self.ports.now();
-                self.release_lease().await?;
-                self.answer(&at, &report).await?;
+                self.pending.replace(None);
+                self.served.set(true);
+                self.next_look.set(self.ports.now());
+                Some(report)
             }
-            Fence::Reported(report) => {
-                self.release_lease().await?;
-                self.answer(&at, &report).await?;
-            }
-            Fence::Taken => {
-                self.release_lease().await?;
-                self.drop_ticket(stored).await?;
-            }
+            Fence::Reported(report) => Some(report),
+            Fence::Taken => None,
+        };
+        self.release_lease().await;
+        match report {
+            Some(report) => self.answer(&at, &report).await,
+            None => self.drop_ticket(stored).await,
         }
-        Ok(Turn::Again)
+    }
+
+    /// Whether somebody waits under the ticket's token. If not, the ticket is as good as gone.
+    pub(super) async fn is_waited_for(&self, stored: &Stored<Ticket>) -> Call<bool> {
+        let Ticket { run, task_token, .. } = &stored.record;
+        let waits = self.ports.send_task_heartbeat(task_token).await? == TokenAnswer::Accepted;
+        if !waits {
+            self.queue.silence(run, task_token);
+        }
+        Ok(waits)
+    }
+
+    /// Removes this very ticket; one that was put in its place meanwhile stays.
+    pub(super) async fn remove_ticket(&self, stored: &Stored<Ticket>) -> Result<(), StoreError> {
+        let run = &stored.record.run;
+        let key = self.layout.ticket(&self.me.instance, run);
+        let read = if store::remove(&self.ports, &key, &stored.etag).await? {
+            None
+        } else {
+            store::or_evidence(store::read::<Ticket>(&self.ports, &key).await, &mut Vec::new())?
+        };
+        self.queue.learn(run, read);
+        Ok(())
     }
 
     /// Marks the lease busy with the attempt. `false`: the boot is being closed, so nothing may be claimed.
-    async fn hold_lease(&mut self, at: &AttemptRef) -> Result<bool, StoreError> {
-        if !self.boot.ours {
+    async fn hold_lease(&self, at: &AttemptRef) -> Result<bool, StoreError> {
+        if !self.ours.get() {
             return Ok(true);
         }
         let nonce = self.ports.nonce();
-        let stands = lease::update(self.layout, self.ports, &self.me.instance, |lease| {
+        let stands = lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease))?;
             matches!(lease.state, LeaseState::Open | LeaseState::Busy).then(|| Lease {
                 state: LeaseState::Busy,
@@ -150,13 +167,13 @@ impl<P: RunnerPorts> Runner<'_, P> {
         match stands {
             Some(stands) if self.is_mine(&stands.record) && stands.record.state == LeaseState::Closing => {
                 // A function's stop that did not happen is over after a while.
-                bind::reopen(self.layout, self.ports, self.me).await?;
+                bind::reopen(self.layout, &self.ports, self.me).await?;
                 Ok(false)
             }
             Some(stands) if self.is_mine(&stands.record) => Ok(stands.record.state == LeaseState::Busy),
             // Removed, or another boot's: this boot is no longer known to be ours, so it is never stopped by us.
             Some(_) | None => {
-                self.boot.ours = false;
+                self.ours.set(false);
                 self.ports.log("the lease of this boot is gone: it is served as a person's from now on");
                 Ok(true)
             }
@@ -168,85 +185,43 @@ impl<P: RunnerPorts> Runner<'_, P> {
         lease.boot_id.as_deref() == Some(&self.me.boot_id)
     }
 
-    async fn release_lease(&self) -> Result<(), StoreError> {
-        if !self.boot.ours {
-            return Ok(());
+    /// Says that nothing is claimed any more. If that fails, the lease is put right when the boot is idle or the next run is
+    /// claimed; the run's answer does not wait for it.
+    async fn release_lease(&self) {
+        if self.ours.get()
+            && let Err(error) = bind::reopen(self.layout, &self.ports, self.me).await
+        {
+            self.ports.log(&format!("the lease could not be opened after a run: {error}"));
         }
-        match bind::reopen(self.layout, self.ports, self.me).await {
-            // It is met again when the boot is idle.
-            Err(StoreError::Unreadable(_)) => Ok(()),
-            reopened @ (Ok(()) | Err(StoreError::Call(_) | StoreError::Contended { .. })) => reopened,
-        }
-    }
-
-    /// Ends the runs that waited too long, wherever they stand in the queue, while another may be executing. Answers
-    /// whether there were any.
-    pub(super) async fn expire(
-        &mut self,
-        queue: &[Stored<Ticket>],
-        executing: Option<&AttemptRef>,
-    ) -> Result<bool, StoreError> {
-        let mut any = false;
-        for stored in queue {
-            match self.expire_one(stored, executing).await {
-                Ok(expired) => any |= expired,
-                Err(StoreError::Unreadable(unreadable)) => {
-                    self.refuse(stored, &unreadable).await?;
-                    any = true;
-                }
-                Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
-            }
-        }
-        Ok(any)
-    }
-
-    async fn expire_one(&self, stored: &Stored<Ticket>, executing: Option<&AttemptRef>) -> Result<bool, StoreError> {
-        let ticket = &stored.record;
-        let now = self.ports.now();
-        let Some(failure) = queue_timeout(ticket, now) else { return Ok(false) };
-        let at = self.attempt_of(ticket);
-        if executing == Some(&at) || self.boot.begun.as_ref() == Some(&at) || !self.beat_one(stored).await? {
-            return Ok(false);
-        }
-        match self.fence(&at).await? {
-            Fence::Claimed(_) => {
-                let report = Report { failure: Some(failure), ..begun(&at, ticket, None, now) };
-                let report = self.put_report(&at, report).await?;
-                self.answer(&at, &report).await?;
-            }
-            Fence::Reported(report) => self.answer(&at, &report).await?,
-            Fence::Taken => self.drop_ticket(stored).await?,
-        }
-        Ok(true)
     }
 
     pub(super) fn attempt_of(&self, ticket: &Ticket) -> AttemptRef {
         AttemptRef { instance: self.me.instance.to_string(), run: ticket.run.clone(), attempt: ticket.attempt }
     }
 
-    async fn drop_ticket(&self, stored: &Stored<Ticket>) -> Result<(), StoreError> {
+    pub(super) async fn drop_ticket(&self, stored: &Stored<Ticket>) -> Result<(), StoreError> {
+        self.remove_ticket(stored).await?;
         let run = &stored.record.run;
-        store::remove(self.ports, &self.layout.ticket(&self.me.instance, run), &stored.etag).await?;
         self.ports.log(&format!("run {run} is another's: its ticket is removed"));
         Ok(())
     }
 
     /// Puts the claim, or finds out whose it is.
-    async fn fence(&self, at: &AttemptRef) -> Result<Fence, StoreError> {
+    pub(super) async fn fence(&self, at: &AttemptRef) -> Result<Fence, StoreError> {
         let key = self.layout.claim(at);
         let mine = Claim {
             by: Claimant::Runner,
-            nonce: self.boot.nonce.clone(),
+            nonce: self.nonce.clone(),
             boot_id: Some(self.me.boot_id.clone()),
             at: self.ports.now(),
             attempt: Some(at.clone()),
         };
-        if store::put_once(self.ports, &key, &mine).await? {
+        if store::put_once(&self.ports, &key, &mine).await? {
             return Ok(Fence::Claimed(mine.at));
         }
-        let Some(claim) = store::read::<Claim>(self.ports, &key).await? else { return Ok(Fence::Taken) };
+        let Some(claim) = store::read::<Claim>(&self.ports, &key).await? else { return Ok(Fence::Taken) };
         let claim = claim.record;
-        if claim.nonce == self.boot.nonce {
+        if claim.nonce == self.nonce {
             // Our own, whose answer was lost.
             return Ok(Fence::Claimed(claim.at));
         }
@@ -258,8 +233,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
         self.put_report(at, report).await.map(Fence::Reported)
     }
 
-    /// Executes the notebook, beating all the while, and composes the report.
-    async fn execute(&mut self, at: &AttemptRef, ticket: &Ticket, claimed_at: DateTime<Utc>) -> Report {
+    /// Executes the notebook, and composes the report.
+    pub(super) async fn execute(&self, at: &AttemptRef, ticket: &Ticket, claimed_at: DateTime<Utc>) -> Report {
         let mut report = begun(at, ticket, Some(claimed_at), claimed_at);
         let key = self.layout.request(&at.instance, &at.run);
         let request = match self.read_request(&key).await {
@@ -272,11 +247,11 @@ impl<P: RunnerPorts> Runner<'_, P> {
             Err(error) => return Report { failure: Some(Failure::from(error).at_last()), ..report },
         };
         self.ports.log(&format!("run {} attempt {}: the notebook starts", at.run, at.attempt));
-        let every = Duration::from_secs(beat_seconds(ticket.heartbeat_seconds).into());
+        let every = beat_every(ticket.heartbeat_seconds);
         let execution = self.run_notebook(at, &request.record, every).await;
         report.failure = execution.failure;
         report.source_sha256 = execution.source_sha256;
-        if let Err(failure) = self.upload(at, &execution.files, every, &mut report.outputs).await {
+        if let Err(failure) = self.upload(at, &execution.files, &mut report.outputs).await {
             // The first error wins: a notebook that failed stays a notebook that failed.
             report.failure.get_or_insert(failure);
         }
@@ -288,7 +263,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     async fn read_request(&self, key: &str) -> Result<Option<Stored<Request>>, StoreError> {
         let mut pause = UPLOAD_PAUSE;
         for _ in 1..READ_TRIES {
-            match store::read::<Request>(self.ports, key).await {
+            match store::read::<Request>(&self.ports, key).await {
                 Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
                     self.ports.log(&format!("{key} was not read: {error}"));
                 }
@@ -297,60 +272,37 @@ impl<P: RunnerPorts> Runner<'_, P> {
             self.ports.sleep(pause).await;
             pause *= 2;
         }
-        store::read(self.ports, key).await
+        store::read(&self.ports, key).await
     }
 
-    /// Runs the notebook to its end, or until its verdict is another's: then it is ended by dropping it.
-    async fn run_notebook(&mut self, at: &AttemptRef, request: &Request, every: Duration) -> Execution {
-        let ports = self.ports;
-        let mut running = ports.execute_notebook(request, at.attempt).await;
-        let mut shown = running.cells();
-        self.boot.cells = shown;
-        self.put_progress(at, shown).await;
-        let mut since_beat = Duration::ZERO;
-        let tick = every.min(PROGRESS_EVERY);
+    /// Runs the notebook to its end, or until its verdict is another's: then it is ended.
+    async fn run_notebook(&self, at: &AttemptRef, request: &Request, every: Duration) -> Execution {
+        let mut running = self.ports.execute_notebook(request, at.attempt).await;
+        let mut elsewhere = std::pin::pin!(self.verdict_elsewhere(at, every));
         loop {
+            self.cells.set(running.cells());
             tokio::select! {
+                biased;
                 execution = running.finish() => return execution,
-                () = ports.sleep(tick) => {}
-            }
-            since_beat += tick;
-            let cells = running.cells();
-            if since_beat >= every {
-                since_beat = Duration::ZERO;
-                if self.keep_alive(at, cells).await {
+                () = &mut elsewhere => {
                     running.end().await;
                     return Execution { failure: Some(taken_away(at)), ..Execution::default() };
                 }
-            } else if cells != shown {
-                self.put_progress(at, cells).await;
+                () = self.ports.sleep(PROGRESS_EVERY) => {}
             }
-            shown = cells;
-            self.boot.cells = cells;
         }
     }
 
     async fn upload(
-        &mut self,
+        &self,
         at: &AttemptRef,
         files: &[OutputFile],
-        every: Duration,
         outputs: &mut BTreeMap<String, String>,
     ) -> Result<(), Failure> {
-        let ports = self.ports;
         let mut first_failure = Ok(());
         for file in files {
             let key = self.layout.attempt(at) + file.file_name;
-            let uploading = upload_one(ports, &key, file);
-            let mut uploading = std::pin::pin!(uploading);
-            let uploaded = loop {
-                tokio::select! {
-                    uploaded = &mut uploading => break uploaded,
-                    () = ports.sleep(every) => {}
-                }
-                self.keep_alive(at, self.boot.cells).await;
-            };
-            match uploaded {
+            match upload_one(&self.ports, &key, file).await {
                 Ok(()) => {
                     outputs.insert(file.name.to_owned(), self.layout.uri(&key));
                 }
@@ -360,48 +312,16 @@ impl<P: RunnerPorts> Runner<'_, P> {
         first_failure
     }
 
-    /// One beat while a run is executed: all tickets, the run's progress, and the lease. Answers whether the run's verdict was
-    /// reached elsewhere: its execution was stopped by a person, or took this runner for lost.
-    async fn keep_alive(&mut self, at: &AttemptRef, cells: Cells) -> bool {
-        match self.read_queue().await {
-            Ok(queue) => {
-                self.boot.last_beat = None;
-                self.beat(&queue).await;
-                if let Err(failure) = self.expire(&queue, Some(at)).await {
-                    self.ports.log(&format!("runs that waited too long could not be ended: {failure}"));
-                }
-            }
-            Err(failure) => self.ports.log(&format!("the inbox could not be read for a beat: {failure}")),
-        }
-        self.put_progress(at, cells).await;
-        self.say_alive_while_busy().await;
-        let elsewhere = match store::read::<Report>(self.ports, &self.layout.report(at)).await {
-            Ok(report) => report.is_some(),
-            // What cannot be read is no verdict: the notebook goes on, and its outputs are kept.
-            Err(StoreError::Unreadable(_) | StoreError::Call(_) | StoreError::Contended { .. }) => false,
-        };
-        if elsewhere {
-            self.ports.log(&format!("run {} has its verdict from elsewhere: its notebook is ended", at.run));
-        }
-        elsewhere
-    }
-
-    async fn put_progress(&self, at: &AttemptRef, cells: Cells) {
-        let progress = Progress { cell: cells.cell, cells: cells.cells, at: self.ports.now() };
-        if let Err(failure) = store::put(self.ports, &self.layout.progress(at), &progress).await {
-            self.ports.log(&format!("progress of run {} could not be written: {failure}", at.run));
-        }
-    }
-
     /// Puts a report that could not be put when its notebook ended.
-    pub(super) async fn put_pending(&mut self) {
-        let (Some(report), Some(at)) = (&self.boot.pending, &self.boot.begun) else { return };
-        match self.try_report(&self.layout.report(at), report).await {
-            Ok(_) => self.boot.pending = None,
+    pub(super) async fn put_pending(&self) {
+        let (report, at) = (self.pending.borrow().clone(), self.begun.borrow().clone());
+        let (Some(report), Some(at)) = (report, at) else { return };
+        match self.try_report(&self.layout.report(&at), &report).await {
+            Ok(_) => drop(self.pending.replace(None)),
             // It never can be. Its ticket, if it still stands, is refused when its turn comes.
             Err(StoreError::Unreadable(unreadable)) => {
                 self.ports.log(&format!("the report of run {} cannot be written: {unreadable}", at.run));
-                self.boot.pending = None;
+                self.pending.replace(None);
             }
             Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
                 self.ports.log(&format!("the report of run {} is still not written: {error}", at.run));
@@ -411,7 +331,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
 
     /// Puts the report, patiently: without it the run is lost. Answers the report that stands, which is another's when
     /// the attempt was declared lost meanwhile.
-    async fn put_report(&self, at: &AttemptRef, report: Report) -> Result<Report, StoreError> {
+    pub(super) async fn put_report(&self, at: &AttemptRef, report: Report) -> Result<Report, StoreError> {
         let key = self.layout.report(at);
         let mut pause = UPLOAD_PAUSE;
         for _ in 1..UPLOAD_TRIES {
@@ -430,24 +350,25 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     async fn try_report(&self, key: &str, report: &Report) -> Result<Report, StoreError> {
-        if store::put_once(self.ports, key, report).await? {
+        if store::put_once(&self.ports, key, report).await? {
             return Ok(report.clone());
         }
-        Ok(store::read(self.ports, key).await?.map_or_else(|| report.clone(), |stored| stored.record))
+        Ok(store::read(&self.ports, key).await?.map_or_else(|| report.clone(), |stored| stored.record))
     }
 
     /// Reads the ticket as it stands now, answers its token and removes it; again, if it was replaced meanwhile.
-    async fn answer(&self, at: &AttemptRef, report: &Report) -> Result<(), StoreError> {
+    pub(super) async fn answer(&self, at: &AttemptRef, report: &Report) -> Result<(), StoreError> {
         let key = self.layout.ticket(&self.me.instance, &at.run);
         for _ in 0..ANSWER_TRIES {
             // What cannot be read has no token to answer; its execution looks for itself after a heartbeat.
-            let ticket = store::or_evidence(store::read::<Ticket>(self.ports, &key).await, &mut Vec::new())?;
-            let Some(stored) = ticket else { return Ok(()) };
-            if stored.record.attempt != at.attempt {
+            let read = store::or_evidence(store::read::<Ticket>(&self.ports, &key).await, &mut Vec::new())?;
+            let Some(stored) = read.as_ref().filter(|read| read.record.attempt == at.attempt) else {
+                self.queue.learn(&at.run, read);
                 return Ok(());
-            }
-            submit_run::answer(self.ports, &stored.record, report).await?;
-            if store::remove(self.ports, &key, &stored.etag).await? {
+            };
+            submit_run::answer(&self.ports, &stored.record, report).await?;
+            if store::remove(&self.ports, &key, &stored.etag).await? {
+                self.queue.learn(&at.run, None);
                 break;
             }
         }
@@ -490,7 +411,7 @@ fn taken_away(at: &AttemptRef) -> Failure {
 }
 
 /// The report of an attempt, before anything came of it.
-fn begun(at: &AttemptRef, ticket: &Ticket, started_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Report {
+pub(super) fn begun(at: &AttemptRef, ticket: &Ticket, started_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Report {
     Report {
         run: at.run.clone(),
         attempt: at.attempt,

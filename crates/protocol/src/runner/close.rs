@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::person::Signs;
-use reveille_domain::ports::{CallErrorKind, GetAnswer, StopAnswer};
+use reveille_domain::ports::{
+    CallErrorKind, Clock, GetAnswer, GetObject, Log, Nonces, SeePerson, Sleep, StopAnswer, StopNotebookInstance,
+};
 use reveille_domain::reconcile::closing;
 use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState};
 use reveille_domain::runner::{Idle, IdleAction, idle as decide};
 
-use super::{LOOK_EVERY, Runner, RunnerPorts, Turn, bind};
+use super::{LOOK_EVERY, Runner, RunnerPorts, bind};
 use crate::lease;
 use crate::store::{self, StoreError};
 
@@ -23,51 +24,50 @@ const STOP_PAUSE: Duration = Duration::from_secs(5);
 const STOP_TRIES: u32 = 12;
 
 impl<P: RunnerPorts> Runner<'_, P> {
-    pub(super) async fn idle(&mut self) -> Result<Turn, StoreError> {
+    pub(super) async fn idle(&self) -> Result<(), StoreError> {
         let now = self.ports.now();
-        if now < self.boot.next_look {
-            return Ok(Turn::Pause);
+        if now < self.next_look.get() {
+            return Ok(());
         }
-        self.boot.next_look = now + LOOK_EVERY;
-        let lease = match lease::read(self.layout, self.ports, &self.me.instance).await {
+        self.next_look.set(now + LOOK_EVERY);
+        let lease = match lease::read(self.layout, &self.ports, &self.me.instance).await {
             Ok(Some(lease)) => lease,
-            Ok(None) => return Ok(Turn::Pause),
+            Ok(None) => return Ok(()),
             Err(StoreError::Unreadable(unreadable)) => {
-                self.boot.ours = false;
+                self.ours.set(false);
                 self.ports.log(&format!("{unreadable} This boot is served as a person's from now on."));
-                return Ok(Turn::Pause);
+                return Ok(());
             }
             Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
         };
         // Nothing executes here: a lease that says otherwise was left so by a write that failed.
         if lease.record.state != LeaseState::Open {
-            bind::reopen(self.layout, self.ports, self.me).await?;
+            bind::reopen(self.layout, &self.ports, self.me).await?;
         }
-        if !self.boot.served {
+        if !self.served.get() {
             let starter = AttemptRef {
                 instance: self.me.instance.to_string(),
                 run: lease.record.started_by.clone(),
                 attempt: lease.record.started_attempt,
             };
             // The run that started this boot ended without ever coming here: then nobody is waited for.
-            self.boot.served = self.is_concluded(&starter).await?;
-            self.boot.given_up = self.boot.given_up || self.is_fenced(&starter).await?;
+            self.served.set(self.is_concluded(&starter).await?);
+            self.given_up.set(self.given_up.get() || self.is_fenced(&starter).await?);
         }
-        self.boot.person.remember(&lease.record, now);
-        self.look_for_person(now).await;
+        self.person.borrow_mut().remember(&lease.record, now);
+        self.look_for_person().await;
         let action = decide(&Idle {
             certain: lease.record.certain,
-            served: self.boot.served,
-            given_up: self.boot.given_up,
-            bound_at: self.boot.bound_at,
-            person: self.boot.person,
+            served: self.served.get(),
+            given_up: self.given_up.get(),
+            bound_at: self.bound_at,
+            person: *self.person.borrow(),
             now,
         });
         match action {
-            IdleAction::Stay | IdleAction::StayForPerson => self.say_alive().await?,
-            IdleAction::Close => self.close().await?,
+            IdleAction::Stay | IdleAction::StayForPerson => self.say_alive().await,
+            IdleAction::Close => self.close().await,
         }
-        Ok(Turn::Pause)
     }
 
     /// Whether the attempt that started the boot has its outcome. Whatever stands there, its execution is past needing this
@@ -82,7 +82,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     /// Whether the attempt that started the boot was given up. Whoever gives one up fences it before anything else, and may
     /// then wait for this very boot to end; its outcome comes after that.
     async fn is_fenced(&self, starter: &AttemptRef) -> Result<bool, StoreError> {
-        match store::read::<Claim>(self.ports, &self.layout.claim(starter)).await {
+        match store::read::<Claim>(&self.ports, &self.layout.claim(starter)).await {
             Ok(claim) => Ok(claim.is_some_and(|claim| claim.record.by == Claimant::Release)),
             // What is no claim tells nothing.
             Err(StoreError::Unreadable(_)) => Ok(false),
@@ -91,20 +91,21 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Looks for signs of a person.
-    async fn look_for_person(&mut self, now: DateTime<Utc>) {
+    pub(super) async fn look_for_person(&self) {
         let seen = self.ports.see_person().await;
-        self.boot.person.see(&seen, now);
+        self.person.borrow_mut().see(&seen, self.ports.now());
     }
 
     /// Says in the lease that this runner lives, and what it knows of a person on its boot: whoever reconciles the instance
     /// relies on both.
-    async fn say_alive(&self) -> Result<(), StoreError> {
+    pub(super) async fn say_alive(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
-        lease::update(self.layout, self.ports, &self.me.instance, |lease| {
+        let person = *self.person.borrow();
+        lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state != LeaseState::Closing)?;
             Some(Lease {
-                person_at: self.boot.person.last.max(Signs::in_lease(lease).last),
-                jupyter_silent_since: self.boot.person.silent_since,
+                person_at: person.last.max(Signs::in_lease(lease).last),
+                jupyter_silent_since: person.silent_since,
                 at: self.ports.now(),
                 nonce: nonce.clone(),
                 ended: false,
@@ -115,26 +116,10 @@ impl<P: RunnerPorts> Runner<'_, P> {
         .map(|_| ())
     }
 
-    /// The same while a notebook is executed, whose run may be aborted at any moment. A failure is met again at the next
-    /// beat.
-    pub(super) async fn say_alive_while_busy(&mut self) {
-        if !self.boot.ours {
-            return;
-        }
-        let now = self.ports.now();
-        if now >= self.boot.next_look {
-            self.boot.next_look = now + LOOK_EVERY;
-            self.look_for_person(now).await;
-        }
-        if let Err(failure) = self.say_alive().await {
-            self.ports.log(&format!("the lease could not be written for a beat: {failure}"));
-        }
-    }
-
     /// Closes the boot: nothing is claimed from now on; if nothing came meanwhile, the instance stops.
-    async fn close(&mut self) -> Result<(), StoreError> {
+    async fn close(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
-        let stands = lease::update(self.layout, self.ports, &self.me.instance, |lease| {
+        let stands = lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state == LeaseState::Open)?;
             Some(closing(lease, Closer::Runner, nonce.clone(), self.ports.now()))
         })
@@ -144,18 +129,18 @@ impl<P: RunnerPorts> Runner<'_, P> {
             // A function closes it, or it is not ours any more.
             return Ok(());
         }
-        let empty = self.read_queue().await.is_ok_and(|queue| queue.is_empty());
+        let empty = self.refresh().await.is_ok() && self.queue.is_empty();
         if empty && !self.stop().await {
             self.say_cannot_stop().await?;
         }
         // Still alive: a run came, or the stop did not happen.
-        bind::reopen(self.layout, self.ports, self.me).await
+        bind::reopen(self.layout, &self.ports, self.me).await
     }
 
     /// Says in the lease that a function must stop this boot.
     async fn say_cannot_stop(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
-        lease::update(self.layout, self.ports, &self.me.instance, |lease| {
+        lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease))?;
             (!lease.cannot_stop_itself).then(|| Lease {
                 cannot_stop_itself: true,

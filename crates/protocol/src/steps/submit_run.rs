@@ -57,6 +57,7 @@ where
     let ticket = Ticket {
         run: run.id.clone(),
         attempt: run.attempt,
+        instance: Some(run.instance.clone()),
         execution_arn: execution.arn,
         admitted_at: run.admitted_at,
         queued_at,

@@ -1,0 +1,87 @@
+//! What goes on beside a notebook that executes: its progress and the lease are written with every beat, a person is looked
+//! for, and a verdict from elsewhere is listened for. None of them waits for another.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::ports::{Clock, Log, Sleep};
+use reveille_domain::records::{Progress, Report, Ticket};
+use reveille_domain::runner::beat_every;
+
+use super::attempt::PROGRESS_EVERY;
+use super::{LOOK_EVERY, Runner, RunnerPorts};
+use crate::store;
+
+impl<P: RunnerPorts> Runner<'_, P> {
+    /// Executes the attempt, uploads what it left, and composes the report.
+    pub(super) async fn execute_beside_upkeep(
+        &self,
+        at: &AttemptRef,
+        ticket: &Ticket,
+        claimed_at: DateTime<Utc>,
+    ) -> Report {
+        let every = beat_every(ticket.heartbeat_seconds);
+        tokio::select! {
+            biased;
+            report = self.execute(at, ticket, claimed_at) => report,
+            never = self.show_progress(at, every) => match never {},
+            never = self.keep_lease(every) => match never {},
+            never = self.watch_person() => match never {},
+        }
+    }
+
+    /// Writes progress.json with every beat, and soon after a cell changed.
+    async fn show_progress(&self, at: &AttemptRef, every: Duration) -> std::convert::Infallible {
+        let every_delta = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
+        let mut shown = None;
+        loop {
+            let (now, cells) = (self.ports.now(), self.cells.get());
+            if shown.is_none_or(|(shown_at, shown)| now - shown_at >= every_delta || shown != cells) {
+                let progress = Progress { cell: cells.cell, cells: cells.cells, at: now };
+                match store::put(&self.ports, &self.layout.progress(at), &progress).await {
+                    Ok(()) => shown = Some((now, cells)),
+                    Err(error) => {
+                        self.ports.log(&format!("progress of run {} could not be written: {error}", at.run));
+                    }
+                }
+            }
+            self.ports.sleep(every.min(PROGRESS_EVERY)).await;
+        }
+    }
+
+    /// Says in the lease with every beat that this runner lives: the run may be aborted at any moment.
+    async fn keep_lease(&self, every: Duration) -> std::convert::Infallible {
+        loop {
+            self.ports.sleep(every).await;
+            if self.ours.get()
+                && let Err(failure) = self.say_alive().await
+            {
+                self.ports.log(&format!("the lease could not be written for a beat: {failure}"));
+            }
+        }
+    }
+
+    async fn watch_person(&self) -> std::convert::Infallible {
+        loop {
+            self.ports.sleep(LOOK_EVERY.to_std().unwrap_or_default()).await;
+            if self.ours.get() {
+                self.look_for_person().await;
+            }
+        }
+    }
+
+    /// Returns when the attempt has its verdict from elsewhere: its execution was stopped by a person, or took this runner for
+    /// lost.
+    pub(super) async fn verdict_elsewhere(&self, at: &AttemptRef, every: Duration) {
+        loop {
+            self.ports.sleep(every).await;
+            let report = store::read::<Report>(&self.ports, &self.layout.report(at)).await;
+            // What cannot be read is no verdict: the notebook goes on, and its outputs are kept.
+            if report.is_ok_and(|report| report.is_some()) {
+                self.ports.log(&format!("run {} has its verdict from elsewhere: its notebook is ended", at.run));
+                return;
+            }
+        }
+    }
+}

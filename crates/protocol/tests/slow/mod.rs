@@ -1,0 +1,338 @@
+#![allow(dead_code, reason = "each test of the runner uses a part of it")]
+//! A world in which every call takes its time, on a paused clock: what a runner does in minutes and hours.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reveille_domain::layout::{AttemptRef, Layout};
+use reveille_domain::ports::{
+    AnswerTask, Call, CallError, CallErrorKind, Cells, Clock, DeleteObject, ExecuteNotebook, Execution, GetAnswer,
+    GetObject, Jupyter, KillLeftovers, ListObjects, Log, Nonces, Object, PersonSeen, PutAnswer, PutCondition,
+    PutObject, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer,
+    UploadFile,
+};
+use reveille_domain::records::{Lease, LeaseState, Request, Ticket};
+use reveille_domain::{Failure, InstanceName, RunId};
+use reveille_protocol::runner::{Identity, Runner};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// What every call takes.
+const LATENCY: Duration = Duration::from_millis(25);
+
+/// The world.
+pub struct Slow {
+    pub layout: Layout,
+    pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
+    began: Instant,
+    /// When each token was last beaten, or given; only of tickets that stand.
+    beaten: RefCell<BTreeMap<String, Instant>>,
+    /// The longest time between two beats of a ticket that stood.
+    pub longest_gap: Cell<Duration>,
+    /// How long a notebook takes.
+    pub notebook: Cell<Duration>,
+    pub executed: Cell<u32>,
+    /// From when on the listing never answers.
+    pub list_hangs_after: Cell<Duration>,
+    /// Lease writes that fail once a report stands.
+    pub failing_leases: Cell<u32>,
+    /// Until when a person is seen at work; nothing tells of them afterwards.
+    pub person_until: Cell<Duration>,
+    /// The tokens that were answered.
+    pub answered: RefCell<Vec<String>>,
+    /// Tokens under which nobody waits.
+    pub gone: RefCell<BTreeSet<String>>,
+    pub stopped: Cell<Option<Duration>>,
+    pub calls: Cell<u64>,
+    pub log: RefCell<Vec<String>>,
+    nonces: Cell<u32>,
+}
+
+fn start() -> DateTime<Utc> {
+    "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
+pub fn nightly() -> InstanceName {
+    InstanceName::parse("nightly").unwrap()
+}
+
+impl Slow {
+    /// A boot of ours with this many runs in its inbox.
+    pub fn with_runs(runs: u32, heartbeat_seconds: u32, queue_seconds: u32) -> Self {
+        let world = Self {
+            layout: Layout { bucket: "b".into(), prefix: String::new() },
+            objects: RefCell::default(),
+            began: Instant::now(),
+            beaten: RefCell::default(),
+            longest_gap: Cell::default(),
+            notebook: Cell::new(Duration::from_mins(1)),
+            executed: Cell::default(),
+            list_hangs_after: Cell::new(Duration::MAX),
+            failing_leases: Cell::default(),
+            person_until: Cell::default(),
+            answered: RefCell::default(),
+            gone: RefCell::default(),
+            stopped: Cell::default(),
+            calls: Cell::default(),
+            log: RefCell::default(),
+            nonces: Cell::default(),
+        };
+        let starter = RunId::from_key("r-00000");
+        let intent = reveille_domain::start::intent(&starter, "n".into(), None, start());
+        world.put_record(&world.layout.lease(&nightly()), &Lease { state: LeaseState::Open, certain: true, ..intent });
+        for number in 0..runs {
+            // The first was admitted first, and waits as long as it must.
+            let queue_seconds = if number == 0 { 86_400 } else { queue_seconds };
+            world.add_run(number, heartbeat_seconds, queue_seconds);
+        }
+        world
+    }
+
+    pub fn add_run(&self, number: u32, heartbeat_seconds: u32, queue_seconds: u32) {
+        let ticket = self.ticket(number, heartbeat_seconds, queue_seconds);
+        let request: Request = serde_json::from_value(json!({
+            "run": ticket.run, "executionArn": "arn", "admittedAt": start(), "instance": "nightly",
+            "notebook": "a.ipynb", "parameters": {},
+            "limits": {"startSeconds": 60, "queueSeconds": 60, "runSeconds": 60, "stopSeconds": 60},
+            "whenBusy": "queue", "onRunnerLost": "fail",
+        }))
+        .unwrap();
+        self.put_record(&self.layout.request("nightly", &ticket.run), &request);
+        self.put_record(&self.layout.ticket(&nightly(), &ticket.run), &ticket);
+        self.beaten.borrow_mut().insert(ticket.task_token, Instant::now());
+    }
+
+    pub fn ticket(&self, number: u32, heartbeat_seconds: u32, queue_seconds: u32) -> Ticket {
+        Ticket {
+            run: RunId::from_key(&format!("r-{number:05}")),
+            attempt: 1,
+            instance: Some(nightly()),
+            execution_arn: "arn".into(),
+            admitted_at: start() + TimeDelta::milliseconds(number.into()),
+            queued_at: self.now(),
+            heartbeat_seconds,
+            queue_seconds,
+            task_token: format!("token-{number:05}"),
+        }
+    }
+
+    pub fn put_record(&self, key: &str, record: &impl Serialize) {
+        self.objects.borrow_mut().insert(key.to_owned(), serde_json::to_vec(record).unwrap());
+    }
+
+    pub fn record(&self, key: &str) -> Option<Value> {
+        self.objects.borrow().get(key).map(|body| serde_json::from_slice(body).unwrap())
+    }
+
+    pub fn report(&self, number: u32) -> Option<Value> {
+        let run = RunId::from_key(&format!("r-{number:05}"));
+        self.record(&self.layout.report(&AttemptRef { instance: "nightly".into(), run, attempt: 1 }))
+    }
+
+    /// Lets a runner serve for so long.
+    pub async fn serve(&self, lasting: Duration) {
+        let me = Identity { instance: nightly(), boot_id: "boot".into() };
+        let layout = self.layout.clone();
+        let runner = Runner::bind(&layout, self, &me).await;
+        tokio::select! {
+            never = runner.serve() => match never {},
+            () = tokio::time::sleep(lasting) => {}
+        }
+        for (token, last) in self.beaten.borrow().iter() {
+            self.note_gap(token, *last);
+        }
+    }
+
+    fn note_gap(&self, token: &str, last: Instant) {
+        if !self.gone.borrow().contains(token) {
+            self.longest_gap.set(self.longest_gap.get().max(last.elapsed()));
+        }
+    }
+
+    async fn call(&self) {
+        self.calls.set(self.calls.get() + 1);
+        tokio::time::sleep(LATENCY).await;
+    }
+
+    fn answer(&self, token: &str) -> TokenAnswer {
+        if let Some(last) = self.beaten.borrow_mut().remove(token) {
+            self.note_gap(token, last);
+        }
+        self.answered.borrow_mut().push(token.to_owned());
+        TokenAnswer::Accepted
+    }
+}
+
+fn etag(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
+}
+
+impl Clock for Slow {
+    fn now(&self) -> DateTime<Utc> {
+        start() + TimeDelta::from_std(self.began.elapsed()).unwrap()
+    }
+}
+
+impl Sleep for Slow {
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+impl Nonces for Slow {
+    fn nonce(&self) -> String {
+        self.nonces.set(self.nonces.get() + 1);
+        self.nonces.get().to_string()
+    }
+}
+
+impl ListObjects for Slow {
+    async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
+        self.call().await;
+        if self.began.elapsed() >= self.list_hangs_after.get() {
+            return std::future::pending().await;
+        }
+        let objects = self.objects.borrow();
+        let keys =
+            objects.keys().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
+        Ok(keys.take(limit).cloned().collect())
+    }
+}
+
+impl GetObject for Slow {
+    async fn get_object(&self, key: &str) -> Call<GetAnswer> {
+        self.call().await;
+        Ok(self
+            .objects
+            .borrow()
+            .get(key)
+            .map_or(GetAnswer::Nothing, |body| GetAnswer::Object(Object { body: body.clone(), etag: etag(body) })))
+    }
+}
+
+impl PutObject for Slow {
+    async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
+        self.call().await;
+        let mut objects = self.objects.borrow_mut();
+        let reported = objects.keys().any(|key| key.ends_with("/report.json"));
+        if key.starts_with("leases/") && reported && self.failing_leases.get() > 0 {
+            self.failing_leases.set(self.failing_leases.get() - 1);
+            let (kind, action, resource) = (CallErrorKind::NoAnswer, "s3:PutObject", key.to_owned());
+            return Err(CallError { kind, action, resource, message: "no answer".into() });
+        }
+        let stands = objects.get(key).map(|body| etag(body));
+        let holds = match condition {
+            PutCondition::Always => true,
+            PutCondition::IfAbsent => stands.is_none(),
+            PutCondition::IfMatch(expected) => stands == Some(expected),
+        };
+        if !holds {
+            return Ok(PutAnswer::ConditionFailed);
+        }
+        let written = etag(&body);
+        objects.insert(key.to_owned(), body);
+        Ok(PutAnswer::Written(written))
+    }
+}
+
+impl DeleteObject for Slow {
+    async fn delete_object(&self, key: &str, expected: &str) -> Call<bool> {
+        self.call().await;
+        let mut objects = self.objects.borrow_mut();
+        let holds = objects.get(key).is_some_and(|body| etag(body) == expected);
+        if holds {
+            objects.remove(key);
+        }
+        Ok(holds)
+    }
+}
+
+impl AnswerTask for Slow {
+    async fn send_task_success(&self, token: &str, _: &Value) -> Call<TokenAnswer> {
+        self.call().await;
+        Ok(self.answer(token))
+    }
+
+    async fn send_task_failure(&self, token: &str, _: &Failure) -> Call<TokenAnswer> {
+        self.call().await;
+        Ok(self.answer(token))
+    }
+}
+
+impl SendTaskHeartbeat for Slow {
+    async fn send_task_heartbeat(&self, token: &str) -> Call<TokenAnswer> {
+        self.call().await;
+        if self.gone.borrow().contains(token) {
+            return Ok(TokenAnswer::Gone);
+        }
+        let mut beaten = self.beaten.borrow_mut();
+        if let Some(last) = beaten.get_mut(token) {
+            self.note_gap(token, *last);
+            *last = Instant::now();
+        }
+        Ok(TokenAnswer::Accepted)
+    }
+}
+
+impl StopNotebookInstance for Slow {
+    async fn stop_notebook_instance(&self, _: &InstanceName) -> Call<StopAnswer> {
+        self.call().await;
+        if self.stopped.get().is_none() {
+            self.stopped.set(Some(self.began.elapsed()));
+        }
+        Ok(StopAnswer::Accepted)
+    }
+}
+
+impl UploadFile for Slow {
+    async fn upload_file(&self, _: &str, _: &Path, _: &str) -> Call<()> {
+        self.call().await;
+        Ok(())
+    }
+}
+
+impl KillLeftovers for Slow {
+    async fn kill_leftovers(&self) {}
+}
+
+impl Log for Slow {
+    fn log(&self, message: &str) {
+        self.log.borrow_mut().push(format!("{:?} {message}", self.began.elapsed()));
+    }
+}
+
+impl SeePerson for Slow {
+    async fn see_person(&self) -> PersonSeen {
+        let busy = self.began.elapsed() < self.person_until.get();
+        // Whoever leaves shuts the server down.
+        let jupyter = if busy { Jupyter::Answered } else { Jupyter::NoServer };
+        PersonSeen { busy, last_active: None, ahead: None, jupyter }
+    }
+}
+
+/// A notebook that succeeds at its time.
+pub struct Sleeping(Instant);
+
+impl RunningNotebook for Sleeping {
+    fn cells(&self) -> Cells {
+        Cells::default()
+    }
+
+    async fn finish(&mut self) -> Execution {
+        tokio::time::sleep_until(self.0).await;
+        Execution::default()
+    }
+}
+
+impl ExecuteNotebook for Slow {
+    type Running = Sleeping;
+
+    async fn execute_notebook(&self, _: &Request, _: u32) -> Sleeping {
+        self.executed.set(self.executed.get() + 1);
+        Sleeping(Instant::now() + self.notebook.get())
+    }
+}

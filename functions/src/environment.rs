@@ -5,14 +5,18 @@ use reveille_domain::layout::Layout;
 use reveille_domain::limits::HEARTBEAT_SECONDS;
 use reveille_protocol::Stack;
 
+use crate::handler::Handler;
+
 /// Reads `REVEILLE_BUCKET`, `REVEILLE_PREFIX`, `REVEILLE_EVENT_BUS`, `REVEILLE_HEARTBEAT_SECONDS`, and the sweeper's `REVEILLE_STATE_MACHINE`.
-pub async fn read() -> Result<(Stack, Aws), String> {
+pub async fn read(handler: Handler) -> Result<(Stack, Aws), String> {
     let layout = Layout { bucket: required("REVEILLE_BUCKET")?, prefix: prefix()? };
     let stack = Stack { layout: layout.clone(), heartbeat_seconds: heartbeat()? };
     let event_bus = required("REVEILLE_EVENT_BUS")?;
     let aws = Aws::from_env(Credentials::Environment, None, layout, event_bus).await;
     // Only the sweeper's environment names it: the machine's own functions cannot, since it names them.
-    Ok((stack, aws.with_state_machine(std::env::var("REVEILLE_STATE_MACHINE").unwrap_or_default())))
+    let is_sweeper = handler == Handler::ReleaseInstance;
+    let state_machine = if is_sweeper { required("REVEILLE_STATE_MACHINE")? } else { String::new() };
+    Ok((stack, aws.with_state_machine(state_machine)))
 }
 
 fn required(name: &str) -> Result<String, String> {

@@ -44,6 +44,18 @@ impl Handler {
         }
     }
 
+    /// Whether its arguments hold the execution's input.
+    pub const fn takes_input(self) -> bool {
+        match self {
+            Self::AdmitRun | Self::ConcludeRun => true,
+            Self::CheckInstance
+            | Self::StartInstance
+            | Self::SubmitRun
+            | Self::VerifyStopped
+            | Self::ReleaseInstance => false,
+        }
+    }
+
     /// Reads `_HANDLER`, which Lambda sets from the template's `Handler`.
     pub fn from_env() -> Result<Self, String> {
         let name = std::env::var("_HANDLER").unwrap_or_default();

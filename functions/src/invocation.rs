@@ -1,95 +1,154 @@
 //! One invocation: parse, call, map the error, log one line. Never a token or a parameter in the log.
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use reveille_aws::Aws;
-use reveille_domain::{Code, Failure};
-use reveille_protocol::Stack;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use std::process::ExitCode;
 
+use reveille_aws::Aws;
+use reveille_domain::{Code, Failure, InstanceName, RETRIED};
+use reveille_functions::bounds::{ANSWER_TIME, Ended, Termination};
+use reveille_functions::log::{Level, Line};
+use reveille_functions::{Invocation, RuntimeApi};
+use reveille_protocol::Stack;
+use reveille_protocol::steps::conclude_run;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::arguments::{self, Arguments};
 use crate::handler::Handler;
 
-/// A step's failure as Lambda reports it: `errorType` is the code, which the state machine matches.
-#[derive(Debug)]
-struct StepError(Failure);
-
-impl From<StepError> for Diagnostic {
-    fn from(StepError(failure): StepError) -> Self {
-        Self { error_type: failure.code.to_string(), error_message: failure.with_tail() }
-    }
-}
+/// An answer without a decision is the sweeper's three counts; a longer one does not belong into a log.
+const MAX_SHOWN_ANSWER: usize = 256;
 
 /// Serves invocations of one function until Lambda ends the process.
-pub async fn serve<C, A>(
+///
+/// # Errors
+/// What made it impossible to go on.
+pub async fn serve<C, A: Serialize>(
+    api: &mut RuntimeApi,
     handler: Handler,
     stack: &Stack,
     aws: &Aws,
+    parse: fn(Handler, Arguments) -> Result<C, Failure>,
     step: impl AsyncFn(&Stack, &Aws, C) -> Result<A, Failure>,
-) -> Result<(), lambda_runtime::Error>
-where
-    C: DeserializeOwned,
-    A: Serialize,
-{
+) -> Result<ExitCode, String> {
     let step = &step;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let subject = subject(&event.payload);
-        let result = match parse::<C>(handler, event.payload) {
-            Ok(call) => step(stack, aws, call).await,
+    let answer = async |invocation: &Invocation, termination: &mut Termination| {
+        let mut line = Subject::default();
+        let result = match arguments::read(handler, &invocation.payload) {
+            Ok(arguments) => {
+                line = Subject::of(&arguments.own);
+                let concludes = handler == Handler::ConcludeRun;
+                let unconfirmed = concludes.then(|| conclude_run::unconfirmed_in(&arguments.own)).flatten();
+                match parse(handler, arguments) {
+                    Ok(call) => {
+                        let ended = termination.bound(invocation, Box::pin(step(stack, aws, call))).await;
+                        told(handler, aws, ended, unconfirmed.as_ref())
+                    }
+                    Err(failure) => Err(failure),
+                }
+            }
             Err(failure) => Err(failure),
         };
-        log(&line(handler, &subject, &result));
-        result.map_err(StepError)
-    }))
-    .await
+        let result = result.and_then(|answer| json(handler, &answer));
+        line.log(handler, invocation, &result);
+        result.map(|answer| answer.to_string())
+    };
+    reveille_functions::serve(api, answer).await
 }
 
-fn parse<C: DeserializeOwned>(handler: Handler, payload: Value) -> Result<C, Failure> {
-    serde_json::from_value(payload).map_err(|error| {
-        let error = reveille_domain::input::without_value(&error.to_string());
-        Failure::new(
-            Code::Internal,
+/// What came of the step; of one that was given up, what it waited for.
+fn told<A>(
+    handler: Handler,
+    aws: &Aws,
+    ended: Ended<Result<A, Failure>>,
+    unconfirmed: Option<&InstanceName>,
+) -> Result<A, Failure> {
+    let calls = aws.calls_under_way();
+    aws.forget_calls();
+    let waited = if calls.is_empty() {
+        "no call was under way".to_owned()
+    } else {
+        format!("no answer yet to {}", calls.join(", "))
+    };
+    let name = handler.name();
+    match ended {
+        Ended::Done(result) => result,
+        Ended::TooLate => Err(given_up(
+            handler,
+            unconfirmed,
             format!(
-                "{} was called with arguments it does not know: {error}. The state machine and the functions are of different versions: deploy the template again.",
-                handler.name()
+                "{name} was called with less than {} s of its time left, and did nothing. {RETRIED}",
+                ANSWER_TIME.as_secs()
             ),
-        )
+        )),
+        Ended::OutOfTime(after) => Err(given_up(
+            handler,
+            unconfirmed,
+            format!("{name} ran out of time after {:.1} s ({waited}). {RETRIED}", after.as_secs_f64()),
+        )),
+        Ended::ToldToEnd => Err(given_up(
+            handler,
+            unconfirmed,
+            format!("Lambda ended the environment while {name} ran in it ({waited}). {RETRIED}"),
+        )),
+    }
+}
+
+/// A step that was given up: what it sent may still take effect, as after a lost answer, and it is run again.
+fn given_up(handler: Handler, unconfirmed: Option<&InstanceName>, message: String) -> Failure {
+    let failure = Failure::new(Code::ServiceUnavailable, message);
+    // No run's own code, or the state machine would take it for the end of the run.
+    if handler == Handler::ConcludeRun { conclude_run::not_recorded(&failure, unconfirmed) } else { failure }
+}
+
+fn json<A: Serialize>(handler: Handler, answer: &A) -> Result<Value, Failure> {
+    serde_json::to_value(answer).map_err(|error| {
+        Failure::new(Code::Internal, format!("The answer of {} cannot be written as JSON: {error}.", handler.name()))
     })
 }
 
 /// What an invocation is about, for the log.
-fn subject(payload: &Value) -> Value {
-    json!({
-        "execution": payload.pointer("/execution/arn").or_else(|| payload.get("executionArn")),
-        "run": payload.pointer("/run/id"),
-        "attempt": payload.pointer("/run/attempt"),
-        "instance": payload.pointer("/run/instance"),
-    })
+#[derive(Debug, Default)]
+struct Subject {
+    execution: Option<String>,
+    run: Option<String>,
+    attempt: Option<u64>,
+    instance: Option<String>,
 }
 
-fn line<A: Serialize>(handler: Handler, subject: &Value, result: &Result<A, Failure>) -> Value {
-    let mut line = json!({"step": handler.name(), "time": chrono::Utc::now()});
-    if let (Some(line), Some(subject)) = (line.as_object_mut(), subject.as_object()) {
-        line.extend(subject.iter().filter(|(_, value)| !value.is_null()).map(|(k, v)| (k.clone(), v.clone())));
-        match result {
-            Ok(answer) => {
-                let answer = serde_json::to_value(answer).unwrap_or_default();
-                let decision = answer.get("decision").cloned().unwrap_or(answer);
-                line.insert("level".into(), "INFO".into());
-                line.insert("decision".into(), decision);
-            }
-            Err(failure) => {
-                line.insert("level".into(), "ERROR".into());
-                line.insert("code".into(), failure.code.as_str().into());
-                line.insert("message".into(), failure.message.clone().into());
-            }
+impl Subject {
+    fn of(own: &Value) -> Self {
+        let text = |path: &str| own.pointer(path).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            execution: text("/execution/arn").or_else(|| text("/executionArn")),
+            run: text("/run/id"),
+            attempt: own.pointer("/run/attempt").and_then(Value::as_u64),
+            instance: text("/run/instance"),
         }
     }
-    line
+
+    fn log(self, handler: Handler, invocation: &Invocation, result: &Result<Value, Failure>) {
+        let level = if result.is_ok() { Level::Info } else { Level::Error };
+        let mut line = Line::new(level).with("step", handler.name()).about(invocation);
+        let fields = [("execution", self.execution), ("run", self.run), ("instance", self.instance)];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                line = line.with(name, &value);
+            }
+        }
+        if let Some(attempt) = self.attempt {
+            line = line.with_number("attempt", attempt);
+        }
+        match result {
+            Ok(answer) => line.with("decision", &decision(answer)),
+            Err(failure) => line.failure(failure),
+        }
+        .write();
+    }
 }
 
-/// Writes one line of JSON to the function's log.
-#[expect(clippy::print_stdout, reason = "standard output is a Lambda function's log")]
-pub fn log(line: &Value) {
-    println!("{line}");
+fn decision(answer: &Value) -> String {
+    match answer.get("decision").and_then(Value::as_str) {
+        Some(decision) => decision.to_owned(),
+        None => Some(answer.to_string()).filter(|text| text.len() <= MAX_SHOWN_ANSWER).unwrap_or_default(),
+    }
 }

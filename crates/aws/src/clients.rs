@@ -10,6 +10,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_types::region::Region;
 use reveille_domain::layout::Layout;
 
+use crate::calls::Calls;
 use crate::http;
 
 /// Longer than any of our calls takes when AWS is well, and short enough for two tries within a function's 30 s.
@@ -38,6 +39,7 @@ pub struct Aws {
     pub(crate) layout: Layout,
     pub(crate) event_bus: String,
     pub(crate) state_machine: String,
+    calls: Calls,
     s3: OnceCell<aws_sdk_s3::Client>,
     sagemaker: OnceCell<aws_sdk_sagemaker::Client>,
     sfn: OnceCell<aws_sdk_sfn::Client>,
@@ -64,11 +66,16 @@ impl Aws {
         if let Some(region) = named.or(region) {
             loader = loader.region(Region::new(region));
         }
+        Self::new(loader.load().await, layout, event_bus)
+    }
+
+    pub(crate) fn new(config: SdkConfig, layout: Layout, event_bus: String) -> Self {
         Self {
-            config: loader.load().await,
+            config,
             layout,
             event_bus,
             state_machine: String::new(),
+            calls: Calls::default(),
             s3: OnceCell::new(),
             sagemaker: OnceCell::new(),
             sfn: OnceCell::new(),
@@ -89,6 +96,17 @@ impl Aws {
         &self.layout
     }
 
+    /// The calls that have no answer yet, in words, for who gives a step up.
+    #[must_use]
+    pub fn calls_under_way(&self) -> Vec<String> {
+        self.calls.under_way()
+    }
+
+    /// Forgets the calls of a step that was given up.
+    pub fn forget_calls(&self) {
+        self.calls.forget();
+    }
+
     /// Amazon S3.
     pub fn s3(&self) -> &aws_sdk_s3::Client {
         self.s3.get_or_init(|| {
@@ -96,6 +114,7 @@ impl Aws {
             let config = aws_sdk_s3::config::Builder::from(&self.config)
                 // An endpoint that is not AWS's own has no host name for each bucket.
                 .force_path_style(custom)
+                .interceptor(self.calls.clone())
                 .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
                 .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
                 .build();
@@ -105,16 +124,25 @@ impl Aws {
 
     /// Amazon SageMaker.
     pub fn sagemaker(&self) -> &aws_sdk_sagemaker::Client {
-        self.sagemaker.get_or_init(|| aws_sdk_sagemaker::Client::new(&self.config))
+        self.sagemaker.get_or_init(|| {
+            let config = aws_sdk_sagemaker::config::Builder::from(&self.config).interceptor(self.calls.clone());
+            aws_sdk_sagemaker::Client::from_conf(config.build())
+        })
     }
 
     /// AWS Step Functions.
     pub fn sfn(&self) -> &aws_sdk_sfn::Client {
-        self.sfn.get_or_init(|| aws_sdk_sfn::Client::new(&self.config))
+        self.sfn.get_or_init(|| {
+            let config = aws_sdk_sfn::config::Builder::from(&self.config).interceptor(self.calls.clone());
+            aws_sdk_sfn::Client::from_conf(config.build())
+        })
     }
 
     /// Amazon EventBridge.
     pub fn events(&self) -> &aws_sdk_eventbridge::Client {
-        self.events.get_or_init(|| aws_sdk_eventbridge::Client::new(&self.config))
+        self.events.get_or_init(|| {
+            let config = aws_sdk_eventbridge::config::Builder::from(&self.config).interceptor(self.calls.clone());
+            aws_sdk_eventbridge::Client::from_conf(config.build())
+        })
     }
 }

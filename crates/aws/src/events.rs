@@ -4,7 +4,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use reveille_domain::ports::{Call, CallError, CallErrorKind, PublishEvent};
 use serde_json::Value;
 
-use crate::answer::call_error;
+use crate::answer::{call_error, incomplete};
 use crate::clients::Aws;
 
 /// The `source` of every event of Reveille's.
@@ -26,6 +26,9 @@ impl PublishEvent for Aws {
             .send()
             .await
             .map_err(|error| call_error(ACTION, &self.event_bus, &error))?;
+        if answer.entries().is_empty() {
+            return Err(incomplete(ACTION, &self.event_bus, "an answer for the event"));
+        }
         // PutEvents succeeds even when the entry was refused.
         match answer.entries().iter().find(|entry| entry.error_code().is_some()) {
             None => Ok(()),

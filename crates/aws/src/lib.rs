@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod answer;
+mod calls;
 mod clients;
 mod events;
+mod foreign;
 mod http;
 mod proxy;
 mod s3;
@@ -12,3 +15,6 @@ mod time;
 
 pub use clients::{Aws, Credentials};
 pub use s3::Downloaded;
+
+#[cfg(test)]
+mod stub_tests;

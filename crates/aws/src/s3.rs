@@ -10,7 +10,7 @@ use reveille_domain::ports::{
 };
 use tokio::io::AsyncWriteExt;
 
-use crate::answer::{call_error, service_error};
+use crate::answer::{call_error, chain, incomplete, service_error};
 use crate::clients::Aws;
 
 /// A single PutObject takes up to 5 GB, and the timeouts of small calls do not fit large files.
@@ -25,6 +25,16 @@ const CONFLICT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50)
 
 /// `ListObjectsV2` gives at most so many keys at once.
 const MAX_KEYS_A_PAGE: usize = 1_000;
+
+/// The entity tag, with which S3 answers every read and write of an object.
+fn etag(action: &'static str, resource: &str, etag: Option<&str>) -> Call<String> {
+    etag.map(str::to_owned).ok_or_else(|| incomplete(action, resource, "an entity tag"))
+}
+
+/// An object of which not all arrived.
+fn cut_off(error: &dyn std::error::Error) -> String {
+    format!("the object's body ended early: {}", chain(error))
+}
 
 impl GetObject for Aws {
     async fn get_object(&self, key: &str) -> Call<GetAnswer> {
@@ -42,7 +52,7 @@ impl GetObject for Aws {
             Err(error) => return Err(call_error(ACTION, &resource, &error)),
         };
         let failed = |kind, message: String| CallError { kind, action: ACTION, resource: resource.clone(), message };
-        let etag = answer.e_tag().unwrap_or_default().to_owned();
+        let etag = etag(ACTION, &resource, answer.e_tag())?;
         let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
         if announced.is_some_and(|length| length > MAX_RECORD_BYTES) {
             return Ok(GetAnswer::TooLarge { etag });
@@ -50,7 +60,7 @@ impl GetObject for Aws {
         // Whatever was announced, no more than this is kept.
         let mut body = Vec::with_capacity(announced.unwrap_or_default());
         while let Some(chunk) = answer.body.next().await {
-            let chunk = chunk.map_err(|error| failed(CallErrorKind::NoAnswer, error.to_string()))?;
+            let chunk = chunk.map_err(|error| failed(CallErrorKind::NoAnswer, cut_off(&error)))?;
             if body.len() + chunk.len() > MAX_RECORD_BYTES {
                 return Ok(GetAnswer::TooLarge { etag });
             }
@@ -79,7 +89,7 @@ impl PutObject for Aws {
             tries += 1;
         };
         match answer {
-            Ok(answer) => Ok(PutAnswer::Written(answer.e_tag().unwrap_or_default().to_owned())),
+            Ok(answer) => etag("s3:PutObject", &self.layout.uri(key), answer.e_tag()).map(PutAnswer::Written),
             // Another object stands there (412), or none does (404): either way not the one that was meant.
             Err(error) if is_condition_failure(service_error(&error)) => Ok(PutAnswer::ConditionFailed),
             Err(error) => Err(call_error("s3:PutObject", &self.layout.uri(key), &error)),
@@ -156,8 +166,8 @@ impl UploadFile for Aws {
             .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts))
             .send()
             .await
-            .map(|_| ())
             .map_err(|error| call_error(ACTION, &resource, &error))
+            .and_then(|answer| etag(ACTION, &resource, answer.e_tag()).map(|_| ()))
     }
 }
 
@@ -199,12 +209,13 @@ impl Aws {
             Err(error) if names_other_region(service_error(&error)) => return Ok(Downloaded::OtherRegion),
             Err(error) => return Err(call_error(ACTION, &resource, &error)),
         };
+        etag(ACTION, &resource, answer.e_tag())?;
         let mut file = tokio::fs::File::create(path)
             .await
             .map_err(|error| failed(CallErrorKind::Refused, format!("{}: {error}", path.display())))?;
         let mut written = 0;
         while let Some(chunk) = answer.body.next().await {
-            let chunk = chunk.map_err(|error| failed(CallErrorKind::NoAnswer, error.to_string()))?;
+            let chunk = chunk.map_err(|error| failed(CallErrorKind::NoAnswer, cut_off(&error)))?;
             written += chunk.len() as u64;
             if written > max_bytes {
                 return Ok(Downloaded::TooLarge);

@@ -11,19 +11,21 @@ use reveille_domain::ports::{
     StopNotebookInstance,
 };
 
-use crate::answer::{call_error, service_error};
+use crate::answer::{call_error, incomplete, service_error};
 use crate::clients::Aws;
 
 impl DescribeNotebookInstance for Aws {
     async fn describe_notebook_instance(&self, name: &InstanceName) -> Call<Option<Observation>> {
+        const ACTION: &str = "sagemaker:DescribeNotebookInstance";
         let call = self.sagemaker().describe_notebook_instance().notebook_instance_name(name.as_str());
         let answer = match call.send().await {
             Ok(answer) => answer,
             Err(error) if refusal(service_error(&error)) == Refusal::NotFound => return Ok(None),
-            Err(error) => return Err(call_error("sagemaker:DescribeNotebookInstance", name.as_str(), &error)),
+            Err(error) => return Err(call_error(ACTION, name.as_str(), &error)),
         };
+        let shown = answer.notebook_instance_status().ok_or_else(|| incomplete(ACTION, name.as_str(), "a status"))?;
         Ok(Some(Observation {
-            status: answer.notebook_instance_status().map_or(InstanceStatus::Unknown, status),
+            status: status(shown),
             failure_reason: answer.failure_reason().map(str::to_owned),
             last_modified: answer.last_modified_time().and_then(time),
             lifecycle_config: answer.notebook_instance_lifecycle_config_name().map(str::to_owned),

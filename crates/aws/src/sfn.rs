@@ -1,18 +1,20 @@
 //! The waiting execution: its token's callbacks, and whether it runs.
 
-use reveille_domain::Failure;
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, DescribeExecution, DescribeWholeExecution, EndedExecution, EndedList, EndedPage,
     Ending, ExecutionSeen, ExecutionStatus, ListEndedExecutions, SendTaskHeartbeat, TokenAnswer,
 };
 use reveille_domain::records::Execution;
+use reveille_domain::{Failure, InputText};
 use serde_json::{Value, json};
 
 use aws_sdk_sfn::types::{ExecutionRedriveFilter, ExecutionStatus as Shown};
 use chrono::{DateTime, Utc};
 
-use crate::answer::{call_error, service_error};
+use crate::answer::{call_error, incomplete, service_error};
 use crate::clients::Aws;
+
+const DESCRIBE: &str = "states:DescribeExecution";
 
 /// The resource that errors name: the token itself is a capability.
 const TOKEN: &str = "the run's task token";
@@ -57,10 +59,11 @@ impl SendTaskHeartbeat for Aws {
 impl DescribeExecution for Aws {
     async fn is_running(&self, execution_arn: &str) -> Call<bool> {
         match self.sfn().describe_execution().execution_arn(execution_arn).send().await {
+            Ok(answer) if answer.execution_arn().is_empty() => Err(incomplete(DESCRIBE, execution_arn, "an execution")),
             Ok(answer) => Ok(matches!(answer.status().as_str(), "RUNNING" | "PENDING_REDRIVE")),
             Err(error) => match service_error(&error) {
                 Some(("ExecutionDoesNotExist", _)) => Ok(false),
-                _ => Err(call_error("states:DescribeExecution", execution_arn, &error)),
+                _ => Err(call_error(DESCRIBE, execution_arn, &error)),
             },
         }
     }
@@ -73,10 +76,13 @@ impl DescribeWholeExecution for Aws {
             Err(error) => {
                 return match service_error(&error) {
                     Some(("ExecutionDoesNotExist", _)) => Ok(None),
-                    _ => Err(call_error("states:DescribeExecution", execution_arn, &error)),
+                    _ => Err(call_error(DESCRIBE, execution_arn, &error)),
                 };
             }
         };
+        if answer.execution_arn().is_empty() {
+            return Err(incomplete(DESCRIBE, execution_arn, "an execution"));
+        }
         let start_time = millis(answer.start_date());
         Ok(Some(ExecutionSeen {
             status: status(answer.status()),
@@ -86,7 +92,7 @@ impl DescribeWholeExecution for Aws {
                 start_time: start_time.unwrap_or_default(),
                 redrive_count: answer.redrive_count().and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
             },
-            input: answer.input().and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default(),
+            input: InputText::new(answer.input().unwrap_or_default()),
             error: answer.error().map(str::to_owned),
             cause: answer.cause().map(str::to_owned),
         }))

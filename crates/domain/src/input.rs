@@ -10,6 +10,7 @@ use crate::limits::{
     Bounds, MAX_INPUT_BYTES, MAX_KERNEL_CHARS, MAX_NOTEBOOK_BYTES, MAX_PARAMETER_NAME, MAX_PARAMETERS, QUEUE_SECONDS,
     RUN_SECONDS, START_SECONDS, STOP_SECONDS,
 };
+use crate::text::{self, InputText};
 
 /// What a run asks for when other runs hold the instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,6 +209,37 @@ impl std::fmt::Display for NotebookSource {
     }
 }
 
+/// Reads the text of an execution's input.
+///
+/// # Errors
+/// `InvalidRequest` that names the field, or else the place, and says what it should be.
+pub fn read(text: &InputText) -> Result<Input, Failure> {
+    text::check(text.as_str()).map_err(invalid)?;
+    // What passed the check is read; the reader's own words hold no value.
+    parse(&serde_json::from_str(text.as_str()).map_err(|error| invalid(format!("the input: {error}")))?)
+}
+
+/// What can be told of an input, valid or not, by which two deliveries of one event are recognised: its JSON, or where no
+/// reader holds that, its event and the text of the rest.
+#[must_use]
+pub fn outline(text: &InputText) -> Value {
+    let text = text.as_str();
+    if let Ok(value) = serde_json::from_str(text) {
+        return value;
+    }
+    let mut outline = Map::new();
+    for name in ["event", "rerun"] {
+        let value = text::field(text, name).and_then(|place| serde_json::from_str(text[place].trim_end()).ok());
+        outline.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    let rest = match text::field(text, "event") {
+        Some(event) => format!("{}{}", &text[..event.start], &text[event.end..]),
+        None => text.to_owned(),
+    };
+    outline.insert("text".to_owned(), Value::from(rest));
+    Value::Object(outline)
+}
+
 /// Reads an execution's input.
 ///
 /// # Errors
@@ -258,10 +290,12 @@ pub fn without_value(problem: &str) -> String {
     }
 }
 
-/// The instance that an input names, even if the rest of it is invalid: the outcome is recorded with the instance.
+/// The instance that an input names, even if the rest of it is invalid, or no JSON: the outcome is recorded with the instance.
 #[must_use]
-pub fn instance_of(input: &Value) -> Option<InstanceName> {
-    InstanceName::parse(input.get("instance")?.as_str()?).ok()
+pub fn instance_of(input: &InputText) -> Option<InstanceName> {
+    let place = text::field(input.as_str(), "instance")?;
+    let name: String = serde_json::from_str(input.as_str()[place].trim_end()).ok()?;
+    InstanceName::parse(&name).ok()
 }
 
 /// An `InvalidRequest` with a sentence.
@@ -550,8 +584,21 @@ mod tests {
 
     #[test]
     fn the_instance_of_an_invalid_input_is_still_known() {
-        assert_eq!(instance_of(&json!({"instance": "a", "x": 1})).unwrap().as_str(), "a");
-        assert_eq!(instance_of(&json!({"instance": "../a"})), None);
-        assert_eq!(instance_of(&json!(3)), None);
+        for known in [
+            r#"{"instance": "a", "x": 1}"#,
+            r#"{"instance": "a", "parameters": {"x": 1e400, "s": "\ud800 } , \"instance\": \"b\""}}"#,
+            r#"{"x": [[[NaN]], -Infinity], "instance" : "a" , "y": }"#,
+            r#"{"instance": "b", "instance": "a"}"#,
+            &format!(r#"{{"x": {}1{}, "instance": "a"}}"#, "[".repeat(5_000), "]".repeat(5_000)),
+            r#"{"instance": "a", "x": "#,
+        ] {
+            let input = InputText::new(known);
+            assert_eq!(instance_of(&input).map(|name| name.to_string()).as_deref(), Some("a"), "{known:.80}");
+        }
+        for unknown in
+            [r#"{"instance": "../a"}"#, "3", "", "null", r#"{"x": {"instance": "a"}}"#, r#"{"instance": 3}"#, "[1, 2"]
+        {
+            assert_eq!(instance_of(&InputText::new(unknown)), None, "{unknown}");
+        }
     }
 }

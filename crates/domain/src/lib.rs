@@ -24,8 +24,10 @@ pub mod runner;
 pub mod silence;
 pub mod start;
 pub mod sweep;
+pub mod text;
 pub mod unreadable;
 
 pub use error::{Code, Failure, RETRIED};
 pub use ids::{InstanceName, RunId};
+pub use text::InputText;
 pub use unreadable::{Damage, Record, RecordKind, Unreadable};

@@ -6,6 +6,14 @@ use chrono::TimeDelta;
 /// The whole input of an execution, as JSON. Leaves room for the envelope under Step Functions' 256 KiB.
 pub const MAX_INPUT_BYTES: usize = 64 * 1024;
 
+/// Levels of objects and lists in an input, itself included. Deeper data belongs into a file; readers of JSON stop at 128, and
+/// Python's compiler at 200.
+pub const MAX_INPUT_DEPTH: usize = 64;
+
+/// The largest whole number that a parameter may be: beyond it a double has no room for every whole number, and the Amazon
+/// States Language promises doubles ("numbers ... generally conform to JavaScript semantics").
+pub const MAX_WHOLE_NUMBER: u64 = (1 << 53) - 1;
+
 /// Start of the execution this long after its event's own time, or sooner: another start for the same event is a
 /// duplicate. Later: a person re-ran an old input. The rules' `MaximumEventAgeInSeconds` is the same number, so
 /// EventBridge's own redelivery always falls inside the window.

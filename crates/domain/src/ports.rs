@@ -300,8 +300,8 @@ pub struct ExecutionSeen {
     pub status: ExecutionStatus,
     /// The execution, as the context object of its states tells it; redrives included.
     pub execution: crate::records::Execution,
-    /// Its input.
-    pub input: serde_json::Value,
+    /// Its input, as it was given.
+    pub input: crate::text::InputText,
     /// The error it ended with.
     pub error: Option<String>,
     /// Its cause.

@@ -38,6 +38,22 @@ async fn parameters_arrive_exactly_equal() {
     assert_eq!(bench.output_notebook()["metadata"]["papermill"]["parameters"], Value::Object(parameters));
 }
 
+/// The text of an input, read here and written for the driver, is in the kernel what Python reads from the same text.
+#[tokio::test]
+async fn numbers_arrive_as_python_reads_them() {
+    let text = r#"{"a": 9007199254740991, "b": -9007199254740991, "c": 1E5, "d": 1e22, "e": 6.02214076e23, "f": 0.1, "g": -0.0,
+        "h": 5e-324, "i": 2.2250738585072011e-308, "j": 1.7976931348623157e308, "k": 0.12345678901234567890123456789,
+        "l": 8.10109172351e-10, "m": 9007199254740993.0, "n": 1e16, "o": 3.0, "p": [1.1e-7, {"q": 123456789.987654321}],
+        "r": 1.00000000000000011102230246251565404236316680908203125, "s": "\ud83d\ude00\u0000"}"#;
+    let quoted = json!(text);
+    let cell = format!(
+        "import json\nwanted = json.loads({quoted})\nfor name, value in wanted.items():\n    assert repr(globals()[name]) == repr(value), name"
+    );
+    let mut bench = Bench::of_cells(&[&cell]);
+    bench.job.parameters = serde_json::from_str(text).unwrap();
+    assert_eq!(bench.run().await, Verdict::Succeeded);
+}
+
 #[tokio::test]
 async fn papermills_conventions_hold() {
     let mut source = notebook(&["'first'", "day = 'none'", "assert day == 'Monday', day"]);

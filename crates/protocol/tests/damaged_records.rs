@@ -201,7 +201,7 @@ fn the_sweeper_concludes_an_aborted_run_once() {
                     ExecutionSeen {
                         status: ExecutionStatus::Aborted,
                         execution: execution(),
-                        input: json!({"instance": "nightly", "notebook": "a.ipynb"}),
+                        input: (&json!({"instance": "nightly", "notebook": "a.ipynb"})).into(),
                         error: None,
                         cause: None,
                     },

@@ -3,9 +3,9 @@
 
 mod support;
 
-use reveille_domain::Code;
 use reveille_domain::ports::{CallError, CallErrorKind, ExecutionSeen, ExecutionStatus, StartAnswer};
 use reveille_domain::records::Execution;
+use reveille_domain::{Code, InputText};
 use reveille_protocol::steps::admit_run::admit_run;
 use reveille_protocol::steps::conclude_run::{Answer, conclude_run};
 use reveille_protocol::steps::release_instance::{Call, release_instance};
@@ -37,7 +37,7 @@ fn an_event_that_was_not_published_is_published_by_the_sweeper() {
     world.only(ExecutionSeen {
         status: ExecutionStatus::Failed,
         execution,
-        input,
+        input: (&input).into(),
         error: Some(failure.code.to_string()),
         cause: Some(failure.message),
     });
@@ -67,7 +67,7 @@ fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
     assert_eq!(world.events.get(), 0);
 
     let status = ExecutionStatus::Aborted;
-    world.only(ExecutionSeen { status, execution, input, error: None, cause: None });
+    world.only(ExecutionSeen { status, execution, input: (&input).into(), error: None, cause: None });
     for _ in 0..2 {
         let announced = Call { execution_arn: Some("arn:x".to_owned()) };
         block_on(release_instance(&stack(), &world, announced)).unwrap();
@@ -77,4 +77,25 @@ fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
     let (key, outcome) = objects.iter().find(|(key, _)| key.ends_with("/2/outcome.json")).expect("a second outcome");
     let outcome: Value = serde_json::from_slice(outcome).unwrap();
     assert_eq!((&outcome["status"], &outcome["code"]), (&json!("ABORTED"), &json!("Cancelled")), "{key}");
+}
+
+/// An input that no reader of JSON holds is filed under the instance that it names, as ConcludeRun would file it.
+#[test]
+fn an_execution_whose_input_cannot_be_read_is_concluded_under_its_instance() {
+    let deep = "[".repeat(5_000) + &"]".repeat(5_000);
+    for value in ["1e400", r#""\ud800""#, "NaN", &deep] {
+        let world = World::answering(Ok(StartAnswer::Accepted));
+        world.only(ExecutionSeen {
+            status: ExecutionStatus::Aborted,
+            execution: Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 },
+            input: InputText::new(format!(r#"{{"parameters": {{"x": {value}}}, "instance": "nightly"}}"#)),
+            error: None,
+            cause: None,
+        });
+        let announced = Call { execution_arn: Some("arn:x".to_owned()) };
+        assert_eq!(block_on(release_instance(&stack(), &world, announced)).unwrap().concluded, 1, "{value:.20}");
+        let objects = world.objects.borrow();
+        let key = objects.keys().find(|key| key.ends_with("/1/outcome.json")).expect("an outcome");
+        assert!(key.contains("runs/nightly/"), "{value:.20}: {key}");
+    }
 }

@@ -13,7 +13,7 @@ use reveille_domain::records::Execution;
 use reveille_domain::sweep::Cursor;
 use reveille_domain::{RunId, start};
 use reveille_protocol::steps::release_instance::{Call, release_instance};
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Fault, World, block_on, now, stack};
 
 fn world() -> World {
@@ -83,7 +83,7 @@ fn ended(name: &str, started: DateTime<Utc>, redrive_count: u32) -> ExecutionSee
     ExecutionSeen {
         status: ExecutionStatus::Aborted,
         execution: Execution { arn: format!("arn:{name}"), name: name.into(), start_time: started, redrive_count },
-        input: json!({"instance": "nightly", "notebook": "a.ipynb"}),
+        input: (&json!({"instance": "nightly", "notebook": "a.ipynb"})).into(),
         error: None,
         cause: None,
     }
@@ -180,7 +180,7 @@ fn a_run_is_found_by_its_request_among_its_namesakes() {
     let admitted = Execution { start_time: now() + TimeDelta::milliseconds(1), ..seen.execution.clone() };
     let other = Execution { name: "nightly-2".into(), arn: "arn:nightly-2".into(), ..admitted.clone() };
     for execution in [&admitted, &other] {
-        let call = json!({"execution": execution, "input": seen.input, "attempt": 1});
+        let call = json!({"execution": execution, "input": serde_json::from_str::<Value>(seen.input.as_str()).unwrap(), "attempt": 1});
         let call = serde_json::from_value(call).unwrap();
         block_on(reveille_protocol::steps::admit_run::admit_run(&stack(), &world, call)).unwrap();
     }

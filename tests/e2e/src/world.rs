@@ -89,13 +89,18 @@ impl World {
 
     /// Starts an execution.
     pub async fn start_execution(&self, input: &Value) -> Run<'_> {
+        self.start_execution_with(&input.to_string()).await
+    }
+
+    /// Starts an execution whose input is this text, which may be anything.
+    pub async fn start_execution_with(&self, input: &str) -> Run<'_> {
         let answer = self
             .local
             .clients()
             .sfn
             .start_execution()
             .state_machine_arn(self.local.state_machine())
-            .input(input.to_string())
+            .input(input)
             .send()
             .await
             .expect("the execution starts");

@@ -12,9 +12,8 @@ use reveille_domain::input;
 use reveille_domain::limits::MAX_ATTEMPTS;
 use reveille_domain::ports::{Clock, GetObject, PutObject};
 use reveille_domain::records::{Execution, Request, RunRef, TriggerRecord};
-use reveille_domain::{Code, Failure, RETRIED};
+use reveille_domain::{Code, Failure, InputText, RETRIED};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::stack::Stack;
 use crate::store;
@@ -25,8 +24,8 @@ use crate::store;
 pub struct Call {
     /// The execution.
     pub execution: Execution,
-    /// Its whole input.
-    pub input: Value,
+    /// Its whole input, as it came.
+    pub input: InputText,
     /// The attempt.
     pub attempt: u32,
 }
@@ -73,13 +72,14 @@ where
             format!("This run was attempted {MAX_ATTEMPTS} times. Start a new execution instead of another redrive."),
         ));
     }
-    let input = input::parse(&call.input);
+    let input = input::read(&call.input);
     if let Some(key) = input.as_ref().ok().and_then(admit::other_key) {
         return Ok(Answer::OtherKey { key: key.to_owned(), hint: OTHER_KEY.to_owned() });
     }
     let request = input.and_then(|input| admit::request(input, &call.execution, ports.now()));
-    if let Some(key) = admit::trigger_key(&call.input) {
-        let event_time = admit::event(&call.input).and_then(Event::time);
+    let outline = input::outline(&call.input);
+    if let Some(key) = admit::trigger_key(&outline) {
+        let event_time = admit::event(&outline).and_then(Event::time);
         match hold_trigger(stack, ports, &key, &call.execution).await {
             // Whether its input is refused or not: the outcome of an event is the holder's.
             Ok(holder) if admit::is_duplicate(&holder, &call.execution, event_time) => return Ok(duplicate(holder)),

@@ -12,7 +12,7 @@ use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
 use reveille_domain::limits::MAX_RERUNS;
 use reveille_domain::ports::{Clock, GetObject, PublishEvent, PutObject};
 use reveille_domain::records::{Execution, Outcome, Report, Reporter, Request, Rest, RunRef};
-use reveille_domain::{Code, Failure, InstanceName, RETRIED, Unreadable};
+use reveille_domain::{Code, Failure, InputText, InstanceName, RETRIED, Unreadable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -28,8 +28,8 @@ pub const DETAIL_TYPE: &str = "Notebook Run Status Change";
 pub struct Call {
     /// The execution.
     pub execution: Execution,
-    /// Its whole input: for a run that was not admitted.
-    pub input: Value,
+    /// Its whole input, as it came: for a run that was not admitted, whose input may be no JSON.
+    pub input: InputText,
     /// The attempt, which may be one whose admission failed.
     pub attempt: u32,
     /// The run, if it was ever admitted.
@@ -105,7 +105,15 @@ fn unconfirmed(call: &Call) -> Option<InstanceName> {
     call.run.as_ref().filter(|_| !seen && !call.skipped).map(|run| run.instance.clone())
 }
 
-fn not_recorded(failure: &Failure, unconfirmed: Option<&InstanceName>) -> Failure {
+/// The same, of the arguments as they came.
+#[must_use]
+pub fn unconfirmed_in(arguments: &Value) -> Option<InstanceName> {
+    unconfirmed(&serde_json::from_value(arguments.clone()).ok()?)
+}
+
+/// A failure to conclude a run, in a code that no run ends with.
+#[must_use]
+pub fn not_recorded(failure: &Failure, unconfirmed: Option<&InstanceName>) -> Failure {
     // Said once, for this code: another's own retries end here.
     let cause = failure.message.trim_end_matches(RETRIED).trim_end();
     let next = unconfirmed.map(|instance| format!("{}. ", instance.may_still_run())).unwrap_or_default();

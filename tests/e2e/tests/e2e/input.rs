@@ -8,6 +8,7 @@ use crate::Scenario;
 pub const ALL: &[Scenario] = &[
     ("input::bad_fields_are_refused_by_name", |h, w| h.block_on(bad_fields(w))),
     ("input::an_input_just_over_the_limit_is_refused", |h, w| h.block_on(too_large(w))),
+    ("input::a_value_that_cannot_arrive_is_refused_by_name", |h, w| h.block_on(unheld(w))),
     ("input::an_input_without_an_instance_still_has_an_outcome", |h, w| h.block_on(no_instance(w))),
 ];
 
@@ -47,6 +48,20 @@ async fn too_large(world: &World) {
     let ended = run.assert_failed("large-input", "InvalidRequest").await;
     assert!(ended.cause.contains("65537 bytes"), "{}", ended.cause);
     world.assert_at_rest("large-input", 0).await;
+}
+
+/// Texts that are JSON, or that an engine makes of it, and that no step may fail over without a code.
+async fn unheld(world: &World) {
+    world.instance("unheld-input").await;
+    let deep = "[".repeat(126) + &"]".repeat(126);
+    for value in ["1e400", r#""\ud800""#, &deep, "9007199254740993", "123456789012345678901234567890"] {
+        let input =
+            format!(r#"{{"instance": "unheld-input", "notebook": "run.ipynb", "parameters": {{"x": {value}}}}}"#);
+        let run = world.start_execution_with(&input).await;
+        let ended = run.assert_failed("unheld-input", "InvalidRequest").await;
+        assert!(ended.cause.contains("parameters.x: "), "{value:.30}: {}", ended.cause);
+    }
+    world.assert_at_rest("unheld-input", 0).await;
 }
 
 async fn no_instance(world: &World) {

@@ -122,7 +122,7 @@ impl Ledger {
     /// An execution began.
     pub(super) fn execution_started(&self, number: usize, trigger: &Trigger, cause: Cause, arn: &Rc<str>, now_ms: i64) {
         let name = arn.rsplit(':').next().unwrap_or_default();
-        let instance = reveille_domain::input::instance_of(&trigger.input);
+        let instance = reveille_domain::input::instance_of(&(&trigger.input).into());
         self.executions.borrow_mut().push(Started {
             trigger: number,
             cause,

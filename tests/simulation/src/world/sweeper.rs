@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reveille_asl::interpreter::{Description, Status};
+use reveille_domain::InputText;
 use reveille_domain::ports::{
     Call, DescribeWholeExecution, EndedExecution, EndedList, EndedPage, Ending, ExecutionSeen, ExecutionStatus,
     ListEndedExecutions,
@@ -121,7 +122,7 @@ fn seen(execution: Description) -> ExecutionSeen {
             start_time: time(execution.start_ms),
             redrive_count: execution.redrive_count,
         },
-        input: execution.input,
+        input: InputText::from(&execution.input),
         error: execution.error,
         cause: execution.cause,
     }

@@ -1,0 +1,389 @@
+//! An execution's input as text: what it says whatever it is, and what is wrong with it.
+//!
+//! AWS does not promise which JSON texts reach a function, and a JSON reader stops at the first thing that it cannot hold (a
+//! number beyond a double, half of a surrogate pair, deep nesting). So the text is looked at before a reader is. Owns the rules
+//! for texts and numbers. Never shows a value: parameters may be what only the notebook should see.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::limits::{MAX_INPUT_DEPTH, MAX_WHOLE_NUMBER};
+
+/// An execution's input, as it came: JSON or not.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InputText(String);
+
+impl InputText {
+    /// The text of an input.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for InputText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InputText({} bytes)", self.0.len())
+    }
+}
+
+impl From<&Value> for InputText {
+    fn from(value: &Value) -> Self {
+        Self(value.to_string())
+    }
+}
+
+/// From an engine that holds its inputs as JSON values. The functions cut the text out of their payload instead, with [`field`].
+impl<'de> Deserialize<'de> for InputText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::from(&Value::deserialize(deserializer)?))
+    }
+}
+
+/// Where the value of a field of a text's outermost object lies; the last one, if there are several. It is found in texts that
+/// no JSON reader accepts, as long as brackets and quotes are where they belong.
+#[must_use]
+pub fn field(text: &str, name: &str) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut found = None;
+    let mut at = after_space(bytes, 0);
+    if bytes.get(at) != Some(&b'{') {
+        return None;
+    }
+    at += 1;
+    loop {
+        at = after_space(bytes, at);
+        match bytes.get(at) {
+            Some(b',') => at += 1,
+            Some(b'"') => {
+                let end = string_end(bytes, at);
+                let is_it = serde_json::from_str::<String>(&text[at..end]).is_ok_and(|key| key == name);
+                at = after_space(bytes, end);
+                if bytes.get(at) != Some(&b':') {
+                    return found;
+                }
+                at = after_space(bytes, at + 1);
+                let end = value_end(bytes, at);
+                if is_it {
+                    found = Some(at..end);
+                }
+                at = end;
+            }
+            _ => return found,
+        }
+    }
+}
+
+fn after_space(bytes: &[u8], at: usize) -> usize {
+    let space = bytes.iter().skip(at).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    at + space.count()
+}
+
+/// Behind the closing quote of the string that begins here, or the end of the text.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            // The escaped byte is skipped; one of several bytes has no quote in it.
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+/// Behind the value that begins here: at the comma or bracket that ends it.
+fn value_end(bytes: &[u8], start: usize) -> usize {
+    let mut depth = 0_usize;
+    let mut at = start;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(bytes, at);
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' | b',' if depth == 0 => return at,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+/// Checks that a text is JSON whose every value reaches a notebook as it is written.
+///
+/// # Errors
+/// A sentence that says where and what, without any value.
+pub fn check(text: &str) -> Result<(), String> {
+    if text.starts_with('\u{feff}') {
+        return Err("the input: it starts with a byte order mark (U+FEFF); remove it".to_owned());
+    }
+    let mut reader = Reader { bytes: text.as_bytes(), text, at: 0, path: Vec::new(), depth: 0 };
+    reader.value()?;
+    reader.skip_space();
+    if reader.at < text.len() { Err(reader.problem("it goes on after the end of its value")) } else { Ok(()) }
+}
+
+/// Fields that are named in a problem: below them lies what belongs to a user.
+const NAMED_LEVELS: usize = 2;
+/// Characters of a field's name in a problem.
+const NAME_CHARS: usize = 60;
+
+struct Reader<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    /// Names of the fields around this place.
+    path: Vec<String>,
+    depth: usize,
+}
+
+impl Reader<'_> {
+    fn problem(&self, what: &str) -> String {
+        let named: Vec<String> = self.path.iter().take(NAMED_LEVELS).map(|name| shown(name)).collect();
+        let place = if named.is_empty() { "the input".to_owned() } else { named.join(".") };
+        format!("{place}: {what} (at byte {} of the input)", self.at)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        self.at = after_space(self.bytes, self.at);
+    }
+
+    fn is_parameter(&self) -> bool {
+        self.path.first().is_some_and(|name| name == "parameters")
+    }
+
+    fn value(&mut self) -> Result<(), String> {
+        self.skip_space();
+        match self.peek() {
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::array),
+            Some(b'"') => self.string().map(|_| ()),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => self.literal(),
+        }
+    }
+
+    fn nested(&mut self, read: fn(&mut Self) -> Result<(), String>) -> Result<(), String> {
+        if self.depth == MAX_INPUT_DEPTH {
+            let what = format!(
+                "it is nested more than {MAX_INPUT_DEPTH} levels deep: pass it as text, or put it into S3 and pass its URI"
+            );
+            return Err(self.problem(&what));
+        }
+        self.depth += 1;
+        self.at += 1;
+        read(self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn object(&mut self) -> Result<(), String> {
+        let mut names = BTreeSet::new();
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.skip_space();
+            if self.peek() != Some(b'"') {
+                return Err(self.unexpected("a field's name in quotes"));
+            }
+            let name = self.string()?;
+            self.path.push(name.clone());
+            if !names.insert(name) {
+                return Err(self.problem("a field is written twice, and only one of them could count"));
+            }
+            self.skip_space();
+            if self.peek() != Some(b':') {
+                return Err(self.unexpected("a colon"));
+            }
+            self.at += 1;
+            self.value()?;
+            self.path.pop();
+            if self.ends(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn array(&mut self) -> Result<(), String> {
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.value()?;
+            if self.ends(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether the object or list ends here; else a comma was read.
+    fn ends(&mut self, close: u8) -> Result<bool, String> {
+        self.skip_space();
+        let next = self.peek();
+        if next != Some(b',') && next != Some(close) {
+            return Err(self.unexpected("a comma or the closing bracket"));
+        }
+        self.at += 1;
+        Ok(next == Some(close))
+    }
+
+    fn literal(&mut self) -> Result<(), String> {
+        let rest = &self.text[self.at..];
+        if let Some(word) = ["true", "false", "null"].into_iter().find(|word| rest.starts_with(word)) {
+            self.at += word.len();
+            return Ok(());
+        }
+        if rest.starts_with("NaN") || rest.starts_with("Infinity") {
+            return Err(self.problem("NaN and Infinity are no JSON: pass them as text"));
+        }
+        Err(self.unexpected("a value"))
+    }
+
+    fn unexpected(&self, expected: &str) -> String {
+        match self.peek() {
+            None => self.problem(&format!("it ends where {expected} should stand, so it is no JSON")),
+            Some(_) => self.problem(&format!("it is no JSON: {expected} should stand here")),
+        }
+    }
+
+    /// A string, with its escapes replaced.
+    fn string(&mut self) -> Result<String, String> {
+        let start = self.at;
+        let end = string_end(self.bytes, start);
+        let closed = end > start + 1 && self.bytes[end - 1] == b'"';
+        let Some(token) = self.text.get(start..end).filter(|_| closed) else {
+            return Err(self.problem("a text has no closing quote"));
+        };
+        // The reader of JSON knows what a string may hold; what it refuses is told apart here.
+        let string = match serde_json::from_str(token) {
+            Ok(string) => string,
+            Err(error) => return Err(self.problem(string_problem(token, &error))),
+        };
+        self.at = end;
+        Ok(string)
+    }
+
+    fn number(&mut self) -> Result<(), String> {
+        let rest = &self.text[self.at..];
+        if rest.starts_with("-Infinity") {
+            return Err(self.problem("NaN and Infinity are no JSON: pass them as text"));
+        }
+        let length = rest.bytes().take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
+        let token = &rest[..length.count()];
+        if !is_number(token) {
+            return Err(self.problem("a number is not written as JSON writes numbers"));
+        }
+        if let Some(what) = number_problem(token, self.is_parameter()) {
+            return Err(self.problem(&what));
+        }
+        self.at += token.len();
+        Ok(())
+    }
+}
+
+/// What keeps a number from reaching a notebook as it is written. Other fields are bounded by their types, and nothing computes
+/// with numbers inside an event.
+fn number_problem(token: &str, is_parameter: bool) -> Option<String> {
+    // Correctly rounded, as Python reads it.
+    let double: f64 = token.parse().ok()?;
+    if double.is_infinite() {
+        return Some("a number is larger than any double: pass it as text".to_owned());
+    }
+    if !is_parameter {
+        return None;
+    }
+    let is_whole = !token.contains(['.', 'e', 'E']);
+    if is_whole && token.parse::<i64>().map_or(true, |number| number.unsigned_abs() > MAX_WHOLE_NUMBER) {
+        return Some(format!(
+            "a whole number is beyond ±{MAX_WHOLE_NUMBER}, which Step Functions does not promise to keep: pass it as text"
+        ));
+    }
+    if is_whole && token == "-0" {
+        return Some("a number is written -0: write 0, or -0.0".to_owned());
+    }
+    let mantissa = token.split(['e', 'E']).next().unwrap_or_default();
+    if double == 0.0 && mantissa.contains(|digit: char| ('1'..='9').contains(&digit)) {
+        return Some("a number is too small for a double, which would make it 0: pass it as text".to_owned());
+    }
+    None
+}
+
+/// RFC 8259, section 6.
+fn is_number(token: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = token.strip_prefix('-').unwrap_or(token);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(digits)
+}
+
+fn string_problem(token: &str, error: &serde_json::Error) -> &'static str {
+    if error.is_eof() {
+        "a text has no closing quote"
+    } else if token.bytes().any(|byte| byte < 0x20) {
+        "a text has a control character that is not escaped"
+    } else if has_lone_surrogate(token) {
+        "a text has half of a surrogate pair (an escape from \\ud800 to \\udfff), which is no character"
+    } else {
+        "a text has an escape that JSON does not know"
+    }
+}
+
+fn has_lone_surrogate(token: &str) -> bool {
+    let mut rest = token;
+    while let Some(at) = rest.find('\\') {
+        let unit = |text: &str| u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
+        let escape = &rest[at..];
+        let used = match unit(escape) {
+            Some(0xd800..=0xdbff) => match escape.get(6..).and_then(unit) {
+                Some(0xdc00..=0xdfff) => 12,
+                _ => return true,
+            },
+            Some(0xdc00..=0xdfff) => return true,
+            Some(_) => 6,
+            None => 2,
+        };
+        rest = escape.get(used..).unwrap_or_default();
+    }
+    false
+}
+
+/// A field's name in a message: bounded, and on one line.
+fn shown(name: &str) -> String {
+    name.chars().take(NAME_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,10 +13,10 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
-.PHONY: help setup build demo local test lint simulate sabotage recordings bench bench-cold clean lock wheelhouse instance-template constraints
+.PHONY: help setup build demo local test lint simulate sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse instance-template constraints
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install the pinned local tools into .venv
 
@@ -70,12 +70,26 @@ $(BENCH_STAMP): crates/bench/requirements.txt
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-bench: bench-cold ## Reproduce every published figure
+bench: bench-cold bench-notebooks ## Reproduce every published figure
 
 bench-cold: $(BENCH_STAMP) ## Compare a function's cold start and memory with Python's and a floor program's
 	@echo "==> building the release profile (the first time takes minutes: link-time optimisation of the AWS SDK)"
 	@$(CARGO) build --release -p reveille-functions -p reveille-bench
 	@target/release/reveille-bench --python $(BENCH_VENV)/bin/python $(BENCH_FLAGS)
+
+# Our engine and plain papermill, with the engine's own packages in an environment that holds nothing else.
+ENGINE_VENV := target/engine-venv
+ENGINE_STAMP := $(ENGINE_VENV)/.installed
+
+$(ENGINE_STAMP): crates/engine/requirements.txt
+	@echo "==> installing the engine's packages into $(ENGINE_VENV) (once)"
+	@rm -rf $(ENGINE_VENV)
+	@$(PYTHON) -m venv $(ENGINE_VENV)
+	@$(ENGINE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench-notebooks: $(ENGINE_STAMP) ## Compare notebooks run by our engine with plain papermill
+	@$(CARGO) run --quiet --release -p reveille-engine --example bench_notebooks -- $(ENGINE_VENV)/bin/python $(ROUNDS)
 
 sabotage: ## Show how soon the simulation notices each sabotage of the protocol
 	@$(CARGO) run --quiet --profile simulate -p reveille-simulation -- --sabotage

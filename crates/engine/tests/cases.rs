@@ -80,6 +80,7 @@ async fn errors_that_stand_only_in_the_reply_have_their_name_and_text() {
         ("%nosuchmagic 1", "UsageError", "nosuchmagic"),
         (custom, "ValueError", "seen by nobody"),
         (memory, "MemoryError", ""),
+        ("from IPython.display import Image\nImage('nosuch.png')", "FileNotFoundError", "nosuch.png"),
     ];
     let version = std::process::Command::new(python()).args(["-c", "ExceptionGroup"]).status().unwrap();
     if version.success() {

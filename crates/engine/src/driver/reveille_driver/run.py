@@ -269,10 +269,15 @@ class Run:
 
     def cell_failed(self, cell, index, reply):
         """What the kernel's reply says; an error that it did not also publish is put into the cell."""
+        if reply.get("ename") == "NoneType":
+            # IPython's word for an error outside of the cell's code: in showing its value, for example.
+            reply = {}
         published = [output for output in cell["outputs"] if output["output_type"] == "error"]
         shown = published[-1] if published else {}
         ename = str(reply.get("ename") or shown.get("ename") or "an error without a name")
         evalue = str(reply.get("evalue") or shown.get("evalue") or "")
+        if not reply.get("ename") and not shown:
+            ename, evalue = named_in(last_words(cell))
         traceback = reply.get("traceback") or shown.get("traceback") or last_words(cell)
         self.record.cell_failed(index)
         if ename == "SystemExit" and evalue in ("", "0"):
@@ -425,6 +430,15 @@ def last_words(cell):
     """What the cell wrote to stderr last: IPython prints some tracebacks there, and gives none in its reply."""
     written = [output["text"] for output in cell["outputs"] if output.get("name") == "stderr"]
     return written[-1:]
+
+
+def named_in(words):
+    """The error that a printed traceback ends with."""
+    line = "".join(words).rstrip().rpartition("\n")[2]
+    name, _, text = line.partition(":")
+    if name.replace(".", "").isidentifier():
+        return name.rpartition(".")[2], text.strip()
+    return "an error without a name", line
 
 
 class NotStarted(Exception):

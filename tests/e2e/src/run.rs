@@ -100,9 +100,14 @@ impl<'a> Run<'a> {
         self.record(instance, "1/outcome.json").await.expect("an outcome is recorded")
     }
 
-    /// How often the run was claimed.
+    /// How often a runner claimed the run. A claim of whoever gave it up is no execution.
     pub async fn claims(&self, instance: &str) -> usize {
-        self.records(instance).await.iter().filter(|name| name.ends_with("claim.json")).count()
+        let mut claims = 0;
+        for name in self.records(instance).await.iter().filter(|name| name.ends_with("claim.json")) {
+            let claim = self.record(instance, name).await;
+            claims += usize::from(claim.is_some_and(|claim| claim["by"] == "runner"));
+        }
+        claims
     }
 
     /// Waits until the runner claimed the run.

@@ -134,12 +134,14 @@ sys.stdin.read()
         .unwrap();
     let mut line = String::new();
     BufReader::new(terminal.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    world.instance_with("terminal", &Notebook::of(&["print('beside a job')"])).await;
+    // A boot finds an empty disk, so that the links are made while it is up: by the notebook.
     let proc = world.local().service().machine("terminal").root().join("proc");
-    std::fs::create_dir_all(&proc).unwrap();
-    for pid in line.split_whitespace() {
-        std::os::unix::fs::symlink(format!("/proc/{pid}"), proc.join(pid)).unwrap();
-    }
+    let link = format!(
+        "import os\nfor pid in {:?}.split():\n    os.symlink('/proc/' + pid, os.path.join({:?}, pid))",
+        line.trim(),
+        proc.to_str().unwrap()
+    );
+    world.instance_with("terminal", &Notebook::of(&[&link])).await;
     let run = world.run("terminal").await;
     run.assert_succeeded("terminal").await;
     assert_eq!(run.outcome("terminal").await["instanceAfter"], "leftRunning");

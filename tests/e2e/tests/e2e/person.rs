@@ -136,12 +136,12 @@ sys.stdin.read()
     BufReader::new(terminal.stdout.take().unwrap()).read_line(&mut line).unwrap();
     // A boot finds an empty disk, so that the links are made while it is up: by the notebook.
     let proc = world.local().service().machine("terminal").root().join("proc");
-    let link = format!(
+    let show = format!(
         "import os\nfor pid in {:?}.split():\n    os.symlink('/proc/' + pid, os.path.join({:?}, pid))",
         line.trim(),
         proc.to_str().unwrap()
     );
-    world.instance_with("terminal", &Notebook::of(&[&link])).await;
+    world.instance_with("terminal", &Notebook::of(&[&show])).await;
     let run = world.run("terminal").await;
     run.assert_succeeded("terminal").await;
     assert_eq!(run.outcome("terminal").await["instanceAfter"], "leftRunning");

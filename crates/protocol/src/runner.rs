@@ -8,6 +8,7 @@
 //! - It never decides: `reveille_domain::runner` does.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -107,10 +108,9 @@ pub struct Runner<'a, P> {
     queue: Queue,
     /// The attempt that is being served.
     held: RefCell<Option<AttemptRef>>,
-    /// The attempt that this process began to execute last: it is never executed again, whatever its claim says.
-    begun: RefCell<Option<AttemptRef>>,
-    /// Its report, until it stands in S3.
-    pending: RefCell<Option<Report>>,
+    /// The attempts that this process began to execute: none is ever executed again, whatever its claim says. Each with its
+    /// report until that stands in S3; another run may be served meanwhile.
+    begun: RefCell<BTreeMap<AttemptRef, Option<Report>>>,
     /// How far the notebook at hand is.
     cells: Cell<Cells>,
 }
@@ -161,7 +161,6 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
             queue,
             held: RefCell::default(),
             begun: RefCell::default(),
-            pending: RefCell::default(),
             cells: Cell::default(),
         }
     }
@@ -197,7 +196,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
 
     async fn turn(&self) -> Result<Turn, StoreError> {
         self.put_pending().await;
-        let next = self.queue.next(self.ports.now(), self.begun.borrow().as_ref());
+        let next = self.queue.next(self.ports.now(), |at| self.begun.borrow().contains_key(at));
         let Some(next) = next else {
             if self.ours.get() && self.queue.is_empty() {
                 self.idle().await?;

@@ -175,3 +175,23 @@ fn a_person_who_leaves_is_given_their_quiet_by_this_process_and_by_the_next() {
         });
     }
 }
+
+#[test]
+fn a_run_whose_report_is_still_to_be_put_is_executed_once_whatever_is_served_meanwhile() {
+    play(async || {
+        let world = Slow::with_runs(0, 60, LONG);
+        world.add_run(5, 60, LONG);
+        world.failing_report.set(("r-00005", Duration::from_mins(10)));
+        let older = async {
+            tokio::time::sleep(Duration::from_secs(90)).await;
+            // Admitted before, and submitted only now.
+            world.add_run(1, 60, LONG);
+            world.add_run(2, 60, LONG);
+        };
+        tokio::join!(world.serve(Duration::from_mins(20)), older);
+        assert_eq!(world.executed.get(), 3, "{:#?}", world.log.borrow());
+        for run in [1, 2, 5] {
+            assert_eq!(world.report(run).unwrap().get("failure"), None, "{run}");
+        }
+    });
+}

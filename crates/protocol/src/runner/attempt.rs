@@ -60,7 +60,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     pub(super) async fn refuse(&self, stored: &Stored<Ticket>, unreadable: &Unreadable) -> Result<(), StoreError> {
         let ticket = &stored.record;
         let at = self.attempt_of(ticket);
-        let pending = self.pending.borrow_mut().take_if(|report| report.run == at.run && report.attempt == at.attempt);
+        let pending = self.begun.borrow_mut().get_mut(&at).and_then(Option::take);
         let damaged = Failure::from(unreadable.clone());
         let failure = match pending.map(|report| report.failure) {
             Some(Some(failure)) => failure.at_last().also(&damaged.message),
@@ -88,18 +88,19 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let report = match self.fence(&at).await? {
             Fence::Claimed(claimed_at) => {
                 // What this process executed it never executes again.
-                let report = if self.begun.borrow().as_ref() == Some(&at) {
-                    if self.pending.borrow().is_some() {
-                        return Ok(());
+                let before = self.begun.borrow().get(&at).cloned();
+                let report = match before {
+                    // Its report is still being put.
+                    Some(Some(_)) => return Ok(()),
+                    Some(None) => lost(&at, claimed_at, self.ports.now()),
+                    None => {
+                        self.begun.borrow_mut().insert(at.clone(), None);
+                        self.execute_beside_upkeep(&at, ticket, claimed_at).await
                     }
-                    lost(&at, claimed_at, self.ports.now())
-                } else {
-                    self.begun.replace(Some(at.clone()));
-                    self.execute_beside_upkeep(&at, ticket, claimed_at).await
                 };
-                self.pending.replace(Some(report.clone()));
+                self.begun.borrow_mut().insert(at.clone(), Some(report.clone()));
                 let report = self.put_report(&at, report).await?;
-                self.pending.replace(None);
+                self.begun.borrow_mut().insert(at.clone(), None);
                 self.served.set(true);
                 self.next_look.set(self.ports.now());
                 Some(report)
@@ -133,7 +134,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         } else {
             store::or_evidence(store::read::<Ticket>(&self.ports, &key).await, &mut Vec::new())?
         };
-        self.queue.learn(run, read);
+        self.queue.learn(&self.me.instance, run, read);
         Ok(())
     }
 
@@ -312,19 +313,21 @@ impl<P: RunnerPorts> Runner<'_, P> {
         first_failure
     }
 
-    /// Puts a report that could not be put when its notebook ended.
+    /// Puts the reports that could not be put when their notebooks ended.
     pub(super) async fn put_pending(&self) {
-        let (report, at) = (self.pending.borrow().clone(), self.begun.borrow().clone());
-        let (Some(report), Some(at)) = (report, at) else { return };
-        match self.try_report(&self.layout.report(&at), &report).await {
-            Ok(_) => drop(self.pending.replace(None)),
-            // It never can be. Its ticket, if it still stands, is refused when its turn comes.
-            Err(StoreError::Unreadable(unreadable)) => {
-                self.ports.log(&format!("the report of run {} cannot be written: {unreadable}", at.run));
-                self.pending.replace(None);
-            }
-            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
-                self.ports.log(&format!("the report of run {} is still not written: {error}", at.run));
+        let pending = |(at, report): (&AttemptRef, &Option<Report>)| Some((at.clone(), report.clone()?));
+        let pending: Vec<_> = self.begun.borrow().iter().filter_map(pending).collect();
+        for (at, report) in pending {
+            match self.try_report(&self.layout.report(&at), &report).await {
+                Ok(_) => drop(self.begun.borrow_mut().insert(at, None)),
+                // It never can be. Its ticket, if it still stands, is refused when its turn comes.
+                Err(StoreError::Unreadable(unreadable)) => {
+                    self.ports.log(&format!("the report of run {} cannot be written: {unreadable}", at.run));
+                    self.begun.borrow_mut().insert(at, None);
+                }
+                Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
+                    self.ports.log(&format!("the report of run {} is still not written: {error}", at.run));
+                }
             }
         }
     }
@@ -363,12 +366,12 @@ impl<P: RunnerPorts> Runner<'_, P> {
             // What cannot be read has no token to answer; its execution looks for itself after a heartbeat.
             let read = store::or_evidence(store::read::<Ticket>(&self.ports, &key).await, &mut Vec::new())?;
             let Some(stored) = read.as_ref().filter(|read| read.record.attempt == at.attempt) else {
-                self.queue.learn(&at.run, read);
+                self.queue.learn(&self.me.instance, &at.run, read);
                 return Ok(());
             };
             submit_run::answer(&self.ports, &stored.record, report).await?;
             if store::remove(&self.ports, &key, &stored.etag).await? {
-                self.queue.learn(&at.run, None);
+                self.queue.learn(&self.me.instance, &at.run, None);
                 break;
             }
         }

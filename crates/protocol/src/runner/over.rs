@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::iter;
+use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{Clock, Log, Sleep};
 use reveille_domain::records::{Report, Ticket};
 use reveille_domain::runner::queue_timeout;
@@ -25,7 +26,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     pub(super) async fn end_what_is_over(&self) -> std::convert::Infallible {
         loop {
             let over =
-                self.queue.take_over(self.ports.now(), [self.held.borrow().as_ref(), self.begun.borrow().as_ref()]);
+                self.queue.take_over(self.ports.now(), |at| self.begun.borrow().contains_key(at) || self.holds(at));
             let end = async |(stored, is_silent): (Stored<Ticket>, bool)| self.end(&stored, is_silent).await;
             iter(over).map(end).buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
             let wait = self.queue.next_over_in(self.ports.now()).unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
@@ -58,19 +59,23 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let key = self.layout.ticket(&self.me.instance, run);
         let read = store::read::<Ticket>(&self.ports, &key).await?;
         if read.as_ref().is_none_or(|read| read.etag != stored.etag) {
-            self.queue.learn(run, read);
+            self.queue.learn(&self.me.instance, run, read);
             return Ok(());
         }
         let at = self.attempt_of(&stored.record);
-        let is_at_work = self.held.borrow().as_ref() == Some(&at)
-            || self.begun.borrow().as_ref() == Some(&at) && self.pending.borrow().is_some();
-        if is_at_work {
+        let is_pending = self.begun.borrow().get(&at).is_some_and(Option::is_some);
+        if is_pending || self.holds(&at) {
             self.queue.keep(run);
             return Ok(());
         }
         self.remove_ticket(stored).await?;
         self.ports.log(&format!("nobody waits for run {run} any more: its ticket is removed"));
         Ok(())
+    }
+
+    /// Whether the attempt is being served.
+    fn holds(&self, at: &AttemptRef) -> bool {
+        self.held.borrow().as_ref() == Some(at)
     }
 
     /// Ends a run that waited too long.

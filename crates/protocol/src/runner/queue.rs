@@ -8,12 +8,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
-use reveille_domain::RunId;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_INBOX;
 use reveille_domain::ports::{Clock, ListObjects, Log, Sleep};
 use reveille_domain::records::Ticket;
 use reveille_domain::runner::{beat_every, queue_order, queue_timeout};
+use reveille_domain::{InstanceName, RunId};
 use tokio::sync::Notify;
 
 use super::{Runner, RunnerPorts};
@@ -37,6 +37,7 @@ const MAX_LISTED: usize = 4 * MAX_INBOX;
 /// A ticket, and what is under way with it.
 #[derive(Clone, Debug)]
 struct Entry {
+    at: AttemptRef,
     stored: Stored<Ticket>,
     /// When it was last beaten, or that was tried.
     beaten_at: Option<DateTime<Utc>>,
@@ -49,15 +50,13 @@ struct Entry {
 }
 
 impl Entry {
-    const fn new(stored: Stored<Ticket>) -> Self {
-        Self { stored, beaten_at: None, is_silent: false, is_ending: false, end_again_at: None }
+    const fn new(at: AttemptRef, stored: Stored<Ticket>) -> Self {
+        Self { at, stored, beaten_at: None, is_silent: false, is_ending: false, end_again_at: None }
     }
 
-    /// Whether it waited too long, unless it is that of this attempt.
-    fn is_late(&self, now: DateTime<Utc>, unless: Option<&AttemptRef>) -> bool {
-        let Ticket { run, attempt, .. } = &self.stored.record;
-        let is_excused = unless.is_some_and(|at| at.run == *run && at.attempt == *attempt);
-        !is_excused && queue_timeout(&self.stored.record, now).is_some()
+    /// Whether it waited too long, unless that attempt is at work.
+    fn is_late(&self, now: DateTime<Utc>, at_work: &impl Fn(&AttemptRef) -> bool) -> bool {
+        queue_timeout(&self.stored.record, now).is_some() && !at_work(&self.at)
     }
 
     fn late_at(&self) -> DateTime<Utc> {
@@ -99,9 +98,9 @@ impl Queue {
     }
 
     /// The oldest ticket that can be served; that of a run which was begun even after its time in the queue.
-    pub(super) fn next(&self, now: DateTime<Utc>, begun: Option<&AttemptRef>) -> Option<Stored<Ticket>> {
+    pub(super) fn next(&self, now: DateTime<Utc>, begun: impl Fn(&AttemptRef) -> bool) -> Option<Stored<Ticket>> {
         let entries = self.entries.borrow();
-        let can_be_served = |entry: &&Entry| !entry.is_ending && !entry.is_silent && !entry.is_late(now, begun);
+        let can_be_served = |entry: &&Entry| !entry.is_ending && !entry.is_silent && !entry.is_late(now, &begun);
         let tickets = entries.values().filter(can_be_served).map(|entry| &entry.stored);
         tickets.min_by(|a, b| queue_order(&a.record, &b.record)).cloned()
     }
@@ -112,7 +111,7 @@ impl Queue {
     }
 
     /// A ticket as it was just read: put there anew, or removed.
-    pub(super) fn learn(&self, run: &RunId, read: Option<Stored<Ticket>>) {
+    pub(super) fn learn(&self, instance: &InstanceName, run: &RunId, read: Option<Stored<Ticket>>) {
         let mut entries = self.entries.borrow_mut();
         match read {
             None => {
@@ -120,7 +119,8 @@ impl Queue {
             }
             Some(read) if entries.get(run).is_some_and(|entry| entry.stored.etag == read.etag) => {}
             Some(read) => {
-                entries.insert(run.clone(), Entry::new(read));
+                let at = AttemptRef { instance: instance.to_string(), run: run.clone(), attempt: read.record.attempt };
+                entries.insert(run.clone(), Entry::new(at, read));
             }
         }
         drop(entries);
@@ -173,15 +173,15 @@ impl Queue {
     }
 
     /// The tickets that are to be taken out now: under whose token nobody waits (`true`), or that waited too long and are
-    /// not those of `at_work`. They are marked.
+    /// not at work. They are marked.
     pub(super) fn take_over(
         &self,
         now: DateTime<Utc>,
-        at_work: [Option<&AttemptRef>; 2],
+        at_work: impl Fn(&AttemptRef) -> bool,
     ) -> Vec<(Stored<Ticket>, bool)> {
         let mut over = Vec::new();
         for entry in self.entries.borrow_mut().values_mut() {
-            let is_late = at_work.iter().all(|at_work| entry.is_late(now, *at_work));
+            let is_late = entry.is_late(now, &at_work);
             let may_try = entry.end_again_at.is_none_or(|at| now >= at);
             if !entry.is_ending && may_try && (entry.is_silent || is_late) {
                 entry.is_ending = true;
@@ -275,7 +275,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 Ok(ticket) => {
                     self.queue.strays.borrow_mut().remove(&key);
                     if ticket.is_some() {
-                        self.queue.learn(&run, ticket);
+                        self.queue.learn(&self.me.instance, &run, ticket);
                     }
                 }
                 // What is no ticket (another version's, a copy of one) must not hold up those that are.

@@ -40,6 +40,8 @@ pub struct Slow {
     pub list_hangs_after: Cell<Duration>,
     /// Lease writes that fail once a report stands.
     pub failing_leases: Cell<u32>,
+    /// Until when the reports of this run cannot be put.
+    pub failing_report: Cell<(&'static str, Duration)>,
     /// Until when a person is seen at work; nothing tells of them afterwards.
     pub person_until: Cell<Duration>,
     /// The tokens that were answered.
@@ -73,6 +75,7 @@ impl Slow {
             executed: Cell::default(),
             list_hangs_after: Cell::new(Duration::MAX),
             failing_leases: Cell::default(),
+            failing_report: Cell::default(),
             person_until: Cell::default(),
             answered: RefCell::default(),
             gone: RefCell::default(),
@@ -221,6 +224,11 @@ impl PutObject for Slow {
         let reported = objects.keys().any(|key| key.ends_with("/report.json"));
         if key.starts_with("leases/") && reported && self.failing_leases.get() > 0 {
             self.failing_leases.set(self.failing_leases.get() - 1);
+            let (kind, action, resource) = (CallErrorKind::NoAnswer, "s3:PutObject", key.to_owned());
+            return Err(CallError { kind, action, resource, message: "no answer".into() });
+        }
+        let (run, until) = self.failing_report.get();
+        if self.began.elapsed() < until && key.ends_with(&format!("{run}/1/report.json")) {
             let (kind, action, resource) = (CallErrorKind::NoAnswer, "s3:PutObject", key.to_owned());
             return Err(CallError { kind, action, resource, message: "no answer".into() });
         }

@@ -13,7 +13,7 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
-.PHONY: help setup build demo local test lint simulate sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse instance-template constraints
+.PHONY: root test-boot help setup build demo local test lint simulate sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse instance-template constraints
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,19 @@ test: lint build ## Check everything, run every test, and simulate
 	@echo "==> cargo test"
 	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws $(CARGO) test --workspace --no-fail-fast
 	@$(MAKE) --no-print-directory simulate
+
+# Roots of instances that really boot: built once, outside the checkout, for all checkouts.
+ROOTS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/reveille/roots
+SUITE ?= bookworm
+MACHINES := crates/notebook-service/machines
+root: ## Build the root of instances that really boot (as root, once; SUITE=bookworm or trixie)
+	@$(MACHINES)/build-root.sh '$(SUITE)' '$(ROOTS)/$(SUITE)' requirements.txt
+
+test-boot: setup build ## Run the product on instances that really boot (as root; skips with a reason elsewhere)
+	@if ! $(MACHINES)/can-boot.sh; then exit 0; fi; \
+	  $(MAKE) --no-print-directory root && export REVEILLE_MACHINE_ROOT='$(ROOTS)/$(SUITE)' && \
+	  $(CARGO) test -p reveille-notebook-service --test machines && \
+	  $(CARGO) test -p reveille-e2e-tests --test boot
 
 # At most 10,000 seeded fault schedules; `make simulate RUNS=1000000` for more, `make simulate SEED=7` to replay one.
 RUNS ?= 10000

@@ -31,6 +31,9 @@ pub(crate) struct LocalArguments {
     /// A parameter of the template, e.g. `ScheduleExpression=rate(1 minute)`; may be given several times
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(crate) parameters: Vec<(String, String)>,
+    /// Boot notebook instances as machines from this root, which `make root` builds; needs root rights
+    #[arg(long, value_name = "ROOT")]
+    pub(crate) machines: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,6 @@
 //! `reveille local`: leaves a local AWS running, and tells how to use it.
 
-use reveille_local::{INSTANCE, Local, NOTEBOOK, Options};
+use reveille_local::{INSTANCE, Local, Machines, NOTEBOOK, Options};
 
 use crate::{
     arguments::LocalArguments,
@@ -14,6 +14,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &LocalArguments) -> Resu
     let options = Options {
         directory: arguments.directory.clone(),
         parameters: arguments.parameters.iter().cloned().collect(),
+        machines: arguments.machines.clone().map(Machines::new),
         ..Options::default()
     };
     let interrupted = interrupt();

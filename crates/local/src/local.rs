@@ -94,8 +94,12 @@ impl Local {
         config.port = sagemaker_port;
         config.path = environment::path(&project.tools());
         config.environment = environment.clone();
-        // The pinned papermill of the local tools, or none: a local instance installs nothing by itself.
-        config.environment.insert("REVEILLE_PYTHON".to_owned(), project.tool("python")?.display().to_string());
+        config.machines.clone_from(&options.machines);
+        if config.machines.is_none() {
+            // The pinned papermill of the local tools, or none: a folder installs nothing by itself. A machine does, as
+            // on AWS, and does not have this path.
+            config.environment.insert("REVEILLE_PYTHON".to_owned(), project.tool("python")?.display().to_string());
+        }
         config.timings = options.timings.clone();
         config.on_state_change.clone_from(&options.on_state_change);
         let service = serve(config).await?;

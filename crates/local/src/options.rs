@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use reveille_instance_model::Timings;
-use reveille_notebook_service::StateListener;
+use reveille_notebook_service::{Machines, StateListener};
 
 /// Is told each step of the start, as one line: it must return at once.
 pub type ProgressListener = Arc<dyn Fn(&str) + Send + Sync>;
@@ -17,6 +17,8 @@ pub struct Options {
     pub stack: String,
     /// Parameters of the template, over those that make local runs take seconds.
     pub parameters: BTreeMap<String, String>,
+    /// Notebook instances are machines that boot (root only); `None`: they are folders with processes.
+    pub machines: Option<Machines>,
     /// How long the notebook instance service takes over things.
     pub timings: Timings,
     /// Is told each step.
@@ -31,6 +33,7 @@ impl Default for Options {
             directory: None,
             stack: "reveille".to_owned(),
             parameters: BTreeMap::new(),
+            machines: None,
             timings: Timings::local(),
             on_progress: None,
             on_state_change: None,
@@ -52,6 +55,7 @@ impl fmt::Debug for Options {
             .field("directory", &self.directory)
             .field("stack", &self.stack)
             .field("parameters", &self.parameters)
+            .field("machines", &self.machines)
             .field("timings", &self.timings)
             .finish_non_exhaustive()
     }

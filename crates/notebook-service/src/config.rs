@@ -27,6 +27,23 @@ pub type StateListener = Arc<dyn Fn(&StateChange) + Send + Sync>;
 /// Is told every line of the service's log (without a line end): it must return at once.
 pub type LogListener = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// How instances are booted as machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machines {
+    /// The root that each boot gets a copy-on-write view of: made by `make root`.
+    pub root: PathBuf,
+    /// The memory of one machine in bytes.
+    pub memory: u64,
+}
+
+impl Machines {
+    /// Machines with this root and 2 GiB of memory each, which is half of what an `ml.t3.medium` has.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), memory: 2 << 30 }
+    }
+}
+
 /// The configuration of the service.
 #[derive(Clone)]
 pub struct Config {
@@ -43,6 +60,8 @@ pub struct Config {
     /// What else is in their environment: endpoints, credentials. `PATH`, `HOME`, `REVEILLE_ROOT` and
     /// `REVEILLE_BOOT` cannot be overridden here.
     pub environment: BTreeMap<String, String>,
+    /// Instances are machines that boot (root only); `None`: they are folders.
+    pub machines: Option<Machines>,
     /// How long things take.
     pub timings: Timings,
     /// How long the processes of a boot have between SIGTERM and SIGKILL.
@@ -67,6 +86,7 @@ impl Config {
             account: "000000000000".to_owned(),
             path: "/usr/local/bin:/usr/bin:/bin".to_owned(),
             environment: BTreeMap::new(),
+            machines: None,
             timings: Timings::local(),
             kill_grace: Duration::from_millis(500),
             log_limit: 1 << 20,
@@ -86,6 +106,7 @@ impl fmt::Debug for Config {
             .field("account", &self.account)
             .field("path", &self.path)
             .field("environment", &self.environment.keys())
+            .field("machines", &self.machines)
             .field("timings", &self.timings)
             .finish_non_exhaustive()
     }

@@ -3,14 +3,13 @@
 use std::{io, sync::Arc, time::Duration};
 
 use reveille_instance_model::{BootNumber, Effect, Hook, ScriptResult};
-use tokio::time::sleep;
+use tokio::{sync::watch, task::spawn_blocking, time::sleep};
 
 use crate::{
     config::StateChange,
-    processes::kill_boot,
+    host::{Boot, Host},
     script::Script,
     service::{Shared, now},
-    uuid,
 };
 
 /// How long the driver sleeps at most when nothing is due.
@@ -54,8 +53,12 @@ async fn perform(shared: &Arc<Shared>, effect: Effect) {
             shared.tell(&change);
         }
         Effect::StartBoot { instance, boot } => {
-            if let Err(error) = start_boot(shared, &instance, boot).await {
-                shared.log(&format!("instance {instance}: its directory could not be prepared: {error}"));
+            let under_way = shared.begin_boot(boot);
+            let booting = start_boot(shared.clone(), instance, boot, under_way);
+            if shared.host.boots_slowly() {
+                shared.start(booting);
+            } else {
+                booting.await;
             }
         }
         Effect::RunLifecycleScript { instance, boot, hook, script } => {
@@ -67,23 +70,26 @@ async fn perform(shared: &Arc<Shared>, effect: Effect) {
     }
 }
 
-async fn start_boot(shared: &Arc<Shared>, instance: &str, boot: BootNumber) -> io::Result<()> {
-    let boot_id = uuid::fresh()?;
-    let arn = shared.account().instance_arn(instance);
-    let machine = shared.machine(instance);
-    let (name, id) = (instance.to_owned(), boot_id.clone());
-    tokio::task::spawn_blocking(move || machine.boot(&id, &name, &arn)).await.map_err(io::Error::other)??;
-    shared.log(&format!("instance {instance}: boot {boot_id}"));
-    shared.boots().insert(boot, boot_id);
-    Ok(())
+async fn start_boot(shared: Arc<Shared>, instance: String, boot: BootNumber, under_way: watch::Sender<()>) {
+    let arn = shared.account().instance_arn(&instance);
+    let (disk, console) = (shared.machine(&instance), shared.console(&instance));
+    let (host, name) = (shared.clone(), instance.clone());
+    let up = spawn_blocking(move || host.host.boot(&disk, (&name, &arn), &host.config, &console)).await;
+    match up.map_err(io::Error::other).flatten() {
+        Ok(up) => {
+            shared.log(&format!("instance {instance}: boot {}", up.id));
+            shared.boots().insert(boot, up);
+        }
+        Err(error) => shared.log(&format!("instance {instance}: it could not be brought up: {error}")),
+    }
+    drop(under_way);
 }
 
 async fn run_script(shared: Arc<Shared>, instance: String, boot: BootNumber, hook: Hook, content: Arc<[u8]>) {
-    // A boot whose directory could not be prepared has no id, and its scripts fail.
-    let boot_id = shared.boots().get(&boot).cloned();
-    let ended = match boot_id {
-        Some(boot_id) => script(&shared, &instance, boot_id, hook, content).run().await,
-        None => Err(io::Error::other("the instance's directory could not be prepared")),
+    // A boot that did not come up has no id, and its scripts fail.
+    let ended = match shared.booted(boot).await {
+        Some(boot) => script(&shared, &instance, &boot, hook, content).run().await,
+        None => Err(io::Error::other("the instance could not be brought up; the service's log says why")),
     };
     let result = match &ended {
         Ok(status) if status.success() => ScriptResult::Succeeded,
@@ -95,24 +101,15 @@ async fn run_script(shared: Arc<Shared>, instance: String, boot: BootNumber, hoo
     shared.wake.notify_one();
 }
 
-fn script(shared: &Shared, instance: &str, boot_id: String, hook: Hook, content: Arc<[u8]>) -> Script {
+fn script(shared: &Shared, instance: &str, boot: &Boot, hook: Hook, content: Arc<[u8]>) -> Script {
     let config = &shared.config;
-    Script {
-        root: shared.machine(instance).root().to_owned(),
-        boot_id,
-        hook,
-        content,
-        path: config.path.clone(),
-        environment: config.environment.clone(),
-        log: shared.log_file(instance, hook),
-        log_limit: config.log_limit,
-    }
+    let (file, launch) = Host::launch(&shared.machine(instance), boot, hook, &content, config);
+    Script { hook, content, file, launch, log: shared.log_file(instance, hook), log_limit: config.log_limit }
 }
 
 async fn end_boot(shared: Arc<Shared>, instance: String, boot: BootNumber) {
-    let boot_id = shared.boots().get(&boot).cloned();
-    if let Some(boot_id) = boot_id
-        && !kill(&shared, &instance, &boot_id).await
+    if let Some(up) = shared.booted(boot).await
+        && !kill(&shared, &instance, &up).await
     {
         return;
     }
@@ -121,13 +118,13 @@ async fn end_boot(shared: Arc<Shared>, instance: String, boot: BootNumber) {
     shared.wake.notify_one();
 }
 
-async fn kill(shared: &Shared, instance: &str, boot_id: &str) -> bool {
+async fn kill(shared: &Arc<Shared>, instance: &str, boot: &Boot) -> bool {
     for _ in 0..KILL_TRIES {
-        let root = shared.machine(instance).root().to_owned();
-        let (id, grace) = (boot_id.to_owned(), shared.config.kill_grace);
-        match tokio::task::spawn_blocking(move || kill_boot(&root, &id, grace)).await {
+        let disk = shared.machine(instance);
+        let (host, ending, grace) = (shared.clone(), boot.clone(), shared.config.kill_grace);
+        match spawn_blocking(move || host.host.end(&disk, &ending, grace)).await {
             Ok(Ok(count)) => {
-                shared.log(&format!("instance {instance}: boot {boot_id} ended, {count} processes killed"));
+                shared.log(&format!("instance {instance}: boot {} ended, {count} processes killed", boot.id));
                 return true;
             }
             Ok(Err(error)) => shared.log(&format!("instance {instance}: {error}")),

@@ -10,9 +10,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod admin;
+mod booted;
 mod config;
 mod constraints;
 mod driver;
+mod host;
 mod http;
 mod machine;
 mod members;
@@ -23,7 +25,7 @@ mod script;
 mod service;
 mod uuid;
 
-pub use config::{Config, LogListener, StateChange, StateListener};
+pub use config::{Config, LogListener, Machines, StateChange, StateListener};
 pub use machine::Machine;
 pub use processes::{KillError, kill_boot, processes_of_boot};
 pub use service::{Service, ServiceError, serve};

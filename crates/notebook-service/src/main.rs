@@ -8,12 +8,12 @@ use std::{
     sync::Arc,
 };
 
-use reveille_notebook_service::{Config, ServiceError, serve};
+use reveille_notebook_service::{Config, Machines, ServiceError, serve};
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: notebook_service --dir DIR [--port PORT] [--region REGION] [--account ID] [--path PATH] [--env NAME=VALUE]...
+const USAGE: &str = "usage: notebook_service --dir DIR [--port PORT] [--region REGION] [--account ID] [--path PATH] [--env NAME=VALUE]... [--machines ROOT]
 Serves SageMaker notebook instances on 127.0.0.1 and prints the endpoint. DIR holds their disks and logs.
---path and --env are what lifecycle scripts get. Ctrl-C ends it and every process of every instance.
+--path and --env are what lifecycle scripts get. With --machines (as root) instances really boot, from a root that make root built. Ctrl-C ends it and every process of every instance.
 ";
 
 #[derive(Debug)]
@@ -57,6 +57,7 @@ fn config(mut arguments: impl Iterator<Item = String>) -> Result<Config, MainErr
             }
             "--region" => config.region = value,
             "--account" => config.account = value,
+            "--machines" => config.machines = Some(Machines::new(value)),
             "--path" => config.path = value,
             "--env" => {
                 let (name, value) =

@@ -1,11 +1,10 @@
 //! Runs one lifecycle script as a process of its boot, and keeps what it prints.
 
 use std::{
-    collections::BTreeMap,
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Write},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -16,6 +15,8 @@ use tokio::{
     process::{Child, Command},
     time::{sleep, timeout},
 };
+
+use crate::host::Launch;
 
 /// The kernel's answer when some other thread's fork still holds the script open for writing.
 const TEXT_BUSY_WAIT: Duration = Duration::from_millis(10);
@@ -28,12 +29,11 @@ const CHUNK: usize = 8192;
 
 /// A script to run.
 pub(crate) struct Script {
-    pub(crate) root: PathBuf,
-    pub(crate) boot_id: String,
     pub(crate) hook: Hook,
     pub(crate) content: std::sync::Arc<[u8]>,
-    pub(crate) path: String,
-    pub(crate) environment: BTreeMap<String, String>,
+    /// Where it is written, as this process sees it.
+    pub(crate) file: PathBuf,
+    pub(crate) launch: Launch,
     pub(crate) log: PathBuf,
     pub(crate) log_limit: u64,
 }
@@ -68,10 +68,9 @@ impl Script {
             fs::create_dir_all(folder)?;
         }
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
-        let file = self.root.join("tmp").join(format!("{}_{}", self.hook, self.boot_id));
-        fs::write(&file, &self.content)?;
-        fs::set_permissions(&file, Permissions::from_mode(0o755))?;
-        Ok((self.spawn(&file).await?, log))
+        fs::write(&self.file, &self.content)?;
+        fs::set_permissions(&self.file, Permissions::from_mode(0o755))?;
+        Ok((self.spawn().await?, log))
     }
 
     fn note(&self, line: &str) {
@@ -80,35 +79,28 @@ impl Script {
         }
     }
 
-    fn command(&self, file: &Path) -> Command {
-        let mut command = if self.content.starts_with(b"#!") {
-            Command::new(file)
-        } else {
-            let mut bash = Command::new("/bin/bash");
-            bash.arg(file);
-            bash
-        };
+    fn command(&self) -> io::Result<Command> {
+        let launch = &self.launch;
+        let (program, arguments) = launch.argv.split_first().ok_or_else(|| io::Error::other("nothing to start"))?;
+        let mut command = Command::new(program);
         command
+            .args(arguments)
             .env_clear()
-            .envs(&self.environment)
-            .env("PATH", &self.path)
-            .env("HOME", self.root.join("root"))
-            .env("REVEILLE_ROOT", &self.root)
-            .env("REVEILLE_BOOT", &self.boot_id)
-            .current_dir(&self.root)
+            .envs(&launch.environment)
+            .current_dir(&launch.directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // Ctrl-C in the terminal of the service is not for the instances.
             .process_group(0)
             .kill_on_drop(true);
-        command
+        Ok(command)
     }
 
-    async fn spawn(&self, file: &Path) -> io::Result<Child> {
+    async fn spawn(&self) -> io::Result<Child> {
         let mut tries = 0;
         loop {
-            match self.command(file).spawn() {
+            match self.command()?.spawn() {
                 Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && tries < TEXT_BUSY_TRIES => {
                     tries += 1;
                     sleep(TEXT_BUSY_WAIT).await;

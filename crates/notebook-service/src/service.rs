@@ -16,17 +16,18 @@ use reveille_instance_model::{
 };
 use tokio::{
     net::TcpListener,
-    sync::Notify,
+    sync::{Notify, watch},
     task::{JoinHandle, JoinSet},
     time::timeout,
 };
 
 use crate::{
-    Config, Machine,
+    Config, Machine, booted,
     config::StateChange,
     driver,
+    host::{Boot, Host},
     http::router,
-    processes::{KillError, kill_boot},
+    processes::KillError,
 };
 
 /// How long requests under way may take at the end; they take milliseconds.
@@ -43,7 +44,10 @@ pub(crate) struct Shared {
     pub(crate) wake: Notify,
     closing: Notify,
     account: Mutex<Account>,
-    boots: Mutex<HashMap<BootNumber, String>>,
+    boots: Mutex<HashMap<BootNumber, Boot>>,
+    /// Boots that are under way; the sender is dropped when they are done.
+    booting: Mutex<HashMap<BootNumber, watch::Receiver<()>>>,
+    pub(crate) host: Host,
     work: Mutex<JoinSet<()>>,
 }
 
@@ -57,9 +61,27 @@ impl Shared {
         lock(&self.account)
     }
 
-    /// The boot ids of the boots that may have living processes.
-    pub(crate) fn boots(&self) -> MutexGuard<'_, HashMap<BootNumber, String>> {
+    /// The boots that may have living processes.
+    pub(crate) fn boots(&self) -> MutexGuard<'_, HashMap<BootNumber, Boot>> {
         lock(&self.boots)
+    }
+
+    /// Says that a boot is under way, until the answer is dropped.
+    pub(crate) fn begin_boot(&self, boot: BootNumber) -> watch::Sender<()> {
+        let (sender, receiver) = watch::channel(());
+        lock(&self.booting).insert(boot, receiver);
+        sender
+    }
+
+    /// The boot, once it is up; `None`: it did not come up, or is gone.
+    pub(crate) async fn booted(&self, boot: BootNumber) -> Option<Boot> {
+        let under_way = lock(&self.booting).get(&boot).cloned();
+        if let Some(mut under_way) = under_way {
+            // An error is what it waits for: the sender is gone.
+            while under_way.changed().await.is_ok() {}
+            lock(&self.booting).remove(&boot);
+        }
+        self.boots().get(&boot).cloned()
     }
 
     /// Starts a script or a kill; it is cut off when the service ends.
@@ -75,6 +97,10 @@ impl Shared {
 
     pub(crate) fn log_file(&self, instance: &str, hook: Hook) -> PathBuf {
         self.config.directory.join("logs").join(instance).join(hook.log_stream())
+    }
+
+    pub(crate) fn console(&self, instance: &str) -> PathBuf {
+        self.config.directory.join("logs").join(instance).join("console")
     }
 
     pub(crate) fn log(&self, line: &str) {
@@ -117,9 +143,14 @@ impl Shared {
         cleared
     }
 
-    /// The id of the boot whose processes may be alive.
-    pub(crate) fn boot_id(&self, snapshot: &Snapshot) -> Option<String> {
+    /// The boot whose processes may be alive.
+    pub(crate) fn boot(&self, snapshot: &Snapshot) -> Option<Boot> {
         snapshot.boot.and_then(|boot| self.boots().get(&boot).cloned())
+    }
+
+    /// Its id.
+    pub(crate) fn boot_id(&self, snapshot: &Snapshot) -> Option<String> {
+        self.boot(snapshot).map(|boot| boot.id)
     }
 
     fn kill_all(&self, grace: Duration) -> Result<(), KillError> {
@@ -127,15 +158,9 @@ impl Shared {
             let account = self.account();
             account.names().filter_map(|name| account.snapshot(name)).collect()
         };
-        let mut result = Ok(());
-        for snapshot in snapshots {
-            if let Some(boot_id) = self.boot_id(&snapshot) {
-                let root = self.machine(&snapshot.view.name).root().to_owned();
-                // The others are killed too, whatever becomes of this one.
-                result = result.and(kill_boot(&root, &boot_id, grace).map(|_| ()));
-            }
-        }
-        result
+        let alive = |snapshot: &Snapshot| Some((self.machine(&snapshot.view.name), self.boot(snapshot)?));
+        let boots: Vec<(Machine, Boot)> = snapshots.iter().filter_map(alive).collect();
+        self.host.end_all(&boots, grace)
     }
 }
 
@@ -156,6 +181,8 @@ pub enum ServiceError {
         /// Why.
         source: io::Error,
     },
+    /// Instances cannot be machines here.
+    Machines(String),
     /// A boot could not be killed at the end.
     Kill(KillError),
     /// The task that kills was cut off.
@@ -171,6 +198,7 @@ impl fmt::Display for ServiceError {
             Self::Bind { port, source } => {
                 write!(f, "port {port} on 127.0.0.1 cannot be bound: {source}; give another one, or 0 for any")
             }
+            Self::Machines(missing) => write!(f, "instances cannot be machines here: {missing}"),
             Self::Kill(error) => write!(f, "{error}"),
             Self::Cut => {
                 f.write_str("the runtime ended before every boot was killed; look for processes with REVEILLE_BOOT in their environment")
@@ -197,11 +225,16 @@ pub async fn serve(mut config: Config) -> Result<Service, ServiceError> {
     let usable = fs::create_dir_all(&config.directory).and_then(|()| fs::canonicalize(&config.directory));
     // Absolute, because scripts run elsewhere.
     config.directory = usable.map_err(|source| ServiceError::Directory { path: config.directory.clone(), source })?;
+    if let Some(missing) = config.machines.as_ref().and_then(booted::missing) {
+        return Err(ServiceError::Machines(missing));
+    }
     let bind = |source| ServiceError::Bind { port: config.port, source };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     let account = Account::new(config.region.clone(), config.account.clone(), config.timings.clone());
     let shared = Arc::new(Shared {
+        host: Host::new(&config),
+        booting: Mutex::default(),
         config,
         wake: Notify::new(),
         closing: Notify::new(),
@@ -259,6 +292,21 @@ impl Service {
     pub fn boot_id(&self, name: &str) -> Option<String> {
         let snapshot = self.snapshot(name)?;
         self.shared.boot_id(&snapshot)
+    }
+
+    /// The processes of the present boot of an instance, as this machine sees them.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
+    pub fn processes(&self, name: &str) -> io::Result<Vec<i32>> {
+        let boot = self.snapshot(name).and_then(|snapshot| self.shared.boot(&snapshot));
+        boot.map_or(Ok(Vec::new()), |boot| Host::processes(&self.machine(name), &boot))
+    }
+
+    /// What the machine of an instance said while it booted; there is none where instances are folders.
+    #[must_use]
+    pub fn console(&self, name: &str) -> PathBuf {
+        self.shared.console(name)
     }
 
     /// The disk of an instance of this name.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_s3::primitives::ByteStream;
 use reveille_domain::layout::Layout;
 use reveille_instance_model::{Command, Fault, Operation};
-use reveille_local::{Local, Options, Project};
+use reveille_local::{Local, Machines, Options, Project};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -26,9 +26,14 @@ pub struct World {
 impl World {
     /// Starts it, with a short heartbeat and a schedule that fires every minute.
     pub async fn start() -> Self {
+        Self::with(None).await
+    }
+
+    /// The same with instances that are machines, or (`None`) folders.
+    pub async fn with(machines: Option<Machines>) -> Self {
         let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let project = Project::find(&here).expect("the tests run in a checkout that `make build` built");
-        let mut options = Options::default();
+        let mut options = Options { machines, ..Options::default() };
         for (name, value) in [
             ("HeartbeatSeconds", "10"),
             ("ReleaseSchedule", "rate(1 minute)"),
@@ -189,10 +194,7 @@ impl World {
     /// The processes of the instance's last boot.
     #[must_use]
     pub fn processes(&self, instance: &str) -> Vec<i32> {
-        let service = self.local.service();
-        let Some(boot) = service.boot_id(instance) else { return Vec::new() };
-        reveille_notebook_service::processes_of_boot(service.machine(instance).root(), &boot)
-            .expect("a list of processes")
+        self.local.service().processes(instance).expect("a list of processes")
     }
 
     /// Asserts that the instance is at rest, started this often, and that nothing of its boot runs.

@@ -1,0 +1,15 @@
+#!/bin/bash
+# Says why machines cannot be booted here and fails; or says nothing.
+skip() { echo "skipped: $1"; exit 1; }
+
+[ "$(uname -s)" = Linux ] || skip "machines need Linux"
+[ "$(id -u)" = 0 ] || skip "machines are booted by root only; run it with sudo"
+for program in systemd-nspawn nsenter unshare setpriv flock; do
+    command -v "$program" >/dev/null || skip "$program is missing; install it (Debian: apt install systemd-container util-linux)"
+done
+command -v debootstrap >/dev/null || skip "debootstrap is missing; install it (Debian: apt install debootstrap)"
+[ -e /sys/fs/cgroup/cgroup.controllers ] || [ -e /sys/fs/cgroup/systemd/cgroup.procs ] \
+    || skip "there are no control groups below /sys/fs/cgroup; mount them"
+# A container that may not mount cannot boot another one.
+unshare --mount --propagation private true 2>/dev/null || skip "this machine lets nobody make mount namespaces"
+grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || skip "this kernel has no overlay file system"

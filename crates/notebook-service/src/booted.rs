@@ -1,0 +1,331 @@
+//! Instances as machines that really boot: a copy-on-write root, booted by `systemd-nspawn`, with a boot id of its own.
+//!
+//! Owns the machines of one service: what each finds on its disk, its keeper (`machines/keeper.sh`, which ends it when this
+//! process is gone, kill -9 included), its start and its end. It needs root and Linux control groups, and shares the host's
+//! network, so that a machine reaches the local AWS on 127.0.0.1.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, BufRead, BufReader},
+    os::unix::{fs::lchown, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Machine,
+    config::Machines,
+    host::{Boot, Launch},
+    processes::KillError,
+    uuid,
+};
+
+const KEEPER: &str = include_str!("../machines/keeper.sh");
+/// Written by `machines/build-root.sh` when a root is whole.
+const ROOT_STAMP: &str = "etc/reveille-root";
+/// How long a machine may take until it is up; it takes one second, on a busy laptop ten.
+const UP_LIMIT: Duration = Duration::from_mins(1);
+/// How long services may take to end after a Stop; systemd itself would wait for 90 s.
+const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
+/// How long the last processes may take to feel SIGKILL.
+const KILL_LIMIT: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(50);
+/// How much of the end of its console is told of a machine that does not come up.
+const CONSOLE_END: usize = 1500;
+/// `ec2-user` in the roots that `machines/build-root.sh` makes.
+const USER: u32 = 1000;
+/// What stands for the instance's role: on AWS every process gets its credentials from the metadata service. Everything
+/// else in the configured environment is the lifecycle script's only, as on AWS.
+const ROLE: [&str; 4] =
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED"];
+/// The bundle of certificates that the host trusts, which a machine trusts too.
+const BUNDLE: &str = "etc/ssl/certs/ca-certificates.crt";
+
+/// The machines of one service.
+pub(crate) struct Booted {
+    options: Machines,
+    folder: PathBuf,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    /// Nothing boots any more.
+    closing: bool,
+    /// By their names.
+    machines: HashMap<String, Kept>,
+}
+
+/// A keeper and its machine.
+struct Kept {
+    keeper: Child,
+    life_line: Option<ChildStdin>,
+}
+
+impl Kept {
+    /// Waits until the keeper has taken everything down.
+    fn gone_within(&mut self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        loop {
+            // A child that cannot be waited for any more is gone.
+            if !matches!(self.keeper.try_wait(), Ok(None)) {
+                return true;
+            }
+            if begun.elapsed() > limit {
+                return false;
+            }
+            thread::sleep(POLL);
+        }
+    }
+}
+
+/// What is missing here for machines; `None`: nothing.
+pub(crate) fn missing(options: &Machines) -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("machines are booted by root only; run this with sudo".to_owned());
+    }
+    let found =
+        |program: &str| ["/usr/bin", "/bin", "/usr/sbin"].iter().any(|folder| Path::new(folder).join(program).exists());
+    if let Some(program) =
+        ["systemd-nspawn", "nsenter", "unshare", "setpriv"].into_iter().find(|program| !found(program))
+    {
+        return Some(format!("{program} is missing; install it (Debian: apt install systemd-container util-linux)"));
+    }
+    let groups = ["/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/systemd/cgroup.procs"];
+    if !groups.iter().any(|file| Path::new(file).exists()) {
+        return Some("there are no control groups below /sys/fs/cgroup; mount them".to_owned());
+    }
+    let stamp = options.root.join(ROOT_STAMP);
+    (!stamp.exists()).then(|| format!("{} is no root of machines; build it with make root", options.root.display()))
+}
+
+impl Booted {
+    pub(crate) fn new(options: Machines, folder: PathBuf) -> Self {
+        // What a service that was killed together with a keeper left behind.
+        let _ = fs::remove_dir_all(&folder);
+        Self { options, folder, running: Mutex::default() }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Boots a machine and waits until it is up. Blocks for a second or more.
+    pub(crate) fn boot(
+        &self,
+        disk: &Machine,
+        (name, arn): (&str, &str),
+        environment: &BTreeMap<String, String>,
+        console: &Path,
+    ) -> io::Result<Boot> {
+        let machine = format!("reveille-{}", &uuid::fresh()?.replace('-', "")[..16]);
+        let folder = self.folder.join(&machine);
+        write_upper(&folder.join("upper"), (name, arn), environment)?;
+        let notebooks = disk.notebooks();
+        fs::create_dir_all(&notebooks)?;
+        give(&notebooks, USER)?;
+        let leader = self.keep(&machine, &folder, &notebooks, console)?;
+        match leader.recv_timeout(UP_LIMIT) {
+            Ok(Some(leader)) => self.wait_until_up(&machine, leader, console),
+            _ => Err(self.told(&machine, console, "it has no first process")),
+        }
+    }
+
+    /// Starts the keeper; what is received is the machine's first process.
+    fn keep(
+        &self,
+        machine: &str,
+        folder: &Path,
+        notebooks: &Path,
+        console: &Path,
+    ) -> io::Result<mpsc::Receiver<Option<i32>>> {
+        console.parent().map_or(Ok(()), fs::create_dir_all)?;
+        // Of the last boot only: a console is not a log that grows.
+        let console_file = File::create(console)?;
+        let mut running = self.running();
+        if running.closing {
+            return Err(io::Error::other("the service ends"));
+        }
+        let mut keeper = Command::new("/bin/bash")
+            .args(["-c", KEEPER, "keeper", machine])
+            .args([&self.options.root, folder, notebooks])
+            .arg(self.options.memory.to_string())
+            .arg(console)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(console_file)
+            // Ctrl-C in the terminal of the service is not for the machines.
+            .process_group(0)
+            .spawn()?;
+        let (life_line, output) = (keeper.stdin.take(), keeper.stdout.take());
+        running.machines.insert(machine.to_owned(), Kept { keeper, life_line });
+        drop(running);
+        let (told, leader) = mpsc::channel();
+        thread::spawn(move || {
+            let first = output.and_then(|output| BufReader::new(output).lines().next()).and_then(Result::ok);
+            let pid = first.as_deref().and_then(|line| line.strip_prefix("leader ")).and_then(|pid| pid.parse().ok());
+            // Whoever waited may have given up.
+            let _ = told.send(pid);
+        });
+        Ok(leader)
+    }
+
+    fn wait_until_up(&self, machine: &str, leader: i32, console: &Path) -> io::Result<Boot> {
+        let begun = Instant::now();
+        loop {
+            let state = inside(leader).args(["systemctl", "is-system-running"]).output()?;
+            let state = String::from_utf8_lossy(&state.stdout);
+            // A degraded one is up: some unit of its own failed.
+            if matches!(state.trim(), "running" | "degraded") {
+                break;
+            }
+            if begun.elapsed() > UP_LIMIT {
+                return Err(self.told(machine, console, &format!("its state is '{}'", state.trim())));
+            }
+            thread::sleep(POLL);
+        }
+        let id = fs::read_to_string(format!("/proc/{leader}/root/proc/sys/kernel/random/boot_id"))?;
+        Ok(Boot { id: id.trim().to_owned(), machine: Some((machine.to_owned(), leader)) })
+    }
+
+    /// The error of a machine that did not come up, which is ended.
+    fn told(&self, machine: &str, console: &Path, why: &str) -> io::Error {
+        // Best effort: the reason is told in any case.
+        let _ = self.end(machine, None);
+        let console = fs::read(console).unwrap_or_default();
+        let end = String::from_utf8_lossy(&console[console.len().saturating_sub(CONSOLE_END)..]).into_owned();
+        let limit = UP_LIMIT.as_secs();
+        io::Error::other(format!("the machine was not up within {limit} s ({why}). The end of its console:\n{end}"))
+    }
+
+    /// Ends a machine: with its first process given it is powered off first, as a Stop does. Blocks.
+    pub(crate) fn end(&self, machine: &str, power_off: Option<i32>) -> Result<(), KillError> {
+        let Some(mut kept) = self.running().machines.remove(machine) else { return Ok(()) };
+        if let Some(leader) = power_off {
+            // One that does not listen is killed next.
+            let _ = inside(leader).args(["systemctl", "poweroff", "--no-block"]).output();
+            kept.gone_within(POWER_OFF_LIMIT);
+        }
+        drop(kept.life_line.take());
+        if kept.gone_within(KILL_LIMIT) {
+            return Ok(());
+        }
+        let pids = processes(machine).unwrap_or_default();
+        self.running().machines.insert(machine.to_owned(), kept);
+        Err(KillError::Alive { root: self.folder.join(machine), boot: machine.to_owned(), pids })
+    }
+
+    /// Ends all machines, and lets none boot any more.
+    pub(crate) fn end_all(&self) -> Result<(), KillError> {
+        let mut kept: Vec<(String, Kept)> = {
+            let mut running = self.running();
+            running.closing = true;
+            running.machines.drain().collect()
+        };
+        for (_, kept) in &mut kept {
+            drop(kept.life_line.take());
+        }
+        let mut result = Ok(());
+        for (machine, mut kept) in kept {
+            if !kept.gone_within(KILL_LIMIT) {
+                let pids = processes(&machine).unwrap_or_default();
+                result = Err(KillError::Alive { root: self.folder.join(&machine), boot: machine, pids });
+            }
+        }
+        result
+    }
+}
+
+/// What a boot finds over its root.
+fn write_upper(upper: &Path, (name, arn): (&str, &str), environment: &BTreeMap<String, String>) -> io::Result<()> {
+    let write = |file: &str, content: &[u8]| {
+        let path = upper.join(file);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, content)
+    };
+    let metadata = serde_json::json!({"ResourceArn": arn, "ResourceName": name});
+    write("opt/ml/metadata/resource-metadata.json", metadata.to_string().as_bytes())?;
+    // A minimal Debian has none, and without it nothing in the machine finds localhost.
+    write("etc/hosts", b"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n")?;
+    let role = environment.iter().filter(|(name, _)| ROLE.contains(&name.as_str()));
+    let role: Vec<String> = role.map(|(name, value)| format!("DefaultEnvironment=\"{name}={value}\"\n")).collect();
+    write("etc/systemd/system.conf.d/role.conf", format!("[Manager]\n{}", role.concat()).as_bytes())?;
+    let host = Path::new("/").join(BUNDLE);
+    if host.exists() {
+        write(BUNDLE, &fs::read(host)?)?;
+    }
+    Ok(())
+}
+
+/// How a lifecycle script is run in a machine: as a unit of its own, in the machine's manager, as root, in /.
+pub(crate) fn launch(
+    leader: i32,
+    hook: &str,
+    file: &str,
+    bash: bool,
+    environment: &BTreeMap<String, String>,
+) -> Launch {
+    let mut argv: Vec<OsString> = enter(leader).into_iter().map(OsString::from).collect();
+    let unit = format!("--unit=lifecycle-{hook}");
+    // What a script leaves behind lives on, as on AWS.
+    let fixed = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", &unit, "-p", "KillMode=process"];
+    argv.extend(fixed.map(OsString::from));
+    argv.extend(["-p", "WorkingDirectory=/", "--setenv=HOME=/root"].map(OsString::from));
+    let passed = environment.iter().filter(|(name, _)| !ROLE.contains(&name.as_str()));
+    argv.extend(passed.map(|(name, value)| OsString::from(format!("--setenv={name}={value}"))));
+    argv.push("--".into());
+    argv.extend(bash.then(|| OsString::from("/bin/bash")));
+    argv.push(file.into());
+    let host = [("PATH".to_owned(), "/usr/sbin:/usr/bin:/sbin:/bin".to_owned())];
+    Launch { argv, environment: host.into(), directory: PathBuf::from("/") }
+}
+
+fn enter(leader: i32) -> Vec<String> {
+    let fixed = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", "--root", "--wd", "--"].map(str::to_owned);
+    [vec!["nsenter".to_owned(), format!("--target={leader}")], fixed.to_vec()].concat()
+}
+
+fn inside(leader: i32) -> Command {
+    let argv = enter(leader);
+    let mut command = Command::new(&argv[0]);
+    command
+        .args(&argv[1..])
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .process_group(0)
+        .stdin(Stdio::null());
+    command
+}
+
+/// The processes of a machine, found by its control group.
+pub(crate) fn processes(machine: &str) -> io::Result<Vec<i32>> {
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let groups = fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
+        if groups.lines().any(|line| line.split('/').any(|part| part == machine)) {
+            pids.push(pid);
+        }
+    }
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// Gives a folder and what is in it to a user. Links are given, never followed.
+fn give(path: &Path, user: u32) -> io::Result<()> {
+    lchown(path, Some(user), Some(user))?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), user)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! The one seam for processes: an instance is a folder with processes that carry its marks, or a machine that boots.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use reveille_instance_model::Hook;
+
+use crate::{
+    Config, Machine,
+    booted::{self, Booted},
+    processes::{KillError, kill_boot, processes_of_boot},
+    uuid,
+};
+
+/// A boot that may have living processes.
+#[derive(Clone, Debug)]
+pub(crate) struct Boot {
+    /// The boot id, as the instance's own processes read it.
+    pub(crate) id: String,
+    /// The machine's name and first process; `None`: the instance is a folder.
+    pub(crate) machine: Option<(String, i32)>,
+}
+
+/// How a script is started on this machine.
+pub(crate) struct Launch {
+    pub(crate) argv: Vec<OsString>,
+    /// All of it: nothing else is inherited.
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) directory: PathBuf,
+}
+
+/// What instances are.
+pub(crate) enum Host {
+    Folders,
+    Machines(Booted),
+}
+
+impl Host {
+    pub(crate) fn new(config: &Config) -> Self {
+        match &config.machines {
+            None => Self::Folders,
+            Some(machines) => Self::Machines(Booted::new(machines.clone(), config.directory.join("machines"))),
+        }
+    }
+
+    /// Whether a boot takes so long that nothing else may wait for it.
+    pub(crate) const fn boots_slowly(&self) -> bool {
+        matches!(self, Self::Machines(_))
+    }
+
+    /// Brings an instance up. Blocks.
+    pub(crate) fn boot(
+        &self,
+        disk: &Machine,
+        named: (&str, &str),
+        config: &Config,
+        console: &Path,
+    ) -> io::Result<Boot> {
+        match self {
+            Self::Folders => {
+                let id = uuid::fresh()?;
+                disk.boot(&id, named.0, named.1)?;
+                Ok(Boot { id, machine: None })
+            }
+            Self::Machines(machines) => machines.boot(disk, named, &config.environment, console),
+        }
+    }
+
+    /// Where a script is written, as this process sees it, and how it is started.
+    pub(crate) fn launch(
+        disk: &Machine,
+        boot: &Boot,
+        hook: Hook,
+        content: &[u8],
+        config: &Config,
+    ) -> (PathBuf, Launch) {
+        let bash = !content.starts_with(b"#!");
+        let name = format!("{hook}_{}", boot.id);
+        if let Some((_, leader)) = &boot.machine {
+            let file = format!("/tmp/{name}");
+            let seen = PathBuf::from(format!("/proc/{leader}/root{file}"));
+            return (seen, booted::launch(*leader, hook.as_str(), &file, bash, &config.environment));
+        }
+        let root = disk.root();
+        let file = root.join("tmp").join(name);
+        let mut environment = config.environment.clone();
+        for (name, value) in [
+            ("PATH", config.path.clone()),
+            ("HOME", root.join("root").display().to_string()),
+            ("REVEILLE_ROOT", root.display().to_string()),
+            ("REVEILLE_BOOT", boot.id.clone()),
+        ] {
+            environment.insert(name.to_owned(), value);
+        }
+        let shell = bash.then(|| OsString::from("/bin/bash"));
+        let argv = shell.into_iter().chain([file.clone().into_os_string()]).collect();
+        (file, Launch { argv, environment, directory: root.to_owned() })
+    }
+
+    /// Ends a boot, as a Stop does; tells how many processes it had. Blocks.
+    pub(crate) fn end(&self, disk: &Machine, boot: &Boot, grace: Duration) -> Result<usize, KillError> {
+        match (self, &boot.machine) {
+            (Self::Machines(machines), Some((machine, leader))) => {
+                let count = booted::processes(machine).map_or(0, |pids| pids.len());
+                machines.end(machine, Some(*leader)).map(|()| count)
+            }
+            _ => kill_boot(disk.root(), &boot.id, grace),
+        }
+    }
+
+    /// The processes of a boot.
+    pub(crate) fn processes(disk: &Machine, boot: &Boot) -> io::Result<Vec<i32>> {
+        match &boot.machine {
+            Some((machine, _)) => booted::processes(machine),
+            None => processes_of_boot(disk.root(), &boot.id),
+        }
+    }
+
+    /// Ends every boot there is at once.
+    pub(crate) fn end_all(&self, boots: &[(Machine, Boot)], grace: Duration) -> Result<(), KillError> {
+        let mut result = match self {
+            Self::Machines(machines) => machines.end_all(),
+            Self::Folders => Ok(()),
+        };
+        for (disk, boot) in boots.iter().filter(|(_, boot)| boot.machine.is_none()) {
+            // The others are killed too, whatever becomes of this one.
+            result = result.and(kill_boot(disk.root(), &boot.id, grace).map(|_| ()));
+        }
+        result
+    }
+}

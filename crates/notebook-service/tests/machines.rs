@@ -1,0 +1,179 @@
+//! Instances as machines that really boot: as root, with a root from `make root`. `make test-boot` runs these; without it there
+//! is nothing to test, and each test says so.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use reveille_instance_model::Status;
+use reveille_notebook_service::Machines;
+use support::{PATIENCE, World};
+
+/// The root, if this is `make test-boot`.
+fn root() -> Option<PathBuf> {
+    let root = env::var_os("REVEILLE_MACHINE_ROOT").map(PathBuf::from);
+    if root.is_none() {
+        eprintln!("skipped: REVEILLE_MACHINE_ROOT names no root of machines; run make test-boot as root");
+    }
+    root
+}
+
+async fn world() -> Option<World> {
+    let mut config = support::config();
+    config.machines = Some(Machines::new(root()?));
+    config.environment.insert("GREETING".to_owned(), "good morning".to_owned());
+    config.environment.insert("AWS_ACCESS_KEY_ID".to_owned(), "role-key".to_owned());
+    Some(World::with(config).await)
+}
+
+/// The control groups and processes of machines of this service's folder.
+fn traces(directory: &Path) -> Vec<String> {
+    let machines = fs::read_dir(directory.join("machines"));
+    let mut found: Vec<String> =
+        machines.into_iter().flatten().flatten().map(|entry| entry.path().display().to_string()).collect();
+    let wanted = directory.as_os_str().as_encoded_bytes();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let named = line.windows(wanted.len()).any(|window| window == wanted);
+        if named && line.windows(7).any(|window| window == b"nspawn\0" || window == b"keeper\0") {
+            found.push(entry.path().display().to_string());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_script_finds_a_machine_like_the_real_one() {
+    let Some(world) = world().await else { return };
+    world.create(
+        "nightly",
+        "#!/bin/bash\nid -un; pwd; echo $HOME $GREETING; cat /opt/ml/metadata/resource-metadata.json; echo\n\
+         systemctl is-system-running; id -u ec2-user; stat -c %U /home/ec2-user/SageMaker; aws --version\n\
+         echo ${REVEILLE_ROOT-none} $AWS_ACCESS_KEY_ID; cat /proc/sys/kernel/random/boot_id\n",
+    );
+    world.reaches("nightly", Status::InService).await;
+    let log = world.log("nightly");
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines[..3], ["root", "/", "/root good morning"], "{log}");
+    assert!(lines[3].contains("notebook-instance/nightly"), "{log}");
+    assert_eq!(lines[4..7], ["running", "1000", "ec2-user"], "{log}");
+    assert!(lines[7].starts_with("aws-cli/"), "{log}");
+    assert_eq!(lines[8..], ["none role-key", &world.service.boot_id("nightly").unwrap()], "{log}");
+    assert!(!world.service.processes("nightly").unwrap().is_empty());
+    let directory = world.directory.clone();
+    world.service.shutdown().await.unwrap();
+    assert_eq!(traces(&directory), Vec::<String>::new());
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[tokio::test]
+async fn only_the_notebook_folder_outlives_a_boot_and_what_a_script_left_does_not() {
+    let Some(world) = world().await else { return };
+    world.create(
+        "nightly",
+        "#!/bin/bash\nls -A /home/ec2-user/SageMaker /opt/mine 2>/dev/null | tr '\\n' ' '; echo end\n\
+         mkdir -p /opt/mine; touch /opt/mine/b /home/ec2-user/SageMaker/a\nnohup sleep 1000 >/dev/null 2>&1 &\n",
+    );
+    world.reaches("nightly", Status::InService).await;
+    let first = world.service.boot_id("nightly").unwrap();
+    let left = |world: &World| {
+        let pids = world.service.processes("nightly").unwrap();
+        pids.iter()
+            .filter(|pid| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default() == b"sleep\x001000\0")
+            .count()
+    };
+    assert_eq!(left(&world), 1, "what a script leaves behind lives on");
+    world.stop("nightly");
+    world.reaches("nightly", Status::Stopped).await;
+    assert_eq!(world.service.processes("nightly").unwrap(), Vec::<i32>::new());
+    assert_eq!(traces(&world.directory), Vec::<String>::new());
+    world.start("nightly");
+    world.reaches("nightly", Status::InService).await;
+    assert_ne!(world.service.boot_id("nightly").unwrap(), first);
+    assert_eq!(world.log("nightly"), "/home/ec2-user/SageMaker: end\n/home/ec2-user/SageMaker: a end\n");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_script_that_fails_fails_the_instance_and_its_machine_is_gone() {
+    let Some(world) = world().await else { return };
+    world.create("nightly", "echo going; exit 3\n");
+    world.reaches("nightly", Status::Failed).await;
+    assert_eq!(world.log("nightly"), "going\n");
+    assert_eq!(traces(&world.directory), Vec::<String>::new());
+    world.end().await;
+}
+
+fn post(address: &str, operation: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    write!(stream, "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-amz-target: SageMaker.{operation}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Ends the program in the middle of a boot of one instance and the life of another.
+fn ended_by(signal: &str) {
+    let Some(root) = root() else { return };
+    let directory = env::temp_dir().join(format!("reveille-machines-{}{signal}", std::process::id()));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_notebook_service"))
+        .arg("--dir")
+        .arg(&directory)
+        .arg("--machines")
+        .arg(root)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().replace("http://", "");
+    for name in ["up", "coming"] {
+        let create = format!(
+            r#"{{"NotebookInstanceName":"{name}","InstanceType":"ml.t3.medium","RoleArn":"arn:aws:iam::000000000000:role/r"}}"#
+        );
+        assert!(post(&address, "CreateNotebookInstance", &create).starts_with("HTTP/1.1 200"));
+        let begun = Instant::now();
+        while traces(&fs::canonicalize(&directory).unwrap()).len() < 2 {
+            assert!(begun.elapsed() < PATIENCE);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if name == "up" {
+            std::thread::sleep(Duration::from_secs(2));
+        }
+    }
+    std::thread::sleep(Duration::from_millis(700));
+    let directory = fs::canonicalize(&directory).unwrap();
+    assert!(!traces(&directory).is_empty());
+    assert!(Command::new("kill").arg(signal).arg(program.id().to_string()).status().unwrap().success());
+    program.wait().unwrap();
+    let begun = Instant::now();
+    loop {
+        let left = traces(&directory);
+        if left.is_empty() {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{left:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_killed_service_leaves_no_machine() {
+    ended_by("-KILL");
+}
+
+#[test]
+fn an_interrupted_service_leaves_no_machine() {
+    ended_by("-INT");
+}

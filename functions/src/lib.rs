@@ -1,7 +1,7 @@
 //! Lambda's runtime API, as the bootstrap needs it: fetch an invocation, answer it, and let no failure go untold.
 //!
 //! Owns the loop, the time that an invocation has, the function's log, and what is said when the process ends on the way.
-//! Never knows which function runs. See decision 0019 for why this is not AWS's client.
+//! Never knows which function runs. See decision 0020 for why this is not AWS's client.
 
 mod api;
 pub mod bounds;

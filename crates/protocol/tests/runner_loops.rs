@@ -6,6 +6,7 @@ mod slow;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use reveille_domain::records::Ticket;
 use reveille_domain::{InstanceName, RunId};
 use slow::{Slow, nightly};
@@ -155,6 +156,21 @@ fn a_lease_write_that_fails_after_a_run_keeps_no_boot_up() {
             assert!(world.stopped.get().is_some(), "{failing} writes failed: {:#?}", world.log.borrow());
         });
     }
+}
+
+#[test]
+fn a_runner_that_is_back_from_a_partition_is_seen_at_once_and_not_at_its_next_beat() {
+    play(async || {
+        let world = Slow::with_runs(1, 300, LONG);
+        world.notebook.set(Duration::from_secs(2_000));
+        let back = Duration::from_secs(405);
+        world.unwritable_lease.set((Duration::from_mins(1), back));
+        // Less than a beat, which is 75 s, after it is back.
+        world.serve(back + Duration::from_secs(12)).await;
+        let lease = world.record("leases/nightly.json").unwrap();
+        let written: DateTime<Utc> = lease["at"].as_str().unwrap().parse().unwrap();
+        assert!(written >= Slow::time_of(back), "{lease}: an older lease is taken for that of a dead runner");
+    });
 }
 
 #[test]

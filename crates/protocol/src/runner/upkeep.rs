@@ -50,14 +50,19 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
     }
 
-    /// Says in the lease with every beat that this runner lives: the run may be aborted at any moment.
+    /// Says in the lease with every beat that this runner lives: the run may be aborted at any moment. A write that failed is
+    /// tried again soon: whoever may stop the instance takes an old lease for that of a dead runner, and a runner that was cut
+    /// off and is back, perhaps beside a person, must be seen before.
     async fn keep_lease(&self, every: Duration) -> std::convert::Infallible {
+        let mut pause = every;
         loop {
-            self.ports.sleep(every).await;
+            self.ports.sleep(pause).await;
+            pause = every;
             if self.ours.get()
                 && let Err(failure) = self.say_alive().await
             {
                 self.ports.log(&format!("the lease could not be written for a beat: {failure}"));
+                pause = every.min(PROGRESS_EVERY);
             }
         }
     }

@@ -40,6 +40,8 @@ pub struct Slow {
     pub list_hangs_after: Cell<Duration>,
     /// Lease writes that fail once a report stands.
     pub failing_leases: Cell<u32>,
+    /// From when and until when leases cannot be written.
+    pub unwritable_lease: Cell<(Duration, Duration)>,
     /// Until when the reports of this run cannot be put.
     pub failing_report: Cell<(&'static str, Duration)>,
     /// Until when a person is seen at work; nothing tells of them afterwards.
@@ -75,6 +77,7 @@ impl Slow {
             executed: Cell::default(),
             list_hangs_after: Cell::new(Duration::MAX),
             failing_leases: Cell::default(),
+            unwritable_lease: Cell::default(),
             failing_report: Cell::default(),
             person_until: Cell::default(),
             answered: RefCell::default(),
@@ -134,6 +137,11 @@ impl Slow {
     pub fn report(&self, number: u32) -> Option<Value> {
         let run = RunId::from_key(&format!("r-{number:05}"));
         self.record(&self.layout.report(&AttemptRef { instance: "nightly".into(), run, attempt: 1 }))
+    }
+
+    /// The time on this world's clock so long after its beginning.
+    pub fn time_of(elapsed: Duration) -> DateTime<Utc> {
+        start() + TimeDelta::from_std(elapsed).unwrap()
     }
 
     /// Lets a runner serve for so long.
@@ -224,6 +232,11 @@ impl PutObject for Slow {
         let reported = objects.keys().any(|key| key.ends_with("/report.json"));
         if key.starts_with("leases/") && reported && self.failing_leases.get() > 0 {
             self.failing_leases.set(self.failing_leases.get() - 1);
+            let (kind, action, resource) = (CallErrorKind::NoAnswer, "s3:PutObject", key.to_owned());
+            return Err(CallError { kind, action, resource, message: "no answer".into() });
+        }
+        let (from, until) = self.unwritable_lease.get();
+        if key.starts_with("leases/") && (from..until).contains(&self.began.elapsed()) {
             let (kind, action, resource) = (CallErrorKind::NoAnswer, "s3:PutObject", key.to_owned());
             return Err(CallError { kind, action, resource, message: "no answer".into() });
         }

@@ -221,7 +221,7 @@ fn after_failed(seen: &Seen<'_>, observation: &Observation, waiting: &mut Waitin
         FailureCause::Other => Err(Failure::new(
             Code::InstanceUnavailable,
             format!(
-                "Notebook instance {instance} failed to start: {words}. Mend the cause (the SageMaker console shows it on the instance's page), then run again."
+                "Notebook instance {instance} failed to start: {words}. Fix the cause (the SageMaker console shows it on the instance's page), then run again."
             ),
         )),
     }

@@ -393,7 +393,7 @@ async fn upload_one<P: RunnerPorts>(ports: &P, key: &str, file: &OutputFile) -> 
             return Err(Failure::new(
                 Code::OutputNotSaved,
                 format!(
-                    "The notebook ran, but its {} could not be written to {key} in {UPLOAD_TRIES} tries: {error}. Mend that (a denial: the instance role's s3:PutObject on the stack's bucket), then run again.",
+                    "The notebook ran, but its {} could not be written to {key} in {UPLOAD_TRIES} tries: {error}. Fix the cause (if access was denied: the instance role's s3:PutObject on the stack's bucket), then run again.",
                     file.file_name
                 ),
             ));

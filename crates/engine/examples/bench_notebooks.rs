@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reveille_engine::{Engine, Job, KERNEL_GRACE, Verdict};
+use reveille_engine::{Engine, Job, Patience, Verdict};
 use serde_json::{Map, Value, json};
 
 /// Rounds, each with every program once. Fewer say little on a machine that does other work.
@@ -101,7 +101,7 @@ fn ours(python: &Path, source: &Path) -> Cost {
         parameters: Map::new(),
         kernel: None,
         limit: Duration::from_mins(10),
-        grace: KERNEL_GRACE,
+        patience: Patience::default(),
         marker,
         output_dir,
     };

@@ -17,8 +17,8 @@ use crate::engine::Engine;
 const SCRIPT: &str = include_str!("jupyter_activity.py");
 /// Where the server of a `SageMaker` notebook instance answers, without a token (as AWS's autostop samples do).
 const INSTANCE_SERVER: &str = "https://localhost:8443";
-/// The script's two requests have 5 s each.
-const LIMIT: Duration = Duration::from_secs(15);
+/// The script's two requests have 10 s each. Less than the 30 s that the runner gives any question.
+const LIMIT: Duration = Duration::from_secs(25);
 
 /// What the Jupyter server says.
 #[derive(Debug, Clone, PartialEq, Eq)]

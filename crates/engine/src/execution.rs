@@ -23,9 +23,6 @@ use crate::verdict::{self, Answered, Read, Verdict};
 pub(crate) const MARKER: &str = "REVEILLE_RUN";
 /// The driver's exit code for "no space left".
 const DISK_FULL: i32 = 28;
-/// After SIGTERM the driver saves the notebook, asks the cell where it is, marks it, and gives the kernel its grace: this
-/// long beyond the grace. A driver that needs longer is killed; what it last saved is then marked by another.
-const SAVE_LIMIT: Duration = Duration::from_secs(20);
 /// Rounds of killing when an execution is dropped unfinished, and the pause between them.
 const DROP_ROUNDS: usize = 40;
 const DROP_PAUSE: Duration = Duration::from_millis(5);
@@ -145,7 +142,7 @@ impl Execution {
             // Not waited for yet, so the number is still the driver's; if it ended, nothing happens.
             let _ended = kill_process(pid, Signal::TERM);
         }
-        let ended = tokio::time::timeout(SAVE_LIMIT + self.job.grace, self.child.wait()).await;
+        let ended = tokio::time::timeout(self.job.patience.to_end(), self.child.wait()).await;
         self.conclude(ended.ok().and_then(Result::ok)).await
     }
 

@@ -21,7 +21,7 @@ const PATH_PYTHONS: [&str; 4] = ["python3.13", "python3.12", "python3.11", "pyth
 /// No machine has more Pythons that matter, and each that hangs costs [`PROBE_LIMIT`].
 const MOST: usize = 16;
 /// An interpreter on a cold disk needs seconds; one that needs longer is no use.
-const PROBE_LIMIT: Duration = Duration::from_secs(20);
+const PROBE_LIMIT: Duration = Duration::from_mins(1);
 /// What an interpreter is asked: in words that every Python understands. It looks for the modules and their versions without
 /// importing them: some 30 ms, where importing papermill takes 500.
 const PROBE: &str = "\

@@ -15,8 +15,35 @@ const MAX_OUTPUT_BYTES: u64 = 32 << 20;
 /// The HTML of a notebook of the above sizes takes some seconds; more means that it hangs.
 pub(crate) const EXPORT_LIMIT: Duration = Duration::from_mins(1);
 
-/// The grace of a kernel that is ended: long enough to remove temporary tables or release a lock, short against a run.
-pub const KERNEL_GRACE: Duration = Duration::from_secs(10);
+/// How long each step of a run's end may take. They are part of the job, so that a test can give a step all the time that a
+/// busy machine needs, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// After the last cell: for what the notebook registered for its kernel's end (`atexit`).
+    pub exit: Duration,
+    /// At the limit, and when the run is cancelled: for the interrupted cell to say where it was.
+    pub interrupt: Duration,
+    /// Then: between the kernel's SIGTERM and its SIGKILL.
+    pub grace: Duration,
+    /// Beyond the last two: for the driver to save the notebook and mark the cell. A driver that needs longer is killed;
+    /// what it last saved is then marked by another.
+    pub save: Duration,
+}
+
+impl Default for Patience {
+    /// Long enough to remove temporary tables or to release a lock, short against a run.
+    fn default() -> Self {
+        let [exit, interrupt, grace, save] = [30, 3, 10, 20].map(Duration::from_secs);
+        Self { exit, interrupt, grace, save }
+    }
+}
+
+impl Patience {
+    /// How long the driver may take from the order to end until it is gone.
+    pub(crate) fn to_end(&self) -> Duration {
+        [self.grace, self.save].into_iter().fold(self.interrupt, Duration::saturating_add)
+    }
+}
 
 /// What a driver process is started for.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +72,8 @@ pub struct Job {
     pub kernel: Option<String>,
     /// Time from the start until everything is killed.
     pub limit: Duration,
-    /// At the limit, and when the run is cancelled: time between the kernel's SIGTERM and its SIGKILL, for what the
-    /// notebook registered for its end. [`KERNEL_GRACE`] unless there is a reason.
-    pub grace: Duration,
+    /// How long its end may take.
+    pub patience: Patience,
     /// Value of the environment variable `REVEILLE_RUN`, inherited by every process of the run and used
     /// to find them all: unique to this attempt, and not empty.
     pub marker: String,
@@ -82,7 +108,9 @@ impl Job {
         json!({
             "mode": mode,
             "unfinished": unfinished,
-            "grace_seconds": self.grace.as_secs_f64(),
+            "exit_seconds": self.patience.exit.as_secs_f64(),
+            "interrupt_seconds": self.patience.interrupt.as_secs_f64(),
+            "grace_seconds": self.patience.grace.as_secs_f64(),
             "notebook": self.notebook,
             "output_dir": self.output_dir,
             "working_dir": self.working_dir,

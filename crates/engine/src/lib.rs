@@ -28,6 +28,6 @@ mod wheelhouse;
 pub use engine::Engine;
 pub use error::EngineError;
 pub use execution::{Execution, end_leftovers};
-pub use job::{Job, KERNEL_GRACE, Output, Progress};
+pub use job::{Job, Output, Patience, Progress};
 pub use verdict::{Failure, Place, Verdict};
 pub use wheelhouse::Supplies;

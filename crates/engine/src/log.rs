@@ -16,7 +16,7 @@ const HEAD_BYTES: usize = 1 << 20;
 /// The last part is kept in memory, and written at the end.
 const TAIL_BYTES: usize = 1 << 20;
 /// A process that escaped may hold the pipe open: after the end we read no longer than this.
-const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// Lines and bytes of the end that go into an error.
 const SHOWN_LINES: usize = 20;
 const SHOWN_BYTES: usize = 4_000;

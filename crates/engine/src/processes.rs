@@ -13,8 +13,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 const GRACE: Duration = Duration::from_secs(2);
 /// Between two looks at the process table.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Rounds of SIGKILL. What forks faster than this is stopped by the end of the instance.
-const KILL_ROUNDS: usize = 250;
+/// A killed process is gone in a moment, but not one that has gigabytes to give back on a busy machine. What forks faster
+/// than it is killed is stopped by the end of the instance.
+const KILL_LIMIT: Duration = Duration::from_mins(1);
 
 /// The processes whose environment has `name=value`, ourselves excepted.
 pub(crate) struct Marked {
@@ -70,12 +71,13 @@ impl Marked {
                 return true;
             }
         }
-        for _ in 0..KILL_ROUNDS {
-            if self.signal(Signal::KILL) == 0 {
-                return true;
+        let killing = tokio::time::Instant::now();
+        while self.signal(Signal::KILL) > 0 {
+            if killing.elapsed() > KILL_LIMIT {
+                return false;
             }
             tokio::time::sleep(PAUSE).await;
         }
-        false
+        true
     }
 }

@@ -319,8 +319,9 @@ async fn little_is_loaded_before_the_first_cell() {
     let bench = Bench::of_cells(&["1"]);
     let out = &bench.job.output_dir;
     let spec = json!({
-        "mode": "execute", "unfinished": null, "grace_seconds": 1, "notebook": bench.job.notebook, "output_dir": out,
-        "working_dir": bench.job.working_dir, "parameters": {"x": 1}, "kernel": null, "conda_envs": "",
+        "mode": "execute", "unfinished": null, "exit_seconds": 600, "interrupt_seconds": 1, "grace_seconds": 1,
+        "notebook": bench.job.notebook, "output_dir": out, "working_dir": bench.job.working_dir,
+        "parameters": {"x": 1}, "kernel": null, "conda_envs": "",
         "max_notebook_bytes": 1 << 20, "max_output_bytes": 1 << 20, "export_seconds": 60,
     });
     fs::write(out.join("spec.json"), spec.to_string()).unwrap();

@@ -1,5 +1,6 @@
 //! The end at the limit: whatever a cell does, its outputs are kept, it is marked, and nothing of the run is left.
-//! No test relies on how fast the machine is: the limit is called when the cell says that it has begun.
+//! No test relies on how fast the machine is. The limit is called when the cell says that it has begun. A text that is
+//! expected in the notebook was saved before, or the cell answers the interrupt, for which it has all the time there is.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod support;
@@ -7,17 +8,18 @@ mod support;
 use std::fs;
 use std::time::Duration;
 
-use reveille_engine::{Place, Verdict};
+use reveille_engine::{Patience, Place, Verdict};
 use serde_json::Value;
-use support::{Bench, appears, notebook};
+use support::{ALL_THE_TIME, Bench, DEAF, STOPPED, appears, notebook, saved};
 
 /// Rounds for each cell: what was lost before was lost in more than every second one.
 const ROUNDS: usize = 3;
-const BEGUN: &str = "open('begun', 'w').close()\n";
+const BEGUN: &str = "open('begun', 'w').close()";
 
 /// Runs to the point where the second cell has begun, then to the limit.
-async fn timed_out(cell: &str) -> (Bench, Option<Place>) {
-    let bench = Bench::of_cells(&["print('fir' + 'st')", cell, "print('ne' + 'ver')"]);
+async fn timed_out(cell: &str, patience: Patience) -> (Bench, Option<Place>) {
+    let mut bench = Bench::of_cells(&["print('fir' + 'st')", cell, "print('ne' + 'ver')"]);
+    bench.job.patience = patience;
     let mut execution = bench.start();
     appears(&bench.job.working_dir.join("begun")).await;
     let verdict = execution.time_out().await;
@@ -44,31 +46,36 @@ fn kept(bench: &Bench) -> Value {
     output
 }
 
-async fn every_round_keeps(cell: &str, printed: &str) {
+async fn every_round_keeps(cell: &str, patience: Patience, printed: &str) {
     for round in 0..ROUNDS {
-        let (bench, _) = timed_out(cell).await;
+        let (bench, _) = timed_out(cell, patience).await;
         let output = kept(&bench).to_string();
         assert!(output.contains(printed), "round {round}: {output}");
     }
 }
 
+/// Line 99 was printed when the limit strikes, and hardly saved: the cell's answer to the interrupt comes after it.
 #[tokio::test]
 async fn a_cell_that_prints_two_thousand_lines_a_second() {
-    let cell =
-        format!("{BEGUN}import time\nfor i in range(10**9):\n    print('line', i, flush=True); time.sleep(0.0005)");
-    every_round_keeps(&cell, "line 0").await;
+    let cell = format!(
+        "import time\nfor i in range(10**9):\n    print('line', i, flush=True); time.sleep(0.0005)\n    if i == 99: {BEGUN}"
+    );
+    every_round_keeps(&cell, ALL_THE_TIME, "line 99").await;
 }
 
 #[tokio::test]
 async fn a_cell_that_prints_a_hundred_lines_a_second() {
-    let cell = format!("{BEGUN}import time\nfor i in range(10**9):\n    print('line', i); time.sleep(0.01)");
-    every_round_keeps(&cell, "line 0").await;
+    let cell =
+        format!("import time\nfor i in range(10**9):\n    print('line', i); time.sleep(0.01)\n    if i == 99: {BEGUN}");
+    every_round_keeps(&cell, ALL_THE_TIME, "line 99").await;
 }
 
 #[tokio::test]
 async fn a_cell_that_computes_says_where_it_was() {
-    let cell = format!("print('comp' + 'uting', flush=True)\n{BEGUN}x = 0\nwhile True: x += 1  # here it hangs");
-    let (bench, at) = timed_out(&cell).await;
+    let cell = format!(
+        "print('comp' + 'uting', flush=True)\nx = 0\nwhile True:  # here it hangs\n    x += 1\n    if x == 9: {BEGUN}"
+    );
+    let (bench, at) = timed_out(&cell, ALL_THE_TIME).await;
     let at = at.expect("the cell is known");
     assert_eq!(at.cell_index, 1);
     let tail = at.traceback_tail.join("\n");
@@ -78,8 +85,8 @@ async fn a_cell_that_computes_says_where_it_was() {
 
 #[tokio::test]
 async fn a_c_call_that_knows_no_interrupts() {
-    let cell = format!("print('be' + 'fore', flush=True)\n{BEGUN}sum(range(10**15))");
-    let (bench, at) = timed_out(&cell).await;
+    let cell = format!("{}{BEGUN}\nsum(range(10**15))", saved("before"));
+    let (bench, at) = timed_out(&cell, DEAF).await;
     assert_eq!(at, Some(Place { cell_index: 1, traceback_tail: Vec::new() }));
     assert!(kept(&bench).to_string().contains("before"));
 }
@@ -87,15 +94,17 @@ async fn a_c_call_that_knows_no_interrupts() {
 #[tokio::test]
 async fn a_cell_that_catches_everything() {
     let cell = format!(
-        "{BEGUN}import time\nwhile True:\n    try:\n        print('prin' + 'ted', flush=True); time.sleep(0.01)\n    except BaseException: pass"
+        "{}while True:\n    try:\n        {BEGUN}; print('more', flush=True); time.sleep(0.01)\n    except BaseException: pass",
+        saved("printed")
     );
-    every_round_keeps(&cell, "printed").await;
+    every_round_keeps(&cell, DEAF, "printed").await;
 }
 
 #[tokio::test]
 async fn a_cell_that_ends_well_when_it_is_interrupted_is_the_last_one() {
-    let cell = format!("{BEGUN}import time\ntry: time.sleep(600)\nexcept KeyboardInterrupt: print('ca' + 'ught')");
-    let (bench, _) = timed_out(&cell).await;
+    let cell =
+        format!("import time\ntry:\n    {BEGUN}; time.sleep(600)\nexcept KeyboardInterrupt: print('ca' + 'ught')");
+    let (bench, _) = timed_out(&cell, ALL_THE_TIME).await;
     assert!(kept(&bench).to_string().contains("caught"));
 }
 
@@ -104,13 +113,9 @@ async fn a_kernel_has_a_grace_after_sigterm() {
     let cell = format!(
         "import signal, sys, time\n\
          def bye(*_):\n    time.sleep(0.5); open('cleaned', 'w').close(); sys.exit(2)\n\
-         signal.signal(signal.SIGTERM, bye)\n{BEGUN}time.sleep(600)"
+         signal.signal(signal.SIGTERM, bye)\n{BEGUN}\ntime.sleep(600)"
     );
-    let mut bench = Bench::of_cells(&["print('fir' + 'st')", &cell, "1"]);
-    bench.job.grace = Duration::from_mins(1);
-    let mut execution = bench.start();
-    appears(&bench.job.working_dir.join("begun")).await;
-    assert!(matches!(execution.time_out().await, Verdict::TimedOut { .. }));
+    let (bench, _) = timed_out(&cell, ALL_THE_TIME).await;
     assert!(bench.job.working_dir.join("cleaned").exists());
     kept(&bench);
 }
@@ -119,44 +124,39 @@ async fn a_kernel_has_a_grace_after_sigterm() {
 async fn a_kernel_that_ignores_signals_is_killed() {
     let cell = format!(
         "import signal, time\nfor s in (signal.SIGTERM, signal.SIGINT): signal.signal(s, signal.SIG_IGN)\n\
-         print('dea' + 'f', flush=True)\n{BEGUN}time.sleep(600)"
+         {}{BEGUN}\ntime.sleep(600)",
+        saved("deaf")
     );
-    let (bench, _) = timed_out(&cell).await;
+    let (bench, _) = timed_out(&cell, DEAF).await;
     assert!(kept(&bench).to_string().contains("deaf"));
 }
 
 /// The driver gets no chance to save or mark: what was saved while the cell ran is marked by another process.
 #[tokio::test]
 async fn a_driver_that_hangs_loses_neither_what_was_printed_nor_the_mark() {
-    let cell = format!(
-        "import os, signal, time\nprint('sa' + 'ved', flush=True)\n\
-         while 'sa' + 'ved' not in open('../out {{x}}/output.ipynb').read(): time.sleep(0.05)\n\
-         os.kill(os.getppid(), signal.SIGSTOP)\n{BEGUN}time.sleep(600)"
-    );
-    let (bench, at) = timed_out(&cell).await;
+    let cell =
+        format!("import os, signal\n{}os.kill(os.getppid(), signal.SIGSTOP)\n{BEGUN}\ntime.sleep(600)", saved("there"));
+    let (bench, at) = timed_out(&cell, STOPPED).await;
     assert_eq!(at, None, "nobody could be asked");
-    assert!(kept(&bench).to_string().contains("saved"));
+    assert!(kept(&bench).to_string().contains("there"));
     assert!(bench.output("output.html").contains("Interrupted"));
 }
 
 #[tokio::test]
 async fn a_driver_that_is_killed_loses_no_more() {
-    let bench = Bench::of_cells(&[
-        "print('fir' + 'st')",
-        "import os, signal, time\nprint('sa' + 'ved', flush=True)\n\
-         while 'sa' + 'ved' not in open('../out {x}/output.ipynb').read(): time.sleep(0.05)\n\
-         os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)",
-    ]);
+    let cell = format!("import os, signal\n{}os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)", saved("there"));
+    let bench = Bench::of_cells(&["print('fir' + 'st')", &cell]);
     let Verdict::EngineBroken { message, .. } = bench.run().await else { panic!("it was not noticed") };
     assert!(message.contains("signal 9"), "{message}");
     let output = bench.output_notebook().to_string();
-    assert!(output.contains("saved") && output.contains("papermill-error-cell"), "{output}");
+    assert!(output.contains("there") && output.contains("papermill-error-cell"), "{output}");
 }
 
 #[tokio::test]
 async fn the_limit_counts_by_itself_wherever_the_run_is() {
     let mut bench = Bench::of_cells(&["import time\ntime.sleep(600)"]);
     bench.job.limit = Duration::from_secs(2);
+    bench.job.patience = DEAF;
     let verdict = bench.run().await;
     assert!(matches!(verdict, Verdict::TimedOut { after, .. } if after == bench.job.limit), "{verdict:?}");
 }

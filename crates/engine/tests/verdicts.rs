@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use reveille_engine::{Engine, Output, Verdict, end_leftovers};
 use serde_json::json;
-use support::{Bench, appears, code_cell, marked, notebook, python};
+use support::{Bench, appears, code_cell, marked, none_left, notebook, python, saved};
 
 #[tokio::test]
 async fn succeeded() {
@@ -158,7 +158,7 @@ async fn dropped_unfinished_it_kills_its_processes() {
     appears(&bench.job.working_dir.join("started")).await;
     assert!(bench.left() >= 2, "driver and kernel");
     drop(execution);
-    assert_eq!(bench.left(), 0);
+    none_left(&bench).await;
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn without_papermill_the_engine_is_broken_and_says_how_to_mend_it() {
 #[tokio::test]
 async fn a_killed_driver_is_a_broken_engine_and_leaves_no_kernel() {
     let bench = Bench::of_cells(&[
-        "print('kept')",
+        &saved("kept"),
         "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)",
     ]);
     let verdict = bench.run().await;

@@ -3,7 +3,7 @@
 
 mod support;
 
-use reveille_instance_model::Status;
+use reveille_instance_model::{Fault, FaultKind, Status};
 use serde_json::{Value, json};
 use support::World;
 
@@ -26,9 +26,12 @@ async fn refused(world: &World, operation: &str, body: &str) -> (u16, String, St
 #[tokio::test]
 async fn an_instance_lives_from_create_to_delete() {
     let world = World::new().await;
+    // So that Pending is seen however slowly we look.
+    let stuck = world.service.arm(Fault::once(FaultKind::StuckPending)).unwrap();
     assert_eq!(ok(&world, "CreateNotebookInstance", CREATE).await, json!({"NotebookInstanceArn": ARN}));
     let view = ok(&world, "DescribeNotebookInstance", NAMED).await;
     assert_eq!(view["NotebookInstanceStatus"], "Pending");
+    assert_eq!(world.service.clear_faults(Some(stuck)), 1);
     assert_eq!(view["PlatformIdentifier"], "notebook-al2023-v1");
     let created = view["CreationTime"].as_f64().unwrap();
     assert!(created > 1.7e9 && created < 1e11, "seconds, not milliseconds: {created}");

@@ -13,7 +13,7 @@ use reveille_domain::input::{NotebookSource, invalid};
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure};
-use reveille_engine::{Engine, EngineError, Job, KERNEL_GRACE, Output, Place, Verdict};
+use reveille_engine::{Engine, EngineError, Job, Output, Patience, Place, Verdict};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
@@ -132,7 +132,7 @@ impl Run<'_> {
             parameters: self.request.parameters.clone(),
             kernel: self.request.kernel.clone(),
             limit: self.time_left(),
-            grace: KERNEL_GRACE,
+            patience: Patience::default(),
             marker,
         };
         let mut running = engine.start(job).map_err(|error| self.engine_failure(&error))?;

@@ -46,6 +46,11 @@ impl<'a> Run<'a> {
         until(name, async || self.record(instance, name).await).await
     }
 
+    /// Whether it has ended.
+    pub async fn is_over(&self) -> bool {
+        self.describe().await.status().as_str() != "RUNNING"
+    }
+
     /// The input; null where it is one that no program reads, as a scenario of bad inputs starts them.
     pub async fn input(&self) -> Value {
         serde_json::from_str(self.describe().await.input().unwrap_or("null")).unwrap_or_default()
@@ -113,6 +118,17 @@ impl<'a> Run<'a> {
     /// Waits until the runner claimed the run.
     pub async fn until_claimed(&self, instance: &str) {
         until("the run to be claimed", async || (self.claims(instance).await > 0).then_some(())).await;
+    }
+
+    /// Waits until the run's ticket is in the instance's inbox: from here on it has a place in the queue.
+    pub async fn until_queued(&self, instance: &str) {
+        until("the run to be queued", async || {
+            let folder = self.folder(instance).await?;
+            let run = folder.trim_end_matches('/').rsplit('/').next()?;
+            let ticket = format!("{}inbox/{instance}/{run}", self.world.layout().prefix);
+            self.world.object(&ticket).await.map(drop)
+        })
+        .await;
     }
 
     /// States entered, in order.

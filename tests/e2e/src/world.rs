@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use crate::Notebook;
 use crate::run::Run;
 
-/// No local run takes nearly this long; a scenario that does has hung.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// No local run takes nearly this long, on a busy machine either; a scenario that does has hung.
+const PATIENCE: Duration = Duration::from_mins(20);
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(150);
 
@@ -35,7 +35,7 @@ impl World {
         let project = Project::find(&here).expect("the tests run in a checkout that `make build` built");
         let mut options = Options { machines, ..Options::default() };
         for (name, value) in [
-            ("HeartbeatSeconds", "10"),
+            ("HeartbeatSeconds", "20"),
             ("ReleaseSchedule", "rate(1 minute)"),
             ("TriggerPrefix", "incoming/"),
             ("TriggerSuffix", ".csv"),
@@ -78,6 +78,11 @@ impl World {
         let file = self.local.notebooks(instance).join(path);
         std::fs::create_dir_all(file.parent().expect("a folder")).unwrap();
         std::fs::write(file, notebook.to_json()).unwrap();
+    }
+
+    /// Lets notebooks go on that wait for it with [`Notebook::GATE`].
+    pub fn open_gate(&self, instance: &str) {
+        std::fs::write(self.local.notebooks(instance).join("go"), "").unwrap();
     }
 
     /// A file of an instance's notebook folder, once a notebook wrote it.

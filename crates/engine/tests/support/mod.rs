@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reveille_engine::{Engine, Execution, Job, Verdict};
+use reveille_engine::{Engine, Execution, Job, Patience, Verdict};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -18,6 +18,32 @@ pub fn python() -> PathBuf {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
     assert!(python.exists(), "{} does not exist: run `make setup`, or set REVEILLE_PYTHON", python.display());
     python
+}
+
+/// What takes longer hangs: less than the 600 s for which the cells of the tests sleep.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// For what has to happen: however busy the machine is.
+pub const ALL_THE_TIME: Patience = Patience {
+    exit: Duration::from_mins(10),
+    interrupt: Duration::from_mins(5),
+    grace: Duration::from_mins(5),
+    save: Duration::from_mins(5),
+};
+/// For a kernel that answers neither an interrupt nor SIGTERM: nothing happens, however long it is waited for.
+pub const DEAF: Patience =
+    Patience { interrupt: Duration::from_millis(500), grace: Duration::from_millis(500), ..ALL_THE_TIME };
+/// For a driver that is stopped: nothing is waited for either.
+pub const STOPPED: Patience = Patience { save: Duration::from_millis(500), ..DEAF };
+
+/// What a cell is to do so that a text is in the saved notebook before the cell goes on, and not still on its way out of the
+/// kernel: `print` with `flush` returns before another thread of the kernel has sent the text. The source does not hold it.
+pub fn saved(text: &str) -> String {
+    let (first, rest) = text.split_at(text.len() / 2);
+    format!(
+        "import time\nprint('{first}' + '{rest}', flush=True)\n\
+         while '{first}' + '{rest}' not in open('../out {{x}}/output.ipynb', encoding='utf-8').read(): time.sleep(0.05)\n"
+    )
 }
 
 /// A folder for one execution, its notebook, and a marker of its own.
@@ -37,8 +63,9 @@ impl Bench {
         let notebook = working_dir.join("some {y} notebook.ipynb");
         fs::write(&notebook, bytes).unwrap();
         let marker = folder.path().display().to_string();
-        let (limit, grace) = (Duration::from_secs(100), Duration::from_secs(1));
-        let job = Job { notebook, output_dir, working_dir, parameters: Map::new(), kernel: None, limit, grace, marker };
+        let (limit, patience) = (Duration::from_mins(20), ALL_THE_TIME);
+        let parameters = Map::new();
+        let job = Job { notebook, output_dir, working_dir, parameters, kernel: None, limit, patience, marker };
         Self { folder, job }
     }
 
@@ -98,11 +125,18 @@ pub fn notebook(cells: &[&str]) -> Value {
 
 /// Waits until a file exists.
 pub async fn appears(path: &Path) {
-    for _ in 0..600 {
-        if path.exists() {
-            return;
-        }
+    let begun = std::time::Instant::now();
+    while !path.exists() {
+        assert!(begun.elapsed() < PATIENCE, "{} did not appear", path.display());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{} did not appear within 30 s", path.display());
+}
+
+/// Waits until no process of a run is left: a killed one needs the processor once more.
+pub async fn none_left(bench: &Bench) {
+    let begun = std::time::Instant::now();
+    while bench.left() > 0 {
+        assert!(begun.elapsed() < PATIENCE, "processes of the run are left");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 /// How long anything may take before a test fails: far more than it needs, on a busy machine too.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(5);
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -44,7 +44,7 @@ pub fn config() -> Config {
         stopping: Duration::from_millis(300),
         updating: Duration::from_millis(100),
         deleting: Duration::from_millis(100),
-        script_limit: Duration::from_secs(20),
+        script_limit: PATIENCE,
     };
     config.kill_grace = Duration::from_millis(200);
     config

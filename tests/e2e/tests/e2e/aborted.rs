@@ -1,6 +1,7 @@
 //! Executions that a person stops: no Catch runs, and the sweeper does what is left to do.
 
 use reveille_e2e_tests::{Notebook, Run, World};
+use reveille_instance_model::{Fault, FaultKind};
 use serde_json::json;
 
 use crate::Scenario;
@@ -34,6 +35,7 @@ async fn next_in_the_queue(world: &World) {
     while !sleeps(world) {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
+    second.until_queued("abort-queue").await;
     first.abort().await;
     second.until_claimed("abort-queue").await;
     assert!(!sleeps(world), "a process of the aborted run is left");
@@ -51,9 +53,12 @@ fn sleeps(world: &World) -> bool {
 
 async fn while_starting(world: &World) {
     world.instance_with("abort-start", &Notebook::of(&["1"])).await;
+    let stuck = Fault::once(FaultKind::StuckPending).on("abort-start");
+    let stuck = world.local().service().arm(stuck).expect("the fault is armed");
     let run = world.start_execution(&json!({"instance": "abort-start", "notebook": "run.ipynb"})).await;
     world.until_status("abort-start", "Pending").await;
     run.abort().await;
+    assert_eq!(world.local().service().clear_faults(Some(stuck)), 1);
     assert_aborted(&run, "abort-start").await;
     // The timer's sweep.
     world.until_status("abort-start", "Stopped").await;

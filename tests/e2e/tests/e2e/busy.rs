@@ -12,11 +12,13 @@ pub const ALL: &[Scenario] = &[
 ];
 
 async fn two_at_once(world: &World) {
-    let notebook = Notebook::of(&["import time\ntime.sleep(2)", "print(who)"]).with_parameters("who = 'nobody'");
+    let notebook = Notebook::of(&[Notebook::GATE, "print(who)"]).with_parameters("who = 'nobody'");
     world.instance_with("two", &notebook).await;
     let input = |who: &str| json!({"instance": "two", "notebook": "run.ipynb", "parameters": {"who": who}});
     let (one, other) = (input("one"), input("other"));
     let (one, other) = tokio::join!(world.start_execution(&one), world.start_execution(&other));
+    tokio::join!(one.until_queued("two"), other.until_queued("two"));
+    world.open_gate("two");
     one.assert_succeeded("two").await;
     other.assert_succeeded("two").await;
     assert!(one.text("two", "1/output.ipynb").await.unwrap().contains("one"));
@@ -29,7 +31,7 @@ async fn two_at_once(world: &World) {
 }
 
 async fn fail_or_skip(world: &World) {
-    world.instance_with("occupied", &Notebook::of(&["import time\ntime.sleep(12)"])).await;
+    world.instance_with("occupied", &Notebook::of(&[Notebook::GATE])).await;
     let first = world.start_execution(&json!({"instance": "occupied", "notebook": "run.ipynb"})).await;
     first.until_claimed("occupied").await;
     let asked = |when: &str| json!({"instance": "occupied", "notebook": "run.ipynb", "whenBusy": when});
@@ -41,18 +43,20 @@ async fn fail_or_skip(world: &World) {
     assert_eq!(skip.ended().await.status, "SUCCEEDED");
     assert_eq!(skip.outcome("occupied").await["status"], "SKIPPED");
     assert_eq!(fail.claims("occupied").await + skip.claims("occupied").await, 0);
+    world.open_gate("occupied");
     first.assert_succeeded("occupied").await;
     world.assert_at_rest("occupied", 1).await;
 }
 
 async fn queue_timeout(world: &World) {
-    world.instance_with("queue", &Notebook::of(&["import time\ntime.sleep(10)"])).await;
+    world.instance_with("queue", &Notebook::of(&[Notebook::GATE])).await;
     let first = world.start_execution(&json!({"instance": "queue", "notebook": "run.ipynb"})).await;
     first.until_claimed("queue").await;
     let hasty = json!({"instance": "queue", "notebook": "run.ipynb", "limits": {"queueSeconds": 1}});
     let second = world.start_execution(&hasty).await;
     let ended = second.assert_failed("queue", "QueueTimedOut").await;
     assert!(ended.cause.contains("limits.queueSeconds is 1 s"), "{}", ended.cause);
+    world.open_gate("queue");
     first.assert_succeeded("queue").await;
     world.assert_at_rest("queue", 1).await;
 }

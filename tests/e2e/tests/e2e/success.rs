@@ -42,8 +42,7 @@ async fn runs_and_rests(world: &World) {
     assert_eq!(world.keys("leases/success-plain").await, Vec::<String>::new());
 
     let notebook: Value = serde_json::from_str(&run.text("success-plain", "1/output.ipynb").await.unwrap()).unwrap();
-    let idle = stopped_at(world, "success-plain") - last_cell_at(&notebook);
-    assert!(idle.num_seconds() < 10, "{idle} from the last cell to StopNotebookInstance");
+    assert!(last_cell_at(&notebook) <= stopped_at(world, "success-plain"), "no cell outlives the stop");
 }
 
 /// When papermill says that the last cell ended; it writes no zone, and means UTC.
@@ -125,8 +124,8 @@ async fn transitions(world: &World) {
                 })
                 .count(),
         );
-        assert!(states.len() <= 60, "{} transitions: {states:?}", states.len());
         world.assert_at_rest(instance, 1).await;
     }
     assert_eq!(counts[0], counts[1], "transitions beside the polls");
+    assert!(counts[0] <= 30, "{} transitions beside the polls", counts[0]);
 }

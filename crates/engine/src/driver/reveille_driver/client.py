@@ -21,8 +21,10 @@ OUTPUTS = ("stream", "display_data", "execute_result", "error")
 # What a dead kernel has still sent is there at once, if it is: after a pause of this length nothing more comes.
 LAST_WORDS_SECONDS = 0.5
 DEATH_POLL_SECONDS = 0.2
-# A kernel that is asked once may have missed it: it is asked again.
+# A kernel that is asked once may have missed it: it is asked again. Each time it has half as long again to answer, for
+# one that needs longer than this for every answer.
 READY_SECONDS = 1
+READY_GROWTH = 1.5
 
 
 class KernelDied(Exception):
@@ -59,12 +61,14 @@ class Client(NotebookClient):
     async def ready(self, seconds):
         """Waits until the kernel answers and its outputs arrive."""
         deadline = asyncio.get_running_loop().time() + seconds
+        patience = READY_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             request = await ensure_async(self.kc.kernel_info())
             heard = asyncio.gather(self.reply_to(request), self.idle_after(request))
             died = asyncio.ensure_future(self.death())
-            done, _ = await asyncio.wait({heard, died}, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({heard, died}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             await cancelled(heard, died)
+            patience *= READY_GROWTH
             if heard in done:
                 return
             if died in done:

@@ -10,7 +10,7 @@ from string import Template
 from reveille_driver.texts import clean
 
 # Sourcing the scripts of an environment takes well under a second; one that needs longer hangs.
-ACTIVATION_SECONDS = 30
+ACTIVATION_SECONDS = 60
 # Fixed text: what varies comes by the environment.
 ACTIVATE = """for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do
   if [ -r "$script" ]; then . "$script" >&2; fi

@@ -23,14 +23,10 @@ KERNEL_START_SECONDS = 120
 KERNEL_STARTS = 3
 # A socket's path holds 107 characters, so the folder is not among the run's own.
 SOCKETS = "/tmp"
-# After the last cell a kernel does what its notebook registered for its end (atexit).
-EXIT_SECONDS = 30
-# At the limit: time for the cell to say where it was, before its kernel is ended.
-INTERRUPT_SECONDS = 3
 # Asked of ipykernel with each cell: whether the cell told the kernel itself to shut down. It does so a moment after its
 # reply, in which the next cell may or may not be executed.
 SHUT_DOWN = {"reveille_shuts_down": "get_ipython().exit_now"}
-SHUT_DOWN_SECONDS = 10
+SHUT_DOWN_SECONDS = 60
 SAVE_LOOK_SECONDS = 0.25
 END_POLL_SECONDS = 0.05
 INTERRUPTED = "Reveille ended the run in this cell: its time limit was reached, or it was cancelled"
@@ -50,7 +46,11 @@ class Run:
     def __init__(self, spec, output_dir):
         self.spec = spec
         self.output_dir = output_dir
+        # For the interrupted cell to say where it was; for its kernel after SIGTERM; and after the last cell for what the
+        # notebook registered for its kernel's end (atexit).
+        self.interrupt_seconds = spec["interrupt_seconds"]
         self.grace = spec["grace_seconds"]
+        self.exit_seconds = spec["exit_seconds"]
         self.stop = asyncio.Event()
         self.cell_over = asyncio.Event()
         self.current = None
@@ -365,8 +365,7 @@ class Run:
         cell = self.record.nb["cells"][index]
         before = len(cell.get("outputs", ()))
         try:
-            await asyncio.wait_for(self.km.interrupt_kernel(), INTERRUPT_SECONDS)
-            await asyncio.wait_for(self.cell_over.wait(), INTERRUPT_SECONDS)
+            await asyncio.wait_for(self.interrupted(), self.interrupt_seconds)
         except (asyncio.TimeoutError, RuntimeError, OSError):
             pass
         errors = [output for output in cell.get("outputs", ())[before:] if output["output_type"] == "error"]
@@ -374,13 +373,17 @@ class Run:
             return []
         return tail(errors[-1].get("traceback") or [])
 
+    async def interrupted(self):
+        await self.km.interrupt_kernel()
+        await self.cell_over.wait()
+
     async def end_kernel(self):
         """After the last cell: politely, with time for what the notebook registered for its end."""
         if self.km is None or not self.km.has_kernel:
             return
         await self.km.request_shutdown()
-        if not await self.gone_within(EXIT_SECONDS):
-            logging.warning("The kernel was still busy %d s after the last cell and was ended.", EXIT_SECONDS)
+        if not await self.gone_within(self.exit_seconds):
+            logging.warning("The kernel was still busy %d s after the last cell and was ended.", self.exit_seconds)
             await self.end_kernel_by_signal()
         self.clean_up()
 

@@ -40,7 +40,7 @@ impl Default for Patience {
 
 impl Patience {
     /// How long the driver may take from the order to end until it is gone.
-    pub(crate) fn to_end(&self) -> Duration {
+    pub(crate) fn to_end(self) -> Duration {
         [self.grace, self.save].into_iter().fold(self.interrupt, Duration::saturating_add)
     }
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::age::{EVENT_SKEW, age, is_ahead, seconds};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::ids::hex_hash;
@@ -70,13 +71,38 @@ fn write_canonical(value: &Value, out: &mut String) {
 
 /// Whether this start is a duplicate of the one that holds the trigger.
 #[must_use]
-pub fn is_duplicate(holder: &TriggerRecord, me: &Execution, event_time: Option<DateTime<Utc>>) -> bool {
+pub fn is_duplicate(
+    holder: &TriggerRecord,
+    me: &Execution,
+    event_time: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> bool {
     if holder.execution_arn == me.arn && holder.start_time == me.start_time {
         return false;
     }
+    // Nobody started in the future.
+    if is_ahead(holder.start_time, now) {
+        return false;
+    }
     // Started later than the window after the event's own time and its first start: a person re-ran an old input, or
-    // replayed a dead-letter queue. An event without a time cannot be told to be old.
-    event_time.is_none_or(|time| me.start_time - time.max(holder.start_time) <= DEDUPE_WINDOW)
+    // replayed a dead-letter queue. An event without a time cannot be told to be old. Of two deliveries, the one that
+    // started first may come here second.
+    event_time.is_none_or(|time| age(time.max(holder.start_time).min(me.start_time), me.start_time) <= DEDUPE_WINDOW)
+}
+
+/// An event of the future starts nothing: whoever made it up would answer the real one, when that comes, by its trigger.
+///
+/// # Errors
+/// `InvalidRequest` when the event's own time is after the start of the execution.
+pub fn check_event_time(event: Option<Event<'_>>, me: &Execution) -> Result<(), Failure> {
+    match event.and_then(Event::time) {
+        Some(time) if time - me.start_time > EVENT_SKEW => Err(input::invalid(format!(
+            "event.time: {} is after the start of this execution ({}), and an event cannot start anything before it happened. Start the execution without \"event\", or with the event as EventBridge delivered it",
+            seconds(time),
+            seconds(me.start_time)
+        ))),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The request of an admitted run.
@@ -224,15 +250,47 @@ mod tests {
     #[test]
     fn a_start_inside_the_window_is_a_duplicate_and_a_later_one_is_a_person() {
         let event_time = Some(time("2026-11-23T10:00:00Z"));
+        let now = time("2026-11-23T10:20:00Z");
         let first = execution("one", "2026-11-23T10:00:01Z");
-        assert!(!is_duplicate(&holder(&first), &first, event_time), "its own retry is no duplicate");
-        assert!(is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:01Z"), event_time));
-        assert!(!is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:02Z"), event_time));
+        assert!(!is_duplicate(&holder(&first), &first, event_time, now), "its own retry is no duplicate");
+        assert!(is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:01Z"), event_time, now));
+        assert!(!is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:02Z"), event_time, now));
         let late = execution("late", "2026-11-23T10:16:00Z");
         let twice = execution("twice", "2026-11-23T10:16:05Z");
-        assert!(is_duplicate(&holder(&late), &twice, event_time), "an event that came late, and twice");
+        assert!(is_duplicate(&holder(&late), &twice, event_time, now), "an event that came late, and twice");
         let again = execution("one", "2026-11-23T10:00:02Z");
-        assert!(is_duplicate(&holder(&first), &again, None), "a name used again is another execution");
+        assert!(is_duplicate(&holder(&first), &again, None, now), "a name used again is another execution");
+    }
+
+    /// Of two deliveries, the one that started later may be the first to reach the record.
+    #[test]
+    fn a_holder_that_started_after_me_makes_a_duplicate_unless_it_started_in_the_future() {
+        let event_time = Some(time("2026-11-23T10:00:00Z"));
+        let (early, late) = (execution("early", "2026-11-23T10:00:01Z"), execution("late", "2026-11-23T10:09:00Z"));
+        assert!(is_duplicate(&holder(&late), &early, event_time, time("2026-11-23T10:09:30Z")));
+        let never = execution("never", "2099-01-01T00:00:00Z");
+        assert!(!is_duplicate(&holder(&never), &early, event_time, time("2026-11-23T10:09:30Z")));
+        assert!(!is_duplicate(&holder(&never), &early, None, time("2026-11-23T10:09:30Z")));
+    }
+
+    #[test]
+    fn an_event_of_the_future_is_refused() {
+        let me = execution("one", "2026-11-23T10:00:00Z");
+        let check = |time: &str| {
+            let event = json!({"source": "aws.events", "time": time, "resources": ["arn:rule"]});
+            check_event_time(Some(Event::new(&event)), &me)
+        };
+        for fits in ["2026-11-23T10:00:00Z", "2026-11-23T10:00:02Z", "2020-01-01T00:00:00Z", "soon", ""] {
+            assert!(check(fits).is_ok(), "{fits}");
+        }
+        assert!(check_event_time(None, &me).is_ok());
+        for ahead in
+            ["2026-11-23T10:00:03Z", "2026-11-23T10:01:00Z", "2026-11-24T02:00:00+02:00", "9999-12-31T23:59:59Z"]
+        {
+            let failure = check(ahead).unwrap_err();
+            assert_eq!(failure.code, crate::Code::InvalidRequest, "{ahead}");
+            assert!(failure.message.contains("event.time"), "{failure}");
+        }
     }
 
     #[test]

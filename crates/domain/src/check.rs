@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::age::{age, seconds};
 use crate::error::{Code, Failure};
 use crate::ids::{InstanceName, RunId};
 use crate::input::{Limits, WhenBusy};
@@ -48,7 +49,7 @@ impl Waiting {
     pub fn at(before: Option<Self>, silences: u32, now: DateTime<Utc>) -> Self {
         match before {
             Some(waiting) if waiting.silences == silences => {
-                Self { patience: patience(now - waiting.since), ..waiting }
+                Self { patience: patience(age(waiting.since, now)), ..waiting }
             }
             before => Self {
                 first_at: before.as_ref().map_or(now, |waiting| waiting.first_at),
@@ -68,7 +69,7 @@ impl Waiting {
     /// Whether startSeconds are over.
     #[must_use]
     pub fn expired(&self, limits: &Limits, now: DateTime<Utc>) -> bool {
-        now - self.since >= TimeDelta::seconds(limits.start_seconds.into())
+        age(self.since, now) >= TimeDelta::seconds(limits.start_seconds.into())
     }
 }
 
@@ -97,6 +98,8 @@ pub struct Seen<'a> {
     pub observation: Option<&'a Observation>,
     /// The lease, if one stands.
     pub lease: Option<&'a Lease>,
+    /// Its key, for messages.
+    pub lease_key: &'a str,
     /// The run's limits.
     pub limits: &'a Limits,
     /// Now.
@@ -172,7 +175,7 @@ pub fn is_started_by_another(
     match observation.map(|seen| seen.status) {
         Some(InstanceStatus::Pending) => true,
         Some(InstanceStatus::Stopped | InstanceStatus::Failed) => {
-            lease.state != LeaseState::Closing && !lease.ended && now - lease.at < IN_FLIGHT
+            lease.state != LeaseState::Closing && !lease.ended && age(lease.at, now) < IN_FLIGHT
         }
         _ => false,
     }
@@ -187,13 +190,13 @@ pub fn came_up_unbound(lease: &Lease) -> bool {
 /// A boot that is closing takes no more runs; the next one will. When the boot that was closed has ended, only its stop is
 /// waited for, which may still arrive.
 fn is_closing(lease: Option<&Lease>, now: DateTime<Utc>) -> bool {
-    lease.is_some_and(|lease| lease.state == LeaseState::Closing && !(lease.ended && now - lease.at >= IN_FLIGHT))
+    lease.is_some_and(|lease| lease.state == LeaseState::Closing && !(lease.ended && age(lease.at, now) >= IN_FLIGHT))
 }
 
 /// Describe lags: an observation that is not newer than the one before our start says nothing of it, for a while.
 fn is_from_before(observation: &Observation, waiting: &Waiting, now: DateTime<Utc>) -> bool {
     waiting.sent_at.is_some_and(|sent| {
-        now - sent < IN_FLIGHT
+        age(sent, now) < IN_FLIGHT
             && waiting.seen_before_start.is_some()
             && observation.last_modified <= waiting.seen_before_start
     })
@@ -297,10 +300,12 @@ fn not_in_time(seen: &Seen<'_>, observation: &Observation, waiting: &Waiting) ->
         );
     }
     if observation.status == InstanceStatus::InService {
+        let since = seen.lease.map(|lease| seconds(lease.at)).unwrap_or_default();
         return Failure::new(
             Code::StartNotConfirmed,
             format!(
-                "Notebook instance {instance} was being stopped for {limit} s (limits.startSeconds) and is still up, so no run could be put on it. Look at it in the SageMaker console, and stop it there."
+                "Notebook instance {instance} was being stopped for {limit} s (limits.startSeconds) and is still up, so no run could be put on it. The record {} has said so since {since}. Look at the instance in the SageMaker console, and stop it there.",
+                seen.lease_key
             ),
         );
     }
@@ -347,7 +352,8 @@ mod tests {
     ) -> Result<Check, Code> {
         let instance = InstanceName::parse("nightly").unwrap();
         let limits = limits();
-        let seen = Seen { instance: &instance, observation, lease, limits: &limits, now };
+        let seen =
+            Seen { instance: &instance, observation, lease, lease_key: "leases/nightly.json", limits: &limits, now };
         check(&seen, waiting).map_err(|failure| failure.code)
     }
 

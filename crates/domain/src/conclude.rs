@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::age::believed;
 use crate::check::Waiting;
 use crate::error::{Code, Failure};
 use crate::ids::InstanceName;
@@ -210,8 +211,10 @@ fn cause_message(cause: &str) -> String {
 
 fn phases(facts: &Facts<'_>) -> Phases {
     let report = facts.report;
-    let queued_at = report.and_then(|report| report.queued_at);
-    let started_at = report.and_then(|report| report.started_at);
+    // The runner's clock wrote these.
+    let known = |at: Option<DateTime<Utc>>| believed(at?, facts.now);
+    let queued_at = known(report.and_then(|report| report.queued_at));
+    let started_at = known(report.and_then(|report| report.started_at));
     let between = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| Some(Phase::between(from?, to?));
     Phases {
         starting: between(
@@ -219,7 +222,7 @@ fn phases(facts: &Facts<'_>) -> Phases {
             facts.waiting.and_then(|waiting| waiting.ready_at),
         ),
         queued: between(queued_at, started_at),
-        running: between(started_at, report.map(|report| report.ended_at)),
+        running: between(started_at, known(report.map(|report| report.ended_at))),
         stopping: between(
             facts.stopping.map(|stopping| stopping.since),
             facts.stopping.and_then(|stopping| stopping.ended_at),

@@ -6,6 +6,7 @@
 )]
 
 pub mod admit;
+pub mod age;
 pub mod check;
 pub mod conclude;
 pub mod error;

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::age::age;
 use crate::limits::{JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
 use crate::ports::{Jupyter, PersonSeen};
 use crate::records::Lease;
@@ -56,8 +57,8 @@ impl Signs {
     #[must_use]
     pub fn may_be_working(&self, certain: bool, now: DateTime<Utc>) -> bool {
         let quiet = if certain { PERSON_QUIET } else { UNSURE_QUIET };
-        self.last.is_some_and(|last| now - last < quiet)
-            || self.silent_since.is_some_and(|since| now - since < JUPYTER_UNKNOWN)
+        self.last.is_some_and(|last| age(last, now) < quiet)
+            || self.silent_since.is_some_and(|since| age(since, now) < JUPYTER_UNKNOWN)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::age::{age, is_ahead};
 use crate::limits::{IN_FLIGHT, UNSURE_QUIET};
 use crate::person::Signs;
 use crate::ports::{InstanceStatus, Observation};
@@ -81,7 +82,7 @@ fn at_rest(seen: &Seen<'_>) -> Action {
         None => LeaseAfter::Keep,
         Some(lease) if is_over(lease, seen.now) => LeaseAfter::Remove,
         Some(lease) if lease.ended => LeaseAfter::Keep,
-        Some(lease) if seen.observation.is_none_or(|rest| has_ended(lease, rest)) => LeaseAfter::Ended,
+        Some(lease) if seen.observation.is_none_or(|rest| has_ended(lease, rest, seen.now)) => LeaseAfter::Ended,
         // A start of ours may still arrive, or Describe lags.
         Some(_) => return Action::Wait,
     };
@@ -91,14 +92,14 @@ fn at_rest(seen: &Seen<'_>) -> Action {
 /// Whether the boot of this lease is seen to have ended: the instance came to rest after the lease was written, and no
 /// start of ours can still arrive.
 #[must_use]
-pub fn has_ended(lease: &Lease, rest: &Observation) -> bool {
+pub fn has_ended(lease: &Lease, rest: &Observation, now: DateTime<Utc>) -> bool {
     let answered = match lease.state {
         LeaseState::Starting | LeaseState::Unsure => false,
         // A boot that came up resolved every start before it.
         LeaseState::Open | LeaseState::Busy => !lease.unresolved || lease.boot_id.is_some(),
         LeaseState::Closing => true,
     };
-    lease.ended || answered && rest.last_modified.is_some_and(|rested| rested > lease.at)
+    lease.ended || answered && rest.last_modified.is_some_and(|rested| rested > lease.at && !is_ahead(rested, now))
 }
 
 /// The lease that says: its boot has ended. It is as old as before, so that it is over when it would have been.
@@ -110,12 +111,12 @@ pub fn ended(lease: &Lease, nonce: String) -> Lease {
 /// Whether nothing that was sent under this lease can still take effect. The runner's own calls end with its boot.
 fn is_over(lease: &Lease, now: DateTime<Utc>) -> bool {
     let by_runner = lease.state == LeaseState::Closing && lease.closer == Some(Closer::Runner);
-    by_runner || now - lease.at >= IN_FLIGHT
+    by_runner || age(lease.at, now) >= IN_FLIGHT
 }
 
 /// Describe lags: a rest that was observed with the time from before our start is the rest before it.
 fn is_from_before_start(seen: &Seen<'_>, observation: &Observation) -> bool {
-    seen.lease.is_some_and(|lease| seen.now - lease.at < IN_FLIGHT && is_from_before(lease, observation))
+    seen.lease.is_some_and(|lease| age(lease.at, seen.now) < IN_FLIGHT && is_from_before(lease, observation))
 }
 
 /// Whether the start of this lease has not shown: what is observed is not newer than what was observed before it.
@@ -135,7 +136,7 @@ fn is_a_later_boot(seen: &Seen<'_>, observation: &Observation) -> bool {
     seen.lease.is_some_and(|lease| {
         let after_a_stop = lease.state == LeaseState::Closing
             && lease.boot_id.is_none()
-            && observation.last_modified.is_some_and(|up| up >= lease.at + IN_FLIGHT);
+            && observation.last_modified.is_some_and(|up| up - lease.at >= IN_FLIGHT && !is_ahead(up, seen.now));
         lease.ended || after_a_stop
     })
 }
@@ -153,7 +154,7 @@ fn in_service(seen: &Seen<'_>) -> Action {
         return Action::Leave(Rest::HandedOver);
     }
     let Some(lease) = seen.lease else { return Action::Leave(Rest::LeftRunning) };
-    let age = seen.now - last_heard(seen, lease);
+    let age = age(last_heard(seen, lease), seen.now);
     let heartbeat = TimeDelta::seconds(seen.heartbeat_seconds.into());
     if Signs::in_lease(lease).may_be_working(lease.certain, seen.now) {
         return Action::Leave(Rest::LeftRunning);
@@ -284,6 +285,29 @@ mod tests {
         let lease = Lease { person_at: Some(at(999_999)), ..ours() };
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 899), Action::Leave(Rest::LeftRunning));
         assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 900), Action::Stop);
+    }
+
+    /// A wrong clock, or a lie: it holds nothing up.
+    #[test]
+    fn a_lease_of_the_future_is_infinitely_old() {
+        for (ahead, waits) in [(300, true), (301, false), (2_300_000_000, false)] {
+            for state in [LeaseState::Open, LeaseState::Busy, LeaseState::Starting, LeaseState::Closing] {
+                for certain in [true, false] {
+                    let boot_id = Some("boot".to_owned());
+                    let lease = Lease { state, certain, boot_id, at: at(ahead), ..ours() };
+                    let action = decide(InstanceStatus::InService, Some(&lease), false, 0);
+                    assert_eq!(action != Action::Stop, waits, "{lease:?}");
+                    let person = Lease { person_at: Some(at(ahead)), jupyter_silent_since: Some(at(ahead)), ..lease };
+                    let action = decide(InstanceStatus::InService, Some(&person), false, 0);
+                    assert_eq!(action != Action::Stop, waits, "{person:?}");
+                }
+            }
+            let lease = Lease { at: at(ahead), ..ours() };
+            assert_eq!(at_rest(&lease, 5, 0) == REMOVED, !waits, "{ahead}");
+        }
+        // Neither is a change of the instance in the future a proof of anything.
+        let open = Lease { boot_id: None, ..ours() };
+        assert_eq!(at_rest(&open, 999, 1), Action::Wait);
     }
 
     #[test]

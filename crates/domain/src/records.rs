@@ -335,6 +335,20 @@ pub enum LeaseState {
     Closing,
 }
 
+impl LeaseState {
+    /// Its name in the record.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Unsure => "unsure",
+            Self::Open => "open",
+            Self::Busy => "busy",
+            Self::Closing => "closing",
+        }
+    }
+}
+
 /// Who is closing a boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::age::{age, is_ahead, seconds};
 use crate::error::{Code, Failure};
 use crate::limits::{BEATS_PER_HEARTBEAT, BOOT_GRACE, GIVEN_UP_GRACE, IN_FLIGHT, UNSURE_QUIET};
 use crate::person::Signs;
@@ -32,7 +33,7 @@ pub fn bind(lease: Option<&Lease>, boot_id: &str, nonce: String, now: DateTime<U
     match (lease.boot_id.as_deref(), lease.state) {
         (Some(bound), _) if bound == boot_id => Bind::Again,
         // Whoever ended the boot that the lease names saw it at rest.
-        _ if lease.ended => Bind::Persons { remove_lease: now - lease.at >= IN_FLIGHT },
+        _ if lease.ended => Bind::Persons { remove_lease: age(lease.at, now) >= IN_FLIGHT },
         (Some(_), _) => Bind::Persons { remove_lease: true },
         (None, LeaseState::Starting | LeaseState::Open | LeaseState::Unsure) => Bind::Ours(Lease {
             state: LeaseState::Open,
@@ -43,7 +44,7 @@ pub fn bind(lease: Option<&Lease>, boot_id: &str, nonce: String, now: DateTime<U
             ..lease.clone()
         }),
         // A function's stop of an earlier boot, long done: its lease must not be taken for this boot's.
-        (None, LeaseState::Closing) if now - lease.at >= IN_FLIGHT => Bind::Persons { remove_lease: true },
+        (None, LeaseState::Closing) if age(lease.at, now) >= IN_FLIGHT => Bind::Persons { remove_lease: true },
         // A function is about to stop whatever runs here; it is not waited for and not joined.
         (None, LeaseState::Busy | LeaseState::Closing) => Bind::Persons { remove_lease: false },
     }
@@ -58,17 +59,24 @@ pub fn queue_order(a: &Ticket, b: &Ticket) -> Ordering {
 /// The failure of a ticket that waited too long.
 #[must_use]
 pub fn queue_timeout(ticket: &Ticket, now: DateTime<Utc>) -> Option<Failure> {
-    let waited = now - ticket.queued_at;
-    (waited >= TimeDelta::seconds(ticket.queue_seconds.into())).then(|| {
-        Failure::new(
-            Code::QueueTimedOut,
-            format!(
-                "The run waited {} s for its turn on the instance; limits.queueSeconds is {} s. Raise it, spread the triggers, or use another instance.",
-                waited.num_seconds(),
-                ticket.queue_seconds
-            ),
+    let waited = age(ticket.queued_at, now);
+    if waited < TimeDelta::seconds(ticket.queue_seconds.into()) {
+        return None;
+    }
+    let message = if is_ahead(ticket.queued_at, now) {
+        format!(
+            "The run's ticket in the inbox says that it was queued at {}, and the instance's clock says {}. Clocks differ too much for limits.queueSeconds to be kept: correct the clock of the instance, then run again.",
+            seconds(ticket.queued_at),
+            seconds(now)
         )
-    })
+    } else {
+        format!(
+            "The run waited {} s for its turn on the instance; limits.queueSeconds is {} s. Raise it, spread the triggers, or use another instance.",
+            waited.num_seconds(),
+            ticket.queue_seconds
+        )
+    };
+    Some(Failure::new(Code::QueueTimedOut, message))
 }
 
 /// The time between two beats, so that two may be lost within a heartbeat, and each may be a little late.
@@ -110,7 +118,7 @@ pub enum IdleAction {
 /// Decides.
 #[must_use]
 pub fn idle(idle: &Idle) -> IdleAction {
-    let up_for = idle.now - idle.bound_at;
+    let up_for = age(idle.bound_at, idle.now);
     if idle.person.may_be_working(idle.certain, idle.now) {
         return IdleAction::StayForPerson;
     }
@@ -209,6 +217,9 @@ mod tests {
     #[test]
     fn a_ticket_that_waited_too_long_times_out() {
         assert_eq!(queue_timeout(&ticket("a", 0), at(99)), None);
+        assert_eq!(queue_timeout(&ticket("a", 300), at(0)), None, "clocks differ by so much");
+        let ahead = queue_timeout(&ticket("a", 301), at(0)).unwrap();
+        assert!(ahead.code == Code::QueueTimedOut && ahead.message.contains("clock"), "{ahead}");
         assert_eq!(queue_timeout(&ticket("a", 0), at(100)).unwrap().code, Code::QueueTimedOut);
     }
 

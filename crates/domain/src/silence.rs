@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::age::{age, believed, is_ahead, seconds};
 use crate::error::{Code, Failure};
 use crate::ids::InstanceName;
 use crate::limits::{MAX_RERUNS, MAX_SILENCES, MAX_UNCLAIMED_SILENCES, OVERDUE};
@@ -44,11 +45,12 @@ pub struct Seen<'a> {
 pub fn judge(seen: &Seen<'_>) -> Verdict {
     let Some(claim) = seen.claim else { return unclaimed(seen) };
     // Progress is written with every beat, so a living runner's is a third of a heartbeat old at most.
-    let last = seen.progress.map_or(claim.at, |progress| progress.at.max(claim.at));
-    let stale = seen.now - last >= TimeDelta::seconds(seen.heartbeat_seconds.into()) / 2;
+    let beaten_at = seen.progress.and_then(|progress| believed(progress.at, seen.now));
+    let last = beaten_at.map_or(claim.at, |beaten_at| beaten_at.max(claim.at));
+    let stale = age(last, seen.now) >= TimeDelta::seconds(seen.heartbeat_seconds.into()) / 2;
     // AwaitRun's own ceiling arrives here too: AWS shows it under the same name as a missed heartbeat. A runner that still
     // beats then does not enforce its limits, and waiting for it once more would take another two days.
-    let overdue = seen.now - claim.at >= TimeDelta::seconds(seen.run_seconds.into()) + OVERDUE;
+    let overdue = age(claim.at, seen.now) >= TimeDelta::seconds(seen.run_seconds.into()) + OVERDUE;
     if stale || overdue || seen.silences >= MAX_SILENCES { Verdict::Lost(lost(seen, last)) } else { Verdict::Resubmit }
 }
 
@@ -73,12 +75,19 @@ fn lost(seen: &Seen<'_>, last: DateTime<Utc>) -> Failure {
         Some(progress) if progress.cell == 0 => ", before its first cell".to_owned(),
         Some(progress) => format!(", at cell {} of {}", progress.cell, progress.cells),
     };
+    let heard = if is_ahead(last, seen.now) {
+        format!(
+            "was last heard of at a time that is not known, because the attempt's claim.json names {}, which is in the future",
+            seconds(last)
+        )
+    } else {
+        format!("was last heard of at {}", seconds(last))
+    };
     Failure::new(
         Code::RunnerLost,
         format!(
-            "The runner on notebook instance {} started the notebook and was last heard of at {}{cell}. The notebook may have had effects; what it wrote outside is as it left it. If the instance is still there, run again when that is safe; \"onRunnerLost\": \"rerun\" repeats such a run by itself, up to {MAX_RERUNS} times.",
-            seen.instance,
-            last.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+            "The runner on notebook instance {} started the notebook and {heard}{cell}. The notebook may have had effects; what it wrote outside is as it left it. If the instance is still there, run again when that is safe; \"onRunnerLost\": \"rerun\" repeats such a run by itself, up to {MAX_RERUNS} times.",
+            seen.instance
         ),
     )
 }
@@ -163,5 +172,14 @@ mod tests {
         assert_eq!(judge_at(None, None, MAX_UNCLAIMED_SILENCES, true, 1_000), Some(Code::RunnerSilent));
         assert_eq!(judge_at(None, None, MAX_UNCLAIMED_SILENCES, false, 1_000), None, "its boot ended: start again");
         assert_eq!(judge_at(None, None, MAX_SILENCES, false, 1_000), Some(Code::RunnerSilent), "bounded");
+    }
+
+    #[test]
+    fn a_beat_of_the_future_is_none() {
+        let judged = |claimed, beaten| judge_at(Some(claimed), Some(beaten), 1, true, 1_000);
+        assert_eq!(judged(990, 1_300), None, "clocks differ by so much");
+        assert_eq!(judged(990, 1_301), None, "the claim is young");
+        assert_eq!(judged(800, 1_301), Some(Code::RunnerLost), "and now it is not");
+        assert_eq!(judged(1_301, 1_000), Some(Code::RunnerLost), "nobody claimed it in the future");
     }
 }

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::age::age;
 use crate::ids::RunId;
 use crate::limits::IN_FLIGHT;
 use crate::ports::Observation;
@@ -28,10 +29,12 @@ pub enum Plan {
 #[must_use]
 pub fn plan(lease: Option<&Lease>, me: &RunId, seen: &Observation, now: DateTime<Utc>) -> Plan {
     let Some(lease) = lease else { return Plan::Send { unresolved: false } };
-    let young = now - lease.at < IN_FLIGHT;
+    let young = age(lease.at, now) < IN_FLIGHT;
     match lease.state {
         // The start failed at once, and nothing else is under way.
-        LeaseState::Open | LeaseState::Busy if reconcile::has_ended(lease, seen) => Plan::Send { unresolved: false },
+        LeaseState::Open | LeaseState::Busy if reconcile::has_ended(lease, seen, now) => {
+            Plan::Send { unresolved: false }
+        }
         // The same run: its function died between intent and answer, and the step was tried again.
         LeaseState::Starting if young && lease.started_by != *me => Plan::Wait("another run is starting it"),
         LeaseState::Unsure if young => Plan::Wait("a start whose answer was lost may still show"),
@@ -153,6 +156,15 @@ mod tests {
         assert_eq!(sends(&other, 59), None);
         assert_eq!(sends(&other, 60), Some(true), "its function is dead by now, its send may not be");
         assert_eq!(sends(&lease(LeaseState::Starting, "me", 0), 1), Some(true), "our own step, tried again");
+    }
+
+    #[test]
+    fn a_lease_of_the_future_is_waited_for_by_nobody() {
+        for state in [LeaseState::Starting, LeaseState::Unsure, LeaseState::Open, LeaseState::Busy, LeaseState::Closing]
+        {
+            let lease = Lease { closer: Some(Closer::Function), ..lease(state, "other", 301) };
+            assert!(sends(&lease, 0).is_some(), "{state:?}");
+        }
     }
 
     #[test]

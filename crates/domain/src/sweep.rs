@@ -6,6 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::age::believed;
 use crate::limits::{LONGEST_EXECUTION, REDRIVABLE, SWEEP_BACK};
 use crate::ports::{EndedExecution, EndedList};
 
@@ -48,9 +49,18 @@ impl Cursor {
     /// while that one went on, and those that could not be concluded then.
     #[must_use]
     pub fn round(&self, now: DateTime<Utc>) -> Round {
-        self.round.clone().unwrap_or_else(|| {
-            let since = self.looked_at.unwrap_or(now).min(now) - SWEEP_BACK;
-            Round { began_at: now, since: since.max(now - REDRIVABLE), list: 0, page: None, after: None }
+        let is_possible = |round: &&Round| {
+            let looks_back = round.began_at - round.since;
+            believed(round.began_at, now).is_some() && TimeDelta::zero() <= looks_back && looks_back <= REDRIVABLE
+        };
+        self.round.as_ref().filter(is_possible).cloned().unwrap_or_else(|| {
+            let furthest = now - REDRIVABLE;
+            let since = match self.looked_at {
+                // A time that is far ahead says nothing of what was looked at, so everything is.
+                Some(looked_at) => believed(looked_at, now).map_or(furthest, |at| at.clamp(furthest, now) - SWEEP_BACK),
+                None => now - SWEEP_BACK,
+            };
+            Round { began_at: now, since: since.max(furthest), list: 0, page: None, after: None }
         })
     }
 }
@@ -79,7 +89,7 @@ impl Round {
         let redriven = self.list().is_some_and(|list| list.redriven);
         let lived = LONGEST_EXECUTION + if redriven { REDRIVABLE } else { TimeDelta::zero() };
         match next {
-            Some(next) if oldest.is_none_or(|oldest| oldest >= self.since - lived) => {
+            Some(next) if oldest.is_none_or(|oldest| self.since - oldest <= lived) => {
                 Self { page: Some(next), after: None, ..self }
             }
             Some(_) | None => Self { list: self.list + 1, page: None, after: None, ..self },
@@ -118,7 +128,17 @@ mod tests {
         let long_ago = Cursor { looked_at: Some(at(-9_999)), ..Cursor::default() }.round(at(0));
         assert_eq!(long_ago.since, at(-14 * 24), "bounded");
         let ahead = Cursor { looked_at: Some(at(9)), ..Cursor::default() }.round(at(0));
-        assert_eq!(ahead.since, at(-1), "a clock was wrong");
+        assert_eq!(ahead.since, at(-14 * 24), "a clock was wrong, so nothing is known");
+        let first_time = DateTime::<Utc>::MIN_UTC;
+        assert_eq!(Cursor { looked_at: Some(first_time), ..Cursor::default() }.round(at(0)).since, at(-14 * 24));
+        for impossible in [at(9), DateTime::<Utc>::MAX_UTC] {
+            let round = Round { began_at: impossible, since: impossible, ..first.clone() };
+            let cursor = Cursor { round: Some(round), looked_at: Some(at(-5)), ..Cursor::default() };
+            assert_eq!(cursor.round(at(0)).since, at(-6), "a round of the future hides what ended");
+        }
+        let since_ever = Round { since: first_time, ..first.clone() };
+        assert_eq!(Cursor { round: Some(since_ever.clone()), ..Cursor::default() }.round(at(0)).since, at(-1));
+        assert!(since_ever.past(&[execution("a", 0, Some(0))], Some("2".into())).page.is_some(), "no overflow");
         let under_way = Round { list: 3, ..first };
         let cursor = Cursor { round: Some(under_way.clone()), ..Cursor::default() };
         assert_eq!(cursor.round(at(2)), under_way, "it goes on");

@@ -1,5 +1,6 @@
 //! `reconcile(instance)`: one look, one action. Shared by VerifyStopped and the sweeper.
 
+use reveille_domain::age::age;
 use reveille_domain::check::Waiting;
 use reveille_domain::limits::IN_FLIGHT;
 use reveille_domain::lost_lease;
@@ -111,7 +112,7 @@ where
     let fresh = ports.describe_notebook_instance(instance).await?;
     let still_up = fresh.is_some_and(|seen| seen.status == InstanceStatus::InService);
     // A function that was frozen in between must not send a stop that others believe can no longer come.
-    if !still_up || ports.now() - intent_at >= IN_FLIGHT / 2 {
+    if !still_up || age(intent_at, ports.now()) >= IN_FLIGHT / 2 {
         return Ok(());
     }
     match ports.stop_notebook_instance(instance).await {

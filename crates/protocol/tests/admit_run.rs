@@ -96,3 +96,17 @@ fn a_trigger_that_cannot_be_taken_hides_no_refusal() {
         assert_eq!(admit(&world, "one", now(), input), Err(expected), "{kind:?}");
     }
 }
+
+/// Who starts an execution with an event that is to come does not answer the real one with it.
+#[test]
+fn an_event_of_the_future_is_refused_and_takes_no_trigger() {
+    for ahead in [TimeDelta::seconds(3), TimeDelta::minutes(1), TimeDelta::days(1)] {
+        let world = world();
+        let due = now() + ahead;
+        let event = json!({"id": "e", "source": "aws.events", "time": due, "resources": ["arn:rule"], "detail": {}});
+        let input = json!({"instance": "nightly", "notebook": "a.ipynb", "event": event});
+        assert_eq!(admit(&world, "forged", now(), &input), Err(Code::InvalidRequest), "{ahead}");
+        assert!(world.objects.borrow().is_empty(), "{ahead}");
+        assert!(matches!(admit(&world, "real", due, &input), Ok(Answer::Admitted { .. })), "{ahead}");
+    }
+}

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::{MAX_INBOX, MAX_RUN_KEYS, MAX_SWEPT_LEASES, SWEEPS_AT_ONCE};
-use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus, StartAnswer};
+use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus, InstanceStatus, StartAnswer};
 use reveille_domain::records::Execution;
 use reveille_domain::sweep::Cursor;
 use reveille_domain::{RunId, start};
@@ -27,9 +27,10 @@ fn sweep(world: &World) {
 
 fn with_leases(names: impl Iterator<Item = String>) -> World {
     let world = world();
+    // It is coming up, so that its lease stays.
+    world.status.set((InstanceStatus::Pending, 0));
     for name in names {
-        // Young, so that it stays.
-        let lease = start::intent(&RunId::from_key("r"), name.clone(), None, now() + TimeDelta::days(1));
+        let lease = start::intent(&RunId::from_key("r"), name.clone(), None, now());
         world.put(&format!("leases/{name}.json"), &lease);
     }
     world

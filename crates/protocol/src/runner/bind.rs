@@ -1,5 +1,6 @@
 //! Whose boot this is: compare-and-swap of the boot id into the lease.
 
+use reveille_domain::age::age;
 use reveille_domain::layout::Layout;
 use reveille_domain::limits::IN_FLIGHT;
 use reveille_domain::records::{Closer, Lease, LeaseState};
@@ -45,7 +46,7 @@ pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identi
 pub(super) async fn reopen<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<(), StoreError> {
     let nonce = ports.nonce();
     // A function's stop may still come, for as long as a function lives.
-    let is_over = |lease: &Lease| lease.closer != Some(Closer::Function) || ports.now() - lease.at >= IN_FLIGHT;
+    let is_over = |lease: &Lease| lease.closer != Some(Closer::Function) || age(lease.at, ports.now()) >= IN_FLIGHT;
     lease::update(layout, ports, &me.instance, |lease| {
         let lease = lease.filter(|lease| lease.boot_id.as_deref() == Some(&me.boot_id) && is_over(lease))?;
         (lease.state != LeaseState::Open).then(|| Lease {

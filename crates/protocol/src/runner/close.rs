@@ -11,6 +11,7 @@ use reveille_domain::reconcile::closing;
 use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState};
 use reveille_domain::runner::{Idle, IdleAction, idle as decide};
 
+use super::queue::is_reached;
 use super::{LOOK_EVERY, Runner, RunnerPorts, bind};
 use crate::lease;
 use crate::store::{self, StoreError};
@@ -26,7 +27,7 @@ const STOP_TRIES: u32 = 12;
 impl<P: RunnerPorts> Runner<'_, P> {
     pub(super) async fn idle(&self) -> Result<(), StoreError> {
         let now = self.ports.now();
-        if now < self.next_look.get() {
+        if !is_reached(self.next_look.get(), now, LOOK_EVERY) {
             return Ok(());
         }
         self.next_look.set(now + LOOK_EVERY);

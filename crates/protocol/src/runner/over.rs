@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use reveille_domain::layout::AttemptRef;
@@ -12,14 +11,12 @@ use reveille_domain::records::{Report, Ticket};
 use reveille_domain::runner::queue_timeout;
 
 use super::attempt::{Fence, begun};
-use super::queue::AT_ONCE;
+use super::queue::{AGAIN_AFTER, AT_ONCE};
 use super::{Runner, RunnerPorts};
 use crate::store::{self, StoreError, Stored};
 
 /// Between two looks for tickets that are over, at most; what comes up earlier is known beforehand, or rung for.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
-/// Between two tries of one ticket.
-const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(3);
 
 impl<P: RunnerPorts> Runner<'_, P> {
     /// Takes out what is over, for ever.

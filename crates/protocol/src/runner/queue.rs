@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
+use reveille_domain::age::age;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_INBOX;
 use reveille_domain::ports::{Clock, ListObjects, Log, Sleep};
@@ -33,6 +34,15 @@ const STRAY_EVERY: TimeDelta = TimeDelta::seconds(60);
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 /// Keys that are listed, strays among them.
 const MAX_LISTED: usize = 4 * MAX_INBOX;
+
+/// Between two tries to take one ticket out.
+pub(super) const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(3);
+
+/// Whether a time has come that was set `ahead` of the clock. The clock may have been set back since: then it has come too,
+/// or whoever waits for it would wait as long as the clock was set back.
+pub(super) fn is_reached(at: DateTime<Utc>, now: DateTime<Utc>, ahead: TimeDelta) -> bool {
+    now >= at || at - now > ahead
+}
 
 /// A ticket, and what is under way with it.
 #[derive(Clone, Debug)]
@@ -60,7 +70,9 @@ impl Entry {
     }
 
     fn late_at(&self) -> DateTime<Utc> {
-        self.stored.record.queued_at + TimeDelta::seconds(self.stored.record.queue_seconds.into())
+        let Ticket { queued_at, queue_seconds, .. } = &self.stored.record;
+        // Whatever the record says, there is a last time.
+        queued_at.checked_add_signed(TimeDelta::seconds((*queue_seconds).into())).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     fn beat_every_ms(&self) -> i64 {
@@ -70,8 +82,10 @@ impl Entry {
     /// Milliseconds until the next beat is due. A clock that was set back makes it due.
     fn beat_due_in(&self, now: DateTime<Utc>) -> i64 {
         let every = self.beat_every_ms();
-        let since = self.beaten_at.map_or(i64::MAX, |at| (now - at).num_milliseconds());
-        if since < 0 { 0 } else { (every - since).max(0) }
+        match self.beaten_at {
+            Some(at) if at <= now => (every - age(at, now).num_milliseconds()).max(0),
+            Some(_) | None => 0,
+        }
     }
 }
 
@@ -182,7 +196,7 @@ impl Queue {
         let mut over = Vec::new();
         for entry in self.entries.borrow_mut().values_mut() {
             let is_late = entry.is_late(now, &at_work);
-            let may_try = entry.end_again_at.is_none_or(|at| now >= at);
+            let may_try = entry.end_again_at.is_none_or(|at| is_reached(at, now, AGAIN_AFTER));
             if !entry.is_ending && may_try && (entry.is_silent || is_late) {
                 entry.is_ending = true;
                 over.push((entry.stored.clone(), entry.is_silent));
@@ -215,7 +229,7 @@ impl Queue {
         let entries = self.entries.borrow();
         let strays = self.strays.borrow();
         let is_unknown = |(run, key): &(RunId, String)| {
-            !entries.contains_key(run) && strays.get(key).is_none_or(|read_at| now - *read_at >= STRAY_EVERY)
+            !entries.contains_key(run) && strays.get(key).is_none_or(|read_at| age(*read_at, now) >= STRAY_EVERY)
         };
         listed.into_iter().filter(is_unknown).collect()
     }
@@ -229,7 +243,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 self.ports.log(&format!("the inbox could not be read and is read again: {error}"));
             }
             let now = self.ports.now();
-            let brisk = self.ours.get() && now - self.queue.busy_at.get() < BRISK_FOR;
+            let brisk = self.ours.get() && age(self.queue.busy_at.get(), now) < BRISK_FOR;
             let every = if brisk && self.held.borrow().is_none() { POLL } else { SLOW_POLL };
             // A new ticket is beaten within a beat.
             self.ports.sleep(every.min(self.quickest_beat())).await;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use reveille_domain::age::age;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{Clock, Log, Sleep};
 use reveille_domain::records::{Progress, Report, Ticket};
@@ -37,7 +38,10 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let mut shown = None;
         loop {
             let (now, cells) = (self.ports.now(), self.cells.get());
-            if shown.is_none_or(|(shown_at, shown)| now - shown_at >= every_delta || shown != cells) {
+            if shown.is_none_or(|(shown_at, shown)| {
+                // A clock that was set back makes it due.
+                now < shown_at || age(shown_at, now) >= every_delta || shown != cells
+            }) {
                 let progress = Progress { cell: cells.cell, cells: cells.cells, at: now };
                 match store::put(&self.ports, &self.layout.progress(at), &progress).await {
                     Ok(()) => shown = Some((now, cells)),

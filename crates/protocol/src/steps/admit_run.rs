@@ -76,13 +76,17 @@ where
     if let Some(key) = input.as_ref().ok().and_then(admit::other_key) {
         return Ok(Answer::OtherKey { key: key.to_owned(), hint: OTHER_KEY.to_owned() });
     }
-    let request = input.and_then(|input| admit::request(input, &call.execution, ports.now()));
     let outline = input::outline(&call.input);
+    // Before its trigger is taken: the real event, when it comes, must find that free.
+    admit::check_event_time(admit::event(&outline), &call.execution)?;
+    let request = input.and_then(|input| admit::request(input, &call.execution, ports.now()));
     if let Some(key) = admit::trigger_key(&outline) {
         let event_time = admit::event(&outline).and_then(Event::time);
         match hold_trigger(stack, ports, &key, &call.execution).await {
             // Whether its input is refused or not: the outcome of an event is the holder's.
-            Ok(holder) if admit::is_duplicate(&holder, &call.execution, event_time) => return Ok(duplicate(holder)),
+            Ok(holder) if admit::is_duplicate(&holder, &call.execution, event_time, ports.now()) => {
+                return Ok(duplicate(holder));
+            }
             Ok(_) => {}
             // The input was refused first, and trying again would not tell more.
             Err(failure) if request.is_err() && failure.code.class() == RetryClass::Never => {}

@@ -74,10 +74,12 @@ where
             return Ok(Answer { decision, waiting });
         }
     }
+    let lease_key = stack.layout.lease(&run.instance);
     let seen = Seen {
         instance: &run.instance,
         observation: observation.as_ref(),
         lease: lease.as_ref().map(|stored| &stored.record),
+        lease_key: &lease_key,
         limits: &run.limits,
         now: ports.now(),
     };

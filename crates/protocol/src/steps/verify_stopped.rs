@@ -5,6 +5,7 @@
 //!   on a run that has given up; then those of `reconcile`: lease `closing`, Stop, lease removed.
 //! - Run twice it looks twice. Its own failure never hides the run's.
 
+use reveille_domain::age::{age, seconds};
 use reveille_domain::check::Waiting;
 use reveille_domain::conclude::Stopping;
 use reveille_domain::limits::patience;
@@ -12,12 +13,14 @@ use reveille_domain::ports::{
     Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, ListObjects, Nonces, PutObject,
     StopNotebookInstance,
 };
-use reveille_domain::records::RunRef;
+use reveille_domain::records::{Lease, RunRef};
 use reveille_domain::{Code, Failure};
 use serde::{Deserialize, Serialize};
 
+use crate::lease;
 use crate::reconcile::reconcile;
 use crate::stack::Stack;
+use crate::store::{StoreError, Stored};
 use crate::withdraw::withdraw;
 
 /// What the state machine passes.
@@ -73,7 +76,7 @@ where
     let now = ports.now();
     let first_look = stopping.is_none();
     let mut stopping = stopping.unwrap_or(Stopping { since: now, patience: 1, ended_at: None, rest: None });
-    stopping.patience = patience(now - stopping.since);
+    stopping.patience = patience(age(stopping.since, now));
     if first_look {
         withdraw(stack, ports, &run.at(), &run.instance).await?;
     }
@@ -83,11 +86,13 @@ where
         return Ok(Answer { decision: Decision::Done, stopping });
     }
     let limit = chrono::TimeDelta::seconds(run.limits.stop_seconds.into());
-    if ports.now() - stopping.since >= limit {
+    if age(stopping.since, ports.now()) >= limit {
+        let lease = lease::read(&stack.layout, ports, &run.instance).await;
+        let held_up = held_up_by(&stack.layout.lease(&run.instance), lease);
         return Err(Failure::new(
             Code::StopNotConfirmed,
             format!(
-                "Notebook instance {} was not observed at rest within {} s (limits.stopSeconds). {}",
+                "Notebook instance {} was not observed at rest within {} s (limits.stopSeconds). {held_up}{}",
                 run.instance,
                 run.limits.stop_seconds,
                 run.instance.may_still_run()
@@ -95,4 +100,16 @@ where
         ));
     }
     Ok(Answer { decision: Decision::Wait, stopping })
+}
+
+/// What the lease says of an instance that does not come to rest: the record that held things up.
+fn held_up_by(key: &str, lease: Result<Option<Stored<Lease>>, StoreError>) -> String {
+    match lease {
+        Ok(Some(Stored { record: Lease { state, at, .. }, .. })) => {
+            format!("Its record {key} said \"{}\" since {}. ", state.as_str(), seconds(at))
+        }
+        Ok(None) => format!("There is no record {key}. "),
+        // The first error wins: that it was not read is another matter.
+        Err(_) => String::new(),
+    }
 }

@@ -1,0 +1,75 @@
+//! How old a time is that somebody else wrote. The only place where such a time is compared with a clock.
+//!
+//! Leases, tickets, claims, reports, a person's last sign, `sweeper.json` and `LastModifiedTime` come from other machines,
+//! and some of them from a machine that a notebook controls. A time far ahead of the clock is a wrong clock or a lie. If it
+//! counted as "just now", a lease dated 2099 would hold its instance until 2099. So it counts as infinitely old: whatever
+//! waits for it to age waits no longer.
+//!
+//! A clock that is behind makes a time look older than it is, by as much as the clock is off. That is bounded too: AWS
+//! refuses the calls of a machine whose clock is off by more than [`CLOCK_SKEW`], so what such a machine writes never
+//! arrives.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How far the clocks of two machines may differ. AWS refuses a request that was signed more than five minutes ahead of or
+/// behind its own time (AWS General Reference, Signature Version 4), so no honest writer is further off.
+pub const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(300);
+
+/// How far an event's own time may be ahead of the execution that it started. Both times are AWS's own, and an event starts
+/// nothing before it happened.
+pub const EVENT_SKEW: TimeDelta = TimeDelta::seconds(2);
+
+/// Whether a time lies further ahead than clocks differ, so that it says nothing.
+#[must_use]
+pub fn is_ahead(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    at - now > CLOCK_SKEW
+}
+
+/// How long ago a time was. Slightly ahead is zero; further ahead than clocks differ is infinitely long ago.
+///
+/// Only to be compared: nothing can be added to an infinite age.
+#[must_use]
+pub fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> TimeDelta {
+    if is_ahead(at, now) { TimeDelta::MAX } else { (now - at).max(TimeDelta::zero()) }
+}
+
+/// A time in a message.
+#[must_use]
+pub fn seconds(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// The time, unless it is too far ahead to say anything.
+#[must_use]
+pub fn believed(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (!is_ahead(at, now)).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn a_time_far_ahead_is_infinitely_old() {
+        assert_eq!(age(at(0), at(90)), TimeDelta::seconds(90));
+        assert_eq!(age(at(0), at(0)), TimeDelta::zero());
+        assert_eq!(age(at(300), at(0)), TimeDelta::zero(), "clocks differ by so much");
+        assert_eq!(age(at(301), at(0)), TimeDelta::MAX);
+        assert_eq!(believed(at(300), at(0)), Some(at(300)));
+        assert_eq!(believed(at(301), at(0)), None);
+    }
+
+    /// Whatever stands in a record can be compared: no time in it ends the process.
+    #[test]
+    fn the_first_and_the_last_time_there_are_can_be_compared() {
+        for (first, second) in [(DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC), (at(0), DateTime::<Utc>::MAX_UTC)]
+        {
+            assert_eq!(age(second, first), TimeDelta::MAX);
+            assert!(age(first, second) > TimeDelta::days(365));
+        }
+    }
+}

@@ -88,7 +88,7 @@ where
     let limit = chrono::TimeDelta::seconds(run.limits.stop_seconds.into());
     if age(stopping.since, ports.now()) >= limit {
         let lease = lease::read(&stack.layout, ports, &run.instance).await;
-        let held_up = held_up_by(&stack.layout.lease(&run.instance), lease);
+        let held_up = held_up_by(&stack.layout.lease(&run.instance), &lease);
         return Err(Failure::new(
             Code::StopNotConfirmed,
             format!(
@@ -103,10 +103,10 @@ where
 }
 
 /// What the lease says of an instance that does not come to rest: the record that held things up.
-fn held_up_by(key: &str, lease: Result<Option<Stored<Lease>>, StoreError>) -> String {
+fn held_up_by(key: &str, lease: &Result<Option<Stored<Lease>>, StoreError>) -> String {
     match lease {
         Ok(Some(Stored { record: Lease { state, at, .. }, .. })) => {
-            format!("Its record {key} said \"{}\" since {}. ", state.as_str(), seconds(at))
+            format!("Its record {key} said \"{}\" since {}. ", state.as_str(), seconds(*at))
         }
         Ok(None) => format!("There is no record {key}. "),
         // The first error wins: that it was not read is another matter.

@@ -61,10 +61,10 @@ root: ## Build the root of instances that really boot (as root, once; SUITE=book
 	@$(MACHINES)/build-root.sh '$(SUITE)' '$(ROOTS)/$(SUITE)' requirements.txt
 
 test-boot: setup build ## Run the product on instances that really boot (as root; skips with a reason elsewhere)
-	@if ! $(MACHINES)/can-boot.sh; then exit 0; fi; \
+	@if ! $(MACHINES)/can-boot.sh '$(ROOTS)/$(SUITE)'; then exit 0; fi; \
 	  $(MAKE) --no-print-directory root && export REVEILLE_MACHINE_ROOT='$(ROOTS)/$(SUITE)' && \
-	  $(CARGO) test -p reveille-notebook-service --test machines && \
-	  $(CARGO) test -p reveille-e2e-tests --test boot
+	  $(CARGO) test --workspace --test machines && \
+	  $(CARGO) test --workspace --test boot
 
 # At most 10,000 seeded fault schedules; `make simulate RUNS=1000000` for more, `make simulate SEED=7` to replay one.
 RUNS ?= 10000

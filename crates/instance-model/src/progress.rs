@@ -51,6 +51,29 @@ impl Account {
         true
     }
 
+    /// Reports that a boot did not come up: the instance fails with this reason, whether or not it has scripts.
+    /// `false`: nobody waits for it any more.
+    pub fn boot_failed(&mut self, now: Time, name: &str, boot: BootNumber, reason: &str) -> bool {
+        self.tick(now);
+        let Some(instance) = self.instances.get_mut(name).filter(|instance| instance.boot == Some(boot)) else {
+            return false;
+        };
+        match &instance.phase {
+            // Steady: without a script nothing holds up InService.
+            Phase::Script { .. } | Phase::Steady => {
+                instance.phase = Phase::Failing { reason: reason.to_owned() };
+                self.kill_boot(name);
+                true
+            }
+            Phase::Failing { .. }
+            | Phase::Provisioning { .. }
+            | Phase::Stopping { .. }
+            | Phase::Updating { .. }
+            | Phase::Deleting { .. }
+            | Phase::Maintenance { .. } => false,
+        }
+    }
+
     /// Reports that no process of a boot is left. `false`: nobody waits for it any more.
     pub fn boot_killed(&mut self, now: Time, name: &str, boot: BootNumber) -> bool {
         self.tick(now);

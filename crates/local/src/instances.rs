@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_sagemaker::types::{InstanceType, NotebookInstanceLifecycleHook, NotebookInstanceStatus as Status};
+use aws_sdk_sagemaker::types::{
+    DirectInternetAccess, InstanceType, NotebookInstanceLifecycleHook, NotebookInstanceStatus as Status,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reveille_notebook_service::Service;
 use tokio::time::{Instant, sleep};
@@ -37,7 +39,12 @@ pub(crate) async fn create_config(clients: &Clients, name: &str, on_start: &str)
 ///
 /// # Errors
 /// The service refuses it, or it does not come to rest within a minute.
-pub(crate) async fn create_stopped(clients: &Clients, service: &Service, name: &str) -> Result<(), LocalError> {
+pub(crate) async fn create_stopped(
+    clients: &Clients,
+    service: &Service,
+    name: &str,
+    subnet: Option<&str>,
+) -> Result<(), LocalError> {
     let sagemaker = &clients.sagemaker;
     let role = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
     let created = sagemaker
@@ -45,6 +52,8 @@ pub(crate) async fn create_stopped(clients: &Clients, service: &Service, name: &
         .notebook_instance_name(name)
         .instance_type(InstanceType::MlT3Medium)
         .role_arn(role)
+        .set_subnet_id(subnet.map(str::to_owned))
+        .set_direct_internet_access(subnet.map(|_| DirectInternetAccess::Disabled))
         .send()
         .await;
     created.map_err(LocalError::aws(format!("create the notebook instance {name} in {REGION}")))?;

@@ -71,7 +71,7 @@ impl Local {
         // From here on, dropping `local` ends the servers.
         let artifacts = packaging.await.unwrap_or_else(|error| Err(LocalError::aws("package the artifacts")(error)))?;
         local.options.tell("deploying infra/template.yaml, creating an instance");
-        let creating = instances::create_stopped(&local.clients, local.service(), INSTANCE);
+        let creating = instances::create_stopped(&local.clients, local.service(), INSTANCE, None);
         let (outputs, created) = tokio::join!(local.deploy(&artifacts), creating);
         local.outputs = outputs?;
         created?;
@@ -182,7 +182,7 @@ impl Local {
     /// # Errors
     /// The service refuses it, or the notebooks cannot be copied.
     pub async fn create_instance(&self, name: &str) -> Result<(), LocalError> {
-        self.create(name, LIFECYCLE_CONFIG).await
+        self.create(name, None, LIFECYCLE_CONFIG).await
     }
 
     /// The same, with an on-start script that runs these lines of bash before everything else, as on an instance whose
@@ -193,12 +193,22 @@ impl Local {
     pub async fn create_instance_with_commands(&self, name: &str, commands: &str) -> Result<(), LocalError> {
         let config = format!("{LIFECYCLE_CONFIG}-{name}");
         self.create_config(&config, commands).await?;
-        self.create(name, &config).await
+        self.create(name, None, &config).await
     }
 
-    async fn create(&self, name: &str, config: &str) -> Result<(), LocalError> {
+    /// The same, in a subnet without a way to the internet; see [`Service::set_subnet`].
+    ///
+    /// # Errors
+    /// As [`Local::create_instance_with_commands`].
+    pub async fn create_instance_in_subnet(&self, name: &str, subnet: &str, commands: &str) -> Result<(), LocalError> {
+        let config = format!("{LIFECYCLE_CONFIG}-{name}");
+        self.create_config(&config, commands).await?;
+        self.create(name, Some(subnet), &config).await
+    }
+
+    async fn create(&self, name: &str, subnet: Option<&str>, config: &str) -> Result<(), LocalError> {
         self.options.tell(&format!("creating the notebook instance {name}"));
-        instances::create_stopped(&self.clients, self.service(), name).await?;
+        instances::create_stopped(&self.clients, self.service(), name, subnet).await?;
         self.equip(name, config).await
     }
 

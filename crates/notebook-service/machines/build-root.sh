@@ -19,18 +19,29 @@ fail() { echo "build-root: $1" >&2; exit 1; }
 
 [ "$(id -u)" = 0 ] || fail "a root is built by root only; run it with sudo"
 case $SUITE in bookworm | trixie) ;; *) fail "there is no recipe for '$SUITE'; there are bookworm and trixie" ;; esac
-command -v debootstrap >/dev/null || fail "debootstrap is missing; install it (Debian: apt install debootstrap)"
+# What debootstrap mounts in the root goes with this process, however it ends.
+if [ -z "${REVEILLE_ROOT_UNSHARED:-}" ]; then
+    export REVEILLE_ROOT_UNSHARED=1
+    exec unshare --mount --propagation private "${BASH_SOURCE[0]}" "$@"
+fi
 mkdir -p "$(dirname "$FOLDER")"
-free=$(df --output=avail -m "$(dirname "$FOLDER")" | tail -n 1)
-[ "$free" -ge "$SPACE_MB" ] || fail "$(dirname "$FOLDER") has $free MB left, and a root needs $SPACE_MB while it is built"
 
 # One builder at a time; the second one finds the root there.
 exec 9>"$FOLDER.lock"
 flock 9
-recipe=$(sha256sum "${BASH_SOURCE[0]}" | cut -d ' ' -f 1)
+# The blocks of requirements.txt for some packages, with their hashes, without the markers' other platforms.
+pins() {
+    awk -v wanted=" $1 " '
+        /^[A-Za-z0-9]/ { split($1, name, "=="); keep = index(wanted, " " tolower(name[1]) " ") }
+        /^[A-Za-z0-9]/ || /^    --hash/ { if (keep) print }' "$REQUIREMENTS"
+}
+recipe=$({ cat "${BASH_SOURCE[0]}"; pins "$AWS_CLI"; } | sha256sum | cut -d ' ' -f 1)
 if grep -qsx "recipe $recipe" "$FOLDER/etc/reveille-root"; then
     exit 0
 fi
+command -v debootstrap >/dev/null || fail "debootstrap is missing; install it (Debian: apt install debootstrap)"
+free=$(df --output=avail -m "$(dirname "$FOLDER")" | tail -n 1)
+[ "$free" -ge "$SPACE_MB" ] || fail "$(dirname "$FOLDER") has $free MB left, and a root needs $SPACE_MB while it is built"
 partial=$FOLDER.partial
 cleanup() { rm -rf --one-file-system "$partial"; }
 trap cleanup EXIT
@@ -46,12 +57,6 @@ fi
 cp -L /etc/resolv.conf "$partial/etc/resolv.conf"
 [ ! -s /etc/ssl/certs/ca-certificates.crt ] || cp -L /etc/ssl/certs/ca-certificates.crt "$partial/etc/ssl/certs/"
 
-# The blocks of requirements.txt for some packages, with their hashes, without the markers' other platforms.
-pins() {
-    awk -v wanted=" $1 " '
-        /^[A-Za-z0-9]/ { split($1, name, "=="); keep = index(wanted, " " tolower(name[1]) " ") }
-        /^[A-Za-z0-9]/ || /^    --hash/ { if (keep) print }' "$REQUIREMENTS"
-}
 inside() { chroot "$partial" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_NO_CACHE_DIR=1 "$@"; }
 

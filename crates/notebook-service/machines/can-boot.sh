@@ -1,5 +1,6 @@
 #!/bin/bash
 # Says why machines cannot be booted here and fails; or says nothing.
+# usage: can-boot.sh ROOT   (a root that was built, or the place where it is to be built)
 skip() { echo "skipped: $1"; exit 1; }
 
 [ "$(uname -s)" = Linux ] || skip "machines need Linux"
@@ -7,7 +8,7 @@ skip() { echo "skipped: $1"; exit 1; }
 for program in systemd-nspawn nsenter unshare setpriv flock; do
     command -v "$program" >/dev/null || skip "$program is missing; install it (Debian: apt install systemd-container util-linux)"
 done
-command -v debootstrap >/dev/null || skip "debootstrap is missing; install it (Debian: apt install debootstrap)"
+[ -e "$1/etc/reveille-root" ] || command -v debootstrap >/dev/null || skip "debootstrap is missing; install it (Debian: apt install debootstrap)"
 [ -e /sys/fs/cgroup/cgroup.controllers ] || [ -e /sys/fs/cgroup/systemd/cgroup.procs ] \
     || skip "there are no control groups below /sys/fs/cgroup; mount them"
 # A container that may not mount cannot boot another one.

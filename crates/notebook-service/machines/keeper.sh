@@ -1,10 +1,10 @@
 # Keeps one boot of a machine, and ends it without a trace. Run by bash -c, as root, by the notebook service.
 # Arguments: the boot's name, the root, the folder of this boot (with `upper`), the notebook folder, the memory limit in bytes,
-# the file of the console.
+# the file of the console, and its network: `host`, or `private` (a namespace of its own, with a loopback device only).
 # Standard input is the life line: when it ends (the service closed it, or is gone, kill -9 included), the machine ends.
 # Standard output tells one line: `leader PID`, the machine's first process as the host sees it.
 set -u
-name=$1 root=$2 folder=$3 notebooks=$4 memory=$5 console=$6
+name=$1 root=$2 folder=$3 notebooks=$4 memory=$5 console=$6 network=$7
 exec 3<&0 </dev/null
 
 # A control group of its own in every hierarchy that there is, so that machines do not share one, and all of it can be found.
@@ -19,14 +19,20 @@ fi
 for group in "${groups[@]}"; do
     mkdir -p "$group" || { echo "the control group $group cannot be made" >&2; exit 1; }
 done
+# Where memory is swapped out, a machine would have more than its limit.
+for limit in "/sys/fs/cgroup/memory/$name/memory.swappiness" "/sys/fs/cgroup/$name/memory.swap.max"; do
+    [ ! -e "$limit" ] || echo 0 >"$limit"
+done
 for limit in "/sys/fs/cgroup/memory/$name/memory.limit_in_bytes" "/sys/fs/cgroup/$name/memory.max"; do
     [ ! -e "$limit" ] || echo "$memory" >"$limit"
 done
 
 # Everything that is mounted is mounted in a namespace that ends with the machine. The overlay makes the root copy-on-write.
-export root folder notebooks name
+private=''
+[ "$network" = host ] || private=--private-network
+export root folder notebooks name private
 boot='mount -t overlay overlay -o "lowerdir=$root,upperdir=$folder/upper,workdir=$folder/work" "$folder/root" &&
-    exec systemd-nspawn --quiet --directory="$folder/root" --machine="$name" --register=no --keep-unit --boot \
+    exec systemd-nspawn --quiet --directory="$folder/root" --machine="$name" --register=no --keep-unit --boot $private \
         --console=pipe --resolv-conf=copy-host --timezone=off --bind="$notebooks:/home/ec2-user/SageMaker"'
 mkdir -p "$folder/work" "$folder/root"
 (

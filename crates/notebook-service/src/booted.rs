@@ -21,6 +21,7 @@ use crate::{
     Machine,
     config::Machines,
     host::{Boot, Launch},
+    network::{Endpoint, Network},
     processes::KillError,
     uuid,
 };
@@ -51,6 +52,15 @@ pub(crate) struct Booted {
     options: Machines,
     folder: PathBuf,
     running: Mutex<Running>,
+    /// Subnets without a way to the internet, and what is reached from each.
+    subnets: Mutex<HashMap<String, Vec<Endpoint>>>,
+}
+
+/// What a machine is booted for.
+pub(crate) struct Named<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) arn: &'a str,
+    pub(crate) subnet: Option<&'a str>,
 }
 
 #[derive(Default)]
@@ -65,6 +75,8 @@ struct Running {
 struct Kept {
     keeper: Child,
     life_line: Option<ChildStdin>,
+    /// Its endpoints, in a subnet.
+    network: Option<Network>,
 }
 
 impl Kept {
@@ -108,7 +120,16 @@ impl Booted {
     pub(crate) fn new(options: Machines, folder: PathBuf) -> Self {
         // What a service that was killed together with a keeper left behind.
         let _ = fs::remove_dir_all(&folder);
-        Self { options, folder, running: Mutex::default() }
+        Self { options, folder, running: Mutex::default(), subnets: Mutex::default() }
+    }
+
+    /// Makes a subnet without a way to the internet, or changes what is reached from it at the next boots.
+    pub(crate) fn set_subnet(&self, subnet: String, endpoints: Vec<Endpoint>) {
+        self.subnets.lock().unwrap_or_else(PoisonError::into_inner).insert(subnet, endpoints);
+    }
+
+    fn subnet(&self, named: &Named<'_>) -> Option<Vec<Endpoint>> {
+        self.subnets.lock().unwrap_or_else(PoisonError::into_inner).get(named.subnet?).cloned()
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
@@ -119,20 +140,37 @@ impl Booted {
     pub(crate) fn boot(
         &self,
         disk: &Machine,
-        (name, arn): (&str, &str),
+        named: &Named<'_>,
         environment: &BTreeMap<String, String>,
         console: &Path,
     ) -> io::Result<Boot> {
         let machine = format!("reveille-{}", &uuid::fresh()?.replace('-', "")[..16]);
         let folder = self.folder.join(&machine);
-        write_upper(&folder.join("upper"), (name, arn), environment)?;
+        write_upper(&folder.join("upper"), named, environment)?;
         let notebooks = disk.notebooks();
         fs::create_dir_all(&notebooks)?;
         give(&notebooks, USER)?;
-        let leader = self.keep(&machine, &folder, &notebooks, console)?;
+        let subnet = self.subnet(named);
+        let network = if subnet.is_some() { "private" } else { "host" };
+        let leader = self.keep(&machine, &folder, (&notebooks, network), console)?;
         match leader.recv_timeout(UP_LIMIT) {
-            Ok(Some(leader)) => self.wait_until_up(&machine, leader, console),
-            _ => Err(self.told(&machine, console, "it has no first process")),
+            Ok(Some(leader)) => {
+                let boot = self.wait_until_up(&machine, leader, console)?;
+                if let Some(endpoints) = subnet {
+                    let network = Network::open(leader, &endpoints)
+                        .map_err(|error| self.told(&machine, console, &format!("its endpoints: {error}")))?;
+                    // One that is not there any more is being ended.
+                    if let Some(kept) = self.running().machines.get_mut(&machine) {
+                        kept.network = Some(network);
+                    }
+                }
+                Ok(boot)
+            }
+            Ok(None) => Err(self.told(&machine, console, "it ended before it had a process")),
+            Err(_) => {
+                let why = format!("it had no process within {} s", UP_LIMIT.as_secs());
+                Err(self.told(&machine, console, &why))
+            }
         }
     }
 
@@ -141,7 +179,7 @@ impl Booted {
         &self,
         machine: &str,
         folder: &Path,
-        notebooks: &Path,
+        (notebooks, network): (&Path, &str),
         console: &Path,
     ) -> io::Result<mpsc::Receiver<Option<i32>>> {
         console.parent().map_or(Ok(()), fs::create_dir_all)?;
@@ -156,6 +194,7 @@ impl Booted {
             .args([&self.options.root, folder, notebooks])
             .arg(self.options.memory.to_string())
             .arg(console)
+            .arg(network)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .current_dir("/")
@@ -166,7 +205,7 @@ impl Booted {
             .process_group(0)
             .spawn()?;
         let (life_line, output) = (keeper.stdin.take(), keeper.stdout.take());
-        running.machines.insert(machine.to_owned(), Kept { keeper, life_line });
+        running.machines.insert(machine.to_owned(), Kept { keeper, life_line, network: None });
         drop(running);
         let (told, leader) = mpsc::channel();
         thread::spawn(move || {
@@ -187,8 +226,17 @@ impl Booted {
             if matches!(state.trim(), "running" | "degraded") {
                 break;
             }
+            // Nobody waits for a machine that ended while it booted: neither its user, nor a service that ends.
+            if !self.is_kept(machine) {
+                return Err(self.told(machine, console, "it ended while it booted"));
+            }
             if begun.elapsed() > UP_LIMIT {
-                return Err(self.told(machine, console, &format!("its state is '{}'", state.trim())));
+                let (limit, state) = (UP_LIMIT.as_secs(), state.trim());
+                return Err(self.told(
+                    machine,
+                    console,
+                    &format!("it was not up within {limit} s (its state is '{state}')"),
+                ));
             }
             thread::sleep(POLL);
         }
@@ -202,8 +250,12 @@ impl Booted {
         let _ = self.end(machine, None);
         let console = fs::read(console).unwrap_or_default();
         let end = String::from_utf8_lossy(&console[console.len().saturating_sub(CONSOLE_END)..]).into_owned();
-        let limit = UP_LIMIT.as_secs();
-        io::Error::other(format!("the machine was not up within {limit} s ({why}). The end of its console:\n{end}"))
+        io::Error::other(format!("the machine did not come up: {why}. The end of its console:\n{end}"))
+    }
+
+    /// Whether a machine's keeper is there, and nobody has asked it to end.
+    fn is_kept(&self, machine: &str) -> bool {
+        self.running().machines.get_mut(machine).is_some_and(|kept| matches!(kept.keeper.try_wait(), Ok(None)))
     }
 
     /// Ends a machine: with its first process given it is powered off first, as a Stop does. Blocks.
@@ -245,13 +297,13 @@ impl Booted {
 }
 
 /// What a boot finds over its root.
-fn write_upper(upper: &Path, (name, arn): (&str, &str), environment: &BTreeMap<String, String>) -> io::Result<()> {
+fn write_upper(upper: &Path, named: &Named<'_>, environment: &BTreeMap<String, String>) -> io::Result<()> {
     let write = |file: &str, content: &[u8]| {
         let path = upper.join(file);
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         fs::write(path, content)
     };
-    let metadata = serde_json::json!({"ResourceArn": arn, "ResourceName": name});
+    let metadata = serde_json::json!({"ResourceArn": named.arn, "ResourceName": named.name});
     write("opt/ml/metadata/resource-metadata.json", metadata.to_string().as_bytes())?;
     // A minimal Debian has none, and without it nothing in the machine finds localhost.
     write("etc/hosts", b"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n")?;

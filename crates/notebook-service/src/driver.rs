@@ -6,6 +6,7 @@ use reveille_instance_model::{BootNumber, Effect, Hook, ScriptResult};
 use tokio::{sync::watch, task::spawn_blocking, time::sleep};
 
 use crate::{
+    booted::Named,
     config::StateChange,
     host::{Boot, Host},
     script::Script,
@@ -71,22 +72,45 @@ async fn perform(shared: &Arc<Shared>, effect: Effect) {
 }
 
 async fn start_boot(shared: Arc<Shared>, instance: String, boot: BootNumber, under_way: watch::Sender<()>) {
-    let arn = shared.account().instance_arn(&instance);
+    let (arn, subnet) = {
+        let account = shared.account();
+        let subnet = account.snapshot(&instance).and_then(|snapshot| snapshot.view.settings.subnet_id.clone());
+        (account.instance_arn(&instance), subnet)
+    };
     let (disk, console) = (shared.machine(&instance), shared.console(&instance));
     let (host, name) = (shared.clone(), instance.clone());
-    let up = spawn_blocking(move || host.host.boot(&disk, (&name, &arn), &host.config, &console)).await;
+    let up = spawn_blocking(move || {
+        let named = Named { name: &name, arn: &arn, subnet: subnet.as_deref() };
+        host.host.boot(&disk, &named, &host.config, &console)
+    })
+    .await;
     match up.map_err(io::Error::other).flatten() {
         Ok(up) => {
             shared.log(&format!("instance {instance}: boot {}", up.id));
             shared.boots().insert(boot, up);
         }
-        Err(error) => shared.log(&format!("instance {instance}: it could not be brought up: {error}")),
+        Err(error) => {
+            let reason = format!("The notebook instance could not be brought up: {}", what_to_do(&error));
+            shared.log(&format!("instance {instance}: {reason}"));
+            shared.account().boot_failed(now(), &instance, boot, &reason);
+            shared.wake.notify_one();
+        }
     }
     drop(under_way);
 }
 
+/// The error, and what helps where one thing does.
+fn what_to_do(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("{error}. Make room where the service has its folder (--directory)")
+        }
+        _ => error.to_string(),
+    }
+}
+
 async fn run_script(shared: Arc<Shared>, instance: String, boot: BootNumber, hook: Hook, content: Arc<[u8]>) {
-    // A boot that did not come up has no id, and its scripts fail.
+    // A boot that did not come up has no id, has failed its instance, and runs no script.
     let ended = match shared.booted(boot).await {
         Some(boot) => script(&shared, &instance, &boot, hook, content).run().await,
         None => Err(io::Error::other("the instance could not be brought up; the service's log says why")),

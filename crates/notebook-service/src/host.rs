@@ -12,7 +12,8 @@ use reveille_instance_model::Hook;
 
 use crate::{
     Config, Machine,
-    booted::{self, Booted},
+    booted::{self, Booted, Named},
+    network::Endpoint,
     processes::{KillError, kill_boot, processes_of_boot},
     uuid,
 };
@@ -54,20 +55,22 @@ impl Host {
     }
 
     /// Brings an instance up. Blocks.
-    pub(crate) fn boot(
-        &self,
-        disk: &Machine,
-        named: (&str, &str),
-        config: &Config,
-        console: &Path,
-    ) -> io::Result<Boot> {
+    pub(crate) fn boot(&self, disk: &Machine, named: &Named<'_>, config: &Config, console: &Path) -> io::Result<Boot> {
         match self {
             Self::Folders => {
                 let id = uuid::fresh()?;
-                disk.boot(&id, named.0, named.1)?;
+                disk.boot(&id, named.name, named.arn)?;
                 Ok(Boot { id, machine: None })
             }
             Self::Machines(machines) => machines.boot(disk, named, &config.environment, console),
+        }
+    }
+
+    /// Makes a subnet, where instances are machines; folders have this process's network.
+    pub(crate) fn set_subnet(&self, subnet: String, endpoints: Vec<Endpoint>) {
+        match self {
+            Self::Folders => {}
+            Self::Machines(machines) => machines.set_subnet(subnet, endpoints),
         }
     }
 

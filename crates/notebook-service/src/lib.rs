@@ -18,6 +18,7 @@ mod host;
 mod http;
 mod machine;
 mod members;
+mod network;
 mod processes;
 mod requests;
 mod responses;
@@ -27,5 +28,6 @@ mod uuid;
 
 pub use config::{Config, LogListener, Machines, StateChange, StateListener};
 pub use machine::Machine;
+pub use network::Endpoint;
 pub use processes::{KillError, kill_boot, processes_of_boot};
 pub use service::{Service, ServiceError, serve};

@@ -27,6 +27,7 @@ use crate::{
     driver,
     host::{Boot, Host},
     http::router,
+    network::Endpoint,
     processes::KillError,
 };
 
@@ -319,6 +320,12 @@ impl Service {
     #[must_use]
     pub fn log_file(&self, name: &str, hook: Hook) -> PathBuf {
         self.shared.log_file(name, hook)
+    }
+
+    /// Makes a subnet without a way to the internet, or changes it: from their next boot on, instances in it reach these
+    /// endpoints and nothing else. Only where instances are machines.
+    pub fn set_subnet(&self, subnet: impl Into<String>, endpoints: Vec<Endpoint>) {
+        self.shared.host.set_subnet(subnet.into(), endpoints);
     }
 
     /// Arms a fault.

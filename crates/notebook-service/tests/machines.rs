@@ -7,14 +7,14 @@ mod support;
 use std::{
     env, fs,
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use reveille_instance_model::Status;
-use reveille_notebook_service::Machines;
+use reveille_notebook_service::{Endpoint, Machines};
 use support::{PATIENCE, World};
 
 /// The root, if this is `make test-boot`.
@@ -29,6 +29,8 @@ fn root() -> Option<PathBuf> {
 async fn world() -> Option<World> {
     let mut config = support::config();
     config.machines = Some(Machines::new(root()?));
+    // The boot counts too, and a machine may take a minute for it.
+    config.timings.script_limit = Duration::from_secs(100);
     config.environment.insert("GREETING".to_owned(), "good morning".to_owned());
     config.environment.insert("AWS_ACCESS_KEY_ID".to_owned(), "role-key".to_owned());
     Some(World::with(config).await)
@@ -112,6 +114,58 @@ async fn a_script_that_fails_fails_the_instance_and_its_machine_is_gone() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn a_machine_that_does_not_come_up_fails_its_instance_and_says_why() {
+    let Some(_) = root() else { return };
+    let mut config = support::config();
+    let empty = config.directory.join("empty");
+    fs::create_dir_all(empty.join("etc")).unwrap();
+    fs::write(empty.join("etc/reveille-root"), "").unwrap();
+    config.machines = Some(Machines::new(empty));
+    let world = World::with(config).await;
+    world.create("nightly", "echo never\n");
+    world.reaches("nightly", Status::Failed).await;
+    let reason = world.service.snapshot("nightly").unwrap().view.failure_reason.clone().unwrap_or_default();
+    for part in ["could not be brought up", "it ended before it had a process", "The end of its console"] {
+        assert!(reason.contains(part), "{part}: {reason}");
+    }
+    assert_eq!(world.log("nightly"), "", "its script did not run");
+    assert_eq!(traces(&world.directory), Vec::<String>::new());
+    world.end().await;
+}
+
+/// Writes a greeting to whoever connects.
+fn greeter() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // Whoever went away again is not greeted.
+            let _ = stream.and_then(|mut stream| stream.write_all(b"hello"));
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_machine_in_a_subnet_reaches_named_endpoints_and_nothing_else() {
+    let Some(world) = world().await else { return };
+    let (named, other) = (greeter(), greeter());
+    world.service.set_subnet("subnet-1", vec![Endpoint { port: 9, to: named }]);
+    let script = format!(
+        "for port in 9 {named} {other}; do (timeout 60 cat <>/dev/tcp/127.0.0.1/$port) 2>/dev/null || echo -n no; echo; done\n\
+         ls /sys/class/net; getent hosts pypi.org || echo nobody\n"
+    );
+    world.create_in("nightly", Some("subnet-1"), &script);
+    world.reaches("nightly", Status::InService).await;
+    assert_eq!(world.log("nightly"), "hello\nno\nno\nlo\nnobody\n");
+    // Any other subnet has the host's network.
+    world.create_in("beside", Some("subnet-2"), &script);
+    world.reaches("beside", Status::InService).await;
+    assert!(world.log("beside").starts_with("no\nhello\nhello\n"), "{}", world.log("beside"));
+    world.end().await;
+}
+
 fn post(address: &str, operation: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
@@ -125,13 +179,14 @@ fn post(address: &str, operation: &str, body: &str) -> String {
 fn ended_by(signal: &str) {
     let Some(root) = root() else { return };
     let directory = env::temp_dir().join(format!("reveille-machines-{}{signal}", std::process::id()));
+    let log = directory.with_extension("log");
     let mut program = Command::new(env!("CARGO_BIN_EXE_notebook_service"))
         .arg("--dir")
         .arg(&directory)
         .arg("--machines")
         .arg(root)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::from(fs::File::create(&log).unwrap()))
         .spawn()
         .unwrap();
     let mut line = String::new();
@@ -156,6 +211,9 @@ fn ended_by(signal: &str) {
     assert!(!traces(&directory).is_empty());
     assert!(Command::new("kill").arg(signal).arg(program.id().to_string()).status().unwrap().success());
     program.wait().unwrap();
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(!said.contains("was not up within"), "nobody waits for a machine that is ended while it boots: {said}");
+    fs::remove_file(log).unwrap();
     let begun = Instant::now();
     loop {
         let left = traces(&directory);

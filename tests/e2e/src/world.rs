@@ -15,6 +15,9 @@ use crate::run::Run;
 
 /// No local run takes nearly this long, on a busy machine either; a scenario that does has hung.
 const PATIENCE: Duration = Duration::from_mins(20);
+/// How long a lifecycle script may take on a machine, its boot included: seconds are enough on an idle one, and a scenario
+/// waits for all of it.
+const BOOTED_SCRIPT_LIMIT: Duration = Duration::from_mins(2);
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(150);
 
@@ -34,6 +37,9 @@ impl World {
         let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let project = Project::find(&here).expect("the tests run in a checkout that `make build` built");
         let mut options = Options { machines, ..Options::default() };
+        if options.machines.is_some() {
+            options.timings.script_limit = BOOTED_SCRIPT_LIMIT;
+        }
         for (name, value) in [
             ("HeartbeatSeconds", "20"),
             ("ReleaseSchedule", "rate(1 minute)"),

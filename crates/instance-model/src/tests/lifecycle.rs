@@ -113,3 +113,27 @@ fn a_boot_runs_the_scripts_that_stood_when_start_was_accepted() {
     );
     assert_eq!(world.status(), Status::Stopped);
 }
+
+#[test]
+fn a_boot_that_does_not_come_up_fails_the_instance_with_its_own_reason_with_or_without_a_script() {
+    for scripts in [true, false] {
+        let mut world = World::with_stopped();
+        world.scripts = None;
+        world.kills = false;
+        if !scripts {
+            world.update().unwrap();
+            world.wait(60);
+        }
+        world.start().unwrap();
+        world.wait(10);
+        let boot = world.boot().unwrap();
+        assert!(world.account.boot_failed(world.now, NAME, boot, "no space"));
+        assert!(!world.account.boot_failed(world.now, NAME, boot, "no space"), "it is told once");
+        assert!(world.account.boot_killed(world.now, NAME, boot));
+        world.settle();
+        let view = world.describe().unwrap();
+        assert_eq!((view.status, view.failure_reason.as_deref()), (Status::Failed, Some("no space")), "{scripts}");
+        assert_eq!(world.boot(), None);
+        assert!(!world.account.boot_failed(world.now, NAME, boot, "late"), "that boot is over");
+    }
+}

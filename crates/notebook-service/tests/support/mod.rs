@@ -65,6 +65,11 @@ impl World {
 
     /// Creates an instance whose on-start script is this.
     pub fn create(&self, name: &str, on_start: &str) {
+        self.create_in(name, None, on_start);
+    }
+
+    /// The same, in a subnet.
+    pub fn create_in(&self, name: &str, subnet: Option<&str>, on_start: &str) {
         let new = CreateConfig {
             name: format!("{name}-config"),
             on_start: Some(STANDARD.encode(on_start)),
@@ -73,6 +78,7 @@ impl World {
         self.service.apply("test", Command::CreateConfig(new)).unwrap();
         let mut settings = InstanceSettings::new("ml.t3.medium", "arn:aws:iam::000000000000:role/notebooks");
         settings.lifecycle_config = Some(format!("{name}-config"));
+        settings.subnet_id = subnet.map(str::to_owned);
         let new = CreateInstance { name: name.to_owned(), settings, tags: BTreeMap::new() };
         self.service.apply("test", Command::CreateInstance(new)).unwrap();
     }

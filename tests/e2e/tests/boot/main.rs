@@ -2,6 +2,9 @@
 //! these as root; without a root of machines there is nothing to test, and each says so.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "this is a test")]
 
+mod faults;
+mod network;
+
 use std::{fs, process::ExitCode, sync::Arc};
 
 use libtest_mimic::{Arguments, Trial};
@@ -16,7 +19,7 @@ const ROOT: &str = "REVEILLE_MACHINE_ROOT";
 
 type Scenario = (&'static str, fn(&Handle, &World));
 
-const ALL: &[Scenario] = &[
+const RUNS: &[Scenario] = &[
     ("runs_one_after_another_on_boots_of_their_own", |h, w| h.block_on(one_after_another(w))),
     ("what_is_ended_from_outside", |h, w| h.block_on(ended_from_outside(w))),
 ];
@@ -24,8 +27,9 @@ const ALL: &[Scenario] = &[
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(AT_A_TIME));
+    let all = || [RUNS, faults::ALL, network::ALL].into_iter().flatten();
     let Some(root) = std::env::var_os(ROOT).filter(|_| !arguments.list) else {
-        let trials = ALL.iter().map(|(name, _)| Trial::test(*name, || Ok(())).with_ignored_flag(true)).collect();
+        let trials = all().map(|(name, _)| Trial::test(*name, || Ok(())).with_ignored_flag(true)).collect();
         if !arguments.list {
             eprintln!("skipped: {ROOT} names no root of machines; run make test-boot as root");
         }
@@ -33,8 +37,7 @@ fn main() -> ExitCode {
     };
     let runtime = Runtime::new().expect("a runtime");
     let world = Arc::new(runtime.block_on(World::with(Some(Machines::new(root)))));
-    let trials = ALL
-        .iter()
+    let trials = all()
         .map(|(name, scenario)| {
             let (world, handle) = (Arc::clone(&world), runtime.handle().clone());
             Trial::test(*name, move || {

@@ -1,0 +1,142 @@
+//! What a real boot does otherwise when something goes wrong: units that systemd ends, memory and disks with limits of their
+//! own, lifecycle scripts that hold up a boot.
+
+use std::{path::Path, process::Command as Process};
+
+use reveille_e2e_tests::{Notebook, World};
+use reveille_instance_model::Command;
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use crate::{Scenario, start};
+
+pub(crate) const ALL: &[Scenario] = &[
+    ("faults::a_lifecycle_script_that_fails_or_takes_too_long_is_told", |h, w| h.block_on(lifecycle(w))),
+    ("faults::a_run_over_its_limit_is_ended_with_all_its_processes", |h, w| h.block_on(over_the_limit(w))),
+    ("faults::a_machine_that_is_powered_off_under_a_run_stays_off", |h, w| h.block_on(powered_off(w))),
+    ("faults::a_kernel_killed_for_memory_does_not_take_the_runner_along", |h, w| h.block_on(out_of_memory(w))),
+    ("faults::a_full_disk_is_told", |h, w| h.block_on(full_disk(w))),
+    ("faults::an_environment_of_other_pins_is_renewed", |h, w| h.block_on(other_pins(w))),
+];
+
+/// Where an engine was made once; its files stand at the same place on each machine.
+static ENGINE: OnceCell<std::path::PathBuf> = OnceCell::const_new();
+const HOME: &str = ".reveille/engine";
+
+/// An instance whose engine's environment an earlier boot has made: what a scenario is about is not how it is made.
+pub(crate) async fn equipped(world: &World, name: &str, commands: &str) {
+    equipped_in(world, name, None, commands).await;
+}
+
+/// The same, in a subnet.
+pub(crate) async fn equipped_in(world: &World, name: &str, subnet: Option<&str>, commands: &str) {
+    let made = ENGINE
+        .get_or_init(|| async {
+            const FIRST: &str = "boot-first";
+            world.instance(FIRST).await;
+            start(world, FIRST, &Notebook::of(&["print('made')"])).await.assert_succeeded(FIRST).await;
+            world.until_status(FIRST, "Stopped").await;
+            world.local().notebooks(FIRST).join(HOME)
+        })
+        .await;
+    let created = match subnet {
+        None => world.local().create_instance_with_commands(name, commands).await,
+        Some(subnet) => world.local().create_instance_in_subnet(name, subnet, commands).await,
+    };
+    created.expect("the instance is created");
+    let folder = world.local().notebooks(name).join(".reveille");
+    std::fs::create_dir_all(&folder).unwrap();
+    copy(made, &folder);
+}
+
+fn copy(from: &Path, into: &Path) {
+    assert!(Process::new("cp").arg("-a").arg(from).arg(into).status().unwrap().success());
+}
+
+/// The cause of a run that fails with this code.
+async fn ended_with(world: &World, instance: &str, cells: &[&str], code: &str) -> String {
+    let run = start(world, instance, &Notebook::of(cells)).await;
+    run.assert_failed(instance, code).await.cause
+}
+
+async fn lifecycle(world: &World) {
+    world.local().create_instance_with_commands("boot-fails", "echo going; exit 3\n").await.unwrap();
+    let cause = ended_with(world, "boot-fails", &["1"], "LifecycleFailed").await;
+    assert!(cause.contains("boot-fails"), "{cause}");
+    world.assert_at_rest("boot-fails", 1).await;
+
+    world.local().create_instance_with_commands("boot-hangs", "setsid sleep 4000 & sleep 4000\n").await.unwrap();
+    let cause = ended_with(world, "boot-hangs", &["1"], "LifecycleFailed").await;
+    assert!(cause.contains("boot-hangs"), "{cause}");
+    world.assert_at_rest("boot-hangs", 1).await;
+}
+
+async fn over_the_limit(world: &World) {
+    const NAME: &str = "boot-limit";
+    equipped(world, NAME, "").await;
+    let notebook = Notebook::of(&[
+        "import subprocess, time\nsubprocess.Popen(['sleep', '4321'], start_new_session=True)\ntime.sleep(4000)",
+    ]);
+    world.put_notebook(NAME, "run.ipynb", &notebook);
+    let input = json!({"instance": NAME, "notebook": "run.ipynb", "limits": {"runSeconds": 30}});
+    let run = world.start_execution(&input).await;
+    let ended = run.assert_failed(NAME, "RunTimedOut").await;
+    assert!(ended.cause.contains("30 s (limits.runSeconds)"), "{}", ended.cause);
+    assert_eq!(run.claims(NAME).await, 1);
+    world.assert_at_rest(NAME, 1).await;
+}
+
+/// systemd sends its signal to the runner and to the kernel at once: what the kernel's end looks like to the runner is not
+/// what is told of the run.
+async fn powered_off(world: &World) {
+    const NAME: &str = "boot-off";
+    equipped(world, NAME, "").await;
+    let run = start(world, NAME, &Notebook::of(&["import time\ntime.sleep(4000)"])).await;
+    run.until_record(NAME, "1/progress.json").await;
+    world.by_hand(Command::Stop { name: NAME.to_owned() });
+    run.assert_failed(NAME, "RunnerLost").await;
+    assert_eq!(run.claims(NAME).await, 1);
+    world.until_status(NAME, "Stopped").await;
+    world.assert_at_rest(NAME, 1).await;
+}
+
+async fn out_of_memory(world: &World) {
+    const NAME: &str = "boot-memory";
+    equipped(world, NAME, "").await;
+    // More than the machine has, and each page written to.
+    let run = start(world, NAME, &Notebook::of(&["print('before')", "b'x' * (4 << 30)"])).await;
+    let ended = run.assert_failed(NAME, "KernelDied").await;
+    assert!(ended.cause.contains("cell 2"), "{}", ended.cause);
+    assert!(run.text(NAME, "1/output.ipynb").await.unwrap().contains("before"), "what was there is kept");
+    assert_eq!(run.claims(NAME).await, 1);
+    world.assert_at_rest(NAME, 1).await;
+}
+
+/// A volume of the notebooks' size and a little.
+const SMALL_VOLUME: &str = r#"
+cp -a /home/ec2-user/SageMaker /run/kept
+size=$(du -sk /run/kept | cut -f 1)
+mount -t tmpfs -o "size=$((size + size / 8 + 8192))k,uid=1000,gid=1000" small /home/ec2-user/SageMaker
+cp -a /run/kept/. /home/ec2-user/SageMaker/
+"#;
+
+async fn full_disk(world: &World) {
+    const NAME: &str = "boot-full";
+    equipped(world, NAME, SMALL_VOLUME).await;
+    let fill = "with open('fill', 'wb', buffering=0) as file:\n    while True:\n        file.write(bytes(1 << 12))";
+    let cause = ended_with(world, NAME, &["print('before')", fill], "OutputNotSaved").await;
+    assert!(cause.contains("No space left on device") && cause.contains("Make room"), "{cause}");
+    world.assert_at_rest(NAME, 1).await;
+}
+
+async fn other_pins(world: &World) {
+    const NAME: &str = "boot-pins";
+    equipped(world, NAME, "").await;
+    let marker = world.local().notebooks(NAME).join(HOME).join(".reveille-complete");
+    let fingerprint = std::fs::read_to_string(&marker).unwrap();
+    std::fs::write(&marker, "of another version").unwrap();
+    let run = start(world, NAME, &Notebook::of(&["import papermill\nprint(papermill.__version__)"])).await;
+    run.assert_succeeded(NAME).await;
+    assert_eq!(std::fs::read_to_string(&marker).unwrap(), fingerprint);
+    world.assert_at_rest(NAME, 1).await;
+}

@@ -21,18 +21,31 @@ pub fn trigger_key(raw: &Value) -> Option<String> {
         return None;
     }
     let identity = event(raw)?.identity()?;
-    let mut rest = raw.clone();
+    let mut rest = input::without_nulls(raw);
     rest.as_object_mut()?.remove("event");
     let mut canonical = String::new();
     write_canonical(&rest, &mut canonical);
     Some(hex_hash(&[&identity, &canonical]))
 }
 
-/// The key of the event's object, if the input's `keys` do not take it: nothing is to be run for it.
+/// Why nothing is to be run for the object of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSelected {
+    /// The input's `keys` do not take its key.
+    OtherKey,
+    /// It is a "folder" of the S3 console, and holds nothing.
+    Folder,
+}
+
+/// The key of the event's object, if nothing is to be run for it, and why.
 #[must_use]
-pub fn other_key(input: &Input) -> Option<&str> {
-    let key = Event::new(input.event.as_ref()?).key()?;
-    input.keys.as_ref().filter(|keys| !keys.take(key)).map(|_| key)
+pub fn not_selected(input: &Input) -> Option<(NotSelected, &str)> {
+    let event = Event::new(input.event.as_ref()?);
+    let key = event.key()?;
+    if event.is_folder() {
+        return Some((NotSelected::Folder, key));
+    }
+    input.keys.as_ref().filter(|keys| !keys.take(key)).map(|_| (NotSelected::OtherKey, key))
 }
 
 /// The event of an input, valid or not.
@@ -236,15 +249,16 @@ mod tests {
             ("aa", "a", "aa", true),
             ("aa", "aa", "a", false),
             ("", ".csv", "a.csv", true),
-            ("incoming/", "", "incoming/", true),
+            ("incoming/", "", "incoming/a", true),
         ] {
             let mut raw = triggered("a.ipynb", "1");
             raw["event"]["detail"]["object"]["key"] = json!(key);
             raw["keys"] = json!({"prefix": prefix, "suffix": suffix});
             let input = input::parse(&raw).unwrap();
-            assert_eq!(other_key(&input), (!taken).then_some(key), "{prefix} {suffix} {key}");
+            let expected = (!taken).then_some((NotSelected::OtherKey, key));
+            assert_eq!(not_selected(&input), expected, "{prefix} {suffix} {key}");
         }
-        assert_eq!(other_key(&input::parse(&triggered("a.ipynb", "1")).unwrap()), None, "without keys, every key");
+        assert_eq!(not_selected(&input::parse(&triggered("a.ipynb", "1")).unwrap()), None, "without keys, every key");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::shown;
+
 /// The stable code of a failure. Codes are never renamed; a new kind of failure gets a new code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Code {
@@ -225,7 +227,7 @@ pub struct Failure {
 /// The end of a message whose code is retried: there is nothing to do yet.
 pub const RETRIED: &str = "It is retried by itself.";
 
-/// A message is cut here: an ASL `Cause` holds 32,768 characters, an EventBridge entry 256 KiB, and neither is a
+/// A message is cut here, in its middle, so that what happened and what to do next are left: an ASL `Cause` holds 32,768 characters, an EventBridge entry 256 KiB, and neither is a
 /// place for a whole log.
 pub const MAX_MESSAGE_CHARS: usize = 2_000;
 
@@ -251,8 +253,8 @@ impl Evidence {
     #[must_use]
     pub fn bounded(mut self) -> Self {
         if let Some(cell) = &mut self.cell {
-            cell.error_name = cut(std::mem::take(&mut cell.error_name), MAX_ERROR_NAME_CHARS);
-            cell.error_value = cut(std::mem::take(&mut cell.error_value), MAX_MESSAGE_CHARS);
+            cell.error_name = shown::bounded(&shown::line(&cell.error_name), MAX_ERROR_NAME_CHARS);
+            cell.error_value = shown::bounded(&shown::plain(&cell.error_value), MAX_MESSAGE_CHARS);
             cell.traceback_tail = last_lines(std::mem::take(&mut cell.traceback_tail), MAX_EVIDENCE_BYTES / 2);
         }
         self.log_tail = last_lines(self.log_tail, MAX_EVIDENCE_BYTES / 2);
@@ -267,7 +269,7 @@ fn last_lines(lines: Vec<String>, bytes: usize) -> Vec<String> {
         .into_iter()
         .rev()
         .take(MAX_LINES)
-        .map(|line| cut(line, MAX_LINE_CHARS))
+        .map(|line| shown::bounded(&shown::plain(&line), MAX_LINE_CHARS))
         .take_while(|line| match room.checked_sub(json_chars(line)) {
             Some(left) => {
                 room = left;
@@ -286,21 +288,20 @@ impl Failure {
     #[must_use]
     pub fn bounded(self) -> Self {
         let evidence = self.evidence.map(|evidence| Box::new(evidence.bounded()));
-        Self { code: self.code, message: cut(self.message, MAX_MESSAGE_CHARS), evidence }
+        Self { code: self.code, message: message(&self.message), evidence }
     }
 
     /// A failure with a sentence and no evidence.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: cut(message.into(), MAX_MESSAGE_CHARS), evidence: None }
+        Self { code, message: self::message(&message.into()), evidence: None }
     }
 
     /// The same failure with one more sentence for its reader. The sentence is kept whole, however long the message is.
     #[must_use]
     pub fn also(mut self, sentence: &str) -> Self {
-        // A space between the two, and the mark of a cut.
-        let room = MAX_MESSAGE_CHARS.saturating_sub(sentence.chars().count() + 2);
-        self.message = cut(format!("{} {sentence}", cut(self.message, room)), MAX_MESSAGE_CHARS);
+        let room = MAX_MESSAGE_CHARS.saturating_sub(sentence.chars().count() + 1);
+        self.message = message(&format!("{} {sentence}", shown::both_ends(self.message, room)));
         self
     }
 
@@ -331,12 +332,9 @@ impl Failure {
     }
 }
 
-/// At most so many characters, and a mark where some are missing.
-fn cut(text: String, chars: usize) -> String {
-    match text.char_indices().nth(chars) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+/// A message as it is made, whoever wrote what is in it: it can be printed, and it fits.
+fn message(text: &str) -> String {
+    shown::both_ends(shown::plain(text), MAX_MESSAGE_CHARS)
 }
 
 impl fmt::Display for Failure {
@@ -361,11 +359,49 @@ mod tests {
         assert_eq!(Code::parse("NoSuchCode"), None);
     }
 
+    /// The reason is at the beginning and the advice at the end; what is too long stands between.
     #[test]
-    fn a_long_message_is_cut_on_a_character() {
-        let failure = Failure::new(Code::Internal, "é".repeat(MAX_MESSAGE_CHARS + 1));
-        assert_eq!(failure.message.chars().count(), MAX_MESSAGE_CHARS + 1);
-        assert!(failure.message.ends_with('…'));
+    fn a_long_message_loses_its_middle() {
+        let value = "é".repeat(99_999);
+        let failure = Failure::new(Code::Internal, format!("It broke: {value}. Do this."));
+        assert_eq!(failure.message.chars().count(), MAX_MESSAGE_CHARS);
+        assert!(failure.message.starts_with("It broke: é") && failure.message.ends_with("é. Do this."));
+        let retried = Failure::new(Code::Throttled, format!("{value}. {RETRIED}")).at_last();
+        assert!(retried.message.ends_with("a redrive of the execution tries again."), "{}", retried.message);
+    }
+
+    /// What a notebook or a forged record says is shown, and does nothing else.
+    #[test]
+    fn no_failure_holds_a_control_character() {
+        let hostile = "a\u{1b}[\u{1b}[31m2Jb\u{1b}c\u{9b}2Jc\rd\u{202e}e\u{1b}]0;t\u{7}f".to_owned();
+        let cell = FailedCell {
+            number: 1,
+            error_name: hostile.clone(),
+            error_value: hostile.clone(),
+            traceback_tail: vec![hostile.clone()],
+        };
+        let evidence = Evidence { cell: Some(cell), log_tail: vec![hostile.clone()] };
+        let record = Failure {
+            code: Code::NotebookFailed,
+            message: hostile.clone(),
+            evidence: Some(Box::new(evidence.clone())),
+        };
+        for failure in [
+            Failure::new(Code::NotebookFailed, &hostile).with_evidence(evidence),
+            Failure::new(Code::NotebookFailed, "It failed.").also(&hostile),
+            record.bounded(),
+        ] {
+            let json = serde_json::to_value(&failure).unwrap();
+            let mut texts = vec![failure.with_tail()];
+            if let Some(cell) = failure.evidence.as_ref().and_then(|evidence| evidence.cell.clone()) {
+                texts.extend([cell.error_name, cell.error_value]);
+                texts.extend(cell.traceback_tail);
+            }
+            texts.extend(failure.evidence.into_iter().flat_map(|evidence| evidence.log_tail));
+            for text in texts {
+                assert!(!text.chars().any(|c| shown::is_hidden(c) && c != '\n'), "{text:?} of {json}");
+            }
+        }
     }
 
     #[test]
@@ -394,8 +430,8 @@ mod tests {
     #[test]
     fn a_sentence_that_is_added_is_kept_whole() {
         let failure = Failure::new(Code::Internal, "é".repeat(MAX_MESSAGE_CHARS)).also("Stop the instance.");
-        assert!(failure.message.ends_with("… Stop the instance."), "{}", failure.message);
-        assert!(failure.message.chars().count() <= MAX_MESSAGE_CHARS + 1);
+        assert!(failure.message.ends_with("é Stop the instance."), "{}", failure.message);
+        assert!(failure.message.chars().count() <= MAX_MESSAGE_CHARS);
         assert_eq!(Failure::new(Code::Internal, "It broke.").also("Stop it.").message, "It broke. Stop it.");
     }
 }

@@ -52,20 +52,39 @@ impl<'a> Event<'a> {
         self.0.pointer("/detail/object/size").and_then(Value::as_u64)
     }
 
+    /// Whether its object is no file but what the S3 console makes of "Create folder": nothing, under a key that ends with a slash.
+    #[must_use]
+    pub fn is_folder(self) -> bool {
+        self.text("/source") == Some(S3)
+            && self.key().is_some_and(|key| key.ends_with('/'))
+            // Where an event has no size (a deletion), the key alone tells.
+            && self.size().unwrap_or_default() == 0
+    }
+
     /// What makes two deliveries the same event: bucket, key and sequencer of an S3 event; rule and time of a
-    /// schedule; otherwise source and id. `None` when the event has none of these, so nothing can be recognised.
+    /// schedule. Where an event lacks them, as all of S3's do but those of a write and a deletion, its source and id. `None` when it
+    /// has none of these, so nothing can be recognised.
     #[must_use]
     pub fn identity(self) -> Option<String> {
         let source = self.text("/source")?;
-        match source {
-            "aws.s3" => Some(hex_hash(&[source, self.bucket()?, self.key()?, self.text("/detail/object/sequencer")?])),
+        let own = match source {
+            S3 => self.write().map(|[bucket, key, sequencer]| hex_hash(&[source, bucket, key, sequencer])),
             "aws.events" | "aws.scheduler" => {
-                Some(hex_hash(&[source, self.text("/resources/0")?, self.text("/time")?]))
+                let firing = self.text("/resources/0").zip(self.text("/time"));
+                firing.map(|(rule, time)| hex_hash(&[source, rule, time]))
             }
-            _ => Some(hex_hash(&[source, self.text("/id")?])),
-        }
+            _ => None,
+        };
+        own.or_else(|| Some(hex_hash(&[source, self.text("/id")?])))
+    }
+
+    /// The bucket, the key and the sequencer: what names one write of one object, however often and under whatever id it is told.
+    fn write(self) -> Option<[&'a str; 3]> {
+        Some([self.bucket()?, self.key()?, self.text("/detail/object/sequencer")?])
     }
 }
+
+const S3: &str = "aws.s3";
 
 #[cfg(test)]
 mod tests {
@@ -90,6 +109,51 @@ mod tests {
         let one = event("2026-11-23T16:00:00Z");
         let two = event("2026-11-24T16:00:00Z");
         assert_ne!(Event::new(&one).identity(), Event::new(&two).identity());
+    }
+
+    /// S3 gives a sequencer to writes and deletions only.
+    #[test]
+    fn an_event_without_what_names_it_is_known_by_source_and_id() {
+        let restored: Value = serde_json::from_str(RESTORED).unwrap();
+        let identity = |value: &Value| Event::new(value).identity();
+        assert!(identity(&restored).is_some());
+        assert_eq!(identity(&restored), identity(&restored.clone()));
+        let mut other = restored.clone();
+        other["id"] = json!("27793124-05d4-b198-2fde-7ededc63b103");
+        assert_ne!(identity(&restored), identity(&other));
+        for source in ["aws.s3", "aws.events", "aws.scheduler", "aws.sagemaker", "my.application"] {
+            let event = |id: &str| json!({"id": id, "source": source, "detail": {}});
+            assert!(identity(&event("1")).is_some(), "{source}");
+            assert_eq!(identity(&event("1")), identity(&event("1")), "{source}");
+            assert_ne!(identity(&event("1")), identity(&event("2")), "{source}");
+            for missing in ["resources", "time"] {
+                let mut firing =
+                    json!({"id": "1", "source": source, "time": "2026-11-23T16:00:00Z", "resources": ["r"]});
+                firing.as_object_mut().unwrap().remove(missing);
+                assert!(identity(&firing).is_some(), "{source} without {missing}");
+            }
+        }
+    }
+
+    /// As EventBridge delivers it.
+    const RESTORED: &str = r#"{"version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Restore Completed", "source": "aws.s3", "account": "123456789012",
+        "time": "2026-11-25T19:18:10Z", "region": "us-east-1", "resources": ["arn:aws:s3:::b"],
+        "detail": {"version": "0", "bucket": {"name": "b"}, "object": {"key": "k.csv", "size": 5,
+        "etag": "b1946ac92492d2347c6235b4d2611184"}, "request-id": "N4N7GDK58NMKJ12R", "requester": "s3.amazonaws.com",
+        "source-storage-class": "GLACIER"}}"#;
+
+    #[test]
+    fn a_folder_of_the_console_is_no_file() {
+        let of = |key: &str, size: Value| {
+            let event =
+                json!({"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": key, "size": size}}});
+            Event::new(&event).is_folder()
+        };
+        assert!(of("incoming/new folder/", json!(0)) && of("/", json!(0)) && of("a/b/", Value::Null));
+        assert!(!of("incoming/_SUCCESS", json!(0)), "a marker of a job that is done is a file");
+        assert!(!of("incoming/data/", json!(1)), "an object with content, whatever its name");
+        assert!(!Event::new(&json!({"source": "my.app", "detail": {"object": {"key": "a/", "size": 0}}})).is_folder());
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl InstanceName {
             Ok(Self(name.to_owned()))
         } else {
             Err(format!(
-                "{name:?} is no notebook instance name: 1 to {MAX_INSTANCE_NAME} letters, digits and hyphens, no hyphen first or last"
+                "{} is no notebook instance name: 1 to {MAX_INSTANCE_NAME} letters, digits and hyphens, no hyphen first or last",
+                crate::shown::quoted(name)
             ))
         }
     }

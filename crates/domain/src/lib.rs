@@ -22,6 +22,7 @@ pub mod ports;
 pub mod reconcile;
 pub mod records;
 pub mod runner;
+pub mod shown;
 pub mod silence;
 pub mod start;
 pub mod sweep;

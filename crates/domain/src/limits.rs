@@ -58,8 +58,12 @@ pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 pub const MAX_PARAMETERS: usize = 100;
 /// Characters in a parameter's name.
 pub const MAX_PARAMETER_NAME: usize = 128;
-/// Bytes in a notebook path or S3 URI, as UTF-8: so many has an S3 key.
+/// Bytes in a notebook's path, as UTF-8: a quarter of what Linux takes, and beyond any folder that a person made.
 pub const MAX_NOTEBOOK_BYTES: usize = 1_024;
+/// Bytes in each part of it: no file system of an instance has longer names.
+pub const MAX_FILE_NAME_BYTES: usize = 255;
+/// Bytes in an S3 key, as UTF-8 (Amazon S3 user guide, "Naming Amazon S3 objects").
+pub const MAX_KEY_BYTES: usize = 1_024;
 /// Characters in a kernel's name.
 pub const MAX_KERNEL_CHARS: usize = 128;
 

@@ -1,4 +1,5 @@
-//! `{{ name }}` in string parameters: the trigger's facts, put in before anything is recorded.
+//! `{{ name }}` in string parameters: the trigger's facts, put in before anything is recorded. With its braces doubled, as in
+//! `{{{{ name }}}}`, it is the text `{{ name }}` itself.
 
 use chrono::SecondsFormat;
 use serde_json::{Map, Value};
@@ -6,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::event::Event;
 use crate::ids::{InstanceName, RunId};
 use crate::limits::MAX_REQUEST_BYTES;
+use crate::shown;
 
 /// Every placeholder there is.
 pub const NAMES: [&str; 8] = ["bucket", "key", "etag", "size", "time", "date", "run", "instance"];
@@ -74,27 +76,54 @@ fn too_large(name: &str) -> String {
     )
 }
 
+const OPEN: &str = "{{";
+const CLOSE: &str = "}}";
+/// No placeholder's name begins or ends with braces, so that these mean nothing else.
+const LITERAL_OPEN: &str = "{{{{";
+const LITERAL_CLOSE: &str = "}}}}";
+
 /// One pass, so that a value which itself looks like a placeholder (a hostile S3 key) is never filled again.
 fn fill_text(text: &str, facts: &Facts<'_>, room: &mut usize) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(start) = rest.find("{{") {
-        let Some(length) = rest[start..].find("}}") else { break };
-        let name = rest[start + 2..start + length].trim();
+    while let Some(start) = rest.find(OPEN) {
+        let (before, opened) = rest.split_at(start);
+        // What nothing closes is text.
+        let Some(length) = opened.find(CLOSE) else { break };
+        filled.push_str(before);
+        if let Some(literal) = opened.strip_prefix(LITERAL_OPEN) {
+            let end = literal.find(LITERAL_CLOSE).ok_or_else(half_literal)?;
+            filled.push_str(OPEN);
+            filled.push_str(&literal[..end]);
+            filled.push_str(CLOSE);
+            rest = &literal[end + LITERAL_CLOSE.len()..];
+            continue;
+        }
+        let name = opened[OPEN.len()..length].trim();
         let value = facts.value(name).ok_or_else(|| no_value(name, facts))?;
         *room = room.checked_sub(value.len()).ok_or_else(|| too_large(name))?;
-        filled.push_str(&rest[..start]);
         filled.push_str(&value);
-        rest = &rest[start + length + 2..];
+        rest = &opened[length + CLOSE.len()..];
     }
     filled.push_str(rest);
     Ok(filled)
 }
 
+/// Says nothing of what follows: it may be all of a parameter.
+fn half_literal() -> String {
+    "{{{{ is not closed by }}}}; write {{{{ x }}}} for the text {{ x }}, and {{ key }} for a placeholder".to_owned()
+}
+
+/// Characters of a placeholder's name in a message.
+const NAME_CHARS: usize = 40;
+
 fn no_value(name: &str, facts: &Facts<'_>) -> String {
-    let shown: String = name.chars().take(40).collect();
+    let shown = shown::bounded(&shown::line(name), NAME_CHARS);
     if !NAMES.contains(&name) {
-        return format!("there is no placeholder {{{{ {shown} }}}}; there are {}", NAMES.join(", "));
+        return format!(
+            "there is no placeholder {{{{ {shown} }}}}; there are {}. For the text itself double its braces: {{{{{{{{ {shown} }}}}}}}}",
+            NAMES.join(", ")
+        );
     }
     if facts.event.is_none() {
         return format!("{{{{ {shown} }}}} has no value: no event started this execution; write the value itself");
@@ -157,6 +186,50 @@ mod tests {
         with(None, |facts| {
             assert_eq!(fill_text("a {{ b", facts, &mut 1_000).unwrap(), "a {{ b");
             assert_eq!(fill_text("{ } }}", facts, &mut 1_000).unwrap(), "{ } }}");
+        });
+    }
+
+    /// The text that becomes this one: what stands between braces has them doubled.
+    fn doubled(text: &str) -> String {
+        match text.split_once(OPEN).and_then(|(before, rest)| Some((before, rest.split_once(CLOSE)?))) {
+            Some((before, (inner, rest))) => format!("{before}{LITERAL_OPEN}{inner}{LITERAL_CLOSE}{}", doubled(rest)),
+            None => text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn doubled_braces_are_the_text_itself() {
+        with(Some(&s3("k")), |facts| {
+            let filled = |text: &str| fill_text(text, facts, &mut 1_000);
+            for (written, arrives) in [
+                ("{{{{ x }}}}", "{{ x }}"),
+                ("{{{{x}}}} and {{ key }} and {{{{ key }}}}", "{{x}} and k and {{ key }}"),
+                ("{{{{}}}}", "{{}}"),
+                ("{% for a in b %}{{{{ a.c | upper }}}}{% endfor %}", "{% for a in b %}{{ a.c | upper }}{% endfor %}"),
+                ("{{{{ {{ key }} }}}}", "{{ {{ key }} }}"),
+                // What was text stays text: nothing here opens anything that is closed.
+                ("{\"a\": {\"b\": {\"c\": {\"d\": 1}}}}", "{\"a\": {\"b\": {\"c\": {\"d\": 1}}}}"),
+                ("}}}} {{{{", "}}}} {{{{"),
+            ] {
+                assert_eq!(filled(written).unwrap(), arrives);
+            }
+            let half = filled("{{{{ x }} y").unwrap_err();
+            assert!(half.starts_with("{{{{ is not closed by }}}}") && !half.contains(" y"), "{half}");
+            let unknown = filled("{{ user.name }}").unwrap_err();
+            assert!(unknown.ends_with("double its braces: {{{{ user.name }}}}"), "{unknown}");
+        });
+    }
+
+    /// Every text can be passed, whatever braces are in it, and comes out as it was.
+    #[test]
+    fn every_text_has_a_way_to_be_written() {
+        let pieces = ["{", "}", "{{", "}}", "{{{{", "}}}}", " key ", "é"];
+        with(Some(&s3("k")), |facts| {
+            for number in 0..pieces.len().pow(4) {
+                let text: String =
+                    (0..4_u32).map(|place| pieces[number / pieces.len().pow(place) % pieces.len()]).collect();
+                assert_eq!(fill_text(&doubled(&text), facts, &mut 1_000).as_deref(), Ok(text.as_str()));
+            }
         });
     }
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::limits::{MAX_INPUT_DEPTH, MAX_WHOLE_NUMBER};
+use crate::shown;
 
 /// An execution's input, as it came: JSON or not.
 #[derive(Clone, PartialEq, Eq)]
@@ -139,8 +140,6 @@ pub fn check(text: &str) -> Result<(), String> {
 
 /// Fields that are named in a problem: below them lies what belongs to a user.
 const NAMED_LEVELS: usize = 2;
-/// Characters of a field's name in a problem.
-const NAME_CHARS: usize = 60;
 
 struct Reader<'a> {
     text: &'a str,
@@ -153,7 +152,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn problem(&self, what: &str) -> String {
-        let named: Vec<String> = self.path.iter().take(NAMED_LEVELS).map(|name| shown(name)).collect();
+        let named: Vec<String> = self.path.iter().take(NAMED_LEVELS).map(shown::name).collect();
         let place = if named.is_empty() { "the input".to_owned() } else { named.join(".") };
         format!("{place}: {what} (at byte {} of the input)", self.at)
     }
@@ -378,11 +377,6 @@ fn has_lone_surrogate(token: &str) -> bool {
         rest = escape.get(used..).unwrap_or_default();
     }
     false
-}
-
-/// A field's name in a message: bounded, and on one line.
-fn shown(name: &str) -> String {
-    name.chars().take(NAME_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

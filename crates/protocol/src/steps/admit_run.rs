@@ -5,7 +5,7 @@
 //!   run that answers the event. An input that is refused takes its trigger too, and has no request.
 //! - Undone by nothing: both records are facts. Run twice it answers the same.
 
-use reveille_domain::admit;
+use reveille_domain::admit::{self, NotSelected};
 use reveille_domain::error::RetryClass;
 use reveille_domain::event::Event;
 use reveille_domain::input;
@@ -46,6 +46,13 @@ pub enum Answer {
         /// Why there was an execution all the same.
         hint: String,
     },
+    /// The event is of a "folder" of the S3 console: likewise.
+    Folder {
+        /// The object's key.
+        key: String,
+        /// What makes a run.
+        hint: String,
+    },
     /// Another execution answers this event.
     #[serde(rename_all = "camelCase")]
     Duplicate {
@@ -73,8 +80,12 @@ where
         ));
     }
     let input = input::read(&call.input);
-    if let Some(key) = input.as_ref().ok().and_then(admit::other_key) {
-        return Ok(Answer::OtherKey { key: key.to_owned(), hint: OTHER_KEY.to_owned() });
+    if let Some((why, key)) = input.as_ref().ok().and_then(admit::not_selected) {
+        let key = key.to_owned();
+        return Ok(match why {
+            NotSelected::OtherKey => Answer::OtherKey { key, hint: OTHER_KEY.to_owned() },
+            NotSelected::Folder => Answer::Folder { key, hint: FOLDER.to_owned() },
+        });
     }
     let outline = input::outline(&call.input);
     // Before its trigger is taken: the real event, when it comes, must find that free.
@@ -99,6 +110,9 @@ where
 
 /// What the output of an execution says that had nothing to run.
 const OTHER_KEY: &str = "The object's key does not begin and end as \"keys\" in the input ask (TriggerPrefix and TriggerSuffix of the stack), so there was nothing to run. Some combinations of the two are decided here and not by the rule: see \"A file lands\" in docs/deploy.md.";
+
+/// What the output of an execution says that was started for a folder.
+const FOLDER: &str = "The object is empty and its key ends with a slash: it is what the S3 console makes of \"Create folder\", and no file, so there was nothing to run. Put a file into the folder.";
 
 /// Takes the trigger, or answers who holds it.
 async fn hold_trigger<P: GetObject + PutObject>(

@@ -9,6 +9,8 @@ use crate::Scenario;
 pub const ALL: &[Scenario] = &[
     ("triggers::an_object_that_lands_starts_a_run_with_its_key", |h, w| h.block_on(object_lands(w))),
     ("triggers::a_second_delivery_is_already_handled", |h, w| h.block_on(second_delivery(w))),
+    ("triggers::an_event_without_a_sequencer_is_already_handled", |h, w| h.block_on(restored_twice(w))),
+    ("triggers::a_folder_of_the_console_is_not_selected", |h, w| h.block_on(folder(w))),
     ("triggers::an_object_that_the_trigger_does_not_ask_for_is_not_selected", |h, w| h.block_on(another_key(w))),
     ("triggers::a_schedule_fires", |h, w| h.block_on(schedule(w))),
 ];
@@ -57,6 +59,42 @@ async fn second_delivery(world: &World) {
     let third = world.start_execution(&again).await;
     third.assert_succeeded("duplicate").await;
     world.assert_at_rest("duplicate", 2).await;
+}
+
+/// `Object Restore Completed`, as S3 sends it: twice, with the same id.
+async fn restored_twice(world: &World) {
+    let notebook = Notebook::of(&["print(k)"]).with_parameters("k = None");
+    world.instance_with("restored", &notebook).await;
+    let event = json!({"version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Restore Completed", "source": "aws.s3", "account": "123456789012",
+        "time": chrono::Utc::now().to_rfc3339(), "region": "us-east-1", "resources": ["arn:aws:s3:::b"],
+        "detail": {"version": "0", "bucket": {"name": "b"}, "object": {"key": "k.csv", "size": 5,
+        "etag": "b1946ac92492d2347c6235b4d2611184"}, "request-id": "N4N7GDK58NMKJ12R", "requester": "s3.amazonaws.com",
+        "source-storage-class": "GLACIER"}});
+    let input =
+        json!({"instance": "restored", "notebook": "run.ipynb", "parameters": {"k": "{{ key }}"}, "event": event});
+    let first = world.start_execution(&input).await;
+    first.assert_succeeded("restored").await;
+    let ended = world.start_execution(&input).await.ended().await;
+    assert_eq!((ended.status.as_str(), ended.output["decision"].as_str()), ("SUCCEEDED", Some("duplicate")));
+    assert_eq!(ended.output["heldBy"], first.arn);
+    world.assert_at_rest("restored", 1).await;
+}
+
+/// What "Create folder" in the S3 console puts: no file, so nothing is started and nothing recorded.
+async fn folder(world: &World) {
+    let event = json!({"id": "e", "source": "aws.s3", "detail-type": "Object Created", "time": chrono::Utc::now().to_rfc3339(),
+        "detail": {"bucket": {"name": "in"}, "object": {"key": "incoming/new folder/", "size": 0,
+        "etag": "d41d8cd98f00b204e9800998ecf8427e", "sequencer": "3"}}});
+    let mut input = json!({"instance": "folders", "notebook": "run.ipynb", "event": event});
+    for keys in [json!(null), json!({"prefix": "incoming/"})] {
+        input["keys"] = keys;
+        let execution = world.start_execution(&input).await;
+        let ended = execution.ended().await;
+        assert_eq!((ended.status.as_str(), ended.output["decision"].as_str()), ("SUCCEEDED", Some("folder")));
+        assert_eq!(ended.output["key"], "incoming/new folder/");
+        assert_eq!(execution.records("folders").await, Vec::<String>::new());
+    }
 }
 
 /// As a rule starts it that cannot tell the key apart: there is nothing to run, and nothing is recorded.

@@ -1,0 +1,290 @@
+//! Where a notebook comes from: a path below the instance's notebook folder, or one S3 object. What cannot be either is refused when
+//! the run is admitted: nobody should pay for an instance to be told of a slip of the pen.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{MAX_FILE_NAME_BYTES, MAX_KEY_BYTES, MAX_NOTEBOOK_BYTES};
+use crate::shown::quoted;
+
+/// Where the notebook comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum NotebookSource {
+    /// A path relative to the instance's notebook folder: no empty, `.` or `..` part, so that it cannot leave it.
+    Path(String),
+    /// One S3 object.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
+}
+
+impl NotebookSource {
+    /// Reads `folder/notebook.ipynb` or `s3://bucket/key.ipynb`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the value.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        check_characters(text)?;
+        match Self::stored(text)? {
+            Self::Path(path) => check_path(&path)?,
+            Self::S3 { bucket, key } => {
+                check_object(&bucket, &key).map_err(|problem| format!("{} {problem}", quoted(text)))?
+            }
+        }
+        Self::stored(text)
+    }
+
+    /// Reads what was recorded. Only what keeps a path in its folder is asked for: a record may be older than a rule.
+    fn stored(text: &str) -> Result<Self, String> {
+        if let Some(uri) = text.strip_prefix(S3) {
+            return match uri.split_once('/') {
+                Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
+                    Ok(Self::S3 { bucket: bucket.to_owned(), key: key.to_owned() })
+                }
+                _ => Err(format!("{} is no S3 URI of the form s3://bucket/key.ipynb", quoted(text))),
+            };
+        }
+        if text.contains("://") || text.contains('\\') {
+            return Err(format!("{} {NEITHER}", quoted(text)));
+        }
+        if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(format!(
+                "{} must be a path below the notebook folder, with no leading or trailing slash and no empty, '.' or '..' part",
+                quoted(text)
+            ));
+        }
+        Ok(Self::Path(text.to_owned()))
+    }
+}
+
+const S3: &str = "s3://";
+const NEITHER: &str = "is neither a path below the notebook folder nor a URI of the form s3://bucket/key.ipynb";
+
+/// What holds for both.
+fn check_characters(text: &str) -> Result<(), String> {
+    if text.chars().any(char::is_control) {
+        return Err(format!("{} has a control character", quoted(text)));
+    }
+    if text.contains("{{") {
+        return Err(format!("{} has a placeholder; placeholders are for parameters only", quoted(text)));
+    }
+    // By its text: a path's own reading would take `a.ipynb/` for a file.
+    let Some(stem) = text.strip_suffix(".ipynb") else {
+        return Err(format!("{} does not end in .ipynb", quoted(text)));
+    };
+    if stem.is_empty() || stem.ends_with('/') {
+        return Err(format!("{} has no name before .ipynb", quoted(text)));
+    }
+    Ok(())
+}
+
+fn check_path(path: &str) -> Result<(), String> {
+    if path.len() > MAX_NOTEBOOK_BYTES {
+        return Err(format!(
+            "{} is {} bytes long; at most {MAX_NOTEBOOK_BYTES} are accepted",
+            quoted(path),
+            path.len()
+        ));
+    }
+    let first = path.split('/').next().unwrap_or_default();
+    // `s3:/b/x.ipynb`, `C:/x.ipynb`, `arn:aws:s3:::b/x.ipynb`: a slip in a URI, and never a folder that somebody made.
+    let lower = first.to_ascii_lowercase();
+    if lower.ends_with(':')
+        || ["s3:", "arn:", "http:", "https:", "file:"].iter().any(|scheme| lower.starts_with(scheme))
+    {
+        return Err(format!("{} {NEITHER}", quoted(path)));
+    }
+    if first == "~" {
+        return Err(format!(
+            "{} begins with ~, which stands for nothing here: a path is below the notebook folder",
+            quoted(path)
+        ));
+    }
+    if let Some(long) = path.split('/').find(|part| part.len() > MAX_FILE_NAME_BYTES) {
+        return Err(format!(
+            "{} has a part of {} bytes; a file's name has at most {MAX_FILE_NAME_BYTES}",
+            quoted(path),
+            long.len()
+        ));
+    }
+    Ok(())
+}
+
+fn check_object(bucket: &str, key: &str) -> Result<(), String> {
+    if let Some(rule) = broken_rule(bucket) {
+        return Err(format!("names no bucket: {} {rule}", quoted(bucket)));
+    }
+    if key.len() > MAX_KEY_BYTES {
+        return Err(format!("has a key of {} bytes; an S3 key has at most {MAX_KEY_BYTES}", key.len()));
+    }
+    if key.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err("has a '.' or '..' part in its key, which clients of S3 resolve in different ways".to_owned());
+    }
+    Ok(())
+}
+
+/// The rule that a bucket's name breaks: Amazon S3 user guide, "General purpose bucket naming rules". Endings that it reserves for access
+/// points and directory buckets are fine, because an object can be read through those; nothing can be read by the others.
+fn broken_rule(name: &str) -> Option<&'static str> {
+    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    if !(3..=63).contains(&bytes.len()) {
+        return Some("does not have 3 to 63 characters");
+    }
+    if !bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.')) {
+        return Some("has another character than lower-case letters, digits, hyphens and periods");
+    }
+    if !edge(bytes.first()) || !edge(bytes.last()) {
+        return Some("does not begin and end with a letter or a digit");
+    }
+    if name.contains("..") {
+        return Some("has two periods in a row");
+    }
+    if name.split('.').count() == 4 && name.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Some("is written like an IP address");
+    }
+    if ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|start| name.starts_with(start)) {
+        return Some("begins as no bucket's name may (xn--, sthree-, amzn-s3-demo-)");
+    }
+    [".mrap", "--table-s3"]
+        .iter()
+        .any(|end| name.ends_with(end))
+        .then_some("ends as no bucket's name may (.mrap, --table-s3)")
+}
+
+impl TryFrom<String> for NotebookSource {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::stored(&text)
+    }
+}
+
+impl From<NotebookSource> for String {
+    fn from(source: NotebookSource) -> Self {
+        source.to_string()
+    }
+}
+
+impl std::fmt::Display for NotebookSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => f.write_str(path),
+            Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_neither_a_path_nor_an_object_is_refused() {
+        let long = |bytes: usize| format!("s3://bucket/{}.ipynb", "k".repeat(bytes - 6));
+        for (bad, why) in [
+            ("../a.ipynb", "'..' part"),
+            ("a/../../b.ipynb", "'..' part"),
+            ("/etc/a.ipynb", "leading or trailing slash"),
+            ("a//b.ipynb", "no empty"),
+            ("./a.ipynb", "no empty"),
+            ("a.py", "does not end in .ipynb"),
+            ("a.IPYNB", "does not end in .ipynb"),
+            ("", "does not end in .ipynb"),
+            ("a.ipynb ", "does not end in .ipynb"),
+            (".ipynb", "no name before"),
+            ("a/.ipynb", "no name before"),
+            ("a.ipynb/", "does not end in .ipynb"),
+            ("a\\..\\b.ipynb", "is neither"),
+            ("~/a.ipynb", "begins with ~"),
+            ("http://x/a.ipynb", "is neither"),
+            ("https://x/a.ipynb", "is neither"),
+            ("http:/x/a.ipynb", "is neither"),
+            ("file:/x/a.ipynb", "is neither"),
+            ("s3:/b/x.ipynb", "is neither"),
+            ("s3:b/x.ipynb", "is neither"),
+            ("s3:x.ipynb", "is neither"),
+            ("S3:/b/x.ipynb", "is neither"),
+            ("S3://bucket/x.ipynb", "is neither"),
+            (" s3://bucket/x.ipynb", "is neither"),
+            ("s3a://bucket/x.ipynb", "is neither"),
+            ("s3//bucket/x.ipynb", "no empty"),
+            ("//bucket/x.ipynb", "no empty"),
+            ("C:/x.ipynb", "is neither"),
+            ("arn:aws:s3:::bucket/x.ipynb", "is neither"),
+            ("s3://b", "does not end in .ipynb"),
+            ("s3://bucket", "does not end in .ipynb"),
+            ("s3://bucket.ipynb", "is no S3 URI"),
+            ("s3://bucket/", "does not end in .ipynb"),
+            ("s3://bucket/.ipynb", "no name before"),
+            ("s3:///k.ipynb", "is no S3 URI"),
+            ("s3://bucket/x.ipynb/", "does not end in .ipynb"),
+            ("s3://bucket/../x.ipynb", "'..' part"),
+            ("s3://bucket/a/./x.ipynb", "'..' part"),
+            ("s3://B_/k.ipynb", "3 to 63"),
+            ("s3://ab/k.ipynb", "3 to 63"),
+            ("s3://Bucket/k.ipynb", "another character"),
+            ("s3://my_bucket/k.ipynb", "another character"),
+            ("s3://bücket/k.ipynb", "another character"),
+            ("s3://bucket:80/k.ipynb", "another character"),
+            ("s3://user@bucket/k.ipynb", "another character"),
+            ("s3://-a.-/x.ipynb", "begin and end"),
+            ("s3://.../x.ipynb", "begin and end"),
+            ("s3://bucket-/x.ipynb", "begin and end"),
+            ("s3://.bucket/x.ipynb", "begin and end"),
+            ("s3://a..b/x.ipynb", "two periods"),
+            ("s3://192.168.5.4/x.ipynb", "IP address"),
+            ("s3://999.0.0.1/x.ipynb", "IP address"),
+            ("s3://xn--bucket/x.ipynb", "begins as no"),
+            ("s3://sthree-bucket/x.ipynb", "begins as no"),
+            ("s3://amzn-s3-demo-bucket/x.ipynb", "begins as no"),
+            ("s3://abc.mrap/x.ipynb", "ends as no"),
+            ("s3://abc--table-s3/x.ipynb", "ends as no"),
+            ("{{ key }}.ipynb", "placeholder"),
+            ("s3://{{ bucket }}/a.ipynb", "placeholder"),
+            ("a\nb.ipynb", "control character"),
+            ("a\u{9b}b.ipynb", "control character"),
+            (&long(MAX_KEY_BYTES + 1), "an S3 key has at most 1024"),
+            (&format!("s3://{}/x.ipynb", "b".repeat(64)), "3 to 63"),
+            (&format!("{}.ipynb", "é".repeat(125)), "a file's name has at most 255"),
+            (&format!("{}x.ipynb", "folder/".repeat(146)), "at most 1024 are accepted"),
+        ] {
+            let problem = NotebookSource::parse(bad).unwrap_err();
+            assert!(problem.contains(why), "{bad}: {problem}");
+            assert!(problem.chars().count() < 400, "{problem}");
+        }
+        let (bucket, key) = ("b".repeat(63), "é".repeat(509));
+        for good in [
+            "a.ipynb",
+            "a b/'q'/$(x).ipynb",
+            "a:b/12:30.ipynb",
+            "..a/b...ipynb",
+            "~user/a.ipynb",
+            "s3://bucket/some/key.ipynb",
+            "s3://bucket//x.ipynb",
+            "s3://bucket/a//%20 ü?#.ipynb",
+            "s3://1.2.3/x.ipynb",
+            "s3://my-point-abc123-s3alias/x.ipynb",
+            "s3://base--usw2-az1--x-s3/x.ipynb",
+            &long(MAX_KEY_BYTES),
+            &format!("s3://{bucket}/{key}.ipynb"),
+            &format!("{}.ipynb", "x".repeat(249)),
+        ] {
+            assert_eq!(NotebookSource::parse(good).unwrap().to_string(), good);
+        }
+    }
+
+    /// A request that was recorded by an older version is read, and still cannot leave its folder.
+    #[test]
+    fn what_was_recorded_is_read() {
+        for old in ["s3:/b/x.ipynb", "s3://-a.-/x.ipynb", "~/x.ipynb", "a.ipynb"] {
+            let read: NotebookSource = serde_json::from_value(old.into()).unwrap();
+            assert_eq!(read.to_string(), old);
+        }
+        for hostile in ["../a.ipynb", "/etc/a.ipynb", "a/../../b.ipynb", ""] {
+            assert!(serde_json::from_value::<NotebookSource>(hostile.into()).is_err(), "{hostile}");
+        }
+    }
+}

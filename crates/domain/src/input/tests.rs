@@ -1,0 +1,281 @@
+use serde_json::json;
+
+use super::parameters::PYTHON_KEYWORDS;
+use super::*;
+
+fn message(input: &Value) -> String {
+    let failure = parse(input).unwrap_err();
+    assert_eq!(failure.code, Code::InvalidRequest);
+    failure.message
+}
+
+fn with(field: &str, value: Value) -> Value {
+    let mut input = json!({"instance": "nightly", "notebook": "reports/daily.ipynb"});
+    input[field] = value;
+    input
+}
+
+#[test]
+fn keys_are_strict_and_need_the_event_of_an_object() {
+    let object = json!({"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}});
+    let keys = |keys: Value, event: Value| {
+        let mut input = with("keys", keys);
+        input["event"] = event;
+        input
+    };
+    let parsed = parse(&keys(json!({"suffix": ".csv"}), object.clone())).unwrap();
+    assert_eq!(parsed.keys, Some(Keys { prefix: String::new(), suffix: ".csv".into() }));
+    assert_eq!(parse(&with("event", object.clone())).unwrap().keys, None);
+    assert!(message(&keys(json!({"sufix": ".csv"}), object.clone())).contains("keys"));
+    assert!(message(&keys(json!({"suffix": 1}), object)).contains("keys.suffix"));
+    assert!(message(&with("keys", json!({}))).contains("no event of an object"));
+    assert!(message(&keys(json!({}), json!({"source": "aws.events"}))).contains("no event of an object"));
+}
+
+#[test]
+fn two_fields_are_enough() {
+    let input = parse(&json!({"instance": "nightly", "notebook": "reports/daily.ipynb"})).unwrap();
+    assert_eq!(input.limits.start_seconds, START_SECONDS.default);
+    assert_eq!(input.when_busy, WhenBusy::Queue);
+    assert_eq!(input.on_runner_lost, OnRunnerLost::Fail);
+    assert!(!input.rerun);
+    assert_eq!(input.event, None);
+}
+
+#[test]
+fn the_documented_input_is_accepted() {
+    let input = json!({"instance": "nightly", "notebook": "reports/daily.ipynb",
+        "parameters": {"day": "{{ date }}", "source": "s3://{{ bucket }}/{{ key }}"}, "event": {"source": "aws.s3"},
+        "limits": {"startSeconds": 1200, "queueSeconds": 7200, "runSeconds": 7200, "stopSeconds": 1200},
+        "whenBusy": "queue", "kernel": "conda_python3", "onRunnerLost": "fail", "rerun": false});
+    assert_eq!(parse(&input).unwrap().kernel.as_deref(), Some("conda_python3"));
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let cases = [
+        (json!([]), "must be a JSON object"),
+        (json!({"notebook": "a.ipynb"}), "missing field `instance`"),
+        (json!({"instance": "nightly"}), "missing field `notebook`"),
+        (with("paramters", json!({})), "the input: unknown field \"paramters\"; the fields are instance, notebook,"),
+        (with("limits", json!({"runSecs": 3})), "limits: unknown field \"runSecs\"; the fields are startSeconds,"),
+        (
+            with("limits", json!({"runSeconds": "3"})),
+            "limits.runSeconds: it is not a whole number of seconds between 1 and 86400",
+        ),
+        (
+            with("limits", json!({"runSeconds": 0})),
+            "limits.runSeconds: 0 is not a whole number of seconds between 1 and 86400",
+        ),
+        (with("limits", json!({"runSeconds": -1.5})), "limits.runSeconds: -1.5 is not a whole number"),
+        (with("limits", json!([1200, 7200])), "limits: it must be an object"),
+        (
+            with("limits", json!({"startSeconds": 999_999})),
+            "limits.startSeconds: 999999 is not a whole number of seconds between",
+        ),
+        (
+            with("whenBusy", json!("wait")),
+            "whenBusy: \"wait\" is not a value of it; write one of \"queue\", \"skip\", \"fail\"",
+        ),
+        (
+            with("onRunnerLost", json!("retry")),
+            "onRunnerLost: \"retry\" is not a value of it; write one of \"fail\", \"rerun\"",
+        ),
+        (with("rerun", json!("yes")), "rerun: it has the wrong type or value; expected a boolean"),
+        (with("instance", json!("a/b")), "instance: \"a/b\" is no notebook instance name"),
+        (with("kernel", json!("-x")), "kernel: \"-x\" is no kernel name"),
+        (with("kernel", json!("a b")), "kernel: \"a b\" is no kernel name"),
+        (with("parameters", json!("secret")), "parameters: it has the wrong type or value; expected an object"),
+        (with("parameters", json!({"x=1;import os": 1})), "\"x=1;import os\" is no parameter name"),
+        (with("parameters", json!({"": 1})), "\"\" is no parameter name"),
+    ];
+    for (input, expected) in cases {
+        let message = message(&input);
+        assert!(message.contains(expected), "{message} should contain {expected}");
+        assert!(!message.contains("secret"), "{message}");
+        assert!(message.ends_with("start a new execution."), "{message}");
+    }
+}
+
+#[test]
+fn a_keyword_of_the_kernels_language_is_no_parameter_name() {
+    for keyword in PYTHON_KEYWORDS {
+        let message = message(&with("parameters", json!({keyword: "secret"})));
+        assert!(message.starts_with(&format!("parameters.{keyword}: ")), "{message}");
+        assert!(!message.contains("secret"), "{message}");
+    }
+    let mut input = with("parameters", json!({"class": "secret"}));
+    for (kernel, refused) in [("python3", true), ("conda_pytorch_p310", true), ("pysparkkernel", true), ("ir", false)] {
+        input["kernel"] = json!(kernel);
+        assert_eq!(parse(&input).is_err(), refused, "{kernel}");
+    }
+    for name in ["match", "case", "type", "_", "print", "Class", "classes", "self"] {
+        assert!(parse(&with("parameters", json!({name: 1}))).is_ok(), "{name} can be assigned");
+    }
+}
+
+/// The value of a parameter whose name is a keyword is in no message.
+#[test]
+fn a_secret_under_a_keyword_is_not_told() {
+    let text = r#"{"instance": "nightly", "notebook": "50-param-keyword-secret/nb.ipynb",
+        "parameters": {"class": "hunter2-secret-value"}}"#;
+    let failure = read(&InputText::new(text)).unwrap_err();
+    assert_eq!(failure.code, Code::InvalidRequest);
+    assert!(failure.message.starts_with("parameters.class: class is a keyword of Python"), "{failure}");
+    assert!(!failure.message.contains("hunter2"), "{failure}");
+}
+
+#[test]
+fn a_notebook_that_cannot_be_one_is_refused_by_the_fields_name() {
+    for bad in ["../a.ipynb", "s3:/b/x.ipynb", "s3://-a.-/x.ipynb", "", "a.ipynb/"] {
+        let message = message(&with("notebook", json!(bad)));
+        assert!(message.starts_with("notebook: \""), "{bad}: {message}");
+    }
+}
+
+/// Every field of the contract, by its path: required or not.
+fn fields() -> Vec<(Vec<&'static str>, bool)> {
+    let nested =
+        contract::NESTED.iter().flat_map(|(name, fields, _)| fields.iter().map(move |field| vec![*name, *field]));
+    let all = contract::FIELDS.iter().map(|name| vec![*name]).chain(nested);
+    all.map(|path| {
+        let required = matches!(path[0], "instance" | "notebook");
+        (path, required)
+    })
+    .collect()
+}
+
+/// One rule, whatever the field: null is as if the field were not there.
+#[test]
+fn null_is_the_default_everywhere() {
+    let event = json!({"source": "aws.s3", "time": null, "detail": {"bucket": {"name": "b"}, "object": {"key": "k", "etag": null}}});
+    let full = json!({"instance": "nightly", "notebook": "a.ipynb", "parameters": {"n": null, "deep": [null, {"x": null}]},
+        "event": event, "keys": {"prefix": "k", "suffix": "k"}, "whenBusy": "skip", "kernel": "ir", "onRunnerLost": "rerun",
+        "limits": {"startSeconds": 31, "queueSeconds": 32, "runSeconds": 33, "stopSeconds": 34}, "rerun": true});
+    assert!(parse(&full).is_ok());
+    assert_eq!(fields().len(), 16, "the fields of docs/input.md, each of which is tried here");
+    for (path, required) in fields() {
+        let mut without = full.clone();
+        let (last, parents) = path.split_last().unwrap();
+        let parent = parents.iter().fold(&mut without, |value, name| &mut value[*name]);
+        parent.as_object_mut().unwrap().remove(*last).unwrap();
+        let mut null = full.clone();
+        *path.iter().fold(&mut null, |value, name| &mut value[*name]) = Value::Null;
+        if path == ["event"] {
+            // Keys need one.
+            without.as_object_mut().unwrap().remove("keys");
+            null["keys"] = Value::Null;
+        }
+        let (absent, null_read) = (parse(&without), parse(&null));
+        assert_eq!(absent.is_err(), required, "{path:?}");
+        assert_eq!(null_read, absent, "{path:?}");
+        assert_eq!(
+            crate::admit::trigger_key(&null),
+            crate::admit::trigger_key(&without),
+            "{path:?}: two inputs that mean the same are one trigger"
+        );
+        // What stands inside of what belongs to the user is no absence.
+        let Ok(input) = null_read else { continue };
+        if path[0] != "parameters" {
+            assert_eq!(input.parameters, *full["parameters"].as_object().unwrap(), "{path:?}");
+        }
+        if path[0] != "event" {
+            assert_eq!(input.event.as_ref(), Some(&full["event"]), "{path:?}");
+        }
+    }
+    assert!(
+        message(&json!({"instance": "a", "notebook": "a.ipynb", "nothing": null}))
+            .contains("unknown field \"nothing\"")
+    );
+}
+
+/// Words, not the JSON of a reader's own types; and never a list for the fields of an object.
+#[test]
+fn a_value_of_another_shape_is_refused() {
+    let object = json!({"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}});
+    for (field, _) in fields() {
+        let [field] = field[..] else { continue };
+        for wrong in
+            [json!({"queue": null}), json!({"fail": null}), json!([1]), json!([]), json!(1.5), json!(["a", "b"])]
+        {
+            let is_its_type = match field {
+                "event" => true,
+                "parameters" => wrong.is_object(),
+                _ => false,
+            };
+            let mut input = with("event", object.clone());
+            input[field] = wrong.clone();
+            if is_its_type {
+                assert!(parse(&input).is_ok(), "{field}: {wrong}");
+            } else {
+                let message = message(&input);
+                assert!(message.contains(field), "{field}: {wrong}: {message}");
+            }
+        }
+    }
+}
+
+/// A value that somebody typed, or a million of them, leaves room for what is wrong with it and what to do.
+#[test]
+fn no_value_pushes_the_explanation_out_of_the_message() {
+    let huge = "x\u{1b}é\u{202e}".repeat(6_000);
+    let object = json!({"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": huge}}});
+    let mut many = Map::new();
+    many.insert(huge.clone(), json!(1));
+    let mut inputs: Vec<Value> = fields()
+        .into_iter()
+        .map(|(path, _)| {
+            let mut input = json!({"instance": "a", "notebook": "a.ipynb", "event": object, "keys": {}, "limits": {}});
+            *path.iter().fold(&mut input, |value, name| &mut value[*name]) = json!([huge.clone()]);
+            input
+        })
+        .collect();
+    for field in contract::FIELDS {
+        inputs.push(with(field, json!(huge)));
+        inputs.push(with(field, Value::Object(many.clone())));
+    }
+    inputs.push(with(&huge, json!(1)));
+    inputs.push(with("notebook", json!(format!("{huge}.ipynb"))));
+    inputs.push(with("notebook", json!(format!("s3://{huge}/a.ipynb"))));
+    inputs.push(with("notebook", json!(format!("s3://bucket/{}.ipynb", "k".repeat(60_000)))));
+    let mut refused = 0;
+    for input in inputs {
+        let text = InputText::from(&input);
+        let Err(failure) = read(&text) else { continue };
+        refused += 1;
+        assert!(failure.message.ends_with("Correct the input and start a new execution."), "{}", failure.message);
+        assert!(failure.message.chars().count() < 600, "{}", failure.message);
+        assert!(!failure.message.chars().any(shown::is_hidden), "{:?}", failure.message);
+    }
+    assert!(refused > 30, "{refused}");
+}
+
+#[test]
+fn an_input_just_over_the_limit_is_refused() {
+    let mut input = with("parameters", json!({"a": ""}));
+    let room = MAX_INPUT_BYTES - input.to_string().len();
+    input["parameters"]["a"] = json!("x".repeat(room));
+    assert!(parse(&input).is_ok());
+    input["parameters"]["a"] = json!("x".repeat(room + 1));
+    assert!(message(&input).contains("65537 bytes of JSON; at most 65536"));
+}
+
+#[test]
+fn the_instance_of_an_invalid_input_is_still_known() {
+    for known in [
+        r#"{"instance": "a", "x": 1}"#,
+        r#"{"instance": "a", "parameters": {"x": 1e400, "s": "\ud800 } , \"instance\": \"b\""}}"#,
+        r#"{"x": [[[NaN]], -Infinity], "instance" : "a" , "y": }"#,
+        r#"{"instance": "b", "instance": "a"}"#,
+        &format!(r#"{{"x": {}1{}, "instance": "a"}}"#, "[".repeat(5_000), "]".repeat(5_000)),
+        r#"{"instance": "a", "x": "#,
+    ] {
+        let input = InputText::new(known);
+        assert_eq!(instance_of(&input).map(|name| name.to_string()).as_deref(), Some("a"), "{known:.80}");
+    }
+    for unknown in
+        [r#"{"instance": "../a"}"#, "3", "", "null", r#"{"x": {"instance": "a"}}"#, r#"{"instance": 3}"#, "[1, 2"]
+    {
+        assert_eq!(instance_of(&InputText::new(unknown)), None, "{unknown}");
+    }
+}

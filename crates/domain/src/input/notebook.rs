@@ -28,13 +28,14 @@ impl NotebookSource {
     /// A sentence that says what is wrong with the value.
     pub fn parse(text: &str) -> Result<Self, String> {
         check_characters(text)?;
-        match Self::stored(text)? {
-            Self::Path(path) => check_path(&path)?,
+        let source = Self::stored(text)?;
+        match &source {
+            Self::Path(path) => check_path(path)?,
             Self::S3 { bucket, key } => {
-                check_object(&bucket, &key).map_err(|problem| format!("{} {problem}", quoted(text)))?
+                check_object(bucket, key).map_err(|problem| format!("{} {problem}", quoted(text)))?;
             }
         }
-        Self::stored(text)
+        Ok(source)
     }
 
     /// Reads what was recorded. Only what keeps a path in its folder is asked for: a record may be older than a rule.

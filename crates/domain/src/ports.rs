@@ -425,13 +425,10 @@ pub trait RunningNotebook {
     fn cells(&self) -> Cells;
     /// Its end, the time limit's included; nothing of it runs any more. Safe to drop and to call again.
     async fn finish(&mut self) -> Execution;
-    /// Ends it now; returns when nothing of it runs any more.
-    async fn end(self)
+    /// Ends it now; returns when nothing of it runs any more. Answers what it left: that is kept as that of any other end.
+    async fn end(self) -> Execution
     where
-        Self: Sized,
-    {
-        drop(self);
-    }
+        Self: Sized;
 }
 
 /// Ending what an earlier runner process of this boot left behind.

@@ -195,7 +195,8 @@ pub enum Reporter {
     Function,
 }
 
-/// `report.json`, put once: the only verdict on an attempt.
+/// `report.json`, put once: the only verdict on an attempt. Outputs of a notebook that was ended for a verdict from elsewhere
+/// are added afterwards, by its runner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -221,6 +222,34 @@ pub struct Report {
     pub started_at: Option<DateTime<Utc>>,
     /// When the verdict was reached.
     pub ended_at: DateTime<Utc>,
+}
+
+impl Report {
+    /// A function's verdict with the outputs of the notebook that its runner ended for it. The verdict stays as it is. `None`:
+    /// there is nothing to add.
+    #[must_use]
+    pub fn with_outputs_of(&self, left: &Self) -> Option<Self> {
+        let adds = self.by == Reporter::Function && self.outputs.is_empty() && !left.outputs.is_empty();
+        adds.then(|| Self {
+            outputs: left.outputs.clone(),
+            source_sha256: self.source_sha256.clone().or_else(|| left.source_sha256.clone()),
+            ..self.clone()
+        })
+    }
+}
+
+impl Outcome {
+    /// The outcome with the outputs of its report, where it was recorded before they were known. `None`: there is nothing to
+    /// add.
+    #[must_use]
+    pub fn with_outputs_of(&self, report: &Report) -> Option<Self> {
+        let adds = self.outputs.is_empty() && !report.outputs.is_empty();
+        adds.then(|| Self {
+            outputs: report.outputs.clone(),
+            source_sha256: self.source_sha256.clone().or_else(|| report.source_sha256.clone()),
+            ..self.clone()
+        })
+    }
 }
 
 /// A phase of a run.
@@ -277,7 +306,7 @@ pub enum Rest {
     NotConfirmed,
 }
 
-/// `outcome.json`, put once, and the output of a succeeded execution.
+/// `outcome.json`, put once, and the output of a succeeded execution. Outputs that came later are added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {

@@ -3,6 +3,7 @@
 
 pub mod last_attempt;
 pub mod lease;
+pub mod left;
 pub mod live;
 pub mod reconcile;
 pub mod runner;

@@ -15,7 +15,7 @@ use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure};
 use reveille_engine::{Engine, EngineError, Job, Output, Patience, Place, Verdict};
 use sha2::{Digest, Sha256};
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
 
 /// Larger files are no notebooks that a person wrote; outputs are kept outside of the source.
@@ -45,6 +45,8 @@ pub struct Running {
     task: JoinHandle<Execution>,
     marker: String,
     cells: Rc<Cell<Cells>>,
+    /// Rung once, when the notebook is to end.
+    stop: Rc<Notify>,
 }
 
 impl Running {
@@ -59,6 +61,8 @@ impl Running {
     ) -> Self {
         let cells = Rc::new(Cell::new(Cells::default()));
         let seen = Rc::clone(&cells);
+        let stop = Rc::new(Notify::new());
+        let told = Rc::clone(&stop);
         let ours = marker.clone();
         let task = tokio::task::spawn_local(async move {
             let mut execution = Execution::default();
@@ -69,6 +73,7 @@ impl Running {
                 folders: &folders,
                 request: &request,
                 cells: &seen,
+                stop: &told,
                 claimed: Instant::now(),
             };
             if let Err(failure) = run.execute(marker, &mut execution).await {
@@ -76,7 +81,7 @@ impl Running {
             }
             execution
         });
-        Self { task, marker: ours, cells }
+        Self { task, marker: ours, cells, stop }
     }
 }
 
@@ -92,13 +97,13 @@ impl RunningNotebook for Running {
         self.cells.get()
     }
 
-    async fn end(mut self) {
-        self.task.abort();
-        // An error says that it was aborted, which is what was asked for.
-        let _ = (&mut self.task).await;
+    async fn end(mut self) -> Execution {
+        self.stop.notify_one();
+        let execution = self.finish().await;
         if !reveille_engine::end_leftovers(&self.marker).await {
             crate::world::log("a process of the notebook that was ended could not be killed");
         }
+        execution
     }
 
     async fn finish(&mut self) -> Execution {
@@ -116,15 +121,18 @@ struct Run<'a> {
     folders: &'a Folders,
     request: &'a Request,
     cells: &'a Cell<Cells>,
+    stop: &'a Notify,
     claimed: Instant,
 }
 
 impl Run<'_> {
     async fn execute(&self, marker: String, execution: &mut Execution) -> Result<(), Failure> {
-        let source = self.prepare().await?;
-        execution.source_sha256 = Some(hash(&source.copy).map_err(|error| self.disk(&source.copy, &error))?);
-        let engine = crate::engine::find(self.engine, self.aws, self.root).await;
-        let engine = engine.map_err(|error| self.engine_failure(&error))?;
+        // Until papermill starts there is nothing to keep.
+        let (source, engine) = tokio::select! {
+            biased;
+            () = self.stop.notified() => return self.judge(Verdict::Cancelled),
+            prepared = self.before_the_first_cell(execution) => prepared?,
+        };
         let job = Job {
             notebook: source.copy,
             output_dir: self.output_folder(),
@@ -141,18 +149,31 @@ impl Run<'_> {
         self.judge(verdict)
     }
 
-    /// Waits for the end, looking at the progress meanwhile. The wait itself is never dropped: saving what there is, after
-    /// the limit, takes its time.
+    async fn before_the_first_cell(&self, execution: &mut Execution) -> Result<(Source, &Engine), Failure> {
+        let source = self.prepare().await?;
+        execution.source_sha256 = Some(hash(&source.copy).map_err(|error| self.disk(&source.copy, &error))?);
+        let engine = crate::engine::find(self.engine, self.aws, self.root).await;
+        Ok((source, engine.map_err(|error| self.engine_failure(&error))?))
+    }
+
+    /// Waits for the end, or ends it when told to, looking at the progress meanwhile. The wait is dropped for nothing else:
+    /// saving what there is, after the limit, takes its time.
     async fn wait(&self, running: &mut reveille_engine::Execution) -> Verdict {
-        let mut wait = std::pin::pin!(running.wait());
-        loop {
-            tokio::select! {
-                verdict = &mut wait => return verdict,
-                () = tokio::time::sleep(PROGRESS_EVERY) => {}
+        {
+            let mut wait = std::pin::pin!(running.wait());
+            loop {
+                tokio::select! {
+                    biased;
+                    verdict = &mut wait => return verdict,
+                    () = self.stop.notified() => break,
+                    () = tokio::time::sleep(PROGRESS_EVERY) => {}
+                }
+                let progress = reveille_engine::Execution::progress_in(&self.output_folder());
+                self.cells.set(Cells { cell: count(progress.cell), cells: count(progress.cells) });
             }
-            let progress = reveille_engine::Execution::progress_in(&self.output_folder());
-            self.cells.set(Cells { cell: count(progress.cell), cells: count(progress.cells) });
         }
+        running.cancel().await;
+        running.wait().await
     }
 
     /// What is left of runSeconds, which count from the claim; a moment at least, so that the end is papermill's.

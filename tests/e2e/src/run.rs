@@ -100,6 +100,15 @@ impl<'a> Run<'a> {
         self.read(instance, name).await.map(|body| String::from_utf8(body).expect("UTF-8"))
     }
 
+    /// Waits until the outcome of the first attempt names outputs, which may come after it.
+    pub async fn until_outputs(&self, instance: &str) -> Value {
+        until("the outcome to name its outputs", async || {
+            let outcome = self.record(instance, "1/outcome.json").await?;
+            outcome["outputs"].as_object().is_some_and(|outputs| !outputs.is_empty()).then_some(outcome)
+        })
+        .await
+    }
+
     /// `outcome.json` of the first attempt.
     pub async fn outcome(&self, instance: &str) -> Value {
         self.record(instance, "1/outcome.json").await.expect("an outcome is recorded")

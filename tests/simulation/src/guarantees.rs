@@ -233,6 +233,14 @@ fn check_verdict(world: &World, at: &AttemptRef, outcome: &Outcome, notebooks: &
     if masked {
         broken(format!("its report says {reported:?}, and its outcome {:?}", outcome.code));
     }
+    // Outputs are kept whoever gave the verdict, and an outcome names what there is.
+    if world.sweeps() && outcome.outputs != report.outputs {
+        broken(format!("its report names {:?}, and its outcome {:?}", report.outputs, outcome.outputs));
+    }
+    let kept = |uri: &String| world.bucket.get(uri.trim_start_matches(&world.stack.layout.uri(""))).is_some();
+    if !outcome.outputs.values().all(kept) {
+        broken(format!("its outcome names what is not there: {:?}", outcome.outputs));
+    }
     let ended = notebooks.iter().rev().find(|begun| begun.at == *at).and_then(|begun| begun.ended);
     if let (Some(ended), Reporter::Runner) = (ended, report.by) {
         let own = [Code::RunnerLost, Code::OutputNotSaved];

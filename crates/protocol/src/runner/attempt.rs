@@ -19,9 +19,9 @@ use crate::steps::submit_run;
 use crate::store::{self, StoreError, Stored};
 
 /// Tries of an upload and of the report: with the pauses below about a minute, in which S3 recovers or does not.
-const UPLOAD_TRIES: u32 = 6;
+pub(super) const UPLOAD_TRIES: u32 = 6;
 /// The first pause between tries; it doubles.
-const UPLOAD_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const UPLOAD_PAUSE: Duration = Duration::from_secs(1);
 /// Tries of a read without which a claimed attempt ends: with the pauses between them seven seconds.
 const READ_TRIES: u32 = 4;
 /// How often the cells are looked at for progress.json: a person who watches is content with this.
@@ -99,11 +99,12 @@ impl<P: RunnerPorts> Runner<'_, P> {
                     }
                 };
                 self.begun.borrow_mut().insert(at.clone(), Some(report.clone()));
-                let report = self.put_report(&at, report).await?;
+                let stands = self.put_report(&at, report.clone()).await?;
                 self.begun.borrow_mut().insert(at.clone(), None);
+                self.add_outputs(&at, &stands, &report).await;
                 self.served.set(true);
                 self.next_look.set(self.ports.now());
-                Some(report)
+                Some(stands)
             }
             Fence::Reported(report) => Some(report),
             Fence::Taken => None,
@@ -276,7 +277,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         store::read(&self.ports, key).await
     }
 
-    /// Runs the notebook to its end, or until its verdict is another's: then it is ended.
+    /// Runs the notebook to its end, or until its verdict is another's: then it is ended, and what it left is kept.
     async fn run_notebook(&self, at: &AttemptRef, request: &Request, every: Duration) -> Execution {
         let mut running = self.ports.execute_notebook(request, at.attempt).await;
         let mut elsewhere = std::pin::pin!(self.verdict_elsewhere(at, every));
@@ -286,8 +287,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 biased;
                 execution = running.finish() => return execution,
                 () = &mut elsewhere => {
-                    running.end().await;
-                    return Execution { failure: Some(taken_away(at)), ..Execution::default() };
+                    let left = running.end().await;
+                    return Execution { failure: Some(taken_away(at)), ..left };
                 }
                 () = self.ports.sleep(PROGRESS_EVERY) => {}
             }

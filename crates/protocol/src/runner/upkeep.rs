@@ -10,9 +10,10 @@ use reveille_domain::ports::{Clock, Log, Sleep};
 use reveille_domain::records::{Progress, Report, Ticket};
 use reveille_domain::runner::beat_every;
 
-use super::attempt::PROGRESS_EVERY;
+use super::attempt::{PROGRESS_EVERY, UPLOAD_PAUSE, UPLOAD_TRIES};
 use super::{LOOK_EVERY, Runner, RunnerPorts};
-use crate::store;
+use crate::left;
+use crate::store::{self, StoreError};
 
 impl<P: RunnerPorts> Runner<'_, P> {
     /// Executes the attempt, uploads what it left, and composes the report.
@@ -77,6 +78,24 @@ impl<P: RunnerPorts> Runner<'_, P> {
             if self.ours.get() {
                 self.look_for_person().await;
             }
+        }
+    }
+
+    /// Names what the notebook left in a report of another's that stands, and in the outcome. It is tried as patiently as an
+    /// upload; without it the outputs are in their place all the same.
+    pub(super) async fn add_outputs(&self, at: &AttemptRef, stands: &Report, left: &Report) {
+        if stands.with_outputs_of(left).is_none() {
+            return;
+        }
+        let mut pause = UPLOAD_PAUSE;
+        for _ in 0..UPLOAD_TRIES {
+            let Err(error) = left::add(self.layout, &self.ports, at, left).await else { return };
+            self.ports.log(&format!("the outputs of run {} could not be named in its outcome: {error}", at.run));
+            if matches!(error, StoreError::Unreadable(_)) {
+                return;
+            }
+            self.ports.sleep(pause).await;
+            pause *= 2;
         }
     }
 

@@ -4,7 +4,7 @@
 //!   skip it too), and on a timer, for the recently ended ones and for every lease.
 //! - Effects, in this order: the attempt is fenced (claimed `by: release` if nobody claimed it), its report put once, its
 //!   ticket removed, the missing outcome put once and its event published; then `reconcile` of the instance. A runner
-//!   that executes the attempt meets the report at its next beat, and ends the notebook.
+//!   that executes the attempt meets the report at its next beat, ends the notebook, and adds its outputs to both records.
 //! - Run twice it does nothing the second time. An execution that runs again (a redrive) is left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +26,7 @@ use reveille_domain::{Code, Failure, InstanceName};
 use serde::Deserialize;
 
 use crate::last_attempt::last_attempt;
+use crate::left;
 use crate::stack::Stack;
 use crate::steps::conclude_run;
 use crate::store::{self, StoreError};
@@ -201,6 +202,10 @@ where
         if announced && seen.error.as_deref() == Some(Code::OutcomeNotRecorded.as_str()) {
             publish(stack, ports, &at, &standing.record).await?;
         }
+        // Whoever was to add the outputs to it may have died.
+        if standing.record.outputs.is_empty() && standing.record.source_sha256.is_none() {
+            left::add_to_outcome(&stack.layout, ports, &at).await.or_else(unread)?;
+        }
         return Ok((instance, false));
     }
     if !damaged.is_empty() && is_concluded(&seen) {
@@ -222,7 +227,17 @@ where
     // The event first: a sweep that dies in between is repeated, and an event may come twice but must not be missing.
     publish(stack, ports, &at, &outcome).await?;
     let concluded = store::put_once(ports, &stack.layout.outcome(&at), &outcome).await?;
+    // A runner that ended the notebook meanwhile saw no outcome to add its outputs to.
+    left::add_to_outcome(&stack.layout, ports, &at).await.or_else(unread)?;
     Ok((instance, concluded))
+}
+
+/// What cannot be read names no outputs; that it stands there is another step's to tell.
+fn unread<T>(error: StoreError) -> Result<Option<T>, StoreError> {
+    match error {
+        StoreError::Unreadable(_) => Ok(None),
+        error @ (StoreError::Call(_) | StoreError::Contended { .. }) => Err(error),
+    }
 }
 
 /// Whether ConcludeRun ended the execution: no other state fails it with a code of ours.

@@ -347,6 +347,10 @@ impl RunningNotebook for Sleeping {
         tokio::time::sleep_until(self.0).await;
         Execution::default()
     }
+
+    async fn end(self) -> Execution {
+        Execution::default()
+    }
 }
 
 impl ExecuteNotebook for Slow {

@@ -46,6 +46,12 @@ pub struct World {
     pub executed: Cell<u32>,
     /// What is written while a notebook is executed.
     pub during: Option<(String, Vec<u8>)>,
+    /// Another.
+    pub and_during: Option<(String, Vec<u8>)>,
+    /// Whether notebooks go on until they are ended.
+    pub endless: Cell<bool>,
+    /// Files that were uploaded.
+    pub uploaded: RefCell<Vec<String>>,
     /// Sleeps until the runner's world ends.
     pub sleeps_left: Cell<u32>,
     /// The runner's world ended.
@@ -82,6 +88,9 @@ impl World {
             log: RefCell::default(),
             executed: Cell::default(),
             during: None,
+            and_during: None,
+            endless: Cell::default(),
+            uploaded: RefCell::default(),
             sleeps_left: Cell::new(100),
             over: Notify::new(),
             executions: RefCell::default(),

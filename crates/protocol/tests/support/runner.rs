@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{
-    Call, Cells, ExecuteNotebook, Execution, InstanceStatus, Jupyter, KillLeftovers, Log, PersonSeen, RunningNotebook,
-    SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, TokenAnswer, UploadFile,
+    Call, Cells, ExecuteNotebook, Execution, InstanceStatus, Jupyter, KillLeftovers, Log, OutputFile, PersonSeen,
+    RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{self, Lease, LeaseState, Request, Ticket};
 use reveille_domain::{InstanceName, RunId};
@@ -117,13 +117,17 @@ impl KillLeftovers for World {
 }
 
 impl UploadFile for World {
-    async fn upload_file(&self, _: &str, _: &Path, _: &str) -> Call<()> {
+    async fn upload_file(&self, key: &str, _: &Path, _: &str) -> Call<()> {
+        self.fail("s3:PutObject", key)?;
+        self.uploaded.borrow_mut().push(key.to_owned());
         Ok(())
     }
 }
 
-/// A notebook that ends at once, with success.
-pub struct Ended;
+/// A notebook that ends at once, with success; or (`endless`) when it is ended, and leaves its outputs.
+pub struct Ended {
+    endless: bool,
+}
 
 impl RunningNotebook for Ended {
     fn cells(&self) -> Cells {
@@ -131,7 +135,21 @@ impl RunningNotebook for Ended {
     }
 
     async fn finish(&mut self) -> Execution {
-        Execution::default()
+        if self.endless { std::future::pending().await } else { Execution::default() }
+    }
+
+    async fn end(self) -> Execution {
+        let file = |name, file_name: &'static str| OutputFile {
+            name,
+            file_name,
+            path: file_name.into(),
+            content_type: "text/plain",
+        };
+        Execution {
+            files: vec![file("notebook", "output.ipynb"), file("log", "log.txt")],
+            source_sha256: Some("ab".repeat(32)),
+            ..Execution::default()
+        }
     }
 }
 
@@ -140,9 +158,8 @@ impl ExecuteNotebook for World {
 
     async fn execute_notebook(&self, _: &Request, _: u32) -> Ended {
         self.executed.set(self.executed.get() + 1);
-        if let Some((key, body)) = self.during.clone() {
-            self.objects.borrow_mut().insert(key, body);
-        }
-        Ended
+        let written = [&self.during, &self.and_during].into_iter().flatten();
+        self.objects.borrow_mut().extend(written.cloned());
+        Ended { endless: self.endless.get() }
     }
 }

@@ -12,12 +12,26 @@ pub const ALL: &[Scenario] = &[
     ("aborted::an_instance_that_was_starting_is_brought_to_rest", |h, w| h.block_on(while_starting(w))),
 ];
 
+/// What its cells printed by then is kept, in the usual place, and the outcome names it.
 async fn while_running(world: &World) {
-    world.instance_with("abort-run", &Notebook::of(&["import time\ntime.sleep(600)"])).await;
+    let sleeper = "open('begun', 'w').close()\nimport time\nprint('in the ' + 'middle', flush=True)\ntime.sleep(3600)";
+    world.instance_with("abort-run", &Notebook::of(&["print('be' + 'fore')", sleeper, "print('never')"])).await;
     let run = world.start_execution(&json!({"instance": "abort-run", "notebook": "run.ipynb"})).await;
-    run.until_claimed("abort-run").await;
+    world.file("abort-run", "begun").await;
     run.abort().await;
     assert_aborted(&run, "abort-run").await;
+    let outcome = run.until_outputs("abort-run").await;
+    assert_eq!((&outcome["status"], &outcome["code"]), (&"ABORTED".into(), &"Cancelled".into()), "{outcome}");
+    assert_eq!(outcome["sourceSha256"].as_str().unwrap().len(), 64, "{outcome}");
+    for (name, file) in [("notebook", "output.ipynb"), ("html", "output.html"), ("log", "log.txt")] {
+        assert!(outcome["outputs"][name].as_str().unwrap().ends_with(&format!("/1/{file}")), "{outcome}");
+    }
+    let output = run.text("abort-run", "1/output.ipynb").await.unwrap();
+    for kept in ["before", "papermill-error-cell", "Interrupted: Reveille ended the run in this cell"] {
+        assert!(output.contains(kept), "{kept}: {output}");
+    }
+    assert!(run.text("abort-run", "1/output.html").await.unwrap().contains("before"));
+    assert!(run.text("abort-run", "1/log.txt").await.unwrap().contains("before"));
     world.until_status("abort-run", "Stopped").await;
     assert_eq!(run.claims("abort-run").await, 1);
     world.assert_at_rest("abort-run", 1).await;

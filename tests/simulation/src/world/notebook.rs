@@ -77,6 +77,11 @@ impl RunningNotebook for Running {
             self.run.bell.notified().await;
         }
     }
+
+    async fn end(self) -> Execution {
+        self.run.end();
+        execution(Some(Failure::new(Code::Cancelled, "The notebook was ended.")))
+    }
 }
 
 impl World {

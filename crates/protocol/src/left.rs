@@ -1,0 +1,50 @@
+//! Outputs that came after the verdict: a notebook whose verdict was reached elsewhere (its execution was stopped, or took
+//! its runner for lost) is ended by its runner, which keeps what it left in the usual place. The report and the outcome stand
+//! by then, and name no outputs; they are added, and nothing else changes.
+//!
+//! Whoever writes one record looks at the other afterwards: the runner at the outcome when it has changed the report, and
+//! whoever put the outcome at the report. So one of the two sees both, whichever was faster.
+
+use reveille_domain::layout::{AttemptRef, Layout};
+use reveille_domain::ports::{GetObject, PutObject};
+use reveille_domain::records::{Outcome, Report};
+
+use crate::store::{self, StoreError};
+
+/// Adds what the runner's own report names to the one that stands.
+///
+/// # Errors
+/// The first call's failure, or `Unreadable`.
+pub async fn add<P: GetObject + PutObject>(
+    layout: &Layout,
+    ports: &P,
+    at: &AttemptRef,
+    left: &Report,
+) -> Result<(), StoreError> {
+    let key = layout.report(at);
+    if let Some(stands) = store::read::<Report>(ports, &key).await?
+        && let Some(report) = stands.record.with_outputs_of(left)
+    {
+        // Nobody else changes a report: a tag that is gone was this very write, whose answer was lost.
+        store::swap(ports, &key, &report, Some(&stands.etag)).await?;
+    }
+    add_to_outcome(layout, ports, at).await.map(drop)
+}
+
+/// Adds the outputs that the report names to the outcome, if one stands without them. Answers the outcome as it then is.
+///
+/// # Errors
+/// The first call's failure, or `Unreadable`.
+pub async fn add_to_outcome<P: GetObject + PutObject>(
+    layout: &Layout,
+    ports: &P,
+    at: &AttemptRef,
+) -> Result<Option<Outcome>, StoreError> {
+    let Some(report) = store::read::<Report>(ports, &layout.report(at)).await? else { return Ok(None) };
+    let key = layout.outcome(at);
+    let Some(stands) = store::read::<Outcome>(ports, &key).await? else { return Ok(None) };
+    let Some(outcome) = stands.record.with_outputs_of(&report.record) else { return Ok(None) };
+    // Who was faster added the same.
+    store::swap(ports, &key, &outcome, Some(&stands.etag)).await?;
+    Ok(Some(outcome))
+}

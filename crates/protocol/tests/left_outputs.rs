@@ -1,0 +1,117 @@
+//! A notebook that is ended because its verdict was reached elsewhere: what it left is kept, and both records name it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus};
+use reveille_domain::records::{Outcome, Report, Reporter};
+use reveille_domain::{Code, Failure};
+use reveille_protocol::steps::release_instance::{Call, release_instance};
+use serde_json::json;
+use support::runner::{attempt, execution, serve, waiting_run};
+use support::{Fault, World, block_on, now, stack};
+
+/// What the sweeper puts for an execution that a person stopped.
+fn stopped() -> Report {
+    let at = attempt();
+    Report {
+        run: at.run,
+        attempt: at.attempt,
+        by: Reporter::Function,
+        failure: Some(Failure::new(Code::Cancelled, "Execution r was stopped by a person.")),
+        source_sha256: None,
+        outputs: BTreeMap::new(),
+        queued_at: None,
+        started_at: None,
+        ended_at: now(),
+    }
+}
+
+/// A run whose execution is stopped while its notebook executes.
+fn aborted_while_it_executes() -> World {
+    let mut world = waiting_run();
+    world.endless.set(true);
+    world.during = Some((stack().layout.report(&attempt()), serde_json::to_vec(&stopped()).unwrap()));
+    let seen = ExecutionSeen {
+        status: ExecutionStatus::Aborted,
+        execution: execution(),
+        input: (&json!({"instance": "nightly", "notebook": "a.ipynb"})).into(),
+        error: None,
+        cause: None,
+    };
+    world.only(seen);
+    world
+}
+
+fn sweep(world: &World) {
+    let announced = Call { execution_arn: Some("arn".to_owned()) };
+    block_on(release_instance(&stack(), world, announced)).unwrap();
+}
+
+fn read<T: serde::de::DeserializeOwned>(world: &World, key: &str) -> T {
+    serde_json::from_slice(&world.objects.borrow()[key]).unwrap()
+}
+
+/// The outputs in both records; the verdict is the one that stood.
+fn assert_named(world: &World) {
+    let (at, layout) = (attempt(), stack().layout);
+    let report: Report = read(world, &layout.report(&at));
+    let outcome: Outcome = read(world, &layout.outcome(&at));
+    for (outputs, sha256) in [(&report.outputs, &report.source_sha256), (&outcome.outputs, &outcome.source_sha256)] {
+        let names: Vec<&str> = outputs.keys().map(String::as_str).collect();
+        assert_eq!(names, ["log", "notebook"], "{:?}", world.log.borrow());
+        assert!(outputs["notebook"].ends_with("/1/output.ipynb"), "{outputs:?}");
+        assert_eq!(sha256.as_ref().unwrap().len(), 64);
+    }
+    assert_eq!((report.by, report.failure), (Reporter::Function, stopped().failure));
+    assert_eq!(outcome.code, Some(Code::Cancelled));
+    assert_eq!(world.uploaded.borrow().len(), 2);
+    assert_eq!(world.executed.get(), 1);
+}
+
+#[test]
+fn an_outcome_that_is_recorded_after_the_notebook_ended_names_its_outputs() {
+    let world = aborted_while_it_executes();
+    serve(&world);
+    sweep(&world);
+    assert_named(&world);
+}
+
+/// As a rule: the outcome stands at once, the runner ends the notebook at its next beat. Calls that fail for a while cost
+/// nothing.
+#[test]
+fn an_outcome_that_stands_already_gets_the_outputs_added() {
+    for kind in [None, Some(CallErrorKind::Throttled), Some(CallErrorKind::NoAnswer)] {
+        let elsewhere = aborted_while_it_executes();
+        let (key, report) = elsewhere.during.clone().unwrap();
+        elsewhere.objects.borrow_mut().insert(key, report);
+        sweep(&elsewhere);
+        let key = stack().layout.outcome(&attempt());
+        let outcome = elsewhere.objects.borrow()[&key].clone();
+        assert!(serde_json::from_slice::<Outcome>(&outcome).unwrap().outputs.is_empty());
+
+        let world = World { and_during: Some((key, outcome)), ..aborted_while_it_executes() };
+        if let Some(kind) = kind {
+            let fault = Fault { action: "s3:PutObject", key_end: "1/outcome.json", kind, times: 2 };
+            world.faults.borrow_mut().push(fault);
+        }
+        serve(&world);
+        assert_named(&world);
+        // A sweep that comes later changes nothing any more.
+        sweep(&world);
+        assert_named(&world);
+    }
+}
+
+/// What the runner reports itself is its own: nothing is added to it, nor to a verdict that names its outputs.
+#[test]
+fn only_a_functions_verdict_without_outputs_gets_any() {
+    let outputs: BTreeMap<_, _> = [("log".to_owned(), "s3://b/log.txt".to_owned())].into();
+    let left = Report { outputs: outputs.clone(), ..stopped() };
+    assert_eq!(stopped().with_outputs_of(&left).unwrap().outputs, outputs);
+    assert_eq!(stopped().with_outputs_of(&stopped()), None);
+    assert_eq!(left.with_outputs_of(&left), None);
+    assert_eq!(Report { by: Reporter::Runner, ..stopped() }.with_outputs_of(&left), None);
+}

@@ -149,7 +149,13 @@ async fn upload(local: &Local, key: &str) -> Result<(), CliError> {
 async fn keep(local: &Local, ended: &Ended, folder: &Path) -> Result<String, CliError> {
     let Some(at) = &ended.at else { return Ok("nothing: the run was not admitted".to_owned()) };
     let names = outputs::copy(local, at, folder).await?;
-    Ok(format!("{} in {}", names.join(", "), folder.display()))
+    let html_error = ended.outcome.as_ref().and_then(|outcome| outcome.html_error.as_deref());
+    Ok(kept_in(&names, folder, html_error))
+}
+
+fn kept_in(names: &[String], folder: &Path, html_error: Option<&str>) -> String {
+    let no_page = html_error.map_or_else(String::new, |error| format!("; no output.html: {error}"));
+    format!("{} in {}{no_page}", names.join(", "), folder.display())
 }
 
 fn conclusion(terminal: &Terminal, ended: &Ended, kept: &str, took: f64) -> Vec<String> {
@@ -214,7 +220,17 @@ fn shown<T: ToString>(value: Option<T>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ended, SCENARIOS, expect};
+    use std::path::Path;
+
+    use super::{Ended, SCENARIOS, expect, kept_in};
+
+    #[test]
+    fn why_there_is_no_page_stands_beside_what_is_kept() {
+        let names = ["log.txt".to_owned(), "output.ipynb".to_owned()];
+        assert_eq!(kept_in(&names, Path::new("/f"), None), "log.txt, output.ipynb in /f");
+        let told = kept_in(&names, Path::new("/f"), Some("it took longer than 60 s"));
+        assert_eq!(told, "log.txt, output.ipynb in /f; no output.html: it took longer than 60 s");
+    }
 
     #[test]
     fn a_run_that_went_otherwise_is_not_accepted() {

@@ -97,8 +97,9 @@ pub fn outcome(facts: &Facts<'_>) -> Outcome {
         failure,
         instance: facts.instance.cloned(),
         notebook: facts.request.map(|request| request.notebook.clone()),
-        source_sha256: facts.report.and_then(|report| report.source_sha256.clone()).filter(|hash| hash.len() <= 64),
+        source_sha256: facts.report.and_then(source_sha256),
         outputs: facts.report.map(outputs).unwrap_or_default(),
+        html_error: facts.report.and_then(html_error),
         phases: phases(facts),
         instance_after: instance_after(facts),
         execution_arn: facts.execution.arn.clone(),
@@ -106,6 +107,30 @@ pub fn outcome(facts: &Facts<'_>) -> Outcome {
         admitted_at: facts.run.map(|run| run.admitted_at),
         concluded_at: facts.now,
     }
+}
+
+/// An outcome with the outputs of its report, where it was recorded before they were known. `None`: there is nothing to add.
+#[must_use]
+pub fn with_outputs(stands: &Outcome, report: &Report) -> Option<Outcome> {
+    let outputs = outputs(report);
+    let adds = stands.outputs.is_empty() && !outputs.is_empty();
+    adds.then(|| Outcome {
+        outputs,
+        html_error: html_error(report),
+        source_sha256: stands.source_sha256.clone().or_else(|| source_sha256(report)),
+        ..stands.clone()
+    })
+}
+
+fn source_sha256(report: &Report) -> Option<String> {
+    report.source_sha256.clone().filter(|hash| hash.len() <= 64)
+}
+
+/// Characters of the reason why there is no page: as many as those of a failure's evidence.
+const MAX_HTML_ERROR_CHARS: usize = 2_000;
+
+fn html_error(report: &Report) -> Option<String> {
+    report.html_error.as_ref().map(|error| error.chars().take(MAX_HTML_ERROR_CHARS).collect())
 }
 
 /// Outputs of one run: there are three. More, or longer ones, stand in no report that a runner wrote.
@@ -287,6 +312,7 @@ mod tests {
             failure,
             source_sha256: None,
             outputs: BTreeMap::new(),
+            html_error: None,
             queued_at: Some(at(10)),
             started_at: Some(at(12)),
             ended_at: at(20),
@@ -359,6 +385,45 @@ mod tests {
         assert!((outcome.phases.running.unwrap().seconds - 8.0).abs() < 1e-9);
         assert!((outcome.phases.queued.unwrap().seconds - 2.0).abs() < 1e-9);
         assert!((outcome.phases.stopping.unwrap().seconds - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn why_there_is_no_page_is_told_bounded_and_old_records_are_still_read() {
+        let told = Report { html_error: Some("OSError: no room. ".repeat(1_000)), ..report(None) };
+        let outcome = outcome_of(Some(&told), None, None, false);
+        assert!(outcome.html_error.as_ref().unwrap().starts_with("OSError: no room."));
+        assert_eq!(outcome.html_error.as_ref().unwrap().chars().count(), MAX_HTML_ERROR_CHARS);
+        assert_eq!(outcome.status, Status::Succeeded, "it decides nothing");
+
+        let mut old = serde_json::to_value(&outcome).unwrap();
+        assert!(old.as_object_mut().unwrap().remove("htmlError").is_some(), "{old}");
+        assert_eq!(serde_json::from_value::<Outcome>(old).unwrap().html_error, None);
+        let old = serde_json::to_value(report(None)).unwrap();
+        assert!(old.get("htmlError").is_none(), "{old}");
+        assert_eq!(serde_json::from_value::<Report>(old).unwrap(), report(None));
+    }
+
+    #[test]
+    fn outputs_that_come_later_are_added_and_nothing_else_changes() {
+        let stands = outcome_of(
+            Some(&Report { by: Reporter::Function, ..report(Some(Failure::new(Code::Cancelled, "x"))) }),
+            None,
+            None,
+            false,
+        );
+        assert_eq!(with_outputs(&stands, &report(None)), None, "there are none");
+        let uri = |name: &str| (name.to_owned(), format!("s3://b/{name}"));
+        let later = Report {
+            outputs: [uri("notebook"), uri("log"), ("x".repeat(9_999), String::new())].into(),
+            html_error: Some("it took longer than 60 s".into()),
+            source_sha256: Some("a".repeat(64)),
+            ..report(None)
+        };
+        let outcome = with_outputs(&stands, &later).unwrap();
+        assert_eq!(outcome.outputs, [uri("notebook"), uri("log")].into(), "bounded as in an outcome");
+        assert_eq!(with_outputs(&outcome, &later), None, "once");
+        let rest = Outcome { outputs: BTreeMap::new(), html_error: None, source_sha256: None, ..outcome };
+        assert_eq!(rest, stands);
     }
 
     #[test]

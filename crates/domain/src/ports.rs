@@ -409,6 +409,8 @@ pub struct Execution {
     pub files: Vec<OutputFile>,
     /// SHA-256 of the notebook that ran.
     pub source_sha256: Option<String>,
+    /// Why there is no page of it, where there is an output notebook.
+    pub html_error: Option<String>,
 }
 
 /// Executing a notebook on this machine.

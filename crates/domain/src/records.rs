@@ -214,6 +214,9 @@ pub struct Report {
     pub source_sha256: Option<String>,
     /// Name (`notebook`, `html`, `log`) to S3 URI of each output that was kept.
     pub outputs: BTreeMap<String, String>,
+    /// Why there is no page (`html`), where there is an output notebook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html_error: Option<String>,
     /// When the run was queued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_at: Option<DateTime<Utc>>,
@@ -232,21 +235,8 @@ impl Report {
         let adds = self.by == Reporter::Function && self.outputs.is_empty() && !left.outputs.is_empty();
         adds.then(|| Self {
             outputs: left.outputs.clone(),
+            html_error: left.html_error.clone(),
             source_sha256: self.source_sha256.clone().or_else(|| left.source_sha256.clone()),
-            ..self.clone()
-        })
-    }
-}
-
-impl Outcome {
-    /// The outcome with the outputs of its report, where it was recorded before they were known. `None`: there is nothing to
-    /// add.
-    #[must_use]
-    pub fn with_outputs_of(&self, report: &Report) -> Option<Self> {
-        let adds = self.outputs.is_empty() && !report.outputs.is_empty();
-        adds.then(|| Self {
-            outputs: report.outputs.clone(),
-            source_sha256: self.source_sha256.clone().or_else(|| report.source_sha256.clone()),
             ..self.clone()
         })
     }
@@ -333,6 +323,9 @@ pub struct Outcome {
     pub source_sha256: Option<String>,
     /// Name to S3 URI of each output.
     pub outputs: BTreeMap<String, String>,
+    /// Why there is no page (`html`), where there is an output notebook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html_error: Option<String>,
     /// The phases with their seconds.
     pub phases: Phases,
     /// What became of the instance.

@@ -291,6 +291,7 @@ mod tests {
             failure: None,
             source_sha256: None,
             outputs: output.map(|uri| BTreeMap::from([("notebook".to_owned(), uri.to_owned())])).unwrap_or_default(),
+            html_error: None,
             queued_at: None,
             started_at: None,
             ended_at: chrono::DateTime::UNIX_EPOCH,

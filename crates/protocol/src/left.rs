@@ -5,6 +5,7 @@
 //! Whoever writes one record looks at the other afterwards: the runner at the outcome when it has changed the report, and
 //! whoever put the outcome at the report. So one of the two sees both, whichever was faster.
 
+use reveille_domain::conclude;
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{GetObject, PutObject};
 use reveille_domain::records::{Outcome, Report};
@@ -43,7 +44,7 @@ pub async fn add_to_outcome<P: GetObject + PutObject>(
     let Some(report) = store::read::<Report>(ports, &layout.report(at)).await? else { return Ok(None) };
     let key = layout.outcome(at);
     let Some(stands) = store::read::<Outcome>(ports, &key).await? else { return Ok(None) };
-    let Some(outcome) = stands.record.with_outputs_of(&report.record) else { return Ok(None) };
+    let Some(outcome) = conclude::with_outputs(&stands.record, &report.record) else { return Ok(None) };
     // Who was faster added the same.
     store::swap(ports, &key, &outcome, Some(&stands.etag)).await?;
     Ok(Some(outcome))

@@ -65,6 +65,7 @@ fn report(at: &AttemptRef) -> Report {
         failure: None,
         source_sha256: None,
         outputs: [("notebook".to_owned(), uri)].into(),
+        html_error: None,
         queued_at: None,
         started_at: Some(now()),
         ended_at: now(),

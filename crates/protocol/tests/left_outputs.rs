@@ -23,6 +23,7 @@ fn stopped() -> Report {
         failure: Some(Failure::new(Code::Cancelled, "Execution r was stopped by a person.")),
         source_sha256: None,
         outputs: BTreeMap::new(),
+        html_error: None,
         queued_at: None,
         started_at: None,
         ended_at: now(),

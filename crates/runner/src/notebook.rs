@@ -146,6 +146,12 @@ impl Run<'_> {
         let mut running = engine.start(job).map_err(|error| self.engine_failure(&error))?;
         let verdict = self.wait(&mut running).await;
         execution.files = running.outputs().into_iter().map(output_file).collect();
+        // Without an output notebook there is nothing to make a page of, and the verdict says why.
+        let named = |name| execution.files.iter().any(|file| file.name == name);
+        if named("notebook") && !named("html") {
+            let reason = running.html_error().unwrap_or("it was not made before the run was ended");
+            execution.html_error = Some(reason.to_owned());
+        }
         self.judge(verdict)
     }
 

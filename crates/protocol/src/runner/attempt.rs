@@ -253,6 +253,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let execution = self.run_notebook(at, &request.record, every).await;
         report.failure = execution.failure;
         report.source_sha256 = execution.source_sha256;
+        report.html_error = execution.html_error;
         if let Err(failure) = self.upload(at, &execution.files, &mut report.outputs).await {
             // The first error wins: a notebook that failed stays a notebook that failed.
             report.failure.get_or_insert(failure);
@@ -423,6 +424,7 @@ pub(super) fn begun(at: &AttemptRef, ticket: &Ticket, started_at: Option<DateTim
         failure: None,
         source_sha256: None,
         outputs: BTreeMap::new(),
+        html_error: None,
         queued_at: Some(ticket.queued_at),
         started_at,
         ended_at: now,
@@ -443,6 +445,7 @@ fn lost(at: &AttemptRef, claimed_at: DateTime<Utc>, now: DateTime<Utc>) -> Repor
         )),
         source_sha256: None,
         outputs: BTreeMap::new(),
+        html_error: None,
         queued_at: None,
         started_at: Some(claimed_at),
         ended_at: now,

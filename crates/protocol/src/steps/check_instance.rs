@@ -155,6 +155,7 @@ async fn declare_lost<P: Clock + PutObject>(
         failure: Some(failure.clone()),
         source_sha256: None,
         outputs: std::collections::BTreeMap::new(),
+        html_error: None,
         queued_at: None,
         started_at: claim.map(|claim| claim.at),
         ended_at: ports.now(),

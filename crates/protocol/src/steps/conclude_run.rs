@@ -287,6 +287,7 @@ pub(crate) fn event_detail(stack: &Stack, at: &AttemptRef, outcome: &Outcome) ->
         "instanceAfter": outcome.instance_after,
         "notebook": outcome.notebook,
         "outputs": outcome.outputs,
+        "htmlError": outcome.html_error,
         "outcome": stack.layout.uri(&stack.layout.outcome(at)),
         "executionArn": outcome.execution_arn,
     })

@@ -296,6 +296,7 @@ where
         failure: Some(failure(seen)),
         source_sha256: None,
         outputs: BTreeMap::new(),
+        html_error: None,
         queued_at: None,
         started_at: None,
         ended_at: ports.now(),

@@ -10,6 +10,7 @@ use crate::Scenario;
 pub const ALL: &[Scenario] = &[
     ("success::a_notebook_runs_and_the_instance_rests", |h, w| h.block_on(runs_and_rests(w))),
     ("success::hostile_parameters_reach_the_notebook_unchanged", |h, w| h.block_on(hostile_parameters(w))),
+    ("success::a_run_without_a_page_says_why", |h, w| h.block_on(no_page(w))),
     ("success::a_notebook_in_s3_runs", |h, w| h.block_on(notebook_in_s3(w))),
     ("success::transitions_do_not_grow_with_the_notebook", |h, w| h.block_on(transitions(w))),
 ];
@@ -85,6 +86,19 @@ async fn hostile_parameters(world: &World) {
     }
     assert!(!world.local().notebooks("success-hostile").join("pwned").exists());
     world.assert_at_rest("success-hostile", 1).await;
+}
+
+/// A run is no worse for it, and the outcome says why.
+async fn no_page(world: &World) {
+    let cell = "import os\nos.mkdir(os.path.join(os.readlink(f'/proc/{os.getppid()}/cwd'), 'output.html'))";
+    world.instance_with("success-no-page", &Notebook::of(&[cell])).await;
+    let run = world.run("success-no-page").await;
+    run.assert_succeeded("success-no-page").await;
+    let outcome = run.outcome("success-no-page").await;
+    let outputs: Vec<&String> = outcome["outputs"].as_object().unwrap().keys().collect();
+    assert_eq!(outputs, ["log", "notebook"]);
+    assert!(outcome["htmlError"].as_str().unwrap().contains("output.html"), "{outcome}");
+    world.assert_at_rest("success-no-page", 1).await;
 }
 
 async fn notebook_in_s3(world: &World) {

@@ -162,5 +162,6 @@ fn execution(failure: Option<Failure>) -> Execution {
         failure,
         files: vec![file("notebook", "output.ipynb", "application/x-ipynb+json"), file("log", "log.txt", "text/plain")],
         source_sha256: Some("0".repeat(64)),
+        html_error: None,
     }
 }

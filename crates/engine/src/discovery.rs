@@ -157,10 +157,11 @@ impl<S: Supplies> Maker<'_, S> {
             return Ok(());
         }
         reasons.extend(looked_at);
+        let reasons = reasons.join("; ");
         Err(EngineError::NotInstalled {
             folder: self.own.folder(),
-            reasons: reasons.join("; ").chars().take(REASONS_CHARS).collect(),
-            remedy: self.remedy(bases.first().copied()),
+            remedy: known_cure(&reasons).to_owned() + &self.remedy(bases.first().copied()),
+            reasons: reasons.chars().take(REASONS_CHARS).collect(),
         })
     }
 
@@ -261,6 +262,18 @@ impl<S: Supplies> Maker<'_, S> {
             variables(base),
             self.supplies.place(&name),
         )
+    }
+}
+
+/// What helps against causes that pip and Python name in words of their own.
+fn known_cure(reasons: &str) -> &'static str {
+    if reasons.contains("CERTIFICATE_VERIFY_FAILED") {
+        "If a proxy or an index has an authority of its own, name a file with its certificate as PIP_CERT in the on-start script \
+         (AWS_CA_BUNDLE, if requests to AWS go the same way). "
+    } else if reasons.contains("No space left on device") || reasons.contains("Disk quota exceeded") {
+        "Make room on the instance's volume: the environment takes some 200 MB, and as much again while it is made. "
+    } else {
+        ""
     }
 }
 

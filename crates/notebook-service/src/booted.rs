@@ -9,7 +9,10 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::{self, BufRead, BufReader},
-    os::unix::{fs::lchown, process::CommandExt},
+    os::unix::{
+        fs::{lchown, symlink},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
@@ -44,6 +47,8 @@ const USER: u32 = 1000;
 /// else in the configured environment is the lifecycle script's only, as on AWS.
 const ROLE: [&str; 4] =
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED"];
+/// The unit of the instance's Jupyter server, in the root.
+const JUPYTER: &str = "jupyter-server.service";
 /// The bundle of certificates that the host trusts, which a machine trusts too.
 const BUNDLE: &str = "etc/ssl/certs/ca-certificates.crt";
 
@@ -146,11 +151,16 @@ impl Booted {
     ) -> io::Result<Boot> {
         let machine = format!("reveille-{}", &uuid::fresh()?.replace('-', "")[..16]);
         let folder = self.folder.join(&machine);
-        write_upper(&folder.join("upper"), named, environment)?;
-        let notebooks = disk.notebooks();
-        fs::create_dir_all(&notebooks)?;
-        give(&notebooks, USER)?;
         let subnet = self.subnet(named);
+        let notebooks = disk.notebooks();
+        let prepared = write_upper(&folder.join("upper"), named, environment, subnet.is_some())
+            .and_then(|()| fs::create_dir_all(&notebooks))
+            .and_then(|()| give(&notebooks, USER));
+        if let Err(error) = prepared {
+            // No keeper removes it; where the disk is full, half of it is there.
+            let _ = fs::remove_dir_all(&folder);
+            return Err(error);
+        }
         let network = if subnet.is_some() { "private" } else { "host" };
         let leader = self.keep(&machine, &folder, (&notebooks, network), console)?;
         match leader.recv_timeout(UP_LIMIT) {
@@ -297,7 +307,12 @@ impl Booted {
 }
 
 /// What a boot finds over its root.
-fn write_upper(upper: &Path, named: &Named<'_>, environment: &BTreeMap<String, String>) -> io::Result<()> {
+fn write_upper(
+    upper: &Path,
+    named: &Named<'_>,
+    environment: &BTreeMap<String, String>,
+    own_network: bool,
+) -> io::Result<()> {
     let write = |file: &str, content: &[u8]| {
         let path = upper.join(file);
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
@@ -313,6 +328,12 @@ fn write_upper(upper: &Path, named: &Named<'_>, environment: &BTreeMap<String, S
     let host = Path::new("/").join(BUNDLE);
     if host.exists() {
         write(BUNDLE, &fs::read(host)?)?;
+    }
+    if own_network {
+        // Its port is the same on each instance, so on the host's network there would be one server for all.
+        let wanted = upper.join("etc/systemd/system/multi-user.target.wants");
+        fs::create_dir_all(&wanted)?;
+        symlink(Path::new("/etc/systemd/system").join(JUPYTER), wanted.join(JUPYTER))?;
     }
     Ok(())
 }

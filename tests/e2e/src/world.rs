@@ -1,6 +1,7 @@
 //! The one local AWS of a test run, and what scenarios do in it.
 
 use std::path::PathBuf;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -206,6 +207,15 @@ impl World {
     #[must_use]
     pub fn processes(&self, instance: &str) -> Vec<i32> {
         self.local.service().processes(instance).expect("a list of processes")
+    }
+
+    /// A command, in a checkout, as whoever deploys types it.
+    pub async fn type_in(&self, command: &str) -> Output {
+        let project = self.local.project();
+        let path = format!("{}:{}", project.tools().display(), std::env::var("PATH").unwrap_or_default());
+        let mut bash = tokio::process::Command::new("bash");
+        bash.args(["-c", command]).current_dir(project.root()).envs(self.local.environment()).env("PATH", path);
+        bash.stdin(Stdio::null()).output().await.expect("bash is there")
     }
 
     /// Asserts that the instance is at rest, started this often, and that nothing of its boot runs.

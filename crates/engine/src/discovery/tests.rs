@@ -228,6 +228,23 @@ async fn what_cannot_be_installed_says_why_and_how() {
 }
 
 #[tokio::test]
+async fn a_cause_with_a_known_cure_is_told_with_it() {
+    for (pip, cure) in [
+        (
+            "echo 'SSLError(SSLCertVerificationError(1, [SSL: CERTIFICATE_VERIFY_FAILED] self-signed))' >&2; exit 1",
+            "PIP_CERT",
+        ),
+        ("echo 'ERROR: [Errno 28] No space left on device' >&2; exit 1", "Make room on the instance's volume"),
+    ] {
+        let machine = Machine::new();
+        machine.put(CONDA, &Python { pip, ..Python::default() });
+        let error = machine.find().await.unwrap_err().to_string();
+        assert!(error.contains(cure) && error.contains("make wheelhouse"), "{error}");
+        assert!(error.chars().count() < 1_800, "a failure's message takes 2,000 characters: {error}");
+    }
+}
+
+#[tokio::test]
 async fn an_archive_that_cannot_be_used_is_no_reason_to_give_up() {
     let machine = Machine { archive: Some(b"half of an arch"), ..Machine::new() };
     machine.put(CONDA, &Python::default());

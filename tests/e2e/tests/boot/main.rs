@@ -4,6 +4,7 @@
 
 mod faults;
 mod network;
+mod person;
 
 use std::{fs, process::ExitCode, sync::Arc};
 
@@ -27,7 +28,7 @@ const RUNS: &[Scenario] = &[
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(AT_A_TIME));
-    let all = || [RUNS, faults::ALL, network::ALL].into_iter().flatten();
+    let all = || [RUNS, faults::ALL, network::ALL, person::ALL].into_iter().flatten();
     let Some(root) = std::env::var_os(ROOT).filter(|_| !arguments.list) else {
         let trials = all().map(|(name, _)| Trial::test(*name, || Ok(())).with_ignored_flag(true)).collect();
         if !arguments.list {

@@ -1,11 +1,20 @@
+//! The list of endpoints in docs/deploy.md is what these found.
+//!
 //! Instances whose subnet has no way to the internet: what each endpoint is needed for, and an engine without PyPI.
 
 use reveille_e2e_tests::{Notebook, World};
+use reveille_instance_model::Hook;
 use reveille_notebook_service::Endpoint;
+use serde_json::Value;
 
 use crate::{Scenario, faults::equipped_in, start};
 
-pub(crate) const ALL: &[Scenario] = &[("network::three_endpoints_are_enough", |h, w| h.block_on(three_endpoints(w)))];
+pub(crate) const ALL: &[Scenario] = &[
+    ("network::three_endpoints_are_enough", |h, w| h.block_on(three_endpoints(w))),
+    ("network::without_s3_or_states_no_run_is_taken", |h, w| h.block_on(without_one(w))),
+    ("network::without_sagemaker_the_functions_stop_the_instance", |h, w| h.block_on(without_sagemaker(w))),
+    ("network::the_engine_is_made_without_a_way_to_pypi", |h, w| h.block_on(without_pypi(w))),
+];
 
 /// The port of an address like `http://127.0.0.1:4566`.
 fn port(address: &str) -> u16 {
@@ -15,6 +24,12 @@ fn port(address: &str) -> u16 {
 const S3: u16 = 4001;
 const STATES: u16 = 4002;
 const SAGEMAKER: u16 = 4003;
+
+/// All that is needed, in a network of its own; gives the commands that name the endpoints.
+pub(crate) fn private(world: &World, name: &str) -> String {
+    subnet(world, name, &[S3, STATES, SAGEMAKER]);
+    endpoints()
+}
 
 /// A subnet with these endpoints, and no other way out.
 fn subnet(world: &World, name: &str, reached: &[u16]) {
@@ -41,4 +56,66 @@ async fn three_endpoints(world: &World) {
     run.assert_succeeded(NAME).await;
     world.until_status(NAME, "Stopped").await;
     world.assert_at_rest(NAME, 1).await;
+}
+
+/// The runner is fetched from S3. It takes no run that it could not answer.
+async fn without_one(world: &World) {
+    for (name, reached) in [("boot-no-s3", [STATES, SAGEMAKER]), ("boot-no-states", [S3, SAGEMAKER])] {
+        subnet(world, name, &reached);
+        equipped_in(world, name, Some(name), &endpoints()).await;
+        let run = start(world, name, &Notebook::of(&["open('ran', 'w')"])).await;
+        let ended = run.assert_failed(name, "RunnerSilent").await;
+        assert!(ended.cause.contains(&format!("{name}/LifecycleConfigOnStart")), "{}", ended.cause);
+        assert_eq!(run.claims(name).await, 0);
+        assert!(!world.local().notebooks(name).join("ran").exists(), "no notebook started");
+        let log = std::fs::read_to_string(world.local().service().log_file(name, Hook::OnStart)).unwrap();
+        assert_eq!(log.contains("THE RUNNER IS NOT STARTED"), name == "boot-no-s3", "{log}");
+        world.until_status(name, "Stopped").await;
+        world.assert_at_rest(name, 1).await;
+    }
+}
+
+/// The runner cannot stop its instance; whoever waits for the stop does.
+async fn without_sagemaker(world: &World) {
+    const NAME: &str = "boot-no-sagemaker";
+    subnet(world, NAME, &[S3, STATES]);
+    equipped_in(world, NAME, Some(NAME), &endpoints()).await;
+    let run = start(world, NAME, &Notebook::of(&["print('cut off')"])).await;
+    run.assert_succeeded(NAME).await;
+    world.until_status(NAME, "Stopped").await;
+    world.assert_at_rest(NAME, 1).await;
+}
+
+/// As in a private VPC: names are resolved, and what is sent is never answered.
+const BLACK_HOLE: &str = "
+ip link add hole type veth peer name bottom
+ip link set hole up; ip link set bottom up
+ip address add 198.51.100.2/24 dev hole
+ip neighbour add 198.51.100.1 lladdr 02:00:00:00:00:01 dev hole nud permanent
+ip route add default via 198.51.100.1
+printf '198.51.100.1 pypi.org files.pythonhosted.org\n' >>/etc/hosts
+";
+
+async fn without_pypi(world: &World) {
+    const NAME: &str = "boot-no-pypi";
+    subnet(world, NAME, &[S3, STATES, SAGEMAKER]);
+    // By itself pip gives up after two minutes, and is asked twice.
+    let commands = endpoints() + "export PIP_DEFAULT_TIMEOUT=5 PIP_RETRIES=1\n" + BLACK_HOLE;
+    world.local().create_instance_in_subnet(NAME, NAME, &commands).await.expect("the instance is created");
+    let notebook = Notebook::of(&["print('cut off')"]);
+    let run = start(world, NAME, &notebook).await;
+    let ended = run.assert_failed(NAME, "Internal").await;
+    world.until_status(NAME, "Stopped").await;
+    world.assert_at_rest(NAME, 1).await;
+    let message: Value = serde_json::from_str(&ended.cause).expect("the cause is JSON");
+    let message = message["errorMessage"].as_str().unwrap().to_owned();
+    let commands: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    assert_eq!(commands.len(), 2, "make wheelhouse, and aws s3 cp: {message}");
+    for command in commands {
+        let output = world.type_in(command).await;
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    start(world, NAME, &notebook).await.assert_succeeded(NAME).await;
+    world.until_status(NAME, "Stopped").await;
+    world.assert_at_rest(NAME, 2).await;
 }

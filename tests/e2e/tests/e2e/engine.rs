@@ -5,7 +5,6 @@
 use std::env;
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
 
 use reveille_e2e_tests::{Notebook, World};
 use serde_json::Value;
@@ -151,7 +150,7 @@ async fn from_the_bucket(world: &World) {
     let commands: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     assert_eq!(commands.len(), 2, "make wheelhouse, and aws s3 cp: {message}");
     for command in commands {
-        let output = type_in(world, command).await;
+        let output = world.type_in(command).await;
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
@@ -175,13 +174,4 @@ async fn from_the_bucket(world: &World) {
         "{}",
         ended.cause
     );
-}
-
-/// A command, in a checkout, as whoever deploys types it.
-async fn type_in(world: &World, command: &str) -> Output {
-    let project = world.local().project();
-    let path = format!("{}:{}", project.tools().display(), env::var("PATH").unwrap_or_default());
-    let mut bash = tokio::process::Command::new("bash");
-    bash.args(["-c", command]).current_dir(project.root()).envs(world.local().environment()).env("PATH", path);
-    bash.stdin(Stdio::null()).output().await.expect("bash is there")
 }

@@ -8,6 +8,8 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use reveille_domain::shown;
+
 use crate::text::cut;
 
 /// What a piece of text means.
@@ -22,6 +24,8 @@ pub(crate) enum Tone {
 }
 
 impl Tone {
+    const ALL: [Self; 6] = [Self::Plain, Self::Strong, Self::Quiet, Self::Good, Self::Bad, Self::Moving];
+
     const fn code(self) -> &'static str {
         match self {
             Self::Plain => "",
@@ -65,15 +69,16 @@ impl Terminal {
         self.fixed_width.unwrap_or_else(columns)
     }
 
-    /// The text in its tone.
+    /// The text in its tone, and without anything that would end or change it.
     pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
-        if self.colours && tone != Tone::Plain { format!("{}{text}\x1b[0m", tone.code()) } else { text.to_owned() }
+        let text = shown::plain(text);
+        if self.colours && tone != Tone::Plain { format!("{}{text}{RESET}", tone.code()) } else { text }
     }
 
     /// One line.
     pub(crate) fn line(&self, text: &str) {
         let erase = if self.open.swap(false, Ordering::Relaxed) { "\r\x1b[2K" } else { "" };
-        write(&format!("{erase}{text}\n"));
+        write(&format!("{erase}{}\n", only_tones(text)));
     }
 
     /// A line that the next one overwrites. Without a terminal: nothing. It is cut, because only the last row of a line
@@ -92,8 +97,33 @@ impl Terminal {
             write("\n");
         }
         // There is nowhere to say that standard error is closed.
-        let _ = writeln!(io::stderr(), "reveille: {text}");
+        let _ = writeln!(io::stderr(), "reveille: {}", shown::plain(text));
     }
+}
+
+const RESET: &str = "\x1b[0m";
+
+/// A line with our own tones, and no other sequence: what was not painted comes through here only.
+fn only_tones(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('\x1b') {
+        let (before, escape) = rest.split_at(start);
+        kept.push_str(&shown::plain(before));
+        let Some(code) = Tone::ALL
+            .iter()
+            .map(|tone| tone.code())
+            .chain([RESET])
+            .find(|code| !code.is_empty() && escape.starts_with(code))
+        else {
+            kept.push_str(&shown::plain(escape));
+            return kept;
+        };
+        kept.push_str(code);
+        rest = &escape[code.len()..];
+    }
+    kept.push_str(&shown::plain(rest));
+    kept
 }
 
 /// The terminal's columns. One that does not tell them is taken for the usual one.
@@ -115,7 +145,17 @@ fn write(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Terminal, Tone};
+    use super::{Terminal, Tone, only_tones};
+
+    #[test]
+    fn only_our_own_sequences_reach_the_terminal() {
+        let coloured = Terminal { colours: true, ..Terminal::plain(80) };
+        let hostile = "a\x1b[0m\x1b[2J\u{9b}1A\x1bcb\u{202e}";
+        assert_eq!(coloured.paint(Tone::Bad, hostile), "\x1b[31mab\x1b[0m");
+        let ours = format!("{} {}", coloured.paint(Tone::Good, "✓"), coloured.paint(Tone::Quiet, "1.0 s"));
+        assert_eq!(only_tones(&ours), ours);
+        assert_eq!(only_tones("x\x1b]0;t\x07y\x1b[1A\x1b[2Kz"), "xyz");
+    }
 
     #[test]
     fn colours_only_where_they_are_seen() {

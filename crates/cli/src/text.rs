@@ -1,9 +1,12 @@
-//! Text that fits: cut or wrapped by the columns that it takes on a terminal, not by its bytes or characters.
+//! Text that fits: cut or wrapped by the columns that it takes on a terminal, not by its bytes or characters. What comes from outside is
+//! made plain by the domain's one function for that.
 
+use reveille_domain::shown;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The first line of a text, cut to a width. What is left out shows as an ellipsis.
 pub(crate) fn cut(text: &str, width: usize) -> String {
+    let text = shown::plain(text);
     let line = text.lines().next().unwrap_or_default();
     if line.width() <= width {
         return line.to_owned();
@@ -15,7 +18,7 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
 /// Breaks a sentence between words; a word that is longer than a line (a key, an id) is broken where the line ends.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    for word in shown::plain(text).split_whitespace() {
         match lines.last_mut() {
             Some(line) if line.width() + 1 + word.width() <= width => {
                 line.push(' ');
@@ -64,6 +67,13 @@ mod tests {
         assert_eq!(cut(&"é".repeat(200), 91).width(), 91);
         assert_eq!(cut("日本語", 4), "日…");
         assert_eq!(cut("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn nothing_in_a_text_moves_the_cursor() {
+        let hostile = "a\u{1b}[2J\u{9b}1Ab\rc\u{202e}\u{1b}cd";
+        assert_eq!(cut(hostile, 80), "ab");
+        assert_eq!(wrap(hostile, 80), ["ab cd"]);
     }
 
     #[test]

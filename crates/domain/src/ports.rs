@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use crate::error::{Code, Failure, RETRIED};
 use crate::ids::InstanceName;
 use crate::records::Request;
+use crate::shown;
 
 /// Why a call to the outside did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +51,8 @@ impl std::error::Error for CallError {}
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let CallError { kind, action, resource, message } = &error;
-        // AWS's sentences end with a full stop, or do not.
-        let message = message.trim_end_matches('.');
+        // AWS's sentences end with a full stop, or do not; and they may quote what a user named.
+        let (resource, message) = (shown::thing(resource), shown::phrase(message));
         match kind {
             CallErrorKind::Throttled => {
                 Self::new(Code::Throttled, format!("{action} on {resource} was throttled: {message}. {RETRIED}"))

@@ -63,10 +63,19 @@ pub fn quoted(value: &str) -> String {
     format!("\"{shown}\"")
 }
 
-/// A name without quotes (a path, a URI, a kernel's name), on one line and bounded like a quoted value.
+/// A name without quotes (a kernel's, a class's), on one line and bounded like a quoted value.
 #[must_use]
 pub fn name(value: impl fmt::Display) -> String {
     bounded(&line(&value.to_string()), QUOTED_CHARS)
+}
+
+/// Characters of a path, a URI or an ARN: a person has to find the thing. Longer ones are shown by both ends.
+const THING_CHARS: usize = 300;
+
+/// A path, a URI or an ARN, on one line.
+#[must_use]
+pub fn thing(value: impl fmt::Display) -> String {
+    both_ends(line(&value.to_string()), THING_CHARS)
 }
 
 /// Somebody else's sentence inside a message: on one line, bounded, without its own full stop.

@@ -59,6 +59,21 @@ async fn a_failed_cell_is_named_by_its_place_in_the_source() {
     assert!(bench.output("output.html").contains("ValueError"));
 }
 
+/// Whatever an exception's name, text and traceback are made of, no control character is left of it, and no mark that reorders text.
+#[tokio::test]
+async fn what_a_cell_raises_cannot_move_the_cursor() {
+    let hostile = r"'a\x1b[\x1b[31m2Jb\x1bc\x9b2Jc\rd\u202ee\x1b]0;title\x07f\x1b\x1b[0m[2J\u2066g\x85h\x00i'";
+    let bench = Bench::of_cells(&[&format!("text = {hostile}\nraise type(text[:2], (Exception,), {{}})(text)")]);
+    let Verdict::NotebookFailed(failure) = bench.start().wait().await else { panic!("it did not fail") };
+    assert_eq!(failure.evalue, "a2Jbc\ndef[2Jghi", "{failure:?}");
+    let mut texts = failure.traceback_tail.clone();
+    texts.extend([failure.ename.clone(), failure.evalue.replace('\n', "")]);
+    for text in texts {
+        let hidden = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        assert!(!text.contains(hidden), "{text:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_output_notebook_can_be_run_again_and_cells_keep_their_places() {
     let mut first = Bench::of_cells(&["x = 1", "raise KeyError(x)"]);

@@ -12,7 +12,7 @@ use reveille_domain::ids::hex;
 use reveille_domain::input::{NotebookSource, invalid};
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
-use reveille_domain::{Code, Failure};
+use reveille_domain::{Code, Failure, shown};
 use reveille_engine::{Engine, EngineError, Job, Output, Patience, Place, Verdict};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, OnceCell};
@@ -275,14 +275,16 @@ impl Run<'_> {
         Failure::new(
             Code::NotebookNotFound,
             format!(
-                "The notebook {} was not run: {problem}. Correct \"notebook\" in the input, or put the notebook there.",
-                self.request.notebook
+                "The notebook {} was not run: {}. Correct \"notebook\" in the input, or put the notebook there.",
+                shown::thing(&self.request.notebook),
+                shown::phrase(problem)
             ),
         )
     }
 
     fn judge(&self, verdict: Verdict) -> Result<(), Failure> {
-        let Request { notebook, instance, kernel, .. } = self.request;
+        let Request { instance, kernel, .. } = self.request;
+        let notebook = shown::thing(&self.request.notebook);
         let asks = match kernel {
             Some(_) => "The input asks for".to_owned(),
             None => format!("{notebook} asks for"),
@@ -298,16 +300,21 @@ impl Run<'_> {
                 } else {
                     " The log of the run shows what the kernel wrote last."
                 };
-                Err(Failure::new(Code::KernelDied, format!("The kernel of {notebook} died{at}: {message}.{advice}")))
+                Err(Failure::new(
+                    Code::KernelDied,
+                    format!("The kernel of {notebook} died{at}: {}.{advice}", shown::phrase(message)),
+                ))
             }
-            Verdict::ParametersRefused { reason } => {
-                Err(invalid(format!("{notebook} was not run, because a parameter cannot be passed to it: {reason}")))
-            }
+            Verdict::ParametersRefused { reason } => Err(invalid(format!(
+                "{notebook} was not run, because a parameter cannot be passed to it: {}",
+                shown::phrase(reason)
+            ))),
             Verdict::KernelNotFound { wanted, available } => Err(Failure::new(
                 Code::KernelNotFound,
                 format!(
-                    "{asks} kernel {wanted}, which notebook instance {instance} does not have; it has {}. Name one of them as \"kernel\" in the input, or install it.",
-                    if available.is_empty() { "none".to_owned() } else { available.join(", ") }
+                    "{asks} kernel {}, which notebook instance {instance} does not have; it has {}. Name one of them as \"kernel\" in the input, or install it.",
+                    shown::name(wanted),
+                    if available.is_empty() { "none".to_owned() } else { shown::names(&available) }
                 ),
             )),
             Verdict::TimedOut { at, .. } => Err(self.timed_out(at)),
@@ -315,20 +322,23 @@ impl Run<'_> {
             Verdict::DiskFull { message } => Err(Failure::new(
                 Code::OutputNotSaved,
                 format!(
-                    "The output of {notebook} could not be saved on notebook instance {instance}: {message}. Make room on its volume, then run again."
+                    "The output of {notebook} could not be saved on notebook instance {instance}: {}. Make room on its volume, then run again.",
+                    shown::phrase(message)
                 ),
             )),
             Verdict::OutputLost { message } => Err(Failure::new(
                 Code::OutputNotSaved,
                 format!(
-                    "The output of {notebook} could not be saved on notebook instance {instance}: {message}. Check the permissions of the notebook folder, and whether a cell changes the folder .reveille in it, then run again."
+                    "The output of {notebook} could not be saved on notebook instance {instance}: {}. Check the permissions of the notebook folder, and whether a cell changes the folder .reveille in it, then run again.",
+                    shown::phrase(message)
                 ),
             )),
             Verdict::EngineBroken { message, log_tail } => {
                 let failure = Failure::new(
                     Code::Internal,
                     format!(
-                        "papermill does not work on notebook instance {instance}: {message}. If cells of {notebook} had run by then, a redrive runs them again."
+                        "papermill does not work on notebook instance {instance}: {}. If cells of {notebook} had run by then, a redrive runs them again.",
+                        shown::phrase(message)
                     ),
                 );
                 Err(failure.with_evidence(Evidence { cell: None, log_tail }))
@@ -341,7 +351,8 @@ impl Run<'_> {
     }
 
     fn timed_out(&self, at: Option<Place>) -> Failure {
-        let Request { notebook, limits, .. } = self.request;
+        let Request { limits, .. } = self.request;
+        let notebook = shown::thing(&self.request.notebook);
         let place = at.as_ref().map_or_else(String::new, |at| format!(" in cell {}", at.cell_index + 1));
         let failure = Failure::new(
             Code::RunTimedOut,
@@ -365,16 +376,19 @@ impl Run<'_> {
     }
 
     fn cell_failure(&self, failed: reveille_engine::Failure) -> Failure {
-        let notebook = &self.request.notebook;
+        let notebook = shown::thing(&self.request.notebook);
         let (number, place) = match failed.cell_index {
             Some(index) => (count(index + 1), format!("Cell {} of {notebook}", index + 1)),
             None => (0, format!("The injected parameters cell of {notebook}")),
         };
-        let value = failed.evalue.trim_end_matches('.');
+        // The whole text is in the evidence.
+        let value = shown::bounded(failed.evalue.trim_end_matches('.'), shown::PHRASE_CHARS);
         // A bare assert has no words of its own.
         let colon = if value.is_empty() { "" } else { ": " };
-        let message =
-            format!("{place} raised {}{colon}{value}. The output notebook shows how far it came.", failed.ename);
+        let message = format!(
+            "{place} raised {}{colon}{value}. The output notebook shows how far it came.",
+            shown::name(&failed.ename)
+        );
         let cell = FailedCell {
             number,
             error_name: failed.ename,

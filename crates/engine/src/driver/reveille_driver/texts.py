@@ -12,15 +12,33 @@ MAX_TRACEBACK_LINES = 40
 MAX_TRACEBACK_LINE = 400
 # What a line of a text costs in the file beyond its characters: nbformat stores a text as a list of lines.
 LINE_OVERHEAD = 16
-# Colours (CSI sequences) and window titles (OSC sequences).
-ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+# Whole sequences of ECMA-48: colours (CSI), titles, links and other strings (OSC, DCS, SOS, PM, APC), and the short ones.
+ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[ -?]*[@-~]?"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x00-\x1f\x7f-\x9f]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-~]?"
+)
+# What shows nothing and changes what is shown around it: control characters but line feed and tab, marks that reorder text, line
+# separators, annotations, tags. The domain's `shown::is_hidden` has the same list. Dropped after the sequences, so that none is left
+# that was put together out of the rests of others.
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
 
 
 def clean(text, limit=MAX_TEXT):
     text = str(text)
     # A bound on the work, too: what is cut off is not searched.
-    text = ANSI.sub("", text[: limit * 10]).encode("utf-8", "backslashreplace").decode("utf-8")
+    text = plain(text[: limit * 10]).encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def plain(text):
+    """The text as it can be shown: nothing in it moves a cursor, or hides or reorders the rest."""
+    # A progress bar overwrites its line; its next state stands on a line of its own here.
+    text = ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return HIDDEN.sub("", text)
 
 
 def tail(traceback):

@@ -13,6 +13,8 @@ is gone then, however that happened. What belongs to it has a variable that begi
 say `stop` before, it was killed: then nobody else removes the folder, and this does (unless the second argument is
 `keep`).
 
+Nothing is served before reveille_guard.py has looked at it: see there.
+
 It is tied to the engine's inside: the version of ministack is pinned in requirements.txt, and what is wrapped
 here is asserted at the start and tested by tests/heartbeats.rs.
 """
@@ -26,6 +28,7 @@ import threading
 import time
 
 import ministack
+import reveille_guard
 from ministack.services import stepfunctions as engine
 
 # How often a ticket is looked at. HeartbeatSeconds has a grain of one second.
@@ -124,6 +127,7 @@ def main():
     engine._execute_task = execute_task
     engine._invoke_with_callback = invoke_with_callback
     engine._call_lambda = call_lambda
+    reveille_guard.install()
     threading.Thread(target=end_with_the_parent, args=(sys.argv[1], sys.argv[2] == "keep"), daemon=True).start()
     from ministack.app import main as serve
 

@@ -4,8 +4,9 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_types::{SdkConfig, region::Region};
+use reveille_notebook_service::AccessKey;
 
-use crate::environment::{ACCESS_KEY, REGION, SECRET_KEY};
+use crate::environment::{REGION, SECRET_KEY};
 
 /// A client for each service of the local AWS.
 #[derive(Clone, Debug)]
@@ -22,14 +23,18 @@ pub struct Clients {
 
 impl Clients {
     /// Clients for two endpoints, reached over plain HTTP.
-    pub(crate) fn new(aws: &str, sagemaker: &str) -> Self {
+    pub(crate) fn new(aws: &str, sagemaker: &str, key: &AccessKey) -> Self {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
             .endpoint_url(aws)
             .http_client(Builder::new().build_http())
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                ACCESS_KEY, SECRET_KEY, None, None, "local",
+                key.as_str(),
+                SECRET_KEY,
+                None,
+                None,
+                "local",
             )))
             .build();
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();

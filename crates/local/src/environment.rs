@@ -1,4 +1,4 @@
-//! The environment of everything that runs in the local AWS: endpoints and credentials that are worth nothing.
+//! The environment of everything that runs in the local AWS: endpoints, and credentials that open nothing else.
 
 use std::{
     collections::BTreeMap,
@@ -6,24 +6,26 @@ use std::{
     net::{Ipv4Addr, TcpListener},
 };
 
+use reveille_notebook_service::AccessKey;
+
 use crate::LocalError;
 
 /// The region of the local AWS.
 pub const REGION: &str = "us-east-1";
 /// The account of the local AWS.
 pub const ACCOUNT: &str = "000000000000";
-/// The access key of the local AWS: no secret, and of no use elsewhere.
-pub(crate) const ACCESS_KEY: &str = "local";
-/// Its secret.
+/// The variable with the access key of this start, which every request's credential names.
+pub(crate) const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
+/// What requests are signed with. Nothing verifies a signature: the access key is the secret.
 pub(crate) const SECRET_KEY: &str = "local";
 /// What programs need of their user's environment; nothing else is handed on, so that no profile, proxy or
 /// credential of a real account can reach them.
 const HANDED_ON: [&str; 5] = ["HOME", "LANG", "LC_ALL", "TZ", "USER"];
 
 /// The standard variables that make every AWS client use these endpoints.
-pub(crate) fn clients(aws: &str, sagemaker: &str) -> BTreeMap<String, String> {
+pub(crate) fn clients(aws: &str, sagemaker: &str, key: &AccessKey) -> BTreeMap<String, String> {
     [
-        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        (ACCESS_KEY, key.as_str()),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
         ("AWS_REGION", REGION),
         ("AWS_DEFAULT_REGION", REGION),
@@ -61,7 +63,7 @@ pub(crate) fn free_ports() -> Result<(u16, u16), LocalError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{clients, free_ports};
+    use super::{AccessKey, clients, free_ports};
 
     #[test]
     fn two_ports_differ() {
@@ -71,7 +73,7 @@ mod tests {
 
     #[test]
     fn nothing_of_the_user_reaches_the_clients() {
-        let environment = clients("http://127.0.0.1:1", "http://127.0.0.1:2");
+        let environment = clients("http://127.0.0.1:1", "http://127.0.0.1:2", &AccessKey::random().unwrap());
         assert_eq!(environment["AWS_ENDPOINT_URL_SAGEMAKER"], "http://127.0.0.1:2");
         assert_eq!(environment["AWS_CONFIG_FILE"], "/dev/null");
         assert!(!environment.contains_key("AWS_PROFILE"));

@@ -40,6 +40,17 @@ pub enum LocalError {
         /// The process that uses it, where it is known.
         pid: Option<u32>,
     },
+    /// Others can enter the folder, or own it.
+    #[error(
+        "{} cannot be the folder of a local AWS: {problem}, and the access key would be theirs; give a new --directory, or make it yours alone with `chmod 700`",
+        directory.display()
+    )]
+    Shared {
+        /// The folder.
+        directory: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A parameter that the template would refuse.
     #[error("--parameter {name}: {problem}; infra/template.yaml describes each parameter")]
     Parameter {

@@ -1,21 +1,30 @@
 //! The folder of a local AWS: a temporary one, which goes with it, or one that the user named, which stays.
 //!
+//! Nobody else may enter it: whoever reads the access key in it, or writes a script in it, runs code as its user.
+//!
 //! One folder serves one local AWS at a time: a second one would take the first one's processes for its own, and end
 //! them when it ends.
 
 use std::{
     env, fs,
-    fs::{File, TryLockError},
+    fs::{File, Permissions, TryLockError},
     io::Write,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
+use rustix::process::geteuid;
 use tempfile::TempDir;
 
 use crate::LocalError;
 
 /// Locked for as long as a local AWS uses the folder. The kernel drops the lock with its process, however that ends.
 const LOCK: &str = ".reveille-local.lock";
+
+/// The rights of everybody else.
+const OTHERS: u32 = 0o077;
+/// The rights of the folder: its user's. What is in it holds the access key, and is executed.
+const PRIVATE: u32 = 0o700;
 
 pub(crate) enum Folder {
     Temporary(TempDir),
@@ -33,11 +42,14 @@ impl Folder {
     /// It cannot be made, or another local AWS uses it.
     pub(crate) fn of(directory: Option<&Path>) -> Result<Self, LocalError> {
         let Some(directory) = directory else {
-            let folder = tempfile::Builder::new().prefix("reveille-").tempdir();
+            let private = Permissions::from_mode(PRIVATE);
+            let folder = tempfile::Builder::new().prefix("reveille-").permissions(private).tempdir();
             return folder.map(Self::Temporary).map_err(LocalError::file("make a folder in", env::temp_dir()));
         };
-        fs::create_dir_all(directory).map_err(LocalError::file("make", directory))?;
+        let made = fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(directory);
+        made.map_err(LocalError::file("make", directory))?;
         let path = directory.canonicalize().map_err(LocalError::file("use", directory))?;
+        make_private(&path)?;
         let lock = lock(&path)?;
         Ok(Self::Kept { path, _lock: lock })
     }
@@ -55,9 +67,27 @@ impl Folder {
     }
 }
 
+/// Lets nobody else in. A folder that was one of ours, or is empty, is closed; one with other things in it is not ours to
+/// close, and one that belongs to somebody else cannot be closed to them.
+fn make_private(folder: &Path) -> Result<(), LocalError> {
+    let metadata = fs::metadata(folder).map_err(LocalError::file("use", folder))?;
+    let shared = |problem: &str| LocalError::Shared { directory: folder.to_owned(), problem: problem.to_owned() };
+    if metadata.uid() != geteuid().as_raw() {
+        return Err(shared("it belongs to another user"));
+    }
+    if metadata.mode() & OTHERS == 0 {
+        return Ok(());
+    }
+    let mut entries = fs::read_dir(folder).map_err(LocalError::file("read", folder))?;
+    if !folder.join(LOCK).exists() && entries.next().is_some() {
+        return Err(shared("other users may enter it, and it is in use for other things"));
+    }
+    fs::set_permissions(folder, Permissions::from_mode(PRIVATE)).map_err(LocalError::file("close", folder))
+}
+
 fn lock(folder: &Path) -> Result<File, LocalError> {
     let path = folder.join(LOCK);
-    let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let mut file = open.map_err(LocalError::file("open", &path))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -75,7 +105,13 @@ fn lock(folder: &Path) -> Result<File, LocalError> {
 
 #[cfg(test)]
 mod tests {
-    use super::Folder;
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::{MetadataExt, PermissionsExt},
+        path::Path,
+    };
+
+    use super::{Folder, LOCK, PRIVATE};
     use crate::LocalError;
 
     #[test]
@@ -89,5 +125,35 @@ mod tests {
         assert!(refused.to_string().contains("another --directory"), "{refused}");
         drop(first);
         Folder::of(Some(&directory)).unwrap();
+    }
+
+    #[test]
+    fn nobody_else_enters_a_folder() {
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        let parent = tempfile::tempdir().unwrap();
+        let (new, empty, full) = (parent.path().join("a/new"), parent.path().join("empty"), parent.path().join("full"));
+        drop(Folder::of(Some(&new)).unwrap());
+        assert_eq!(mode(&new), PRIVATE);
+        assert_eq!(mode(&new.join(LOCK)), 0o600);
+        // One of ours that was opened since.
+        open(&new);
+        drop(Folder::of(Some(&new)).unwrap());
+        assert_eq!(mode(&new), PRIVATE);
+        fs::create_dir(&empty).unwrap();
+        open(&empty);
+        drop(Folder::of(Some(&empty)).unwrap());
+        assert_eq!(mode(&empty), PRIVATE);
+        // Somebody's documents are not closed to others unasked.
+        fs::create_dir(&full).unwrap();
+        fs::write(full.join("letter"), "").unwrap();
+        open(&full);
+        let refused = Folder::of(Some(&full)).err().unwrap();
+        assert!(matches!(refused, LocalError::Shared { .. }), "{refused}");
+        assert!(refused.to_string().contains("chmod 700"), "{refused}");
+        assert_eq!(mode(&full), 0o755);
+        fs::set_permissions(&full, Permissions::from_mode(PRIVATE)).unwrap();
+        drop(Folder::of(Some(&full)).unwrap());
+        assert_eq!(mode(Folder::of(None).unwrap().path()), PRIVATE);
     }
 }

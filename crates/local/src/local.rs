@@ -8,7 +8,7 @@ use std::{
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use reveille_lifecycle::{ON_START, Preamble, render};
-use reveille_notebook_service::{Config, Service, serve};
+use reveille_notebook_service::{AccessKey, Config, Service, ServiceError, serve};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     environment,
     folder::Folder,
     instances,
-    ministack::{Files, Ministack},
+    ministack::{self, Files, Ministack},
     parameters,
 };
 
@@ -89,12 +89,15 @@ impl Local {
         let (aws_port, sagemaker_port) = environment::free_ports()?;
         let aws = Ministack::endpoint(aws_port);
         let sagemaker = Ministack::endpoint(sagemaker_port);
-        let environment = environment::clients(&aws, &sagemaker);
+        let key = AccessKey::random().map_err(ServiceError::AccessKey)?;
+        let environment = environment::clients(&aws, &sagemaker, &key);
         let mut config = Config::new(folder.path().join("notebook-service"));
         config.port = sagemaker_port;
         config.path = environment::path(&project.tools());
         config.environment = environment.clone();
+        config.access_key = Some(key.clone());
         config.machines.clone_from(&options.machines);
+        config.forwarded_ports.clone_from(&options.forwarded_ports);
         if config.machines.is_none() {
             // The pinned papermill of the local tools, or none: a folder installs nothing by itself. A machine does, as
             // on AWS, and does not have this path.
@@ -105,14 +108,16 @@ impl Local {
         let service = serve(config).await?;
         let mut variables = environment.clone();
         variables.insert("PATH".to_owned(), environment::path(&project.tools()));
+        let ports: Vec<String> = options.forwarded_ports.iter().map(u16::to_string).collect();
+        variables.insert(ministack::FORWARDED.to_owned(), ports.join(","));
         let python = project.tool("python")?;
         let files = folder.path().join("ministack");
         let files = Files { folder: &files, kept: folder.is_kept() };
-        let ministack = Ministack::start(&python, files, aws_port, &variables).await?;
+        let ministack = Ministack::start(&python, files, aws_port, &key, &variables).await?;
         Ok(Self {
             service: Some(service),
             ministack: Some(ministack),
-            clients: Clients::new(&aws, &sagemaker),
+            clients: Clients::new(&aws, &sagemaker, &key),
             environment,
             outputs: BTreeMap::new(),
             runner_sha256: String::new(),

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use reveille_notebook_service::AccessKey;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -21,6 +22,10 @@ use crate::{LocalError, environment, error::tail, processes};
 
 /// The shim: see its own text.
 const SHIM: &str = include_str!("../shim/ministack_with_heartbeats.py");
+/// What it imports: who is served. See its own text.
+const GUARD: &str = include_str!("../shim/reveille_guard.py");
+/// Tells the guard the ports of [`crate::Options::forwarded_ports`].
+pub(crate) const FORWARDED: &str = "REVEILLE_FORWARDED_PORTS";
 /// It is up within a second; a cold disk and a busy machine may take much longer.
 const START_LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(25);
@@ -46,6 +51,7 @@ pub(crate) struct Ministack {
     /// Looked at by whoever waits for its end, while others use the whole.
     child: Mutex<Child>,
     port: u16,
+    key: AccessKey,
     log: PathBuf,
     marker: String,
 }
@@ -59,12 +65,14 @@ impl Ministack {
         python: &Path,
         files: Files<'_>,
         port: u16,
+        key: &AccessKey,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, LocalError> {
         let folder = files.folder;
         fs::create_dir_all(folder).map_err(LocalError::file("make", folder))?;
-        let shim = folder.join("ministack_with_heartbeats.py");
+        let [shim, guard] = ["ministack_with_heartbeats.py", "reveille_guard.py"].map(|name| folder.join(name));
         fs::write(&shim, SHIM).map_err(LocalError::file("write", &shim))?;
+        fs::write(&guard, GUARD).map_err(LocalError::file("write", &guard))?;
         let log = folder.join("ministack.log");
         let output = File::create(&log).map_err(LocalError::file("write", &log))?;
         let errors = output.try_clone().map_err(LocalError::file("write", &log))?;
@@ -77,6 +85,8 @@ impl Ministack {
             .env_clear()
             .envs(environment::handed_on())
             .envs(environment)
+            // What the guard asks for.
+            .env(environment::ACCESS_KEY, key.as_str())
             .envs(settings(port, folder))
             .envs(if files.kept { persistence(folder) } else { BTreeMap::new() })
             .env(processes::MARKER, &marker)
@@ -90,7 +100,7 @@ impl Ministack {
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| LocalError::Program { program: python.display().to_string(), source })?;
-        let ministack = Self { child: Mutex::new(child), port, log, marker };
+        let ministack = Self { child: Mutex::new(child), port, key: key.clone(), log, marker };
         ministack.wait_until_healthy().await?;
         Ok(ministack)
     }
@@ -132,7 +142,7 @@ impl Ministack {
             if let Ok(Some(status)) = ended {
                 return Err(self.failed(&format!("did not start: it ended at once ({status})")));
             }
-            if matches!(timeout(HEALTH_LIMIT, is_healthy(self.port)).await, Ok(Ok(true))) {
+            if matches!(timeout(HEALTH_LIMIT, is_healthy(self.port, &self.key)).await, Ok(Ok(true))) {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -210,9 +220,11 @@ fn persistence(folder: &Path) -> BTreeMap<String, String> {
     .collect()
 }
 
-async fn is_healthy(port: u16) -> std::io::Result<bool> {
+async fn is_healthy(port: u16, key: &AccessKey) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-    stream.write_all(b"GET /_ministack/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").await?;
+    let credential = format!("AWS4-HMAC-SHA256 Credential={}/x/x/x/aws4_request", key.as_str());
+    let head = format!("Host: 127.0.0.1:{port}\r\nAuthorization: {credential}\r\nConnection: close");
+    stream.write_all(format!("GET /_ministack/health HTTP/1.1\r\n{head}\r\n\r\n").as_bytes()).await?;
     let mut start = [0_u8; 12];
     stream.read_exact(&mut start).await?;
     Ok(&start == b"HTTP/1.1 200")

@@ -19,6 +19,8 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// Notebook instances are machines that boot (root only); `None`: they are folders with processes.
     pub machines: Option<Machines>,
+    /// Ports of subnets' endpoints that lead to the local AWS: a client behind one has that port in its `Host`.
+    pub forwarded_ports: Vec<u16>,
     /// How long the notebook instance service takes over things.
     pub timings: Timings,
     /// Is told each step.
@@ -34,6 +36,7 @@ impl Default for Options {
             stack: "reveille".to_owned(),
             parameters: BTreeMap::new(),
             machines: None,
+            forwarded_ports: Vec::new(),
             timings: Timings::local(),
             on_progress: None,
             on_state_change: None,

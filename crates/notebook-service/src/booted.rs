@@ -8,9 +8,9 @@ use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsString,
     fs::{self, File},
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write},
     os::unix::{
-        fs::{lchown, symlink},
+        fs::{OpenOptionsExt, lchown, symlink},
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -324,7 +324,12 @@ fn write_upper(
     write("etc/hosts", b"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n")?;
     let role = environment.iter().filter(|(name, _)| ROLE.contains(&name.as_str()));
     let role: Vec<String> = role.map(|(name, value)| format!("DefaultEnvironment=\"{name}={value}\"\n")).collect();
-    write("etc/systemd/system.conf.d/role.conf", format!("[Manager]\n{}", role.concat()).as_bytes())?;
+    let file = "etc/systemd/system.conf.d/role.conf";
+    let path = upper.join(file);
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    // The access key is in it, and the machine's manager, which reads it, is root.
+    let mut private = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    private.write_all(format!("[Manager]\n{}", role.concat()).as_bytes())?;
     let host = Path::new("/").join(BUNDLE);
     if host.exists() {
         write(BUNDLE, &fs::read(host)?)?;

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use reveille_instance_model::{Status, Time, Timings};
 
+use crate::AccessKey;
+
 /// A change of an instance's state, as told to the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateChange {
@@ -60,6 +62,11 @@ pub struct Config {
     /// What else is in their environment: endpoints, credentials. `PATH`, `HOME`, `REVEILLE_ROOT` and
     /// `REVEILLE_BOOT` cannot be overridden here.
     pub environment: BTreeMap<String, String>,
+    /// What every request's credential must name; `None`: a new one, which scripts get as `AWS_ACCESS_KEY_ID` unless
+    /// their environment has one.
+    pub access_key: Option<AccessKey>,
+    /// Ports of subnets' endpoints that lead to the local AWS: a client behind one has that port in its `Host`.
+    pub forwarded_ports: Vec<u16>,
     /// Instances are machines that boot (root only); `None`: they are folders.
     pub machines: Option<Machines>,
     /// How long things take.
@@ -86,6 +93,8 @@ impl Config {
             account: "000000000000".to_owned(),
             path: "/usr/local/bin:/usr/bin:/bin".to_owned(),
             environment: BTreeMap::new(),
+            access_key: None,
+            forwarded_ports: Vec::new(),
             machines: None,
             timings: Timings::local(),
             kill_grace: Duration::from_millis(500),

@@ -7,19 +7,20 @@ use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::from_fn_with_state,
     response::Response,
     routing::{get, post},
 };
 use reveille_instance_model::{ApiError, Operation};
 use serde_json::{Value, json};
 
-use crate::{admin, requests, responses, service::Shared, uuid};
+use crate::{admin, guard, requests, responses, service::Shared, uuid};
 
 /// The largest request: two scripts of 16,384 characters and fifty tags fit many times over.
 const BODY_LIMIT: usize = 256 * 1024;
 /// How much of a user agent stands in the call log.
 const USER_AGENT_LIMIT: usize = 120;
-const AWS_JSON: &str = "application/x-amz-json-1.1";
+pub(crate) const AWS_JSON: &str = "application/x-amz-json-1.1";
 
 /// An error answer of the wire protocol.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/_reveille/faults", post(admin::arm).get(admin::faults).delete(admin::clear_all))
         .route("/_reveille/faults/{id}", axum::routing::delete(admin::clear_one))
         .fallback(nothing_here)
+        // Over everything, the fallback and methods that are not allowed too.
+        .layer(from_fn_with_state(shared.clone(), guard::check))
         .with_state(shared)
 }
 
@@ -121,13 +124,8 @@ fn operation(headers: &HeaderMap) -> Result<Operation, WireError> {
     })
 }
 
-/// Who calls: the access key of the signature and the user agent. Neither is verified.
+/// Who calls: the user agent. All have the same access key, which is a secret and stays out of logs.
 fn caller(headers: &HeaderMap) -> String {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let key = text(header::AUTHORIZATION)
-        .split_once("Credential=")
-        .and_then(|(_, rest)| rest.split('/').next())
-        .unwrap_or("unsigned");
-    let agent: String = text(header::USER_AGENT).chars().take(USER_AGENT_LIMIT).collect();
-    format!("{key} ({agent})")
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("no user agent");
+    agent.chars().take(USER_AGENT_LIMIT).collect()
 }

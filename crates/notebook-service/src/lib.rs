@@ -5,8 +5,8 @@
 //! endpoint that arms faults and shows who called what. It decides nothing about notebook instances:
 //! every state, transition and error text comes from `reveille-instance-model`.
 //!
-//! It never listens on anything but 127.0.0.1, checks no signatures, and isolates nothing: a lifecycle
-//! script runs with the rights of whoever started the service.
+//! It never listens on anything but 127.0.0.1, serves no web page and nobody without the access key of its start, and
+//! isolates nothing: a lifecycle script runs with the rights of whoever started the service.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod admin;
@@ -14,6 +14,7 @@ mod booted;
 mod config;
 mod constraints;
 mod driver;
+mod guard;
 mod host;
 mod http;
 mod machine;
@@ -27,6 +28,7 @@ mod service;
 mod uuid;
 
 pub use config::{Config, LogListener, Machines, StateChange, StateListener};
+pub use guard::AccessKey;
 pub use machine::Machine;
 pub use network::Endpoint;
 pub use processes::{KillError, kill_boot, processes_of_boot};

@@ -12,7 +12,7 @@ use reveille_notebook_service::{Config, Machines, ServiceError, serve};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: notebook_service --dir DIR [--port PORT] [--region REGION] [--account ID] [--path PATH] [--env NAME=VALUE]... [--machines ROOT]
-Serves SageMaker notebook instances on 127.0.0.1 and prints the endpoint. DIR holds their disks and logs.
+Serves SageMaker notebook instances on 127.0.0.1 and prints the endpoint and the access key of this start. DIR holds their disks and logs.
 --path and --env are what lifecycle scripts get. With --machines (as root) instances really boot, from a root that make root built. Ctrl-C ends it and every process of every instance.
 ";
 
@@ -80,7 +80,7 @@ async fn run() -> Result<(), MainError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let service = serve(config).await?;
-    writeln!(io::stdout(), "{}", service.endpoint())?;
+    writeln!(io::stdout(), "{}\nAWS_ACCESS_KEY_ID={}", service.endpoint(), service.access_key().as_str())?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     fmt, fs, io,
     net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::DirBuilderExt,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -22,9 +23,10 @@ use tokio::{
 };
 
 use crate::{
-    Config, Machine, booted,
+    AccessKey, Config, Machine, booted,
     config::StateChange,
     driver,
+    guard::Guard,
     host::{Boot, Host},
     http::router,
     network::Endpoint,
@@ -49,6 +51,7 @@ pub(crate) struct Shared {
     /// Boots that are under way; the sender is dropped when they are done.
     booting: Mutex<HashMap<BootNumber, watch::Receiver<()>>>,
     pub(crate) host: Host,
+    pub(crate) guard: Guard,
     work: Mutex<JoinSet<()>>,
 }
 
@@ -182,6 +185,8 @@ pub enum ServiceError {
         /// Why.
         source: io::Error,
     },
+    /// The system has no random numbers for an access key.
+    AccessKey(io::Error),
     /// Instances cannot be machines here.
     Machines(String),
     /// A boot could not be killed at the end.
@@ -199,6 +204,7 @@ impl fmt::Display for ServiceError {
             Self::Bind { port, source } => {
                 write!(f, "port {port} on 127.0.0.1 cannot be bound: {source}; give another one, or 0 for any")
             }
+            Self::AccessKey(error) => write!(f, "no access key can be made: {error}; look at the system's random numbers"),
             Self::Machines(missing) => write!(f, "instances cannot be machines here: {missing}"),
             Self::Kill(error) => write!(f, "{error}"),
             Self::Cut => {
@@ -223,7 +229,9 @@ pub struct Service {
 /// # Errors
 /// The directory or the port cannot be used.
 pub async fn serve(mut config: Config) -> Result<Service, ServiceError> {
-    let usable = fs::create_dir_all(&config.directory).and_then(|()| fs::canonicalize(&config.directory));
+    // For this user alone: scripts write their environment, and the access key is in it.
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.directory);
+    let usable = made.and_then(|()| fs::canonicalize(&config.directory));
     // Absolute, because scripts run elsewhere.
     config.directory = usable.map_err(|source| ServiceError::Directory { path: config.directory.clone(), source })?;
     if let Some(missing) = config.machines.as_ref().and_then(booted::missing) {
@@ -232,9 +240,12 @@ pub async fn serve(mut config: Config) -> Result<Service, ServiceError> {
     let bind = |source| ServiceError::Bind { port: config.port, source };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
+    let forwarded = config.forwarded_ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    let guard = Guard { host: address.to_string(), forwarded, key: access_key(&mut config)? };
     let account = Account::new(config.region.clone(), config.account.clone(), config.timings.clone());
     let shared = Arc::new(Shared {
         host: Host::new(&config),
+        guard,
         booting: Mutex::default(),
         config,
         wake: Notify::new(),
@@ -255,11 +266,27 @@ pub async fn serve(mut config: Config) -> Result<Service, ServiceError> {
     Ok(Service { shared, address, http, driver })
 }
 
+/// The key that is configured, or a new one, which scripts are told too: what they start calls this service.
+fn access_key(config: &mut Config) -> Result<AccessKey, ServiceError> {
+    if let Some(key) = &config.access_key {
+        return Ok(key.clone());
+    }
+    let key = AccessKey::random().map_err(ServiceError::AccessKey)?;
+    config.environment.entry("AWS_ACCESS_KEY_ID".to_owned()).or_insert_with(|| key.as_str().to_owned());
+    Ok(key)
+}
+
 impl Service {
     /// The endpoint: what `AWS_ENDPOINT_URL_SAGEMAKER` is set to.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The access key that every request's credential must name.
+    #[must_use]
+    pub fn access_key(&self) -> &AccessKey {
+        &self.shared.guard.key
     }
 
     /// Applies one request as the API would, without HTTP; `caller` stands in the call log.

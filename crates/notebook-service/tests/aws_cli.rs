@@ -33,7 +33,7 @@ impl Cli<'_> {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", &world.directory)
-            .env("AWS_ACCESS_KEY_ID", "cli-key")
+            .env("AWS_ACCESS_KEY_ID", world.service.access_key().as_str())
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             // Version 1 of the command knows only this one.
             .env("AWS_DEFAULT_REGION", "us-east-1")
@@ -112,6 +112,6 @@ async fn the_aws_command_drives_an_instance_through_its_life() {
     let error = cli.refused(&["list-endpoints"]).await;
     assert!(error.contains("ListEndpoints"), "{error}");
     let calls = world.service.calls("nightly").unwrap();
-    assert!(calls.log().all(|call| call.caller.starts_with("cli-key (")));
+    assert!(calls.log().all(|call| call.caller.starts_with("aws-cli/")));
     world.end().await;
 }

@@ -161,8 +161,65 @@ async fn the_truth_about_instances_and_their_calls_is_shown() {
     assert_eq!(nightly["bootId"].as_str(), world.service.boot_id("nightly").as_deref());
     assert_eq!(nightly["calls"]["counts"]["StartNotebookInstance"], json!({"accepted": 0, "refused": 1}));
     let last = &nightly["calls"]["log"][1];
-    assert_eq!(last["caller"], "AKIDTEST (raw-test)");
+    assert_eq!(last["caller"], "raw-test");
     assert_eq!((&last["operation"], &last["outcome"]), (&json!("StartNotebookInstance"), &json!("refused")));
     assert_eq!(world.http("GET /_reveille/health", "").await.0, 200);
+    world.end().await;
+}
+
+/// What each kind of request that is not ours looks like: the request line's end, its headers, the answer's status.
+#[tokio::test]
+async fn neither_pages_nor_foreign_hosts_nor_strangers_are_served() {
+    let world = World::new().await;
+    let (address, credential) = (world.address(), world.credential());
+    let key = world.service.access_key().as_str();
+    let host = format!("host: {address}\r\n");
+    let port = address.rsplit(':').next().unwrap();
+    let other = credential.replace(key, "REVEILLELOCAL00000000000000000000000000000000");
+    let fault = r#"{"kind":"quota","untilCleared":true}"#;
+    let requests = [
+        ("POST /_reveille/faults", format!("{host}{credential}origin: http://127.0.0.1:8080\r\n")),
+        ("POST /_reveille/faults", format!("{host}{credential}origin: null\r\ncontent-type: text/plain\r\n")),
+        ("POST /_reveille/faults", format!("{host}{credential}origin: http://{address}\r\n")),
+        ("POST /_reveille/faults", format!("{host}{credential}Sec-Fetch-Site: same-site\r\n")),
+        ("POST /_reveille/faults", format!("{host}{credential}sec-fetch-site: same-origin\r\n")),
+        ("POST /_reveille/faults", format!("{host}{credential}sec-fetch-site: none\r\nsec-fetch-site: cross-site\r\n")),
+        ("POST /_reveille/faults", format!("host: rebound.example:{port}\r\n{credential}")),
+        ("POST /_reveille/faults", format!("host: 127.0.0.1\r\n{credential}")),
+        ("POST /_reveille/faults", format!("host: 127.0.0.1:1\r\n{credential}")),
+        ("POST /_reveille/faults", format!("{host}host: rebound.example\r\n{credential}")),
+        ("POST /_reveille/faults", credential.clone()),
+        ("POST /_reveille/faults", host.clone()),
+        ("POST /_reveille/faults", format!("{host}content-type: text/plain\r\n")),
+        ("POST /_reveille/faults", format!("{host}{other}")),
+        ("POST /_reveille/faults?X-Amz-Credential=other%2F20260101", host.clone()),
+        ("DELETE /_reveille/faults", host.clone()),
+        ("GET /_reveille/instances", host.clone()),
+        ("GET /_reveille/health", host.clone()),
+        ("GET /elsewhere", host.clone()),
+        ("PUT /_reveille/faults", host.clone()),
+        ("OPTIONS /", format!("{host}origin: http://127.0.0.1:8080\r\naccess-control-request-method: POST\r\n")),
+        ("POST /", format!("{host}x-amz-target: SageMaker.ListNotebookInstances\r\n")),
+    ];
+    let length = fault.len();
+    for (line, headers) in &requests {
+        let request =
+            format!("{line} HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n{fault}");
+        let (head, status, body) = world.raw(&request).await;
+        // A request with two hosts, or none, may be refused by the HTTP library before us.
+        assert!(status == 403 || (status == 400 && !headers.starts_with(&host)), "{request}\n{head}\n{body}");
+        assert!(!head.to_lowercase().contains("access-control"), "{head}");
+        assert!(!body.contains(key), "{body}");
+    }
+    assert_eq!(world.service.faults(), [], "none was armed");
+
+    let (_, shown) = world.http("GET /_reveille/instances", "").await;
+    assert_eq!(shown, json!({"instances": []}));
+    let presigned = format!("POST /_reveille/faults?X-Amz-Credential={key}%2F20260101%2Fus-east-1 HTTP/1.1\r\n");
+    let typed =
+        format!("{presigned}{host}sec-fetch-site: none\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    let (_, status, body) = world.raw(&format!("{typed}{fault}")).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(world.service.faults().len(), 1);
     world.end().await;
 }

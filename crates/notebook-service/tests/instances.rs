@@ -77,6 +77,8 @@ async fn the_environment_of_a_script_is_bare() {
     let seen: BTreeMap<&str, &str> = variables.filter(|(name, _)| !own.contains(name)).collect();
     let home = root.join("root");
     let expected = BTreeMap::from([
+        // What it starts calls the service.
+        ("AWS_ACCESS_KEY_ID", world.service.access_key().as_str()),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
         ("HOME", home.to_str().unwrap()),
         ("PATH", "/usr/bin:/bin"),

@@ -166,10 +166,10 @@ async fn a_machine_in_a_subnet_reaches_named_endpoints_and_nothing_else() {
     world.end().await;
 }
 
-fn post(address: &str, operation: &str, body: &str) -> String {
+fn post((address, key): (&str, &str), operation: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
-    write!(stream, "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-amz-target: SageMaker.{operation}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    write!(stream, "POST / HTTP/1.1\r\nhost: {address}\r\nauthorization: AWS4-HMAC-SHA256 Credential={key}/x\r\nconnection: close\r\nx-amz-target: SageMaker.{operation}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -189,14 +189,14 @@ fn ended_by(signal: &str) {
         .stderr(Stdio::from(fs::File::create(&log).unwrap()))
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().replace("http://", "");
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (endpoint, key) = (lines.next().unwrap(), lines.next().unwrap());
+    let (address, key) = (endpoint.replace("http://", ""), key.replace("AWS_ACCESS_KEY_ID=", ""));
     for name in ["up", "coming"] {
         let create = format!(
             r#"{{"NotebookInstanceName":"{name}","InstanceType":"ml.t3.medium","RoleArn":"arn:aws:iam::000000000000:role/r"}}"#
         );
-        assert!(post(&address, "CreateNotebookInstance", &create).starts_with("HTTP/1.1 200"));
+        assert!(post((&address, &key), "CreateNotebookInstance", &create).starts_with("HTTP/1.1 200"));
         let begun = Instant::now();
         while traces(&fs::canonicalize(&directory).unwrap()).len() < 2 {
             assert!(begun.elapsed() < PATIENCE);

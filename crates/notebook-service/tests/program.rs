@@ -13,10 +13,10 @@ use reveille_notebook_service::processes_of_boot;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_notebook_service");
 
-fn post(address: &str, operation: &str, body: &str) -> String {
+fn post((address, key): (&str, &str), operation: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
-    write!(stream, "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-amz-target: SageMaker.{operation}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    write!(stream, "POST / HTTP/1.1\r\nhost: {address}\r\nauthorization: AWS4-HMAC-SHA256 Credential={key}/x\r\nconnection: close\r\nx-amz-target: SageMaker.{operation}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -33,17 +33,19 @@ fn it_prints_its_endpoint_and_kills_every_process_when_it_is_terminated() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (line, key) = (lines.next().unwrap(), lines.next().unwrap());
+    let key = key.strip_prefix("AWS_ACCESS_KEY_ID=").unwrap();
     let address = line.trim().strip_prefix("http://127.0.0.1:").map(|port| format!("127.0.0.1:{port}")).unwrap();
+    let address = (address.as_str(), key);
 
     // echo $GREETING; setsid sleep 60 &
     let config = r#"{"NotebookInstanceLifecycleConfigName":"c","OnStart":[{"Content":"ZWNobyAkR1JFRVRJTkc7IHNldHNpZCBzbGVlcCA2MCAmCg=="}]}"#;
-    assert!(post(&address, "CreateNotebookInstanceLifecycleConfig", config).starts_with("HTTP/1.1 200"));
+    assert!(post(address, "CreateNotebookInstanceLifecycleConfig", config).starts_with("HTTP/1.1 200"));
     let create = r#"{"NotebookInstanceName":"n","InstanceType":"ml.t3.medium","RoleArn":"arn:aws:iam::000000000000:role/r","LifecycleConfigName":"c"}"#;
-    assert!(post(&address, "CreateNotebookInstance", create).starts_with("HTTP/1.1 200"));
+    assert!(post(address, "CreateNotebookInstance", create).starts_with("HTTP/1.1 200"));
     let begun = Instant::now();
-    while !post(&address, "DescribeNotebookInstance", r#"{"NotebookInstanceName":"n"}"#).contains("InService") {
+    while !post(address, "DescribeNotebookInstance", r#"{"NotebookInstanceName":"n"}"#).contains("InService") {
         assert!(begun.elapsed() < Duration::from_mins(5));
         std::thread::sleep(Duration::from_millis(20));
     }

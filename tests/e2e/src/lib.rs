@@ -7,4 +7,4 @@ mod world;
 
 pub use notebook::{Notebook, code, markdown};
 pub use run::{Ended, Run};
-pub use world::World;
+pub use world::{SUBNET_PORTS, World};

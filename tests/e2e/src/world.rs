@@ -22,6 +22,9 @@ const BOOTED_SCRIPT_LIMIT: Duration = Duration::from_mins(2);
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(150);
 
+/// Ports by which machines in subnets reach the local AWS: its S3, its Step Functions, its `SageMaker`.
+pub const SUBNET_PORTS: [u16; 3] = [4001, 4002, 4003];
+
 /// The local AWS.
 pub struct World {
     local: Local,
@@ -37,7 +40,8 @@ impl World {
     pub async fn with(machines: Option<Machines>) -> Self {
         let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let project = Project::find(&here).expect("the tests run in a checkout that `make build` built");
-        let mut options = Options { machines, ..Options::default() };
+        let forwarded_ports = if machines.is_some() { SUBNET_PORTS.to_vec() } else { Vec::new() };
+        let mut options = Options { machines, forwarded_ports, ..Options::default() };
         if options.machines.is_some() {
             options.timings.script_limit = BOOTED_SCRIPT_LIMIT;
         }

@@ -9,7 +9,7 @@ use std::{
 use aws_sdk_sfn::types::ExecutionStatus;
 use tokio::time::sleep;
 
-use super::{Files, Ministack};
+use super::{AccessKey, Files, Ministack};
 use crate::{Clients, environment, package, processes, tools};
 
 /// Runs an execution that waits for its token, which its function writes into a file.
@@ -62,15 +62,20 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let tools_folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin");
         let port = environment::free_ports().unwrap().0;
-        let endpoint = Ministack::endpoint(port);
-        let mut variables = environment::clients(&endpoint, &endpoint);
+        let (endpoint, key) = (Ministack::endpoint(port), AccessKey::random().unwrap());
+        let mut variables = environment::clients(&endpoint, &endpoint, &key);
         variables.insert("PATH".to_owned(), environment::path(&tools_folder));
         let disk = folder.path().join("ministack");
-        let ministack =
-            Ministack::start(&tools_folder.join("python"), Files { folder: &disk, kept: false }, port, &variables)
-                .await
-                .unwrap();
-        let clients = Clients::new(&endpoint, &endpoint);
+        let ministack = Ministack::start(
+            &tools_folder.join("python"),
+            Files { folder: &disk, kept: false },
+            port,
+            &key,
+            &variables,
+        )
+        .await
+        .unwrap();
+        let clients = Clients::new(&endpoint, &endpoint, &key);
         let (bootstrap, archive) = (folder.path().join("bootstrap"), folder.path().join("waits.zip"));
         fs::write(&bootstrap, FUNCTION).unwrap();
         package::archive(&bootstrap, "bootstrap", &archive).unwrap();

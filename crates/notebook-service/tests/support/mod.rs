@@ -123,14 +123,15 @@ impl World {
 
     /// One raw request to a path; the status and the JSON of the answer.
     pub async fn http(&self, line: &str, body: &str) -> (u16, Value) {
-        let (_, status, value) = self.exchange(line, "", body).await;
+        let (_, status, value) = self.exchange(line, &self.credential(), body).await;
         (status, value)
     }
 
     /// One request of the `SageMaker` API.
     pub async fn api(&self, operation: &str, body: &str) -> (u16, Value) {
         let headers = format!(
-            "content-type: application/x-amz-json-1.1\r\nx-amz-target: SageMaker.{operation}\r\nuser-agent: raw-test\r\nauthorization: AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/us-east-1/sagemaker/aws4_request, Signature=00\r\n"
+            "content-type: application/x-amz-json-1.1\r\nx-amz-target: SageMaker.{operation}\r\nuser-agent: raw-test\r\n{}",
+            self.credential()
         );
         let (head, status, value) = self.exchange("POST /", &headers, body).await;
         assert!(head.contains("content-type: application/x-amz-json-1.1"), "{head}");
@@ -138,19 +139,36 @@ impl World {
         (status, value)
     }
 
-    async fn exchange(&self, line: &str, headers: &str, body: &str) -> (String, u16, Value) {
-        let address = self.service.endpoint().replace("http://", "");
-        let mut stream = TcpStream::connect(&address).await.unwrap();
-        let length = body.len();
-        let request = format!(
-            "{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
-        );
+    /// The header of a request that names the service's access key.
+    pub fn credential(&self) -> String {
+        let key = self.service.access_key().as_str();
+        format!(
+            "authorization: AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/sagemaker/aws4_request, Signature=00\r\n"
+        )
+    }
+
+    /// One raw request: the head of its answer, the status, and the body.
+    pub async fn raw(&self, request: &str) -> (String, u16, String) {
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         let answer = String::from_utf8(answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (head.to_owned(), status, serde_json::from_str(body).unwrap())
+        (head.to_owned(), status, body.to_owned())
+    }
+
+    pub fn address(&self) -> String {
+        self.service.endpoint().replace("http://", "")
+    }
+
+    async fn exchange(&self, line: &str, headers: &str, body: &str) -> (String, u16, Value) {
+        let (address, length) = (self.address(), body.len());
+        let request = format!(
+            "{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
+        );
+        let (head, status, body) = self.raw(&request).await;
+        (head, status, serde_json::from_str(&body).unwrap())
     }
 }

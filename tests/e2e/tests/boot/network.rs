@@ -2,7 +2,7 @@
 //!
 //! Instances whose subnet has no way to the internet: what each endpoint is needed for, and an engine without PyPI.
 
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{Notebook, SUBNET_PORTS, World};
 use reveille_instance_model::Hook;
 use reveille_notebook_service::Endpoint;
 use serde_json::Value;
@@ -21,9 +21,9 @@ fn port(address: &str) -> u16 {
     address.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
 }
 
-const S3: u16 = 4001;
-const STATES: u16 = 4002;
-const SAGEMAKER: u16 = 4003;
+const S3: u16 = SUBNET_PORTS[0];
+const STATES: u16 = SUBNET_PORTS[1];
+const SAGEMAKER: u16 = SUBNET_PORTS[2];
 
 /// All that is needed, in a network of its own; gives the commands that name the endpoints.
 pub(crate) fn private(world: &World, name: &str) -> String {

@@ -13,6 +13,7 @@ mod busy;
 mod deployment;
 mod engine;
 mod failures;
+mod guard;
 mod input;
 mod instances;
 mod killed;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         input::ALL,
         triggers::ALL,
         deployment::ALL,
+        guard::ALL,
         engine::ALL,
         aborted::ALL,
         killed::ALL,

@@ -32,7 +32,7 @@ $(STAMP): requirements.txt
 
 build: ## Build the functions, the runner and the command (dev profile)
 	@echo "==> building (the first time takes some minutes: the AWS SDK is large)"
-	@$(CARGO) build $(BINARIES)
+	@$(CARGO) build --locked $(BINARIES)
 
 demo: setup build ## Run the main job on a local AWS, once well and once with a notebook that fails
 	@$(REVEILLE) demo
@@ -44,13 +44,13 @@ lint: setup ## Check format, lints and the template
 	@echo "==> cargo fmt --check"
 	@$(CARGO) fmt --all --check
 	@echo "==> cargo clippy"
-	@$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	@$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
 	@echo "==> cfn-lint"
 	@$(VENV)/bin/cfn-lint infra/*.yaml && echo "cfn-lint: no findings"
 
 test: lint build ## Check everything, run every test, and simulate
 	@echo "==> cargo test"
-	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws $(CARGO) test --workspace --no-fail-fast
+	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws $(CARGO) test --locked --workspace --no-fail-fast
 	@$(MAKE) --no-print-directory simulate
 
 # Roots of instances that really boot: built once, outside the checkout, for all checkouts.
@@ -63,14 +63,14 @@ root: ## Build the root of instances that really boot (as root, once; SUITE=book
 test-boot: setup build ## Run the product on instances that really boot (as root; skips with a reason elsewhere)
 	@if ! $(MACHINES)/can-boot.sh '$(ROOTS)/$(SUITE)'; then exit 0; fi; \
 	  $(MAKE) --no-print-directory root && export REVEILLE_MACHINE_ROOT='$(ROOTS)/$(SUITE)' && \
-	  $(CARGO) test --workspace --test machines && \
-	  $(CARGO) test --workspace --test boot
+	  $(CARGO) test --locked --workspace --test machines && \
+	  $(CARGO) test --locked --workspace --test boot
 
 # At most 10,000 seeded fault schedules; `make simulate RUNS=1000000` for more, `make simulate SEED=7` to replay one.
 RUNS ?= 10000
 simulate: ## Run seeded fault schedules in simulated time
 	@echo "==> simulating $(if $(SEED),schedule $(SEED),$(RUNS) schedules)"
-	@$(CARGO) run --quiet --profile simulate -p reveille-simulation -- $(if $(SEED),--seed $(SEED),--runs $(RUNS))
+	@$(CARGO) run --locked --quiet --profile simulate -p reveille-simulation -- $(if $(SEED),--seed $(SEED),--runs $(RUNS))
 
 # The Python equivalent of the benchmark, in an environment of its own: nothing else slows its start.
 BENCH_VENV := target/bench-venv
@@ -87,7 +87,7 @@ bench: bench-cold bench-notebooks ## Reproduce every published figure
 
 bench-cold: $(BENCH_STAMP) ## Compare a function's cold start and memory with Python's and a floor program's
 	@echo "==> building the release profile (the first time takes minutes: link-time optimisation of the AWS SDK)"
-	@$(CARGO) build --release -p reveille-functions -p reveille-bench
+	@$(CARGO) build --locked --release -p reveille-functions -p reveille-bench
 	@target/release/reveille-bench --python $(BENCH_VENV)/bin/python $(BENCH_FLAGS)
 
 # Our engine and plain papermill, with the engine's own packages in an environment that holds nothing else.
@@ -102,14 +102,14 @@ $(ENGINE_STAMP): crates/engine/requirements.txt
 	@touch $@
 
 bench-notebooks: $(ENGINE_STAMP) ## Compare notebooks run by our engine with plain papermill
-	@$(CARGO) run --quiet --release -p reveille-engine --example bench_notebooks -- $(ENGINE_VENV)/bin/python $(ROUNDS)
+	@$(CARGO) run --locked --quiet --release -p reveille-engine --example bench_notebooks -- $(ENGINE_VENV)/bin/python $(ROUNDS)
 
 sabotage: ## Show how soon the simulation notices each sabotage of the protocol
-	@$(CARGO) run --quiet --profile simulate -p reveille-simulation -- --sabotage
+	@$(CARGO) run --locked --quiet --profile simulate -p reveille-simulation -- --sabotage
 
 recordings: ## Run the executions recorded on AWS in the file ASL_RECORDINGS through the interpreter
 	@test -n "$(ASL_RECORDINGS)" || { echo "make recordings ASL_RECORDINGS=FILE: name a file of recorded executions" >&2; exit 2; }
-	@ASL_RECORDINGS='$(abspath $(ASL_RECORDINGS))' $(CARGO) test --quiet -p reveille-asl --test recordings -- --nocapture
+	@ASL_RECORDINGS='$(abspath $(ASL_RECORDINGS))' $(CARGO) test --locked --quiet -p reveille-asl --test recordings -- --nocapture
 
 instance-template: ## Write infra/instance.yaml anew from infra/lifecycle/
 	@$(PYTHON) infra/lifecycle/embed.py

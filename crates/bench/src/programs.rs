@@ -63,7 +63,7 @@ impl Paths {
     /// # Errors
     /// [`Error::Missing`] for the first that is not, [`Error::Own`] when the folder cannot be written.
     pub fn prepare(&self, authority_pem: &str) -> Result<(), Error> {
-        let build = "build it with `cargo build --release -p reveille-functions -p reveille-bench`";
+        let build = "build it with `cargo build --locked --release -p reveille-functions -p reveille-bench`";
         let install = "make it with `make bench-cold`, or name one that has awslambdaric and boto3 with --python";
         for (what, path, hint) in [
             ("the functions' bootstrap", &self.function, build),
@@ -191,7 +191,7 @@ mod tests {
             folder: folder.path().to_owned(),
         };
         let message = paths.prepare("").unwrap_err().to_string();
-        assert!(message.contains("no-such-floor") && message.contains("cargo build --release"), "{message}");
+        assert!(message.contains("no-such-floor") && message.contains("cargo build --locked --release"), "{message}");
     }
 
     #[test]

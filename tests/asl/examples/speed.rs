@@ -1,5 +1,5 @@
 //! How many executions of a machine with some twenty transitions the interpreter runs in a second, on one thread:
-//! `cargo run --release -p reveille-asl --example speed [-- EXECUTIONS]`.
+//! `cargo run --locked --release -p reveille-asl --example speed [-- EXECUTIONS]`.
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 #![allow(clippy::expect_used, reason = "the machine is written here")]
 

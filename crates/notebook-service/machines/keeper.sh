@@ -33,7 +33,7 @@ private=''
 export root folder notebooks name private
 boot='mount -t overlay overlay -o "lowerdir=$root,upperdir=$folder/upper,workdir=$folder/work" "$folder/root" &&
     exec systemd-nspawn --quiet --directory="$folder/root" --machine="$name" --register=no --keep-unit --boot $private \
-        --console=pipe --resolv-conf=copy-host --timezone=off --bind="$notebooks:/home/ec2-user/SageMaker"'
+        --console=read-only --setenv=SYSTEMD_COLORS=0 --resolv-conf=copy-host --timezone=off --bind="$notebooks:/home/ec2-user/SageMaker"'
 mkdir -p "$folder/work" "$folder/root"
 (
     for group in "${groups[@]}"; do echo "$BASHPID" >"$group/cgroup.procs"; done
@@ -60,6 +60,8 @@ tell_leader
 exec 1>&-
 
 wait -n "$machine" "$line"
+# Bash tells of each job that is killed from here on.
+exec 2>/dev/null
 kill -KILL "$machine" "$line" 2>/dev/null
 wait 2>/dev/null
 

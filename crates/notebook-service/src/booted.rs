@@ -194,7 +194,9 @@ impl Booted {
     ) -> io::Result<mpsc::Receiver<Option<i32>>> {
         console.parent().map_or(Ok(()), fs::create_dir_all)?;
         // Of the last boot only: a console is not a log that grows.
-        let console_file = File::create(console)?;
+        File::create(console)?;
+        // Both the machine and its keeper write there: neither over what the other wrote.
+        let console_file = File::options().append(true).open(console)?;
         let mut running = self.running();
         if running.closing {
             return Err(io::Error::other("the service ends"));
@@ -256,9 +258,10 @@ impl Booted {
 
     /// The error of a machine that did not come up, which is ended.
     fn told(&self, machine: &str, console: &Path, why: &str) -> io::Error {
-        // Best effort: the reason is told in any case.
-        let _ = self.end(machine, None);
+        // Best effort: the reason is told in any case. What is told is what it said before it was ended.
         let console = fs::read(console).unwrap_or_default();
+        let console: Vec<u8> = console.into_iter().filter(|byte| *byte == b'\n' || !byte.is_ascii_control()).collect();
+        let _ = self.end(machine, None);
         let end = String::from_utf8_lossy(&console[console.len().saturating_sub(CONSOLE_END)..]).into_owned();
         io::Error::other(format!("the machine did not come up: {why}. The end of its console:\n{end}"))
     }

@@ -70,8 +70,13 @@ async fn a_script_finds_a_machine_like_the_real_one() {
     assert!(lines[7].starts_with("aws-cli/"), "{log}");
     assert_eq!(lines[8..], ["none role-key", &world.service.boot_id("nightly").unwrap()], "{log}");
     assert!(!world.service.processes("nightly").unwrap().is_empty());
-    let directory = world.directory.clone();
+    let (directory, console) = (world.directory.clone(), world.service.console("nightly"));
     world.service.shutdown().await.unwrap();
+    let console = fs::read_to_string(console).unwrap();
+    assert!(
+        console.contains("systemd") && !console.contains("keeper:"),
+        "what the machine said, and no more: {console}"
+    );
     assert_eq!(traces(&directory), Vec::<String>::new());
     fs::remove_dir_all(directory).unwrap();
 }
@@ -126,7 +131,9 @@ async fn a_machine_that_does_not_come_up_fails_its_instance_and_says_why() {
     world.create("nightly", "echo never\n");
     world.reaches("nightly", Status::Failed).await;
     let reason = world.service.snapshot("nightly").unwrap().view.failure_reason.clone().unwrap_or_default();
-    for part in ["could not be brought up", "it ended before it had a process", "The end of its console"] {
+    for part in
+        ["could not be brought up", "it ended before it had a process", "The end of its console", "doesn't look like"]
+    {
         assert!(reason.contains(part), "{part}: {reason}");
     }
     assert_eq!(world.log("nightly"), "", "its script did not run");

@@ -135,7 +135,7 @@ async fn other_pins(world: &World) {
     let marker = world.local().notebooks(NAME).join(HOME).join(".reveille-complete");
     let fingerprint = std::fs::read_to_string(&marker).unwrap();
     std::fs::write(&marker, "of another version").unwrap();
-    let run = start(world, NAME, &Notebook::of(&["import papermill\nprint(papermill.__version__)"])).await;
+    let run = start(world, NAME, &Notebook::of(&["print('renewed')"])).await;
     run.assert_succeeded(NAME).await;
     assert_eq!(std::fs::read_to_string(&marker).unwrap(), fingerprint);
     world.assert_at_rest(NAME, 1).await;

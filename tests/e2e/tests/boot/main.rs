@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::runtime::{Handle, Runtime};
 
 /// Scenarios at a time: each boots a machine, and the first run of each installs an engine.
-const AT_A_TIME: usize = 2;
+const AT_A_TIME: usize = 3;
 const ROOT: &str = "REVEILLE_MACHINE_ROOT";
 
 type Scenario = (&'static str, fn(&Handle, &World));

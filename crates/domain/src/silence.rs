@@ -6,6 +6,7 @@ use crate::age::{age, believed, is_ahead, seconds};
 use crate::error::{Code, Failure};
 use crate::ids::InstanceName;
 use crate::limits::{MAX_RERUNS, MAX_SILENCES, MAX_UNCLAIMED_SILENCES, OVERDUE};
+use crate::ports::InstanceStatus;
 use crate::records::{Claim, Progress};
 
 /// What to do about a run whose ticket fell silent and which has no report.
@@ -30,8 +31,10 @@ pub struct Seen<'a> {
     pub claim: Option<&'a Claim>,
     /// Its last progress.
     pub progress: Option<&'a Progress>,
-    /// Whether the instance is `InService`: only then is silence the runner's.
-    pub in_service: bool,
+    /// The instance's status, or `None` if it is gone. Only while it is `InService` is silence the runner's.
+    pub status: Option<InstanceStatus>,
+    /// Whether a runner bound the boot: then the lifecycle configuration did its work.
+    pub bound: bool,
     /// The heartbeat.
     pub heartbeat_seconds: u32,
     /// How long the notebook may run.
@@ -55,18 +58,22 @@ pub fn judge(seen: &Seen<'_>) -> Verdict {
 }
 
 fn unclaimed(seen: &Seen<'_>) -> Verdict {
-    let limit = if seen.in_service { MAX_UNCLAIMED_SILENCES } else { MAX_SILENCES };
+    let limit = if seen.status == Some(InstanceStatus::InService) { MAX_UNCLAIMED_SILENCES } else { MAX_SILENCES };
     if seen.silences < limit {
         return Verdict::Resubmit;
     }
-    Verdict::GiveUp(Failure::new(
-        Code::RunnerSilent,
+    let seconds = u64::from(seen.heartbeat_seconds) * u64::from(seen.silences);
+    let instance = seen.instance;
+    let message = if seen.bound {
         format!(
-            "No runner on notebook instance {0} picked the run up within {1} s. Look at CloudWatch group /aws/sagemaker/NotebookInstances, stream {0}/LifecycleConfigOnStart, and check that its lifecycle configuration and its role's policy are those of infra/instance.yaml.",
-            seen.instance,
-            u64::from(seen.heartbeat_seconds) * u64::from(seen.silences)
-        ),
-    ))
+            "The runner on notebook instance {instance} started with its boot, and did not pick the run up within {seconds} s. While the instance is up, /var/log/reveille-runner.log on it says why. Check that it still reaches S3 and Step Functions, and that its role's policy is that of infra/instance.yaml."
+        )
+    } else {
+        format!(
+            "No runner on notebook instance {instance} picked the run up within {seconds} s. Look at CloudWatch group /aws/sagemaker/NotebookInstances, stream {instance}/LifecycleConfigOnStart, and check that its lifecycle configuration and its role's policy are those of infra/instance.yaml."
+        )
+    };
+    Verdict::GiveUp(Failure::new(Code::RunnerSilent, message))
 }
 
 fn lost(seen: &Seen<'_>, last: DateTime<Utc>) -> Failure {
@@ -86,10 +93,36 @@ fn lost(seen: &Seen<'_>, last: DateTime<Utc>) -> Failure {
     Failure::new(
         Code::RunnerLost,
         format!(
-            "The runner on notebook instance {} started the notebook and {heard}{cell}. The notebook may have had effects; what it wrote outside is as it left it. If the instance is still there, run again when that is safe; \"onRunnerLost\": \"rerun\" repeats such a run by itself, up to {MAX_RERUNS} times.",
-            seen.instance
+            "The runner on notebook instance {} started the notebook and {heard}{cell}.{} The notebook may have had effects; what it wrote outside is as it left it. If the instance is still there, run again when that is safe; \"onRunnerLost\": \"rerun\" repeats such a run by itself, up to {MAX_RERUNS} times.",
+            seen.instance,
+            instance_words(seen.status)
         ),
     )
+}
+
+/// What the instance's status says of the runner's silence.
+fn instance_words(status: Option<InstanceStatus>) -> &'static str {
+    match status {
+        // It says nothing: the runner alone is silent.
+        Some(InstanceStatus::InService | InstanceStatus::Unknown) => "",
+        Some(InstanceStatus::Stopped) => {
+            " The instance was then seen Stopped: it was stopped while the notebook ran, as by a person in the console."
+        }
+        Some(InstanceStatus::Stopping) => {
+            " The instance was then seen Stopping: it was stopped while the notebook ran, as by a person in the console."
+        }
+        Some(InstanceStatus::Pending) => {
+            " The instance was then seen Pending: it was stopped and started again while the notebook ran."
+        }
+        Some(InstanceStatus::Updating) => {
+            " The instance was then seen Updating: it was stopped and changed while the notebook ran."
+        }
+        Some(InstanceStatus::Failed) => " The instance was then seen Failed.",
+        Some(InstanceStatus::PendingMaintenance | InstanceStatus::InMaintenance) => {
+            " The instance was then seen in maintenance."
+        }
+        Some(InstanceStatus::Deleting) | None => " The instance was then seen deleted, or about to be.",
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +162,8 @@ mod tests {
             silences,
             claim: claim.as_ref(),
             progress: progress.as_ref(),
-            in_service,
+            status: Some(if in_service { InstanceStatus::InService } else { InstanceStatus::Stopped }),
+            bound: false,
             heartbeat_seconds: 300,
             run_seconds,
             now: at(now),
@@ -138,6 +172,44 @@ mod tests {
             Verdict::Resubmit => None,
             Verdict::GiveUp(failure) | Verdict::Lost(failure) => Some(failure.code),
         }
+    }
+
+    fn message(claim: Option<&Claim>, status: Option<InstanceStatus>, bound: bool) -> String {
+        let instance = InstanceName::parse("nightly").unwrap();
+        let seen = Seen {
+            instance: &instance,
+            silences: MAX_SILENCES,
+            claim,
+            progress: None,
+            status,
+            bound,
+            heartbeat_seconds: 300,
+            run_seconds: 7_200,
+            now: at(9_999),
+        };
+        match judge(&seen) {
+            Verdict::GiveUp(failure) | Verdict::Lost(failure) => failure.message,
+            Verdict::Resubmit => panic!("it goes on"),
+        }
+    }
+
+    #[test]
+    fn a_lost_runner_is_told_with_what_was_seen_of_its_instance() {
+        let claim = Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: at(0), attempt: None };
+        let lost = |status| message(Some(&claim), status, true);
+        assert!(lost(Some(InstanceStatus::Stopped)).contains("seen Stopped: it was stopped while the notebook ran"));
+        assert!(lost(Some(InstanceStatus::Stopping)).contains("seen Stopping"));
+        assert!(lost(None).contains("deleted"));
+        let up = lost(Some(InstanceStatus::InService));
+        assert!(!up.contains("stopped") && !up.contains("  "), "{up}");
+    }
+
+    #[test]
+    fn the_lifecycle_configuration_is_not_blamed_where_a_runner_bound_the_boot() {
+        let bound = message(None, Some(InstanceStatus::InService), true);
+        assert!(!bound.contains("ifecycle") && bound.contains("reveille-runner.log"), "{bound}");
+        let unbound = message(None, Some(InstanceStatus::InService), false);
+        assert!(unbound.contains("nightly/LifecycleConfigOnStart"), "{unbound}");
     }
 
     #[test]

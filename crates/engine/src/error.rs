@@ -3,6 +3,19 @@
 use std::io;
 use std::path::PathBuf;
 
+/// What to do about a file or folder that could not be written: where there is room, making room helps nobody.
+#[must_use]
+pub fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on the instance's volume, or grow it",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the volume is mounted read-only, as one with errors is: stop and start the instance, and look at its volume if that does not help"
+        }
+        io::ErrorKind::PermissionDenied => "let the user ec2-user write there: check the owner and the permissions",
+        _ => "look at the instance's volume",
+    }
+}
+
 /// Why a notebook could not even be started.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -51,7 +64,7 @@ pub enum EngineError {
     #[error("the marker of the run is empty or holds a NUL byte; give each attempt a unique text")]
     BadMarker,
     /// The driver's files could not be written.
-    #[error("{path} cannot be written: {source}; check the space and the permissions there", path = path.display())]
+    #[error("{path} cannot be written: {source}; {remedy}", path = path.display(), remedy = remedy(source))]
     Write {
         /// The file.
         path: PathBuf,
@@ -66,4 +79,30 @@ pub enum EngineError {
         /// The operating system's answer.
         source: io::Error,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_asked_for_only_where_there_is_none() {
+        let said = |errno: i32| {
+            let error =
+                EngineError::Write { path: "/work/spec.json".into(), source: io::Error::from_raw_os_error(errno) };
+            error.to_string()
+        };
+        // ENOSPC, EDQUOT; EROFS; EACCES, EPERM; EIO.
+        for (errno, words) in [
+            (28, "make room"),
+            (122, "make room"),
+            (30, "read-only"),
+            (13, "permissions"),
+            (1, "permissions"),
+            (5, "volume"),
+        ] {
+            assert!(said(errno).contains(words), "{}", said(errno));
+            assert_eq!(said(errno).contains("make room"), [28, 122].contains(&errno), "{}", said(errno));
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::error::EngineError;
 use crate::job::{EXPORT_LIMIT, Job, Mode, Output, Progress};
 use crate::log::Log;
 use crate::processes::Marked;
-use crate::verdict::{self, Answered, Read, Verdict};
+use crate::verdict::{self, Answered, Breakage, Read, Verdict};
 
 /// The environment variable by which every process of a run is found.
 pub(crate) const MARKER: &str = "REVEILLE_RUN";
@@ -163,8 +163,10 @@ impl Execution {
             (Some(ending), Some(_)) => (ending, None),
             (Some(ending), None) => (ending, Some(ENDED.to_owned())),
             (None, Some(Answered::Verdict(verdict))) => (verdict, None),
-            (None, Some(Answered::Interrupted(_)) | None) => {
-                let verdict = unanswered(status);
+            (None, answer @ (Some(Answered::Interrupted(_)) | None)) => {
+                // It was told to end, and not by us.
+                let told = answer.map(|_| Signal::TERM.as_raw());
+                let verdict = unanswered(status, told);
                 let why = "Reveille's process that executed the notebook ended while this cell was running".to_owned();
                 (verdict, Some(why))
             }
@@ -207,16 +209,17 @@ impl Execution {
 
     /// An engine that does not work is explained by its log and by what to do.
     fn explained(&self, verdict: Verdict) -> Verdict {
-        let Verdict::EngineBroken { message, .. } = verdict else {
+        let Verdict::EngineBroken { why, message, .. } = verdict else {
             return verdict;
         };
         let python = self.engine.python().display();
-        let advice = if message.starts_with("papermill cannot be imported") {
-            format!("; {}", self.engine.repair())
-        } else {
-            format!("; the log shows what happened (Python: {python})")
+        let advice = match why {
+            Breakage::NotImportable => format!("; {}", self.engine.repair()),
+            // Its log ends where it was ended, and says nothing of that.
+            Breakage::Ended { .. } => String::new(),
+            Breakage::Other => format!("; the log shows what happened (Python: {python})"),
         };
-        Verdict::EngineBroken { message: message + &advice, log_tail: self.log.tail() }
+        Verdict::EngineBroken { why, message: message + &advice, log_tail: self.log.tail() }
     }
 
     fn note(&self, line: &str) {
@@ -250,18 +253,33 @@ pub async fn end_leftovers(marker: &str) -> bool {
 }
 
 /// What a driver that left no answer died of.
-fn unanswered(status: Option<ExitStatus>) -> Verdict {
+fn unanswered(status: Option<ExitStatus>, told: Option<i32>) -> Verdict {
     if status.and_then(|status| status.code()) == Some(DISK_FULL) {
         return Verdict::DiskFull { message: "No space left on device".to_owned() };
     }
-    let message = match status {
-        Some(status) => match status.signal() {
-            Some(signal) => format!("the papermill process was killed by signal {signal}"),
-            None => format!("the papermill process ended with {status} and left no answer"),
-        },
-        None => "the papermill process could not be waited for".to_owned(),
+    let ended = status.and_then(|status| status.signal()).or(told);
+    let (why, message) = match (ended, status) {
+        (Some(signal), _) => {
+            (Breakage::Ended { signal }, format!("the papermill process was ended by {}", named(signal)))
+        }
+        (None, Some(status)) => {
+            (Breakage::Other, format!("the papermill process ended with {status} and left no answer"))
+        }
+        (None, None) => (Breakage::Other, "the papermill process could not be waited for".to_owned()),
     };
-    Verdict::EngineBroken { message, log_tail: Vec::new() }
+    Verdict::EngineBroken { why, message, log_tail: Vec::new() }
+}
+
+/// A signal as people know it.
+fn named(signal: i32) -> String {
+    match Signal::from_named_raw(signal) {
+        Some(Signal::KILL) => "SIGKILL".to_owned(),
+        Some(Signal::TERM) => "SIGTERM".to_owned(),
+        Some(Signal::SEGV) => "SIGSEGV".to_owned(),
+        Some(Signal::BUS) => "SIGBUS".to_owned(),
+        Some(Signal::ABORT) => "SIGABRT".to_owned(),
+        Some(_) | None => format!("signal {signal}"),
+    }
 }
 
 fn open_log(job: &Job) -> Result<(Log, PipeWriter), EngineError> {

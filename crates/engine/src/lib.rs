@@ -26,8 +26,8 @@ mod verdict;
 mod wheelhouse;
 
 pub use engine::Engine;
-pub use error::EngineError;
+pub use error::{EngineError, remedy};
 pub use execution::{Execution, end_leftovers};
 pub use job::{Job, Output, Patience, Progress};
-pub use verdict::{Failure, Place, Verdict};
+pub use verdict::{Breakage, Failure, Place, Verdict};
 pub use wheelhouse::Supplies;

@@ -58,6 +58,8 @@ pub enum Verdict {
     },
     /// Papermill itself, or the Python it needs, does not work.
     EngineBroken {
+        /// In what way.
+        why: Breakage,
         /// What happened and what to do.
         message: String,
         /// The last lines of the log, oldest first.
@@ -65,6 +67,20 @@ pub enum Verdict {
     },
     /// [`crate::Execution::cancel`] was called.
     Cancelled,
+}
+
+/// In what way papermill did not do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breakage {
+    /// Its packages cannot be imported.
+    NotImportable,
+    /// Its process was ended from outside, by this signal.
+    Ended {
+        /// The signal's number; 9 (SIGKILL) is what the operating system sends when memory runs out.
+        signal: i32,
+    },
+    /// Anything else.
+    Other,
 }
 
 /// Where a notebook was when it was ended.
@@ -98,14 +114,36 @@ pub struct Failure {
 enum Answer {
     Succeeded,
     NotebookFailed(Failure),
-    KernelDied { cell_index: Option<usize>, message: String, killed: bool },
-    ParametersRefused { reason: String },
-    KernelNotFound { wanted: String, available: Vec<String> },
-    NotebookUnreadable { reason: String },
-    DiskFull { message: String },
-    OutputLost { message: String },
-    EngineBroken { message: String },
-    Interrupted { cell_index: Option<usize>, traceback_tail: Vec<String> },
+    KernelDied {
+        cell_index: Option<usize>,
+        message: String,
+        killed: bool,
+    },
+    ParametersRefused {
+        reason: String,
+    },
+    KernelNotFound {
+        wanted: String,
+        available: Vec<String>,
+    },
+    NotebookUnreadable {
+        reason: String,
+    },
+    DiskFull {
+        message: String,
+    },
+    OutputLost {
+        message: String,
+    },
+    EngineBroken {
+        message: String,
+        #[serde(default)]
+        not_importable: bool,
+    },
+    Interrupted {
+        cell_index: Option<usize>,
+        traceback_tail: Vec<String>,
+    },
 }
 
 /// result.json as it is read: the answer and, beside it, why there is no HTML.
@@ -143,7 +181,10 @@ pub(crate) fn read(result_file: &Path) -> Option<Read> {
         Answer::NotebookUnreadable { reason } => Verdict::NotebookUnreadable { reason },
         Answer::DiskFull { message } => Verdict::DiskFull { message },
         Answer::OutputLost { message } => Verdict::OutputLost { message },
-        Answer::EngineBroken { message } => Verdict::EngineBroken { message, log_tail: Vec::new() },
+        Answer::EngineBroken { message, not_importable } => {
+            let why = if not_importable { Breakage::NotImportable } else { Breakage::Other };
+            Verdict::EngineBroken { why, message, log_tail: Vec::new() }
+        }
         Answer::Interrupted { cell_index, traceback_tail } => {
             let place = cell_index.map(|cell_index| Place { cell_index, traceback_tail });
             return Some(Read { answer: Some(Answered::Interrupted(place)), html_error: written.html_error });

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use reveille_engine::{Engine, Output, Verdict, end_leftovers};
+use reveille_engine::{Breakage, Engine, Output, Verdict, end_leftovers};
 use serde_json::json;
 use support::{Bench, appears, code_cell, marked, none_left, notebook, python, saved};
 
@@ -244,7 +244,7 @@ async fn without_papermill_the_engine_is_broken_and_says_how_to_mend_it() {
     assert!(made.success());
     let engine = Engine::with_python(bare.join("bin/python"), bench.folder.path());
     let verdict = engine.start(bench.job.clone()).unwrap().wait().await;
-    let Verdict::EngineBroken { message, .. } = verdict else { panic!("{verdict:?}") };
+    let Verdict::EngineBroken { message, why: Breakage::NotImportable, .. } = verdict else { panic!("{verdict:?}") };
     assert!(
         message.contains("papermill cannot be imported") && message.contains("-m pip install 'papermill>="),
         "{message}"
@@ -258,8 +258,9 @@ async fn a_killed_driver_is_a_broken_engine_and_leaves_no_kernel() {
         "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)",
     ]);
     let verdict = bench.run().await;
-    let Verdict::EngineBroken { message, log_tail } = verdict else { panic!("{verdict:?}") };
-    assert!(message.contains("killed by signal 9"), "{message}");
+    let Verdict::EngineBroken { why, message, log_tail } = verdict else { panic!("{verdict:?}") };
+    assert_eq!(why, Breakage::Ended { signal: 9 });
+    assert_eq!(message, "the papermill process was ended by SIGKILL");
     assert!(log_tail.iter().any(|line| line.contains("kept")), "{log_tail:?}");
     assert!(bench.output("output.html").contains("kept"));
 }

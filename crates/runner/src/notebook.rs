@@ -13,13 +13,15 @@ use reveille_domain::input::{NotebookSource, invalid};
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure, shown};
-use reveille_engine::{Engine, EngineError, Job, Output, Patience, Place, Verdict};
+use reveille_engine::{Breakage, Engine, EngineError, Job, Output, Patience, Place, Verdict, remedy};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
 
 /// Larger files are no notebooks that a person wrote; outputs are kept outside of the source.
 const MAX_NOTEBOOK_BYTES: u64 = 64 * 1024 * 1024;
+/// What the operating system sends to a process when memory runs out.
+const SIGKILL: i32 = 9;
 /// How often the progress of the notebook is read; it is written to S3 with the beats, which are further apart.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -196,9 +198,10 @@ impl Run<'_> {
         Failure::new(
             Code::OutputNotSaved,
             format!(
-                "The run's folder {} on notebook instance {} cannot be used: {error}. Make room on the instance's volume, then run again.",
+                "The run's folder {} on notebook instance {} cannot be used: {error}; {}. Then run again.",
                 path.display(),
-                self.request.instance
+                self.request.instance,
+                remedy(error)
             ),
         )
     }
@@ -333,21 +336,33 @@ impl Run<'_> {
                     shown::phrase(message)
                 ),
             )),
-            Verdict::EngineBroken { message, log_tail } => {
-                let failure = Failure::new(
-                    Code::Internal,
-                    format!(
-                        "papermill does not work on notebook instance {instance}: {}. If cells of {notebook} had run by then, a redrive runs them again.",
-                        shown::phrase(message)
-                    ),
-                );
-                Err(failure.with_evidence(Evidence { cell: None, log_tail }))
+            Verdict::EngineBroken { why, message, log_tail } => {
+                let evidence = Evidence { cell: None, log_tail };
+                Err(Failure::new(Code::Internal, self.broken(why, &message)).with_evidence(evidence))
             }
             Verdict::Cancelled => Err(Failure::new(
                 Code::Cancelled,
                 format!("The execution of {notebook} was cancelled on its instance."),
             )),
         }
+    }
+
+    fn broken(&self, why: Breakage, message: &str) -> String {
+        let instance = &self.request.instance;
+        let notebook = shown::thing(&self.request.notebook);
+        let message = shown::phrase(message);
+        let what = match why {
+            Breakage::Ended { .. } => format!("{notebook} was cut off on notebook instance {instance}: {message}."),
+            Breakage::NotImportable | Breakage::Other => {
+                format!("papermill does not work on notebook instance {instance}: {message}.")
+            }
+        };
+        let advice = if why == (Breakage::Ended { signal: SIGKILL }) {
+            " As a rule the operating system does that when the instance's memory runs out: use a larger instance type, or less data at a time."
+        } else {
+            ""
+        };
+        format!("{what}{advice} If cells of {notebook} had run by then, a redrive runs them again.")
     }
 
     fn timed_out(&self, at: Option<Place>) -> Failure {

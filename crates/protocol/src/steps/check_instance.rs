@@ -123,12 +123,18 @@ where
     // It only says how old the last beat is; without one the claim does.
     let progress = store::read::<Progress>(ports, &stack.layout.progress(&at)).await;
     let progress = store::or_evidence(progress, &mut Vec::new())?;
+    // For the message of a run that nobody claimed: whether there was a runner at all.
+    let lease = match claim {
+        Some(_) => None,
+        None => store::or_evidence(lease::read(&stack.layout, ports, &run.instance).await, &mut Vec::new())?,
+    };
     let verdict = silence::judge(&silence::Seen {
         instance: &run.instance,
         silences,
         claim: claim.as_ref().map(|stored| &stored.record),
         progress: progress.as_ref().map(|stored| &stored.record),
-        in_service: observation.is_some_and(|seen| seen.status == InstanceStatus::InService),
+        status: observation.map(|seen| seen.status),
+        bound: lease.is_some_and(|lease| lease.record.boot_id.is_some()),
         heartbeat_seconds: stack.heartbeat_seconds,
         run_seconds: run.limits.run_seconds,
         now: ports.now(),

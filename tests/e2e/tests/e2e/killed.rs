@@ -29,7 +29,8 @@ async fn papermill_killed(world: &World) {
     };
     let status = std::process::Command::new("kill").args(["-9", &driver.to_string()]).status().unwrap();
     assert!(status.success());
-    run.assert_failed("kill-papermill", "Internal").await;
+    let ended = run.assert_failed("kill-papermill", "Internal").await;
+    assert!(ended.cause.contains("SIGKILL") && ended.cause.contains("memory runs out"), "{}", ended.cause);
     assert_eq!(run.claims("kill-papermill").await, 1);
     world.assert_at_rest("kill-papermill", 1).await;
 }
@@ -110,7 +111,8 @@ async fn stopped_by_hand(world: &World) {
     let run = world.start_execution(&json!({"instance": "kill-instance", "notebook": "run.ipynb"})).await;
     run.until_claimed("kill-instance").await;
     world.by_hand(Command::Stop { name: "kill-instance".to_owned() });
-    run.assert_failed("kill-instance", "RunnerLost").await;
+    let ended = run.assert_failed("kill-instance", "RunnerLost").await;
+    assert!(ended.cause.contains("The instance was then seen Stop"), "{}", ended.cause);
     assert_eq!(run.claims("kill-instance").await, 1);
     world.assert_at_rest("kill-instance", 1).await;
 }

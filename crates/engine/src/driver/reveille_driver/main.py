@@ -124,7 +124,8 @@ def answered(spec, output_dir):
         loop.add_signal_handler(signal.SIGTERM, run.stop.set)
         return loop.run_until_complete(run.execute()), run, loop
     except ImportError as error:
-        return {"kind": "engine_broken", "message": clean(f"papermill cannot be imported: {error}")}, run, loop
+        message = clean(f"papermill cannot be imported: {error}")
+        return {"kind": "engine_broken", "message": message, "not_importable": True}, run, loop
     except Exception as error:
         return unexpected(error), run, loop
 

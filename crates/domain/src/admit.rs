@@ -162,7 +162,7 @@ fn json_bytes(value: &impl serde::Serialize) -> usize {
 
 /// What the state machine carries of the run.
 #[must_use]
-pub fn run_ref(request: &Request, attempt: u32) -> RunRef {
+pub fn run_ref(request: &Request, request_sha256: String, attempt: u32) -> RunRef {
     RunRef {
         id: request.run.clone(),
         attempt,
@@ -171,7 +171,15 @@ pub fn run_ref(request: &Request, attempt: u32) -> RunRef {
         limits: request.limits,
         when_busy: request.when_busy,
         on_runner_lost: request.on_runner_lost,
+        request_sha256: Some(request_sha256),
     }
+}
+
+/// Whether what stands where this execution's request was recorded is that request. When it was admitted, only the record
+/// says; all else follows from the execution's input, which nobody can change.
+#[must_use]
+pub fn is_same_request(stands: &Request, asked: &Request) -> bool {
+    *stands == Request { admitted_at: stands.admitted_at, ..asked.clone() }
 }
 
 #[cfg(test)]
@@ -313,7 +321,7 @@ mod tests {
         let me = execution("one", "2026-11-23T10:00:01Z");
         let request = request(input::parse(&raw).unwrap(), &me, me.start_time).unwrap();
         assert_eq!(request.parameters["k"], "k");
-        assert_eq!(run_ref(&request, 2).attempt, 2);
+        assert_eq!(run_ref(&request, String::new(), 2).attempt, 2);
     }
 
     fn filled(key: &str, parameters: &Value) -> Result<Request, Failure> {

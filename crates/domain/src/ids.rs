@@ -122,6 +122,12 @@ pub fn hex_hash(parts: &[&str]) -> String {
     hex(&hasher.finalize())
 }
 
+/// SHA-256 of bytes, as lower-case hex.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Bytes as lower-case hex.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {

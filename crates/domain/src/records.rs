@@ -90,6 +90,10 @@ pub struct RunRef {
     pub when_busy: WhenBusy,
     /// What to do when the runner is lost.
     pub on_runner_lost: OnRunnerLost,
+    /// SHA-256 of `request.json` as AdmitRun left it, lower-case hex: the state machine's memory, which nobody who writes
+    /// into the bucket reaches. Absent in executions that an earlier version admitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_sha256: Option<String>,
 }
 
 impl RunRef {
@@ -121,6 +125,9 @@ pub struct Ticket {
     pub heartbeat_seconds: u32,
     /// Limit of the wait.
     pub queue_seconds: u32,
+    /// SHA-256 of the `request.json` that is to be executed. Absent in tickets that an earlier version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_sha256: Option<String>,
     /// The waiting state's token.
     pub task_token: String,
 }

@@ -173,6 +173,8 @@ pub enum Damage {
     },
     /// It is a record, but its content belongs to another key; the words say which.
     Foreign(String),
+    /// It is a record of that very run, but not the one that was recorded: its SHA-256 is another.
+    Replaced,
 }
 
 impl Damage {
@@ -199,6 +201,9 @@ impl fmt::Display for Damage {
             }
             Self::Malformed { line, column, is_json: true } => {
                 write!(f, "is JSON, but no such record (line {line}, column {column})")
+            }
+            Self::Replaced => {
+                f.write_str("is not the one that Reveille recorded: its SHA-256 is another, so somebody replaced it")
             }
             Self::Foreign(owner) => write!(f, "belongs to something else: its content names {owner}"),
         }

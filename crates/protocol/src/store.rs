@@ -3,6 +3,7 @@
 //! A refused call and an unreadable record are different errors. The one says nothing of the record, and is tried again; the
 //! other is evidence that stays, and each caller decides what it means to it.
 
+use reveille_domain::ids::sha256_hex;
 use reveille_domain::ports::{
     Call, CallError, CallErrorKind, DeleteObject, GetAnswer, GetObject, Object, PutAnswer, PutCondition, PutObject,
 };
@@ -65,20 +66,62 @@ impl std::fmt::Display for StoreError {
 /// # Errors
 /// The call's, or `Unreadable` when what stands there is no such record, or belongs to another key.
 pub async fn read<T: Record>(ports: &impl GetObject, key: &str) -> Result<Option<Stored<T>>, StoreError> {
-    let unreadable =
-        |etag, damage| Err(StoreError::Unreadable(Unreadable { kind: T::KIND, key: key.to_owned(), etag, damage }));
-    let Object { body, etag } = match ports.get_object(key).await? {
-        GetAnswer::Nothing => return Ok(None),
-        GetAnswer::TooLarge { etag } => return unreadable(etag, Damage::TooLarge),
-        GetAnswer::Object(object) => object,
-    };
+    match fetch::<T>(ports, key).await? {
+        Some(object) => parse(key, object).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Reads a record with the SHA-256 of its bytes, lower-case hex.
+///
+/// # Errors
+/// Those of [`read`].
+pub async fn read_hashed<T: Record>(
+    ports: &impl GetObject,
+    key: &str,
+) -> Result<Option<(Stored<T>, String)>, StoreError> {
+    let Some(object) = fetch::<T>(ports, key).await? else { return Ok(None) };
+    let sha256 = sha256_hex(&object.body);
+    Ok(Some((parse(key, object)?, sha256)))
+}
+
+/// Reads a record whose SHA-256 is known, if it is.
+///
+/// # Errors
+/// Those of [`read`]; `Unreadable` also when it is another record than the known one.
+pub async fn read_known<T: Record>(
+    ports: &impl GetObject,
+    key: &str,
+    known: Option<&str>,
+) -> Result<Option<Stored<T>>, StoreError> {
+    match read_hashed(ports, key).await? {
+        Some((stored, sha256)) if known.is_some_and(|known| known != sha256) => {
+            Err(unreadable::<T>(key, stored.etag, Damage::Replaced))
+        }
+        read => Ok(read.map(|(stored, _)| stored)),
+    }
+}
+
+fn unreadable<T: Record>(key: &str, etag: String, damage: Damage) -> StoreError {
+    StoreError::Unreadable(Unreadable { kind: T::KIND, key: key.to_owned(), etag, damage })
+}
+
+async fn fetch<T: Record>(ports: &impl GetObject, key: &str) -> Result<Option<Object>, StoreError> {
+    match ports.get_object(key).await? {
+        GetAnswer::Nothing => Ok(None),
+        GetAnswer::TooLarge { etag } => Err(unreadable::<T>(key, etag, Damage::TooLarge)),
+        GetAnswer::Object(object) => Ok(Some(object)),
+    }
+}
+
+fn parse<T: Record>(key: &str, Object { body, etag }: Object) -> Result<Stored<T>, StoreError> {
     let record: T = match serde_json::from_slice(&body) {
         Ok(record) => record,
-        Err(error) => return unreadable(etag, Damage::of(&error)),
+        Err(error) => return Err(unreadable::<T>(key, etag, Damage::of(&error))),
     };
     match record.foreign_to(key) {
-        Some(owner) => unreadable(etag, Damage::Foreign(owner)),
-        None => Ok(Some(Stored { record, etag })),
+        Some(owner) => Err(unreadable::<T>(key, etag, Damage::Foreign(owner))),
+        None => Ok(Stored { record, etag }),
     }
 }
 
@@ -138,19 +181,30 @@ pub async fn remove(ports: &impl DeleteObject, key: &str, etag: &str) -> Call<bo
     ports.delete_object(key, etag).await
 }
 
+/// SHA-256 of the bytes that are written for a record, lower-case hex.
+///
+/// # Errors
+/// `Refused`, when it cannot be written as JSON.
+pub fn sha256_of<T: Record>(key: &str, record: &T) -> Call<String> {
+    body(key, record).map(|body| sha256_hex(&body))
+}
+
+fn body<T: Record>(key: &str, record: &T) -> Call<Vec<u8>> {
+    serde_json::to_vec(record).map_err(|error| CallError {
+        kind: CallErrorKind::Refused,
+        action: "s3:PutObject",
+        resource: key.to_owned(),
+        message: format!("it cannot be written as JSON: {error}"),
+    })
+}
+
 async fn write<T: Record>(
     ports: &impl PutObject,
     key: &str,
     record: &T,
     condition: PutCondition,
 ) -> Call<Option<String>> {
-    let body = serde_json::to_vec(record).map_err(|error| CallError {
-        kind: CallErrorKind::Refused,
-        action: "s3:PutObject",
-        resource: key.to_owned(),
-        message: format!("it cannot be written as JSON: {error}"),
-    })?;
-    match ports.put_object(key, body, condition).await? {
+    match ports.put_object(key, body(key, record)?, condition).await? {
         PutAnswer::Written(etag) => Ok(Some(etag)),
         PutAnswer::ConditionFailed => Ok(None),
     }

@@ -5,6 +5,7 @@ mod support;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::Code;
+use reveille_domain::ids::sha256_hex;
 use reveille_domain::ports::{CallErrorKind, StartAnswer};
 use reveille_domain::records::Execution;
 use reveille_protocol::steps::admit_run::{Answer, admit_run};
@@ -109,4 +110,35 @@ fn an_event_of_the_future_is_refused_and_takes_no_trigger() {
         assert!(world.objects.borrow().is_empty(), "{ahead}");
         assert!(matches!(admit(&world, "real", due, &input), Ok(Answer::Admitted { .. })), "{ahead}");
     }
+}
+
+/// What somebody put in the request's place is neither believed nor executed: the execution's input says what was asked for.
+#[test]
+fn a_request_that_somebody_replaced_is_recorded_again() {
+    let input = json!({"instance": "nightly", "notebook": "a.ipynb", "parameters": {"x": 1}});
+    let world = world();
+    let Ok(Answer::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("it is admitted") };
+    let key = stack().layout.request("nightly", &run.id);
+    let honest = world.objects.borrow()[&key].clone();
+    assert_eq!(run.request_sha256.as_deref(), Some(sha256_hex(&honest).as_str()));
+    for (field, value) in [
+        ("notebook", json!("evil.ipynb")),
+        ("parameters", json!({"x": 2})),
+        ("executionArn", json!("arn:other")),
+        ("onRunnerLost", json!("rerun")),
+        ("admittedAt", json!("2099-01-01T00:00:00Z")),
+    ] {
+        let mut forged: Value = serde_json::from_slice(&honest).unwrap();
+        forged[field] = value;
+        world.put(&key, &forged);
+        let Ok(Answer::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("{field}") };
+        assert_eq!(run.request_sha256.as_deref(), Some(sha256_hex(&honest).as_str()), "{field}");
+        assert_eq!(world.objects.borrow()[&key], honest, "{field}");
+    }
+    // Its own, read again: also in another version's spelling.
+    let mut spelt: Vec<u8> = honest.clone();
+    spelt.push(b'\n');
+    world.objects.borrow_mut().insert(key.clone(), spelt.clone());
+    let Ok(Answer::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("spelt otherwise") };
+    assert_eq!(run.request_sha256.as_deref(), Some(sha256_hex(&spelt).as_str()), "of what stands");
 }

@@ -5,6 +5,8 @@
 mod support;
 
 use reveille_domain::conclude::{Caught, Stopping};
+use reveille_domain::ids::sha256_hex;
+use reveille_domain::input::NotebookSource;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, InstanceStatus};
@@ -221,6 +223,44 @@ fn the_sweeper_concludes_an_aborted_run_once() {
                 assert_eq!(named, expected, "{what}: {:?}", world.published.borrow());
             }
         }
+    }
+}
+
+/// The ticket says which request is to be executed. Another one, also of that very run, is refused by name.
+#[test]
+fn a_request_that_was_replaced_is_not_executed() {
+    let layout = stack().layout;
+    let (ticket_key, key) = (
+        layout.ticket(&InstanceName::parse("nightly").unwrap(), &attempt().run),
+        layout.request(&attempt().instance, &attempt().run),
+    );
+    let with_hash = |sha256: &str| {
+        let world = waiting_run();
+        let mut ticket: Value = serde_json::from_slice(&world.objects.borrow()[&ticket_key]).unwrap();
+        ticket["requestSha256"] = json!(sha256);
+        world.put(&ticket_key, &ticket);
+        world
+    };
+    let honest = waiting_run().objects.borrow()[&key].clone();
+    let world = with_hash(&sha256_hex(&honest));
+    serve(&world);
+    assert_eq!((world.executed.get(), world.answers.borrow().clone()), (1, vec![None]), "the one that was recorded");
+    for (field, value) in
+        [("notebook", json!("evil.ipynb")), ("parameters", json!({"x": 1})), ("kernel", json!("bash"))]
+    {
+        let world = with_hash(&sha256_hex(&honest));
+        let mut forged: Value = serde_json::from_slice(&honest).unwrap();
+        forged[field] = value;
+        world.put(&key, &forged);
+        serve(&world);
+        assert_eq!(world.executed.get(), 0, "{field}");
+        let told = world.answers.borrow().clone();
+        let [Some(failure)] = told.as_slice() else { unreachable!("{field}: {told:?}") };
+        assert!(failure.message.contains(&key) && failure.message.contains("SHA-256"), "{failure}");
+        let ended = end(&world, Some(failure)).unwrap_err();
+        check_end(&world, field);
+        assert_eq!(ended.code, Code::Internal, "{field}");
+        assert_eq!(recorded(&world).unwrap().notebook, Some(NotebookSource::parse("a.ipynb").unwrap()), "{field}");
     }
 }
 

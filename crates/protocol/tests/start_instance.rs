@@ -14,7 +14,7 @@ use support::{World, block_on, now, stack};
 fn run() -> RunRef {
     let execution = serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
     let input = input::parse(&json!({"instance": "nightly", "notebook": "a.ipynb"})).unwrap();
-    admit::run_ref(&admit::request(input, &execution, now()).unwrap(), 1)
+    admit::run_ref(&admit::request(input, &execution, now()).unwrap(), "0".repeat(64), 1)
 }
 
 /// What the step answers, how often it sent, and the lease afterwards.

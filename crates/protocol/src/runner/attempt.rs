@@ -239,7 +239,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     pub(super) async fn execute(&self, at: &AttemptRef, ticket: &Ticket, claimed_at: DateTime<Utc>) -> Report {
         let mut report = begun(at, ticket, Some(claimed_at), claimed_at);
         let key = self.layout.request(&at.instance, &at.run);
-        let request = match self.read_request(&key).await {
+        let request = match self.read_request(&key, ticket.request_sha256.as_deref()).await {
             Ok(Some(request)) => request,
             Ok(None) => {
                 let failure =
@@ -262,11 +262,12 @@ impl<P: RunnerPorts> Runner<'_, P> {
         report
     }
 
-    /// Reads the request, patiently: the attempt is claimed, so that a hiccup would be its end.
-    async fn read_request(&self, key: &str) -> Result<Option<Stored<Request>>, StoreError> {
+    /// Reads the request, patiently: the attempt is claimed, so that a hiccup would be its end. Only the one whose SHA-256 the
+    /// ticket names is executed, and it is these very bytes that were compared.
+    async fn read_request(&self, key: &str, sha256: Option<&str>) -> Result<Option<Stored<Request>>, StoreError> {
         let mut pause = UPLOAD_PAUSE;
         for _ in 1..READ_TRIES {
-            match store::read::<Request>(&self.ports, key).await {
+            match store::read_known::<Request>(&self.ports, key, sha256).await {
                 Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
                     self.ports.log(&format!("{key} was not read: {error}"));
                 }
@@ -275,7 +276,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             self.ports.sleep(pause).await;
             pause *= 2;
         }
-        store::read(&self.ports, key).await
+        store::read_known(&self.ports, key, sha256).await
     }
 
     /// Runs the notebook to its end, or until its verdict is another's: then it is ended, and what it left is kept.

@@ -6,6 +6,7 @@
 //! - Undone by nothing: both records are facts. Run twice it answers the same.
 
 use reveille_domain::admit::{self, NotSelected};
+use reveille_domain::age::is_ahead;
 use reveille_domain::error::RetryClass;
 use reveille_domain::event::Event;
 use reveille_domain::input;
@@ -104,8 +105,8 @@ where
             Err(failure) => return Err(failure),
         }
     }
-    let request = record(stack, ports, request?).await?;
-    Ok(Answer::Admitted { run: admit::run_ref(&request, call.attempt) })
+    let (request, sha256) = record(stack, ports, request?).await?;
+    Ok(Answer::Admitted { run: admit::run_ref(&request, sha256, call.attempt) })
 }
 
 /// What the output of an execution says that had nothing to run.
@@ -130,13 +131,25 @@ async fn hold_trigger<P: GetObject + PutObject>(
     store::read(ports, &key).await?.map(|stored| stored.record).ok_or_else(|| gone(&key))
 }
 
-/// Records the request, or answers the one that this execution recorded before.
-async fn record<P: GetObject + PutObject>(stack: &Stack, ports: &P, request: Request) -> Result<Request, Failure> {
+/// Records the request, or answers the one that this execution recorded before. With it the SHA-256 of what stands.
+///
+/// What stands there may be somebody else's: the execution's input says what was asked for, and is recorded again.
+async fn record<P: Clock + GetObject + PutObject>(
+    stack: &Stack,
+    ports: &P,
+    request: Request,
+) -> Result<(Request, String), Failure> {
     let key = stack.layout.request(request.instance.as_str(), &request.run);
+    let sha256 = store::sha256_of(&key, &request)?;
     if store::put_once(ports, &key, &request).await? {
-        return Ok(request);
+        return Ok((request, sha256));
     }
-    store::read(ports, &key).await?.map(|stored| stored.record).ok_or_else(|| gone(&key))
+    let (stands, its_sha256) = store::read_hashed::<Request>(ports, &key).await?.ok_or_else(|| gone(&key))?;
+    if admit::is_same_request(&stands.record, &request) && !is_ahead(stands.record.admitted_at, ports.now()) {
+        return Ok((stands.record, its_sha256));
+    }
+    store::swap(ports, &key, &request, Some(&stands.etag)).await?.ok_or_else(|| gone(&key))?;
+    Ok((request, sha256))
 }
 
 fn duplicate(holder: TriggerRecord) -> Answer {
@@ -150,7 +163,10 @@ fn duplicate(holder: TriggerRecord) -> Answer {
     }
 }
 
-/// A record that was refused because it stands, and is gone at the next look: somebody removes records by hand.
+/// A record that was refused because it stands, and is gone or another at the next look: somebody changes records by hand.
 fn gone(key: &str) -> Failure {
-    Failure::new(Code::ServiceUnavailable, format!("The record {key} was removed while it was read. {RETRIED}"))
+    Failure::new(
+        Code::ServiceUnavailable,
+        format!("The record {key} was removed or changed while it was read. {RETRIED}"),
+    )
 }

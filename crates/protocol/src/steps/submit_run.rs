@@ -63,6 +63,7 @@ where
         queued_at,
         heartbeat_seconds: stack.heartbeat_seconds,
         queue_seconds: run.limits.queue_seconds,
+        request_sha256: run.request_sha256.clone(),
         task_token,
     };
     store::put(ports, &key, &ticket).await?;

@@ -122,6 +122,7 @@ impl Slow {
             queued_at: self.now(),
             heartbeat_seconds,
             queue_seconds,
+            request_sha256: None,
             task_token: format!("token-{number:05}"),
         }
     }

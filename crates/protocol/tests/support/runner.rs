@@ -45,6 +45,7 @@ pub fn waiting_run() -> World {
         queued_at: now(),
         heartbeat_seconds: 300,
         queue_seconds: 7_200,
+        request_sha256: None,
         task_token: "token".into(),
     };
     world.status.set((InstanceStatus::InService, 0));

@@ -10,7 +10,8 @@ use crate::age::believed;
 use crate::check::Waiting;
 use crate::error::{Code, Failure};
 use crate::ids::InstanceName;
-use crate::records::{Execution, Outcome, Phase, Phases, Report, Request, Rest, RunRef, Status};
+use crate::input::NotebookSource;
+use crate::records::{Execution, Outcome, Phase, Phases, Report, Rest, RunRef, Status};
 use crate::unreadable::{RecordKind, Unreadable};
 
 /// An error as a Catch carries it: which state, and the `Error` and `Cause` of its `$states.errorOutput`.
@@ -53,8 +54,8 @@ pub struct Facts<'a> {
     pub run: Option<&'a RunRef>,
     /// The instance that the input names, valid or not otherwise.
     pub instance: Option<&'a InstanceName>,
-    /// Its request.
-    pub request: Option<&'a Request>,
+    /// The notebook that the input names, if the run was admitted.
+    pub notebook: Option<&'a NotebookSource>,
     /// Its report.
     pub report: Option<&'a Report>,
     /// Its records that cannot be read.
@@ -96,7 +97,7 @@ pub fn outcome(facts: &Facts<'_>) -> Outcome {
         code: failure.as_ref().map(|failure| failure.code),
         failure,
         instance: facts.instance.cloned(),
-        notebook: facts.request.map(|request| request.notebook.clone()),
+        notebook: facts.notebook.cloned(),
         source_sha256: facts.report.and_then(source_sha256),
         outputs: facts.report.map(outputs).unwrap_or_default(),
         html_error: facts.report.and_then(html_error),
@@ -334,7 +335,7 @@ mod tests {
             attempt: 1,
             run: None,
             instance: None,
-            request: None,
+            notebook: None,
             report,
             damaged: &[],
             error,

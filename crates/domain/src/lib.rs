@@ -7,6 +7,7 @@
 
 pub mod admit;
 pub mod age;
+pub mod bound;
 pub mod check;
 pub mod conclude;
 pub mod error;

@@ -5,9 +5,10 @@
 //! Whoever writes one record looks at the other afterwards: the runner at the outcome when it has changed the report, and
 //! whoever put the outcome at the report. So one of the two sees both, whichever was faster.
 
+use reveille_domain::bound::foreign_output;
 use reveille_domain::conclude;
 use reveille_domain::layout::{AttemptRef, Layout};
-use reveille_domain::ports::{GetObject, PutObject};
+use reveille_domain::ports::{CallErrorKind, GetObject, PutObject};
 use reveille_domain::records::{Outcome, Report};
 
 use crate::store::{self, StoreError};
@@ -29,7 +30,11 @@ pub async fn add<P: GetObject + PutObject>(
         // Nobody else changes a report: a tag that is gone was this very write, whose answer was lost.
         store::swap(ports, &key, &report, Some(&stands.etag)).await?;
     }
-    add_to_outcome(layout, ports, at).await.map(drop)
+    match add_to_outcome(layout, ports, at).await {
+        // The role of an instance may not change how its runs are told to have ended. The sweeper adds them.
+        Err(StoreError::Call(error)) if error.kind == CallErrorKind::AccessDenied => Ok(()),
+        added => added.map(drop),
+    }
 }
 
 /// Adds the outputs that the report names to the outcome, if one stands without them. Answers the outcome as it then is.
@@ -42,6 +47,10 @@ pub async fn add_to_outcome<P: GetObject + PutObject>(
     at: &AttemptRef,
 ) -> Result<Option<Outcome>, StoreError> {
     let Some(report) = store::read::<Report>(ports, &layout.report(at)).await? else { return Ok(None) };
+    // What a notebook says of itself ends here: outputs lie in the attempt's own folder.
+    if foreign_output(&report.record.outputs, &layout.uri(&layout.attempt(at))).is_some() {
+        return Ok(None);
+    }
     let key = layout.outcome(at);
     let Some(stands) = store::read::<Outcome>(ports, &key).await? else { return Ok(None) };
     let Some(outcome) = conclude::with_outputs(&stands.record, &report.record) else { return Ok(None) };

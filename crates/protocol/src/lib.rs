@@ -5,6 +5,7 @@ pub mod last_attempt;
 pub mod lease;
 pub mod left;
 pub mod live;
+mod own;
 pub mod reconcile;
 pub mod runner;
 pub mod stack;

@@ -126,3 +126,63 @@ fn the_largest_report_has_an_outcome_that_fits_everywhere() {
         }
     }
 }
+
+/// What a notebook put where the outcome belongs is published by nobody: whose the outcome is, the call says.
+#[test]
+fn a_forged_outcome_is_neither_believed_nor_published() {
+    let honest = world();
+    assert_eq!(conclude(&honest, call(1, 0, true, "QuotaExceeded", "fail")), Err(Code::QuotaExceeded));
+    let (key, outcome) = honest.objects.borrow().iter().next().map(|(key, body)| (key.clone(), body.clone())).unwrap();
+    for (field, value) in [
+        ("instance", json!("payroll")),
+        ("instance", json!(null)),
+        ("executionArn", json!("arn:other")),
+        ("run", json!("payroll-0123456789")),
+        ("attempt", json!(7)),
+        ("outputs", json!({"html": "s3://evil/runs/nightly/x/1/output.html"})),
+    ] {
+        let mut forged: Value = serde_json::from_slice(&outcome).unwrap();
+        forged["status"] = json!("SUCCEEDED");
+        forged["code"] = json!(null);
+        forged["failure"] = json!(null);
+        forged[field] = value;
+        let world = world();
+        world.put(&key, &forged);
+        let arguments = serde_json::from_value(call(1, 0, true, "QuotaExceeded", "fail")).unwrap();
+        let failure = block_on(conclude_run(&stack(), &world, arguments)).unwrap_err();
+        assert_eq!(failure.code, Code::QuotaExceeded, "{field}: {failure}");
+        assert!(failure.message.contains(&key), "{field}: {failure}");
+        let published = world.published.borrow();
+        assert_eq!(published.len(), 1, "{field}");
+        let own: Value = serde_json::from_slice(&outcome).unwrap();
+        for name in ["instance", "executionArn", "run", "attempt", "status"] {
+            assert_eq!(published[0][name], own[name], "{field}: {name}");
+        }
+        assert_eq!(published[0]["outputs"], json!({}), "{field}");
+    }
+}
+
+/// Outputs of a report lie in the attempt's folder of this stack's own bucket.
+#[test]
+fn a_report_whose_outputs_lie_elsewhere_is_not_believed() {
+    let honest = world();
+    assert_eq!(conclude(&honest, call(1, 0, true, "QuotaExceeded", "fail")), Err(Code::QuotaExceeded));
+    let outcome = honest.objects.borrow().keys().next().unwrap().clone();
+    let folder = outcome.strip_suffix("outcome.json").unwrap();
+    let run = folder.split('/').nth(2).unwrap();
+    let layout = stack().layout;
+    for (uri, believed) in [
+        (layout.uri(&format!("{folder}output.html")), true),
+        (format!("s3://evil/{folder}output.html"), false),
+        (format!("s3://{}/evil/{folder}output.html", layout.bucket), false),
+    ] {
+        let world = world();
+        let report = json!({"run": run, "attempt": 1, "by": "runner", "outputs": {"html": uri}, "endedAt": now()});
+        world.put(&format!("{folder}report.json"), &report);
+        let mut call = call(1, 0, true, "", "fail");
+        call["error"] = Value::Null;
+        let ended = conclude(&world, call);
+        assert_eq!(matches!(ended, Ok(Answer::Concluded { .. })), believed, "{uri}: {ended:?}");
+        assert_eq!(world.published.borrow()[0]["outputs"] == json!({"html": uri}), believed, "{uri}");
+    }
+}

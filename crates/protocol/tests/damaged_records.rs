@@ -264,6 +264,31 @@ fn a_request_that_was_replaced_is_not_executed() {
     }
 }
 
+/// A cell puts the outcome of its own execution, as that of another instance. The sweeper publishes the truth.
+#[test]
+fn the_sweeper_publishes_no_forged_outcome() {
+    for (field, value) in [("instance", json!("payroll")), ("executionArn", json!("arn:other"))] {
+        let world = waiting_run();
+        let mut forged = outcome(&attempt());
+        forged[field] = value;
+        world.put(&stack().layout.outcome(&attempt()), &forged);
+        let seen = ExecutionSeen {
+            status: ExecutionStatus::Failed,
+            execution: execution(),
+            input: (&json!({"instance": "nightly", "notebook": "a.ipynb"})).into(),
+            error: Some(Code::OutcomeNotRecorded.to_string()),
+            cause: None,
+        };
+        *world.executions.borrow_mut() = vec![(seen, now())];
+        let call = serde_json::from_value(json!({"executionArn": "arn"})).unwrap();
+        block_on(release_instance(&stack(), &world, call)).unwrap();
+        let published = world.published.borrow();
+        assert_eq!(published.len(), 1, "{field}");
+        assert_eq!((&published[0]["instance"], &published[0]["executionArn"]), (&json!("nightly"), &json!("arn")));
+        assert_eq!(published[0]["status"], json!(Status::Failed), "{field}");
+    }
+}
+
 /// The runner does not see it; the execution puts it anew after a heartbeat, and is served.
 #[test]
 fn a_ticket_that_cannot_be_read_is_put_anew() {

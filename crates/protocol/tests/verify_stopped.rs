@@ -17,7 +17,7 @@ const LEASE: &str = "leases/nightly.json";
 fn run() -> RunRef {
     let execution = serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
     let input = input::parse(&json!({"instance": "nightly", "notebook": "a.ipynb"})).unwrap();
-    admit::run_ref(&admit::request(input, &execution, now()).unwrap(), 1)
+    admit::run_ref(&admit::request(input, &execution, now()).unwrap(), "0".repeat(64), 1)
 }
 
 fn record<T: serde::de::DeserializeOwned>(world: &World, key: &str) -> Option<T> {

@@ -11,12 +11,13 @@ use reveille_domain::input::{self, OnRunnerLost};
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
 use reveille_domain::limits::MAX_RERUNS;
 use reveille_domain::ports::{Clock, GetObject, PublishEvent, PutObject};
-use reveille_domain::records::{Execution, Outcome, Report, Reporter, Request, Rest, RunRef};
+use reveille_domain::records::{Execution, Outcome, Report, Reporter, Rest, RunRef};
 use reveille_domain::{Code, Failure, InputText, InstanceName, RETRIED, Unreadable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::left;
+use crate::own;
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
 
@@ -131,10 +132,11 @@ where
     let instance = call.run.as_ref().map(|run| run.instance.clone()).or_else(|| input::instance_of(&call.input));
     let at = attempt_ref(&call, instance.as_ref());
     let mut damaged = Vec::new();
-    let report = store::or_evidence(store::read::<Report>(ports, &stack.layout.report(&at)).await, &mut damaged)?;
+    let report = store::or_evidence(own::report(stack, ports, &at).await, &mut damaged)?;
     let report = report.map(|stored| stored.record);
-    let fresh = compose(stack, ports, &call, instance.as_ref(), &at, report.as_ref(), damaged).await?;
-    let standing = match store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await {
+    let fresh = compose(ports, &call, instance.as_ref(), report.as_ref(), &damaged);
+    let arn = &call.execution.arn;
+    let standing = match own::outcome(stack, ports, &at, arn).await {
         Err(StoreError::Unreadable(unreadable)) => {
             return cannot_record(stack, ports, &call, &at, report.as_ref(), fresh, &unreadable).await;
         }
@@ -148,19 +150,19 @@ where
             Standing::Repeat if is_rerun(&call, report.as_ref(), &standing) => {
                 return Ok(Ended::Answer(run_again(&at)));
             }
-            Standing::Repeat => return finish(stack, ports, &at, standing).await,
+            Standing::Repeat => return finish(stack, ports, &at, arn, standing).await,
             Standing::RunAgain => return Ok(Ended::Answer(run_again(&at))),
             Standing::VerifyAgain => {
                 return Ok(Ended::Answer(Answer::VerifyAgain { verified_redrive: redrive }));
             }
-            Standing::Verified => return finish(stack, ports, &at, fresh).await,
+            Standing::Verified => return finish(stack, ports, &at, arn, fresh).await,
         }
     }
     let outcome = if store::put_once(ports, &stack.layout.outcome(&at), &fresh).await? {
         with_outputs(stack, ports, &at, report.as_ref(), fresh).await
     } else {
         // Our own write whose answer was lost, or the sweeper's: what stands is the outcome.
-        match store::read(ports, &stack.layout.outcome(&at)).await {
+        match own::outcome(stack, ports, &at, arn).await {
             Err(StoreError::Unreadable(unreadable)) => {
                 return cannot_record(stack, ports, &call, &at, report.as_ref(), fresh, &unreadable).await;
             }
@@ -172,7 +174,7 @@ where
     if is_rerun(&call, report.as_ref(), &outcome) {
         return Ok(Ended::Answer(run_again(&at)));
     }
-    finish(stack, ports, &at, outcome).await
+    finish(stack, ports, &at, arn, outcome).await
 }
 
 /// The outcome that was just recorded, with the outputs of a runner that was taken for lost and ended its notebook meanwhile. What
@@ -204,7 +206,7 @@ async fn cannot_record<P: PublishEvent>(
     if is_rerun(call, report, &outcome) {
         return Ok(Ended::Answer(run_again(at)));
     }
-    finish(stack, ports, at, conclude::unrecorded(outcome, unreadable)).await
+    finish(stack, ports, at, &call.execution.arn, conclude::unrecorded(outcome, unreadable)).await
 }
 
 fn run_again(at: &AttemptRef) -> Answer {
@@ -219,37 +221,30 @@ fn attempt_ref(call: &Call, instance: Option<&InstanceName>) -> AttemptRef {
     }
 }
 
-async fn compose<P: Clock + GetObject>(
-    stack: &Stack,
+fn compose<P: Clock>(
     ports: &P,
     call: &Call,
     instance: Option<&InstanceName>,
-    at: &AttemptRef,
     report: Option<&Report>,
-    mut damaged: Vec<Unreadable>,
-) -> Result<Outcome, Failure> {
-    let request = match &call.run {
-        Some(_) => store::or_evidence(
-            store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await,
-            &mut damaged,
-        )?,
-        None => None,
-    };
-    Ok(conclude::outcome(&Facts {
+    damaged: &[Unreadable],
+) -> Outcome {
+    // Of what was asked for, the execution's input tells, not the record of it.
+    let input = call.run.as_ref().and_then(|_| input::read(&call.input).ok());
+    conclude::outcome(&Facts {
         execution: &call.execution,
         attempt: call.attempt,
         run: call.run.as_ref(),
         instance,
-        request: request.as_ref().map(|stored| &stored.record),
+        notebook: input.as_ref().map(|input| &input.notebook),
         report,
-        damaged: &damaged,
+        damaged,
         error: call.error.as_ref(),
         stop_error: call.stop_error.as_ref(),
         waiting: call.waiting.as_ref(),
         stopping: call.stopping.as_ref(),
         skipped: call.skipped,
         now: ports.now(),
-    }))
+    })
 }
 
 /// A lost runner's run is repeated when that was asked for, and only where nothing of it can still run: its boot was
@@ -264,31 +259,32 @@ async fn finish<P: PublishEvent>(
     stack: &Stack,
     ports: &P,
     at: &AttemptRef,
+    execution_arn: &str,
     outcome: Outcome,
 ) -> Result<Ended, Failure> {
-    ports.publish_event(DETAIL_TYPE, &event_detail(stack, at, &outcome)).await?;
+    ports.publish_event(DETAIL_TYPE, &event_detail(stack, at, execution_arn, &outcome)).await?;
     Ok(match outcome.failure {
         Some(failure) => Ended::Failed(failure),
         None => Ended::Answer(Answer::Concluded { outcome: Box::new(outcome) }),
     })
 }
 
-/// The event's detail. No parameters: they may hold what only the notebook should see.
-pub(crate) fn event_detail(stack: &Stack, at: &AttemptRef, outcome: &Outcome) -> Value {
+/// The event's detail. No parameters: they may hold what only the notebook should see. Whose it is, the call says.
+pub(crate) fn event_detail(stack: &Stack, at: &AttemptRef, execution_arn: &str, outcome: &Outcome) -> Value {
     let failure = outcome.failure.as_ref();
     json!({
-        "run": outcome.run,
-        "attempt": outcome.attempt,
+        "run": at.run,
+        "attempt": at.attempt,
         "status": outcome.status,
         "code": outcome.code,
         "message": failure.map(|failure| &failure.message),
         "evidence": failure.and_then(|failure| failure.evidence.as_ref()),
-        "instance": outcome.instance,
+        "instance": Some(&at.instance).filter(|instance| *instance != INVALID_INSTANCE),
         "instanceAfter": outcome.instance_after,
         "notebook": outcome.notebook,
         "outputs": outcome.outputs,
         "htmlError": outcome.html_error,
         "outcome": stack.layout.uri(&stack.layout.outcome(at)),
-        "executionArn": outcome.execution_arn,
+        "executionArn": execution_arn,
     })
 }

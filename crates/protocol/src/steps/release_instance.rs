@@ -20,13 +20,14 @@ use reveille_domain::ports::{
     ExecutionSeen, ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
     StopNotebookInstance,
 };
-use reveille_domain::records::{Outcome, Report, Reporter, Request, Status};
+use reveille_domain::records::{Outcome, Report, Reporter, Status};
 use reveille_domain::sweep::Cursor;
 use reveille_domain::{Code, Failure, InstanceName};
 use serde::Deserialize;
 
 use crate::last_attempt::last_attempt;
 use crate::left;
+use crate::own;
 use crate::stack::Stack;
 use crate::steps::conclude_run;
 use crate::store::{self, StoreError};
@@ -188,19 +189,15 @@ where
     }
     let mut at = last_attempt(stack, ports, &seen, instance.as_ref()).await?;
     let mut damaged = Vec::new();
-    let outcome = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await;
-    let mut standing = store::or_evidence(outcome, &mut damaged)?;
-    if let Some(before) = &standing
-        && is_repeated(stack, ports, &at, &before.record, &seen).await?
-    {
+    let mut standing = store::or_evidence(own::outcome(stack, ports, &at, arn).await, &mut damaged)?;
+    if standing.as_ref().is_some_and(|before| is_repeated(&at, &before.record, &seen)) {
         // The execution ended on the way to its next attempt, which left no record yet.
         at.attempt += 1;
-        let outcome = store::read::<Outcome>(ports, &stack.layout.outcome(&at)).await;
-        standing = store::or_evidence(outcome, &mut damaged)?;
+        standing = store::or_evidence(own::outcome(stack, ports, &at, arn).await, &mut damaged)?;
     }
     if let Some(standing) = standing {
         if announced && seen.error.as_deref() == Some(Code::OutcomeNotRecorded.as_str()) {
-            publish(stack, ports, &at, &standing.record).await?;
+            publish(stack, ports, &at, arn, &standing.record).await?;
         }
         // Whoever was to add the outputs to it may have died.
         if standing.record.outputs.is_empty() && standing.record.source_sha256.is_none() {
@@ -220,12 +217,12 @@ where
     if let Some(unreadable) = damaged.first() {
         // Something else stands where the outcome belongs. Whoever gave the verdict publishes it, once.
         if first || announced {
-            publish(stack, ports, &at, &conclude::unrecorded(outcome, unreadable)).await?;
+            publish(stack, ports, &at, arn, &conclude::unrecorded(outcome, unreadable)).await?;
         }
         return Ok((instance, false));
     }
     // The event first: a sweep that dies in between is repeated, and an event may come twice but must not be missing.
-    publish(stack, ports, &at, &outcome).await?;
+    publish(stack, ports, &at, arn, &outcome).await?;
     let concluded = store::put_once(ports, &stack.layout.outcome(&at), &outcome).await?;
     // A runner that ended the notebook meanwhile saw no outcome to add its outputs to.
     left::add_to_outcome(&stack.layout, ports, &at).await.or_else(unread)?;
@@ -248,33 +245,28 @@ fn is_concluded(seen: &ExecutionSeen) -> bool {
 
 /// Whether an attempt with this outcome is followed by another: a person redrove the execution, or its runner was lost and
 /// it repeats itself.
-async fn is_repeated<P: GetObject>(
-    stack: &Stack,
-    ports: &P,
-    at: &AttemptRef,
-    outcome: &Outcome,
-    seen: &ExecutionSeen,
-) -> Result<bool, Failure> {
+fn is_repeated(at: &AttemptRef, outcome: &Outcome, seen: &ExecutionSeen) -> bool {
     // An execution that failed was concluded, with this very outcome.
     if seen.status == ExecutionStatus::Failed {
-        return Ok(false);
+        return false;
     }
     if outcome.redrive_count < seen.execution.redrive_count {
         // Of a notebook that succeeded, a redrive only verifies the stop.
-        return Ok(
-            outcome.status != Status::Succeeded && outcome.code.is_some_and(|code| code != Code::StopNotConfirmed)
-        );
+        return outcome.status != Status::Succeeded && outcome.code.is_some_and(|code| code != Code::StopNotConfirmed);
     }
-    if outcome.code != Some(Code::RunnerLost) || at.attempt > MAX_RERUNS {
-        return Ok(false);
-    }
-    let request = store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await;
-    let request = store::or_evidence(request, &mut Vec::new())?;
-    Ok(request.is_some_and(|request| request.record.on_runner_lost == OnRunnerLost::Rerun))
+    let asked = || input::read(&seen.input).is_ok_and(|input| input.on_runner_lost == OnRunnerLost::Rerun);
+    outcome.code == Some(Code::RunnerLost) && at.attempt <= MAX_RERUNS && asked()
 }
 
-async fn publish<P: PublishEvent>(stack: &Stack, ports: &P, at: &AttemptRef, outcome: &Outcome) -> Result<(), Failure> {
-    Ok(ports.publish_event(conclude_run::DETAIL_TYPE, &conclude_run::event_detail(stack, at, outcome)).await?)
+async fn publish<P: PublishEvent>(
+    stack: &Stack,
+    ports: &P,
+    at: &AttemptRef,
+    arn: &str,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
+    let detail = conclude_run::event_detail(stack, at, arn, outcome);
+    Ok(ports.publish_event(conclude_run::DETAIL_TYPE, &detail).await?)
 }
 
 /// Fences the attempt, gives it a verdict, and takes it out of the queue. Answers whether the verdict was given now.
@@ -350,16 +342,16 @@ async fn compose<P: Clock + GetObject>(
 ) -> Result<Outcome, Failure> {
     let now = ports.now();
     let mut damaged = Vec::new();
-    let report = store::or_evidence(store::read::<Report>(ports, &stack.layout.report(at)).await, &mut damaged)?;
-    let request = store::read::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await;
-    let request = store::or_evidence(request, &mut damaged)?;
+    let report = store::or_evidence(own::report(stack, ports, at).await, &mut damaged)?;
+    // Of what was asked for, the execution's input tells, not the record of it.
+    let input = input::read(&seen.input).ok();
     let unknown: Option<&Waiting> = None;
     let mut outcome = conclude::outcome(&Facts {
         execution: &seen.execution,
         attempt: at.attempt,
         run: None,
         instance,
-        request: request.as_ref().map(|stored| &stored.record),
+        notebook: input.as_ref().map(|input| &input.notebook),
         report: report.as_ref().map(|stored| &stored.record),
         damaged: &damaged,
         error: Some(&caught(seen)),

@@ -19,7 +19,7 @@ pub(crate) fn lines(terminal: &Terminal, failure: &Failure, kept: &str) -> Vec<S
     let rule = "─".repeat(width.saturating_sub(title.chars().count()));
     let mut lines = vec![edge(&format!("{title}{rule}"))];
     let mut add = |tone: Tone, text: &str| lines.push(format!("{} {}", edge("│"), terminal.paint(tone, text)));
-    for line in wrap(failure.message.lines().next().unwrap_or_default(), inside) {
+    for line in wrap(&failure.message, inside) {
         add(Tone::Plain, &line);
     }
     if let Some(cell) = failure.evidence.as_ref().and_then(|evidence| evidence.cell.as_ref()) {

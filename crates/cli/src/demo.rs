@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
 use reveille_domain::{Code, records::Rest};
 use reveille_local::{INSTANCE, Local, Options};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use unicode_width::UnicodeWidthStr;
 
 use crate::{
     arguments::DemoArguments,
@@ -53,6 +54,9 @@ const SCENARIOS: [Scenario; 2] = [
 /// What lands: its content does not matter to the notebooks.
 const FILE: &[u8] = b"order,amount\n1,19.90\n2,5.00\n";
 
+/// Columns before the title of a run: its number and two spaces.
+const INDENT: usize = 5;
+
 /// Runs both, and stops everything whatever happens.
 pub(crate) async fn run(terminal: &Terminal, arguments: &DemoArguments) -> Result<(), CliError> {
     let (sender, mut changes) = unbounded_channel();
@@ -90,7 +94,10 @@ async fn scenarios(
     let mut summary = Vec::new();
     for (index, scenario) in SCENARIOS.iter().enumerate() {
         let number = format!("{}/{}", index + 1, SCENARIOS.len());
-        terminal.line(&terminal.paint(Tone::Strong, &format!("{number}  {}", scenario.title)));
+        for (index, line) in wrap(scenario.title, terminal.width().saturating_sub(INDENT)).iter().enumerate() {
+            let before = if index == 0 { number.as_str() } else { "" };
+            terminal.line(&terminal.paint(Tone::Strong, &format!("{before:INDENT$}{line}")));
+        }
         summary.push(play(terminal, local, changes, scenario, &output.join(scenario.folder)).await?);
         terminal.line("");
     }
@@ -103,7 +110,11 @@ async fn scenarios(
         }
     }
     let folder = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
-    terminal.line(&format!("  Their outputs are in {}", terminal.paint(Tone::Strong, &folder.display().to_string())));
+    let folder = folder.display().to_string();
+    let told = "  Their outputs are in ";
+    // A path that is broken cannot be copied; where it does not fit it has a line of its own.
+    let gap = if told.width() + folder.width() > terminal.width() { "\n  " } else { "" };
+    terminal.line(&format!("{told}{gap}{}", terminal.paint(Tone::Strong, &folder)));
     Ok(())
 }
 
@@ -114,13 +125,13 @@ async fn play(
     scenario: &Scenario,
     folder: &Path,
 ) -> Result<String, CliError> {
-    terminal.passing(Tone::Plain, "  · pointing the rule at the notebook …");
+    terminal.step("pointing the rule at the notebook");
     let parameters = BTreeMap::from([("TriggerNotebook".to_owned(), scenario.notebook.to_owned())]);
     local.update_stack(&parameters).await?;
-    terminal.line(
-        &terminal
-            .paint(Tone::Quiet, &format!("   aws s3 cp orders.csv s3://{}/{}", local.trigger_bucket(), scenario.key)),
-    );
+    let upload_command = format!("aws s3 cp orders.csv s3://{}/{}", local.trigger_bucket(), scenario.key);
+    for line in wrap(&upload_command, terminal.width().saturating_sub(3)) {
+        terminal.line(&terminal.paint(Tone::Quiet, &format!("   {line}")));
+    }
     let known = executions(local).await?;
     while changes.try_recv().is_ok() {
         // What happened to the instance before this run is not its story.

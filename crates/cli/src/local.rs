@@ -2,6 +2,8 @@
 
 use reveille_local::{INSTANCE, Local, Machines, NOTEBOOK, Options};
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::{
     arguments::LocalArguments,
     error::CliError,
@@ -57,14 +59,19 @@ fn instructions(terminal: &Terminal, local: &Local) -> Vec<String> {
     let environment = local.environment().iter().map(|(name, value)| format!("export {name}={}", quoted(value)));
     lines.extend(environment);
     lines.push(format!("export PATH={}:$PATH", quoted(&local.project().tools().display().to_string())));
-    lines.extend([String::new(), title("Run a notebook:"), String::new(), start_command(local)]);
+    lines.extend([String::new(), title("Run a notebook:"), String::new()]);
+    lines.extend(command_lines(&start_command(local), terminal.width()));
     lines.extend([String::new(), title("Or let a file land:"), String::new()]);
     lines.push(format!("aws s3 cp README.md s3://{}/incoming/README.md", local.trigger_bucket()));
     lines.push(String::new());
     let log = local.ministack_log().map(|path| path.display().to_string()).unwrap_or_default();
-    lines.push(quiet(&format!("Notebooks of {INSTANCE}: {}", local.notebooks(INSTANCE).display())));
-    lines.push(quiet(&format!("Records and outputs:  s3://{}/{}runs/", local.bucket(), local.prefix())));
-    lines.push(quiet(&format!("Logs:                 {log}")));
+    for (label, place) in [
+        (format!("Notebooks of {INSTANCE}:"), local.notebooks(INSTANCE).display().to_string()),
+        ("Records and outputs:".to_owned(), format!("s3://{}/{}runs/", local.bucket(), local.prefix())),
+        ("Logs:".to_owned(), log),
+    ] {
+        lines.extend(place_lines(&label, &place, terminal.width()).iter().map(|line| quiet(line)));
+    }
     lines.push(quiet("Ctrl-C stops everything."));
     lines
 }
@@ -80,6 +87,24 @@ fn start_command(local: &Local) -> String {
     format!("aws stepfunctions start-execution --state-machine-arn {machine} --input {input}")
 }
 
+/// A command that a person pastes: in one line, or where that is too wide in a line for each option. A terminal may break an option itself, and
+/// still copies it whole.
+fn command_lines(command: &str, width: usize) -> Vec<String> {
+    if command.width() <= width {
+        return vec![command.to_owned()];
+    }
+    command.replace(" --", " \\\n  --").lines().map(str::to_owned).collect()
+}
+
+/// Where something is: beside its name, or where that is too wide below it.
+fn place_lines(label: &str, place: &str, width: usize) -> Vec<String> {
+    let line = format!("{label:<LABEL_WIDTH$}{place}");
+    if line.width() <= width { vec![line] } else { vec![label.to_owned(), format!("  {place}")] }
+}
+
+/// The widest of the labels, and a space.
+const LABEL_WIDTH: usize = 22;
+
 /// A value that a shell reads as it is.
 fn quoted(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:,+@=".contains(&byte);
@@ -92,7 +117,20 @@ fn quoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{command_lines, place_lines, quoted};
+
+    #[test]
+    fn what_is_too_wide_is_broken_where_it_can_be_pasted() {
+        let command = "aws stepfunctions start-execution --state-machine-arn arn:x --input '{\"a\":1}'";
+        assert_eq!(command_lines(command, 80), [command]);
+        let narrow = command_lines(command, 60);
+        assert_eq!(
+            narrow,
+            ["aws stepfunctions start-execution \\", "  --state-machine-arn arn:x \\", "  --input '{\"a\":1}'"]
+        );
+        assert_eq!(place_lines("Logs:", "/a", 60), ["Logs:                 /a"]);
+        assert_eq!(place_lines("Logs:", &"x".repeat(40), 60), ["Logs:".to_owned(), format!("  {}", "x".repeat(40))]);
+    }
 
     #[test]
     fn a_shell_reads_values_as_they_are() {

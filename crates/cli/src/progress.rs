@@ -36,7 +36,7 @@ impl Steps {
             self.terminal.line(&format!("  {tick} {done:<room$} {took}"));
         }
         if let Some(step) = step {
-            self.terminal.passing(Tone::Plain, &format!("  · {step} …"));
+            self.terminal.step(step);
             *present = Some((step.to_owned(), Instant::now()));
         }
     }

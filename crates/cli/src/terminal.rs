@@ -4,13 +4,13 @@
 use std::{
     env,
     io::{self, IsTerminal, Write},
-    sync::Arc,
-    sync::atomic::{AtomicBool, Ordering},
+    os::fd::AsFd,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use reveille_domain::shown;
 
-use crate::text::cut;
+use crate::text::{cut, fitted};
 
 /// What a piece of text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub(crate) struct Terminal {
     moving: bool,
     /// Columns where no terminal tells them: on a pipe more than any line has.
     fixed_width: Option<usize>,
-    /// The cursor stands on a line that is to be overwritten.
-    open: Arc<AtomicBool>,
+    /// The line that is to be overwritten, if the cursor stands on one.
+    open: Arc<Mutex<Option<String>>>,
 }
 
 impl Terminal {
@@ -66,7 +66,7 @@ impl Terminal {
 
     /// How many columns a line may take now: a person may make the window smaller.
     pub(crate) fn width(&self) -> usize {
-        self.fixed_width.unwrap_or_else(columns)
+        self.fixed_width.unwrap_or_else(|| columns(io::stdout()))
     }
 
     /// The text in its tone, and without anything that would end or change it.
@@ -77,7 +77,7 @@ impl Terminal {
 
     /// One line.
     pub(crate) fn line(&self, text: &str) {
-        let erase = if self.open.swap(false, Ordering::Relaxed) { "\r\x1b[2K" } else { "" };
+        let erase = if self.close().is_some() { ERASE } else { "" };
         write(&format!("{erase}{}\n", only_tones(text)));
     }
 
@@ -85,21 +85,43 @@ impl Terminal {
     /// that the terminal breaks can be overwritten.
     pub(crate) fn passing(&self, tone: Tone, text: &str) {
         if self.moving {
-            self.open.store(true, Ordering::Relaxed);
+            *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
             let text = self.paint(tone, &cut(text, self.width().saturating_sub(1)));
-            write(&format!("\r\x1b[2K{text}"));
+            write(&format!("{ERASE}{text}"));
         }
+    }
+
+    /// A step that is under way, on a line that the next one overwrites.
+    pub(crate) fn step(&self, what: &str) {
+        self.passing(Tone::Plain, &format!("{STEP}{what} …"));
+    }
+
+    /// The line that was to be overwritten.
+    fn close(&self) -> Option<String> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What went wrong, on standard error.
     pub(crate) fn complain(&self, text: &str) {
-        if self.open.swap(false, Ordering::Relaxed) {
-            write("\n");
+        if let Some(left) = self.close() {
+            // The step that failed stays, as one; a clock that was running does not.
+            let failed = left
+                .strip_prefix(STEP)
+                .map(|step| format!("  {} {}", self.paint(Tone::Bad, "✗"), step.trim_end_matches(" …")));
+            write(&failed.map_or_else(|| ERASE.to_owned(), |line| format!("{ERASE}{line}\n")));
         }
+        let width = if io::stderr().is_terminal() { columns(io::stderr()) } else { usize::MAX };
+        let lines = fitted(&format!("reveille: {text}"), width).join("\n");
         // There is nowhere to say that standard error is closed.
-        let _ = writeln!(io::stderr(), "reveille: {}", shown::plain(text));
+        let _ = writeln!(io::stderr(), "{lines}");
     }
 }
+
+/// To the beginning of the line, and nothing on it.
+const ERASE: &str = "\r\x1b[2K";
+
+/// Before a step that is under way.
+const STEP: &str = "  · ";
 
 const RESET: &str = "\x1b[0m";
 
@@ -127,8 +149,8 @@ fn only_tones(text: &str) -> String {
 }
 
 /// The terminal's columns. One that does not tell them is taken for the usual one.
-fn columns() -> usize {
-    let told = rustix::termios::tcgetwinsize(io::stdout()).map(|size| usize::from(size.ws_col)).unwrap_or_default();
+fn columns(of: impl AsFd) -> usize {
+    let told = rustix::termios::tcgetwinsize(of).map(|size| usize::from(size.ws_col)).unwrap_or_default();
     if told == 0 { USUAL_COLUMNS } else { told.max(FEWEST_COLUMNS) }
 }
 

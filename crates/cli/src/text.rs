@@ -30,6 +30,20 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A text of several lines, each broken between words where it is wider than a width, with its own indent. Lines that fit stay as they are: they may
+/// be a program's, in columns.
+pub(crate) fn fitted(text: &str, width: usize) -> Vec<String> {
+    let fit = |line: &str| {
+        if line.width() <= width {
+            return vec![line.to_owned()];
+        }
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let room = width.saturating_sub(indent.width()).max(1);
+        wrap(line, room).into_iter().map(|piece| format!("{indent}{piece}")).collect()
+    };
+    shown::plain(text).lines().flat_map(fit).collect()
+}
+
 fn broken(word: &str, width: usize) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut rest = word;
@@ -59,7 +73,17 @@ fn split(text: &str, width: usize) -> (&str, &str) {
 mod tests {
     use unicode_width::UnicodeWidthStr;
 
-    use super::{cut, wrap};
+    use super::{cut, fitted, wrap};
+
+    #[test]
+    fn a_text_of_lines_keeps_those_that_fit() {
+        let text = "it ended; its log ends with:\n | a  b |\n  File \"/a/b.py\", line 3";
+        assert_eq!(
+            fitted(text, 16),
+            ["it ended; its", "log ends with:", " | a  b |", "  File", "  \"/a/b.py\",", "  line 3"]
+        );
+        assert_eq!(fitted(text, usize::MAX).join("\n"), text);
+    }
 
     #[test]
     fn long_lines_are_cut_between_characters() {

@@ -35,7 +35,7 @@ const WATCH: Duration = Duration::from_millis(300);
 const HEALTH_LIMIT: Duration = Duration::from_secs(5);
 /// It ends within a second; requests under way may hold it.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
-const TAIL_LINES: usize = 20;
+const TAIL_LINES: usize = 12;
 
 /// Where ministack's files go.
 #[derive(Clone, Copy)]

@@ -63,7 +63,10 @@ impl Project {
         if path.is_file() {
             return Ok(path);
         }
-        Err(LocalError::Missing { what: "the local tools", path, remedy: "run `make setup`" })
+        // `make setup` leaves a folder alone that looks complete.
+        let remedy =
+            if self.root.join(".venv").exists() { "remove .venv and run `make setup`" } else { "run `make setup`" };
+        Err(LocalError::Missing { what: "a program of the local tools", path, remedy })
     }
 
     /// The folder of the tools' programs.

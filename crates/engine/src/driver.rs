@@ -12,13 +12,14 @@ macro_rules! files {
 }
 
 /// Every file of `src/driver`; a test holds the list to the folder.
-const FILES: [(&str, &str); 14] = files![
+const FILES: [(&str, &str); 15] = files![
     "__main__.py",
     "reveille_driver/__init__.py",
     "reveille_driver/client.py",
     "reveille_driver/export.py",
     "reveille_driver/kernels.py",
     "reveille_driver/main.py",
+    "reveille_driver/outputs.py",
     "reveille_driver/parameters.py",
     "reveille_driver/progress.py",
     "reveille_driver/record.py",

@@ -313,10 +313,33 @@ async fn a_cell_that_removes_the_runs_folder_does_not_lose_the_run() {
     assert!(bench.output("output.html").contains("last"));
 }
 
+/// What the format does not allow would cost the notebook its readers: it is left out, and the rest is kept.
+#[tokio::test]
+async fn a_message_that_is_no_output_is_left_out() {
+    let cell = "from ipykernel.kernelapp import IPKernelApp\n\
+                kernel = IPKernelApp.instance().kernel\n\
+                def send(kind, **content): kernel.send_response(kernel.iopub_socket, kind, content)\n\
+                send('display_data', data={'text/plain': 5}, metadata={})\n\
+                send('display_data', data={'text/plain': 'no' + ' metadata'})\n\
+                send('display_data', data=['a' + ' list'], metadata={})\n\
+                send('error', ename='Odd', evalue='odd', traceback='a' + ' text')\n\
+                send('display_data', data={'application/x+json': {'kept': 1}, 'text/plain': ['two ', 'parts']}, metadata={})\n\
+                print('after')";
+    let bench = Bench::of_cells(&[cell]);
+    assert_eq!(bench.run().await, Verdict::Succeeded, "{}", bench.output("log.txt"));
+    let outputs = bench.output_notebook()["cells"][0]["outputs"].clone();
+    assert_eq!(outputs[0]["data"], json!({"application/x+json": {"kept": 1}, "text/plain": ["two ", "parts"]}));
+    assert_eq!((&outputs[1]["text"], outputs.as_array().unwrap().len()), (&json!(["after\n"]), 2), "{outputs}");
+    let script = "import nbformat, sys\nnbformat.validate(nbformat.read(sys.argv[1], as_version=4))";
+    let file = bench.job.output_dir.join("output.ipynb");
+    let valid = std::process::Command::new(python()).args(["-c", script]).arg(file).status().unwrap();
+    assert!(valid.success(), "the output notebook is what the format allows");
+}
+
 /// What is loaded before the first cell delays every run: nothing is added here without need.
 #[tokio::test]
 async fn little_is_loaded_before_the_first_cell() {
-    let bench = Bench::of_cells(&["1"]);
+    let bench = Bench::of_cells(&["print('some output')\n1"]);
     let out = &bench.job.output_dir;
     let spec = json!({
         "mode": "execute", "unfinished": null, "exit_seconds": 600, "interrupt_seconds": 1, "grace_seconds": 1,
@@ -334,7 +357,10 @@ async fn little_is_loaded_before_the_first_cell() {
         async def seen(self):\n    names = {name.split('.')[0] for name, module in sys.modules.items() if module is not None}\n    \
         open(self.output_dir / 'loaded.json', 'w').write(json.dumps(sorted(names - sys.stdlib_module_names)))\n    await cells(self)\n\
         run.Run.run_cells = seen\n\
-        main.main()";
+        main.main()\n\
+        from nbformat import validator\n\
+        assert not validator.validators, 'a compiled schema takes more memory than a small notebook'\n\
+        assert not {'IPython.core', 'ipython_pygments_lexers'} <= set(sys.modules), 'lexers do not need all of IPython'";
     let status = std::process::Command::new(python())
         .args(["-B", "-I", "-X", "utf8", "-c", script])
         .arg(driver)
@@ -346,7 +372,6 @@ async fn little_is_loaded_before_the_first_cell() {
     assert!(status.success());
     let loaded: Vec<String> = serde_json::from_str(&bench.output("loaded.json")).unwrap();
     let allowed = [
-        "IPython",
         "__main__",
         "attr",
         "attrs",

@@ -8,12 +8,19 @@ raised into a task that could swallow it.
 import asyncio
 import logging
 
+import nbclient.client
+import nbclient.output_widget
 from nbclient import NotebookClient
 from nbclient.client import timestamp
 from nbclient.util import ensure_async
 
+from reveille_driver import outputs
 from reveille_driver.streams import Screen
 from reveille_driver.texts import clean, stored_size
+
+# Both make outputs by this name. It is this process's own copy of nbclient.
+for module in (nbclient.client, nbclient.output_widget):
+    module.output_from_msg = outputs.from_message
 
 # Outputs may arrive after the cell's end; beyond this they are given up with a warning, the cell counts.
 OUTPUT_LAG_SECONDS = 60

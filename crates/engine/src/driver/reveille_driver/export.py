@@ -5,6 +5,8 @@ import html
 import json
 import logging
 import signal
+import sys
+import types
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -110,7 +112,25 @@ def exporter():
     # A page of a notebook that some rule does not like is better than none.
     page._validate_preprocessor = lambda *_: None
     find_attachments()
+    lend_lexers()
     return page
+
+
+def lend_lexers():
+    """nbconvert asks IPython for its lexers, which are a package of their own by now: without the rest of IPython.
+
+    Where they are not, it loads IPython. Nothing else in this process asks for it, and it is about to end.
+    """
+    if "IPython" in sys.modules:
+        return
+    try:
+        import ipython_pygments_lexers
+    except ImportError:
+        return
+    for name in ("IPython", "IPython.lib"):
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__path__ = []
+    sys.modules["IPython.lib.lexers"] = ipython_pygments_lexers
 
 
 def find_attachments():

@@ -90,7 +90,7 @@ def choose(notebook, override, own_specs):
     """The kernel to use, or KernelMissing with those that are there."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    manager = KernelSpecManager()
+    manager = KernelSpecManager(kernel_dirs=spec_folders())
     # A notebook without a kernelspec was written by a tool, or by hand: Jupyter's own default is python3.
     wanted = override or notebook["metadata"].get("kernelspec", {}).get("name") or "python3"
     # jupyter_client's alias of the native kernel, which many a notebook of other tools names.
@@ -102,6 +102,14 @@ def choose(notebook, override, own_specs):
         own_conda = bool(spec.resource_dir) and Path(spec.resource_dir).is_relative_to(own_specs)
         return Kernel(name.lower(), spec, manager, own_conda)
     raise KernelMissing(clean(wanted, 200), sorted(manager.find_kernel_specs()))
+
+
+def spec_folders():
+    """Where jupyter_client looks. It imports the whole of IPython to learn the last one, while the kernel has to wait."""
+    from jupyter_core.paths import jupyter_path
+
+    own = os.environ.get("IPYTHONDIR") or os.path.join("~", ".ipython")
+    return [*jupyter_path("kernels"), os.path.join(os.path.expanduser(own), "kernels")]
 
 
 def language(notebook, kernel, override):

@@ -20,8 +20,9 @@ from reveille_driver.texts import caused_by_full_disk, clean, write_atomically
 
 # Exit code for "no space left": no file can carry that answer. The engine knows the same number.
 DISK_FULL = 28
-# Loaded by jsonschema for checks of formats that no notebook has; the first alone takes a second.
+# Not to be loaded, though it is there; whoever asks for it can do without.
 NEEDLESS = (
+    # By jsonschema, for checks of formats that no notebook has; the first alone takes a second.
     "rfc3987_syntax",
     "rfc3987",
     "rfc3986_validator",
@@ -30,6 +31,12 @@ NEEDLESS = (
     "fqdn",
     "uri_template",
     "webcolors",
+    # By the page's parser of HTML, to guess how bytes are encoded; it is given texts. Some 3 MiB.
+    "cchardet",
+    "chardet",
+    "charset_normalizer",
+    # By nbconvert, to show a page in a browser: a web server. Some 2 MiB.
+    "nbconvert.postprocessors.serve",
 )
 
 

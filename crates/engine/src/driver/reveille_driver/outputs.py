@@ -1,0 +1,58 @@
+"""A kernel's message as an output of the notebook's format.
+
+nbformat builds the same, and holds each output against the whole schema: for the first one it compiles the schema,
+which takes more memory and time than the rest of a small notebook. The format of an output is short; it is checked here.
+"""
+
+from nbformat import from_dict
+
+
+class NotAnOutput(Exception):
+    """The message lacks what the format demands, or has it with another type."""
+
+
+def from_message(message):
+    """The output, or ValueError for a message that is none, or NotAnOutput for one that the format does not allow."""
+    kind, content = message["header"]["msg_type"], message["content"]
+    fields = FIELDS.get(kind)
+    if fields is None:
+        raise ValueError(f"not the message of an output: {kind!r}")
+    for name, fits in fields.items():
+        if name not in content or not fits(content[name]):
+            raise NotAnOutput(f"{kind}: {name}")
+    return from_dict({"output_type": kind, **{name: content[name] for name in fields}})
+
+
+def is_text(value):
+    return isinstance(value, str)
+
+
+def is_texts(value):
+    return isinstance(value, (list, tuple)) and all(map(is_text, value))
+
+
+def is_object(value):
+    return isinstance(value, dict)
+
+
+def is_count(value):
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
+
+
+def is_bundle(value):
+    """Texts by their kind; what a kind of JSON holds may be anything."""
+    return is_object(value) and all(
+        is_json(kind) or is_text(item) or is_texts(item) for kind, item in value.items()
+    )
+
+
+def is_json(kind):
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+FIELDS = {
+    "stream": {"name": is_text, "text": lambda value: is_text(value) or is_texts(value)},
+    "display_data": {"data": is_bundle, "metadata": is_object},
+    "execute_result": {"data": is_bundle, "metadata": is_object, "execution_count": is_count},
+    "error": {"ename": is_text, "evalue": is_text, "traceback": is_texts},
+}

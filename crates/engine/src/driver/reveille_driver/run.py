@@ -27,6 +27,9 @@ SOCKETS = "/tmp"
 # reply, in which the next cell may or may not be executed.
 SHUT_DOWN = {"reveille_shuts_down": "get_ipython().exit_now"}
 SHUT_DOWN_SECONDS = 60
+# How many messages may wait in this process until they are taken in. The kernel throws away what finds no room, also the
+# word that a cell has ended; ZeroMQ's own bound, 1,000, is passed by a progress bar on a machine that is busy.
+WAITING_MESSAGES = 1_000_000
 SAVE_LOOK_SECONDS = 0.25
 END_POLL_SECONDS = 0.05
 INTERRUPTED = "Reveille ended the run in this cell: its time limit was reached, or it was cancelled"
@@ -195,7 +198,11 @@ class Run:
 
         if self.record is None:
             self.make_record(Record)
+        import zmq
+
         self.kc = km.client()
+        # Said of the context, it holds for the sockets that are made in it.
+        self.kc.context.setsockopt(zmq.RCVHWM, WAITING_MESSAGES)
         self.kc.start_channels()
         # Nobody is there to answer: `input()` fails instead of waiting. Starting the channels has set it.
         self.kc.allow_stdin = False

@@ -108,8 +108,7 @@ def spec_folders():
     """Where jupyter_client looks. It imports the whole of IPython to learn the last one, while the kernel has to wait."""
     from jupyter_core.paths import jupyter_path
 
-    own = os.environ.get("IPYTHONDIR") or os.path.join("~", ".ipython")
-    return [*jupyter_path("kernels"), os.path.join(os.path.expanduser(own), "kernels")]
+    return [*jupyter_path("kernels"), os.path.expanduser("~/.ipython/kernels")]
 
 
 def language(notebook, kernel, override):

@@ -41,6 +41,10 @@ pub struct Waiting {
     /// even if its lease is lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_boot: Option<DateTime<Utc>>,
+    /// Whether the lease of that boot was bound and certain when it was seen ready. What it says later, a notebook on the
+    /// instance may have written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_certain: bool,
 }
 
 impl Waiting {
@@ -53,7 +57,8 @@ impl Waiting {
             }
             before => Self {
                 first_at: before.as_ref().map_or(now, |waiting| waiting.first_at),
-                own_boot: before.and_then(|waiting| waiting.own_boot),
+                own_boot: before.as_ref().and_then(|waiting| waiting.own_boot),
+                own_certain: before.is_some_and(|waiting| waiting.own_certain),
                 since: now,
                 silences,
                 starts: 0,
@@ -70,6 +75,34 @@ impl Waiting {
     #[must_use]
     pub fn expired(&self, limits: &Limits, now: DateTime<Utc>) -> bool {
         age(self.since, now) >= TimeDelta::seconds(limits.start_seconds.into())
+    }
+}
+
+impl Waiting {
+    /// Remembers whose boot is ready: the state machine's memory is out of the reach of every notebook. A boot that this
+    /// execution started is Reveille's even if its lease is gone by now; one that another run started is if its lease says so.
+    fn remember_boot(&mut self, lease: Option<&Lease>, up_since: Option<DateTime<Utc>>) {
+        let is_certain = lease.is_some_and(|lease| {
+            lease.certain
+                && lease.boot_id.is_some()
+                && !lease.seen_up
+                && !lease.ended
+                && lease.state != LeaseState::Closing
+        });
+        if self.starts > 0 || is_certain {
+            self.own_boot = up_since;
+            self.own_certain = is_certain;
+        } else if self.own_boot != up_since {
+            (self.own_boot, self.own_certain) = (None, false);
+        }
+    }
+
+    /// Whether the boot that was remembered is up: a later one has another time.
+    #[must_use]
+    pub fn own_boot_is_up(&self, observation: &Observation) -> bool {
+        observation.status == InstanceStatus::InService
+            && self.own_boot.is_some()
+            && self.own_boot == observation.last_modified
     }
 }
 
@@ -133,10 +166,7 @@ pub fn check(seen: &Seen<'_>, waiting: &mut Waiting) -> Result<Check, Failure> {
     };
     if step == Check::Ready {
         waiting.ready_at = Some(seen.now);
-        waiting.own_boot = match (waiting.starts, seen.lease) {
-            (1.., Some(_)) => observation.last_modified,
-            (0, _) | (1.., None) => waiting.own_boot.filter(|own| observation.last_modified == Some(*own)),
-        };
+        waiting.remember_boot(seen.lease, observation.last_modified);
         return Ok(step);
     }
     if waiting.expired(seen.limits, seen.now) {
@@ -492,6 +522,33 @@ mod tests {
         let ended = crate::reconcile::ended(&lease, "m".into());
         assert_eq!(up(&ended, 59), Ok(Check::Wait), "a stop may still arrive");
         assert_eq!(up(&ended, 60), Ok(Check::Ready), "a later boot");
+    }
+
+    /// Whatever becomes of the lease afterwards, or became of it before.
+    #[test]
+    fn the_boot_that_is_ready_is_remembered() {
+        let up = observed(InstanceStatus::InService);
+        let bound = |certain| Lease {
+            state: LeaseState::Open,
+            certain,
+            boot_id: Some("boot".into()),
+            ..crate::start::intent(&RunId::from_key("r"), "n".into(), None, at(0))
+        };
+        let remembered = |before: Waiting, lease: Option<&Lease>| {
+            let mut waiting = before;
+            assert_eq!(run(Some(&up), lease, &mut waiting, at(99)), Ok(Check::Ready));
+            (waiting.own_boot, waiting.own_certain)
+        };
+        assert_eq!(remembered(started(), Some(&bound(true))), (Some(at(0)), true));
+        assert_eq!(remembered(started(), Some(&bound(false))), (Some(at(0)), false));
+        assert_eq!(remembered(started(), None), (Some(at(0)), false), "its lease was removed before it was ready");
+        assert_eq!(remembered(fresh(), Some(&bound(true))), (Some(at(0)), true), "another run started it");
+        assert_eq!(remembered(fresh(), Some(&bound(false))), (None, false));
+        assert_eq!(remembered(fresh(), None), (None, false), "a person's");
+        let before = Waiting { own_boot: Some(at(0)), own_certain: true, ..fresh() };
+        assert_eq!(remembered(before.clone(), None), (Some(at(0)), true), "the same boot, after a silence");
+        let earlier = Waiting { own_boot: Some(at(-500)), ..before };
+        assert_eq!(remembered(earlier, None), (None, false), "a later boot");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::check::Waiting;
 use crate::error::{Code, Failure};
 use crate::ids::InstanceName;
 use crate::ports::{InstanceStatus, Observation};
+use crate::records::Lease;
 use crate::unreadable::Unreadable;
 
 /// What is known.
@@ -29,8 +30,7 @@ pub struct Seen<'a> {
 pub fn own_boot(seen: &Seen<'_>) -> Option<Failure> {
     let observation = seen.observation.filter(|seen| seen.status == InstanceStatus::InService)?;
     let waiting = seen.waiting?;
-    // A later boot has another time.
-    let seen_ready = waiting.own_boot.is_some() && waiting.own_boot == observation.last_modified;
+    let seen_ready = waiting.own_boot_is_up(observation);
     let never_seen_ready = waiting.starts > 0 && waiting.ready_at.is_none();
     if !seen_ready && !never_seen_ready {
         return None;
@@ -44,6 +44,22 @@ pub fn own_boot(seen: &Seen<'_>) -> Option<Failure> {
             seen.instance.may_still_run()
         ),
     ))
+}
+
+/// A lease, corrected by what the execution remembers: the boot that it saw ready is up, and is Reveille's. A lease that says
+/// that this boot has ended, is another's, or is not certain, was written by somebody on the instance.
+#[must_use]
+pub fn corrected(lease: &Lease, observation: Option<&Observation>, waiting: Option<&Waiting>) -> Lease {
+    let is_up = |waiting: &&Waiting| observation.is_some_and(|seen| waiting.own_boot_is_up(seen));
+    match waiting.filter(is_up) {
+        Some(Waiting { own_certain: true, .. }) => Lease {
+            ended: false,
+            certain: true,
+            boot_id: lease.boot_id.clone().or_else(|| Some(String::new())),
+            ..lease.clone()
+        },
+        Some(_) | None => lease.clone(),
+    }
 }
 
 #[cfg(test)]

@@ -46,7 +46,8 @@ where
     let stored = store::or_evidence(lease::read(&stack.layout, ports, instance).await, &mut damaged)?;
     let up = observation.as_ref().is_some_and(|seen| seen.status == InstanceStatus::InService);
     // Only an instance that is up can be handed over.
-    let lease = stored.as_ref().map(|stored| &stored.record);
+    let corrected = stored.as_ref().map(|stored| lost_lease::corrected(&stored.record, observation.as_ref(), waiting));
+    let lease = corrected.as_ref();
     let Holders { other_live_run, busy_reported_at } =
         if up { live::holders(stack, ports, instance, lease, me).await? } else { Holders::default() };
     let action = decide(&Seen {
@@ -57,7 +58,8 @@ where
         heartbeat_seconds: stack.heartbeat_seconds,
         now: ports.now(),
     });
-    if stored.is_none() && action == Action::Leave(Rest::LeftRunning) {
+    // Other runs that wait for the boot would find no lease either, and nobody would stop it.
+    if stored.is_none() && matches!(action, Action::Leave(_)) {
         let lost = lost_lease::own_boot(&lost_lease::Seen {
             instance,
             key: &stack.layout.lease(instance),

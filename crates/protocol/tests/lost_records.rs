@@ -106,3 +106,75 @@ fn without_a_bucket_the_last_message_says_how_to_stop_the_instance() {
     assert_eq!(failure.code, Code::OutcomeNotRecorded);
     assert!(failure.message.contains(COMMAND), "{failure}");
 }
+
+/// The execution remembers its boot. Whatever a notebook makes of the lease of its instance, the boot is stopped, or the
+/// execution says that it may still be up.
+#[test]
+fn no_lease_that_a_notebook_wrote_leaves_the_boot_of_an_execution_on_in_silence() {
+    let honest: Value = serde_json::from_slice(&waiting_run().objects.borrow()[LEASE]).unwrap();
+    let long_ago = "2020-01-01T00:00:00Z";
+    let forgeries = [
+        json!({"ended": true}),
+        json!({"ended": true, "at": long_ago}),
+        json!({"state": "closing", "bootId": null, "at": long_ago}),
+        json!({"state": "closing", "closer": "function", "bootId": null, "at": long_ago, "ended": true}),
+        json!({"certain": false}),
+        json!({"certain": false, "bootId": "another", "seenUp": true}),
+        json!({"certain": false, "state": "unsure", "bootId": null}),
+        json!({"startedBy": "another-0123456789", "certain": false}),
+        json!({"state": "busy", "busy": {"instance": "nightly", "run": "nobody-1", "attempt": 1}, "certain": false}),
+        json!({"at": "2099-01-01T00:00:00Z", "personAt": "2099-01-01T00:00:00Z", "certain": false}),
+        json!({"seenBeforeStart": "2099-01-01T00:00:00Z", "bootId": null}),
+        Value::Null,
+    ];
+    for forgery in forgeries {
+        for starts in [0, 1] {
+            let world = waiting_run();
+            match forgery.as_object() {
+                Some(fields) => {
+                    let mut lease = honest.clone();
+                    lease.as_object_mut().unwrap().extend(fields.clone());
+                    world.put(LEASE, &lease);
+                }
+                None => drop(world.objects.borrow_mut().remove(LEASE)),
+            }
+            // The run itself is over, and another waits for the same boot where nobody has a lease.
+            world.objects.borrow_mut().retain(|key, _| !key.starts_with("inbox/"));
+            let mut remembered = waiting(starts, &json!(now()));
+            remembered["ownCertain"] = json!(true);
+            let mut stopping = Value::Null;
+            let mut ended = None;
+            for _ in 0..500 {
+                let call = json!({"run": run(), "waiting": remembered, "stopping": stopping});
+                match block_on(verify_stopped(&stack(), &world, serde_json::from_value(call).unwrap())) {
+                    Ok(answer) if answer.decision == Decision::Wait => stopping = json!(answer.stopping),
+                    other => {
+                        ended = Some(other);
+                        break;
+                    }
+                }
+                world.passed.set(world.passed.get() + 30);
+            }
+            match ended.expect("it ends") {
+                Ok(answer) => {
+                    assert_eq!(answer.stopping.rest, Some(Rest::AtRest), "{forgery} {starts}");
+                    assert_eq!(world.stops.get(), 1, "{forgery} {starts}");
+                }
+                Err(failure) => assert_eq!(failure.code, Code::StopNotConfirmed, "{forgery} {starts}: {failure}"),
+            }
+        }
+    }
+}
+
+/// Another run waits for the same boot. It would find no lease either, so the first one does not hand the boot over.
+#[test]
+fn a_boot_without_its_lease_is_not_handed_over() {
+    let world = waiting_run();
+    world.objects.borrow_mut().remove(LEASE);
+    let ticket = world.objects.borrow().iter().find(|(key, _)| key.starts_with("inbox/")).map(|(_, body)| body.clone());
+    let mut ticket: Value = serde_json::from_slice(&ticket.unwrap()).unwrap();
+    ticket["run"] = json!("other-0123456789");
+    world.put("inbox/nightly/other-0123456789", &ticket);
+    let failure = verify(&world, &waiting(1, &json!(now()))).unwrap_err();
+    assert_eq!(failure.code, Code::StopNotConfirmed);
+}

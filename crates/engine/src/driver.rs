@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::regular;
+
 /// The driver's folder below the job's; Python runs it as it runs a file.
 pub(crate) const FOLDER: &str = "driver";
 
@@ -33,9 +35,11 @@ const FILES: [(&str, &str); 15] = files![
 /// Writes the driver below `folder`; answers what Python is to run.
 pub(crate) fn write(folder: &Path) -> io::Result<PathBuf> {
     let driver = folder.join(FOLDER);
+    // The notebook may have put something there before its page is made.
+    regular::remove(&driver);
     fs::create_dir_all(driver.join("reveille_driver"))?;
     for (name, text) in FILES {
-        fs::write(driver.join(name), text)?;
+        regular::write(&driver.join(name), text.as_bytes())?;
     }
     Ok(driver)
 }

@@ -14,6 +14,7 @@ use tokio::process::Command;
 use crate::commands;
 use crate::interpreters::{self, Interpreter, Use};
 use crate::pins::{self, LOCK};
+use crate::regular;
 use crate::wheelhouse;
 
 /// Only this folder of an instance persists across a stop.
@@ -25,6 +26,8 @@ const OLD: &str = "engine.old";
 const NEW: &str = "engine.new.";
 /// Written when an environment is whole; holds the fingerprint of the pins in it.
 const COMPLETE: &str = ".reveille-complete";
+/// A fingerprint has 64 characters.
+const MARKER_LIMIT: u64 = 1 << 10;
 /// Making an empty environment takes 3 s, on a small instance maybe 20.
 const VENV_LIMIT: Duration = Duration::from_mins(2);
 /// Fetching and installing some 60 packages: 10 s on a laptop.
@@ -106,8 +109,8 @@ impl Environment {
     }
 
     pub(crate) fn state(&self) -> State {
-        match fs::read_to_string(self.folder().join(COMPLETE)) {
-            Ok(fingerprint) if fingerprint.trim() == pins::fingerprint() => State::Current,
+        match regular::read(&self.folder().join(COMPLETE), MARKER_LIMIT) {
+            Ok(fingerprint) if fingerprint.trim_ascii() == pins::fingerprint().as_bytes() => State::Current,
             Ok(_) => State::Old,
             Err(_) => State::Absent,
         }

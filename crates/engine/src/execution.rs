@@ -1,6 +1,6 @@
 //! One notebook being executed: supervision of the driver process, from its start to nothing left.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, PipeWriter, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use crate::error::EngineError;
 use crate::job::{EXPORT_LIMIT, Job, Mode, Output, Progress};
 use crate::log::Log;
 use crate::processes::Marked;
+use crate::regular;
 use crate::verdict::{self, Answered, Breakage, Read, Verdict};
 
 /// The environment variable by which every process of a run is found.
@@ -34,6 +35,8 @@ const NO_LIMIT: Duration = Duration::from_hours(365 * 24);
 const ENDED: &str = "Reveille ended the run in this cell: its time limit was reached, or it was cancelled";
 
 const RESULT: &str = "result.json";
+/// Two numbers.
+const PROGRESS_LIMIT: u64 = 4 << 10;
 const PROGRESS: &str = "progress.json";
 const SPEC: &str = "spec.json";
 /// What the driver needs only while it runs.
@@ -88,7 +91,7 @@ impl Execution {
     /// The same of the execution whose output folder this is: for who is waiting for its end meanwhile.
     #[must_use]
     pub fn progress_in(output_dir: &Path) -> Progress {
-        let file = fs::read(output_dir.join(PROGRESS)).unwrap_or_default();
+        let file = regular::read(&output_dir.join(PROGRESS), PROGRESS_LIMIT).unwrap_or_default();
         serde_json::from_slice(&file).unwrap_or_default()
     }
 
@@ -96,7 +99,7 @@ impl Execution {
     #[must_use]
     pub fn outputs(&self) -> Vec<(Output, PathBuf)> {
         let named = |output: Output| (output, self.job.output_dir.join(output.file_name()));
-        Output::ALL.map(named).into_iter().filter(|(_, path)| path.is_file()).collect()
+        Output::ALL.map(named).into_iter().filter(|(_, path)| regular::is(path)).collect()
     }
 
     /// Why there is no output.html, if it could not be made. Never changes the verdict.
@@ -135,7 +138,7 @@ impl Execution {
 
     async fn stop(&mut self, reason: Verdict) -> Verdict {
         // Once the driver has answered it only exports the HTML: then its answer stands.
-        if !self.path(RESULT).exists() {
+        if !regular::is(&self.path(RESULT)) {
             self.ending.get_or_insert(reason);
         }
         if let Some(pid) = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
@@ -177,16 +180,16 @@ impl Execution {
         }
         let verdict = self.explained(verdict);
         for scratch in SCRATCH {
-            remove(&self.path(scratch));
+            regular::remove(&self.path(scratch));
         }
         self.verdict.insert(verdict).clone()
     }
 
     /// Does what a driver which was killed could not do: marks the cell that ran, and makes the HTML.
     async fn finish(&mut self, unfinished: Option<String>) {
-        let needed = self.path(Output::Notebook.file_name()).exists()
+        let needed = regular::is(&self.path(Output::Notebook.file_name()))
             && (unfinished.is_some()
-                || !self.path(Output::Html.file_name()).exists()
+                || !regular::is(&self.path(Output::Html.file_name()))
                     && (self.html_error.is_none() || self.ending.is_some()));
         if !needed {
             return;
@@ -198,7 +201,7 @@ impl Execution {
             match spawn(&self.engine, &self.job, Mode::Finish { unfinished: unfinished.as_deref() }, writer) {
                 Err(error) => Some(error.to_string()),
                 Ok(mut child) => match tokio::time::timeout(EXPORT_LIMIT, child.wait()).await {
-                    Ok(_) if self.path(Output::Html.file_name()).exists() => None,
+                    Ok(_) if regular::is(&self.path(Output::Html.file_name())) => None,
                     Ok(_) => Some("the export failed; log.txt says why".to_owned()),
                     Err(_) => Some(format!("it took longer than {} s", EXPORT_LIMIT.as_secs())),
                 },
@@ -223,7 +226,7 @@ impl Execution {
     }
 
     fn note(&self, line: &str) {
-        let file = File::options().append(true).open(self.path(Output::Log.file_name()));
+        let file = regular::append(&self.path(Output::Log.file_name()));
         let _best_effort = file.and_then(|mut file| writeln!(file, "{line}"));
     }
 
@@ -314,9 +317,5 @@ fn spawn(engine: &Engine, job: &Job, mode: Mode<'_>, log: PipeWriter) -> Result<
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
-    fs::write(path, bytes).map_err(|source| EngineError::Write { path: path.to_owned(), source })
-}
-
-fn remove(path: &Path) {
-    let _absent = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    regular::write(path, bytes).map_err(|source| EngineError::Write { path: path.to_owned(), source })
 }

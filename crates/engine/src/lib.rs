@@ -21,6 +21,7 @@ mod job;
 mod log;
 mod pins;
 mod processes;
+pub mod regular;
 pub mod terminals;
 mod verdict;
 mod wheelhouse;

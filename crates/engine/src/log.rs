@@ -11,6 +11,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
+use crate::regular;
+
 /// The first part is written as it comes, so that it is there whatever dies.
 const HEAD_BYTES: usize = 1 << 20;
 /// The last part is kept in memory, and written at the end.
@@ -19,7 +21,7 @@ const TAIL_BYTES: usize = 1 << 20;
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// Lines and bytes of the end that go into an error.
 const SHOWN_LINES: usize = 20;
-const SHOWN_BYTES: usize = 4_000;
+const SHOWN_BYTES: u64 = 4_000;
 
 /// Copies a pipe into log.txt until it is closed.
 pub(crate) struct Log {
@@ -32,7 +34,7 @@ impl Log {
     pub(crate) fn start(path: &Path) -> io::Result<(Self, PipeWriter)> {
         let (reader, writer): (PipeReader, PipeWriter) = io::pipe()?;
         let receiver = Receiver::from_owned_fd(OwnedFd::from(reader))?;
-        let file = File::options().create(true).append(true).open(path)?;
+        let file = regular::append(path)?;
         let pump = tokio::spawn(copy(receiver, file));
         Ok((Self { path: path.to_owned(), pump: Some(pump) }, writer))
     }
@@ -48,9 +50,8 @@ impl Log {
 
     /// The log's last lines, oldest first.
     pub(crate) fn tail(&self) -> Vec<String> {
-        let bytes = std::fs::read(&self.path).unwrap_or_default();
-        let end = &bytes[bytes.len().saturating_sub(SHOWN_BYTES)..];
-        let text = String::from_utf8_lossy(end);
+        let bytes = regular::end(&self.path, SHOWN_BYTES).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(SHOWN_LINES)..].iter().map(ToString::to_string).collect()
     }

@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::regular;
+
+/// The driver bounds every text in it: a failure has 40 lines of 400 characters. What is larger is not the driver's.
+const RESULT_LIMIT: u64 = 1 << 20;
+
 /// What became of a notebook. Exactly one for each execution; the first failure wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -171,7 +176,7 @@ pub(crate) struct Read {
 
 /// Reads result.json; nothing when the driver did not get as far as writing it.
 pub(crate) fn read(result_file: &Path) -> Option<Read> {
-    let written: Written = serde_json::from_slice(&std::fs::read(result_file).ok()?).ok()?;
+    let written: Written = serde_json::from_slice(&regular::read(result_file, RESULT_LIMIT).ok()?).ok()?;
     let verdict = match written.answer {
         Answer::Succeeded => Verdict::Succeeded,
         Answer::NotebookFailed(failure) => Verdict::NotebookFailed(failure),

@@ -1,7 +1,7 @@
 //! One notebook, from its request to its files: found, copied, executed, its verdict in the domain's words.
 
 use std::cell::Cell;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use reveille_domain::input::{NotebookSource, invalid};
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure, shown};
-use reveille_engine::{Breakage, Engine, EngineError, Job, Output, Patience, Place, Verdict, remedy};
+use reveille_engine::{Breakage, Engine, EngineError, Job, Output, Patience, Place, Verdict, regular, remedy};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
@@ -248,11 +248,12 @@ impl Run<'_> {
         if metadata.len() > MAX_NOTEBOOK_BYTES {
             return Err(self.missing(&format!("{path} is larger than {MAX_NOTEBOOK_BYTES} bytes")));
         }
-        // Opened first: a notebook that this user may not read is no matter of room.
-        let mut notebook =
-            std::fs::File::open(&real).map_err(|error| self.missing(&format!("{path} cannot be read ({error})")))?;
+        // Opened first: a notebook that this user may not read is no matter of room. It may be another file by now, which
+        // is neither waited for nor read without an end.
+        let notebook =
+            regular::open(&real).map_err(|error| self.missing(&format!("{path} cannot be read ({error})")))?;
         std::fs::File::create(copy)
-            .and_then(|mut copy| io::copy(&mut notebook, &mut copy))
+            .and_then(|mut copy| io::copy(&mut notebook.take(MAX_NOTEBOOK_BYTES), &mut copy))
             .map_err(|error| self.disk(copy, &error))?;
         Ok(real.parent().unwrap_or(&folder).to_owned())
     }
@@ -444,7 +445,7 @@ fn output_file((output, path): (Output, PathBuf)) -> OutputFile {
 }
 
 fn hash(path: &Path) -> io::Result<String> {
-    Ok(hex(&Sha256::digest(std::fs::read(path)?)))
+    Ok(hex(&Sha256::digest(regular::read(path, MAX_NOTEBOOK_BYTES)?)))
 }
 
 fn count(number: usize) -> u32 {

@@ -1,6 +1,7 @@
 //! The runner's ports: AWS, this machine, and the notebook engine.
 
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,13 +9,13 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use reveille_aws::{Aws, Credentials};
 use reveille_domain::ports::{
-    AnswerTask, Call, Clock, DeleteObject, ExecuteNotebook, GetAnswer, GetObject, KillLeftovers, ListObjects, Log,
-    Nonces, PersonSeen, PutAnswer, PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer,
-    StopNotebookInstance, TokenAnswer, UploadFile,
+    AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, ExecuteNotebook, GetAnswer, GetObject,
+    KillLeftovers, ListObjects, Log, Nonces, PersonSeen, PutAnswer, PutCondition, PutObject, SeePerson,
+    SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::Request;
 use reveille_domain::{Failure, InstanceName};
-use reveille_engine::{Engine, EngineError};
+use reveille_engine::{Engine, EngineError, regular};
 use tokio::sync::OnceCell;
 
 use crate::environment::Environment;
@@ -143,7 +144,15 @@ impl DeleteObject for World {
 
 impl UploadFile for World {
     async fn upload_file(&self, key: &str, path: &Path, content_type: &str) -> Call<()> {
-        self.aws.upload_file(key, path, content_type).await
+        // The notebook may have put anything in its place. What was opened is what is sent, however often it is tried.
+        let file = regular::open(path).map_err(|error| CallError {
+            kind: CallErrorKind::Refused,
+            action: "s3:PutObject",
+            resource: key.to_owned(),
+            message: format!("{} cannot be read: {error}", path.display()),
+        })?;
+        let opened = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        self.aws.upload_file(key, &opened, content_type).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use reveille_contract_tests::{root, template};
-use reveille_domain::input::Keys;
+use reveille_domain::input::{Keys, WhenBusy};
 use serde_json::{Value, json};
 
 /// The template with values for its parameters, as far as the rule needs CloudFormation's functions.
@@ -26,6 +26,8 @@ impl<'a> Stack<'a> {
             ("TriggerInstance", "nightly".to_owned()),
             ("TriggerNotebook", "a.ipynb".to_owned()),
             ("TriggerParameters", "{}".to_owned()),
+            ("TriggerWhenBusy", "skip".to_owned()),
+            ("TriggerLimits", r#"{"runSeconds": 60}"#.to_owned()),
         ]);
         Self { template, parameters }
     }
@@ -252,4 +254,28 @@ fn a_matcher_that_we_did_not_write_agrees() {
         assert_eq!(tried["expected"], *answer, "{tried}");
     }
     assert!(answers.len() == tried.len() && answers.contains(&true) && answers.contains(&false));
+}
+
+/// What a trigger is set to reaches the run, in words that the input takes.
+#[test]
+fn a_trigger_says_what_becomes_of_its_runs_on_a_busy_instance_and_their_limits() {
+    let template = template("infra/template.yaml");
+    for (rule, trigger) in [("ObjectCreatedRule", "Trigger"), ("ScheduleRule", "Schedule")] {
+        let declared = &template["Parameters"][format!("{trigger}WhenBusy")];
+        assert_eq!(declared["Default"], "queue");
+        for when_busy in declared["AllowedValues"].as_array().unwrap() {
+            let input =
+                template["Resources"][rule]["Properties"]["Targets"][0]["InputTransformer"]["InputTemplate"]["Fn::Sub"]
+                    .as_str()
+                    .unwrap()
+                    .replace(&format!("${{{trigger}WhenBusy}}"), when_busy.as_str().unwrap())
+                    .replace(&format!("${{{trigger}Limits}}"), r#"{"runSeconds": 60}"#)
+                    .replace(&format!("${{{trigger}Parameters}}"), "{}")
+                    .replace("<aws.events.event.json>", "null");
+            let input: Value = serde_json::from_str(&input).unwrap();
+            assert_eq!(&input["whenBusy"], when_busy, "{rule}");
+            assert!(serde_json::from_value::<WhenBusy>(input["whenBusy"].clone()).is_ok(), "{input}");
+            assert_eq!(input["limits"], json!({"runSeconds": 60}), "{rule}");
+        }
+    }
 }

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 /// For what has to happen: however busy the machine is.
 pub const ALL_THE_TIME: Patience = Patience {
-    exit: Duration::from_mins(10),
+    exit: Duration::from_mins(3),
     interrupt: Duration::from_mins(5),
     grace: Duration::from_mins(5),
     save: Duration::from_mins(5),

@@ -96,7 +96,7 @@ impl Reveille {
     }
 
     fn wait_until_nothing_is_left(&self) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while Instant::now() < deadline && !self.processes().is_empty() {
             sleep(Duration::from_millis(50));
         }

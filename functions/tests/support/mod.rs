@@ -24,7 +24,6 @@ pub struct Post {
     pub path: String,
     pub headers: Vec<(String, String)>,
     pub body: Value,
-    pub at: Instant,
 }
 
 impl Post {
@@ -107,7 +106,7 @@ fn runtime_connection(stream: TcpStream, shared: &Shared, posts: &Sender<Post>) 
         if path != "/invocation/next" {
             let body = serde_json::from_slice(&request.body).unwrap_or_default();
             let status = shared.statuses.lock().unwrap().pop_front().unwrap_or(202);
-            posts.send(Post { path, headers: request.headers, body, at: Instant::now() }).ok();
+            posts.send(Post { path, headers: request.headers, body }).ok();
             http::write(stream.get_mut(), &format!("HTTP/1.1 {status} Status"), &[], b"{}")?;
             continue;
         }

@@ -122,7 +122,8 @@ impl World {
         let said = String::from_utf8(stdout).unwrap();
         let stderr = String::from_utf8(stderr).unwrap();
         assert!(status.success(), "{status}: {said}{stderr}");
-        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+        // The stand-in of the runner lives for 100 s: the script does not wait for its end.
+        assert!(started.elapsed() < Duration::from_secs(90), "{:?}", started.elapsed());
         assert_eq!(stderr, "", "{said}");
         assert!(!said.contains("hidden-secret"));
         let logged = fs::read_to_string(self.path("root/var/log/reveille-on-start.log")).unwrap();

@@ -49,7 +49,13 @@ while not files:
 client = BlockingKernelClient(connection_file=files[0])
 client.load_connection_file()
 client.start_channels()
-client.wait_for_ready(timeout=600)
+while True:
+    try:
+        client.wait_for_ready(timeout=600)
+        break
+    except RuntimeError:
+        # On a busy machine a heartbeat comes late, and jupyter_client takes the kernel for dead.
+        time.sleep(1)
 client.execute("import time; time.sleep(4000)")
 while ask("kernels/" + kernel)["execution_state"] != "busy":
     time.sleep(0.2)

@@ -87,7 +87,10 @@ async fn peer_notebooks_end_as_papermill_ends_them() {
 fn each_difference_is_told() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/output.md")).unwrap();
     for (name, sentence) in DIFFERENT {
-        assert!(page.contains(&format!("- {sentence}")), "{name}: docs/output.md lacks a line that begins with {sentence:?}");
+        assert!(
+            page.contains(&format!("- {sentence}")),
+            "{name}: docs/output.md lacks a line that begins with {sentence:?}"
+        );
     }
 }
 
@@ -165,7 +168,8 @@ async fn papermills(path: &Path, with_parameter: bool, limit: Duration) -> Run {
 /// Papermill's last words, as the verdict that they mean.
 fn word(said: &str, output: &Path) -> String {
     let classes = said.lines().filter_map(|line| line.split_once(": ").map_or(Some(line), |(class, _)| Some(class)));
-    let known = ["PapermillExecutionError", "DeadKernelError", "CellTimeoutError", "NoSuchKernel", "PapermillException"];
+    let known =
+        ["PapermillExecutionError", "DeadKernelError", "CellTimeoutError", "NoSuchKernel", "PapermillException"];
     let class = classes.filter_map(|class| known.into_iter().find(|name| class.ends_with(name))).next_back();
     match class {
         Some("PapermillExecutionError") => format!("failed: {}", last_error(output)),
@@ -184,8 +188,8 @@ fn word(said: &str, output: &Path) -> String {
 fn last_error(output: &Path) -> String {
     let cells = cells(output);
     let outputs = cells.iter().flat_map(|cell| cell["outputs"].as_array().into_iter().flatten());
-    let names = outputs.filter_map(|output| output["ename"].as_str());
-    names.last().unwrap_or("an error that no cell shows").to_owned()
+    let mut names = outputs.filter_map(|output| output["ename"].as_str());
+    names.next_back().unwrap_or("an error that no cell shows").to_owned()
 }
 
 /// What the code cells show, without what differs from one execution to the next.

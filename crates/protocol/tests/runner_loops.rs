@@ -158,6 +158,20 @@ fn a_lease_write_that_fails_after_a_run_keeps_no_boot_up() {
     }
 }
 
+/// A later process of the runner finds the verdict of the run that started the boot, or gives it: nobody comes any more, and
+/// the boot does not wait for anybody.
+#[test]
+fn a_runner_that_was_killed_under_the_starters_notebook_closes_the_boot() {
+    play(async || {
+        let world = Slow::with_runs(1, 60, LONG);
+        world.notebook.set(Duration::from_secs(1_000));
+        world.serve(Duration::from_secs(30)).await;
+        world.serve(Duration::from_mins(2)).await;
+        assert_eq!(world.report(0).unwrap()["failure"]["code"], "RunnerLost");
+        assert!(world.stopped.get().is_some(), "{:#?}", world.log.borrow());
+    });
+}
+
 #[test]
 fn a_runner_that_is_back_from_a_partition_is_seen_at_once_and_not_at_its_next_beat() {
     play(async || {

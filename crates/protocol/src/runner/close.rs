@@ -51,8 +51,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 run: lease.record.started_by.clone(),
                 attempt: lease.record.started_attempt,
             };
-            // The run that started this boot ended without ever coming here: then nobody is waited for.
-            self.served.set(self.is_concluded(&starter).await?);
+            // The run that started this boot is over, here under an earlier process or elsewhere: then nobody is waited for.
+            self.served.set(self.is_over(&starter).await?);
             self.given_up.set(self.given_up.get() || self.is_fenced(&starter).await?);
         }
         self.person.borrow_mut().remember(&lease.record, now);
@@ -71,13 +71,16 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
     }
 
-    /// Whether the attempt that started the boot has its outcome. Whatever stands there, its execution is past needing this
-    /// boot.
-    async fn is_concluded(&self, starter: &AttemptRef) -> Result<bool, StoreError> {
-        Ok(match self.ports.get_object(&self.layout.outcome(starter)).await? {
-            GetAnswer::Nothing => false,
-            GetAnswer::Object(_) | GetAnswer::TooLarge { .. } => true,
-        })
+    /// Whether the attempt that started the boot has its verdict, or its outcome without one. Whatever stands there, its
+    /// execution is past needing this boot.
+    async fn is_over(&self, starter: &AttemptRef) -> Result<bool, StoreError> {
+        for key in [self.layout.report(starter), self.layout.outcome(starter)] {
+            match self.ports.get_object(&key).await? {
+                GetAnswer::Nothing => {}
+                GetAnswer::Object(_) | GetAnswer::TooLarge { .. } => return Ok(true),
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the attempt that started the boot was given up. Whoever gives one up fences it before anything else, and may

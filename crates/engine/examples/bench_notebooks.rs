@@ -2,7 +2,7 @@
 //!
 //! Ours includes the page (`output.html`); papermill runs without one, and once more with nbconvert for the page.
 //! Times are medians of each round's own; ratios are medians of each round's ratios, so that what slows the machine in one
-//! round slows both. Memory is the largest resident set of the process that drives the kernel.
+//! round slows both. Memory is the largest resident set of a process that drives the kernel or makes the page.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -52,9 +52,9 @@ fn main() {
     let python = std::path::absolute(python).unwrap();
     let rounds = arguments.next().map_or(ROUNDS, |text| text.parse().expect("ROUNDS is a number"));
     println!(
-        "| notebook | ours s | papermill s | with page s | ours / papermill | target | ours MiB | papermill MiB |"
+        "| notebook | ours s | papermill s | with page s | ours / papermill | target | ours MiB | papermill MiB | with page MiB |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for (name, cells, target) in notebooks() {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("source.ipynb");
@@ -65,19 +65,20 @@ fn main() {
         };
         let measured: Vec<[Cost; 3]> = (0..rounds).filter_map(round).collect();
         if measured.is_empty() {
-            println!("| {name} | papermill itself failed in every round | | | | | | |");
+            println!("| {name} | papermill itself failed in every round | | | | | | | |");
             continue;
         }
         let column = |program: usize| median(measured.iter().map(|round| round[program].seconds));
         let memory = |program: usize| median(measured.iter().map(|round| round[program].mebibytes));
         let ratio = median(measured.iter().map(|round| round[0].seconds / round[1].seconds));
         println!(
-            "| {name} | {:.2} | {:.2} | {:.2} | {ratio:.2} | {target:.1} | {:.0} | {:.0} |",
+            "| {name} | {:.2} | {:.2} | {:.2} | {ratio:.2} | {target:.1} | {:.0} | {:.0} | {:.0} |",
             column(0),
             column(1),
             column(2),
             memory(0),
-            memory(1)
+            memory(1),
+            memory(2)
         );
     }
 }
@@ -124,7 +125,7 @@ fn papermill(python: &Path, source: &Path, page: bool) -> Option<Cost> {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("output.ipynb");
     let shown = output.display().to_string();
-    let watch = Watch::start(move |line| line.contains(&shown) && line.contains("papermill"));
+    let watch = Watch::start(move |line| line.contains(&shown) && !line.contains("ipykernel"));
     let began = Instant::now();
     let run = |arguments: &[&Path]| {
         let mut command = Command::new(python);

@@ -31,7 +31,16 @@ const ENDLESS_LIMIT: Duration = Duration::from_secs(20);
 const PARAMETER: (&str, &str) = ("msg", "Hello");
 
 /// The pairs that differ: the notebook, and the sentence of docs/output.md that says why, by its beginning.
-const DIFFERENT: &[(&str, &str)] = &[];
+const DIFFERENT: &[(&str, &str)] = &[
+    ("nbclient/Autokill.ipynb", "The cell in which the kernel died"),
+    ("nbclient/Skip Exceptions with Cell Tags.ipynb", "A cell tagged `raises-exception` may raise"),
+    ("papermill/line_magic_error.ipynb", "An error that the kernel only replies"),
+    ("papermill/notimplemented_translator.ipynb", "A run that is refused before its first cell"),
+];
+/// It prints the time.
+const PRINTS_TIME: &str = "nbclient/Sleep1s.ipynb";
+/// Papermill refuses a notebook that names no kernel; ours takes this one, as docs/output.md says.
+const KERNEL: &str = "python3";
 
 /// What is compared of one run.
 #[derive(Debug, PartialEq)]
@@ -111,7 +120,13 @@ fn notebooks(folder: &Path) -> Vec<(String, PathBuf)> {
 
 async fn differences(name: &str, path: &Path, with_parameter: bool) -> Vec<String> {
     let limit = if name == ENDLESS { ENDLESS_LIMIT } else { LONG };
-    let (ours, theirs) = (ours(path, with_parameter, limit).await, papermills(path, with_parameter, limit).await);
+    let (mut ours, mut theirs) =
+        (ours(path, with_parameter, limit).await, papermills(path, with_parameter, limit).await);
+    if name == PRINTS_TIME {
+        for cell in ours.cells.iter_mut().chain(&mut theirs.cells) {
+            *cell = json!(cell.to_string().replace(|letter: char| letter.is_ascii_digit(), "#"));
+        }
+    }
     let mut told = Vec::new();
     if ours.verdict != theirs.verdict {
         told.push(format!("verdict: {:?}, papermill: {:?}", ours.verdict, theirs.verdict));
@@ -147,7 +162,8 @@ async fn ours(path: &Path, with_parameter: bool, limit: Duration) -> Run {
         Verdict::NotebookUnreadable { .. } => "unreadable".to_owned(),
         other => format!("{other:?}"),
     };
-    Run { verdict, cells: cells(&bench.job.output_dir.join("output.ipynb")) }
+    let cells = cells(&bench.job.output_dir.join("output.ipynb"), &bench.job.working_dir);
+    Run { verdict, cells }
 }
 
 async fn papermills(path: &Path, with_parameter: bool, limit: Duration) -> Run {
@@ -159,10 +175,14 @@ async fn papermills(path: &Path, with_parameter: bool, limit: Duration) -> Run {
     if with_parameter {
         command.args(["-r", PARAMETER.0, PARAMETER.1]);
     }
+    let notebook: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    if notebook["metadata"]["kernelspec"]["name"].is_null() {
+        command.args(["-k", KERNEL]);
+    }
     let ended = command.stdin(Stdio::null()).output().await.unwrap();
     let said = String::from_utf8_lossy(&ended.stderr);
     let verdict = if ended.status.success() { "succeeded".to_owned() } else { word(&said, &output) };
-    Run { verdict, cells: cells(&output) }
+    Run { verdict, cells: cells(&output, folder.path()) }
 }
 
 /// Papermill's last words, as the verdict that they mean.
@@ -186,16 +206,16 @@ fn word(said: &str, output: &Path) -> String {
 
 /// The class of the error that the output notebook ends with.
 fn last_error(output: &Path) -> String {
-    let cells = cells(output);
+    let cells = cells(output, Path::new("a folder that no cell names"));
     let outputs = cells.iter().flat_map(|cell| cell["outputs"].as_array().into_iter().flatten());
     let mut names = outputs.filter_map(|output| output["ename"].as_str());
     names.next_back().unwrap_or("an error that no cell shows").to_owned()
 }
 
-/// What the code cells show, without what differs from one execution to the next.
-fn cells(output: &Path) -> Vec<Value> {
-    let Ok(bytes) = fs::read(output) else { return Vec::new() };
-    let notebook: Value = serde_json::from_slice(&bytes).unwrap();
+/// What the code cells show, without what differs from one execution to the next, such as the folder where they ran.
+fn cells(output: &Path, ran_in: &Path) -> Vec<Value> {
+    let Ok(text) = fs::read_to_string(output) else { return Vec::new() };
+    let notebook: Value = serde_json::from_str(&text.replace(ran_in.to_str().unwrap(), "#")).unwrap();
     let cells = notebook["cells"].as_array().unwrap().iter().filter(|cell| cell["cell_type"] == "code");
     cells.map(|cell| json!({"outputs": shown(&cell["outputs"]), "count": cell["execution_count"]})).collect()
 }

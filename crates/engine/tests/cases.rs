@@ -111,6 +111,16 @@ async fn an_error_that_is_expected_or_only_shown_fails_nothing() {
 }
 
 #[tokio::test]
+async fn a_cell_tagged_skip_execution_is_skipped() {
+    let mut source = notebook(&["", "print('af' + 'ter')"]);
+    source["cells"][0] = tagged("raise ValueError", &json!(["skip-execution"]));
+    let bench = bench(&source);
+    assert!(succeeds(&bench).await.contains("after"));
+    let cells = bench.output_notebook()["cells"].clone();
+    assert_eq!((&cells[0]["outputs"], &cells[0]["execution_count"]), (&json!([]), &Value::Null));
+}
+
+#[tokio::test]
 async fn a_stream_is_one_output_as_jupyter_shows_it() {
     let cell = "import sys, time\n\
                 for i in range(20): print('.', end='', flush=True); time.sleep(0.01)\n\

@@ -33,6 +33,7 @@ const PARAMETER: (&str, &str) = ("msg", "Hello");
 /// The pairs that differ: the notebook, and the sentence of docs/output.md that says why, by its beginning.
 const DIFFERENT: &[(&str, &str)] = &[
     ("nbclient/Autokill.ipynb", "The cell in which the kernel died"),
+    (ENDLESS, "The cell in which the kernel died"),
     ("nbclient/Skip Exceptions with Cell Tags.ipynb", "A cell tagged `raises-exception` may raise"),
     ("papermill/line_magic_error.ipynb", "An error that the kernel only replies"),
     ("papermill/notimplemented_translator.ipynb", "A run that is refused before its first cell"),

@@ -32,6 +32,8 @@ SHUT_DOWN_SECONDS = 60
 WAITING_MESSAGES = 1_000_000
 SAVE_LOOK_SECONDS = 0.25
 END_POLL_SECONDS = 0.05
+# nbclient's convention, and so papermill's.
+SKIP_TAG = "skip-execution"
 INTERRUPTED = "Reveille ended the run in this cell: its time limit was reached, or it was cancelled"
 UNQUOTED = "what it raised is not quoted here, because it may hold a parameter's value; the output notebook shows it"
 
@@ -246,7 +248,7 @@ class Run:
             self.record.cell_start(index)
             self.progress.begins(index, position)
             try:
-                if cell["cell_type"] == "code" and cell["source"].strip():
+                if cell["cell_type"] == "code" and cell["source"].strip() and SKIP_TAG not in cell["metadata"]["tags"]:
                     self.cell_over.clear()
                     await self.run_cell(cell, index)
                     self.last_run = index

@@ -390,11 +390,19 @@ class Run:
         """After the last cell: politely, with time for what the notebook registered for its end."""
         if self.km is None or not self.km.has_kernel:
             return
-        await self.km.request_shutdown()
+        await self.ask_to_end()
         if not await self.gone_within(self.exit_seconds):
             logging.warning("The kernel was still busy %d s after the last cell and was ended.", self.exit_seconds)
             await self.end_kernel_by_signal()
         self.clean_up()
+
+    async def ask_to_end(self):
+        """On the control channel; ipykernel on its shell channel, which it serves as well. The thread that answers on the
+        control channel prints once more, while the main thread takes away what it prints to: at times both wait for ever."""
+        if self.kernel.is_ipykernel and self.kc is not None:
+            self.kc.shell_channel.send(self.kc.session.msg("shutdown_request", {"restart": False}))
+        else:
+            await self.km.request_shutdown()
 
     async def end_kernel_by_signal(self):
         """SIGTERM, the grace that a notebook's own handlers have, SIGKILL."""

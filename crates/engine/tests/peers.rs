@@ -22,6 +22,8 @@ use tokio::task::JoinSet;
 
 /// Pairs at a time: each is a driver and a kernel.
 const AT_ONCE: usize = 2;
+/// Papermill fails a cell whose outputs lag four seconds behind its end, as they may on a busy machine: it gets another try.
+const TRIES: usize = 4;
 /// For whatever has to end by itself.
 const LONG: Duration = Duration::from_mins(20);
 /// A notebook that never ends is ended, by both, at a limit that nothing depends on.
@@ -71,7 +73,12 @@ async fn peer_notebooks_end_as_papermill_ends_them() {
             loop {
                 let next = waiting.lock().unwrap().pop();
                 let Some((name, path, with_parameter)) = next else { return done };
-                let differences = differences(&name, &path, with_parameter).await;
+                let mut differences = differences(&name, &path, with_parameter).await;
+                for _ in 1..TRIES {
+                    if !differences.is_empty() && !is_named(&name) {
+                        differences = self::differences(&name, &path, with_parameter).await;
+                    }
+                }
                 done.push((name, with_parameter, differences));
             }
         });
@@ -117,6 +124,10 @@ fn notebooks(folder: &Path) -> Vec<(String, PathBuf)> {
     }
     all.sort();
     all
+}
+
+fn is_named(name: &str) -> bool {
+    DIFFERENT.iter().any(|(named, _)| *named == name)
 }
 
 async fn differences(name: &str, path: &Path, with_parameter: bool) -> Vec<String> {
@@ -173,6 +184,7 @@ async fn papermills(path: &Path, with_parameter: bool, limit: Duration) -> Run {
     let mut command = Command::new(python());
     command.args(["-m", "papermill", "--no-progress-bar"]).arg(path).arg(&output).arg("--cwd").arg(folder.path());
     command.arg("--execution-timeout").arg(limit.as_secs().to_string());
+    command.arg("--start-timeout").arg(LONG.as_secs().to_string());
     if with_parameter {
         command.args(["-r", PARAMETER.0, PARAMETER.1]);
     }

@@ -235,6 +235,29 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report of an attempt of which no output was kept, by now.
+    #[must_use]
+    pub fn without_outputs(
+        at: &crate::layout::AttemptRef,
+        by: Reporter,
+        failure: Option<Failure>,
+        started_at: Option<DateTime<Utc>>,
+        ended_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            run: at.run.clone(),
+            attempt: at.attempt,
+            by,
+            failure,
+            source_sha256: None,
+            outputs: BTreeMap::new(),
+            html_error: None,
+            queued_at: None,
+            started_at,
+            ended_at,
+        }
+    }
+
     /// A function's verdict with the outputs of the notebook that its runner ended for it. The verdict stays as it is. `None`:
     /// there is nothing to add.
     #[must_use]

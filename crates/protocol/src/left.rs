@@ -5,12 +5,12 @@
 //! Whoever writes one record looks at the other afterwards: the runner at the outcome when it has changed the report, and
 //! whoever put the outcome at the report. So one of the two sees both, whichever was faster.
 
-use reveille_domain::bound::foreign_output;
 use reveille_domain::conclude;
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{CallErrorKind, GetObject, PutObject};
 use reveille_domain::records::{Outcome, Report};
 
+use crate::own;
 use crate::store::{self, StoreError};
 
 /// Adds what the runner's own report names to the one that stands.
@@ -46,11 +46,8 @@ pub async fn add_to_outcome<P: GetObject + PutObject>(
     ports: &P,
     at: &AttemptRef,
 ) -> Result<Option<Outcome>, StoreError> {
-    let Some(report) = store::read::<Report>(ports, &layout.report(at)).await? else { return Ok(None) };
     // What a notebook says of itself ends here: outputs lie in the attempt's own folder.
-    if foreign_output(&report.record.outputs, &layout.uri(&layout.attempt(at))).is_some() {
-        return Ok(None);
-    }
+    let Some(report) = own::report(layout, ports, at).await? else { return Ok(None) };
     let key = layout.outcome(at);
     let Some(stands) = store::read::<Outcome>(ports, &key).await? else { return Ok(None) };
     let Some(outcome) = conclude::with_outputs(&stands.record, &report.record) else { return Ok(None) };

@@ -1,12 +1,11 @@
 //! An attempt's report and outcome, as far as they are its own: see [`reveille_domain::bound`].
 
 use reveille_domain::bound::{foreign_outcome, foreign_output};
-use reveille_domain::layout::AttemptRef;
+use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::GetObject;
 use reveille_domain::records::{Outcome, Report};
 use reveille_domain::{Damage, Record, RecordKind, Unreadable};
 
-use crate::stack::Stack;
 use crate::store::{self, StoreError, Stored};
 
 /// The report of an attempt.
@@ -14,12 +13,12 @@ use crate::store::{self, StoreError, Stored};
 /// # Errors
 /// The call's, or `Unreadable` when what stands there is not the attempt's own.
 pub async fn report<P: GetObject>(
-    stack: &Stack,
+    layout: &Layout,
     ports: &P,
     at: &AttemptRef,
 ) -> Result<Option<Stored<Report>>, StoreError> {
-    let key = stack.layout.report(at);
-    let folder = stack.layout.uri(&stack.layout.attempt(at));
+    let key = layout.report(at);
+    let folder = layout.uri(&layout.attempt(at));
     let read = store::read::<Report>(ports, &key).await?;
     own(Report::KIND, key, read, |report| foreign_output(&report.outputs, &folder))
 }
@@ -29,13 +28,13 @@ pub async fn report<P: GetObject>(
 /// # Errors
 /// The call's, or `Unreadable` when what stands there is not the attempt's own.
 pub async fn outcome<P: GetObject>(
-    stack: &Stack,
+    layout: &Layout,
     ports: &P,
     at: &AttemptRef,
     execution_arn: &str,
 ) -> Result<Option<Stored<Outcome>>, StoreError> {
-    let key = stack.layout.outcome(at);
-    let folder = stack.layout.uri(&stack.layout.attempt(at));
+    let key = layout.outcome(at);
+    let folder = layout.uri(&layout.attempt(at));
     let read = store::read::<Outcome>(ports, &key).await?;
     own(Outcome::KIND, key, read, |outcome| foreign_outcome(outcome, at, execution_arn, &folder))
 }

@@ -418,37 +418,17 @@ fn taken_away(at: &AttemptRef) -> Failure {
 
 /// The report of an attempt, before anything came of it.
 pub(super) fn begun(at: &AttemptRef, ticket: &Ticket, started_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Report {
-    Report {
-        run: at.run.clone(),
-        attempt: at.attempt,
-        by: Reporter::Runner,
-        failure: None,
-        source_sha256: None,
-        outputs: BTreeMap::new(),
-        html_error: None,
-        queued_at: Some(ticket.queued_at),
-        started_at,
-        ended_at: now,
-    }
+    let report = Report::without_outputs(at, Reporter::Runner, None, started_at, now);
+    Report { queued_at: Some(ticket.queued_at), ..report }
 }
 
 fn lost(at: &AttemptRef, claimed_at: DateTime<Utc>, now: DateTime<Utc>) -> Report {
-    Report {
-        run: at.run.clone(),
-        attempt: at.attempt,
-        by: Reporter::Runner,
-        failure: Some(Failure::new(
-            Code::RunnerLost,
-            format!(
-                "The runner on notebook instance {} died while the notebook ran, and was started again; what was left of the run was killed. The notebook may have had effects. Run again when that is safe, or set \"onRunnerLost\": \"rerun\".",
-                at.instance
-            ),
-        )),
-        source_sha256: None,
-        outputs: BTreeMap::new(),
-        html_error: None,
-        queued_at: None,
-        started_at: Some(claimed_at),
-        ended_at: now,
-    }
+    let failure = Failure::new(
+        Code::RunnerLost,
+        format!(
+            "The runner on notebook instance {} died while the notebook ran, and was started again; what was left of the run was killed. The notebook may have had effects. Run again when that is safe, or set \"onRunnerLost\": \"rerun\".",
+            at.instance
+        ),
+    );
+    Report::without_outputs(at, Reporter::Runner, Some(failure), Some(claimed_at), now)
 }

@@ -154,17 +154,8 @@ async fn declare_lost<P: Clock + PutObject>(
     claim: Option<Claim>,
     failure: Failure,
 ) -> Result<bool, Failure> {
-    let report = Report {
-        run: run.id.clone(),
-        attempt: run.attempt,
-        by: Reporter::Function,
-        failure: Some(failure.clone()),
-        source_sha256: None,
-        outputs: std::collections::BTreeMap::new(),
-        html_error: None,
-        queued_at: None,
-        started_at: claim.map(|claim| claim.at),
-        ended_at: ports.now(),
-    };
-    if store::put_once(ports, &stack.layout.report(&run.at()), &report).await? { Err(failure) } else { Ok(true) }
+    let at = run.at();
+    let started_at = claim.map(|claim| claim.at);
+    let report = Report::without_outputs(&at, Reporter::Function, Some(failure.clone()), started_at, ports.now());
+    if store::put_once(ports, &stack.layout.report(&at), &report).await? { Err(failure) } else { Ok(true) }
 }

@@ -132,11 +132,11 @@ where
     let instance = call.run.as_ref().map(|run| run.instance.clone()).or_else(|| input::instance_of(&call.input));
     let at = attempt_ref(&call, instance.as_ref());
     let mut damaged = Vec::new();
-    let report = store::or_evidence(own::report(stack, ports, &at).await, &mut damaged)?;
+    let report = store::or_evidence(own::report(&stack.layout, ports, &at).await, &mut damaged)?;
     let report = report.map(|stored| stored.record);
     let fresh = compose(ports, &call, instance.as_ref(), report.as_ref(), &damaged);
     let arn = &call.execution.arn;
-    let standing = match own::outcome(stack, ports, &at, arn).await {
+    let standing = match own::outcome(&stack.layout, ports, &at, arn).await {
         Err(StoreError::Unreadable(unreadable)) => {
             return cannot_record(stack, ports, &call, &at, report.as_ref(), fresh, &unreadable).await;
         }
@@ -162,7 +162,7 @@ where
         with_outputs(stack, ports, &at, report.as_ref(), fresh).await
     } else {
         // Our own write whose answer was lost, or the sweeper's: what stands is the outcome.
-        match own::outcome(stack, ports, &at, arn).await {
+        match own::outcome(&stack.layout, ports, &at, arn).await {
             Err(StoreError::Unreadable(unreadable)) => {
                 return cannot_record(stack, ports, &call, &at, report.as_ref(), fresh, &unreadable).await;
             }
@@ -262,15 +262,26 @@ async fn finish<P: PublishEvent>(
     execution_arn: &str,
     outcome: Outcome,
 ) -> Result<Ended, Failure> {
-    ports.publish_event(DETAIL_TYPE, &event_detail(stack, at, execution_arn, &outcome)).await?;
+    publish(stack, ports, at, execution_arn, &outcome).await?;
     Ok(match outcome.failure {
         Some(failure) => Ended::Failed(failure),
         None => Ended::Answer(Answer::Concluded { outcome: Box::new(outcome) }),
     })
 }
 
+/// Publishes an outcome.
+pub(crate) async fn publish<P: PublishEvent>(
+    stack: &Stack,
+    ports: &P,
+    at: &AttemptRef,
+    execution_arn: &str,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
+    Ok(ports.publish_event(DETAIL_TYPE, &event_detail(stack, at, execution_arn, outcome)).await?)
+}
+
 /// The event's detail. No parameters: they may hold what only the notebook should see. Whose it is, the call says.
-pub(crate) fn event_detail(stack: &Stack, at: &AttemptRef, execution_arn: &str, outcome: &Outcome) -> Value {
+fn event_detail(stack: &Stack, at: &AttemptRef, execution_arn: &str, outcome: &Outcome) -> Value {
     let failure = outcome.failure.as_ref();
     json!({
         "run": at.run,

@@ -7,7 +7,7 @@
 //!   that executes the attempt meets the report at its next beat, ends the notebook, and adds its outputs to both records.
 //! - Run twice it does nothing the second time. An execution that runs again (a redrive) is left alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use reveille_domain::check::Waiting;
@@ -189,15 +189,15 @@ where
     }
     let mut at = last_attempt(stack, ports, &seen, instance.as_ref()).await?;
     let mut damaged = Vec::new();
-    let mut standing = store::or_evidence(own::outcome(stack, ports, &at, arn).await, &mut damaged)?;
+    let mut standing = store::or_evidence(own::outcome(&stack.layout, ports, &at, arn).await, &mut damaged)?;
     if standing.as_ref().is_some_and(|before| is_repeated(&at, &before.record, &seen)) {
         // The execution ended on the way to its next attempt, which left no record yet.
         at.attempt += 1;
-        standing = store::or_evidence(own::outcome(stack, ports, &at, arn).await, &mut damaged)?;
+        standing = store::or_evidence(own::outcome(&stack.layout, ports, &at, arn).await, &mut damaged)?;
     }
     if let Some(standing) = standing {
         if announced && seen.error.as_deref() == Some(Code::OutcomeNotRecorded.as_str()) {
-            publish(stack, ports, &at, arn, &standing.record).await?;
+            conclude_run::publish(stack, ports, &at, arn, &standing.record).await?;
         }
         // Whoever was to add the outputs to it may have died.
         if standing.record.outputs.is_empty() && standing.record.source_sha256.is_none() {
@@ -217,12 +217,12 @@ where
     if let Some(unreadable) = damaged.first() {
         // Something else stands where the outcome belongs. Whoever gave the verdict publishes it, once.
         if first || announced {
-            publish(stack, ports, &at, arn, &conclude::unrecorded(outcome, unreadable)).await?;
+            conclude_run::publish(stack, ports, &at, arn, &conclude::unrecorded(outcome, unreadable)).await?;
         }
         return Ok((instance, false));
     }
     // The event first: a sweep that dies in between is repeated, and an event may come twice but must not be missing.
-    publish(stack, ports, &at, arn, &outcome).await?;
+    conclude_run::publish(stack, ports, &at, arn, &outcome).await?;
     let concluded = store::put_once(ports, &stack.layout.outcome(&at), &outcome).await?;
     // A runner that ended the notebook meanwhile saw no outcome to add its outputs to.
     left::add_to_outcome(&stack.layout, ports, &at).await.or_else(unread)?;
@@ -258,17 +258,6 @@ fn is_repeated(at: &AttemptRef, outcome: &Outcome, seen: &ExecutionSeen) -> bool
     outcome.code == Some(Code::RunnerLost) && at.attempt <= MAX_RERUNS && asked()
 }
 
-async fn publish<P: PublishEvent>(
-    stack: &Stack,
-    ports: &P,
-    at: &AttemptRef,
-    arn: &str,
-    outcome: &Outcome,
-) -> Result<(), Failure> {
-    let detail = conclude_run::event_detail(stack, at, arn, outcome);
-    Ok(ports.publish_event(conclude_run::DETAIL_TYPE, &detail).await?)
-}
-
 /// Fences the attempt, gives it a verdict, and takes it out of the queue. Answers whether the verdict was given now.
 async fn cancel<P>(
     stack: &Stack,
@@ -281,18 +270,7 @@ where
     P: Clock + Nonces + GetObject + PutObject + DeleteObject,
 {
     fence(stack, ports, at).await?;
-    let report = Report {
-        run: at.run.clone(),
-        attempt: at.attempt,
-        by: Reporter::Function,
-        failure: Some(failure(seen)),
-        source_sha256: None,
-        outputs: BTreeMap::new(),
-        html_error: None,
-        queued_at: None,
-        started_at: None,
-        ended_at: ports.now(),
-    };
+    let report = Report::without_outputs(at, Reporter::Function, Some(failure(seen)), None, ports.now());
     // A verdict that stands is the verdict, whoever reached it.
     let first = store::put_once(ports, &stack.layout.report(at), &report).await?;
     let key = stack.layout.ticket(instance, &at.run);
@@ -342,7 +320,7 @@ async fn compose<P: Clock + GetObject>(
 ) -> Result<Outcome, Failure> {
     let now = ports.now();
     let mut damaged = Vec::new();
-    let report = store::or_evidence(own::report(stack, ports, at).await, &mut damaged)?;
+    let report = store::or_evidence(own::report(&stack.layout, ports, at).await, &mut damaged)?;
     // Of what was asked for, the execution's input tells, not the record of it.
     let input = input::read(&seen.input).ok();
     let unknown: Option<&Waiting> = None;

@@ -1,6 +1,6 @@
 //! Outputs that came after the verdict: a notebook whose verdict was reached elsewhere (its execution was stopped, or took
 //! its runner for lost) is ended by its runner, which keeps what it left in the usual place. The report and the outcome stand
-//! by then, and name no outputs; they are added, and nothing else changes.
+//! by then, and name no outputs; they are added, and nothing else changes (docs/adr/0021).
 //!
 //! Whoever writes one record looks at the other afterwards: the runner at the outcome when it has changed the report, and
 //! whoever put the outcome at the report. So one of the two sees both, whichever was faster.

@@ -77,7 +77,9 @@ async fn kill_a_call(run: &Run<'_>, function: &str) -> bool {
     let mut killed = std::collections::BTreeSet::new();
     loop {
         let over = run.is_over().await;
-        if run.failed_tasks().await.iter().any(|error| error == "Runtime.ExitError") {
+        // The second is the local engine's word for a process that is killed before it asks for a call.
+        let crashes = ["Runtime.ExitError", "Runtime.Unknown"];
+        if run.failed_tasks().await.iter().any(|error| crashes.contains(&error.as_str())) {
             return true;
         }
         if over {

@@ -76,9 +76,7 @@ impl Waiting {
     pub fn expired(&self, limits: &Limits, now: DateTime<Utc>) -> bool {
         age(self.since, now) >= TimeDelta::seconds(limits.start_seconds.into())
     }
-}
 
-impl Waiting {
     /// Remembers whose boot is ready: the state machine's memory is out of the reach of every notebook. A boot that this
     /// execution started is Reveille's even if its lease is gone by now; one that another run started is if its lease says so.
     fn remember_boot(&mut self, lease: Option<&Lease>, up_since: Option<DateTime<Utc>>) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::age::believed;
 use crate::check::Waiting;
-use crate::error::{Code, Failure};
+use crate::error::{Code, Failure, message};
 use crate::ids::InstanceName;
 use crate::input::NotebookSource;
 use crate::records::{Execution, Outcome, Phase, Phases, Report, Rest, RunRef, Status};
@@ -127,11 +127,8 @@ fn source_sha256(report: &Report) -> Option<String> {
     report.source_sha256.clone().filter(|hash| hash.len() <= 64)
 }
 
-/// Characters of the reason why there is no page: as many as those of a failure's evidence.
-const MAX_HTML_ERROR_CHARS: usize = 2_000;
-
 fn html_error(report: &Report) -> Option<String> {
-    report.html_error.as_ref().map(|error| error.chars().take(MAX_HTML_ERROR_CHARS).collect())
+    report.html_error.as_deref().map(message)
 }
 
 /// Outputs of one run: there are three. More, or longer ones, stand in no report that a runner wrote.
@@ -393,7 +390,7 @@ mod tests {
         let told = Report { html_error: Some("OSError: no room. ".repeat(1_000)), ..report(None) };
         let outcome = outcome_of(Some(&told), None, None, false);
         assert!(outcome.html_error.as_ref().unwrap().starts_with("OSError: no room."));
-        assert_eq!(outcome.html_error.as_ref().unwrap().chars().count(), MAX_HTML_ERROR_CHARS);
+        assert_eq!(outcome.html_error.as_ref().unwrap().chars().count(), 2_000);
         assert_eq!(outcome.status, Status::Succeeded, "it decides nothing");
 
         let mut old = serde_json::to_value(&outcome).unwrap();

@@ -333,7 +333,7 @@ impl Failure {
 }
 
 /// A message as it is made, whoever wrote what is in it: it can be printed, and it fits.
-fn message(text: &str) -> String {
+pub(crate) fn message(text: &str) -> String {
     shown::both_ends(shown::plain(text), MAX_MESSAGE_CHARS)
 }
 

@@ -8,10 +8,10 @@
 use reveille_domain::conclude;
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{CallErrorKind, GetObject, PutObject};
-use reveille_domain::records::{Outcome, Report};
+use reveille_domain::records::{Outcome, Report, Reporter};
 
 use crate::own;
-use crate::store::{self, StoreError};
+use crate::store::{self, StoreError, Stored};
 
 /// Adds what the runner's own report names to the one that stands.
 ///
@@ -46,12 +46,41 @@ pub async fn add_to_outcome<P: GetObject + PutObject>(
     ports: &P,
     at: &AttemptRef,
 ) -> Result<Option<Outcome>, StoreError> {
+    match store::read::<Outcome>(ports, &layout.outcome(at)).await? {
+        Some(stands) => add_to(layout, ports, at, &stands).await,
+        None => Ok(None),
+    }
+}
+
+/// The same for an outcome that was read.
+///
+/// # Errors
+/// Those of [`add_to_outcome`].
+pub async fn add_to<P: GetObject + PutObject>(
+    layout: &Layout,
+    ports: &P,
+    at: &AttemptRef,
+    stands: &Stored<Outcome>,
+) -> Result<Option<Outcome>, StoreError> {
     // What a notebook says of itself ends here: outputs lie in the attempt's own folder.
     let Some(report) = own::report(layout, ports, at).await? else { return Ok(None) };
-    let key = layout.outcome(at);
-    let Some(stands) = store::read::<Outcome>(ports, &key).await? else { return Ok(None) };
     let Some(outcome) = conclude::with_outputs(&stands.record, &report.record) else { return Ok(None) };
     // Who was faster added the same.
-    store::swap(ports, &key, &outcome, Some(&stands.etag)).await?;
+    store::swap(ports, &layout.outcome(at), &outcome, Some(&stands.etag)).await?;
     Ok(Some(outcome))
+}
+
+/// The outcome that was just recorded from this report, with the outputs of a runner that ended its notebook meanwhile. What
+/// cannot be read or written now changes nothing: the next sweep adds them.
+pub async fn completed<P: GetObject + PutObject>(
+    layout: &Layout,
+    ports: &P,
+    at: &AttemptRef,
+    report: Option<&Report>,
+    fresh: Outcome,
+) -> Outcome {
+    if report.is_none_or(|report| report.by == Reporter::Runner) {
+        return fresh;
+    }
+    add_to_outcome(layout, ports, at).await.ok().flatten().unwrap_or(fresh)
 }

@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use reveille_aws::{Aws, Downloaded};
 use reveille_domain::error::{Evidence, FailedCell};
-use reveille_domain::ids::hex;
+use reveille_domain::ids::sha256_hex;
 use reveille_domain::input::{NotebookSource, invalid};
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure, shown};
 use reveille_engine::{Breakage, Engine, EngineError, Job, Output, Patience, Place, Verdict, regular, remedy};
-use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
 
@@ -445,7 +444,7 @@ fn output_file((output, path): (Output, PathBuf)) -> OutputFile {
 }
 
 fn hash(path: &Path) -> io::Result<String> {
-    Ok(hex(&Sha256::digest(regular::read(path, MAX_NOTEBOOK_BYTES)?)))
+    Ok(sha256_hex(&regular::read(path, MAX_NOTEBOOK_BYTES)?))
 }
 
 fn count(number: usize) -> u32 {

@@ -21,7 +21,7 @@ use crate::store::{self, StoreError, Stored};
 /// Tries of an upload and of the report: with the pauses below about a minute, in which S3 recovers or does not.
 pub(super) const UPLOAD_TRIES: u32 = 6;
 /// The first pause between tries; it doubles.
-pub(super) const UPLOAD_PAUSE: Duration = Duration::from_secs(1);
+const UPLOAD_PAUSE: Duration = Duration::from_secs(1);
 /// Tries of a read without which a claimed attempt ends: with the pauses between them seven seconds.
 const READ_TRIES: u32 = 4;
 /// How often the cells are looked at for progress.json: a person who watches is content with this.
@@ -265,18 +265,30 @@ impl<P: RunnerPorts> Runner<'_, P> {
     /// Reads the request, patiently: the attempt is claimed, so that a hiccup would be its end. Only the one whose SHA-256 the
     /// ticket names is executed, and it is these very bytes that were compared.
     async fn read_request(&self, key: &str, sha256: Option<&str>) -> Result<Option<Stored<Request>>, StoreError> {
+        let read = async || store::read_known(&self.ports, key, sha256).await;
+        self.patiently(READ_TRIES, &format!("{key} was not read"), read).await
+    }
+
+    /// Tries until the call succeeds, meets a record that cannot be read, or failed so often; pauses in between, and logs why.
+    pub(super) async fn patiently<T>(
+        &self,
+        tries: u32,
+        trouble: &str,
+        call: impl AsyncFn() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let mut pause = UPLOAD_PAUSE;
-        for _ in 1..READ_TRIES {
-            match store::read_known::<Request>(&self.ports, key, sha256).await {
+        for _ in 1..tries {
+            match call().await {
                 Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
-                    self.ports.log(&format!("{key} was not read: {error}"));
+                    self.ports.log(&format!("{trouble}: {error}"));
                 }
-                read @ (Ok(_) | Err(StoreError::Unreadable(_))) => return read,
+                // What stands there stays there.
+                answer @ (Ok(_) | Err(StoreError::Unreadable(_))) => return answer,
             }
             self.ports.sleep(pause).await;
             pause *= 2;
         }
-        store::read_known(&self.ports, key, sha256).await
+        call().await
     }
 
     /// Runs the notebook to its end, or until its verdict is another's: then it is ended, and what it left is kept.
@@ -339,20 +351,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
     /// the attempt was declared lost meanwhile.
     pub(super) async fn put_report(&self, at: &AttemptRef, report: Report) -> Result<Report, StoreError> {
         let key = self.layout.report(at);
-        let mut pause = UPLOAD_PAUSE;
-        for _ in 1..UPLOAD_TRIES {
-            match self.try_report(&key, &report).await {
-                Ok(stands) => return Ok(stands),
-                // What stands there stays there.
-                Err(error @ StoreError::Unreadable(_)) => return Err(error),
-                Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
-                    self.ports.log(&format!("the report of run {} was not written: {error}", at.run));
-                }
-            }
-            self.ports.sleep(pause).await;
-            pause *= 2;
-        }
-        self.try_report(&key, &report).await
+        let trouble = format!("the report of run {} was not written", at.run);
+        self.patiently(UPLOAD_TRIES, &trouble, async || self.try_report(&key, &report).await).await
     }
 
     async fn try_report(&self, key: &str, report: &Report) -> Result<Report, StoreError> {

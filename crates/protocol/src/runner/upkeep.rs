@@ -10,10 +10,10 @@ use reveille_domain::ports::{Clock, Log, Sleep};
 use reveille_domain::records::{Progress, Report, Ticket};
 use reveille_domain::runner::beat_every;
 
-use super::attempt::{PROGRESS_EVERY, UPLOAD_PAUSE, UPLOAD_TRIES};
+use super::attempt::{PROGRESS_EVERY, UPLOAD_TRIES};
 use super::{LOOK_EVERY, Runner, RunnerPorts};
 use crate::left;
-use crate::store::{self, StoreError};
+use crate::store;
 
 impl<P: RunnerPorts> Runner<'_, P> {
     /// Executes the attempt, uploads what it left, and composes the report.
@@ -87,15 +87,10 @@ impl<P: RunnerPorts> Runner<'_, P> {
         if stands.with_outputs_of(left).is_none() {
             return;
         }
-        let mut pause = UPLOAD_PAUSE;
-        for _ in 0..UPLOAD_TRIES {
-            let Err(error) = left::add(self.layout, &self.ports, at, left).await else { return };
-            self.ports.log(&format!("the outputs of run {} could not be named in its outcome: {error}", at.run));
-            if matches!(error, StoreError::Unreadable(_)) {
-                return;
-            }
-            self.ports.sleep(pause).await;
-            pause *= 2;
+        let trouble = format!("the outputs of run {} could not be named in its outcome", at.run);
+        let add = async || left::add(self.layout, &self.ports, at, left).await;
+        if let Err(error) = self.patiently(UPLOAD_TRIES, &trouble, add).await {
+            self.ports.log(&format!("{trouble}: {error}"));
         }
     }
 

@@ -159,7 +159,7 @@ where
         }
     }
     let outcome = if store::put_once(ports, &stack.layout.outcome(&at), &fresh).await? {
-        with_outputs(stack, ports, &at, report.as_ref(), fresh).await
+        left::completed(&stack.layout, ports, &at, report.as_ref(), fresh).await
     } else {
         // Our own write whose answer was lost, or the sweeper's: what stands is the outcome.
         match own::outcome(&stack.layout, ports, &at, arn).await {
@@ -175,21 +175,6 @@ where
         return Ok(Ended::Answer(run_again(&at)));
     }
     finish(stack, ports, &at, arn, outcome).await
-}
-
-/// The outcome that was just recorded, with the outputs of a runner that was taken for lost and ended its notebook meanwhile. What
-/// cannot be read or written now changes nothing: the runner adds them too.
-async fn with_outputs<P: GetObject + PutObject>(
-    stack: &Stack,
-    ports: &P,
-    at: &AttemptRef,
-    report: Option<&Report>,
-    fresh: Outcome,
-) -> Outcome {
-    if report.is_none_or(|report| report.by == Reporter::Runner) {
-        return fresh;
-    }
-    left::add_to_outcome(&stack.layout, ports, at).await.ok().flatten().unwrap_or(fresh)
 }
 
 /// Something else stands where the outcome belongs, and will however often this is tried: the event carries the outcome,

@@ -22,7 +22,7 @@ use reveille_domain::ports::{
 };
 use reveille_domain::records::{Outcome, Report, Reporter, Status};
 use reveille_domain::sweep::Cursor;
-use reveille_domain::{Code, Failure, InstanceName};
+use reveille_domain::{Code, Failure, InstanceName, Unreadable};
 use serde::Deserialize;
 
 use crate::last_attempt::last_attempt;
@@ -199,9 +199,9 @@ where
         if announced && seen.error.as_deref() == Some(Code::OutcomeNotRecorded.as_str()) {
             conclude_run::publish(stack, ports, &at, arn, &standing.record).await?;
         }
-        // Whoever was to add the outputs to it may have died.
+        // Whoever was to add the outputs to it may have died. The next sweep tries again; the instance waits for none of it.
         if standing.record.outputs.is_empty() && standing.record.source_sha256.is_none() {
-            left::add_to_outcome(&stack.layout, ports, &at).await.or_else(unread)?;
+            let _added = left::add_to(&stack.layout, ports, &at, &standing).await;
         }
         return Ok((instance, false));
     }
@@ -213,7 +213,10 @@ where
         Some(instance) => cancel(stack, ports, &at, instance, &seen).await?,
         None => false,
     };
-    let outcome = compose(stack, ports, &at, &seen, instance.as_ref()).await?;
+    let mut unread = Vec::new();
+    let report = store::or_evidence(own::report(&stack.layout, ports, &at).await, &mut unread)?;
+    let report = report.map(|stored| stored.record);
+    let outcome = compose(ports.now(), &at, &seen, instance.as_ref(), report.as_ref(), &unread);
     if let Some(unreadable) = damaged.first() {
         // Something else stands where the outcome belongs. Whoever gave the verdict publishes it, once.
         if first || announced {
@@ -225,16 +228,8 @@ where
     conclude_run::publish(stack, ports, &at, arn, &outcome).await?;
     let concluded = store::put_once(ports, &stack.layout.outcome(&at), &outcome).await?;
     // A runner that ended the notebook meanwhile saw no outcome to add its outputs to.
-    left::add_to_outcome(&stack.layout, ports, &at).await.or_else(unread)?;
+    left::completed(&stack.layout, ports, &at, report.as_ref(), outcome).await;
     Ok((instance, concluded))
-}
-
-/// What cannot be read names no outputs; that it stands there is another step's to tell.
-fn unread<T>(error: StoreError) -> Result<Option<T>, StoreError> {
-    match error {
-        StoreError::Unreadable(_) => Ok(None),
-        error @ (StoreError::Call(_) | StoreError::Contended { .. }) => Err(error),
-    }
 }
 
 /// Whether ConcludeRun ended the execution: no other state fails it with a code of ours.
@@ -311,16 +306,14 @@ fn caught(seen: &ExecutionSeen) -> Caught {
     }
 }
 
-async fn compose<P: Clock + GetObject>(
-    stack: &Stack,
-    ports: &P,
+fn compose(
+    now: DateTime<Utc>,
     at: &AttemptRef,
     seen: &ExecutionSeen,
     instance: Option<&InstanceName>,
-) -> Result<Outcome, Failure> {
-    let now = ports.now();
-    let mut damaged = Vec::new();
-    let report = store::or_evidence(own::report(&stack.layout, ports, at).await, &mut damaged)?;
+    report: Option<&Report>,
+    damaged: &[Unreadable],
+) -> Outcome {
     // Of what was asked for, the execution's input tells, not the record of it.
     let input = input::read(&seen.input).ok();
     let unknown: Option<&Waiting> = None;
@@ -330,8 +323,8 @@ async fn compose<P: Clock + GetObject>(
         run: None,
         instance,
         notebook: input.as_ref().map(|input| &input.notebook),
-        report: report.as_ref().map(|stored| &stored.record),
-        damaged: &damaged,
+        report,
+        damaged,
         error: Some(&caught(seen)),
         stop_error: None,
         waiting: unknown,
@@ -344,5 +337,5 @@ async fn compose<P: Clock + GetObject>(
     if seen.status == ExecutionStatus::Aborted && outcome.code == Some(Code::Cancelled) {
         outcome.status = Status::Aborted;
     }
-    Ok(outcome)
+    outcome
 }

@@ -94,7 +94,7 @@ bench-cold: $(BENCH_STAMP) ## Compare a function's cold start and memory with Py
 ENGINE_VENV := target/engine-venv
 ENGINE_STAMP := $(ENGINE_VENV)/.installed
 
-$(ENGINE_STAMP): crates/engine/requirements.txt
+$(ENGINE_STAMP): crates/notebook/requirements.txt
 	@echo "==> installing the engine's packages into $(ENGINE_VENV) (once)"
 	@rm -rf $(ENGINE_VENV)
 	@$(PYTHON) -m venv $(ENGINE_VENV)
@@ -102,7 +102,7 @@ $(ENGINE_STAMP): crates/engine/requirements.txt
 	@touch $@
 
 bench-notebooks: $(ENGINE_STAMP) ## Compare notebooks run by our engine with plain papermill
-	@$(CARGO) run --locked --quiet --release -p reveille-engine --example bench_notebooks -- $(ENGINE_VENV)/bin/python $(ROUNDS)
+	@$(CARGO) run --locked --quiet --release -p reveille-notebook --example bench_notebooks -- $(ENGINE_VENV)/bin/python $(ROUNDS)
 
 sabotage: ## Show how soon the simulation notices each sabotage of the protocol
 	@$(CARGO) run --locked --quiet --profile simulate -p reveille-simulation -- --sabotage
@@ -125,11 +125,11 @@ clean: ## Remove what was built and installed
 WHEELHOUSE_PYTHON ?= 3.10
 WHEELHOUSE_MACHINE ?= x86_64
 wheelhouse: setup ## Make the archive from which an instance without a way to PyPI installs papermill
-	@$(VENV)/bin/python crates/engine/wheelhouse.py build --python $(WHEELHOUSE_PYTHON) --machine $(WHEELHOUSE_MACHINE) --output target/wheelhouse
+	@$(VENV)/bin/python crates/notebook/wheelhouse.py build --python $(WHEELHOUSE_PYTHON) --machine $(WHEELHOUSE_MACHINE) --output target/wheelhouse
 
 # The engine's pins come first: the tests' tools have the same ones.
 LOCK := uv pip compile --universal --python-version 3.10 --generate-hashes --upgrade
 lock: ## Write each requirements.txt anew from its requirements.in (needs uv)
-	@$(LOCK) --only-binary :all: crates/engine/requirements.in -o crates/engine/requirements.txt
-	@$(LOCK) -c crates/engine/requirements.txt requirements.in -o requirements.txt
+	@$(LOCK) --only-binary :all: crates/notebook/requirements.in -o crates/notebook/requirements.txt
+	@$(LOCK) -c crates/notebook/requirements.txt requirements.in -o requirements.txt
 	@$(LOCK) -c requirements.txt crates/bench/requirements.in -o crates/bench/requirements.txt

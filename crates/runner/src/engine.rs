@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use reveille_aws::{Aws, Downloaded};
-use reveille_engine::{Engine, EngineError, Supplies};
+use reveille_notebook::{Engine, EngineError, Supplies};
 use tokio::sync::OnceCell;
 
 /// Gives the engine, which is found by the first who asks. After a failure the next one tries again.

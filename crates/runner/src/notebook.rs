@@ -13,7 +13,7 @@ use reveille_domain::input::{NotebookSource, invalid};
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure, shown};
-use reveille_engine::{Breakage, Engine, EngineError, Job, Output, Patience, Place, Verdict, regular, remedy};
+use reveille_notebook::{Breakage, Engine, EngineError, Job, Output, Patience, Place, Verdict, regular, remedy};
 use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
 
@@ -101,7 +101,7 @@ impl RunningNotebook for Running {
     async fn end(mut self) -> Execution {
         self.stop.notify_one();
         let execution = self.finish().await;
-        if !reveille_engine::end_leftovers(&self.marker).await {
+        if !reveille_notebook::end_leftovers(&self.marker).await {
             crate::world::log("a process of the notebook that was ended could not be killed");
         }
         execution
@@ -165,7 +165,7 @@ impl Run<'_> {
 
     /// Waits for the end, or ends it when told to, looking at the progress meanwhile. The wait is dropped for nothing else:
     /// saving what there is, after the limit, takes its time.
-    async fn wait(&self, running: &mut reveille_engine::Execution) -> Verdict {
+    async fn wait(&self, running: &mut reveille_notebook::Execution) -> Verdict {
         {
             let mut wait = std::pin::pin!(running.wait());
             loop {
@@ -175,7 +175,7 @@ impl Run<'_> {
                     () = self.stop.notified() => break,
                     () = tokio::time::sleep(PROGRESS_EVERY) => {}
                 }
-                let progress = reveille_engine::Execution::progress_in(&self.output_folder());
+                let progress = reveille_notebook::Execution::progress_in(&self.output_folder());
                 self.cells.set(Cells { cell: count(progress.cell), cells: count(progress.cells) });
             }
         }
@@ -390,7 +390,7 @@ impl Run<'_> {
         }
     }
 
-    fn cell_failure(&self, failed: reveille_engine::Failure) -> Failure {
+    fn cell_failure(&self, failed: reveille_notebook::Failure) -> Failure {
         let notebook = shown::thing(&self.request.notebook);
         let (number, place) = match failed.cell_index {
             Some(index) => (count(index + 1), format!("Cell {} of {notebook}", index + 1)),

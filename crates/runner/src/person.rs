@@ -4,8 +4,8 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use reveille_domain::ports::{Jupyter, PersonSeen};
-use reveille_engine::activity::{Activity, Problem};
-use reveille_engine::terminals;
+use reveille_notebook::activity::{Activity, Problem};
+use reveille_notebook::terminals;
 
 /// Puts together what Jupyter answered and what the process table of the machine whose `/` is `root` shows.
 pub fn seen(activity: &Activity, root: &Path, now: DateTime<Utc>) -> PersonSeen {

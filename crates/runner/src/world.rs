@@ -15,7 +15,7 @@ use reveille_domain::ports::{
 };
 use reveille_domain::records::Request;
 use reveille_domain::{Failure, InstanceName};
-use reveille_engine::{Engine, EngineError, regular};
+use reveille_notebook::{Engine, EngineError, regular};
 use tokio::sync::OnceCell;
 
 use crate::environment::Environment;
@@ -85,7 +85,7 @@ impl ExecuteNotebook for World {
 
 impl KillLeftovers for World {
     async fn kill_leftovers(&self) {
-        if !reveille_engine::end_leftovers(&self.marker).await {
+        if !reveille_notebook::end_leftovers(&self.marker).await {
             log("a process of an earlier run could not be killed");
         }
     }

@@ -112,7 +112,7 @@ fn every_variable_that_the_runner_reads_reaches_it() {
             || ["PATH", "REVEILLE_ROOT"].contains(&name)
     };
     let mut read_somewhere = 0;
-    for folder in ["crates/runner/src", "crates/engine/src", "crates/aws/src"] {
+    for folder in ["crates/runner/src", "crates/notebook/src", "crates/aws/src"] {
         for file in sources(&root().join(folder)) {
             let source = std::fs::read_to_string(&file).unwrap();
             for call in ["env::var(\"", "env::var_os(\"", "environ.get(\"", "environ[\""] {

@@ -15,17 +15,17 @@ fn the_instance_may_read_the_archive_that_its_runner_asks_for() {
     });
     assert!(readable, "infra/instance.yaml allows s3:GetObject on {archive}");
     assert!(
-        read("crates/engine/wheelhouse.py").contains("NAME = \"reveille-engine-{fingerprint}-{abi}-{machine}.zip\"")
+        read("crates/notebook/wheelhouse.py").contains("NAME = \"reveille-engine-{fingerprint}-{abi}-{machine}.zip\"")
     );
 }
 
 /// The documents name versions for people; people act on them.
 #[test]
 fn the_documents_name_the_versions_that_are_supported() {
-    let supported = read("crates/engine/requirements.in");
+    let supported = read("crates/notebook/requirements.in");
     let supported: Vec<&str> = supported.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert_eq!(supported.len(), 3);
-    for document in ["docs/deploy.md", "crates/engine/README.md"] {
+    for document in ["docs/deploy.md", "crates/notebook/README.md"] {
         let text = read(document);
         for specification in &supported {
             assert!(text.contains(specification), "{document} names {specification}");

@@ -80,7 +80,7 @@ fn the_runner_may_write_what_it_writes() {
     for key in written("nightly") {
         assert!(allows("s3:PutObject", &key), "{key}");
     }
-    let job = read("crates/engine/src/job.rs");
+    let job = read("crates/notebook/src/job.rs");
     let names = job.split("pub fn file_name").nth(1).unwrap().split("    }\n    }").next().unwrap();
     let names = names.split('"').skip(1).step_by(2).filter(|name| name.contains('.')).collect::<Vec<_>>();
     assert_eq!(names, OUTPUTS, "what the engine leaves is uploaded");

@@ -14,7 +14,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reveille_engine::Verdict;
+use reveille_notebook::Verdict;
 use serde_json::{Map, Value, json};
 use support::{Bench, python};
 use tokio::process::Command;

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use reveille_engine::{Breakage, Engine, Output, Verdict, end_leftovers};
+use reveille_notebook::{Breakage, Engine, Output, Verdict, end_leftovers};
 use serde_json::json;
 use support::{Bench, appears, code_cell, marked, none_left, notebook, python, saved};
 
@@ -276,7 +276,7 @@ async fn an_answer_of_an_earlier_attempt_in_the_folder_does_not_count() {
 async fn what_cannot_be_executed_is_refused_before_a_process_is_started() {
     let engine = Engine::with_python(python(), Path::new(""));
     let bench = Bench::of_cells(&["1"]);
-    let refused = |change: &dyn Fn(&mut reveille_engine::Job)| {
+    let refused = |change: &dyn Fn(&mut reveille_notebook::Job)| {
         let mut job = bench.job.clone();
         change(&mut job);
         engine.start(job).err().expect("it was started").to_string()

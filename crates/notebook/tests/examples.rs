@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use reveille_engine::Verdict;
+use reveille_notebook::Verdict;
 use serde_json::json;
 use support::Bench;
 

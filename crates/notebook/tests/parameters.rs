@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use reveille_engine::{Failure, Verdict};
+use reveille_notebook::{Failure, Verdict};
 use serde_json::json;
 use support::{Bench, notebook};
 

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 /// The Pythons that the pins are for. The first is that of conda_python3 on notebook-al2023-v1.
 const PYTHONS: [&str; 4] = ["3.10", "3.11", "3.12", "3.13"];
-/// What crates/engine/wheelhouse.py exits with when the package index does not answer.
+/// What crates/notebook/wheelhouse.py exits with when the package index does not answer.
 const NO_INDEX: i32 = 69;
 
 /// Runs wheelhouse.py with the Python of `make setup`. None when there is no way to the package index, which is no fault
@@ -16,7 +16,7 @@ fn wheelhouse(arguments: &[&str]) -> Option<Output> {
     let python = root.join(".venv/bin/python");
     assert!(python.is_file(), "{} is missing: run `make setup`", python.display());
     let output = Command::new(python)
-        .arg("crates/engine/wheelhouse.py")
+        .arg("crates/notebook/wheelhouse.py")
         .args(arguments)
         .current_dir(root)
         .output()

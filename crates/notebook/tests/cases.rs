@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use reveille_engine::{Failure, Verdict};
+use reveille_notebook::{Failure, Verdict};
 use serde_json::{Value, json};
 use support::{Bench, code_cell, notebook, python};
 

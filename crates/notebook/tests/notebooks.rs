@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::time::Duration;
 
-use reveille_engine::Verdict;
+use reveille_notebook::Verdict;
 use serde_json::{Map, Value, json};
 use support::{Bench, appears, notebook};
 

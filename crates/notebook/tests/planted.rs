@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use reveille_engine::{Execution, Output, Progress, Verdict};
+use reveille_notebook::{Execution, Output, Progress, Verdict};
 use support::Bench;
 
 /// A thread that is blocked by a FIFO is blocked for ever; a busy machine is given its time.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reveille_engine::{Engine, Execution, Job, Patience, Verdict};
+use reveille_notebook::{Engine, Execution, Job, Patience, Verdict};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 

@@ -8,7 +8,7 @@ mod support;
 use std::fs;
 use std::time::Duration;
 
-use reveille_engine::{Patience, Place, Verdict};
+use reveille_notebook::{Patience, Place, Verdict};
 use serde_json::Value;
 use support::{ALL_THE_TIME, Bench, DEAF, STOPPED, appears, notebook, saved};
 

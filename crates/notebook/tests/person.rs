@@ -8,8 +8,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
 
-use reveille_engine::Engine;
-use reveille_engine::activity::{Activity, Problem};
+use reveille_notebook::Engine;
+use reveille_notebook::activity::{Activity, Problem};
 
 /// Serves `answers` (path, status and body), one connection each request, and returns its address.
 fn server(answers: &'static [(&'static str, &'static str, &'static str)]) -> String {

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reveille_engine::{Engine, Job, Patience, Verdict};
+use reveille_notebook::{Engine, Job, Patience, Verdict};
 use serde_json::{Map, Value, json};
 
 /// Rounds, each with every program once. Fewer say little on a machine that does other work.

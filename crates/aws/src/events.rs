@@ -2,13 +2,11 @@
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use reveille_domain::ports::{Call, CallError, CallErrorKind, PublishEvent};
+use reveille_domain::run_event::SOURCE;
 use serde_json::Value;
 
 use crate::answer::{call_error, incomplete};
 use crate::clients::Aws;
-
-/// The `source` of every event of Reveille's.
-pub const SOURCE: &str = "reveille";
 
 impl PublishEvent for Aws {
     async fn publish_event(&self, detail_type: &str, detail: &Value) -> Call<()> {

@@ -12,6 +12,8 @@ use crate::limits::{
 use crate::shown;
 use crate::text::{self, InputText};
 
+#[cfg(test)]
+pub(crate) mod cases;
 mod contract;
 mod notebook;
 mod parameters;
@@ -19,6 +21,7 @@ mod parameters;
 pub use contract::without_nulls;
 use contract::{RawInput, RawLimits};
 pub use notebook::NotebookSource;
+pub use parameters::PYTHON_KEYWORDS;
 
 /// What a run asks for when other runs hold the instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,6 +22,7 @@ pub mod placeholders;
 pub mod ports;
 pub mod reconcile;
 pub mod records;
+pub mod run_event;
 pub mod runner;
 pub mod shown;
 pub mod silence;

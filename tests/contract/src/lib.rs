@@ -2,9 +2,14 @@
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, reason = "this crate is a test")]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
+
+pub mod names;
+pub mod schemas;
 
 /// The checkout.
 #[must_use]
@@ -98,4 +103,20 @@ pub fn files(folder: &str) -> Vec<String> {
         entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+/// What a Python script of the project's own environment prints, as JSON, of JSON that it is given.
+#[must_use]
+pub fn python(script: &str, input: &Value) -> Value {
+    let python = root().join(".venv/bin/python");
+    let mut child = Command::new(&python)
+        .args(["-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}: run `make setup`", python.display()));
+    child.stdin.take().expect("it has one").write_all(input.to_string().as_bytes()).expect("it reads all");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "the script failed");
+    serde_json::from_slice(&output.stdout).expect("it prints JSON")
 }

@@ -4,10 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::process::{Command, Stdio};
 
-use reveille_contract_tests::{root, template};
+use reveille_contract_tests::{python, template};
 use reveille_domain::input::{Keys, WhenBusy};
 use serde_json::{Value, json};
 
@@ -233,23 +231,13 @@ fn a_matcher_that_we_did_not_write_agrees() {
             tried.push(json!({"pattern": pattern, "event": event, "expected": fires}));
         }
     }
-    let python = root().join(".venv/bin/python");
     // What its TestEventPattern does.
     let script = "import json, sys\n\
         from ministack.services import eventbridge as e\n\
         tried = [(json.dumps(t['pattern']), e._event_from_test_payload(t['event'])) for t in json.load(sys.stdin)]\n\
         assert not any(e._event_pattern_error(pattern) for pattern, _ in tried)\n\
         print(json.dumps([bool(e._matches_pattern(pattern, event)) for pattern, event in tried]))";
-    let mut child = Command::new(&python)
-        .args(["-c", script])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}: run `make setup`", python.display()));
-    child.stdin.take().unwrap().write_all(Value::from(tried.clone()).to_string().as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let answers: Vec<bool> = serde_json::from_slice(&output.stdout).unwrap();
+    let answers: Vec<bool> = serde_json::from_value(python(script, &Value::from(tried.clone()))).unwrap();
     for (tried, answer) in tried.iter().zip(&answers) {
         assert_eq!(tried["expected"], *answer, "{tried}");
     }

@@ -8,7 +8,7 @@ use crate::limits::{MAX_PARAMETER_NAME, MAX_PARAMETERS};
 use crate::shown;
 
 /// What Python does not let anyone assign. Its soft keywords (`match`, `case`, `type`, `_`) can be assigned.
-pub(super) const PYTHON_KEYWORDS: [&str; 36] = [
+pub const PYTHON_KEYWORDS: [&str; 36] = [
     "False",
     "None",
     "True",

@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use super::cases::with;
 use super::parameters::PYTHON_KEYWORDS;
 use super::*;
 
@@ -7,12 +8,6 @@ fn message(input: &Value) -> String {
     let failure = parse(input).unwrap_err();
     assert_eq!(failure.code, Code::InvalidRequest);
     failure.message
-}
-
-fn with(field: &str, value: Value) -> Value {
-    let mut input = json!({"instance": "nightly", "notebook": "reports/daily.ipynb"});
-    input[field] = value;
-    input
 }
 
 #[test]
@@ -44,52 +39,12 @@ fn two_fields_are_enough() {
 
 #[test]
 fn the_documented_input_is_accepted() {
-    let input = json!({"instance": "nightly", "notebook": "reports/daily.ipynb",
-        "parameters": {"day": "{{ date }}", "source": "s3://{{ bucket }}/{{ key }}"}, "event": {"source": "aws.s3"},
-        "limits": {"startSeconds": 1200, "queueSeconds": 7200, "runSeconds": 7200, "stopSeconds": 1200},
-        "whenBusy": "queue", "kernel": "conda_python3", "onRunnerLost": "fail", "rerun": false});
-    assert_eq!(parse(&input).unwrap().kernel.as_deref(), Some("conda_python3"));
+    assert_eq!(parse(&cases::documented_input()).unwrap().kernel.as_deref(), Some("conda_python3"));
 }
 
 #[test]
 fn what_is_wrong_is_named() {
-    let cases = [
-        (json!([]), "must be a JSON object"),
-        (json!({"notebook": "a.ipynb"}), "missing field `instance`"),
-        (json!({"instance": "nightly"}), "missing field `notebook`"),
-        (with("paramters", json!({})), "the input: unknown field \"paramters\"; the fields are instance, notebook,"),
-        (with("limits", json!({"runSecs": 3})), "limits: unknown field \"runSecs\"; the fields are startSeconds,"),
-        (
-            with("limits", json!({"runSeconds": "3"})),
-            "limits.runSeconds: it is not a whole number of seconds between 1 and 86400",
-        ),
-        (
-            with("limits", json!({"runSeconds": 0})),
-            "limits.runSeconds: 0 is not a whole number of seconds between 1 and 86400",
-        ),
-        (with("limits", json!({"runSeconds": -1.5})), "limits.runSeconds: -1.5 is not a whole number"),
-        (with("limits", json!([1200, 7200])), "limits: it must be an object"),
-        (
-            with("limits", json!({"startSeconds": 999_999})),
-            "limits.startSeconds: 999999 is not a whole number of seconds between",
-        ),
-        (
-            with("whenBusy", json!("wait")),
-            "whenBusy: \"wait\" is not a value of it; write one of \"queue\", \"skip\", \"fail\"",
-        ),
-        (
-            with("onRunnerLost", json!("retry")),
-            "onRunnerLost: \"retry\" is not a value of it; write one of \"fail\", \"rerun\"",
-        ),
-        (with("rerun", json!("yes")), "rerun: it has the wrong type or value; expected a boolean"),
-        (with("instance", json!("a/b")), "instance: \"a/b\" is no notebook instance name"),
-        (with("kernel", json!("-x")), "kernel: \"-x\" is no kernel name"),
-        (with("kernel", json!("a b")), "kernel: \"a b\" is no kernel name"),
-        (with("parameters", json!("secret")), "parameters: it has the wrong type or value; expected an object"),
-        (with("parameters", json!({"x=1;import os": 1})), "\"x=1;import os\" is no parameter name"),
-        (with("parameters", json!({"": 1})), "\"\" is no parameter name"),
-    ];
-    for (input, expected) in cases {
+    for (input, expected) in cases::bad_inputs() {
         let message = message(&input);
         assert!(message.contains(expected), "{message} should contain {expected}");
         assert!(!message.contains("secret"), "{message}");

@@ -12,6 +12,7 @@ use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
 use reveille_domain::limits::MAX_RERUNS;
 use reveille_domain::ports::{Clock, GetObject, PublishEvent, PutObject};
 use reveille_domain::records::{Execution, Outcome, Report, Reporter, Rest, RunRef};
+use reveille_domain::run_event::{DETAIL_TYPE, RunEvent};
 use reveille_domain::{Code, Failure, InputText, InstanceName, RETRIED, Unreadable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,9 +21,6 @@ use crate::left;
 use crate::own;
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
-
-/// The detail-type of the event.
-pub const DETAIL_TYPE: &str = "Notebook Run Status Change";
 
 /// What the state machine passes.
 #[derive(Clone, Debug, Deserialize)]
@@ -262,25 +260,6 @@ pub(crate) async fn publish<P: PublishEvent>(
     execution_arn: &str,
     outcome: &Outcome,
 ) -> Result<(), Failure> {
-    Ok(ports.publish_event(DETAIL_TYPE, &event_detail(stack, at, execution_arn, outcome)).await?)
-}
-
-/// The event's detail. No parameters: they may hold what only the notebook should see. Whose it is, the call says.
-fn event_detail(stack: &Stack, at: &AttemptRef, execution_arn: &str, outcome: &Outcome) -> Value {
-    let failure = outcome.failure.as_ref();
-    json!({
-        "run": at.run,
-        "attempt": at.attempt,
-        "status": outcome.status,
-        "code": outcome.code,
-        "message": failure.map(|failure| &failure.message),
-        "evidence": failure.and_then(|failure| failure.evidence.as_ref()),
-        "instance": Some(&at.instance).filter(|instance| *instance != INVALID_INSTANCE),
-        "instanceAfter": outcome.instance_after,
-        "notebook": outcome.notebook,
-        "outputs": outcome.outputs,
-        "htmlError": outcome.html_error,
-        "outcome": stack.layout.uri(&stack.layout.outcome(at)),
-        "executionArn": execution_arn,
-    })
+    let event = RunEvent::of(outcome, at, execution_arn, &stack.layout);
+    Ok(ports.publish_event(DETAIL_TYPE, &json!(event)).await?)
 }

@@ -1,0 +1,74 @@
+//! The event that tells of a run's outcome: what a rule of somebody else's matches, so its names never change.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Evidence};
+use crate::input::NotebookSource;
+use crate::layout::{AttemptRef, Layout};
+use crate::records::{Outcome, Rest, Status};
+use crate::{InstanceName, RunId};
+
+/// The event's `source`.
+pub const SOURCE: &str = "reveille";
+
+/// The event's `detail-type`.
+pub const DETAIL_TYPE: &str = "Notebook Run Status Change";
+
+/// The event's `detail`. A field without a value is null, because a rule can match null and cannot match what is absent.
+/// It holds no parameters: they may hold what only the notebook should see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunEvent {
+    /// The run.
+    pub run: RunId,
+    /// The attempt.
+    pub attempt: u32,
+    /// How it ended.
+    pub status: Status,
+    /// The failure's code.
+    pub code: Option<Code>,
+    /// The failure's sentence.
+    pub message: Option<String>,
+    /// The failure's evidence.
+    pub evidence: Option<Evidence>,
+    /// The instance, if the input named one.
+    pub instance: Option<InstanceName>,
+    /// What became of the instance.
+    pub instance_after: Rest,
+    /// The notebook, if the input was valid.
+    pub notebook: Option<NotebookSource>,
+    /// Name to S3 URI of each output.
+    pub outputs: BTreeMap<String, String>,
+    /// Why there is no page (`html`), where there is an output notebook.
+    pub html_error: Option<String>,
+    /// The S3 URI of the outcome.
+    pub outcome: String,
+    /// The execution.
+    pub execution_arn: String,
+}
+
+impl RunEvent {
+    /// The event of an outcome. Whose it is, the caller says: the record itself may name another run.
+    #[must_use]
+    pub fn of(outcome: &Outcome, at: &AttemptRef, execution_arn: &str, layout: &Layout) -> Self {
+        let failure = outcome.failure.as_ref();
+        Self {
+            run: at.run.clone(),
+            attempt: at.attempt,
+            status: outcome.status,
+            code: outcome.code,
+            message: failure.map(|failure| failure.message.clone()),
+            evidence: failure.and_then(|failure| failure.evidence.as_deref().cloned()),
+            // The folder of runs without a valid instance has no instance's name.
+            instance: InstanceName::parse(&at.instance).ok(),
+            instance_after: outcome.instance_after,
+            notebook: outcome.notebook.clone(),
+            outputs: outcome.outputs.clone(),
+            html_error: outcome.html_error.clone(),
+            outcome: layout.uri(&layout.outcome(at)),
+            execution_arn: execution_arn.to_owned(),
+        }
+    }
+}

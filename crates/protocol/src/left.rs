@@ -2,22 +2,23 @@
 //! its runner for lost) is ended by its runner, which keeps what it left in the usual place. The report and the outcome stand
 //! by then, and name no outputs; they are added, and nothing else changes (docs/adr/0021).
 //!
-//! Whoever writes one record looks at the other afterwards: the runner at the outcome when it has changed the report, and
-//! whoever put the outcome at the report. So one of the two sees both, whichever was faster.
+//! Two writers, one record each: the runner adds to the report, the functions add to the outcome. A runner never writes an
+//! outcome, because notebooks have its role. So an outcome is completed by whichever function looks at it after the runner
+//! was done: the one that puts it, the sweeper's next round, or ConcludeRun of the run's next attempt.
 
 use reveille_domain::conclude;
 use reveille_domain::layout::{AttemptRef, Layout};
-use reveille_domain::ports::{CallErrorKind, GetObject, PutObject};
+use reveille_domain::ports::{GetObject, PutObject};
 use reveille_domain::records::{Outcome, Report, Reporter};
 
 use crate::own;
 use crate::store::{self, StoreError, Stored};
 
-/// Adds what the runner's own report names to the one that stands.
+/// The runner's part: adds what its own report names to the one that stands.
 ///
 /// # Errors
 /// The first call's failure, or `Unreadable`.
-pub async fn add<P: GetObject + PutObject>(
+pub async fn add_to_report<P: GetObject + PutObject>(
     layout: &Layout,
     ports: &P,
     at: &AttemptRef,
@@ -30,10 +31,23 @@ pub async fn add<P: GetObject + PutObject>(
         // Nobody else changes a report: a tag that is gone was this very write, whose answer was lost.
         store::swap(ports, &key, &report, Some(&stands.etag)).await?;
     }
-    match add_to_outcome(layout, ports, at).await {
-        // The role of an instance may not change how its runs are told to have ended. The sweeper adds them.
-        Err(StoreError::Call(error)) if error.kind == CallErrorKind::AccessDenied => Ok(()),
-        added => added.map(drop),
+    Ok(())
+}
+
+/// Completes the outcome of the attempt before this one. Its execution goes on, or succeeded: the sweeper looks at neither.
+/// What cannot be read or written changes nothing about this attempt.
+pub async fn complete_previous<P: GetObject + PutObject>(
+    layout: &Layout,
+    ports: &P,
+    at: &AttemptRef,
+    execution_arn: &str,
+) {
+    let Some(attempt) = at.attempt.checked_sub(1).filter(|attempt| *attempt > 0) else { return };
+    let before = AttemptRef { attempt, ..at.clone() };
+    if let Ok(Some(stands)) = own::outcome(layout, ports, &before, execution_arn).await
+        && stands.record.outputs.is_empty()
+    {
+        let _added = add_to(layout, ports, &before, &stands).await;
     }
 }
 
@@ -41,7 +55,7 @@ pub async fn add<P: GetObject + PutObject>(
 ///
 /// # Errors
 /// The first call's failure, or `Unreadable`.
-pub async fn add_to_outcome<P: GetObject + PutObject>(
+async fn add_to_outcome<P: GetObject + PutObject>(
     layout: &Layout,
     ports: &P,
     at: &AttemptRef,

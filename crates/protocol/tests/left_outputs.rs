@@ -5,9 +5,11 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus};
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus, StartAnswer};
 use reveille_domain::records::{Outcome, Report, Reporter};
 use reveille_domain::{Code, Failure};
+use reveille_protocol::steps::conclude_run::{Answer, conclude_run};
 use reveille_protocol::steps::release_instance::{Call, release_instance};
 use serde_json::json;
 use support::runner::{attempt, execution, serve, waiting_run};
@@ -80,8 +82,8 @@ fn an_outcome_that_is_recorded_after_the_notebook_ended_names_its_outputs() {
     assert_named(&world);
 }
 
-/// As a rule: the outcome stands at once, the runner ends the notebook at its next beat. Calls that fail for a while cost
-/// nothing.
+/// As a rule: the outcome stands at once, the runner ends the notebook at its next beat. The runner completes the report, and
+/// the sweeper the outcome. Calls that fail for a while cost nothing.
 #[test]
 fn an_outcome_that_stands_already_gets_the_outputs_added() {
     for kind in [None, Some(CallErrorKind::Throttled), Some(CallErrorKind::NoAnswer)] {
@@ -93,12 +95,15 @@ fn an_outcome_that_stands_already_gets_the_outputs_added() {
         let outcome = elsewhere.objects.borrow()[&key].clone();
         assert!(serde_json::from_slice::<Outcome>(&outcome).unwrap().outputs.is_empty());
 
-        let world = World { and_during: Some((key, outcome)), ..aborted_while_it_executes() };
+        let world = World { and_during: Some((key.clone(), outcome.clone())), ..aborted_while_it_executes() };
         if let Some(kind) = kind {
-            let fault = Fault { action: "s3:PutObject", key_end: "1/outcome.json", kind, times: 2 };
+            let fault = Fault { action: "s3:PutObject", key_end: "1/report.json", kind, times: 2 };
             world.faults.borrow_mut().push(fault);
         }
         serve(&world);
+        // A notebook has the runner's role, so that role writes no outcome.
+        assert_eq!(world.objects.borrow()[&key], outcome);
+        sweep(&world);
         assert_named(&world);
         // A sweep that comes later changes nothing any more.
         sweep(&world);
@@ -115,4 +120,35 @@ fn only_a_functions_verdict_without_outputs_gets_any() {
     assert_eq!(stopped().with_outputs_of(&stopped()), None);
     assert_eq!(left.with_outputs_of(&left), None);
     assert_eq!(Report { by: Reporter::Runner, ..stopped() }.with_outputs_of(&left), None);
+}
+
+/// A lost runner that lives completes the report of its attempt. The attempt that repeated it looks at the outcome, because
+/// nobody sweeps an execution that runs or that succeeded.
+#[test]
+fn the_next_attempt_completes_the_outcome_of_the_one_before() {
+    let world = World::answering(Ok(StartAnswer::Accepted));
+    let (layout, first) = (stack().layout, attempt());
+    let second = AttemptRef { attempt: 2, ..first.clone() };
+    let conclude = |attempt: u32, code: &str| {
+        let run = json!({"id": first.run, "attempt": attempt, "instance": "nightly", "admittedAt": now(),
+            "limits": {"startSeconds": 60, "queueSeconds": 60, "runSeconds": 60, "stopSeconds": 60},
+            "whenBusy": "queue", "onRunnerLost": "rerun"});
+        let call = json!({"execution": execution(), "input": {"instance": "nightly", "notebook": "a.ipynb"},
+            "attempt": attempt, "run": run, "error": {"state": "S", "error": code, "cause": ""},
+            "stopping": {"since": now(), "patience": 1, "endedAt": now(), "rest": "atRest"}});
+        block_on(conclude_run(&stack(), &world, serde_json::from_value(call).unwrap()))
+    };
+    let lost = Report { failure: Some(Failure::new(Code::RunnerLost, "It fell silent.")), ..stopped() };
+    world.put(&layout.report(&first), &lost);
+    assert_eq!(conclude(1, "RunnerLost").unwrap(), Answer::RunAgain { attempt: 2 });
+    assert!(read::<Outcome>(&world, &layout.outcome(&first)).outputs.is_empty());
+
+    let uri = layout.uri(&layout.attempt(&first)) + "output.ipynb";
+    let late = Report { outputs: [("notebook".to_owned(), uri)].into(), ..lost };
+    world.put(&layout.report(&first), &late);
+    let report = Report { attempt: 2, by: Reporter::Runner, failure: None, ..stopped() };
+    world.put(&layout.report(&second), &report);
+    assert!(matches!(conclude(2, "RunnerLost").unwrap(), Answer::Concluded { .. }));
+    let outcome: Outcome = read(&world, &layout.outcome(&first));
+    assert_eq!((outcome.outputs, outcome.code), (late.outputs, Some(Code::RunnerLost)));
 }

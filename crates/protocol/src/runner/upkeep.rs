@@ -81,14 +81,14 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
     }
 
-    /// Names what the notebook left in a report of another's that stands, and in the outcome. It is tried as patiently as an
-    /// upload; without it the outputs are in their place all the same.
+    /// Names what the notebook left in a report of another's that stands; a function names it in the outcome. It is tried as
+    /// patiently as an upload; without it the outputs are in their place all the same.
     pub(super) async fn add_outputs(&self, at: &AttemptRef, stands: &Report, left: &Report) {
         if stands.with_outputs_of(left).is_none() {
             return;
         }
-        let trouble = format!("the outputs of run {} could not be named in its outcome", at.run);
-        let add = async || left::add(self.layout, &self.ports, at, left).await;
+        let trouble = format!("the outputs of run {} could not be named in its report", at.run);
+        let add = async || left::add_to_report(self.layout, &self.ports, at, left).await;
         if let Err(error) = self.patiently(UPLOAD_TRIES, &trouble, add).await {
             self.ports.log(&format!("{trouble}: {error}"));
         }

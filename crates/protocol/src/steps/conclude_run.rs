@@ -87,7 +87,12 @@ where
     P: Clock + GetObject + PutObject + PublishEvent,
 {
     let unconfirmed = unconfirmed(&call);
-    match conclude(stack, ports, call).await.map_err(|failure| not_recorded(&failure, unconfirmed.as_ref()))? {
+    let execution_arn = call.execution.arn.clone();
+    let at = attempt_ref(&call, instance_of(&call).as_ref());
+    let ended = conclude(stack, ports, call).await;
+    // Only behind the outcome and its event: nothing that this may cost delays them.
+    left::complete_previous(&stack.layout, ports, &at, &execution_arn).await;
+    match ended.map_err(|failure| not_recorded(&failure, unconfirmed.as_ref()))? {
         Ended::Answer(answer) => Ok(answer),
         Ended::Failed(failure) => Err(failure),
     }
@@ -127,7 +132,7 @@ async fn conclude<P>(stack: &Stack, ports: &P, call: Call) -> Result<Ended, Fail
 where
     P: Clock + GetObject + PutObject + PublishEvent,
 {
-    let instance = call.run.as_ref().map(|run| run.instance.clone()).or_else(|| input::instance_of(&call.input));
+    let instance = instance_of(&call);
     let at = attempt_ref(&call, instance.as_ref());
     let mut damaged = Vec::new();
     let report = store::or_evidence(own::report(&stack.layout, ports, &at).await, &mut damaged)?;
@@ -194,6 +199,10 @@ async fn cannot_record<P: PublishEvent>(
 
 fn run_again(at: &AttemptRef) -> Answer {
     Answer::RunAgain { attempt: at.attempt + 1 }
+}
+
+fn instance_of(call: &Call) -> Option<InstanceName> {
+    call.run.as_ref().map(|run| run.instance.clone()).or_else(|| input::instance_of(&call.input))
 }
 
 fn attempt_ref(call: &Call, instance: Option<&InstanceName>) -> AttemptRef {

@@ -4,7 +4,8 @@
 //!   skip it too), and on a timer, for the recently ended ones and for every lease.
 //! - Effects, in this order: the attempt is fenced (claimed `by: release` if nobody claimed it), its report put once, its
 //!   ticket removed, the missing outcome put once and its event published; then `reconcile` of the instance. A runner
-//!   that executes the attempt meets the report at its next beat, ends the notebook, and adds its outputs to both records.
+//!   that executes the attempt meets the report at its next beat, ends the notebook, and adds its outputs to the report;
+//!   the next round adds them to the outcome.
 //! - Run twice it does nothing the second time. An execution that runs again (a redrive) is left alone.
 
 use std::collections::BTreeSet;
@@ -199,10 +200,11 @@ where
         if announced && seen.error.as_deref() == Some(Code::OutcomeNotRecorded.as_str()) {
             conclude_run::publish(stack, ports, &at, arn, &standing.record).await?;
         }
-        // Whoever was to add the outputs to it may have died. The next sweep tries again; the instance waits for none of it.
+        // The runner may have been done only after the outcome stood. The next sweep tries again; the instance waits for none of it.
         if standing.record.outputs.is_empty() && standing.record.source_sha256.is_none() {
             let _added = left::add_to(&stack.layout, ports, &at, &standing).await;
         }
+        left::complete_previous(&stack.layout, ports, &at, arn).await;
         return Ok((instance, false));
     }
     if !damaged.is_empty() && is_concluded(&seen) {
@@ -227,7 +229,7 @@ where
     // The event first: a sweep that dies in between is repeated, and an event may come twice but must not be missing.
     conclude_run::publish(stack, ports, &at, arn, &outcome).await?;
     let concluded = store::put_once(ports, &stack.layout.outcome(&at), &outcome).await?;
-    // A runner that ended the notebook meanwhile saw no outcome to add its outputs to.
+    // A runner may have ended the notebook meanwhile.
     left::completed(&stack.layout, ports, &at, report.as_ref(), outcome).await;
     Ok((instance, concluded))
 }

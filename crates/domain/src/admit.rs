@@ -134,6 +134,7 @@ pub fn request(input: Input, execution: &Execution, now: DateTime<Utc>) -> Resul
         notebook: input.notebook,
         parameters,
         kernel: input.kernel,
+        html: input.html,
         limits: input.limits,
         when_busy: input.when_busy,
         on_runner_lost: input.on_runner_lost,

@@ -57,6 +57,28 @@ impl OnRunnerLost {
     const ALL: [(&str, Self); 2] = [("fail", Self::Fail), ("rerun", Self::Rerun)];
 }
 
+/// What the page of a run (`output.html`) is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Html {
+    /// All that the notebook shows, its scripts too.
+    #[default]
+    Full,
+    /// Nothing in it runs, and it loads nothing.
+    Sanitized,
+}
+
+impl Html {
+    /// Every value, as it is written.
+    const ALL: [(&str, Self); 2] = [("full", Self::Full), ("sanitized", Self::Sanitized)];
+
+    /// Whether it is the usual one.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
+}
+
 /// The time limits of a run, in seconds, all within their bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -109,6 +131,8 @@ pub struct Input {
     pub when_busy: WhenBusy,
     /// The kernel, instead of the one that the notebook names.
     pub kernel: Option<String>,
+    /// What the page is.
+    pub html: Html,
     /// What to do when the runner is lost.
     pub on_runner_lost: OnRunnerLost,
     /// A person asks for one more run of an event that was handled.
@@ -174,6 +198,7 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
         keys: raw.keys,
         limits: read_limits(&raw.limits)?,
         when_busy: contract::one_of("whenBusy", raw.when_busy.as_deref(), &WhenBusy::ALL).map_err(invalid)?,
+        html: contract::one_of("html", raw.html.as_deref(), &Html::ALL).map_err(invalid)?,
         kernel: raw.kernel,
         on_runner_lost: contract::one_of("onRunnerLost", raw.on_runner_lost.as_deref(), &OnRunnerLost::ALL)
             .map_err(invalid)?,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Code, Failure};
 use crate::ids::{InstanceName, RunId};
-use crate::input::{Limits, NotebookSource, OnRunnerLost, WhenBusy};
+use crate::input::{Html, Limits, NotebookSource, OnRunnerLost, WhenBusy};
 
 /// An execution of the state machine, as the context object tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +64,9 @@ pub struct Request {
     /// The kernel, if not the notebook's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
+    /// What its page is, if not the usual one. Absent in requests that an earlier version recorded.
+    #[serde(default, skip_serializing_if = "Html::is_full")]
+    pub html: Html,
     /// The limits.
     pub limits: Limits,
     /// What to do when the instance is busy.

@@ -14,7 +14,7 @@ macro_rules! files {
 }
 
 /// Every file of `src/driver`; a test holds the list to the folder.
-const FILES: [(&str, &str); 15] = files![
+const FILES: [(&str, &str); 16] = files![
     "__main__.py",
     "reveille_driver/__init__.py",
     "reveille_driver/client.py",
@@ -26,6 +26,7 @@ const FILES: [(&str, &str); 15] = files![
     "reveille_driver/progress.py",
     "reveille_driver/record.py",
     "reveille_driver/run.py",
+    "reveille_driver/sanitize.py",
     "reveille_driver/source.py",
     "reveille_driver/streams.py",
     "reveille_driver/texts.py",

@@ -70,6 +70,8 @@ pub struct Job {
     pub parameters: Map<String, Value>,
     /// The kernel to use instead of the one that the notebook names.
     pub kernel: Option<String>,
+    /// Whether nothing that the notebook shows may run where its page is opened.
+    pub sanitize_html: bool,
     /// Time from the start until everything is killed.
     pub limit: Duration,
     /// How long its end may take.
@@ -116,6 +118,7 @@ impl Job {
             "working_dir": self.working_dir,
             "parameters": self.parameters,
             "kernel": self.kernel,
+            "sanitize_html": self.sanitize_html,
             "conda_envs": conda_envs,
             "max_notebook_bytes": MAX_NOTEBOOK_BYTES,
             "max_output_bytes": MAX_OUTPUT_BYTES,

@@ -126,6 +126,7 @@ fn a_request_that_somebody_replaced_is_recorded_again() {
         ("parameters", json!({"x": 2})),
         ("executionArn", json!("arn:other")),
         ("onRunnerLost", json!("rerun")),
+        ("html", json!("sanitized")),
         ("admittedAt", json!("2099-01-01T00:00:00Z")),
     ] {
         let mut forged: Value = serde_json::from_slice(&honest).unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use reveille_aws::{Aws, Downloaded};
 use reveille_domain::error::{Evidence, FailedCell};
 use reveille_domain::ids::sha256_hex;
-use reveille_domain::input::{NotebookSource, invalid};
+use reveille_domain::input::{Html, NotebookSource, invalid};
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure, shown};
@@ -140,6 +140,7 @@ impl Run<'_> {
             working_dir: source.working_folder,
             parameters: self.request.parameters.clone(),
             kernel: self.request.kernel.clone(),
+            sanitize_html: self.request.html == Html::Sanitized,
             limit: self.time_left(),
             patience: Patience::default(),
             marker,

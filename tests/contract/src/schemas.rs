@@ -5,7 +5,7 @@
 
 use reveille_domain::error::{Code, Evidence, FailedCell, Failure, MAX_MESSAGE_CHARS};
 use reveille_domain::ids::MAX_INSTANCE_NAME;
-use reveille_domain::input::{Limits, OnRunnerLost, PYTHON_KEYWORDS, WhenBusy};
+use reveille_domain::input::{Html, Limits, OnRunnerLost, PYTHON_KEYWORDS, WhenBusy};
 use reveille_domain::limits::{
     Bounds, MAX_FILE_NAME_BYTES, MAX_KERNEL_CHARS, MAX_NOTEBOOK_BYTES, MAX_PARAMETER_NAME, MAX_PARAMETERS,
     QUEUE_SECONDS, RUN_SECONDS, START_SECONDS, STOP_SECONDS,
@@ -67,6 +67,7 @@ pub fn input() -> Value {
                 "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$",
                 "maxLength": MAX_KERNEL_CHARS
             },
+            "html": one_of::<Html>("Whether everything that the notebook shows is in output.html, scripts too, or nothing runs in it.", "full"),
             "onRunnerLost": one_of::<OnRunnerLost>("What happens when the runner is lost after it took the run.", "fail"),
             "rerun": {"type": ["boolean", "null"], "default": false, "description": "Run although the event was handled already."}
         },

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use reveille_contract_tests::names::names;
 use reveille_contract_tests::{files, python, read, schemas};
 use reveille_domain::error::{Code, Evidence, FailedCell, Failure};
-use reveille_domain::input::{self, NotebookSource, OnRunnerLost, PYTHON_KEYWORDS, WhenBusy};
+use reveille_domain::input::{self, Html, NotebookSource, OnRunnerLost, PYTHON_KEYWORDS, WhenBusy};
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::limits::{MAX_INPUT_BYTES, MAX_PARAMETER_NAME, MAX_PARAMETERS};
 use reveille_domain::records::{Outcome, Phase, Phases, Rest, Status};
@@ -98,7 +98,7 @@ fn odd_values() -> Vec<Value> {
 fn inputs() -> Vec<Value> {
     let object = json!({"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}});
     let full = json!({"instance": "nightly", "notebook": "a.ipynb", "parameters": {"n": null}, "event": object,
-        "keys": {"prefix": "k", "suffix": "k"}, "whenBusy": "skip", "kernel": "ir", "onRunnerLost": "rerun", "rerun": true,
+        "keys": {"prefix": "k", "suffix": "k"}, "whenBusy": "skip", "kernel": "ir", "html": "sanitized", "onRunnerLost": "rerun", "rerun": true,
         "limits": {"startSeconds": 31, "queueSeconds": 32, "runSeconds": 33, "stopSeconds": 34}});
     let mut inputs = vec![full.clone(), cases::documented_input()];
     inputs.extend(odd_values());
@@ -357,6 +357,7 @@ fn the_examples_of_the_documents_fit_the_schemas() {
 #[test]
 fn names_are_those_of_the_json() {
     assert_eq!(names::<WhenBusy>(), ["queue", "skip", "fail"]);
+    assert_eq!(names::<Html>(), ["full", "sanitized"]);
     assert_eq!(names::<OnRunnerLost>(), ["fail", "rerun"]);
     assert!(names::<Outcome>().contains(&"sourceSha256"));
 }

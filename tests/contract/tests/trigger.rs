@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use reveille_contract_tests::{python, template};
-use reveille_domain::input::{Keys, WhenBusy};
+use reveille_domain::input::{Html, Keys, WhenBusy};
 use serde_json::{Value, json};
 
 /// The template with values for its parameters, as far as the rule needs CloudFormation's functions.
@@ -26,6 +26,7 @@ impl<'a> Stack<'a> {
             ("TriggerParameters", "{}".to_owned()),
             ("TriggerWhenBusy", "skip".to_owned()),
             ("TriggerLimits", r#"{"runSeconds": 60}"#.to_owned()),
+            ("TriggerHtml", "sanitized".to_owned()),
         ]);
         Self { template, parameters }
     }
@@ -251,6 +252,11 @@ fn a_trigger_says_what_becomes_of_its_runs_on_a_busy_instance_and_their_limits()
     for (rule, trigger) in [("ObjectCreatedRule", "Trigger"), ("ScheduleRule", "Schedule")] {
         let declared = &template["Parameters"][format!("{trigger}WhenBusy")];
         assert_eq!(declared["Default"], "queue");
+        let pages = &template["Parameters"][format!("{trigger}Html")];
+        assert_eq!(pages["Default"], "full");
+        for page in pages["AllowedValues"].as_array().unwrap() {
+            assert!(serde_json::from_value::<Html>(page.clone()).is_ok(), "{page}");
+        }
         for when_busy in declared["AllowedValues"].as_array().unwrap() {
             let input =
                 template["Resources"][rule]["Properties"]["Targets"][0]["InputTransformer"]["InputTemplate"]["Fn::Sub"]
@@ -258,12 +264,14 @@ fn a_trigger_says_what_becomes_of_its_runs_on_a_busy_instance_and_their_limits()
                     .unwrap()
                     .replace(&format!("${{{trigger}WhenBusy}}"), when_busy.as_str().unwrap())
                     .replace(&format!("${{{trigger}Limits}}"), r#"{"runSeconds": 60}"#)
+                    .replace(&format!("${{{trigger}Html}}"), "sanitized")
                     .replace(&format!("${{{trigger}Parameters}}"), "{}")
                     .replace("<aws.events.event.json>", "null");
             let input: Value = serde_json::from_str(&input).unwrap();
             assert_eq!(&input["whenBusy"], when_busy, "{rule}");
             assert!(serde_json::from_value::<WhenBusy>(input["whenBusy"].clone()).is_ok(), "{input}");
             assert_eq!(input["limits"], json!({"runSeconds": 60}), "{rule}");
+            assert_eq!(input["html"], "sanitized", "{rule}");
         }
     }
 }

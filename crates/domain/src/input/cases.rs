@@ -15,7 +15,7 @@ pub fn documented_input() -> Value {
     json!({"instance": "nightly", "notebook": "reports/daily.ipynb",
         "parameters": {"day": "{{ date }}", "source": "s3://{{ bucket }}/{{ key }}"}, "event": {"source": "aws.s3"},
         "limits": {"startSeconds": 1200, "queueSeconds": 7200, "runSeconds": 7200, "stopSeconds": 1200},
-        "whenBusy": "queue", "kernel": "conda_python3", "onRunnerLost": "fail", "rerun": false})
+        "whenBusy": "queue", "kernel": "conda_python3", "html": "sanitized", "onRunnerLost": "fail", "rerun": false})
 }
 
 /// Inputs that are refused, and what the message says.
@@ -48,6 +48,12 @@ pub fn bad_inputs() -> Vec<(Value, &'static str)> {
             with("onRunnerLost", json!("retry")),
             "onRunnerLost: \"retry\" is not a value of it; write one of \"fail\", \"rerun\"",
         ),
+        (
+            with("html", json!("sanitised")),
+            "html: \"sanitised\" is not a value of it; write one of \"full\", \"sanitized\"",
+        ),
+        (with("html", json!(true)), "html: it has the wrong type or value; expected a string"),
+        (with("html", json!({"sanitized": null})), "html: it has the wrong type or value; expected a string"),
         (with("rerun", json!("yes")), "rerun: it has the wrong type or value; expected a boolean"),
         (with("instance", json!("a/b")), "instance: \"a/b\" is no notebook instance name"),
         (with("kernel", json!("-x")), "kernel: \"-x\" is no kernel name"),

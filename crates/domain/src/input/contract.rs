@@ -8,8 +8,19 @@ use crate::ids::InstanceName;
 use crate::shown;
 
 /// The fields of an input.
-pub(super) const FIELDS: [&str; 10] =
-    ["instance", "notebook", "parameters", "event", "keys", "limits", "whenBusy", "kernel", "onRunnerLost", "rerun"];
+pub(super) const FIELDS: [&str; 11] = [
+    "instance",
+    "notebook",
+    "parameters",
+    "event",
+    "keys",
+    "limits",
+    "whenBusy",
+    "kernel",
+    "html",
+    "onRunnerLost",
+    "rerun",
+];
 
 /// The fields that are objects of the contract, and the fields of each.
 pub(super) const NESTED: [(&str, &[&str], &str); 2] = [
@@ -36,6 +47,8 @@ pub(super) struct RawInput {
     pub when_busy: Option<String>,
     #[serde(default)]
     pub kernel: Option<String>,
+    #[serde(default)]
+    pub html: Option<String>,
     #[serde(default)]
     pub on_runner_lost: Option<String>,
     #[serde(default)]

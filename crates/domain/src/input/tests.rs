@@ -33,13 +33,15 @@ fn two_fields_are_enough() {
     assert_eq!(input.limits.start_seconds, START_SECONDS.default);
     assert_eq!(input.when_busy, WhenBusy::Queue);
     assert_eq!(input.on_runner_lost, OnRunnerLost::Fail);
+    assert_eq!(input.html, Html::Full);
     assert!(!input.rerun);
     assert_eq!(input.event, None);
 }
 
 #[test]
 fn the_documented_input_is_accepted() {
-    assert_eq!(parse(&cases::documented_input()).unwrap().kernel.as_deref(), Some("conda_python3"));
+    let parsed = parse(&cases::documented_input()).unwrap();
+    assert_eq!((parsed.kernel.as_deref(), parsed.html), (Some("conda_python3"), Html::Sanitized));
 }
 
 #[test]
@@ -105,10 +107,10 @@ fn fields() -> Vec<(Vec<&'static str>, bool)> {
 fn null_is_the_default_everywhere() {
     let event = json!({"source": "aws.s3", "time": null, "detail": {"bucket": {"name": "b"}, "object": {"key": "k", "etag": null}}});
     let full = json!({"instance": "nightly", "notebook": "a.ipynb", "parameters": {"n": null, "deep": [null, {"x": null}]},
-        "event": event, "keys": {"prefix": "k", "suffix": "k"}, "whenBusy": "skip", "kernel": "ir", "onRunnerLost": "rerun",
-        "limits": {"startSeconds": 31, "queueSeconds": 32, "runSeconds": 33, "stopSeconds": 34}, "rerun": true});
+        "event": event, "keys": {"prefix": "k", "suffix": "k"}, "whenBusy": "skip", "kernel": "ir", "html": "sanitized",
+        "onRunnerLost": "rerun", "limits": {"startSeconds": 31, "queueSeconds": 32, "runSeconds": 33, "stopSeconds": 34}, "rerun": true});
     assert!(parse(&full).is_ok());
-    assert_eq!(fields().len(), 16, "the fields of docs/input.md, each of which is tried here");
+    assert_eq!(fields().len(), 17, "the fields of docs/input.md, each of which is tried here");
     for (path, required) in fields() {
         let mut without = full.clone();
         let (last, parents) = path.split_last().unwrap();

@@ -65,7 +65,17 @@ impl Bench {
         let marker = folder.path().display().to_string();
         let (limit, patience) = (Duration::from_mins(20), ALL_THE_TIME);
         let parameters = Map::new();
-        let job = Job { notebook, output_dir, working_dir, parameters, kernel: None, limit, patience, marker };
+        let job = Job {
+            notebook,
+            output_dir,
+            working_dir,
+            parameters,
+            kernel: None,
+            sanitize_html: false,
+            limit,
+            patience,
+            marker,
+        };
         Self { folder, job }
     }
 

@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 from urllib.parse import unquote
 
-from reveille_driver import source
+from reveille_driver import sanitize, source
 from reveille_driver.record import ERROR_MARKER_TAG, Record
 from reveille_driver.texts import clean, write_atomically
 
@@ -45,7 +45,10 @@ def export_html(spec, output_dir):
         source.normalise(raw)
         notebook = rejoin_lines(nbformat.from_dict(raw))
         name = Path(spec["notebook"]).stem
-        body, _ = exporter().from_notebook_node(notebook, resources={"metadata": {"name": name}})
+        page = exporter(spec["sanitize_html"])
+        if spec["sanitize_html"]:
+            sanitize.sanitize(notebook)
+        body, _ = page.from_notebook_node(notebook, resources={"metadata": {"name": name}})
         write_atomically(str(output_dir / "output.html"), body)
         return None
     except TooSlow:
@@ -100,7 +103,7 @@ def too_slow(*_):
     raise TooSlow
 
 
-def exporter():
+def exporter(sanitizes):
     """nbconvert's own page, whole in itself, without the cells and parts that tags take out."""
     from nbconvert.exporters.html import HTMLExporter
     from traitlets.config import Config
@@ -108,7 +111,10 @@ def exporter():
     tags = {"enabled": True}
     for trait, name in (("remove_cell_tags", "cell"), ("remove_input_tags", "input"), ("remove_all_outputs_tags", "output")):
         tags[trait] = {f"remove-{name}", f"remove_{name}"}
-    page = HTMLExporter(config=Config({"TagRemovePreprocessor": tags}), raw_template=TEMPLATE)
+    template = TEMPLATE + sanitize.HEAD if sanitizes else TEMPLATE
+    page = HTMLExporter(config=Config({"TagRemovePreprocessor": tags}), raw_template=template, sanitize_html=sanitizes)
+    if sanitizes:
+        page.register_filter("clean_html", sanitize.cleaner())
     # A page of a notebook that some rule does not like is better than none.
     page._validate_preprocessor = lambda *_: None
     find_attachments()

@@ -101,6 +101,7 @@ fn ours(python: &Path, source: &Path) -> Cost {
         working_dir,
         parameters: Map::new(),
         kernel: None,
+        sanitize_html: false,
         limit: Duration::from_mins(10),
         patience: Patience::default(),
         marker,

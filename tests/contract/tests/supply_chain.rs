@@ -1,21 +1,11 @@
-//! What is built in and what is installed: exactly what the locks name, from where they say, under licences that the project may use.
+//! What is built in and what is installed: exactly what the locks name, from where they say.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "this is a test")]
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
 use reveille_contract_tests::{read, root};
-use serde_json::Value;
 
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
-/// Licences that ask for no more than their text. Anything else is a decision: add it here with its reason.
-const LICENCES: [&str; 9] =
-    ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "ISC", "MIT", "Unicode-3.0", "Zlib"];
-/// Exceptions only widen what a licence allows.
-const EXCEPTIONS: [&str; 1] = ["LLVM-exception"];
-/// One TLS library, which needs nothing of the system; no parser that is abandoned; nothing that runs a build of C
-/// beyond what the TLS library needs.
-const BANNED: [&str; 8] =
-    ["openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys", "bindgen", "cmake", "serde_yaml", "yaml-rust"];
 /// A second version of one of these makes every function larger and its cold start longer, or splits a type in two.
 const ONCE: [&str; 12] = [
     "axum",
@@ -72,64 +62,6 @@ fn text_files() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether an expression of SPDX, or of crates' older kind (`MIT/Apache-2.0`), is met by licences of the list.
-fn is_allowed(expression: &str) -> bool {
-    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
-    let tokens: Vec<&str> = spaced.split_whitespace().collect();
-    let mut at = 0;
-    let met = any_of(&tokens, &mut at);
-    met && at == tokens.len()
-}
-
-fn any_of(tokens: &[&str], at: &mut usize) -> bool {
-    let mut met = all_of(tokens, at);
-    while tokens.get(*at) == Some(&"OR") {
-        *at += 1;
-        met |= all_of(tokens, at);
-    }
-    met
-}
-
-fn all_of(tokens: &[&str], at: &mut usize) -> bool {
-    let mut met = one(tokens, at);
-    while tokens.get(*at) == Some(&"AND") {
-        *at += 1;
-        met &= one(tokens, at);
-    }
-    met
-}
-
-fn one(tokens: &[&str], at: &mut usize) -> bool {
-    let Some(&token) = tokens.get(*at) else { return false };
-    *at += 1;
-    if token == "(" {
-        let met = any_of(tokens, at);
-        let closed = tokens.get(*at) == Some(&")");
-        *at += 1;
-        return met && closed;
-    }
-    let mut met = LICENCES.contains(&token);
-    if tokens.get(*at) == Some(&"WITH") {
-        met &= tokens.get(*at + 1).is_some_and(|exception| EXCEPTIONS.contains(exception));
-        *at += 2;
-    }
-    met
-}
-
-#[test]
-fn licences_are_read_as_they_are_meant() {
-    for allowed in ["MIT", "MIT/Apache-2.0", "Apache-2.0 / MIT", "GPL-3.0 OR MIT", "(MIT OR GPL-2.0) AND Unicode-3.0"] {
-        assert!(is_allowed(allowed), "{allowed}");
-    }
-    assert!(is_allowed("Apache-2.0 WITH LLVM-exception OR GPL-3.0"));
-    for refused in
-        ["", "GPL-3.0", "MIT AND GPL-3.0", "(MIT OR Apache-2.0", "MIT MIT", "MIT OR", "MIT WITH x", "AND MIT"]
-    {
-        // What can be met by one side is met, but what is no expression is not.
-        assert_eq!(is_allowed(refused), refused == "MIT OR", "{refused}");
-    }
-}
-
 #[test]
 fn every_crate_is_from_crates_io_and_held_by_its_hash() {
     for package in locked() {
@@ -151,16 +83,10 @@ fn every_crate_is_from_crates_io_and_held_by_its_hash() {
 }
 
 #[test]
-fn no_banned_crate_is_in_and_no_heavy_one_twice() {
+fn no_heavy_crate_is_in_twice() {
     let mut versions = BTreeMap::<String, Vec<String>>::new();
     for package in locked() {
         versions.entry(package["name"].clone()).or_default().push(package["version"].clone());
-    }
-    for name in BANNED {
-        assert!(
-            !versions.contains_key(name),
-            "{name} is in Cargo.lock: `cargo tree --locked -i {name}` says who wants it"
-        );
     }
     let heavy = |name: &str| ONCE.contains(&name) || name.starts_with("aws-");
     let twice: Vec<_> = versions.iter().filter(|(name, found)| heavy(name) && found.len() > 1).collect();
@@ -170,28 +96,39 @@ fn no_banned_crate_is_in_and_no_heavy_one_twice() {
     }
 }
 
-/// Of what is built for this platform: cargo has fetched no more.
+/// Licences, bans and sources (deny.toml), and crates that nothing uses: `make lint` checks them, by the versions of a lock.
 #[test]
-fn every_licence_is_one_that_the_project_may_use() {
+fn make_lint_checks_licences_bans_sources_and_use() {
+    let makefile = read("Makefile");
+    let lint = makefile.split("\nlint: ").nth(1).unwrap().split("\n\n").next().unwrap();
+    for call in ["cargo-deny --locked", "check licenses bans sources", "cargo-shear --locked"] {
+        assert!(lint.contains(call), "make lint: {call}");
+    }
+    let lock = read("tests/contract/requirements.txt");
+    for tool in ["cargo-deny", "cargo-shear"] {
+        assert!(lock.contains(&format!("toolchain-{tool}==")), "{tool}");
+    }
+    assert!(read("deny.toml").contains("aws-lc-sys"), "the bans");
+}
+
+/// Features of serde_json change what a program does: whether an object keeps its order, how a number is read. The other crates' only add
+/// what may be called. So a program that is tested, in a build of the whole workspace, reads JSON as the one that is deployed.
+#[test]
+fn json_is_read_alike_in_what_is_tested_and_in_what_is_deployed() {
     let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
-    let compiler =
-        Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV").output().unwrap();
-    let compiler = String::from_utf8(compiler.stdout).unwrap();
-    let platform = compiler.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its platform");
-    let output = Command::new(cargo)
-        .args(["metadata", "--locked", "--offline", "--format-version", "1", "--filter-platform", platform])
-        .current_dir(root())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    assert!(packages.len() > 100);
-    for package in packages {
-        let licence = package["license"].as_str().unwrap_or_default();
-        assert!(is_allowed(licence), "{} {}: {licence:?}", package["name"], package["version"]);
-        let source = package["source"].as_str();
-        assert!(source.is_none_or(|source| source == CRATES_IO), "{}: {source:?}", package["name"]);
+    let features = |of: &[&str]| {
+        let arguments =
+            ["tree", "--locked", "--offline", "--target", "x86_64-unknown-linux-gnu", "--prefix", "none", "--format", "{p}|{f}"];
+        let output = Command::new(&cargo).args(arguments).args(of).current_dir(root()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text.lines().find(|line| line.starts_with("serde_json v")).expect("it reads JSON");
+        line.trim_end_matches(" (*)").to_owned()
+    };
+    let tested = features(&["--workspace", "--edges", "normal,build,dev"]);
+    assert!(tested.contains("float_roundtrip"), "{tested}");
+    for deployed in ["reveille-functions", "reveille-runner"] {
+        assert_eq!(features(&["--package", deployed, "--edges", "normal"]), tested, "{deployed}");
     }
 }
 

@@ -231,6 +231,7 @@ mod tests {
         assert_ne!(canonical(&one), canonical(&Value::Null));
     }
 
+    /// docs/input.md: "With `"rerun": true`, or without an event, nothing is ever a duplicate."
     #[test]
     fn without_an_event_or_with_rerun_nothing_is_a_duplicate() {
         assert_eq!(key(&json!({"instance": "a", "notebook": "a.ipynb"})), None);
@@ -240,6 +241,8 @@ mod tests {
     }
 
     /// Also where prefix and suffix share characters, or one holds the other.
+    ///
+    /// docs/input.md: "The two may share characters: `daily/data.csv` does both."
     #[test]
     fn a_key_is_taken_when_it_begins_and_ends_so() {
         for (prefix, suffix, key, taken) in [
@@ -270,6 +273,8 @@ mod tests {
         assert_eq!(not_selected(&input::parse(&triggered("a.ipynb", "1")).unwrap()), None, "without keys, every key");
     }
 
+    /// docs/input.md: "A later one is a person who re-runs an old input, or a replay from the dead-letter queue: it
+    /// runs."
     #[test]
     fn a_start_inside_the_window_is_a_duplicate_and_a_later_one_is_a_person() {
         let event_time = Some(time("2026-11-23T10:00:00Z"));
@@ -333,6 +338,8 @@ mod tests {
         request(input::parse(&raw).unwrap(), &me, me.start_time)
     }
 
+    /// docs/input.md: "With its placeholders filled, the whole request is at most 262,144 bytes of JSON; the message
+    /// of a refusal names the parameter."
     #[test]
     fn what_placeholders_make_of_an_input_is_bounded_too() {
         let times = |count: usize| json!({"few": "x", "keys": "{{key}}".repeat(count)});

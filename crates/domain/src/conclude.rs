@@ -356,6 +356,7 @@ mod tests {
         assert_eq!(code(outcome_of(Some(&report(None)), None, Some(&stop), false)), Some(Code::StopNotConfirmed));
     }
 
+    /// docs/output.md: "the notebook succeeded, and its instance was not seen at rest."
     #[test]
     fn a_stop_that_was_not_confirmed_never_takes_the_place_of_a_verdict() {
         for error in
@@ -385,6 +386,8 @@ mod tests {
         assert!((outcome.phases.stopping.unwrap().seconds - 10.0).abs() < 1e-9);
     }
 
+    /// docs/output.md: "why there is no `html` although there is an output notebook; the run's status does not depend
+    /// on it."
     #[test]
     fn why_there_is_no_page_is_told_bounded_and_old_records_are_still_read() {
         let told = Report { html_error: Some("OSError: no room. ".repeat(1_000)), ..report(None) };
@@ -401,6 +404,7 @@ mod tests {
         assert_eq!(serde_json::from_value::<Report>(old).unwrap(), report(None));
     }
 
+    /// docs/output.md: "then `outputs` and `sourceSha256` are added to it"
     #[test]
     fn outputs_that_come_later_are_added_and_nothing_else_changes() {
         let stands = outcome_of(
@@ -441,6 +445,8 @@ mod tests {
         assert!(classify(&caught("Sandbox.Timedout", "")).message.contains("no cause was given"));
     }
 
+    /// docs/input.md: "A run whose notebook succeeded, and whose stop could not be confirmed, is not run again: a
+    /// redrive only verifies the stop."
     #[test]
     fn a_redrive_runs_again_what_did_not_succeed() {
         let ok = report(None);

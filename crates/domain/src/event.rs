@@ -143,6 +143,7 @@ mod tests {
         "etag": "b1946ac92492d2347c6235b4d2611184"}, "request-id": "N4N7GDK58NMKJ12R", "requester": "s3.amazonaws.com",
         "source-storage-class": "GLACIER"}}"#;
 
+    /// docs/input.md: "An empty object under any other key is a file."
     #[test]
     fn a_folder_of_the_console_is_no_file() {
         let of = |key: &str, size: Value| {

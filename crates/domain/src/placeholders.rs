@@ -149,6 +149,8 @@ mod tests {
             "detail": {"bucket": {"name": "in"}, "object": {"key": key, "size": 7, "etag": "e", "sequencer": "1"}}})
     }
 
+    /// docs/input.md: "In every string of the parameters, at any depth, `{{ name }}` is replaced once, when the run
+    /// is admitted."
     #[test]
     fn facts_are_put_in_at_any_depth() {
         let parameters = json!({"source": "s3://{{ bucket }}/{{key}}", "n": 1, "deep": [{"day": "{{ date }}"}],
@@ -161,12 +163,16 @@ mod tests {
         );
     }
 
+    /// docs/input.md: "What a value brings in is not looked at again: an object whose key is `{{ run }}` stays that
+    /// text."
     #[test]
     fn a_key_that_looks_like_a_placeholder_stays_text() {
         let filled = with(Some(&s3("{{ run }}")), |facts| fill_text("{{ key }}", facts, &mut 1_000)).unwrap();
         assert_eq!(filled, "{{ run }}");
     }
 
+    /// docs/input.md: "A placeholder that does not exist, or has no value here, is an
+    /// [InvalidRequest](errors/InvalidRequest.md) that names it; never an empty string."
     #[test]
     fn a_placeholder_without_a_value_is_refused_by_name() {
         let no_event = with(None, |facts| fill(json!({"day": "{{ date }}"}).as_object().unwrap().clone(), facts));
@@ -181,6 +187,7 @@ mod tests {
         assert!(unknown.contains("no placeholder {{ kye }}"), "{unknown}");
     }
 
+    /// docs/input.md: "`{{` that no `}}` follows, and `}}` that no `{{` precedes, stay as they are"
     #[test]
     fn braces_that_open_no_placeholder_stay() {
         with(None, |facts| {
@@ -197,6 +204,7 @@ mod tests {
         }
     }
 
+    /// docs/input.md: "What stands between doubled braces is not looked at."
     #[test]
     fn doubled_braces_are_the_text_itself() {
         with(Some(&s3("k")), |facts| {

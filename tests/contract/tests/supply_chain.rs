@@ -117,8 +117,17 @@ fn make_lint_checks_licences_bans_sources_and_use() {
 fn json_is_read_alike_in_what_is_tested_and_in_what_is_deployed() {
     let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
     let features = |of: &[&str]| {
-        let arguments =
-            ["tree", "--locked", "--offline", "--target", "x86_64-unknown-linux-gnu", "--prefix", "none", "--format", "{p}|{f}"];
+        let arguments = [
+            "tree",
+            "--locked",
+            "--offline",
+            "--target",
+            "x86_64-unknown-linux-gnu",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}|{f}",
+        ];
         let output = Command::new(&cargo).args(arguments).args(of).current_dir(root()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();

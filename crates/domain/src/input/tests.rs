@@ -10,6 +10,8 @@ fn message(input: &Value) -> String {
     failure.message
 }
 
+/// docs/input.md: "An input with `keys` and without the event of an object is an
+/// [InvalidRequest](errors/InvalidRequest.md)."
 #[test]
 fn keys_are_strict_and_need_the_event_of_an_object() {
     let object = json!({"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}});
@@ -44,6 +46,7 @@ fn the_documented_input_is_accepted() {
     assert_eq!((parsed.kernel.as_deref(), parsed.html), (Some("conda_python3"), Html::Sanitized));
 }
 
+/// docs/input.md: "Unknown fields are refused by name, at every level of the contract"
 #[test]
 fn what_is_wrong_is_named() {
     for (input, expected) in cases::bad_inputs() {
@@ -54,6 +57,7 @@ fn what_is_wrong_is_named() {
     }
 }
 
+/// docs/input.md: "Python's soft keywords (`match`, `type`) are fine."
 #[test]
 fn a_keyword_of_the_kernels_language_is_no_parameter_name() {
     for keyword in PYTHON_KEYWORDS {
@@ -103,6 +107,9 @@ fn fields() -> Vec<(Vec<&'static str>, bool)> {
 }
 
 /// One rule, whatever the field: null is as if the field were not there.
+///
+/// docs/input.md: "A field of the contract that is `null` is as if it were not there, at every level: it has its
+/// default, and a required one is missing."
 #[test]
 fn null_is_the_default_everywhere() {
     let event = json!({"source": "aws.s3", "time": null, "detail": {"bucket": {"name": "b"}, "object": {"key": "k", "etag": null}}});
@@ -207,6 +214,7 @@ fn no_value_pushes_the_explanation_out_of_the_message() {
     assert!(refused > 30, "{refused}");
 }
 
+/// docs/input.md: "The whole input, as JSON without spaces, is at most 65,536 bytes."
 #[test]
 fn an_input_just_over_the_limit_is_refused() {
     let mut input = with("parameters", json!({"a": ""}));
@@ -217,6 +225,8 @@ fn an_input_just_over_the_limit_is_refused() {
     assert!(message(&input).contains("65537 bytes of JSON; at most 65536"));
 }
 
+/// docs/input.md: "Whatever the input is, the run has an outcome and an event, filed under the instance if the input
+/// names one."
 #[test]
 fn the_instance_of_an_invalid_input_is_still_known() {
     for known in [

@@ -14,6 +14,7 @@ fn refused(text: &str) -> String {
     failure.message
 }
 
+/// docs/input.md: "What is accepted arrives as it is written."
 #[test]
 fn a_value_that_cannot_arrive_as_it_is_written_is_refused_by_name() {
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
@@ -137,6 +138,8 @@ fn what_arrives_as_it_is_written_is_accepted() {
 }
 
 /// A number in an event decides nothing: the run of a third party's event is not refused for one.
+///
+/// docs/input.md: "numbers in the event may be of any precision: nothing computes with them."
 #[test]
 fn whole_numbers_of_an_event_may_be_large() {
     let text =

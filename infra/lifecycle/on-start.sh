@@ -124,7 +124,7 @@ install_runner() { # as $1
     if ! fetch "$download"; then
         rm -f "$download"
         give_up "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY cannot be fetched" \
-            "Check that it exists, that the instance's role may read it, and that the instance reaches S3"
+            "Look at what aws said above. Check that it exists, that the instance's role may read it, that the instance reaches S3 (behind a proxy: HTTPS_PROXY, and AWS_CA_BUNDLE if the proxy opens TLS), and that its clock is right"
     fi
     if ! right_checksum "$download"; then
         rm -f "$download"

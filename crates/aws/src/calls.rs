@@ -1,4 +1,4 @@
-//! Every call as it passes: which are under way, and whether what answered is AWS.
+//! Every call as it passes: which are under way, what time the answer names, and whether what answered is AWS.
 //!
 //! A success whose output has no fields is taken for one whatever its body is, and a page of a proxy ("200 OK", "log in
 //! first") would start an instance that nobody started. Owns the telling of such answers. Never holds a request's values.
@@ -15,12 +15,17 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use chrono::{TimeDelta, Utc};
 
+use crate::clock::Offset;
 use crate::foreign;
 
 /// The calls of one [`crate::Aws`].
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Calls(Arc<Mutex<Vec<UnderWay>>>);
+pub(crate) struct Calls {
+    under_way: Arc<Mutex<Vec<UnderWay>>>,
+    offset: Offset,
+}
 
 #[derive(Debug)]
 struct UnderWay {
@@ -32,16 +37,21 @@ struct UnderWay {
 impl Calls {
     /// The calls that have no answer yet, the oldest first, in words.
     pub(crate) fn under_way(&self) -> Vec<String> {
-        let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         let words = |call: &UnderWay| {
             format!("{} {} for {:.1} s", call.service, call.operation, call.since.elapsed().as_secs_f64())
         };
         calls.iter().map(words).collect()
     }
 
+    /// How far AWS's clock is ahead of this machine's.
+    pub(crate) fn offset(&self) -> TimeDelta {
+        self.offset.get()
+    }
+
     /// Forgets the calls of a step that was given up: nobody waits for their answers.
     pub(crate) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -62,7 +72,7 @@ impl Intercept for Calls {
                 operation: call.name().to_owned(),
                 since: Instant::now(),
             };
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+            self.under_way.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         }
         Ok(())
     }
@@ -74,6 +84,7 @@ impl Intercept for Calls {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response();
+        self.offset.learn(response, Utc::now());
         // An object of a user's may be a page; it comes with S3's request id.
         let is_page =
             response.status().is_success() && foreign::is_page(response) && !foreign::has_request_id(response);
@@ -102,7 +113,7 @@ impl Intercept for Calls {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(call) = cfg.load::<Metadata>() {
-            let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut calls = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
             // Of several calls of one operation it does not matter which is taken: they are told apart by nothing else.
             let place =
                 calls.iter().position(|known| known.service == call.service() && known.operation == call.name());

@@ -8,6 +8,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_types::region::Region;
+use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::Layout;
 
 use crate::calls::Calls;
@@ -100,6 +101,18 @@ impl Aws {
     #[must_use]
     pub fn calls_under_way(&self) -> Vec<String> {
         self.calls.under_way()
+    }
+
+    /// How far AWS's clock is ahead of this machine's, as far as answers have told; negative where it is behind.
+    #[must_use]
+    pub fn clock_offset(&self) -> TimeDelta {
+        self.calls.offset()
+    }
+
+    /// What AWS's clock shows when this machine's shows this.
+    #[must_use]
+    pub fn by_awss_clock(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        at.checked_add_signed(self.clock_offset()).unwrap_or(at)
     }
 
     /// Forgets the calls of a step that was given up.

@@ -4,6 +4,7 @@
 mod answer;
 mod calls;
 mod clients;
+mod clock;
 mod events;
 mod foreign;
 mod http;

@@ -9,7 +9,7 @@ use crate::clients::Aws;
 
 impl Clock for Aws {
     fn now(&self) -> DateTime<Utc> {
-        Utc::now()
+        self.by_awss_clock(Utc::now())
     }
 }
 

@@ -5,14 +5,14 @@
 //! counted as "just now", a lease dated 2099 would hold its instance until 2099. So it counts as infinitely old: whatever
 //! waits for it to age waits no longer.
 //!
-//! A clock that is behind makes a time look older than it is, by as much as the clock is off. That is bounded too: AWS
-//! refuses the calls of a machine whose clock is off by more than [`CLOCK_SKEW`], so what such a machine writes never
-//! arrives.
+//! A clock that is behind makes a time look older than it is, by as much as the clock is off. That AWS refuses requests that
+//! are signed with a wrong time bounds nothing: S3 takes up to 15 minutes, and SDKs correct what they sign with. So the
+//! writers of records take AWS's own time from its answers (`reveille_aws`), and [`CLOCK_SKEW`] is what is left for others.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How far the clocks of two machines may differ. AWS refuses a request that was signed more than five minutes ahead of or
-/// behind its own time (AWS General Reference, Signature Version 4), so no honest writer is further off.
+/// How far the times of two writers may differ. An honest one is off by seconds, since its times are AWS's; the rest is what
+/// Signature Version 4 grants a clock: five minutes ahead or behind (AWS General Reference).
 pub const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(300);
 
 /// How far an event's own time may be ahead of the execution that it started. Both times are AWS's own, and an event starts

@@ -32,6 +32,7 @@ private=''
 [ "$network" = host ] || private=--private-network
 export root folder notebooks name private
 boot='mount -t overlay overlay -o "lowerdir=$root,upperdir=$folder/upper,workdir=$folder/work" "$folder/root" &&
+    stat --format=inode-%d:%i "$folder/root" >"$folder/lock" &&
     exec systemd-nspawn --quiet --directory="$folder/root" --machine="$name" --register=no --keep-unit --boot $private \
         --console=read-only --setenv=SYSTEMD_COLORS=0 --resolv-conf=copy-host --timezone=off --bind="$notebooks:/home/ec2-user/SageMaker"'
 mkdir -p "$folder/work" "$folder/root"
@@ -78,5 +79,7 @@ for ((try = 0; try < 500; try++)); do
     sleep 0.02
 done
 rmdir "/run/systemd/nspawn/propagate/$name" 2>/dev/null
+# The same one's lock on its root.
+[ ! -s "$folder/lock" ] || rm -f "/run/systemd/nspawn/locks/$(<"$folder/lock")"
 rm -rf --one-file-system "$folder"
 exit "$left"

@@ -182,6 +182,13 @@ fn post((address, key): (&str, &str), operation: &str, body: &str) -> String {
     answer
 }
 
+/// The locks that systemd-nspawn holds on the roots of this service's machines.
+fn locks(directory: &Path) -> Vec<PathBuf> {
+    let machines = fs::read_dir(directory.join("machines")).into_iter().flatten().flatten();
+    let locks = machines.filter_map(|machine| fs::read_to_string(machine.path().join("lock")).ok());
+    locks.map(|lock| Path::new("/run/systemd/nspawn/locks").join(lock.trim())).collect()
+}
+
 /// Ends the program in the middle of a boot of one instance and the life of another.
 fn ended_by(signal: &str) {
     let Some(root) = root() else { return };
@@ -216,6 +223,8 @@ fn ended_by(signal: &str) {
     std::thread::sleep(Duration::from_millis(700));
     let directory = fs::canonicalize(&directory).unwrap();
     assert!(!traces(&directory).is_empty());
+    let locks = locks(&directory);
+    assert!(locks.iter().any(|lock| lock.exists()), "of the machine that is up: {locks:?}");
     assert!(Command::new("kill").arg(signal).arg(program.id().to_string()).status().unwrap().success());
     program.wait().unwrap();
     let said = fs::read_to_string(&log).unwrap();
@@ -230,6 +239,7 @@ fn ended_by(signal: &str) {
         assert!(begun.elapsed() < PATIENCE, "{left:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
+    assert!(!locks.iter().any(|lock| lock.exists()), "{locks:?}");
     fs::remove_dir_all(directory).unwrap();
 }
 

@@ -1,12 +1,13 @@
 //! The runner's ports: AWS, this machine, and the notebook engine.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use reveille_aws::{Aws, Credentials};
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, ExecuteNotebook, GetAnswer, GetObject,
@@ -29,6 +30,8 @@ pub struct World {
     folders: Folders,
     engine: Rc<OnceCell<Engine>>,
     marker: String,
+    /// What the log was last told of how far AWS's clock is ahead.
+    offset_told: Cell<TimeDelta>,
 }
 
 impl World {
@@ -43,6 +46,7 @@ impl World {
             folders: Folders::below(&environment.root),
             engine: Rc::new(OnceCell::new()),
             marker: format!("{}/{}", environment.identity.instance, environment.identity.boot_id),
+            offset_told: Cell::default(),
         }
     }
 
@@ -96,12 +100,18 @@ impl SeePerson for World {
         // Asking needs no papermill: while one is being looked for or installed, any Python does, and the loop goes on.
         let any = Engine::with_python(PathBuf::from("python3"), &self.root);
         let activity = self.engine.get().unwrap_or(&any).activity().await;
-        person::seen(&activity, &self.root, self.now())
+        // Jupyter's times are of this machine's clock, whatever AWS's shows.
+        person::seen(&activity, &self.root, Utc::now(), |at| self.aws.by_awss_clock(at))
     }
 }
 
 impl Clock for World {
+    /// AWS's time, which is everybody's; this machine's clock may be off.
     fn now(&self) -> DateTime<Utc> {
+        let offset = self.aws.clock_offset();
+        if self.offset_told.replace(offset) != offset {
+            log(&person::clock(offset));
+        }
         self.aws.now()
     }
 }

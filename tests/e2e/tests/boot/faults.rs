@@ -8,7 +8,7 @@ use reveille_instance_model::Command;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-use crate::{Scenario, start};
+use crate::{Scenario, printed, start};
 
 pub(crate) const ALL: &[Scenario] = &[
     ("faults::a_lifecycle_script_that_fails_or_takes_too_long_is_told", |h, w| h.block_on(lifecycle(w))),
@@ -47,6 +47,14 @@ pub(crate) async fn equipped_in(world: &World, name: &str, subnet: Option<&str>,
     let folder = world.local().notebooks(name).join(".reveille");
     std::fs::create_dir_all(&folder).unwrap();
     copy(made, &folder);
+}
+
+/// Lets the runner's log outlive the machine: it is then in the notebook folder.
+pub(crate) const RUNNER_LOG_KEPT: &str = "ln -s /home/ec2-user/SageMaker/runner.log /var/log/reveille-runner.log\n";
+
+/// What the runner of such an instance said.
+pub(crate) fn runner_log(world: &World, name: &str) -> String {
+    std::fs::read_to_string(world.local().notebooks(name).join("runner.log")).unwrap_or_default()
 }
 
 fn copy(from: &Path, into: &Path) {
@@ -102,12 +110,22 @@ async fn powered_off(world: &World) {
 
 async fn out_of_memory(world: &World) {
     const NAME: &str = "boot-memory";
-    equipped(world, NAME, "").await;
+    equipped(world, NAME, RUNNER_LOG_KEPT).await;
     // More than the machine has, and each page written to.
-    let run = start(world, NAME, &Notebook::of(&["print('before')", "b'x' * (4 << 30)"])).await;
+    let policy = "import json, subprocess\nshow = ['systemctl', 'show', '-P', 'OOMPolicy', 'reveille-runner']\n\
+                  print(json.dumps(subprocess.check_output(show, text=True).strip()))";
+    let run = start(world, NAME, &Notebook::of(&[policy, "b'x' * (4 << 30)"])).await;
     let ended = run.assert_failed(NAME, "KernelDied").await;
     assert!(ended.cause.contains("cell 2"), "{}", ended.cause);
-    assert!(run.text(NAME, "1/output.ipynb").await.unwrap().contains("before"), "what was there is kept");
+    // What was there is kept. A systemd that sees the kill (control groups of version 2) is told to go on.
+    assert_eq!(printed(&run, NAME).await, "continue");
+    // Nobody started the runner a second time.
+    assert_eq!(
+        runner_log(world, NAME).matches("runner of boot-memory on boot").count(),
+        1,
+        "{}",
+        runner_log(world, NAME)
+    );
     assert_eq!(run.claims(NAME).await, 1);
     world.assert_at_rest(NAME, 1).await;
 }

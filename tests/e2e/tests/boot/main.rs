@@ -2,7 +2,9 @@
 //! these as root; without a root of machines there is nothing to test, and each says so.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "this is a test")]
 
+mod clock;
 mod faults;
+mod front;
 mod network;
 mod person;
 
@@ -28,7 +30,7 @@ const RUNS: &[Scenario] = &[
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(AT_A_TIME));
-    let all = || [RUNS, faults::ALL, network::ALL, person::ALL].into_iter().flatten();
+    let all = || [RUNS, faults::ALL, network::ALL, person::ALL, clock::ALL].into_iter().flatten();
     let Some(root) = std::env::var_os(ROOT).filter(|_| !arguments.list) else {
         let trials = all().map(|(name, _)| Trial::test(*name, || Ok(())).with_ignored_flag(true)).collect();
         if !arguments.list {

@@ -2,12 +2,19 @@
 //!
 //! Instances whose subnet has no way to the internet: what each endpoint is needed for, and an engine without PyPI.
 
+use std::sync::atomic::Ordering;
+
 use reveille_e2e_tests::{Notebook, SUBNET_PORTS, World};
 use reveille_instance_model::Hook;
 use reveille_notebook_service::Endpoint;
 use serde_json::Value;
 
-use crate::{Scenario, faults::equipped_in, start};
+use crate::{
+    Scenario,
+    faults::{RUNNER_LOG_KEPT, equipped_in, runner_log},
+    front::nobody,
+    start,
+};
 
 pub(crate) const ALL: &[Scenario] = &[
     ("network::three_endpoints_are_enough", |h, w| h.block_on(three_endpoints(w))),
@@ -21,9 +28,9 @@ fn port(address: &str) -> u16 {
     address.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
 }
 
-const S3: u16 = SUBNET_PORTS[0];
-const STATES: u16 = SUBNET_PORTS[1];
-const SAGEMAKER: u16 = SUBNET_PORTS[2];
+pub(crate) const S3: u16 = SUBNET_PORTS[0];
+pub(crate) const STATES: u16 = SUBNET_PORTS[1];
+pub(crate) const SAGEMAKER: u16 = SUBNET_PORTS[2];
 
 /// All that is needed, in a network of its own; gives the commands that name the endpoints.
 pub(crate) fn private(world: &World, name: &str) -> String {
@@ -33,39 +40,65 @@ pub(crate) fn private(world: &World, name: &str) -> String {
 
 /// A subnet with these endpoints, and no other way out.
 fn subnet(world: &World, name: &str, reached: &[u16]) {
-    let environment = world.local().environment();
-    let (aws, sagemaker) = (port(&environment["AWS_ENDPOINT_URL"]), port(&environment["AWS_ENDPOINT_URL_SAGEMAKER"]));
-    let to = |port| if port == SAGEMAKER { sagemaker } else { aws };
-    let endpoints = reached.iter().map(|port| Endpoint { port: *port, to: to(*port) }).collect();
+    let endpoints: Vec<(u16, u16)> = reached.iter().map(|port| (*port, behind(world, *port))).collect();
+    subnet_with(world, name, &endpoints);
+}
+
+/// The same, with what answers at each.
+pub(crate) fn subnet_with(world: &World, name: &str, reached: &[(u16, u16)]) {
+    let endpoints = reached.iter().map(|(port, to)| Endpoint { port: *port, to: *to }).collect();
     world.local().service().set_subnet(name, endpoints);
 }
 
+/// The port of the local AWS that an endpoint leads to.
+pub(crate) fn behind(world: &World, endpoint: u16) -> u16 {
+    let service = if endpoint == SAGEMAKER { "AWS_ENDPOINT_URL_SAGEMAKER" } else { "AWS_ENDPOINT_URL" };
+    port(&world.local().environment()[service])
+}
+
 /// Each service has its own name on AWS; here, its own port.
-fn endpoints() -> String {
+pub(crate) fn endpoints() -> String {
     format!(
         "unset AWS_ENDPOINT_URL\nexport AWS_ENDPOINT_URL_S3=http://127.0.0.1:{S3} AWS_ENDPOINT_URL_SFN=http://127.0.0.1:{STATES} \
          AWS_ENDPOINT_URL_SAGEMAKER=http://127.0.0.1:{SAGEMAKER}\n"
     )
 }
 
+/// Where every other service of AWS would be.
+const OTHERS: u16 = 4009;
+
+/// Everything else of AWS, CloudWatch Logs included, has an address at which nobody of ours asks.
 async fn three_endpoints(world: &World) {
     const NAME: &str = "boot-private";
-    subnet(world, "subnet-private", &[S3, STATES, SAGEMAKER]);
-    equipped_in(world, NAME, Some("subnet-private"), &endpoints()).await;
+    let (others, asked) = nobody();
+    let reached = [S3, STATES, SAGEMAKER].map(|port| (port, behind(world, port)));
+    subnet_with(world, NAME, &[&reached[..], &[(OTHERS, others)]].concat());
+    let commands = endpoints() + &format!("export AWS_ENDPOINT_URL=http://127.0.0.1:{OTHERS}\n");
+    // That it counts who asks is seen by asking.
+    let asks = format!("(exec 3<>/dev/tcp/127.0.0.1/{OTHERS}; cat <&3)\n");
+    equipped_in(world, NAME, Some(NAME), &(commands + &asks)).await;
     let run = start(world, NAME, &Notebook::of(&["print('cut off')"])).await;
     run.assert_succeeded(NAME).await;
     world.until_status(NAME, "Stopped").await;
     world.assert_at_rest(NAME, 1).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "nothing of ours needs another service");
 }
 
 /// The runner is fetched from S3. It takes no run that it could not answer.
 async fn without_one(world: &World) {
     for (name, reached) in [("boot-no-s3", [STATES, SAGEMAKER]), ("boot-no-states", [S3, SAGEMAKER])] {
         subnet(world, name, &reached);
-        equipped_in(world, name, Some(name), &endpoints()).await;
+        equipped_in(world, name, Some(name), &(endpoints() + RUNNER_LOG_KEPT)).await;
         let run = start(world, name, &Notebook::of(&["open('ran', 'w')"])).await;
         let ended = run.assert_failed(name, "RunnerSilent").await;
-        assert!(ended.cause.contains(&format!("{name}/LifecycleConfigOnStart")), "{}", ended.cause);
+        // Without S3 there is no runner; without Step Functions there is one that says in its log what it misses.
+        let told = if reached.contains(&S3) {
+            assert!(runner_log(world, name).contains("states:SendTaskHeartbeat"), "{}", runner_log(world, name));
+            "started with its boot, and did not pick the run up".to_owned()
+        } else {
+            format!("{name}/LifecycleConfigOnStart")
+        };
+        assert!(ended.cause.contains(&told), "{}", ended.cause);
         assert_eq!(run.claims(name).await, 0);
         assert!(!world.local().notebooks(name).join("ran").exists(), "no notebook started");
         let log = std::fs::read_to_string(world.local().service().log_file(name, Hook::OnStart)).unwrap();

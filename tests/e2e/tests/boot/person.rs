@@ -8,10 +8,12 @@ use reveille_e2e_tests::{Notebook, Run, World};
 use reveille_instance_model::Command;
 use serde_json::{Value, json};
 
-use crate::{Scenario, faults::equipped_in, network, printed, start};
+use crate::{Scenario, clock, faults::equipped_in, network, printed, start};
 
 pub(crate) const ALL: &[Scenario] = &[
     ("person::a_busy_kernel_in_the_instances_jupyter_keeps_it_up", |h, w| h.block_on(busy_kernel(w))),
+    ("person::a_kernel_that_was_shut_down_or_used_long_ago_keeps_nothing_up", |h, w| h.block_on(shut_down_kernel(w))),
+    ("person::a_job_in_a_terminal_keeps_it_up", |h, w| h.block_on(terminal(w))),
     ("person::the_kernel_of_a_conda_environment_is_activated", |h, w| h.block_on(conda_kernel(w))),
 ];
 
@@ -28,39 +30,11 @@ const HANDS: &str = r"
 ) </dev/null >/dev/null 2>&1 &
 ";
 
-/// Waits until the server is up, starts a kernel in it, and keeps that one busy.
-const BUSY: &str = r#"
-import glob, json, ssl, time, urllib.request
-from jupyter_client import BlockingKernelClient
-context = ssl._create_unverified_context()
-def ask(path, body=None):
-    request = urllib.request.Request("https://localhost:8443/api/" + path, body, {"Content-Type": "application/json"})
-    return json.load(urllib.request.urlopen(request, context=context))
-while True:
-    try:
-        kernel = ask("kernels", b'{"name": "python3"}')["id"]
-        break
-    except OSError:
-        time.sleep(0.5)
-files = []
-while not files:
-    time.sleep(0.2)
-    files = glob.glob(f"/home/ec2-user/.local/share/jupyter/runtime/kernel-{kernel}.json")
-client = BlockingKernelClient(connection_file=files[0])
-client.load_connection_file()
-client.start_channels()
-while True:
-    try:
-        client.wait_for_ready(timeout=600)
-        break
-    except RuntimeError:
-        # On a busy machine a heartbeat comes late, and jupyter_client takes the kernel for dead.
-        time.sleep(1)
-client.execute("import time; time.sleep(4000)")
-while ask("kernels/" + kernel)["execution_state"] != "busy":
-    time.sleep(0.2)
-print("busy")
-"#;
+/// What a person does in Jupyter.
+const PERSON: &str = include_str!("person.py");
+const PYTHON: &str = "/home/ec2-user/anaconda3/envs/JupyterSystemEnv/bin/python";
+/// Long enough that nobody is taken for being at work: so long ago by the server's clock all happens that happens in it.
+const LONG_AGO: i64 = -3_600;
 
 fn file(world: &World, instance: &str, name: &str) -> PathBuf {
     world.local().notebooks(instance).join(name)
@@ -89,41 +63,95 @@ async fn waiting_run<'a>(world: &'a World, instance: &str) -> Run<'a> {
     run
 }
 
+/// Does something as the person in the instance's Jupyter, in the notebook folder; gives what they saw.
+async fn in_jupyter(world: &World, instance: &str, what: &str) -> String {
+    std::fs::write(file(world, instance, "person.py"), PERSON).unwrap();
+    does(world, instance, &format!("runuser -u ec2-user -- {PYTHON} person.py {what}")).await
+}
+
+/// An instance with a Jupyter, whose clock may be off.
+async fn with_jupyter(world: &World, name: &str, server_clock: Option<i64>) {
+    let clock =
+        server_clock.map(|seconds| clock::of_unit("jupyter-server", seconds) + "systemctl restart jupyter-server\n");
+    let commands = network::private(world, name) + &clock.unwrap_or_default() + HANDS;
+    equipped_in(world, name, Some(name), &commands).await;
+}
+
+/// Lets the run end, and tells where its instance is left.
+async fn left_after(world: &World, instance: &str, run: &Run<'_>) -> Value {
+    world.open_gate(instance);
+    run.assert_succeeded(instance).await;
+    std::fs::remove_file(file(world, instance, "go")).unwrap();
+    run.outcome(instance).await["instanceAfter"].clone()
+}
+
+/// The instance is on, for a person; they stop it by hand.
+async fn stopped_by_the_person(world: &World, name: &str) {
+    assert_eq!(world.status(name).await, "InService", "a person works on it");
+    assert!(lease(world, name).await["personAt"].is_string());
+    world.by_hand(Command::Stop { name: name.to_owned() });
+    world.until_status(name, "Stopped").await;
+}
+
 async fn busy_kernel(world: &World) {
     const NAME: &str = "boot-person";
-    let commands = network::private(world, NAME) + HANDS;
-    equipped_in(world, NAME, Some(NAME), &commands).await;
+    with_jupyter(world, NAME, None).await;
 
     // A server that nobody works in is nobody. One that could not be asked would count as somebody.
     let run = waiting_run(world, NAME).await;
     let up = "until systemctl is-active jupyter-server; do sleep 0.5; done";
     assert!(does(world, NAME, up).await.ends_with("active\n"));
-    std::fs::write(file(world, NAME, "go"), "").unwrap();
-    run.assert_succeeded(NAME).await;
-    assert_eq!(run.outcome(NAME).await["instanceAfter"], "atRest");
+    assert_eq!(left_after(world, NAME, &run).await, "atRest");
     world.until_status(NAME, "Stopped").await;
     world.assert_at_rest(NAME, 1).await;
 
-    std::fs::remove_file(file(world, NAME, "go")).unwrap();
     let run = waiting_run(world, NAME).await;
-    std::fs::write(file(world, NAME, "busy.py"), BUSY).unwrap();
-    let python = "/home/ec2-user/anaconda3/envs/JupyterSystemEnv/bin/python";
-    let said = does(world, NAME, &format!("runuser -u ec2-user -- {python} busy.py")).await;
-    assert_eq!(said, "busy\n");
-    std::fs::write(file(world, NAME, "go"), "").unwrap();
-    run.assert_succeeded(NAME).await;
-    assert_eq!(run.outcome(NAME).await["instanceAfter"], "leftRunning");
+    let kernel = in_jupyter(world, NAME, "kernel").await;
+    assert_eq!(in_jupyter(world, NAME, &format!("work {kernel}")).await, "busy\n");
+    assert_eq!(left_after(world, NAME, &run).await, "leftRunning");
     assert_eq!(world.status(NAME).await, "InService", "a person works on it");
     assert!(lease(world, NAME).await["personAt"].is_string());
 
-    // Their server is restarted, and their kernel is gone with it: they were there a moment ago.
+    // They shut their kernel down, and the server is restarted: they were there a moment ago.
+    assert_eq!(in_jupyter(world, NAME, &format!("shut {kernel}")).await, "0 kernels\n");
     does(world, NAME, "systemctl restart jupyter-server").await;
     let run = start(world, NAME, &Notebook::of(&["print('beside a person')"])).await;
     run.assert_succeeded(NAME).await;
     assert_eq!(run.outcome(NAME).await["instanceAfter"], "leftRunning");
-    assert_eq!(world.status(NAME).await, "InService");
-    world.by_hand(Command::Stop { name: NAME.to_owned() });
+    stopped_by_the_person(world, NAME).await;
+}
+
+/// The kernel was used long ago, by the only clock that dates it. What keeps an instance on is use, not that a kernel is there;
+/// and one that was shut down holds nobody.
+async fn shut_down_kernel(world: &World) {
+    const NAME: &str = "boot-shut";
+    with_jupyter(world, NAME, Some(LONG_AGO)).await;
+    let run = waiting_run(world, NAME).await;
+    in_jupyter(world, NAME, "kernel").await;
+    assert_eq!(left_after(world, NAME, &run).await, "atRest", "nobody has used it for an hour");
     world.until_status(NAME, "Stopped").await;
+
+    let run = waiting_run(world, NAME).await;
+    let kernel = in_jupyter(world, NAME, "kernel").await;
+    assert_eq!(in_jupyter(world, NAME, &format!("shut {kernel}")).await, "0 kernels\n");
+    assert_eq!(left_after(world, NAME, &run).await, "atRest");
+    world.until_status(NAME, "Stopped").await;
+    world.assert_at_rest(NAME, 2).await;
+}
+
+/// The terminal itself was used long ago, and the job prints nothing: that it runs is all that tells of a person.
+async fn terminal(world: &World) {
+    const NAME: &str = "boot-terminal";
+    with_jupyter(world, NAME, Some(LONG_AGO)).await;
+    let run = waiting_run(world, NAME).await;
+    assert_eq!(in_jupyter(world, NAME, "terminal 'sleep 4003'").await, "runs\n");
+    assert_eq!(left_after(world, NAME, &run).await, "leftRunning");
+    // The job goes on beside the next run, too.
+    let run = start(world, NAME, &Notebook::of(&["print('beside a person')"])).await;
+    run.assert_succeeded(NAME).await;
+    assert_eq!(run.outcome(NAME).await["instanceAfter"], "leftRunning");
+    assert!(does(world, NAME, "pgrep -fx 'sleep 4003' | wc -l").await.starts_with('1'), "nobody ended it");
+    stopped_by_the_person(world, NAME).await;
 }
 
 async fn conda_kernel(world: &World) {

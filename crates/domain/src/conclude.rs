@@ -146,7 +146,7 @@ fn outputs(report: &Report) -> BTreeMap<String, String> {
 fn first_failure(facts: &Facts<'_>) -> Option<Failure> {
     let damaged = facts.damaged.iter().find(|damaged| damaged.kind == RecordKind::Report);
     match (facts.report, facts.error) {
-        (Some(report), _) => report.failure.clone().map(|failure| failure.bounded().at_last()),
+        (Some(report), _) => report.failure.clone().map(|failure| of_a_run(failure.bounded()).at_last()),
         (None, Some(error)) => Some(with_damage(classify(error), damaged)),
         (None, None) if facts.skipped => None,
         (None, None) => Some(damaged.cloned().map_or_else(
@@ -203,7 +203,7 @@ pub fn unrecorded(outcome: Outcome, damaged: &Unreadable) -> Outcome {
 pub fn classify(caught: &Caught) -> Failure {
     let message = cause_message(&caught.cause);
     if let Some(code) = Code::parse(&caught.error) {
-        return Failure::new(code, message).at_last();
+        return of_a_run(Failure::new(code, message)).at_last();
     }
     let code = match caught.error.as_str() {
         "Lambda.TooManyRequestsException" => Code::Throttled,
@@ -222,6 +222,13 @@ pub fn classify(caught: &Caught) -> Failure {
             message.trim_end_matches('.')
         ),
     )
+}
+
+/// A failure that a run can end with. A notebook on the instance may write a report and answer a token with any code; with the
+/// code of ConcludeRun's own trouble the step would be retried in vain, and the execution end without a code of its run.
+fn of_a_run(failure: Failure) -> Failure {
+    let code = if failure.code == Code::OutcomeNotRecorded { Code::Internal } else { failure.code };
+    Failure { code, ..failure }
 }
 
 /// The sentence inside Lambda's `{"errorType", "errorMessage"}`, or the cause as it is.
@@ -432,6 +439,17 @@ mod tests {
     fn an_end_without_any_evidence_is_a_defect_and_no_success() {
         assert_eq!(outcome_of(None, None, None, false).code, Some(Code::Internal));
         assert_eq!(outcome_of(None, None, None, true).status, Status::Skipped);
+    }
+
+    /// A notebook may write it into a report, and answer a token with it.
+    #[test]
+    fn no_run_ends_with_the_code_of_concludes_own_trouble() {
+        let forged = report(Some(Failure::new(Code::OutcomeNotRecorded, "forged")));
+        let token = caught("OutcomeNotRecorded", r#"{"errorMessage": "forged"}"#);
+        for outcome in [outcome_of(Some(&forged), None, None, false), outcome_of(None, Some(&token), None, false)] {
+            assert_eq!((outcome.status, outcome.code), (Status::Failed, Some(Code::Internal)));
+            assert_eq!(outcome.failure.map(|failure| failure.code), Some(Code::Internal));
+        }
     }
 
     #[test]

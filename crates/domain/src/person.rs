@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::age::age;
+use crate::age::{age, believed};
 use crate::limits::{JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
 use crate::ports::{Jupyter, PersonSeen};
 use crate::records::Lease;
@@ -32,7 +32,8 @@ impl Signs {
     /// Adds what a lease tells, by this clock: an earlier runner process of this boot may have seen more.
     pub fn remember(&mut self, lease: &Lease, now: DateTime<Utc>) {
         let told = Self::in_lease(lease);
-        self.last = self.last.max(told.last.map(|at| at.min(now)));
+        // One far ahead is a lie or a wrong clock, and no sign at all: as one of this moment it would hold the boot anew at each look.
+        self.last = self.last.max(told.last.and_then(|at| believed(at, now)).map(|at| at.min(now)));
     }
 
     /// Adds what was seen just now.
@@ -128,6 +129,16 @@ mod tests {
         assert_eq!(signs.last, Some(at(100)), "as it was seen at first");
         signs.see(&ahead(1_000_001), at(600));
         assert_eq!(signs.last, Some(at(600)), "something happened");
+    }
+
+    /// A notebook may date its lease, and the sign in it, 2099.
+    #[test]
+    fn a_sign_of_the_future_in_a_lease_is_none() {
+        let mut lease = start::intent(&RunId::from_key("r"), "n".into(), None, at(9_999_999));
+        lease.person_at = Some(at(9_999_999));
+        let mut signs = Signs::default();
+        signs.remember(&lease, at(500));
+        assert_eq!(signs.last, None);
     }
 
     #[test]

@@ -1,15 +1,20 @@
-//! Which attempt an execution was at when it ended: the last that left a record.
+//! Which attempt an execution was at when it ended.
+//!
+//! Its outcomes tell, and its ticket: only functions write them. What else stands in a run's folder a notebook on the instance
+//! may have put there, also for an attempt that never was. It counts only where the execution may have come to that attempt.
 
 use std::collections::BTreeSet;
 
+use reveille_domain::input::{self, OnRunnerLost};
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::MAX_RUN_KEYS;
-use reveille_domain::ports::{ExecutionSeen, GetObject, ListObjects};
-use reveille_domain::records::{Request, Ticket};
-use reveille_domain::{Failure, InstanceName, RunId};
+use reveille_domain::limits::{MAX_ATTEMPTS, MAX_RERUNS, MAX_RUN_KEYS};
+use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, GetObject, ListObjects};
+use reveille_domain::records::{Outcome, Request, Status, Ticket};
+use reveille_domain::{Code, Failure, InstanceName, RunId};
 
+use crate::own;
 use crate::stack::Stack;
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// Runs of one execution name on one instance that are looked at. A name is free again after 90 days, so there are a few.
 const MAX_NAMESAKES: usize = 20;
@@ -26,31 +31,70 @@ pub async fn last_attempt<P: GetObject + ListObjects>(
 ) -> Result<AttemptRef, Failure> {
     let folder = instance.map_or_else(|| INVALID_INSTANCE.to_owned(), InstanceName::to_string);
     let mut run = seen.execution.run();
-    let mut attempt = newest(stack, ports, &folder, &run).await?;
-    if attempt.is_none()
+    if !holds_any(ports, &stack.layout.run(&folder, &run)).await?
         && let Some(other) = namesake(stack, ports, &folder, seen).await?
     {
-        attempt = newest(stack, ports, &folder, &other).await?;
         run = other;
     }
+    let mut at = newest(stack, ports, seen, AttemptRef { instance: folder, run, attempt: 1 }).await?;
     if let Some(instance) = instance
         && let Some(ticket) = store::or_evidence(
-            store::read::<Ticket>(ports, &stack.layout.ticket(instance, &run)).await,
+            store::read::<Ticket>(ports, &stack.layout.ticket(instance, &at.run)).await,
             &mut Vec::new(),
         )?
     {
         // A redriven run that only stands in the queue has left no other record of its attempt.
-        attempt = attempt.max(Some(ticket.record.attempt));
+        at.attempt = at.attempt.max(ticket.record.attempt);
     }
-    Ok(AttemptRef { instance: folder, run, attempt: attempt.unwrap_or(0).max(1) })
+    Ok(at)
 }
 
-/// The newest attempt of a run that left a record; 0 if only the run itself did. `None`: there is no such run.
-async fn newest<P: ListObjects>(stack: &Stack, ports: &P, folder: &str, run: &RunId) -> Result<Option<u32>, Failure> {
-    let own = stack.layout.run(folder, run);
-    let keys = ports.list_objects(&own, MAX_RUN_KEYS).await?;
-    let attempt = |key: &String| key.strip_prefix(&own)?.split_once('/')?.0.parse().ok();
-    Ok(keys.iter().map(|key| attempt(key).unwrap_or(0)).max())
+/// The last attempt that has an outcome, or the one after it, if the execution came to it.
+async fn newest<P: GetObject + ListObjects>(
+    stack: &Stack,
+    ports: &P,
+    seen: &ExecutionSeen,
+    mut at: AttemptRef,
+) -> Result<AttemptRef, Failure> {
+    let mut last = None;
+    for attempt in 1..=MAX_ATTEMPTS {
+        let next = AttemptRef { attempt, ..at.clone() };
+        let followed = match own::outcome(&stack.layout, ports, &next, &seen.execution.arn).await {
+            Ok(None) => break,
+            Ok(Some(outcome)) => may_be_followed(&next, &outcome.record, seen),
+            // Something else stands in its place; of what came after it nothing is known.
+            Err(StoreError::Unreadable(_)) => true,
+            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error.into()),
+        };
+        last = Some((next, followed));
+    }
+    let Some((last, followed)) = last else { return Ok(at) };
+    at.attempt = last.attempt + 1;
+    let came_to_it = followed && !is_concluded(seen) && holds_any(ports, &stack.layout.attempt(&at)).await?;
+    Ok(if came_to_it { at } else { last })
+}
+
+async fn holds_any<P: ListObjects>(ports: &P, prefix: &str) -> Result<bool, Failure> {
+    Ok(!ports.list_objects(prefix, 1).await?.is_empty())
+}
+
+/// Whether ConcludeRun ended the execution: no other state fails it with a code of ours.
+#[must_use]
+pub fn is_concluded(seen: &ExecutionSeen) -> bool {
+    let code = seen.error.as_deref().and_then(Code::parse);
+    seen.status == ExecutionStatus::Failed && code.is_some_and(|code| code != Code::OutcomeNotRecorded)
+}
+
+/// Whether an attempt with this outcome may be followed by another: a person redrove the execution, or its runner was lost and
+/// it repeats itself.
+#[must_use]
+pub fn may_be_followed(at: &AttemptRef, outcome: &Outcome, seen: &ExecutionSeen) -> bool {
+    if outcome.redrive_count < seen.execution.redrive_count {
+        // Of a notebook that succeeded, a redrive only verifies the stop.
+        return outcome.status != Status::Succeeded && outcome.code.is_some_and(|code| code != Code::StopNotConfirmed);
+    }
+    let asked = || input::read(&seen.input).is_ok_and(|input| input.on_runner_lost == OnRunnerLost::Rerun);
+    outcome.code == Some(Code::RunnerLost) && at.attempt <= MAX_RERUNS && asked()
 }
 
 /// An engine may show another start time than its context object, and so another id of the run: then its request tells.

@@ -79,6 +79,38 @@ fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
     assert_eq!((&outcome["status"], &outcome["code"]), (&json!("ABORTED"), &json!("Cancelled")), "{key}");
 }
 
+/// A notebook may put a report into the folder of an attempt that never was, and so much else that a list does not show the
+/// outcome: an execution that failed keeps its one outcome and its one event.
+#[test]
+fn an_attempt_that_a_notebook_made_up_is_not_concluded() {
+    let world = World::answering(Ok(StartAnswer::Accepted));
+    let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+    let run = execution.run();
+    let input = json!({"instance": "nightly", "notebook": "a.ipynb"});
+    let conclude = json!({
+        "execution": execution, "input": input, "attempt": 1,
+        "error": {"state": "CheckInstance", "error": "NotebookFailed", "cause": ""},
+    });
+    block_on(conclude_run(&stack(), &world, serde_json::from_value(conclude).unwrap())).unwrap_err();
+    for attempt in ["2", "3", "101", "4294967295"] {
+        let report = json!({"run": run, "attempt": 2, "by": "runner", "outputs": {}, "endedAt": now()});
+        world.put(&format!("runs/nightly/{run}/{attempt}/report.json"), &report);
+    }
+    for number in 0..3_000 {
+        world.put(&format!("runs/nightly/{run}/0/{number:04}/claim.json"), &json!({}));
+    }
+    for (status, error) in [(ExecutionStatus::Failed, "NotebookFailed"), (ExecutionStatus::Aborted, "")] {
+        let error = Some(error.to_owned()).filter(|error| !error.is_empty());
+        let execution = execution.clone();
+        world.only(ExecutionSeen { status, execution, input: (&input).into(), error, cause: None });
+        block_on(release_instance(&stack(), &world, Call { execution_arn: Some("arn:x".to_owned()) })).unwrap();
+        let objects = world.objects.borrow();
+        let outcomes: Vec<_> = objects.keys().filter(|key| key.ends_with("/outcome.json")).collect();
+        assert_eq!(outcomes, [&format!("runs/nightly/{run}/1/outcome.json")], "{status:?}");
+        assert_eq!(world.events.get(), 1, "{status:?}");
+    }
+}
+
 /// An input that no reader of JSON holds is filed under the instance that it names, as ConcludeRun would file it.
 #[test]
 fn an_execution_whose_input_cannot_be_read_is_concluded_under_its_instance() {

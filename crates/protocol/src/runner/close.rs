@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reveille_domain::age::believed;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::person::Signs;
 use reveille_domain::ports::{
@@ -108,7 +109,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state != LeaseState::Closing)?;
             Some(Lease {
-                person_at: person.last.max(Signs::in_lease(lease).last),
+                person_at: person.last.max(Signs::in_lease(lease).last.and_then(|at| believed(at, self.ports.now()))),
                 jupyter_silent_since: person.silent_since,
                 at: self.ports.now(),
                 nonce: nonce.clone(),

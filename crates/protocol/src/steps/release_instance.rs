@@ -13,9 +13,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use reveille_domain::check::Waiting;
 use reveille_domain::conclude::{self, Caught, Facts, Stopping};
-use reveille_domain::input::{self, OnRunnerLost};
+use reveille_domain::input;
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::limits::{MAX_RERUNS, MAX_SWEEP_PAGES, SWEEP_PAGE, SWEEP_TIME};
+use reveille_domain::limits::{MAX_SWEEP_PAGES, SWEEP_PAGE, SWEEP_TIME};
 use reveille_domain::ports::{
     Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, DescribeWholeExecution, EndedExecution,
     ExecutionSeen, ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
@@ -26,7 +26,7 @@ use reveille_domain::sweep::Cursor;
 use reveille_domain::{Code, Failure, InstanceName, Unreadable};
 use serde::Deserialize;
 
-use crate::last_attempt::last_attempt;
+use crate::last_attempt::{is_concluded, last_attempt, may_be_followed};
 use crate::left;
 use crate::own;
 use crate::stack::Stack;
@@ -234,25 +234,10 @@ where
     Ok((instance, concluded))
 }
 
-/// Whether ConcludeRun ended the execution: no other state fails it with a code of ours.
-fn is_concluded(seen: &ExecutionSeen) -> bool {
-    let code = seen.error.as_deref().and_then(Code::parse);
-    seen.status == ExecutionStatus::Failed && code.is_some_and(|code| code != Code::OutcomeNotRecorded)
-}
-
-/// Whether an attempt with this outcome is followed by another: a person redrove the execution, or its runner was lost and
-/// it repeats itself.
+/// Whether an attempt with this outcome is followed by another that left no record yet.
 fn is_repeated(at: &AttemptRef, outcome: &Outcome, seen: &ExecutionSeen) -> bool {
     // An execution that failed was concluded, with this very outcome.
-    if seen.status == ExecutionStatus::Failed {
-        return false;
-    }
-    if outcome.redrive_count < seen.execution.redrive_count {
-        // Of a notebook that succeeded, a redrive only verifies the stop.
-        return outcome.status != Status::Succeeded && outcome.code.is_some_and(|code| code != Code::StopNotConfirmed);
-    }
-    let asked = || input::read(&seen.input).is_ok_and(|input| input.on_runner_lost == OnRunnerLost::Rerun);
-    outcome.code == Some(Code::RunnerLost) && at.attempt <= MAX_RERUNS && asked()
+    seen.status != ExecutionStatus::Failed && may_be_followed(at, outcome, seen)
 }
 
 /// Fences the attempt, gives it a verdict, and takes it out of the queue. Answers whether the verdict was given now.
@@ -292,10 +277,7 @@ fn failure(seen: &ExecutionSeen) -> Failure {
             format!("Execution {name} ran into the state machine's own time limit. A redrive of it is safe."),
         ),
         ExecutionStatus::Failed | ExecutionStatus::Running | ExecutionStatus::Succeeded => {
-            let failure = conclude::classify(&caught(seen));
-            // ConcludeRun's own trouble is no run's verdict.
-            let code = if failure.code == Code::OutcomeNotRecorded { Code::Internal } else { failure.code };
-            Failure { code, ..failure }
+            conclude::classify(&caught(seen))
         }
     }
 }

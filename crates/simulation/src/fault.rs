@@ -4,6 +4,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::hostility::Hostility;
+
 /// One kind of trouble. The names are the rows of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each has its sentence in `name`, which the table shows")]
@@ -73,10 +75,16 @@ pub enum Fault {
     PersonAborts,
     StartLeftUnresolved,
     EndingEventLost,
+    Notebook(Hostility),
 }
 
 impl Fault {
-    /// Every kind.
+    /// Every kind, those of hostile notebooks too.
+    pub fn every() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Hostility::ALL.iter().copied().map(Self::Notebook))
+    }
+
+    /// Every kind that no notebook makes.
     pub const ALL: [Self; 65] = [
         Self::S3Throttled,
         Self::S3NotReached,
@@ -220,6 +228,7 @@ impl Fault {
             Self::PersonAborts => "a person aborts an execution",
             Self::StartLeftUnresolved => "the starter dies at every try",
             Self::EndingEventLost => "the event of an execution's end is lost",
+            Self::Notebook(kind) => kind.name(),
         }
     }
 }
@@ -248,9 +257,9 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_own_name() {
-        let names: BTreeSet<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-        assert_eq!(names.len(), Fault::ALL.len());
-        let kinds: BTreeSet<_> = Fault::ALL.iter().collect();
-        assert_eq!(kinds.len(), Fault::ALL.len());
+        let names: BTreeSet<_> = Fault::every().map(Fault::name).collect();
+        assert_eq!(names.len(), Fault::every().count());
+        let kinds: BTreeSet<_> = Fault::every().collect();
+        assert_eq!(kinds.len(), Fault::every().count());
     }
 }

@@ -3,18 +3,24 @@
 use std::rc::Rc;
 
 use reveille_asl::interpreter::{Description, EventKind, Status};
-use reveille_domain::layout::AttemptRef;
+use reveille_domain::input::OnRunnerLost;
+use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
+use reveille_domain::limits::{MAX_RERUNS, MAX_SILENCES, OVERDUE};
 use reveille_domain::records::{self, Outcome, Report, Reporter, Rest};
-use reveille_domain::{Code, RunId};
+use reveille_domain::{Code, InstanceName, RunId};
 
 use crate::fault::Fault;
+use crate::hostility::Hostility;
 use crate::schedule::{Invocation, Trouble};
 use crate::world::ledger::{Begun, Started};
-use crate::world::{By, RETRIES_OF_A_DEATH, World};
+use crate::world::{Boot, By, RETRIES_OF_A_DEATH, World};
 
 /// What of a boot's time after its last use is documented, added up: a person's quiet, half an hour of quiet on a boot of
 /// which nobody knows who started it, ten minutes without Jupyter's answer, the sweeper's interval, the tries of a stop.
 pub const GRACE_MS: i64 = 4_500_000;
+
+/// Retries of tasks, and what the state machine itself takes, for each attempt.
+const RETRIES_S: i64 = 3_600;
 
 /// What the end of a schedule adds to the totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +49,7 @@ pub fn check(world: &World) -> Findings {
         check_trigger(world, trigger, &executions, &notebooks, &mut findings);
     }
     check_leaks(world, &mut findings);
+    check_events(world, &executions);
     let doubles = world.ledger.violations().iter().filter(|violation| violation.guarantee == "G2").count();
     findings.double_runs = doubles as u64;
     findings
@@ -127,12 +134,66 @@ fn check_execution(
         findings.lost_events += 1;
         return broken("G1", format!("ended {} {:?} without an outcome", ended.status.as_str(), ended.error));
     };
+    check_owner(world, execution, &at, &outcome);
+    check_length(world, execution, &ended);
     check_code(world, execution, &ended, &outcome, findings);
-    check_verdict(world, &at, &outcome, notebooks);
+    // What a notebook may write of its instance's runs, it may write afterwards too.
+    if world.ledger.struck_at(&execution.instance).is_none() {
+        check_verdict(world, &at, &outcome, notebooks);
+    }
     check_instance_after(world, execution, &outcome);
     let reported = world.bucket.get(&world.stack.layout.report(&at)).is_some();
     if ended.status == Status::Failed && !reported {
         check_first_error(world, execution, &outcome);
+    }
+}
+
+/// G4: an outcome is its own execution's, whatever stands in the records that it was made of.
+fn check_owner(world: &World, execution: &Started, at: &AttemptRef, outcome: &Outcome) {
+    let instance = outcome.instance.as_ref().map_or(INVALID_INSTANCE, InstanceName::as_str);
+    let own = (instance, &outcome.run, outcome.attempt) == (&execution.instance, &at.run, at.attempt)
+        && *outcome.execution_arn == *execution.arn;
+    let folder = world.stack.layout.uri(&world.stack.layout.attempt(at));
+    if !own || !outcome.outputs.values().all(|uri| uri.starts_with(&folder)) {
+        let what = format!("{}: its outcome is another's: {outcome:?}", execution.run);
+        world.ledger.violation("G4", world.now_ms(), what);
+    }
+}
+
+/// G4: an event tells of the execution that it names, and of nothing else.
+fn check_events(world: &World, executions: &[Started]) {
+    for event in world.ledger.events() {
+        let known = executions.iter().find(|known| event["executionArn"] == *known.arn);
+        let instance = event["instance"].as_str().unwrap_or(INVALID_INSTANCE);
+        let own = known.is_some_and(|known| {
+            let folder = world.stack.layout.uri(&world.stack.layout.run(&known.instance, &known.run));
+            let mut uris = event["outputs"].as_object().into_iter().flatten().map(|(_, uri)| uri);
+            instance == known.instance
+                && event["run"] == known.run.to_string()
+                && uris.all(|uri| uri.as_str().is_some_and(|uri| uri.starts_with(&folder)))
+        });
+        if !own {
+            world.ledger.violation("G4", world.now_ms(), format!("an event is another's: {event}"));
+        }
+    }
+}
+
+/// G1: an execution ends within its limits, whatever a notebook does with its records and its token: each attempt may fall
+/// silent so often, and each wait is bounded by the run's own limits.
+fn check_length(world: &World, execution: &Started, ended: &Description) {
+    let Some(ended_ms) = execution.ended_ms else { return };
+    let Ok(input) = reveille_domain::input::read(&(&world.schedule.triggers[execution.trigger].input).into()) else {
+        return;
+    };
+    let limits = input.limits;
+    let wait = i64::from(limits.start_seconds + limits.queue_seconds + limits.run_seconds) + OVERDUE.num_seconds();
+    let attempts = if input.on_runner_lost == OnRunnerLost::Rerun { i64::from(MAX_RERUNS) + 1 } else { 1 };
+    let attempt = i64::from(MAX_SILENCES + 1) * wait + i64::from(limits.stop_seconds) + RETRIES_S;
+    // A redrive is a person's, at any time.
+    let took_s = (ended_ms - ended.start_ms) / 1_000;
+    if execution.redrives == 0 && took_s > attempts * attempt {
+        let what = format!("{}: took {took_s} s, of {} s at most", execution.run, attempts * attempt);
+        world.ledger.violation("G1", world.now_ms(), what);
     }
 }
 
@@ -159,7 +220,9 @@ fn check_code(world: &World, execution: &Started, ended: &Description, outcome: 
     if outcome.code == Some(Code::InvalidRequest) {
         world.counters.fired(Fault::InvalidInput);
     }
-    if outcome.code == Some(Code::Internal) && !dies_at_every_try(world) {
+    // Of records that a notebook spoilt there is no better code.
+    let spoilt = world.ledger.struck_at(&execution.instance).is_some();
+    if outcome.code == Some(Code::Internal) && !dies_at_every_try(world) && !spoilt {
         findings.unclassified += 1;
         broken(format!("has no better code than Internal: {:?}", outcome.failure));
     }
@@ -304,8 +367,24 @@ fn lost_reruns(world: &World, execution: &Started) -> u32 {
 fn is_left_to_the_sweeper(world: &World, instance: &str) -> bool {
     let executions = world.ledger.executions();
     let last = executions.iter().filter(|known| known.instance == instance).max_by_key(|known| known.ended_ms);
-    last.and_then(|last| newest_outcome(world, last))
+    last.is_some_and(|last| says_that_it_is_on(world, last))
+}
+
+/// Whether a run's outcome says that its instance may still be on.
+fn says_that_it_is_on(world: &World, execution: &Started) -> bool {
+    newest_outcome(world, execution)
         .is_some_and(|(_, outcome)| matches!(outcome.instance_after, Rest::NotConfirmed | Rest::LeftRunning))
+}
+
+/// Whether a run that ended while the boot was up says that its instance may still be on.
+fn is_told(world: &World, boot: &Boot) -> bool {
+    let executions = world.ledger.executions();
+    let mut during = executions
+        .iter()
+        .filter(|known| known.instance == boot.instance && known.ended_ms.is_some_and(|ended| ended >= boot.since_ms));
+    let by = |kinds: fn(Hostility) -> bool| world.ledger.was_struck_by(&boot.instance, kinds);
+    (by(Hostility::loses_the_lease) || by(Hostility::pretends_work))
+        && during.any(|known| says_that_it_is_on(world, known))
 }
 
 /// G3: nothing that we started stays on.
@@ -313,7 +392,8 @@ fn check_leaks(world: &World, findings: &mut Findings) {
     for boot in world.boots.borrow().values().filter(|boot| boot.started_by == By::Us) {
         let end = boot.stopping_ms.get().or(boot.ended_ms.get()).unwrap_or(world.now_ms());
         let Some(last_run) = world.ledger.last_end_ms(&boot.instance) else { continue };
-        if !world.sweeps() && is_left_to_the_sweeper(world, &boot.instance) {
+        let struck = world.ledger.struck_at(&boot.instance).is_some_and(|at| at <= end);
+        if !world.sweeps() && is_left_to_the_sweeper(world, &boot.instance) || struck && is_told(world, boot) {
             continue;
         }
         let used_until = last_run.max(boot.since_ms).max(boot.last_active_ms(end).unwrap_or(0));

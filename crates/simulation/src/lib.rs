@@ -5,8 +5,10 @@
 pub mod definition;
 pub mod fault;
 pub mod guarantees;
+pub mod hostility;
 pub mod lies;
 pub mod play;
+pub mod policy;
 pub mod sabotage;
 pub mod schedule;
 pub mod totals;

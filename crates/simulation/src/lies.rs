@@ -6,7 +6,7 @@ use std::rc::Rc;
 use reveille_domain::ports::{Object, PutCondition};
 use serde_json::{Value, json};
 
-use crate::world::Actor;
+use crate::world::{Actor, time};
 
 /// One lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub enum Lie {
     NoIntent,
     /// A trigger's record never shows the execution that wrote it its own start time.
     ForgetsItself,
+    /// The role of an instance may do everything.
+    NoPolicy,
+    /// A lease of the future counts as one of this moment.
+    BelievesTheFuture,
 }
 
 impl Lie {
@@ -38,7 +42,12 @@ impl Lie {
             Self::NoDedupe => key.starts_with("triggers/"),
             Self::NoCompareAndSwap => key.starts_with("leases/"),
             Self::NoVerdict => key.ends_with("/report.json"),
-            Self::NoOwnership | Self::NobodyWorks | Self::ForgetsItself | Self::NoIntent => false,
+            Self::NoOwnership
+            | Self::NobodyWorks
+            | Self::ForgetsItself
+            | Self::NoIntent
+            | Self::NoPolicy
+            | Self::BelievesTheFuture => false,
         };
         if overwritten { PutCondition::Always } else { condition }
     }
@@ -52,8 +61,13 @@ impl Lie {
 
     /// What a read is turned into.
     #[must_use]
-    pub fn about_get(self, actor: &Rc<Actor>, key: &str, stands: Option<Object>) -> Option<Object> {
+    pub fn about_get(self, actor: &Rc<Actor>, key: &str, stands: Option<Object>, now_ms: i64) -> Option<Object> {
         let object = stands?;
+        if self == Self::BelievesTheFuture && key.starts_with("leases/") {
+            let now = time(now_ms).to_rfc3339();
+            let body = String::from_utf8_lossy(&object.body).replace("2099-01-01T00:00:00Z", &now);
+            return Some(Object { body: body.into_bytes(), ..object });
+        }
         let (field, told) = match (self, &actor.boot) {
             (Self::NoOwnership, Some(boot)) if key.starts_with("leases/") => ("bootId", boot.id.as_str()),
             (Self::ForgetsItself, None) if key.starts_with("triggers/") => ("startTime", "2000-01-01T00:00:00Z"),

@@ -6,6 +6,8 @@ use std::time::Duration;
 use reveille_asl::interpreter::MissedHeartbeat;
 use serde_json::Value;
 
+use crate::hostility::Hostility;
+
 mod generate;
 
 pub use generate::generate;
@@ -269,6 +271,30 @@ pub struct Notebooks {
     pub most: u32,
 }
 
+/// What a hostile notebook does, once or again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// When, after the notebook began. It outlives its run, and ends with its boot.
+    pub after: Duration,
+    /// What.
+    pub kind: Hostility,
+    /// How often.
+    pub times: u32,
+    /// The pause after each.
+    pub every: Duration,
+}
+
+/// A hostile notebook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hostile {
+    /// The instance it runs on.
+    pub index: usize,
+    /// It is the nth notebook that begins there, from 1.
+    pub nth: usize,
+    /// What it does.
+    pub strikes: Vec<Strike>,
+}
+
 /// One simulated world.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
@@ -290,6 +316,8 @@ pub struct Schedule {
     pub troubles: Vec<Planned>,
     /// The hands.
     pub hands: Vec<Hand>,
+    /// The notebooks that are hostile.
+    pub hostile: Vec<Hostile>,
     /// Whether the sweeper comes by its timer and after executions that failed.
     pub sweeper: bool,
 }

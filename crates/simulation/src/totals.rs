@@ -92,7 +92,7 @@ impl Totals {
     /// Kinds that never fired. `sweeper`: with those that only the sweeper mends.
     #[must_use]
     pub fn never_fired(&self, sweeper: bool) -> Vec<Fault> {
-        let wanted = Fault::ALL.into_iter().filter(|fault| sweeper || !fault.needs_sweeper());
+        let wanted = Fault::every().filter(|fault| sweeper || !fault.needs_sweeper());
         wanted.filter(|fault| !self.faults.contains_key(fault)).collect()
     }
 
@@ -117,7 +117,7 @@ impl Totals {
         row("longest leak, seconds", (self.longest_leak_ms / 1000).to_string());
         row("unclassified endings", self.unclassified.to_string());
         row("faults fired", self.faults.values().sum::<u64>().to_string());
-        for fault in Fault::ALL {
+        for fault in Fault::every() {
             if let Some(count) = self.faults.get(&fault) {
                 row(&format!("  {}", fault.name()), count.to_string());
             }

@@ -24,6 +24,7 @@ mod bucket;
 mod driver;
 mod events;
 mod functions;
+mod hostile;
 pub mod ledger;
 mod notebook;
 mod people;

@@ -7,6 +7,10 @@ use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::{InstanceName, RunId};
 use serde_json::Value;
 
+/// What the simulation's hostile notebook is held to.
+#[path = "../../../crates/simulation/src/policy.rs"]
+mod policy;
+
 /// Files of an attempt that the runner uploads.
 const OUTPUTS: [&str; 3] = ["output.ipynb", "output.html", "log.txt"];
 
@@ -109,4 +113,39 @@ fn the_instances_role_reaches_no_other_instance() {
             assert!(is_shared || !allows("s3:GetObject", &key), "{key}");
         }
     }
+}
+
+/// The hostile notebook of the simulation may do what the template grants, statement by statement, and nothing else.
+#[test]
+fn the_simulation_enforces_this_policy() {
+    let template = template("infra/instance.yaml");
+    let statements = &template["Resources"]["RunnerPolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    let resource = |resource: &Value| {
+        let joined = resource["Fn::Join"][1].as_array().map(|parts| {
+            let text =
+                |part: &Value| part["Fn::Sub"].as_str().map_or_else(|| "${InstanceName}".to_owned(), str::to_owned);
+            parts.iter().map(text).collect::<String>()
+        });
+        let arn =
+            joined.or_else(|| resource["Fn::Sub"].as_str().or_else(|| resource.as_str()).map(str::to_owned)).unwrap();
+        let bucket = "arn:${AWS::Partition}:s3:::${RunsBucket}";
+        match arn.strip_prefix(bucket) {
+            Some(key) => key.trim_start_matches('/').to_owned(),
+            None => arn.rsplit(':').next().unwrap().to_owned(),
+        }
+    };
+    let granted: Vec<(Vec<String>, Vec<String>)> = list(statements)
+        .iter()
+        .map(|statement| {
+            let actions = list(&statement["Action"]).iter().map(|action| action.as_str().unwrap().to_owned()).collect();
+            (actions, list(&statement["Resource"]).iter().map(|each| resource(each)).collect())
+        })
+        // Logs are of no record and no instance.
+        .filter(|(actions, _): &(Vec<String>, _)| actions.iter().any(|action| !action.starts_with("logs:")))
+        .collect();
+    let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    let mirrored: Vec<_> =
+        policy::STATEMENTS.iter().map(|statement| (owned(statement.actions), owned(statement.resources))).collect();
+    assert_eq!(granted, mirrored);
+    assert!(policy::allows("nightly", "s3:PutObject", "leases/nightly.json"));
 }

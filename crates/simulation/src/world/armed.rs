@@ -20,7 +20,7 @@ const LOOKS_FOR_A_RUNNER: u32 = 1_440;
 /// A runner that was waited for works up to this long before its trouble comes.
 const WORKS_FOR_MS: u64 = 240_000;
 /// systemd's RestartSec for the runner, and a little more.
-const RESTART_MS: u64 = 6_000;
+pub(super) const RESTART_MS: u64 = 6_000;
 
 /// Armed troubles of calls and invocations.
 #[derive(Debug, Default)]

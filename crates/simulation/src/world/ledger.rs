@@ -2,7 +2,7 @@
 //! never happen is judged here, at the moment it happens; the rest at the end ([`crate::guarantees`]).
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use chrono::TimeDelta;
@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::boots::{Boot, By, Origin};
 use super::events::Cause;
 use super::{World, time};
+use crate::hostility::Hostility;
 use crate::schedule::Trigger;
 
 /// A start of ours whose answer never came may bring an instance up this much later.
@@ -73,7 +74,8 @@ pub struct Ledger {
     executions: RefCell<Vec<Started>>,
     notebooks: RefCell<Vec<Begun>>,
     newest_event: Cell<u32>,
-    published: Cell<u64>,
+    published: RefCell<Vec<Value>>,
+    struck: RefCell<BTreeMap<String, (i64, BTreeSet<Hostility>)>>,
     violations: RefCell<Vec<Violation>>,
 }
 
@@ -184,8 +186,37 @@ impl Ledger {
         overtaken
     }
 
-    pub(super) fn published(&self, _detail: &Value) {
-        self.published.set(self.published.get() + 1);
+    pub(super) fn published(&self, detail: Value) {
+        self.published.borrow_mut().push(detail);
+    }
+
+    /// The details of the events that were published.
+    #[must_use]
+    pub fn events(&self) -> Vec<Value> {
+        self.published.borrow().clone()
+    }
+
+    /// A notebook on an instance did something hostile.
+    pub(super) fn struck(&self, instance: &str, kind: Hostility, now_ms: i64) {
+        self.struck.borrow_mut().entry(instance.to_owned()).or_insert((now_ms, BTreeSet::new())).1.insert(kind);
+    }
+
+    /// Whether a notebook on an instance did one of these.
+    #[must_use]
+    pub fn was_struck_by(&self, instance: &str, kinds: impl Fn(Hostility) -> bool) -> bool {
+        self.struck.borrow().get(instance).is_some_and(|(_, struck)| struck.iter().any(|kind| kinds(*kind)))
+    }
+
+    /// When a notebook on an instance first did something hostile.
+    #[must_use]
+    pub fn struck_at(&self, instance: &str) -> Option<i64> {
+        self.struck.borrow().get(instance).map(|(at, _)| *at)
+    }
+
+    /// Notebooks that were begun on an instance.
+    #[must_use]
+    pub fn notebooks_on(&self, instance: &str) -> usize {
+        self.notebooks.borrow().iter().filter(|begun| begun.at.instance == instance).count()
     }
 
     /// Every notebook that was begun.
@@ -219,6 +250,10 @@ impl Ledger {
     pub(super) fn stopped_by_us(&self, world: &World, boot: &Boot, label: &str) {
         let now_ms = world.now_ms();
         let instance = &boot.instance;
+        // Its people share a user and a role with the notebook, which may stop the instance itself (docs/security.md).
+        if self.struck_at(instance).is_some() {
+            return;
+        }
         let quiet_ms = now_ms - boot.last_active_ms(now_ms).unwrap_or(boot.since_ms).max(boot.since_ms);
         let jupyter_unknown = now_ms < boot.jupyter_silent_until_ms.get();
         // Nobody but the runner can see a person at work.

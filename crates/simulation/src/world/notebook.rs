@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reveille_domain::error::{Evidence, FailedCell};
+use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure};
@@ -104,6 +105,8 @@ impl World {
             process: RefCell::new(None),
         });
         boot.notebooks.borrow_mut().push(Rc::clone(&run));
+        let me = AttemptRef { instance: boot.instance.clone(), run: request.run.clone(), attempt };
+        self.turn_hostile(boot, &me);
         let (world, process) = (Rc::clone(self), Rc::clone(&run));
         let handle = tokio::task::spawn_local(async move {
             tokio::time::sleep(takes).await;

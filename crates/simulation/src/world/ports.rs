@@ -262,7 +262,7 @@ impl GetObject for Ports {
         self.call(About::new(Action::Get, "s3:GetObject", key), move |world| {
             let stands = world.bucket.get(&owned);
             let stands = match world.lie {
-                Some(lie) => lie.about_get(&actor, &owned, stands),
+                Some(lie) => lie.about_get(&actor, &owned, stands, world.now_ms()),
                 None => stands,
             };
             Ok(match stands {
@@ -438,7 +438,7 @@ impl PublishEvent for Ports {
     async fn publish_event(&self, _detail_type: &str, detail: &Value) -> Call<()> {
         let detail = detail.clone();
         self.call(About::new(Action::Publish, "events:PutEvents", "the bus"), move |world| {
-            world.ledger.published(&detail);
+            world.ledger.published(detail.clone());
             Ok(())
         })
         .await

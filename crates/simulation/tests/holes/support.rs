@@ -36,6 +36,7 @@ pub fn world(triggers: Vec<Trigger>) -> Schedule {
         function_skew_ms: 0,
         troubles: Vec::new(),
         hands: Vec::new(),
+        hostile: Vec::new(),
         sweeper: true,
     }
 }

@@ -45,8 +45,17 @@ pub(crate) struct Terminal {
     moving: bool,
     /// Columns where no terminal tells them: on a pipe more than any line has.
     fixed_width: Option<usize>,
-    /// The line that is to be overwritten, if the cursor stands on one.
-    open: Arc<Mutex<Option<String>>>,
+    /// What is on the line that is to be overwritten, if the cursor stands on one.
+    open: Arc<Mutex<Option<Passing>>>,
+}
+
+/// What a line that is to be overwritten shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Passing {
+    /// A step that is under way.
+    Step(String),
+    /// Something that means nothing later, such as a clock.
+    Moment,
 }
 
 impl Terminal {
@@ -81,47 +90,55 @@ impl Terminal {
         write(&format!("{erase}{}\n", only_tones(text)));
     }
 
-    /// A line that the next one overwrites. Without a terminal: nothing. It is cut, because only the last row of a line
-    /// that the terminal breaks can be overwritten.
+    /// A line that the next one overwrites, and that means nothing later.
     pub(crate) fn passing(&self, tone: Tone, text: &str) {
+        self.overwrite(tone, text, Passing::Moment);
+    }
+
+    /// A step that is under way, on a line that the next one overwrites.
+    pub(crate) fn step(&self, what: &str) {
+        self.overwrite(Tone::Plain, &format!("  · {what} …"), Passing::Step(what.to_owned()));
+    }
+
+    /// Without a terminal: nothing. The line is cut, because only the last row of a line that the terminal breaks can be overwritten.
+    fn overwrite(&self, tone: Tone, text: &str, passing: Passing) {
         if self.moving {
-            *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+            *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(passing);
             let text = self.paint(tone, &cut(text, self.width().saturating_sub(1)));
             write(&format!("{ERASE}{text}"));
         }
     }
 
-    /// A step that is under way, on a line that the next one overwrites.
-    pub(crate) fn step(&self, what: &str) {
-        self.passing(Tone::Plain, &format!("{STEP}{what} …"));
-    }
-
-    /// The line that was to be overwritten.
-    fn close(&self) -> Option<String> {
+    /// What was to be overwritten.
+    fn close(&self) -> Option<Passing> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What went wrong, on standard error.
     pub(crate) fn complain(&self, text: &str) {
-        if let Some(left) = self.close() {
-            // The step that failed stays, as one; a clock that was running does not.
-            let failed = left
-                .strip_prefix(STEP)
-                .map(|step| format!("  {} {}", self.paint(Tone::Bad, "✗"), step.trim_end_matches(" …")));
-            write(&failed.map_or_else(|| ERASE.to_owned(), |line| format!("{ERASE}{line}\n")));
+        if let Some(passing) = self.close() {
+            write(&self.left_of(&passing));
         }
         let width = if io::stderr().is_terminal() { columns(io::stderr()) } else { usize::MAX };
         let lines = fitted(&format!("reveille: {text}"), width).join("\n");
         // There is nowhere to say that standard error is closed.
         let _ = writeln!(io::stderr(), "{lines}");
     }
+
+    /// What stays of a line when something went wrong: the step that failed does, as one.
+    fn left_of(&self, passing: &Passing) -> String {
+        match passing {
+            Passing::Step(step) => {
+                let cross = self.paint(Tone::Bad, "✗");
+                format!("{ERASE}  {cross} {}\n", cut(step, self.width().saturating_sub(4)))
+            }
+            Passing::Moment => ERASE.to_owned(),
+        }
+    }
 }
 
 /// To the beginning of the line, and nothing on it.
 const ERASE: &str = "\r\x1b[2K";
-
-/// Before a step that is under way.
-const STEP: &str = "  · ";
 
 const RESET: &str = "\x1b[0m";
 
@@ -167,7 +184,7 @@ fn write(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Terminal, Tone, only_tones};
+    use super::{ERASE, Passing, Terminal, Tone, only_tones};
 
     #[test]
     fn only_our_own_sequences_reach_the_terminal() {
@@ -177,6 +194,18 @@ mod tests {
         let ours = format!("{} {}", coloured.paint(Tone::Good, "✓"), coloured.paint(Tone::Quiet, "1.0 s"));
         assert_eq!(only_tones(&ours), ours);
         assert_eq!(only_tones("x\x1b]0;t\x07y\x1b[1A\x1b[2Kz"), "xyz");
+    }
+
+    /// Whatever the step's own text looks like.
+    #[test]
+    fn a_step_that_failed_stays_and_a_clock_does_not() {
+        let terminal = Terminal::plain(80);
+        for step in ["deploying", "  · waiting …", "wait …"] {
+            assert_eq!(terminal.left_of(&Passing::Step(step.to_owned())), format!("{ERASE}  ✗ {step}\n"));
+        }
+        let hostile = Passing::Step("\x1b[2Jx".to_owned());
+        assert_eq!(terminal.left_of(&hostile), format!("{ERASE}  ✗ x\n"));
+        assert_eq!(terminal.left_of(&Passing::Moment), ERASE);
     }
 
     #[test]

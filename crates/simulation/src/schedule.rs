@@ -1,5 +1,6 @@
 //! A schedule: one simulated world's events, troubles and hands, as plain data. `generate` draws one from a seed;
 //! directed tests write their own.
+#![expect(missing_docs, reason = "a variant's sentence names its fields, and steps and ports are named elsewhere")]
 
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ pub use generate::generate;
 
 /// A step of the state machine, or the sweeper, by its function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of the functions")]
 pub enum Step {
     AdmitRun,
     CheckInstance,
@@ -63,7 +63,6 @@ pub enum Caller {
 
 /// What is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names of the ports")]
 pub enum Action {
     Get,
     Put,
@@ -157,13 +156,10 @@ pub enum InstanceTrouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// A call of `action` by `caller` goes wrong, `times` times, after `skip` that went well.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Call { caller: Caller, action: Action, mode: Mode, skip: u32, times: u32 },
     /// An invocation of a step goes wrong, `times` times, after `skip` that went well.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Invocation { step: Step, how: Invocation, skip: u32, times: u32 },
     /// Something happens to an instance.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Instance { index: usize, what: InstanceTrouble, lasting: Duration },
 }
 
@@ -180,31 +176,22 @@ pub struct Planned {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Starts the instance, and works on it for this long once it is up.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Start { index: usize, work: Duration },
     /// Stops the instance.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Stop { index: usize },
     /// Stops the instance, and starts it again as soon as it is stopped.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Restart { index: usize },
     /// Works on the instance, if it is up.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Work { index: usize, work: Duration },
     /// Deletes the instance: stops it first where it is up.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Delete { index: usize },
     /// Starts an execution with the same input, event included.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Repeat { trigger: usize },
     /// Starts an execution with the same input and `rerun: true`.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Rerun { trigger: usize },
     /// Redrives the newest execution of the trigger, if it can be redriven.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Redrive { trigger: usize },
     /// Aborts the newest execution of the trigger, if it runs.
-    #[expect(missing_docs, reason = "named in the sentence above")]
     Abort { trigger: usize },
 }
 

@@ -211,7 +211,9 @@ fn the_invocations_time_bounds_its_calls() {
     api.invoke(admit(&with_parameter("1")), Duration::from_secs(3));
     let post = api.post();
     assert_eq!(post.error().0, "ServiceUnavailable", "{post:?}");
-    for words in ["admit_run ran out of time", "no answer yet to S3 PutObject for", "It is retried by itself."] {
+    for words in
+        ["admit_run ran out of time", "no answer yet to S3 PutObject for", "Reveille retries this automatically."]
+    {
         assert!(post.error().1.contains(words), "{post:?} should say {words}");
     }
     // The next invocation of the same process is not held up by what was given up.

@@ -495,7 +495,7 @@ mod tests {
         let throttled =
             classify(&caught("Throttled", &format!(r#"{{"errorMessage": "It was throttled. {RETRIED}"}}"#)));
         assert!(
-            throttled.message.ends_with("Its retries are used up; a redrive of the execution tries again."),
+            throttled.message.ends_with("All retries failed. Redrive the execution to try again."),
             "{}",
             throttled.message
         );

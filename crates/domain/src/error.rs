@@ -225,7 +225,7 @@ pub struct Failure {
 }
 
 /// The end of a message whose code is retried: there is nothing to do yet.
-pub const RETRIED: &str = "It is retried by itself.";
+pub const RETRIED: &str = "Reveille retries this automatically.";
 
 /// A message is cut here, in its middle, so that what happened and what to do next are left: an ASL `Cause` holds 32,768 characters, an EventBridge entry 256 KiB, and neither is a
 /// place for a whole log.
@@ -319,7 +319,7 @@ impl Failure {
     #[must_use]
     pub fn at_last(mut self) -> Self {
         if let Some(what) = self.message.strip_suffix(RETRIED) {
-            self.message = format!("{what}Its retries are used up; a redrive of the execution tries again.");
+            self.message = format!("{what}All retries failed. Redrive the execution to try again.");
         }
         self
     }
@@ -367,7 +367,7 @@ mod tests {
         assert_eq!(failure.message.chars().count(), MAX_MESSAGE_CHARS);
         assert!(failure.message.starts_with("It broke: é") && failure.message.ends_with("é. Do this."));
         let retried = Failure::new(Code::Throttled, format!("{value}. {RETRIED}")).at_last();
-        assert!(retried.message.ends_with("a redrive of the execution tries again."), "{}", retried.message);
+        assert!(retried.message.ends_with("Redrive the execution to try again."), "{}", retried.message);
     }
 
     /// What a notebook or a forged record says is shown, and does nothing else.

@@ -50,7 +50,7 @@ if grep -qsx "recipe $recipe" "$FOLDER/etc/reveille-root"; then
     exit 0
 fi
 command -v debootstrap >/dev/null || fail "debootstrap is missing; install it (Debian: apt install debootstrap)"
-free=$(df --output=avail -m "$(dirname "$FOLDER")" | tail -n 1)
+free=$(df --output=avail -m "$(dirname "$FOLDER")" | tail -n 1 | tr -d " ")
 [ "$free" -ge "$SPACE_MB" ] || fail "$(dirname "$FOLDER") has $free MB left, and a root needs $SPACE_MB while it is built"
 partial=$FOLDER.partial
 cleanup() { rm -rf --one-file-system "$partial"; }

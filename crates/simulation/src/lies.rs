@@ -27,8 +27,10 @@ pub enum Lie {
     NoIntent,
     /// A trigger's record never shows the execution that wrote it its own start time.
     ForgetsItself,
-    /// The role of an instance may do everything.
-    NoPolicy,
+    /// The role of an instance may write what functions write of it.
+    WritesForFunctions,
+    /// The role of an instance reaches every other.
+    ReachesOthers,
     /// A lease of the future counts as one of this moment.
     BelievesTheFuture,
 }
@@ -46,7 +48,8 @@ impl Lie {
             | Self::NobodyWorks
             | Self::ForgetsItself
             | Self::NoIntent
-            | Self::NoPolicy
+            | Self::WritesForFunctions
+            | Self::ReachesOthers
             | Self::BelievesTheFuture => false,
         };
         if overwritten { PutCondition::Always } else { condition }

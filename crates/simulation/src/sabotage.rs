@@ -31,7 +31,7 @@ pub struct Sabotage {
 }
 
 /// Every sabotage.
-pub const ALL: [Sabotage; 20] = [
+pub const ALL: [Sabotage; 21] = [
     lie("the fence: every claim is granted", Lie::NoFence, 1_000),
     lie("the trigger's record: every execution holds it", Lie::NoDedupe, 100),
     lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 1_000),
@@ -40,7 +40,8 @@ pub const ALL: [Sabotage; 20] = [
     lie("Jupyter: nobody is ever seen working", Lie::NobodyWorks, 1_000),
     lie("idempotence of AdmitRun: it does not know its own trigger again", Lie::ForgetsItself, 1_000),
     lie("the intent before a start", Lie::NoIntent, 1_000),
-    lie("the policy: a notebook's role may do everything", Lie::NoPolicy, 1_000),
+    lie("the policy: a notebook writes what functions write", Lie::WritesForFunctions, 1_000),
+    lie("the policy: a notebook reaches other instances", Lie::ReachesOthers, 1_000),
     lie("the age of a time: a lease of the future is of this moment", Lie::BelievesTheFuture, 3_000),
     Sabotage { name: "the sweeper", how: How::NoSweeper, within: 1_000 },
     edit("the Retry of StartInstance", |definition| remove(definition, "StartInstance", "Retry"), 1_000),

@@ -10,14 +10,14 @@ use reveille_domain::ports::{Object, PutAnswer, PutCondition};
 use serde::de::DeserializeOwned;
 
 /// The objects by key.
-#[derive(Debug, Default)]
-pub struct Bucket(RefCell<BTreeMap<String, Vec<u8>>>);
+#[derive(Default)]
+pub struct Bucket(RefCell<BTreeMap<String, Object>>);
 
 impl Bucket {
     /// The object of that key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Object> {
-        self.0.borrow().get(key).map(|body| Object { body: body.clone(), etag: etag(body) })
+        self.0.borrow().get(key).cloned()
     }
 
     /// Writes under a condition.
@@ -27,20 +27,20 @@ impl Bucket {
         let holds = match condition {
             PutCondition::Always => true,
             PutCondition::IfAbsent => stands.is_none(),
-            PutCondition::IfMatch(wanted) => stands.is_some_and(|body| etag(body) == *wanted),
+            PutCondition::IfMatch(wanted) => stands.is_some_and(|object| object.etag == *wanted),
         };
         if !holds {
             return PutAnswer::ConditionFailed;
         }
         let tag = etag(&body);
-        objects.insert(key.to_owned(), body);
+        objects.insert(key.to_owned(), Object { body, etag: tag.clone() });
         PutAnswer::Written(tag)
     }
 
     /// Removes the very object.
     pub fn delete(&self, key: &str, wanted: &str) -> bool {
         let mut objects = self.0.borrow_mut();
-        let is_it = objects.get(key).is_some_and(|body| etag(body) == wanted);
+        let is_it = objects.get(key).is_some_and(|object| object.etag == wanted);
         if is_it {
             objects.remove(key);
         }
@@ -62,7 +62,7 @@ impl Bucket {
     /// The record of that key, if it can be read.
     #[must_use]
     pub fn record<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        serde_json::from_slice(self.0.borrow().get(key)?).ok()
+        serde_json::from_slice(&self.0.borrow().get(key)?.body).ok()
     }
 }
 

@@ -123,7 +123,13 @@ struct Role<'a> {
 
 impl Role<'_> {
     fn may(&mut self, action: &str, resource: &str) -> bool {
-        let allowed = self.world.lie == Some(Lie::NoPolicy) || policy::allows(self.instance, action, resource);
+        let own = resource.contains(&format!("/{}", self.instance));
+        let lied = match self.world.lie {
+            Some(Lie::WritesForFunctions) => own && action == "s3:PutObject",
+            Some(Lie::ReachesOthers) => !own && action.starts_with("s3:"),
+            _ => false,
+        };
+        let allowed = lied || policy::allows(self.instance, action, resource);
         if !allowed {
             self.denied = true;
             self.world.say(|| format!("  a notebook on {}: {action} {resource}: AccessDenied", self.instance));

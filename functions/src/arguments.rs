@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use reveille_domain::{Code, Failure, InputText, input, text};
-use reveille_protocol::steps::{admit_run, conclude_run};
+use reveille_protocol::{admit_run, conclude_run};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -24,13 +24,13 @@ pub trait TakesInput: DeserializeOwned {
     fn put(&mut self, input: InputText);
 }
 
-impl TakesInput for admit_run::Call {
+impl TakesInput for admit_run::AdmitRunInput {
     fn put(&mut self, input: InputText) {
         self.input = input;
     }
 }
 
-impl TakesInput for conclude_run::Call {
+impl TakesInput for conclude_run::ConcludeRunInput {
     fn put(&mut self, input: InputText) {
         self.input = input;
     }

@@ -14,7 +14,7 @@ pub async fn read(handler: Handler) -> Result<(Stack, Aws), String> {
     let event_bus = required("REVEILLE_EVENT_BUS")?;
     let aws = Aws::from_env(Credentials::Environment, None, layout, event_bus).await;
     // Only the sweeper's environment names it: the machine's own functions cannot, since it names them.
-    let is_sweeper = handler == Handler::ReleaseInstance;
+    let is_sweeper = handler == Handler::Sweep;
     let state_machine = if is_sweeper { required("REVEILLE_STATE_MACHINE")? } else { String::new() };
     Ok((stack, aws.with_state_machine(state_machine)))
 }

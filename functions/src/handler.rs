@@ -10,13 +10,13 @@ pub enum Handler {
     /// State StartInstance.
     StartInstance,
     /// State AwaitRun.
-    SubmitRun,
+    AwaitRun,
     /// State VerifyStopped.
     VerifyStopped,
     /// State ConcludeRun.
     ConcludeRun,
     /// The sweeper.
-    ReleaseInstance,
+    Sweep,
 }
 
 impl Handler {
@@ -25,10 +25,10 @@ impl Handler {
         Self::AdmitRun,
         Self::CheckInstance,
         Self::StartInstance,
-        Self::SubmitRun,
+        Self::AwaitRun,
         Self::VerifyStopped,
         Self::ConcludeRun,
-        Self::ReleaseInstance,
+        Self::Sweep,
     ];
 
     /// The template's `Handler`, and the name of the function's file.
@@ -37,10 +37,10 @@ impl Handler {
             Self::AdmitRun => "admit_run",
             Self::CheckInstance => "check_instance",
             Self::StartInstance => "start_instance",
-            Self::SubmitRun => "submit_run",
+            Self::AwaitRun => "await_run",
             Self::VerifyStopped => "verify_stopped",
             Self::ConcludeRun => "conclude_run",
-            Self::ReleaseInstance => "release_instance",
+            Self::Sweep => "sweep",
         }
     }
 
@@ -48,11 +48,7 @@ impl Handler {
     pub const fn takes_input(self) -> bool {
         match self {
             Self::AdmitRun | Self::ConcludeRun => true,
-            Self::CheckInstance
-            | Self::StartInstance
-            | Self::SubmitRun
-            | Self::VerifyStopped
-            | Self::ReleaseInstance => false,
+            Self::CheckInstance | Self::StartInstance | Self::AwaitRun | Self::VerifyStopped | Self::Sweep => false,
         }
     }
 

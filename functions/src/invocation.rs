@@ -8,7 +8,7 @@ use reveille_functions::bounds::{ANSWER_TIME, Ended, Termination};
 use reveille_functions::log::{Level, Line};
 use reveille_functions::{Invocation, RuntimeApi};
 use reveille_protocol::Stack;
-use reveille_protocol::steps::conclude_run;
+use reveille_protocol::conclude_run;
 use serde::Serialize;
 use serde_json::Value;
 

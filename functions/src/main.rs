@@ -7,18 +7,18 @@ use reveille_domain::{Code, Failure};
 use reveille_functions::log::{Level, Line};
 use reveille_functions::{RuntimeApi, last_words};
 use reveille_protocol::Stack;
+use reveille_protocol::admit_run::admit_run;
+use reveille_protocol::await_run::await_run;
+use reveille_protocol::check_instance::check_instance;
+use reveille_protocol::conclude_run::conclude_run;
+use reveille_protocol::start_instance::start_instance;
+use reveille_protocol::sweep::sweep;
+use reveille_protocol::verify_stopped::verify_stopped;
 
-mod admit_run;
 mod arguments;
-mod check_instance;
-mod conclude_run;
 mod environment;
 mod handler;
 mod invocation;
-mod release_instance;
-mod start_instance;
-mod submit_run;
-mod verify_stopped;
 
 use arguments::{plain, with_input};
 use handler::Handler;
@@ -48,15 +48,16 @@ async fn prepare() -> Result<(Handler, Stack, Aws, RuntimeApi), String> {
     Ok((handler, stack, aws, RuntimeApi::from_env()?))
 }
 
+/// From `_HANDLER` to the step of the same name.
 async fn serve(handler: Handler, stack: &Stack, aws: &Aws, api: &mut RuntimeApi) -> Result<ExitCode, String> {
     use invocation::serve;
     match handler {
-        Handler::AdmitRun => serve(api, handler, stack, aws, with_input, admit_run::handle).await,
-        Handler::CheckInstance => serve(api, handler, stack, aws, plain, check_instance::handle).await,
-        Handler::StartInstance => serve(api, handler, stack, aws, plain, start_instance::handle).await,
-        Handler::SubmitRun => serve(api, handler, stack, aws, plain, submit_run::handle).await,
-        Handler::VerifyStopped => serve(api, handler, stack, aws, plain, verify_stopped::handle).await,
-        Handler::ConcludeRun => serve(api, handler, stack, aws, with_input, conclude_run::handle).await,
-        Handler::ReleaseInstance => serve(api, handler, stack, aws, plain, release_instance::handle).await,
+        Handler::AdmitRun => serve(api, handler, stack, aws, with_input, admit_run).await,
+        Handler::CheckInstance => serve(api, handler, stack, aws, plain, check_instance).await,
+        Handler::StartInstance => serve(api, handler, stack, aws, plain, start_instance).await,
+        Handler::AwaitRun => serve(api, handler, stack, aws, plain, await_run).await,
+        Handler::VerifyStopped => serve(api, handler, stack, aws, plain, verify_stopped).await,
+        Handler::ConcludeRun => serve(api, handler, stack, aws, with_input, conclude_run).await,
+        Handler::Sweep => serve(api, handler, stack, aws, plain, sweep).await,
     }
 }

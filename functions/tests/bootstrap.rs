@@ -45,7 +45,7 @@ fn an_initialisation_that_fails_is_told() {
         ("admit_run", Some("REVEILLE_EVENT_BUS"), Some(""), "REVEILLE_EVENT_BUS is not set"),
         ("admit_run", Some("REVEILLE_PREFIX"), Some("a"), "must be empty or end with '/'"),
         ("admit_run", Some("REVEILLE_HEARTBEAT_SECONDS"), Some("soon"), "must be a number from"),
-        ("release_instance", Some("REVEILLE_STATE_MACHINE"), None, "REVEILLE_STATE_MACHINE is not set"),
+        ("sweep", Some("REVEILLE_STATE_MACHINE"), None, "REVEILLE_STATE_MACHINE is not set"),
         ("", None, None, "_HANDLER is \"\""),
     ] {
         let api = RuntimeApi::listen();

@@ -288,20 +288,20 @@ impl Failure {
     #[must_use]
     pub fn bounded(self) -> Self {
         let evidence = self.evidence.map(|evidence| Box::new(evidence.bounded()));
-        Self { code: self.code, message: message(&self.message), evidence }
+        Self { code: self.code, message: printable_message(&self.message), evidence }
     }
 
     /// A failure with a sentence and no evidence.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: self::message(&message.into()), evidence: None }
+        Self { code, message: printable_message(&message.into()), evidence: None }
     }
 
     /// The same failure with one more sentence for its reader. The sentence is kept whole, however long the message is.
     #[must_use]
     pub fn also(mut self, sentence: &str) -> Self {
         let room = MAX_MESSAGE_CHARS.saturating_sub(sentence.chars().count() + 1);
-        self.message = message(&format!("{} {sentence}", shown::both_ends(self.message, room)));
+        self.message = printable_message(&format!("{} {sentence}", shown::both_ends(self.message, room)));
         self
     }
 
@@ -333,7 +333,8 @@ impl Failure {
 }
 
 /// A message as it is made, whoever wrote what is in it: it can be printed, and it fits.
-pub(crate) fn message(text: &str) -> String {
+#[must_use]
+pub fn printable_message(text: &str) -> String {
     shown::both_ends(shown::plain(text), MAX_MESSAGE_CHARS)
 }
 

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::error::{Code, Failure};
+
 /// A notebook instance's name: `[a-zA-Z0-9](-*[a-zA-Z0-9])*`, at most 63 characters
 /// (SageMaker API, CreateNotebookInstance, `NotebookInstanceName`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -21,6 +23,17 @@ impl InstanceName {
     pub fn may_still_run(&self) -> String {
         format!(
             "Notebook instance {self} may still be running, and costs money as long as it does. Stop it, unless you are using it: aws sagemaker stop-notebook-instance --notebook-instance-name {self}"
+        )
+    }
+
+    /// There is no instance of that name.
+    #[must_use]
+    pub fn not_found(&self) -> Failure {
+        Failure::new(
+            Code::InstanceNotFound,
+            format!(
+                "There is no notebook instance {self} in this account and region. Check the name in the input, or create the instance."
+            ),
         )
     }
 

@@ -5,29 +5,21 @@
     reason = "ports are used from single-threaded runtimes only, so callers never need a Send bound"
 )]
 
-pub mod admit;
 pub mod age;
 pub mod bound;
-pub mod check;
-pub mod conclude;
 pub mod error;
 pub mod event;
 pub mod ids;
 pub mod input;
 pub mod layout;
 pub mod limits;
-pub mod lost_lease;
+pub mod memory;
 pub mod person;
 pub mod placeholders;
 pub mod ports;
-pub mod reconcile;
 pub mod records;
 pub mod run_event;
-pub mod runner;
 pub mod shown;
-pub mod silence;
-pub mod start;
-pub mod sweep;
 pub mod text;
 pub mod unreadable;
 

@@ -67,7 +67,6 @@ impl Signs {
 mod tests {
     use super::*;
     use crate::ids::RunId;
-    use crate::start;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -134,7 +133,7 @@ mod tests {
     /// A notebook may date its lease, and the sign in it, 2099.
     #[test]
     fn a_sign_of_the_future_in_a_lease_is_none() {
-        let mut lease = start::intent(&RunId::from_key("r"), "n".into(), None, at(9_999_999));
+        let mut lease = Lease::starting(&RunId::from_key("r"), "n".into(), None, at(9_999_999));
         lease.person_at = Some(at(9_999_999));
         let mut signs = Signs::default();
         signs.remember(&lease, at(500));
@@ -143,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_lease_tells_what_an_earlier_process_saw_and_never_more_than_its_own_time() {
-        let mut lease = start::intent(&RunId::from_key("r"), "n".into(), None, at(500));
+        let mut lease = Lease::starting(&RunId::from_key("r"), "n".into(), None, at(500));
         lease.person_at = Some(at(400));
         let mut signs = Signs::default();
         signs.remember(&lease, at(510));

@@ -10,6 +10,10 @@ use crate::error::{Code, Failure};
 use crate::ids::{InstanceName, RunId};
 use crate::input::{Html, Limits, NotebookSource, OnRunnerLost, WhenBusy};
 
+mod lease;
+
+pub use lease::{Closer, Lease, LeaseState};
+
 /// An execution of the state machine, as the context object tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -372,103 +376,4 @@ pub struct Outcome {
     pub admitted_at: Option<DateTime<Utc>>,
     /// When this was concluded.
     pub concluded_at: DateTime<Utc>,
-}
-
-/// What a boot of ours is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum LeaseState {
-    /// The intent to start stands; Start is about to be called, or its caller died.
-    Starting,
-    /// Start was called and its answer never came.
-    Unsure,
-    /// The boot is ours and runs may be claimed on it.
-    Open,
-    /// A run is claimed on it.
-    Busy,
-    /// It is about to be stopped: nothing is claimed from now on.
-    Closing,
-}
-
-impl LeaseState {
-    /// Its name in the record.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Unsure => "unsure",
-            Self::Open => "open",
-            Self::Busy => "busy",
-            Self::Closing => "closing",
-        }
-    }
-}
-
-/// Who is closing a boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Closer {
-    /// The runner on the instance: dead as soon as the boot is.
-    Runner,
-    /// A function: its Stop may be under way for as long as a function lives.
-    Function,
-}
-
-/// `leases/<instance>.json`: whose boot it is and what it is doing. Changed by compare-and-swap only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "facts that are learnt apart from each other, each a field of the record"
-)]
-pub struct Lease {
-    /// The instance; absent in leases of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instance: Option<InstanceName>,
-    /// What the boot is doing.
-    pub state: LeaseState,
-    /// Fresh at every write, so that two equal writes have two ETags.
-    pub nonce: String,
-    /// When this was written.
-    pub at: DateTime<Utc>,
-    /// The run whose execution started the boot.
-    pub started_by: RunId,
-    /// Its attempt.
-    #[serde(default)]
-    pub started_attempt: u32,
-    /// Whether Start's answer came: only then is it certain that the boot is ours.
-    pub certain: bool,
-    /// `LastModifiedTime` that Describe showed before the start: an observation with the same time is from before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen_before_start: Option<DateTime<Utc>>,
-    /// The kernel's boot id, once the runner bound it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub boot_id: Option<String>,
-    /// Whether the instance was seen `InService` while no runner had bound the boot: whoever binds it later may be the
-    /// runner of another boot, so that it cannot be known any more whose boot it is.
-    #[serde(default)]
-    pub seen_up: bool,
-    /// Whether the instance could not stop itself: its role or its network does not let it, so a function must.
-    #[serde(default)]
-    pub cannot_stop_itself: bool,
-    /// The attempt that is claimed, while busy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub busy: Option<crate::layout::AttemptRef>,
-    /// The last sign of a person on it: not when that was looked at, but when they did something.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub person_at: Option<DateTime<Utc>>,
-    /// Since when its Jupyter has not answered usably, so that it cannot be known whether a person works on it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jupyter_silent_since: Option<DateTime<Utc>>,
-    /// Who closes it, while closing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closer: Option<Closer>,
-    /// Whether an earlier Start may still arrive: one whose answer never came, or one that AWS accepted and that has not
-    /// shown.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unresolved: bool,
-    /// Whether the boot was seen to have ended. The lease is kept only because something that was sent under it may still
-    /// arrive; no boot that comes up later is taken for the one that it names.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub ended: bool,
 }

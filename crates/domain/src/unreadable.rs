@@ -12,7 +12,6 @@ use crate::error::{Code, Failure};
 use crate::ids::InstanceName;
 use crate::limits::MAX_RECORD_BYTES;
 use crate::records::{Claim, Lease, Outcome, Progress, Report, Request, Ticket, TriggerRecord};
-use crate::sweep::Cursor;
 
 /// The kinds of records in the stack's bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,14 +145,6 @@ impl Record for Lease {
         let busy = self.busy.as_ref().map(|busy| busy.instance.as_str());
         let instance = self.instance.as_ref().map(InstanceName::as_str).or(busy)?;
         Some(format!("/leases/{instance}.json"))
-    }
-}
-
-impl Record for Cursor {
-    const KIND: RecordKind = RecordKind::Sweeper;
-
-    fn key_end(&self) -> Option<String> {
-        None
     }
 }
 

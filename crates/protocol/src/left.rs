@@ -6,13 +6,14 @@
 //! outcome, because notebooks have its role. So an outcome is completed by whichever function looks at it after the runner
 //! was done: the one that puts it, the sweeper's next round, or ConcludeRun of the run's next attempt.
 
-use reveille_domain::conclude;
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{GetObject, PutObject};
 use reveille_domain::records::{Outcome, Report, Reporter};
 
 use crate::own;
 use crate::store::{self, StoreError, Stored};
+
+pub mod decide;
 
 /// The runner's part: adds what its own report names to the one that stands.
 ///
@@ -78,7 +79,7 @@ pub async fn add_to<P: GetObject + PutObject>(
 ) -> Result<Option<Outcome>, StoreError> {
     // What a notebook says of itself ends here: outputs lie in the attempt's own folder.
     let Some(report) = own::report(layout, ports, at).await? else { return Ok(None) };
-    let Some(outcome) = conclude::with_outputs(&stands.record, &report.record) else { return Ok(None) };
+    let Some(outcome) = decide::with_outputs(&stands.record, &report.record) else { return Ok(None) };
     // Who was faster added the same.
     store::swap(ports, &layout.outcome(at), &outcome, Some(&stands.etag)).await?;
     Ok(Some(outcome))

@@ -1,17 +1,23 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod admit_run;
+pub mod await_run;
+pub mod bring_to_rest;
+pub mod check_instance;
+pub mod conclude_run;
+mod holders;
 pub mod last_attempt;
-pub mod lease;
 pub mod left;
-pub mod live;
 mod own;
-pub mod reconcile;
 pub mod runner;
 pub mod stack;
-pub mod steps;
+pub mod start_instance;
 pub mod store;
+pub mod swap_lease;
 pub mod sweep;
+mod token;
+pub mod verify_stopped;
 pub mod withdraw;
 
 pub use stack::Stack;

@@ -5,7 +5,7 @@
 //!   the ticket. Whatever dies in between, the claim fences the attempt and the report is the only verdict.
 //! - A failing call is logged and tried again; nothing but the end of the boot ends the runner.
 //! - Beats depend on nothing else: four loops run beside each other, and every call of each is bounded in time.
-//! - It never decides: `reveille_domain::runner` does.
+//! - It never decides: [`decide`] does.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -28,6 +28,7 @@ mod beat;
 mod bind;
 mod bounded;
 mod close;
+pub mod decide;
 mod over;
 mod queue;
 mod upkeep;

@@ -1,82 +1,59 @@
-//! One sweep's work: a thing for each of many, some at a time, until the time is over. In order, so that the next sweep can
-//! go on behind it.
+//! **Sweep**: what no step of an execution can do any more, because its execution ended.
+//!
+//! - Called for every execution that ended ABORTED, TIMED_OUT or FAILED (an abort runs no Catch, and uncatchable errors
+//!   skip it too), and on a timer, for the recently ended ones and for every lease.
+//! - Effects, in this order: the attempt is fenced (claimed `by: release` if nobody claimed it), its report put once, its
+//!   ticket removed, the missing outcome put once and its event published; then `bring_to_rest` of the instance. A runner
+//!   that executes the attempt meets the report at its next beat, ends the notebook, and adds its outputs to the report;
+//!   the next round adds them to the outcome.
+//! - Run twice it does nothing the second time. An execution that runs again (a redrive) is left alone.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt;
-use futures_util::stream::iter;
-use reveille_domain::limits::{MAX_SWEPT_LEASES, SWEEPS_AT_ONCE};
+use reveille_domain::input;
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::limits::{MAX_SWEEP_PAGES, SWEEP_PAGE, SWEEP_TIME};
+use reveille_domain::memory::{Stopping, Waiting};
 use reveille_domain::ports::{
-    Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, ListObjects, Nonces, PutObject,
+    Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, DescribeWholeExecution, EndedExecution,
+    ExecutionSeen, ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
     StopNotebookInstance,
 };
-use reveille_domain::{Failure, InstanceName};
-use serde::Serialize;
+use reveille_domain::records::{Outcome, Report, Reporter, Status};
+use reveille_domain::{Code, Failure, InstanceName, Unreadable};
+use serde::Deserialize;
 
-use crate::reconcile::reconcile;
+use crate::conclude_run;
+use crate::conclude_run::decide::{self as conclude, Caught, Facts};
+use crate::last_attempt::{is_concluded, last_attempt, may_be_followed};
+use crate::left;
+use crate::own;
 use crate::stack::Stack;
+use crate::store::{self, StoreError};
+use crate::withdraw::{fence, ticket_of};
+use decide::Cursor;
+use swept::Swept;
 
-/// Begins with the first, begins nothing after `end`, and waits for what it began. What is answered are the answers of the
-/// first so many, in any order. If the time is not over yet, `SWEEPS_AT_ONCE` of them are begun at least.
-pub async fn each<'a, T, R, F: Future<Output = R>>(
-    ports: &impl Clock,
-    things: &'a [T],
-    end: DateTime<Utc>,
-    look: impl Fn(&'a T) -> F,
-) -> Vec<R> {
-    let in_time = |_: &&T| std::future::ready(ports.now() < end);
-    iter(things).take_while(in_time).map(look).buffer_unordered(SWEEPS_AT_ONCE).collect().await
+pub mod decide;
+mod swept;
+
+pub use swept::SweepOutput;
+
+/// The detail of a `Step Functions Execution Status Change` event, or nothing from the timer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SweepInput {
+    /// The execution that ended.
+    #[serde(default)]
+    pub execution_arn: Option<String>,
 }
 
-/// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Answer {
-    /// Outcomes that were missing and are recorded now.
-    pub concluded: usize,
-    /// Instances that were looked at.
-    pub reconciled: usize,
-    /// Things that could not be done now; the next sweep tries them again.
-    pub failed: usize,
-}
-
-/// What one sweep did, and the first thing that went wrong.
-#[derive(Debug, Default)]
-pub struct Swept {
-    /// What was done.
-    pub answer: Answer,
-    /// The first thing that went wrong.
-    pub first_failure: Option<Failure>,
-}
-
-impl Swept {
-    /// Something could not be done.
-    pub fn failed(&mut self, failure: impl Into<Failure>) {
-        self.answer.failed += 1;
-        self.first_failure.get_or_insert(failure.into());
-    }
-
-    /// Counts an execution that was looked at. Answers its instance, and whether an outcome was missing.
-    pub fn concluded(&mut self, looked: Result<(Option<InstanceName>, bool), Failure>) -> Option<(InstanceName, bool)> {
-        match looked {
-            Ok((instance, concluded)) => {
-                self.answer.concluded += usize::from(concluded);
-                instance.map(|instance| (instance, concluded))
-            }
-            Err(failure) => {
-                self.failed(failure);
-                None
-            }
-        }
-    }
-}
-
-/// Looks at the instances that have a lease, those behind `after` first. Answers how far it came; none: everywhere.
-pub async fn look_at_leases<P>(
-    stack: &Stack,
-    ports: &P,
-    after: Option<&str>,
-    end: DateTime<Utc>,
-    swept: &mut Swept,
-) -> Option<String>
+/// Runs the step.
+///
+/// # Errors
+/// The first call's failure, after everything else was tried.
+pub async fn sweep<P>(stack: &Stack, ports: &P, call: SweepInput) -> Result<SweepOutput, Failure>
 where
     P: Clock
         + Nonces
@@ -86,63 +63,266 @@ where
         + PutObject
         + DeleteObject
         + ListObjects
-        + DescribeExecution,
+        + DescribeExecution
+        + DescribeWholeExecution
+        + ListEndedExecutions
+        + PublishEvent,
 {
-    let keys = match leases(stack, ports, after).await {
-        Ok(keys) => keys,
-        Err(failure) => {
-            swept.failed(failure);
-            return after.map(str::to_owned);
+    let end = ports.now() + SWEEP_TIME;
+    let mut swept = Swept::default();
+    let instances = if let Some(arn) = call.execution_arn {
+        let concluded = conclude_ended(stack, ports, &arn, true).await;
+        // Its instance is looked at in any case: if somebody concluded it, they may have left that to the sweeper.
+        swept.concluded(concluded).into_iter().map(|(instance, _)| instance).collect()
+    } else {
+        go_round(stack, ports, end, &mut swept).await
+    };
+    swept::rest(stack, ports, &instances.into_iter().collect::<Vec<_>>(), end, &mut swept).await;
+    swept.first_failure.map_or(Ok(swept.answer), Err)
+}
+
+/// The timer's sweep: goes on where the one before came to. Answers the instances of executions that it concluded.
+async fn go_round<P>(stack: &Stack, ports: &P, end: DateTime<Utc>, swept: &mut Swept) -> BTreeSet<InstanceName>
+where
+    P: Clock
+        + Nonces
+        + DescribeNotebookInstance
+        + StopNotebookInstance
+        + GetObject
+        + PutObject
+        + DeleteObject
+        + ListObjects
+        + DescribeExecution
+        + DescribeWholeExecution
+        + ListEndedExecutions
+        + PublishEvent,
+{
+    let key = stack.layout.sweeper();
+    let before = match store::read::<Cursor>(ports, &key).await {
+        Ok(Some(stored)) => stored.record,
+        // The beginning is as good a place as any.
+        Ok(None) | Err(StoreError::Unreadable(_)) => Cursor::default(),
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
+            swept.failed(error);
+            Cursor::default()
         }
     };
-    let prefix = stack.layout.leases();
-    let name = |key: &str| InstanceName::parse(key.strip_prefix(&prefix)?.strip_suffix(".json")?).ok();
-    let leased: Vec<(&String, InstanceName)> = keys.iter().filter_map(|key| Some((key, name(key)?))).collect();
-    let looked = each(ports, &leased, end, |(_, instance)| reconcile(stack, ports, instance, None, None)).await;
-    let last = looked.len();
-    for looked in looked {
-        match looked {
-            Ok(_) => swept.answer.reconciled += 1,
-            Err(failure) => swept.failed(failure),
-        }
-    }
-    if last == leased.len() && keys.len() < MAX_SWEPT_LEASES {
-        return None;
-    }
-    let last = last.checked_sub(1).map(|last| leased[last].0.clone());
-    last.or_else(|| keys.last().cloned().filter(|_| leased.is_empty())).or_else(|| after.map(str::to_owned))
-}
-
-/// The keys of leases, from behind one on and round again.
-async fn leases<P: ListObjects>(stack: &Stack, ports: &P, after: Option<&str>) -> Result<Vec<String>, Failure> {
-    let prefix = stack.layout.leases();
-    let mut keys = ports.list_objects_after(&prefix, after, MAX_SWEPT_LEASES).await?;
-    if let Some(after) = after
-        && keys.len() < MAX_SWEPT_LEASES
+    let mut cursor = before.clone();
+    // What costs money comes first, and leaves half of the time for the rest.
+    cursor.lease = swept::look_at_leases(stack, ports, before.lease.as_deref(), end - SWEEP_TIME / 2, swept).await;
+    let instances = look_at_executions(stack, ports, &mut cursor, end, swept).await;
+    if cursor != before
+        && let Err(error) = store::put(ports, &key, &cursor).await
     {
-        let before = ports.list_objects(&prefix, MAX_SWEPT_LEASES - keys.len()).await?;
-        keys.extend(before.into_iter().take_while(|key| key.as_str() <= after));
+        swept.failed(error);
     }
-    Ok(keys)
+    instances
 }
 
-/// Reconciles the instances, until the time is over.
-pub async fn rest<P>(stack: &Stack, ports: &P, instances: &[InstanceName], end: DateTime<Utc>, swept: &mut Swept)
+/// Concludes what ended, page by page. Answers the instances of executions that were not concluded.
+async fn look_at_executions<P>(
+    stack: &Stack,
+    ports: &P,
+    cursor: &mut Cursor,
+    end: DateTime<Utc>,
+    swept: &mut Swept,
+) -> BTreeSet<InstanceName>
 where
     P: Clock
         + Nonces
-        + DescribeNotebookInstance
-        + StopNotebookInstance
         + GetObject
         + PutObject
         + DeleteObject
         + ListObjects
-        + DescribeExecution,
+        + DescribeWholeExecution
+        + ListEndedExecutions
+        + PublishEvent,
 {
-    for looked in each(ports, instances, end, |instance| reconcile(stack, ports, instance, None, None)).await {
-        match looked {
-            Ok(_) => swept.answer.reconciled += 1,
-            Err(failure) => swept.failed(failure),
+    let mut instances = BTreeSet::new();
+    let mut round = cursor.round(ports.now());
+    for _ in 0..MAX_SWEEP_PAGES {
+        let Some(list) = round.list().filter(|_| ports.now() < end) else { break };
+        let page = match ports.list_ended_executions(list, round.page.as_deref(), SWEEP_PAGE).await {
+            Ok(Some(page)) => page,
+            Ok(None) => {
+                round = round.again();
+                continue;
+            }
+            Err(error) => {
+                swept.failed(error);
+                break;
+            }
+        };
+        let wanted: Vec<&EndedExecution> = round.wanted(&page.executions).collect();
+        let looked = swept::each(ports, &wanted, end, |ended| conclude_ended(stack, ports, &ended.arn, false)).await;
+        let done = looked.len();
+        for looked in looked {
+            let concluded = swept.concluded(looked).filter(|(_, concluded)| *concluded);
+            instances.extend(concluded.map(|(instance, _)| instance));
+        }
+        if done < wanted.len() {
+            round.after = done.checked_sub(1).map(|last| wanted[last].arn.clone()).or(round.after);
+            break;
+        }
+        round = round.past(&page.executions, page.next);
+    }
+    if round.list().is_some() {
+        cursor.round = Some(round);
+    } else {
+        cursor.looked_at = Some(round.began_at);
+        cursor.round = None;
+    }
+    instances
+}
+
+/// Records what an ended execution did not. Answers its instance, and whether an outcome was missing. `announced`: the
+/// execution's end was, and it is looked at for the first time.
+async fn conclude_ended<P>(
+    stack: &Stack,
+    ports: &P,
+    arn: &str,
+    announced: bool,
+) -> Result<(Option<InstanceName>, bool), Failure>
+where
+    P: Clock + Nonces + GetObject + PutObject + DeleteObject + ListObjects + DescribeWholeExecution + PublishEvent,
+{
+    let Some(seen) = ports.describe_whole_execution(arn).await? else { return Ok((None, false)) };
+    let instance = input::instance_of(&seen.input);
+    if matches!(seen.status, ExecutionStatus::Running | ExecutionStatus::Succeeded) {
+        return Ok((instance, false));
+    }
+    let mut at = last_attempt(stack, ports, &seen, instance.as_ref()).await?;
+    let mut damaged = Vec::new();
+    let mut standing = store::or_evidence(own::outcome(&stack.layout, ports, &at, arn).await, &mut damaged)?;
+    if standing.as_ref().is_some_and(|before| is_repeated(&at, &before.record, &seen)) {
+        // The execution ended on the way to its next attempt, which left no record yet.
+        at.attempt += 1;
+        standing = store::or_evidence(own::outcome(&stack.layout, ports, &at, arn).await, &mut damaged)?;
+    }
+    if let Some(standing) = standing {
+        if announced && seen.error.as_deref() == Some(Code::OutcomeNotRecorded.as_str()) {
+            conclude_run::publish(stack, ports, &at, arn, &standing.record).await?;
+        }
+        // The runner may have been done only after the outcome stood. The next sweep tries again; the instance waits for none of it.
+        if standing.record.outputs.is_empty() && standing.record.source_sha256.is_none() {
+            let _added = left::add_to(&stack.layout, ports, &at, &standing).await;
+        }
+        left::complete_previous(&stack.layout, ports, &at, arn).await;
+        return Ok((instance, false));
+    }
+    if !damaged.is_empty() && is_concluded(&seen) {
+        // ConcludeRun met the same record: it published the event and named the record.
+        return Ok((instance, false));
+    }
+    let first = match &instance {
+        Some(instance) => cancel(stack, ports, &at, instance, &seen).await?,
+        None => false,
+    };
+    let mut unread = Vec::new();
+    let report = store::or_evidence(own::report(&stack.layout, ports, &at).await, &mut unread)?;
+    let report = report.map(|stored| stored.record);
+    let outcome = compose(ports.now(), &at, &seen, instance.as_ref(), report.as_ref(), &unread);
+    if let Some(unreadable) = damaged.first() {
+        // Something else stands where the outcome belongs. Whoever gave the verdict publishes it, once.
+        if first || announced {
+            conclude_run::publish(stack, ports, &at, arn, &conclude::unrecorded(outcome, unreadable)).await?;
+        }
+        return Ok((instance, false));
+    }
+    // The event first: a sweep that dies in between is repeated, and an event may come twice but must not be missing.
+    conclude_run::publish(stack, ports, &at, arn, &outcome).await?;
+    let concluded = store::put_once(ports, &stack.layout.outcome(&at), &outcome).await?;
+    // A runner may have ended the notebook meanwhile.
+    left::completed(&stack.layout, ports, &at, report.as_ref(), outcome).await;
+    Ok((instance, concluded))
+}
+
+/// Whether an attempt with this outcome is followed by another that left no record yet.
+fn is_repeated(at: &AttemptRef, outcome: &Outcome, seen: &ExecutionSeen) -> bool {
+    // An execution that failed was concluded, with this very outcome.
+    seen.status != ExecutionStatus::Failed && may_be_followed(at, outcome, seen)
+}
+
+/// Fences the attempt, gives it a verdict, and takes it out of the queue. Answers whether the verdict was given now.
+async fn cancel<P>(
+    stack: &Stack,
+    ports: &P,
+    at: &AttemptRef,
+    instance: &InstanceName,
+    seen: &ExecutionSeen,
+) -> Result<bool, Failure>
+where
+    P: Clock + Nonces + GetObject + PutObject + DeleteObject,
+{
+    fence(stack, ports, at).await?;
+    let report = Report::without_outputs(at, Reporter::Function, Some(failure(seen)), None, ports.now());
+    // A verdict that stands is the verdict, whoever reached it.
+    let first = store::put_once(ports, &stack.layout.report(at), &report).await?;
+    let key = stack.layout.ticket(instance, &at.run);
+    if let Some(etag) = ticket_of(ports, &key, at).await? {
+        store::remove(ports, &key, &etag).await?;
+    }
+    Ok(first)
+}
+
+/// What ended the execution, in the words of a run.
+fn failure(seen: &ExecutionSeen) -> Failure {
+    let name = &seen.execution.name;
+    match seen.status {
+        ExecutionStatus::Aborted => Failure::new(
+            Code::Cancelled,
+            format!(
+                "Execution {name} was stopped by a person. A redrive of it, or a new execution, runs the notebook again."
+            ),
+        ),
+        ExecutionStatus::TimedOut => Failure::new(
+            Code::Internal,
+            format!("Execution {name} ran into the state machine's own time limit. A redrive of it is safe."),
+        ),
+        ExecutionStatus::Failed | ExecutionStatus::Running | ExecutionStatus::Succeeded => {
+            conclude::classify(&caught(seen))
         }
     }
+}
+
+fn caught(seen: &ExecutionSeen) -> Caught {
+    Caught {
+        state: format!("Execution {}", seen.execution.name),
+        error: seen.error.clone().unwrap_or_default(),
+        cause: seen.cause.clone().unwrap_or_default(),
+    }
+}
+
+fn compose(
+    now: DateTime<Utc>,
+    at: &AttemptRef,
+    seen: &ExecutionSeen,
+    instance: Option<&InstanceName>,
+    report: Option<&Report>,
+    damaged: &[Unreadable],
+) -> Outcome {
+    // Of what was asked for, the execution's input tells, not the record of it.
+    let input = input::read(&seen.input).ok();
+    let unknown: Option<&Waiting> = None;
+    let mut outcome = conclude::outcome(&Facts {
+        execution: &seen.execution,
+        attempt: at.attempt,
+        run: None,
+        instance,
+        notebook: input.as_ref().map(|input| &input.notebook),
+        report,
+        damaged,
+        error: Some(&caught(seen)),
+        stop_error: None,
+        waiting: unknown,
+        // The sweeper goes on until the instance is at rest; nobody waits to see it.
+        stopping: Some(&Stopping { since: now, patience: 1, ended_at: None, rest: None }),
+        skipped: false,
+        now,
+    });
+    outcome.run = at.run.clone();
+    if seen.status == ExecutionStatus::Aborted && outcome.code == Some(Code::Cancelled) {
+        outcome.status = Status::Aborted;
+    }
+    outcome
 }

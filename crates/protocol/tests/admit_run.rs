@@ -8,7 +8,7 @@ use reveille_domain::Code;
 use reveille_domain::ids::sha256_hex;
 use reveille_domain::ports::{CallErrorKind, StartAnswer};
 use reveille_domain::records::Execution;
-use reveille_protocol::steps::admit_run::{Answer, admit_run};
+use reveille_protocol::admit_run::{AdmitRunOutput, admit_run};
 use serde_json::{Value, json};
 use support::{Fault, World, block_on, now, stack};
 
@@ -17,14 +17,14 @@ fn world() -> World {
 }
 
 /// Admits an execution; the code it is refused with.
-fn admit(world: &World, name: &str, started: DateTime<Utc>, input: &Value) -> Result<Answer, Code> {
+fn admit(world: &World, name: &str, started: DateTime<Utc>, input: &Value) -> Result<AdmitRunOutput, Code> {
     let execution = Execution { arn: format!("arn:{name}"), name: name.into(), start_time: started, redrive_count: 0 };
     let call = json!({"execution": execution, "input": input, "attempt": 1});
     block_on(admit_run(&stack(), world, serde_json::from_value(call).unwrap())).map_err(|failure| failure.code)
 }
 
-fn is_duplicate(answer: &Result<Answer, Code>) -> bool {
-    matches!(answer, Ok(Answer::Duplicate { held_by, .. }) if held_by == "arn:one")
+fn is_duplicate(answer: &Result<AdmitRunOutput, Code>) -> bool {
+    matches!(answer, Ok(AdmitRunOutput::Duplicate { held_by, .. }) if held_by == "arn:one")
 }
 
 /// Inputs that are refused, each for a reason of its own, with the same event.
@@ -66,7 +66,7 @@ fn another_input_for_the_same_event_is_another_trigger() {
     }
     let mut corrected = refused()[1].clone();
     corrected["instance"] = json!("nightly");
-    assert!(matches!(admit(&world, "corrected", now(), &corrected), Ok(Answer::Admitted { .. })));
+    assert!(matches!(admit(&world, "corrected", now(), &corrected), Ok(AdmitRunOutput::Admitted { .. })));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn an_event_of_the_future_is_refused_and_takes_no_trigger() {
         let input = json!({"instance": "nightly", "notebook": "a.ipynb", "event": event});
         assert_eq!(admit(&world, "forged", now(), &input), Err(Code::InvalidRequest), "{ahead}");
         assert!(world.objects.borrow().is_empty(), "{ahead}");
-        assert!(matches!(admit(&world, "real", due, &input), Ok(Answer::Admitted { .. })), "{ahead}");
+        assert!(matches!(admit(&world, "real", due, &input), Ok(AdmitRunOutput::Admitted { .. })), "{ahead}");
     }
 }
 
@@ -117,7 +117,7 @@ fn an_event_of_the_future_is_refused_and_takes_no_trigger() {
 fn a_request_that_somebody_replaced_is_recorded_again() {
     let input = json!({"instance": "nightly", "notebook": "a.ipynb", "parameters": {"x": 1}});
     let world = world();
-    let Ok(Answer::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("it is admitted") };
+    let Ok(AdmitRunOutput::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("it is admitted") };
     let key = stack().layout.request("nightly", &run.id);
     let honest = world.objects.borrow()[&key].clone();
     assert_eq!(run.request_sha256.as_deref(), Some(sha256_hex(&honest).as_str()));
@@ -132,7 +132,7 @@ fn a_request_that_somebody_replaced_is_recorded_again() {
         let mut forged: Value = serde_json::from_slice(&honest).unwrap();
         forged[field] = value;
         world.put(&key, &forged);
-        let Ok(Answer::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("{field}") };
+        let Ok(AdmitRunOutput::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("{field}") };
         assert_eq!(run.request_sha256.as_deref(), Some(sha256_hex(&honest).as_str()), "{field}");
         assert_eq!(world.objects.borrow()[&key], honest, "{field}");
     }
@@ -140,6 +140,6 @@ fn a_request_that_somebody_replaced_is_recorded_again() {
     let mut spelt: Vec<u8> = honest.clone();
     spelt.push(b'\n');
     world.objects.borrow_mut().insert(key.clone(), spelt.clone());
-    let Ok(Answer::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("spelt otherwise") };
+    let Ok(AdmitRunOutput::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("spelt otherwise") };
     assert_eq!(run.request_sha256.as_deref(), Some(sha256_hex(&spelt).as_str()), "of what stands");
 }

@@ -5,7 +5,7 @@ mod support;
 
 use reveille_domain::ports::{CallError, CallErrorKind, StartAnswer};
 use reveille_domain::{Code, RETRIED};
-use reveille_protocol::steps::conclude_run::{Answer, conclude_run};
+use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
 use serde_json::{Value, json};
 use support::{World, block_on, now, stack};
 
@@ -24,7 +24,7 @@ fn call(attempt: u32, redrive_count: u32, admitted: bool, code: &str, on_runner_
     })
 }
 
-fn conclude(world: &World, call: Value) -> Result<Answer, Code> {
+fn conclude(world: &World, call: Value) -> Result<ConcludeRunOutput, Code> {
     let call = serde_json::from_value(call).unwrap();
     block_on(conclude_run(&stack(), world, call)).map_err(|failure| failure.code)
 }
@@ -71,7 +71,7 @@ fn a_redrive_of_a_refused_run_comes_to_an_end() {
     let world = world();
     assert_eq!(conclude(&world, call(1, 0, false, "InvalidRequest", "fail")), Err(Code::InvalidRequest));
     let redriven = conclude(&world, call(1, 1, false, "InvalidRequest", "fail"));
-    assert_eq!(redriven, Ok(Answer::RunAgain { attempt: 2 }));
+    assert_eq!(redriven, Ok(ConcludeRunOutput::RunAgain { attempt: 2 }));
     // AdmitRun refuses the second attempt as well.
     assert_eq!(conclude(&world, call(2, 1, false, "InvalidRequest", "fail")), Err(Code::InvalidRequest));
 }
@@ -83,7 +83,7 @@ fn a_lost_runner_is_repeated_as_asked_and_boundedly() {
     for attempt in 1..=2 {
         for _ in 0..2 {
             let answer = conclude(&first, call(attempt, 0, true, "RunnerLost", "rerun"));
-            assert_eq!(answer, Ok(Answer::RunAgain { attempt: attempt + 1 }), "attempt {attempt}");
+            assert_eq!(answer, Ok(ConcludeRunOutput::RunAgain { attempt: attempt + 1 }), "attempt {attempt}");
         }
     }
     assert_eq!(conclude(&first, call(3, 0, true, "RunnerLost", "rerun")), Err(Code::RunnerLost));
@@ -182,7 +182,7 @@ fn a_report_whose_outputs_lie_elsewhere_is_not_believed() {
         let mut call = call(1, 0, true, "", "fail");
         call["error"] = Value::Null;
         let ended = conclude(&world, call);
-        assert_eq!(matches!(ended, Ok(Answer::Concluded { .. })), believed, "{uri}: {ended:?}");
+        assert_eq!(matches!(ended, Ok(ConcludeRunOutput::Concluded { .. })), believed, "{uri}: {ended:?}");
         assert_eq!(world.published.borrow()[0]["outputs"] == json!({"html": uri}), believed, "{uri}");
     }
 }

@@ -4,19 +4,20 @@
 
 mod support;
 
-use reveille_domain::conclude::{Caught, Stopping};
 use reveille_domain::ids::sha256_hex;
 use reveille_domain::input::NotebookSource;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_RECORD_BYTES;
+use reveille_domain::memory::Stopping;
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, InstanceStatus};
 use reveille_domain::records::{Claim, Claimant, Outcome, Progress, Report, Reporter, Rest, Status};
 use reveille_domain::{Code, Failure, InstanceName, RunId};
-use reveille_protocol::steps::check_instance::check_instance;
-use reveille_protocol::steps::conclude_run::{Answer, conclude_run};
-use reveille_protocol::steps::release_instance::release_instance;
-use reveille_protocol::steps::submit_run::{self, submit_run};
-use reveille_protocol::steps::verify_stopped::{self, verify_stopped};
+use reveille_protocol::await_run::{self, await_run};
+use reveille_protocol::check_instance::check_instance;
+use reveille_protocol::conclude_run::decide::Caught;
+use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
+use reveille_protocol::sweep::sweep;
+use reveille_protocol::verify_stopped::{self, verify_stopped};
 use serde_json::{Value, json};
 use support::runner::{attempt, execution, request, serve, waiting_run};
 use support::{World, block_on, now, stack};
@@ -106,7 +107,7 @@ fn stop(world: &World) -> (Option<Stopping>, Option<Caught>) {
 }
 
 /// The rest of the execution, from the error that a step ended with.
-fn end(world: &World, error: Option<&Failure>) -> Result<Answer, Failure> {
+fn end(world: &World, error: Option<&Failure>) -> Result<ConcludeRunOutput, Failure> {
     let (stopping, stop_error) = stop(world);
     let call = json!({"execution": execution(), "input": {"instance": "nightly", "notebook": "a.ipynb"}, "attempt": 1,
         "run": run(), "stopping": stopping, "stopError": stop_error,
@@ -153,7 +154,7 @@ fn with_a_runner_the_run_ends_at_once_and_names_the_record() {
                 }
                 "progress.json" => {
                     assert_eq!(world.executed.get(), 1, "{what}");
-                    assert!(matches!(ended, Ok(Answer::Concluded { .. })), "{what}: {ended:?}");
+                    assert!(matches!(ended, Ok(ConcludeRunOutput::Concluded { .. })), "{what}: {ended:?}");
                 }
                 "outcome.json" => {
                     assert_eq!(world.executed.get(), 1, "{what}");
@@ -210,10 +211,10 @@ fn the_sweeper_concludes_an_aborted_run_once() {
                     },
                     now(),
                 )];
-                for sweep in 0..20 {
-                    let arn = first.filter(|_| sweep == 0);
+                for round in 0..20 {
+                    let arn = first.filter(|_| round == 0);
                     let call = serde_json::from_value(json!({"executionArn": arn})).unwrap();
-                    block_on(release_instance(&stack(), &world, call)).expect(&what);
+                    block_on(sweep(&stack(), &world, call)).expect(&what);
                     world.passed.set(world.passed.get() + 300);
                 }
                 assert_eq!(world.events.get(), 1, "{what}, {first:?}");
@@ -281,7 +282,7 @@ fn the_sweeper_publishes_no_forged_outcome() {
         };
         *world.executions.borrow_mut() = vec![(seen, now())];
         let call = serde_json::from_value(json!({"executionArn": "arn"})).unwrap();
-        block_on(release_instance(&stack(), &world, call)).unwrap();
+        block_on(sweep(&stack(), &world, call)).unwrap();
         let published = world.published.borrow();
         assert_eq!(published.len(), 1, "{field}");
         assert_eq!((&published[0]["instance"], &published[0]["executionArn"]), (&json!("nightly"), &json!("arn")));
@@ -298,10 +299,10 @@ fn a_ticket_that_cannot_be_read_is_put_anew() {
         let (world, what) = damaged(&key, &record, damage);
         let call = json!({"execution": execution(), "run": run(), "taskToken": "token"});
         let call = serde_json::from_value(call).unwrap();
-        assert_eq!(block_on(submit_run(&stack(), &world, call)), Ok(submit_run::Answer::Submitted));
+        assert_eq!(block_on(await_run(&stack(), &world, call)), Ok(await_run::AwaitRunOutput::Submitted));
         serve(&world);
         assert_eq!(*world.answers.borrow(), [None], "{what}");
-        assert!(matches!(end(&world, None), Ok(Answer::Concluded { .. })), "{what}");
+        assert!(matches!(end(&world, None), Ok(ConcludeRunOutput::Concluded { .. })), "{what}");
         check_end(&world, &what);
     }
 }
@@ -334,7 +335,7 @@ fn folder_markers_are_no_records() {
         world.objects.borrow_mut().insert(key, Vec::new());
     }
     serve(&world);
-    assert!(matches!(end(&world, None), Ok(Answer::Concluded { .. })));
+    assert!(matches!(end(&world, None), Ok(ConcludeRunOutput::Concluded { .. })));
     assert_eq!(world.status.get().0, InstanceStatus::Stopped);
 }
 

@@ -9,8 +9,8 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus, StartAnswer};
 use reveille_domain::records::{Outcome, Report, Reporter};
 use reveille_domain::{Code, Failure};
-use reveille_protocol::steps::conclude_run::{Answer, conclude_run};
-use reveille_protocol::steps::release_instance::{Call, release_instance};
+use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
+use reveille_protocol::sweep::{self, SweepInput};
 use serde_json::json;
 use support::runner::{attempt, execution, serve, waiting_run};
 use support::{Fault, World, block_on, now, stack};
@@ -48,9 +48,9 @@ fn aborted_while_it_executes() -> World {
     world
 }
 
-fn sweep(world: &World) {
-    let announced = Call { execution_arn: Some("arn".to_owned()) };
-    block_on(release_instance(&stack(), world, announced)).unwrap();
+fn announce(world: &World) {
+    let announced = SweepInput { execution_arn: Some("arn".to_owned()) };
+    block_on(sweep::sweep(&stack(), world, announced)).unwrap();
 }
 
 fn read<T: serde::de::DeserializeOwned>(world: &World, key: &str) -> T {
@@ -78,7 +78,7 @@ fn assert_named(world: &World) {
 fn an_outcome_that_is_recorded_after_the_notebook_ended_names_its_outputs() {
     let world = aborted_while_it_executes();
     serve(&world);
-    sweep(&world);
+    announce(&world);
     assert_named(&world);
 }
 
@@ -90,7 +90,7 @@ fn an_outcome_that_stands_already_gets_the_outputs_added() {
         let elsewhere = aborted_while_it_executes();
         let (key, report) = elsewhere.during.clone().unwrap();
         elsewhere.objects.borrow_mut().insert(key, report);
-        sweep(&elsewhere);
+        announce(&elsewhere);
         let key = stack().layout.outcome(&attempt());
         let outcome = elsewhere.objects.borrow()[&key].clone();
         assert!(serde_json::from_slice::<Outcome>(&outcome).unwrap().outputs.is_empty());
@@ -103,10 +103,10 @@ fn an_outcome_that_stands_already_gets_the_outputs_added() {
         serve(&world);
         // A notebook has the runner's role, so that role writes no outcome.
         assert_eq!(world.objects.borrow()[&key], outcome);
-        sweep(&world);
+        announce(&world);
         assert_named(&world);
         // A sweep that comes later changes nothing any more.
-        sweep(&world);
+        announce(&world);
         assert_named(&world);
     }
 }
@@ -140,7 +140,7 @@ fn the_next_attempt_completes_the_outcome_of_the_one_before() {
     };
     let lost = Report { failure: Some(Failure::new(Code::RunnerLost, "It fell silent.")), ..stopped() };
     world.put(&layout.report(&first), &lost);
-    assert_eq!(conclude(1, "RunnerLost").unwrap(), Answer::RunAgain { attempt: 2 });
+    assert_eq!(conclude(1, "RunnerLost").unwrap(), ConcludeRunOutput::RunAgain { attempt: 2 });
     assert!(read::<Outcome>(&world, &layout.outcome(&first)).outputs.is_empty());
 
     let uri = layout.uri(&layout.attempt(&first)) + "output.ipynb";
@@ -148,7 +148,7 @@ fn the_next_attempt_completes_the_outcome_of_the_one_before() {
     world.put(&layout.report(&first), &late);
     let report = Report { attempt: 2, by: Reporter::Runner, failure: None, ..stopped() };
     world.put(&layout.report(&second), &report);
-    assert!(matches!(conclude(2, "RunnerLost").unwrap(), Answer::Concluded { .. }));
+    assert!(matches!(conclude(2, "RunnerLost").unwrap(), ConcludeRunOutput::Concluded { .. }));
     let outcome: Outcome = read(&world, &layout.outcome(&first));
     assert_eq!((outcome.outputs, outcome.code), (late.outputs, Some(Code::RunnerLost)));
 }

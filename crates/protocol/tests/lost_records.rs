@@ -7,8 +7,8 @@ mod support;
 use reveille_domain::ports::{CallErrorKind, InstanceStatus};
 use reveille_domain::records::{Rest, Status};
 use reveille_domain::{Code, Failure};
-use reveille_protocol::steps::conclude_run::{Answer, conclude_run};
-use reveille_protocol::steps::verify_stopped::{Decision, verify_stopped};
+use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
+use reveille_protocol::verify_stopped::{Decision, verify_stopped};
 use serde_json::{Value, json};
 use support::runner::{attempt, execution, waiting_run};
 use support::{Fault, World, block_on, now, stack};
@@ -34,7 +34,7 @@ fn verify(world: &World, waiting: &Value) -> Result<(Decision, Option<Rest>), Fa
     Ok((answer.decision, answer.stopping.rest))
 }
 
-fn conclude(world: &World, stop_error: &Failure) -> Result<Answer, Failure> {
+fn conclude(world: &World, stop_error: &Failure) -> Result<ConcludeRunOutput, Failure> {
     let cause = json!({"errorType": stop_error.code, "errorMessage": stop_error.message}).to_string();
     let call = json!({"execution": execution(), "input": {"instance": "nightly", "notebook": "a.ipynb"}, "attempt": 1,
         "run": run(), "waiting": waiting(1, &json!(now())),

@@ -3,18 +3,19 @@
 
 mod support;
 
-use reveille_domain::check::Waiting;
+use reveille_domain::memory::Waiting;
 use reveille_domain::ports::{Call, CallError, CallErrorKind, StartAnswer};
 use reveille_domain::records::{Lease, LeaseState, RunRef};
-use reveille_domain::{Code, admit, input, start};
-use reveille_protocol::steps::start_instance::{self, Decision, start_instance};
+use reveille_domain::{Code, input};
+use reveille_protocol::admit_run;
+use reveille_protocol::start_instance::{self, Decision, start_instance};
 use serde_json::json;
 use support::{World, block_on, now, stack};
 
 fn run() -> RunRef {
     let execution = serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
     let input = input::parse(&json!({"instance": "nightly", "notebook": "a.ipynb"})).unwrap();
-    admit::run_ref(&admit::request(input, &execution, now()).unwrap(), "0".repeat(64), 1)
+    admit_run::decide::run_ref(&admit_run::decide::request(input, &execution, now()).unwrap(), "0".repeat(64), 1)
 }
 
 /// What the step answers, how often it sent, and the lease afterwards.
@@ -26,7 +27,7 @@ fn outcome(
     if let Some(lease) = before {
         world.objects.borrow_mut().insert("leases/nightly.json".into(), serde_json::to_vec(&lease).unwrap());
     }
-    let call = start_instance::Call { run: run(), waiting: Waiting::at(None, 0, now()) };
+    let call = start_instance::StartInstanceInput { run: run(), waiting: Waiting::at(None, 0, now()) };
     let answer = block_on(start_instance(&stack(), &world, call));
     let lease = world.objects.borrow().get("leases/nightly.json").map(|body| {
         let lease: Lease = serde_json::from_slice(body).unwrap();
@@ -62,7 +63,7 @@ fn every_answer_of_start_has_its_own() {
 /// An earlier send of this run is unresolved: a refusal proves nothing, and the lease is not withdrawn.
 #[test]
 fn after_an_unresolved_send_a_refusal_proves_nothing() {
-    let mut before = start::intent(&run().id, "n".into(), None, now());
+    let mut before = Lease::starting(&run().id, "n".into(), None, now());
     before.state = LeaseState::Starting;
     let refused = Ok(StartAnswer::WrongStatus("Status (Pending) not in".into()));
     assert_eq!(outcome(refused, Some(before)), (Ok(Decision::Raced), 1, Some((LeaseState::Unsure, false))));
@@ -70,7 +71,7 @@ fn after_an_unresolved_send_a_refusal_proves_nothing() {
 
 #[test]
 fn a_start_that_may_not_have_shown_yet_is_not_sent_again() {
-    let mut before = start::intent(&reveille_domain::RunId::from_key("other"), "n".into(), None, now());
+    let mut before = Lease::starting(&reveille_domain::RunId::from_key("other"), "n".into(), None, now());
     for state in [LeaseState::Starting, LeaseState::Unsure, LeaseState::Open] {
         before.state = state;
         let (answer, starts, lease) = outcome(Ok(StartAnswer::Accepted), Some(before.clone()));

@@ -6,9 +6,10 @@ mod support;
 use chrono::TimeDelta;
 use reveille_domain::ports::{InstanceStatus, StartAnswer};
 use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState, RunRef};
-use reveille_domain::runner::{Bind, bind};
-use reveille_domain::{RunId, admit, input, start};
-use reveille_protocol::steps::verify_stopped::{Call, Decision, verify_stopped};
+use reveille_domain::{RunId, input};
+use reveille_protocol::admit_run;
+use reveille_protocol::runner::decide::{Bind, bind};
+use reveille_protocol::verify_stopped::{Decision, VerifyStoppedInput, verify_stopped};
 use serde_json::json;
 use support::{World, block_on, now, stack};
 
@@ -17,7 +18,7 @@ const LEASE: &str = "leases/nightly.json";
 fn run() -> RunRef {
     let execution = serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
     let input = input::parse(&json!({"instance": "nightly", "notebook": "a.ipynb"})).unwrap();
-    admit::run_ref(&admit::request(input, &execution, now()).unwrap(), "0".repeat(64), 1)
+    admit_run::decide::run_ref(&admit_run::decide::request(input, &execution, now()).unwrap(), "0".repeat(64), 1)
 }
 
 fn record<T: serde::de::DeserializeOwned>(world: &World, key: &str) -> Option<T> {
@@ -27,13 +28,15 @@ fn record<T: serde::de::DeserializeOwned>(world: &World, key: &str) -> Option<T>
 /// The lease of a start of this run's, written at `now()`.
 fn lease(state: LeaseState) -> Lease {
     let before = Some(now() - TimeDelta::seconds(600));
-    Lease { state, certain: state == LeaseState::Open, ..start::intent(&run().id, "n".into(), before, now()) }
+    Lease { state, certain: state == LeaseState::Open, ..Lease::starting(&run().id, "n".into(), before, now()) }
 }
 
 /// What the step answers `passed` seconds later, when the instance has been at rest for as long as it says.
 fn verify(world: &World, passed: i64) -> Decision {
     world.passed.set(passed);
-    block_on(verify_stopped(&stack(), world, Call { run: run(), waiting: None, stopping: None })).unwrap().decision
+    block_on(verify_stopped(&stack(), world, VerifyStoppedInput { run: run(), waiting: None, stopping: None }))
+        .unwrap()
+        .decision
 }
 
 fn at_rest(lease: &Lease, since: i64) -> World {

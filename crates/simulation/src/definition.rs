@@ -25,7 +25,7 @@ pub fn read(parameters: Parameters) -> Result<Value, String> {
         ("AdmitRunFunctionArn".to_owned(), arn(Step::AdmitRun)),
         ("CheckInstanceFunctionArn".to_owned(), arn(Step::CheckInstance)),
         ("StartInstanceFunctionArn".to_owned(), arn(Step::StartInstance)),
-        ("SubmitRunFunctionArn".to_owned(), arn(Step::SubmitRun)),
+        ("AwaitRunFunctionArn".to_owned(), arn(Step::AwaitRun)),
         ("VerifyStoppedFunctionArn".to_owned(), arn(Step::VerifyStopped)),
         ("ConcludeRunFunctionArn".to_owned(), arn(Step::ConcludeRun)),
         ("StartPollSeconds".to_owned(), parameters.start_poll.to_string()),

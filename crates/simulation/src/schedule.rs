@@ -19,10 +19,10 @@ pub enum Step {
     AdmitRun,
     CheckInstance,
     StartInstance,
-    SubmitRun,
+    AwaitRun,
     VerifyStopped,
     ConcludeRun,
-    ReleaseInstance,
+    Sweep,
 }
 
 impl Step {
@@ -31,10 +31,10 @@ impl Step {
         Self::AdmitRun,
         Self::CheckInstance,
         Self::StartInstance,
-        Self::SubmitRun,
+        Self::AwaitRun,
         Self::VerifyStopped,
         Self::ConcludeRun,
-        Self::ReleaseInstance,
+        Self::Sweep,
     ];
 
     /// The function's name: the last part of its ARN.
@@ -44,10 +44,10 @@ impl Step {
             Self::AdmitRun => "admit_run",
             Self::CheckInstance => "check_instance",
             Self::StartInstance => "start_instance",
-            Self::SubmitRun => "submit_run",
+            Self::AwaitRun => "await_run",
             Self::VerifyStopped => "verify_stopped",
             Self::ConcludeRun => "conclude_run",
-            Self::ReleaseInstance => "release_instance",
+            Self::Sweep => "sweep",
         }
     }
 }

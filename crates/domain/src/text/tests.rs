@@ -216,20 +216,3 @@ fn what_passes_the_check_is_read_and_hostile_texts_end_no_process() {
     }
     assert!(passed > 100, "{passed}");
 }
-
-/// A refused input is recognised as well: two deliveries of its event have one trigger, and another text has another.
-#[test]
-fn an_input_that_no_reader_holds_is_recognised_by_its_event() {
-    let key = |value: &str, id: &str, more: &str| {
-        let event = format!(r#"{{"source": "mine", "id": "{id}"}}"#);
-        let text = format!(r#"{{"parameters": {{"x": {value}}}, "event": {event}{more}}}"#);
-        crate::admit::trigger_key(&input::outline(&InputText::new(text)))
-    };
-    for value in ["1", "1e400", "NaN"] {
-        assert!(key(value, "1", "").is_some(), "{value}");
-        assert_eq!(key(value, "1", ""), key(value, "1", ""));
-        assert_ne!(key(value, "1", ""), key(value, "2", ""));
-        assert_ne!(key(value, "1", ""), key("[1e400]", "1", ""));
-        assert_eq!(key(value, "1", r#", "rerun": true"#), None);
-    }
-}

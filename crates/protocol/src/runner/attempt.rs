@@ -10,13 +10,13 @@ use reveille_domain::ports::{
     TokenAnswer,
 };
 use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Report, Reporter, Request, Ticket};
-use reveille_domain::runner::beat_every;
 use reveille_domain::{Code, Failure, Unreadable};
 
+use super::decide::beat_every;
 use super::{Runner, RunnerPorts, bind};
-use crate::lease;
-use crate::steps::submit_run;
 use crate::store::{self, StoreError, Stored};
+use crate::swap_lease;
+use crate::token;
 
 /// Tries of an upload and of the report: with the pauses below about a minute, in which S3 recovers or does not.
 pub(super) const UPLOAD_TRIES: u32 = 6;
@@ -68,7 +68,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 .also(&damaged.message),
             None => damaged,
         };
-        submit_run::answer_failure(&self.ports, ticket, &failure).await?;
+        token::answer_failure(&self.ports, ticket, &failure).await?;
         // Only its own ticket: one that was submitted again meanwhile is met at the next look.
         self.remove_ticket(stored).await?;
         self.ports.log(&format!("run {} attempt {} is refused: {failure}", ticket.run, ticket.attempt));
@@ -145,7 +145,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             return Ok(true);
         }
         let nonce = self.ports.nonce();
-        let stands = lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
+        let stands = swap_lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease))?;
             matches!(lease.state, LeaseState::Open | LeaseState::Busy).then(|| Lease {
                 state: LeaseState::Busy,
@@ -372,7 +372,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 self.queue.learn(&self.me.instance, &at.run, read);
                 return Ok(());
             };
-            submit_run::answer(&self.ports, &stored.record, report).await?;
+            token::answer(&self.ports, &stored.record, report).await?;
             if store::remove(&self.ports, &key, &stored.etag).await? {
                 self.queue.learn(&self.me.instance, &at.run, None);
                 break;

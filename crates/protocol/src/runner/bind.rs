@@ -4,11 +4,11 @@ use reveille_domain::age::age;
 use reveille_domain::layout::Layout;
 use reveille_domain::limits::IN_FLIGHT;
 use reveille_domain::records::{Closer, Lease, LeaseState};
-use reveille_domain::runner::{Bind, bind as decide};
 
+use super::decide::{self, Bind};
 use super::{Identity, RunnerPorts};
 use crate::store::StoreError;
-use crate::{lease, store};
+use crate::{store, swap_lease};
 
 /// Answers whether the boot is ours.
 ///
@@ -16,8 +16,8 @@ use crate::{lease, store};
 /// A call's failure.
 pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<bool, StoreError> {
     let nonce = ports.nonce();
-    let decide = |lease: Option<&Lease>| decide(lease, &me.boot_id, nonce.clone(), ports.now());
-    let stands = lease::update(layout, ports, &me.instance, |lease| match decide(lease) {
+    let decide = |lease: Option<&Lease>| decide::bind(lease, &me.boot_id, nonce.clone(), ports.now());
+    let stands = swap_lease::update(layout, ports, &me.instance, |lease| match decide(lease) {
         Bind::Ours(bound) => Some(bound),
         Bind::Again | Bind::Persons { .. } => None,
     })
@@ -47,7 +47,7 @@ pub(super) async fn reopen<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Iden
     let nonce = ports.nonce();
     // A function's stop may still come, for as long as a function lives.
     let is_over = |lease: &Lease| lease.closer != Some(Closer::Function) || age(lease.at, ports.now()) >= IN_FLIGHT;
-    lease::update(layout, ports, &me.instance, |lease| {
+    swap_lease::update(layout, ports, &me.instance, |lease| {
         let lease = lease.filter(|lease| lease.boot_id.as_deref() == Some(&me.boot_id) && is_over(lease))?;
         (lease.state != LeaseState::Open).then(|| Lease {
             state: LeaseState::Open,

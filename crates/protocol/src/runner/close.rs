@@ -8,14 +8,13 @@ use reveille_domain::person::Signs;
 use reveille_domain::ports::{
     CallErrorKind, Clock, GetAnswer, GetObject, Log, Nonces, SeePerson, Sleep, StopAnswer, StopNotebookInstance,
 };
-use reveille_domain::reconcile::closing;
 use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState};
-use reveille_domain::runner::{Idle, IdleAction, idle as decide};
 
+use super::decide::{Idle, IdleAction, idle};
 use super::queue::is_reached;
 use super::{LOOK_EVERY, Runner, RunnerPorts, bind};
-use crate::lease;
 use crate::store::{self, StoreError};
+use crate::swap_lease;
 
 /// After a stop that was accepted this process ends with its boot. If it lives this long, the stop did not happen
 /// (an instance stops in a minute or two), and the boot is opened again.
@@ -32,7 +31,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             return Ok(());
         }
         self.next_look.set(now + LOOK_EVERY);
-        let lease = match lease::read(self.layout, &self.ports, &self.me.instance).await {
+        let lease = match swap_lease::read(self.layout, &self.ports, &self.me.instance).await {
             Ok(Some(lease)) => lease,
             Ok(None) => return Ok(()),
             Err(StoreError::Unreadable(unreadable)) => {
@@ -58,7 +57,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
         self.person.borrow_mut().remember(&lease.record, now);
         self.look_for_person().await;
-        let action = decide(&Idle {
+        let action = idle(&Idle {
             certain: lease.record.certain,
             served: self.served.get(),
             given_up: self.given_up.get(),
@@ -106,7 +105,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     pub(super) async fn say_alive(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
         let person = *self.person.borrow();
-        lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
+        swap_lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state != LeaseState::Closing)?;
             Some(Lease {
                 person_at: person.last.max(Signs::in_lease(lease).last.and_then(|at| believed(at, self.ports.now()))),
@@ -124,9 +123,9 @@ impl<P: RunnerPorts> Runner<'_, P> {
     /// Closes the boot: nothing is claimed from now on; if nothing came meanwhile, the instance stops.
     async fn close(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
-        let stands = lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
+        let stands = swap_lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state == LeaseState::Open)?;
-            Some(closing(lease, Closer::Runner, nonce.clone(), self.ports.now()))
+            Some(lease.closing(Closer::Runner, nonce.clone(), self.ports.now()))
         })
         .await?;
         let closed = stands.is_some_and(|stands| stands.record.nonce == nonce);
@@ -145,7 +144,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     /// Says in the lease that a function must stop this boot.
     async fn say_cannot_stop(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
-        lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
+        swap_lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease))?;
             (!lease.cannot_stop_itself).then(|| Lease {
                 cannot_stop_itself: true,

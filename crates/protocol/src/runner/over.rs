@@ -8,9 +8,9 @@ use futures_util::stream::iter;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{Clock, Log, Sleep};
 use reveille_domain::records::{Report, Ticket};
-use reveille_domain::runner::queue_timeout;
 
 use super::attempt::{Fence, begun};
+use super::decide::queue_timeout;
 use super::queue::{AGAIN_AFTER, AT_ONCE};
 use super::{Runner, RunnerPorts};
 use crate::store::{self, StoreError, Stored};

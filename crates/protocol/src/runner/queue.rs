@@ -13,10 +13,10 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_INBOX;
 use reveille_domain::ports::{Clock, ListObjects, Log, Sleep};
 use reveille_domain::records::Ticket;
-use reveille_domain::runner::{beat_every, queue_order, queue_timeout};
 use reveille_domain::{InstanceName, RunId};
 use tokio::sync::Notify;
 
+use super::decide::{beat_every, queue_order, queue_timeout};
 use super::{Runner, RunnerPorts};
 use crate::store::{self, StoreError, Stored};
 

@@ -8,9 +8,9 @@ use reveille_domain::age::age;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{Clock, Log, Sleep};
 use reveille_domain::records::{Progress, Report, Ticket};
-use reveille_domain::runner::beat_every;
 
 use super::attempt::{PROGRESS_EVERY, UPLOAD_TRIES};
+use super::decide::beat_every;
 use super::{LOOK_EVERY, Runner, RunnerPorts};
 use crate::left;
 use crate::store;

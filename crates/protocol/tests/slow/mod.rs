@@ -88,7 +88,7 @@ impl Slow {
             nonces: Cell::default(),
         };
         let starter = RunId::from_key("r-00000");
-        let intent = reveille_domain::start::intent(&starter, "n".into(), None, start());
+        let intent = Lease::starting(&starter, "n".into(), None, start());
         world.put_record(&world.layout.lease(&nightly()), &Lease { state: LeaseState::Open, certain: true, ..intent });
         for number in 0..runs {
             // The first was admitted first, and waits as long as it must.

@@ -31,11 +31,7 @@ pub fn waiting_run() -> World {
     let at = attempt();
     let layout = stack().layout;
     let instance = InstanceName::parse(&at.instance).unwrap();
-    let lease = Lease {
-        state: LeaseState::Open,
-        certain: true,
-        ..reveille_domain::start::intent(&at.run, "n".into(), None, now())
-    };
+    let lease = Lease { state: LeaseState::Open, certain: true, ..Lease::starting(&at.run, "n".into(), None, now()) };
     let ticket = Ticket {
         run: at.run.clone(),
         attempt: 1,

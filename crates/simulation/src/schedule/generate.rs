@@ -184,7 +184,7 @@ const CALLS: [(Caller, &[Action]); 8] = [
         Caller::Function(Step::StartInstance),
         &[Action::Get, Action::Put, Action::Describe, Action::Start, Action::Delete],
     ),
-    (Caller::Function(Step::SubmitRun), &[Action::Get, Action::Put, Action::Callback, Action::Delete]),
+    (Caller::Function(Step::AwaitRun), &[Action::Get, Action::Put, Action::Callback, Action::Delete]),
     (
         Caller::Function(Step::VerifyStopped),
         &[
@@ -199,7 +199,7 @@ const CALLS: [(Caller, &[Action]); 8] = [
     ),
     (Caller::Function(Step::ConcludeRun), &[Action::Get, Action::Put, Action::Publish]),
     (
-        Caller::Function(Step::ReleaseInstance),
+        Caller::Function(Step::Sweep),
         &[
             Action::Get,
             Action::Put,

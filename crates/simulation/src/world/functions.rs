@@ -8,9 +8,7 @@ use reveille_asl::interpreter::{Description, Status, TaskAnswer, TaskCall, TaskE
 use reveille_domain::limits::FUNCTION_TIMEOUT;
 use reveille_domain::{Code, Failure};
 use reveille_protocol::Stack;
-use reveille_protocol::steps::{
-    admit_run, check_instance, conclude_run, release_instance, start_instance, submit_run, verify_stopped,
-};
+use reveille_protocol::{admit_run, await_run, check_instance, conclude_run, start_instance, sweep, verify_stopped};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -129,9 +127,9 @@ async fn once(stack: &Stack, ports: &Ports, step: Step, payload: Value) -> Resul
         Step::AdmitRun => answered(admit_run::admit_run(stack, ports, parsed(payload)?).await),
         Step::CheckInstance => answered(check_instance::check_instance(stack, ports, parsed(payload)?).await),
         Step::StartInstance => answered(start_instance::start_instance(stack, ports, parsed(payload)?).await),
-        Step::SubmitRun => answered(submit_run::submit_run(stack, ports, parsed(payload)?).await),
+        Step::AwaitRun => answered(await_run::await_run(stack, ports, parsed(payload)?).await),
         Step::VerifyStopped => answered(verify_stopped::verify_stopped(stack, ports, parsed(payload)?).await),
-        Step::ReleaseInstance => answered(release_instance::release_instance(stack, ports, parsed(payload)?).await),
+        Step::Sweep => answered(sweep::sweep(stack, ports, parsed(payload)?).await),
         Step::ConcludeRun => answered(conclude_run::conclude_run(stack, ports, parsed(payload)?).await),
     }
 }

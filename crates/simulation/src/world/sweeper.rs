@@ -1,5 +1,5 @@
 //! The sweeper's triggers, as the template has them: a timer, and the status-change events of executions that did not
-//! succeed. Both call the deployed `release_instance`; an event may be lost or come twice.
+//! succeed. Both call the deployed `sweep`; an event may be lost or come twice.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -57,9 +57,9 @@ impl World {
     fn release(self: &Rc<Self>, payload: Value) {
         let world = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let how = world.invocation_trouble(Step::ReleaseInstance);
+            let how = world.invocation_trouble(Step::Sweep);
             // What it could not do, the next one does: the timer comes again.
-            drop(functions::invoked(&world, Step::ReleaseInstance, how, payload, "the sweeper").await);
+            drop(functions::invoked(&world, Step::Sweep, how, payload, "the sweeper").await);
         });
     }
 }

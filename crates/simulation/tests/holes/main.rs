@@ -293,7 +293,7 @@ fn every_step_is_cut_off_before_and_after_each_of_its_effects() {
             for how in [Cut::Before(number), Cut::After(number), Cut::Hangs(number)] {
                 let mut schedule = world(vec![event(1, 1), event(2, 30)]);
                 // The sweeper is not tried again: its timer comes again.
-                let times = if step == Step::ReleaseInstance { 1 } else { 2 };
+                let times = if step == Step::Sweep { 1 } else { 2 };
                 schedule.troubles.push(cut(step, Invocation::Cut(how), times));
                 // For the sweeper: something to sweep.
                 schedule.hands.push(hand(70, Deed::Abort { trigger: 1 }));
@@ -431,7 +431,7 @@ fn a_sweep_meets_a_notebook_whose_ticket_its_runner_withdrew() {
         schedule.troubles.push(at_instance(250, InstanceTrouble::PartitionRunner, 40));
         let played = hold(schedule);
         let told = || format!("{later_ms} ms later:\n{}", played.timeline.join("\n"));
-        let is_stop = |line: &&String| line.contains("release_instance") && line.contains("Stop nb-0");
+        let is_stop = |line: &&String| line.contains("sweep") && line.contains("Stop nb-0");
         assert_eq!(played.timeline.iter().find(is_stop), None, "{}", told());
         // Where its execution took the runner for lost in the very moment of its return, its notebook is ended, and the other
         // run may have to start the instance anew.

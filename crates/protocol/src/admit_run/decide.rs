@@ -1,0 +1,381 @@
+//! AdmitRun's decisions: which trigger this is, whether it was handled, and what the run's request is.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use reveille_domain::age::{EVENT_SKEW, age, is_ahead, seconds};
+use reveille_domain::error::Failure;
+use reveille_domain::event::Event;
+use reveille_domain::ids::hex_hash;
+use reveille_domain::input::{self, Input};
+use reveille_domain::limits::{DEDUPE_WINDOW, MAX_REQUEST_BYTES};
+use reveille_domain::placeholders::{self, Facts};
+use reveille_domain::records::{Execution, Request, RunRef, TriggerRecord};
+
+/// The key of the record that answers this event, if an event started the execution and it can be recognised.
+/// One object under two rules is two triggers: everything else of the input is part of the key. An input that is refused
+/// has one too: the event has one outcome, however often it is delivered.
+#[must_use]
+pub fn trigger_key(raw: &Value) -> Option<String> {
+    if raw.get("rerun") == Some(&Value::Bool(true)) {
+        return None;
+    }
+    let identity = event(raw)?.identity()?;
+    let mut rest = input::without_nulls(raw);
+    rest.as_object_mut()?.remove("event");
+    let mut canonical = String::new();
+    write_canonical(&rest, &mut canonical);
+    Some(hex_hash(&[&identity, &canonical]))
+}
+
+/// Why nothing is to be run for the object of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSelected {
+    /// The input's `keys` do not take its key.
+    OtherKey,
+    /// It is a "folder" of the S3 console, and holds nothing.
+    Folder,
+}
+
+/// The key of the event's object, if nothing is to be run for it, and why.
+#[must_use]
+pub fn not_selected(input: &Input) -> Option<(NotSelected, &str)> {
+    let event = Event::new(input.event.as_ref()?);
+    let key = event.key()?;
+    if event.is_folder() {
+        return Some((NotSelected::Folder, key));
+    }
+    input.keys.as_ref().filter(|keys| !keys.take(key)).map(|_| (NotSelected::OtherKey, key))
+}
+
+/// The event of an input, valid or not.
+#[must_use]
+pub fn event(raw: &Value) -> Option<Event<'_>> {
+    raw.get("event").map(Event::new)
+}
+
+/// JSON with the keys of every object sorted, so that two inputs that mean the same hash the same, however they were
+/// written.
+fn write_canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Array(items) => {
+            out.push('[');
+            for item in items {
+                write_canonical(item, out);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        Value::Object(fields) => {
+            let mut names: Vec<&String> = fields.keys().collect();
+            names.sort();
+            out.push('{');
+            for name in names {
+                out.push_str(&Value::from(name.as_str()).to_string());
+                out.push(':');
+                write_canonical(&fields[name.as_str()], out);
+                out.push(',');
+            }
+            out.push('}');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+/// Whether this start is a duplicate of the one that holds the trigger.
+#[must_use]
+pub fn is_duplicate(
+    holder: &TriggerRecord,
+    me: &Execution,
+    event_time: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> bool {
+    if holder.execution_arn == me.arn && holder.start_time == me.start_time {
+        return false;
+    }
+    // Nobody started in the future.
+    if is_ahead(holder.start_time, now) {
+        return false;
+    }
+    // Started later than the window after the event's own time and its first start: a person re-ran an old input, or
+    // replayed a dead-letter queue. An event without a time cannot be told to be old. Of two deliveries, the one that
+    // started first may come here second.
+    event_time.is_none_or(|time| age(time.max(holder.start_time).min(me.start_time), me.start_time) <= DEDUPE_WINDOW)
+}
+
+/// An event of the future starts nothing: whoever made it up would answer the real one, when that comes, by its trigger.
+///
+/// # Errors
+/// `InvalidRequest` when the event's own time is after the start of the execution.
+pub fn check_event_time(event: Option<Event<'_>>, me: &Execution) -> Result<(), Failure> {
+    match event.and_then(Event::time) {
+        Some(time) if time - me.start_time > EVENT_SKEW => Err(input::invalid(format!(
+            "event.time: {} is after the start of this execution ({}), and an event cannot start anything before it happened. Start the execution without \"event\", or with the event as EventBridge delivered it",
+            seconds(time),
+            seconds(me.start_time)
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The request of an admitted run.
+///
+/// # Errors
+/// `InvalidRequest` when a placeholder has no value.
+pub fn request(input: Input, execution: &Execution, now: DateTime<Utc>) -> Result<Request, Failure> {
+    let run = execution.run();
+    let facts = Facts { event: input.event.as_ref().map(Event::new), run: &run, instance: &input.instance };
+    let parameters = placeholders::fill(input.parameters, &facts).map_err(input::invalid)?;
+    let request = Request {
+        run,
+        execution_arn: execution.arn.clone(),
+        admitted_at: now,
+        instance: input.instance,
+        notebook: input.notebook,
+        parameters,
+        kernel: input.kernel,
+        html: input.html,
+        limits: input.limits,
+        when_busy: input.when_busy,
+        on_runner_lost: input.on_runner_lost,
+    };
+    check_request_size(&request)?;
+    Ok(request)
+}
+
+/// What is stored is bounded, not only what came in: the runner must be able to read it.
+fn check_request_size(request: &Request) -> Result<(), Failure> {
+    let size = json_bytes(request);
+    if size <= MAX_REQUEST_BYTES {
+        return Ok(());
+    }
+    let sizes = request.parameters.iter().map(|(name, value)| (json_bytes(value), name));
+    let (largest, name) = sizes.max().map_or((0, ""), |(bytes, name)| (bytes, name.as_str()));
+    Err(input::invalid(format!(
+        "parameters.{name}: with its placeholders filled it is {largest} bytes of JSON, and the whole request {size}; at most {MAX_REQUEST_BYTES} are accepted"
+    )))
+}
+
+/// Bytes of a value as JSON. What cannot be written as JSON is as large as can be.
+fn json_bytes(value: &impl serde::Serialize) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
+}
+
+/// What the state machine carries of the run.
+#[must_use]
+pub fn run_ref(request: &Request, request_sha256: String, attempt: u32) -> RunRef {
+    RunRef {
+        id: request.run.clone(),
+        attempt,
+        instance: request.instance.clone(),
+        admitted_at: request.admitted_at,
+        limits: request.limits,
+        when_busy: request.when_busy,
+        on_runner_lost: request.on_runner_lost,
+        request_sha256: Some(request_sha256),
+    }
+}
+
+/// Whether what stands where this execution's request was recorded is that request. When it was admitted, only the record
+/// says; all else follows from the execution's input, which nobody can change.
+#[must_use]
+pub fn is_same_request(stands: &Request, asked: &Request) -> bool {
+    *stands == Request { admitted_at: stands.admitted_at, ..asked.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn time(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn execution(name: &str, start: &str) -> Execution {
+        Execution { arn: format!("arn:{name}"), name: name.into(), start_time: time(start), redrive_count: 0 }
+    }
+
+    fn holder(execution: &Execution) -> TriggerRecord {
+        TriggerRecord { execution_arn: execution.arn.clone(), start_time: execution.start_time, run: execution.run() }
+    }
+
+    fn triggered(notebook: &str, sequencer: &str) -> Value {
+        json!({"instance": "nightly", "notebook": notebook, "parameters": {"k": "{{ key }}"},
+            "event": {"id": sequencer, "source": "aws.s3", "time": "2026-11-23T10:00:00Z",
+                "detail": {"bucket": {"name": "in"}, "object": {"key": "k", "sequencer": sequencer}}}})
+    }
+
+    fn key(raw: &Value) -> Option<String> {
+        trigger_key(raw)
+    }
+
+    #[test]
+    fn one_object_under_two_rules_is_two_triggers() {
+        assert_eq!(key(&triggered("a.ipynb", "1")), key(&triggered("a.ipynb", "1")));
+        assert_ne!(key(&triggered("a.ipynb", "1")), key(&triggered("b.ipynb", "1")));
+        assert_ne!(key(&triggered("a.ipynb", "1")), key(&triggered("a.ipynb", "2")));
+    }
+
+    #[test]
+    fn the_order_of_fields_does_not_matter() {
+        let one: Value = serde_json::from_str(r#"{"a": {"x": 1, "y": [{"p": 1, "q": 2}]}, "b": 2}"#).unwrap();
+        let two: Value = serde_json::from_str(r#"{"b": 2, "a": {"y": [{"q": 2, "p": 1}], "x": 1}}"#).unwrap();
+        let canonical = |value: &Value| {
+            let mut out = String::new();
+            write_canonical(value, &mut out);
+            out
+        };
+        assert_eq!(canonical(&one), canonical(&two));
+        assert_ne!(canonical(&one), canonical(&Value::Null));
+    }
+
+    /// docs/input.md: "With `"rerun": true`, or without an event, nothing is ever a duplicate."
+    #[test]
+    fn without_an_event_or_with_rerun_nothing_is_a_duplicate() {
+        assert_eq!(key(&json!({"instance": "a", "notebook": "a.ipynb"})), None);
+        let mut rerun = triggered("a.ipynb", "1");
+        rerun["rerun"] = json!(true);
+        assert_eq!(key(&rerun), None);
+    }
+
+    /// Also where prefix and suffix share characters, or one holds the other.
+    ///
+    /// docs/input.md: "The two may share characters: `daily/data.csv` does both."
+    #[test]
+    fn a_key_is_taken_when_it_begins_and_ends_so() {
+        for (prefix, suffix, key, taken) in [
+            ("incoming/", ".csv", "incoming/a.csv", true),
+            ("incoming/", ".csv", "incoming/.csv", true),
+            ("incoming/", ".csv", "incoming/a.txt", false),
+            ("incoming/", ".csv", "outgoing/a.csv", false),
+            ("incoming/orders.csv", ".csv", "incoming/orders.csv", true),
+            ("incoming/orders.csv", ".csv", "incoming/orders.csv.csv", true),
+            ("incoming/orders.csv", ".csv", "incoming/orders.csv.gz", false),
+            ("daily/", "/data.csv", "daily/data.csv", true),
+            ("daily/", "/data.csv", "daily/1/data.csv", true),
+            ("daily/", "/data.csv", "daily/mydata.csv", false),
+            ("incoming/orders", "orders.csv", "incoming/orders.csv", true),
+            ("a", "aa", "aa", true),
+            ("aa", "a", "aa", true),
+            ("aa", "aa", "a", false),
+            ("", ".csv", "a.csv", true),
+            ("incoming/", "", "incoming/a", true),
+        ] {
+            let mut raw = triggered("a.ipynb", "1");
+            raw["event"]["detail"]["object"]["key"] = json!(key);
+            raw["keys"] = json!({"prefix": prefix, "suffix": suffix});
+            let input = input::parse(&raw).unwrap();
+            let expected = (!taken).then_some((NotSelected::OtherKey, key));
+            assert_eq!(not_selected(&input), expected, "{prefix} {suffix} {key}");
+        }
+        assert_eq!(not_selected(&input::parse(&triggered("a.ipynb", "1")).unwrap()), None, "without keys, every key");
+    }
+
+    /// docs/input.md: "A later one is a person who re-runs an old input, or a replay from the dead-letter queue: it
+    /// runs."
+    #[test]
+    fn a_start_inside_the_window_is_a_duplicate_and_a_later_one_is_a_person() {
+        let event_time = Some(time("2026-11-23T10:00:00Z"));
+        let now = time("2026-11-23T10:20:00Z");
+        let first = execution("one", "2026-11-23T10:00:01Z");
+        assert!(!is_duplicate(&holder(&first), &first, event_time, now), "its own retry is no duplicate");
+        assert!(is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:01Z"), event_time, now));
+        assert!(!is_duplicate(&holder(&first), &execution("two", "2026-11-23T10:15:02Z"), event_time, now));
+        let late = execution("late", "2026-11-23T10:16:00Z");
+        let twice = execution("twice", "2026-11-23T10:16:05Z");
+        assert!(is_duplicate(&holder(&late), &twice, event_time, now), "an event that came late, and twice");
+        let again = execution("one", "2026-11-23T10:00:02Z");
+        assert!(is_duplicate(&holder(&first), &again, None, now), "a name used again is another execution");
+    }
+
+    /// Of two deliveries, the one that started later may be the first to reach the record.
+    #[test]
+    fn a_holder_that_started_after_me_makes_a_duplicate_unless_it_started_in_the_future() {
+        let event_time = Some(time("2026-11-23T10:00:00Z"));
+        let (early, late) = (execution("early", "2026-11-23T10:00:01Z"), execution("late", "2026-11-23T10:09:00Z"));
+        assert!(is_duplicate(&holder(&late), &early, event_time, time("2026-11-23T10:09:30Z")));
+        let never = execution("never", "2099-01-01T00:00:00Z");
+        assert!(!is_duplicate(&holder(&never), &early, event_time, time("2026-11-23T10:09:30Z")));
+        assert!(!is_duplicate(&holder(&never), &early, None, time("2026-11-23T10:09:30Z")));
+    }
+
+    #[test]
+    fn an_event_of_the_future_is_refused() {
+        let me = execution("one", "2026-11-23T10:00:00Z");
+        let check = |time: &str| {
+            let event = json!({"source": "aws.events", "time": time, "resources": ["arn:rule"]});
+            check_event_time(Some(Event::new(&event)), &me)
+        };
+        for fits in ["2026-11-23T10:00:00Z", "2026-11-23T10:00:02Z", "2020-01-01T00:00:00Z", "soon", ""] {
+            assert!(check(fits).is_ok(), "{fits}");
+        }
+        assert!(check_event_time(None, &me).is_ok());
+        for ahead in
+            ["2026-11-23T10:00:03Z", "2026-11-23T10:01:00Z", "2026-11-24T02:00:00+02:00", "9999-12-31T23:59:59Z"]
+        {
+            let failure = check(ahead).unwrap_err();
+            assert_eq!(failure.code, reveille_domain::Code::InvalidRequest, "{ahead}");
+            assert!(failure.message.contains("event.time"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn the_request_has_its_placeholders_filled() {
+        let raw = triggered("a.ipynb", "1");
+        let me = execution("one", "2026-11-23T10:00:01Z");
+        let request = request(input::parse(&raw).unwrap(), &me, me.start_time).unwrap();
+        assert_eq!(request.parameters["k"], "k");
+        assert_eq!(run_ref(&request, String::new(), 2).attempt, 2);
+    }
+
+    fn filled(key: &str, parameters: &Value) -> Result<Request, Failure> {
+        let mut raw = triggered("a.ipynb", "1");
+        raw["event"]["detail"]["object"]["key"] = json!(key);
+        raw["parameters"] = parameters.clone();
+        let me = execution("one", "2026-11-23T10:00:01Z");
+        request(input::parse(&raw).unwrap(), &me, me.start_time)
+    }
+
+    /// docs/input.md: "With its placeholders filled, the whole request is at most 262,144 bytes of JSON; the message
+    /// of a refusal names the parameter."
+    #[test]
+    fn what_placeholders_make_of_an_input_is_bounded_too() {
+        let times = |count: usize| json!({"few": "x", "keys": "{{key}}".repeat(count)});
+        assert!(filled(&"k".repeat(1_024), &times(100)).is_ok());
+        let refused = |key: &str, parameters: &Value| {
+            let failure = filled(key, parameters).unwrap_err();
+            assert_eq!(failure.code, reveille_domain::Code::InvalidRequest);
+            assert!(failure.message.contains(&MAX_REQUEST_BYTES.to_string()), "{failure}");
+            failure.message
+        };
+        assert!(refused(&"k".repeat(1_024), &times(1_000)).contains("parameters.keys"));
+        // Each is small; together they are not.
+        let many: serde_json::Map<String, Value> =
+            (0..100).map(|number| (format!("p{number}"), json!(["{{ key }}", {"deep": "{{ key }}"}]))).collect();
+        assert!(refused(&"k".repeat(2_000), &Value::Object(many)).contains("parameters.p"));
+        // As JSON a control character is six bytes.
+        let control = refused(&"\u{1}".repeat(1_024), &times(100));
+        assert!(control.contains("parameters.keys") && control.contains("614402 bytes"), "{control}");
+        // Nothing that is filled is filled again, and no key makes memory out of nothing.
+        assert!(refused(&"{{key}}".repeat(4_000), &times(4_000)).contains("parameters.keys"));
+    }
+
+    /// A refused input is recognised as well: two deliveries of its event have one trigger, and another text has another.
+    #[test]
+    fn an_input_that_no_reader_holds_is_recognised_by_its_event() {
+        let key = |value: &str, id: &str, more: &str| {
+            let event = format!(r#"{{"source": "mine", "id": "{id}"}}"#);
+            let text = format!(r#"{{"parameters": {{"x": {value}}}, "event": {event}{more}}}"#);
+            trigger_key(&input::outline(&reveille_domain::InputText::new(text)))
+        };
+        for value in ["1", "1e400", "NaN"] {
+            assert!(key(value, "1", "").is_some(), "{value}");
+            assert_eq!(key(value, "1", ""), key(value, "1", ""));
+            assert_ne!(key(value, "1", ""), key(value, "2", ""));
+            assert_ne!(key(value, "1", ""), key("[1e400]", "1", ""));
+            assert_eq!(key(value, "1", r#", "rerun": true"#), None);
+        }
+    }
+}

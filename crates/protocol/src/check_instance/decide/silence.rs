@@ -1,0 +1,257 @@
+//! What a silent ticket means: resubmit, give the run up, or call its runner lost.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use reveille_domain::age::{age, believed, is_ahead, seconds};
+use reveille_domain::error::{Code, Failure};
+use reveille_domain::ids::InstanceName;
+use reveille_domain::limits::{MAX_RERUNS, MAX_SILENCES, MAX_UNCLAIMED_SILENCES, OVERDUE};
+use reveille_domain::ports::InstanceStatus;
+use reveille_domain::records::{Claim, Progress};
+
+/// What to do about a run whose ticket fell silent and which has no report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Put it before the runner again.
+    Resubmit,
+    /// End the run with this; nothing was claimed.
+    GiveUp(Failure),
+    /// Put this as the report: the runner claimed the attempt and fell silent.
+    Lost(Failure),
+}
+
+/// Everything the decision looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// For messages.
+    pub instance: &'a InstanceName,
+    /// How often the ticket fell silent.
+    pub silences: u32,
+    /// The attempt's claim.
+    pub claim: Option<&'a Claim>,
+    /// Its last progress.
+    pub progress: Option<&'a Progress>,
+    /// The instance's status, or `None` if it is gone. Only while it is `InService` is silence the runner's.
+    pub status: Option<InstanceStatus>,
+    /// Whether a runner bound the boot: then the lifecycle configuration did its work.
+    pub bound: bool,
+    /// The heartbeat.
+    pub heartbeat_seconds: u32,
+    /// How long the notebook may run.
+    pub run_seconds: u32,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// Decides.
+#[must_use]
+pub fn judge(seen: &Seen<'_>) -> Verdict {
+    let Some(claim) = seen.claim else { return unclaimed(seen) };
+    // Progress is written with every beat, so a living runner's is a third of a heartbeat old at most.
+    let beaten_at = seen.progress.and_then(|progress| believed(progress.at, seen.now));
+    let last = beaten_at.map_or(claim.at, |beaten_at| beaten_at.max(claim.at));
+    let stale = age(last, seen.now) >= TimeDelta::seconds(seen.heartbeat_seconds.into()) / 2;
+    // AwaitRun's own ceiling arrives here too: AWS shows it under the same name as a missed heartbeat. A runner that still
+    // beats then does not enforce its limits, and waiting for it once more would take another two days.
+    let overdue = age(claim.at, seen.now) >= TimeDelta::seconds(seen.run_seconds.into()) + OVERDUE;
+    if stale || overdue || seen.silences >= MAX_SILENCES { Verdict::Lost(lost(seen, last)) } else { Verdict::Resubmit }
+}
+
+fn unclaimed(seen: &Seen<'_>) -> Verdict {
+    let limit = if seen.status == Some(InstanceStatus::InService) { MAX_UNCLAIMED_SILENCES } else { MAX_SILENCES };
+    if seen.silences < limit {
+        return Verdict::Resubmit;
+    }
+    let seconds = u64::from(seen.heartbeat_seconds) * u64::from(seen.silences);
+    let instance = seen.instance;
+    let message = if seen.bound {
+        format!(
+            "The runner on notebook instance {instance} started with its boot, and did not pick the run up within {seconds} s. While the instance is up, /var/log/reveille-runner.log on it says why. Check that it still reaches S3 and Step Functions, and that its role's policy is that of infra/instance.yaml."
+        )
+    } else {
+        format!(
+            "No runner on notebook instance {instance} picked the run up within {seconds} s. Look at CloudWatch group /aws/sagemaker/NotebookInstances, stream {instance}/LifecycleConfigOnStart, and check that its lifecycle configuration and its role's policy are those of infra/instance.yaml."
+        )
+    };
+    Verdict::GiveUp(Failure::new(Code::RunnerSilent, message))
+}
+
+fn lost(seen: &Seen<'_>, last: DateTime<Utc>) -> Failure {
+    let cell = match seen.progress {
+        None => String::new(),
+        Some(progress) if progress.cell == 0 => ", before its first cell".to_owned(),
+        Some(progress) => format!(", at cell {} of {}", progress.cell, progress.cells),
+    };
+    let heard = if is_ahead(last, seen.now) {
+        format!(
+            "was last heard of at a time that is not known, because the attempt's claim.json names {}, which is in the future",
+            seconds(last)
+        )
+    } else {
+        format!("was last heard of at {}", seconds(last))
+    };
+    Failure::new(
+        Code::RunnerLost,
+        format!(
+            "The runner on notebook instance {} started the notebook and {heard}{cell}.{} The notebook may have had effects; what it wrote outside is as it left it. If the instance is still there, run again when that is safe; \"onRunnerLost\": \"rerun\" repeats such a run by itself, up to {MAX_RERUNS} times.",
+            seen.instance,
+            instance_words(seen.status)
+        ),
+    )
+}
+
+/// What the instance's status says of the runner's silence.
+fn instance_words(status: Option<InstanceStatus>) -> &'static str {
+    match status {
+        // It says nothing: the runner alone is silent.
+        Some(InstanceStatus::InService | InstanceStatus::Unknown) => "",
+        Some(InstanceStatus::Stopped) => {
+            " The instance was then seen Stopped: it was stopped while the notebook ran, as by a person in the console."
+        }
+        Some(InstanceStatus::Stopping) => {
+            " The instance was then seen Stopping: it was stopped while the notebook ran, as by a person in the console."
+        }
+        Some(InstanceStatus::Pending) => {
+            " The instance was then seen Pending: it was stopped and started again while the notebook ran."
+        }
+        Some(InstanceStatus::Updating) => {
+            " The instance was then seen Updating: it was stopped and changed while the notebook ran."
+        }
+        Some(InstanceStatus::Failed) => " The instance was then seen Failed.",
+        Some(InstanceStatus::PendingMaintenance | InstanceStatus::InMaintenance) => {
+            " The instance was then seen in maintenance."
+        }
+        Some(InstanceStatus::Deleting) | None => " The instance was then seen deleted, or about to be.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reveille_domain::limits::{QUEUE_SECONDS, RUN_SECONDS};
+    use reveille_domain::records::Claimant;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn judge_at(
+        claimed: Option<i64>,
+        progress: Option<i64>,
+        silences: u32,
+        in_service: bool,
+        now: i64,
+    ) -> Option<Code> {
+        judge_within(7_200, claimed, progress, silences, in_service, now)
+    }
+
+    fn judge_within(
+        run_seconds: u32,
+        claimed: Option<i64>,
+        progress: Option<i64>,
+        silences: u32,
+        in_service: bool,
+        now: i64,
+    ) -> Option<Code> {
+        let instance = InstanceName::parse("nightly").unwrap();
+        let claim =
+            claimed.map(|t| Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: at(t), attempt: None });
+        let progress = progress.map(|t| Progress { cell: 2, cells: 5, at: at(t) });
+        let seen = Seen {
+            instance: &instance,
+            silences,
+            claim: claim.as_ref(),
+            progress: progress.as_ref(),
+            status: Some(if in_service { InstanceStatus::InService } else { InstanceStatus::Stopped }),
+            bound: false,
+            heartbeat_seconds: 300,
+            run_seconds,
+            now: at(now),
+        };
+        match judge(&seen) {
+            Verdict::Resubmit => None,
+            Verdict::GiveUp(failure) | Verdict::Lost(failure) => Some(failure.code),
+        }
+    }
+
+    fn message(claim: Option<&Claim>, status: Option<InstanceStatus>, bound: bool) -> String {
+        let instance = InstanceName::parse("nightly").unwrap();
+        let seen = Seen {
+            instance: &instance,
+            silences: MAX_SILENCES,
+            claim,
+            progress: None,
+            status,
+            bound,
+            heartbeat_seconds: 300,
+            run_seconds: 7_200,
+            now: at(9_999),
+        };
+        match judge(&seen) {
+            Verdict::GiveUp(failure) | Verdict::Lost(failure) => failure.message,
+            Verdict::Resubmit => panic!("it goes on"),
+        }
+    }
+
+    #[test]
+    fn a_lost_runner_is_told_with_what_was_seen_of_its_instance() {
+        let claim = Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: at(0), attempt: None };
+        let lost = |status| message(Some(&claim), status, true);
+        assert!(lost(Some(InstanceStatus::Stopped)).contains("seen Stopped: it was stopped while the notebook ran"));
+        assert!(lost(Some(InstanceStatus::Stopping)).contains("seen Stopping"));
+        assert!(lost(None).contains("deleted"));
+        let up = lost(Some(InstanceStatus::InService));
+        assert!(!up.contains("stopped") && !up.contains("  "), "{up}");
+    }
+
+    #[test]
+    fn the_lifecycle_configuration_is_not_blamed_where_a_runner_bound_the_boot() {
+        let bound = message(None, Some(InstanceStatus::InService), true);
+        assert!(!bound.contains("ifecycle") && bound.contains("reveille-runner.log"), "{bound}");
+        let unbound = message(None, Some(InstanceStatus::InService), false);
+        assert!(unbound.contains("nightly/LifecycleConfigOnStart"), "{unbound}");
+    }
+
+    #[test]
+    fn a_living_runner_whose_beats_were_lost_goes_on() {
+        assert_eq!(judge_at(Some(0), Some(900), 1, true, 1_000), None);
+        assert_eq!(judge_at(Some(900), None, 1, true, 1_000), None, "claimed just now");
+    }
+
+    #[test]
+    fn a_claim_with_stale_progress_is_a_lost_runner() {
+        assert_eq!(judge_at(Some(0), Some(700), 1, true, 1_000), Some(Code::RunnerLost));
+        assert_eq!(judge_at(Some(0), Some(999), MAX_SILENCES, true, 1_000), Some(Code::RunnerLost), "bounded");
+    }
+
+    #[test]
+    fn a_runner_that_beats_far_beyond_its_limit_is_lost_at_the_first_look() {
+        let at = |now| judge_within(600, Some(0), Some(now - 1), 1, true, now);
+        assert_eq!(at(600 + OVERDUE.num_seconds() - 1), None, "outputs are still kept after the limit");
+        assert_eq!(at(600 + OVERDUE.num_seconds()), Some(Code::RunnerLost));
+        // What reaches AwaitRun's ceiling was claimed within the longest queueSeconds: its claim is overdue by then.
+        let ceiling = i64::from(QUEUE_SECONDS.max + RUN_SECONDS.max) + OVERDUE.num_seconds();
+        let claimed = i64::from(QUEUE_SECONDS.max);
+        assert_eq!(
+            judge_within(RUN_SECONDS.max, Some(claimed), Some(ceiling - 1), 1, true, ceiling),
+            Some(Code::RunnerLost)
+        );
+    }
+
+    #[test]
+    fn a_run_that_nobody_claims_is_given_up_only_where_a_runner_should_be() {
+        assert_eq!(judge_at(None, None, 1, true, 1_000), None);
+        assert_eq!(judge_at(None, None, MAX_UNCLAIMED_SILENCES, true, 1_000), Some(Code::RunnerSilent));
+        assert_eq!(judge_at(None, None, MAX_UNCLAIMED_SILENCES, false, 1_000), None, "its boot ended: start again");
+        assert_eq!(judge_at(None, None, MAX_SILENCES, false, 1_000), Some(Code::RunnerSilent), "bounded");
+    }
+
+    #[test]
+    fn a_beat_of_the_future_is_none() {
+        let judged = |claimed, beaten| judge_at(Some(claimed), Some(beaten), 1, true, 1_000);
+        assert_eq!(judged(990, 1_300), None, "clocks differ by so much");
+        assert_eq!(judged(990, 1_301), None, "the claim is young");
+        assert_eq!(judged(800, 1_301), Some(Code::RunnerLost), "and now it is not");
+        assert_eq!(judged(1_301, 1_000), Some(Code::RunnerLost), "nobody claimed it in the future");
+    }
+}

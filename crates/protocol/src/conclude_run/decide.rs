@@ -1,0 +1,458 @@
+//! ConcludeRun's decisions: which failure was first, what the outcome is, and what a redrive does.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::left::decide::{html_error, outputs, source_sha256};
+
+use reveille_domain::age::believed;
+use reveille_domain::error::{Code, Failure};
+use reveille_domain::ids::InstanceName;
+use reveille_domain::input::NotebookSource;
+use reveille_domain::memory::{Stopping, Waiting};
+use reveille_domain::records::{Execution, Outcome, Phase, Phases, Report, Rest, RunRef, Status};
+use reveille_domain::unreadable::{RecordKind, Unreadable};
+
+/// An error as a Catch carries it: which state, and the `Error` and `Cause` of its `$states.errorOutput`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Caught {
+    /// The state that failed.
+    pub state: String,
+    /// The error's name.
+    pub error: String,
+    /// Its cause: for a function's own error, Lambda's JSON.
+    #[serde(default)]
+    pub cause: String,
+}
+
+/// Everything the outcome is made of.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The execution.
+    pub execution: &'a Execution,
+    /// The attempt, which may be one whose admission failed.
+    pub attempt: u32,
+    /// The run; none if it was never admitted.
+    pub run: Option<&'a RunRef>,
+    /// The instance that the input names, valid or not otherwise.
+    pub instance: Option<&'a InstanceName>,
+    /// The notebook that the input names, if the run was admitted.
+    pub notebook: Option<&'a NotebookSource>,
+    /// Its report.
+    pub report: Option<&'a Report>,
+    /// Its records that cannot be read.
+    pub damaged: &'a [Unreadable],
+    /// The first error that a Catch carried.
+    pub error: Option<&'a Caught>,
+    /// The failure to see the instance at rest.
+    pub stop_error: Option<&'a Caught>,
+    /// The wait for the instance.
+    pub waiting: Option<&'a Waiting>,
+    /// The wait for its stop.
+    pub stopping: Option<&'a Stopping>,
+    /// The request said `whenBusy: skip`, and it was busy.
+    pub skipped: bool,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// The outcome of an attempt. The report is the truth about the notebook; without one the first error is. A stop that could
+/// not be confirmed is told beside that verdict and never takes its place: the status of a notebook that succeeded is
+/// `SUCCEEDED`, whatever is known of its instance.
+#[must_use]
+pub fn outcome(facts: &Facts<'_>) -> Outcome {
+    let first = first_failure(facts);
+    let status = match (&first, facts.skipped) {
+        (Some(_), _) => Status::Failed,
+        (None, true) => Status::Skipped,
+        (None, false) => Status::Succeeded,
+    };
+    let failure = match (first, unconfirmed_stop(facts)) {
+        (Some(first), Some(stop)) => Some(first.also(&stop)),
+        (None, Some(stop)) => Some(Failure::new(Code::StopNotConfirmed, format!("The notebook succeeded. {stop}"))),
+        (first, None) => first,
+    };
+    Outcome {
+        run: facts.execution.run(),
+        attempt: facts.attempt,
+        status,
+        code: failure.as_ref().map(|failure| failure.code),
+        failure,
+        instance: facts.instance.cloned(),
+        notebook: facts.notebook.cloned(),
+        source_sha256: facts.report.and_then(source_sha256),
+        outputs: facts.report.map(outputs).unwrap_or_default(),
+        html_error: facts.report.and_then(html_error),
+        phases: phases(facts),
+        instance_after: instance_after(facts),
+        execution_arn: facts.execution.arn.clone(),
+        redrive_count: facts.execution.redrive_count,
+        admitted_at: facts.run.map(|run| run.admitted_at),
+        concluded_at: facts.now,
+    }
+}
+
+/// What ended the run before its stop was looked at.
+fn first_failure(facts: &Facts<'_>) -> Option<Failure> {
+    let damaged = facts.damaged.iter().find(|damaged| damaged.kind == RecordKind::Report);
+    match (facts.report, facts.error) {
+        (Some(report), _) => report.failure.clone().map(|failure| of_a_run(failure.bounded()).at_last()),
+        (None, Some(error)) => Some(with_damage(classify(error), damaged)),
+        (None, None) if facts.skipped => None,
+        (None, None) => Some(damaged.cloned().map_or_else(
+            || {
+                Failure::new(
+                    Code::Internal,
+                    "The run reached its end without a report and without an error. This is a defect; report it with the execution's ARN.",
+                )
+            },
+            Failure::from,
+        )),
+    }
+}
+
+/// The failure, which names the record that cannot be read, if it does not already.
+fn with_damage(failure: Failure, damaged: Option<&Unreadable>) -> Failure {
+    match damaged {
+        Some(damaged) if !failure.message.contains(&damaged.key) => {
+            failure.also(&format!("{damaged} {}", damaged.advice()))
+        }
+        Some(_) | None => failure,
+    }
+}
+
+/// Why the stop could not be confirmed, and what to do. A run that was skipped touched nothing: what becomes of the instance
+/// is another run's matter.
+fn unconfirmed_stop(facts: &Facts<'_>) -> Option<String> {
+    let stop = classify(facts.stop_error.filter(|_| !facts.skipped)?);
+    if stop.code == Code::StopNotConfirmed {
+        return Some(stop.message);
+    }
+    let next = facts.instance.map(InstanceName::may_still_run).unwrap_or_default();
+    Some(format!("That its instance was stopped could not be confirmed ({}): {} {next}", stop.code, stop.message))
+}
+
+/// An outcome that cannot be recorded, because something else stands in its place. The event carries it, and the execution
+/// ends with the name of that record.
+#[must_use]
+pub fn unrecorded(outcome: Outcome, damaged: &Unreadable) -> Outcome {
+    let failure = outcome.failure.clone().unwrap_or_else(|| {
+        let ended = match outcome.status {
+            Status::Succeeded => "The notebook succeeded, but its outcome cannot be recorded.",
+            Status::Skipped => "The run was skipped, but its outcome cannot be recorded.",
+            Status::Failed | Status::Aborted => "The outcome cannot be recorded.",
+        };
+        Failure::new(Code::Internal, ended)
+    });
+    let failure = with_damage(failure, Some(damaged));
+    Outcome { code: Some(failure.code), failure: Some(failure), ..outcome }
+}
+
+/// Reads a caught error back into a failure: a step's own code keeps its sentence, an engine's error gets ours.
+#[must_use]
+pub fn classify(caught: &Caught) -> Failure {
+    let message = cause_message(&caught.cause);
+    if let Some(code) = Code::parse(&caught.error) {
+        return of_a_run(Failure::new(code, message)).at_last();
+    }
+    let code = match caught.error.as_str() {
+        "Lambda.TooManyRequestsException" => Code::Throttled,
+        "Lambda.ServiceException"
+        | "Lambda.AWSLambdaException"
+        | "Lambda.SdkClientException"
+        | "Lambda.ClientExecutionTimeoutException" => Code::ServiceUnavailable,
+        _ => Code::Internal,
+    };
+    Failure::new(
+        code,
+        format!(
+            "{} failed with {}: {}. Look at the function's log for this execution; a redrive of the execution is safe.",
+            caught.state,
+            caught.error,
+            message.trim_end_matches('.')
+        ),
+    )
+}
+
+/// A failure that a run can end with. A notebook on the instance may write a report and answer a token with any code; with the
+/// code of ConcludeRun's own trouble the step would be retried in vain, and the execution end without a code of its run.
+fn of_a_run(failure: Failure) -> Failure {
+    let code = if failure.code == Code::OutcomeNotRecorded { Code::Internal } else { failure.code };
+    Failure { code, ..failure }
+}
+
+/// The sentence inside Lambda's `{"errorType", "errorMessage"}`, or the cause as it is.
+fn cause_message(cause: &str) -> String {
+    serde_json::from_str::<Value>(cause)
+        .ok()
+        .and_then(|value| value.get("errorMessage").and_then(Value::as_str).map(str::to_owned))
+        .unwrap_or_else(|| if cause.is_empty() { "no cause was given.".to_owned() } else { cause.to_owned() })
+}
+
+fn phases(facts: &Facts<'_>) -> Phases {
+    let report = facts.report;
+    // The runner's clock wrote these.
+    let known = |at: Option<DateTime<Utc>>| believed(at?, facts.now);
+    let queued_at = known(report.and_then(|report| report.queued_at));
+    let started_at = known(report.and_then(|report| report.started_at));
+    let between = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| Some(Phase::between(from?, to?));
+    Phases {
+        starting: between(
+            facts.waiting.map(|waiting| waiting.first_at),
+            facts.waiting.and_then(|waiting| waiting.ready_at),
+        ),
+        queued: between(queued_at, started_at),
+        running: between(started_at, known(report.map(|report| report.ended_at))),
+        stopping: between(
+            facts.stopping.map(|stopping| stopping.since),
+            facts.stopping.and_then(|stopping| stopping.ended_at),
+        ),
+    }
+}
+
+fn instance_after(facts: &Facts<'_>) -> Rest {
+    match (facts.stopping, facts.stop_error) {
+        (Some(Stopping { rest: Some(rest), .. }), _) => *rest,
+        (Some(_), _) | (None, Some(_)) => Rest::NotConfirmed,
+        (None, None) => Rest::NotTouched,
+    }
+}
+
+/// What ConcludeRun does about an outcome that already stands for this attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Written under this very redrive: the step was tried again. Publish and end with it.
+    Repeat,
+    /// A person redrove a run that did not succeed: run it again as the next attempt.
+    RunAgain,
+    /// A person redrove a run whose notebook succeeded: only verify the stop again.
+    VerifyAgain,
+    /// The stop of a successful run was verified again: end.
+    Verified,
+}
+
+/// Decides. `verified` says whether this redrive has been through VerifyStopped.
+#[must_use]
+pub fn standing(outcome: &Outcome, report: Option<&Report>, redrive_count: u32, verified: bool) -> Standing {
+    if outcome.redrive_count >= redrive_count {
+        return Standing::Repeat;
+    }
+    let succeeded = report.is_some_and(|report| report.failure.is_none());
+    match (succeeded, verified) {
+        (false, _) => Standing::RunAgain,
+        (true, false) => Standing::VerifyAgain,
+        (true, true) => Standing::Verified,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::left::decide::with_outputs;
+    use reveille_domain::error::RETRIED;
+    use reveille_domain::records::Reporter;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn execution() -> Execution {
+        Execution { arn: "arn".into(), name: "x".into(), start_time: at(0), redrive_count: 0 }
+    }
+
+    fn report(failure: Option<Failure>) -> Report {
+        Report {
+            run: execution().run(),
+            attempt: 1,
+            by: Reporter::Runner,
+            failure,
+            source_sha256: None,
+            outputs: BTreeMap::new(),
+            html_error: None,
+            queued_at: Some(at(10)),
+            started_at: Some(at(12)),
+            ended_at: at(20),
+        }
+    }
+
+    fn caught(error: &str, cause: &str) -> Caught {
+        Caught { state: "S".into(), error: error.into(), cause: cause.into() }
+    }
+
+    fn outcome_of(
+        report: Option<&Report>,
+        error: Option<&Caught>,
+        stop_error: Option<&Caught>,
+        skipped: bool,
+    ) -> Outcome {
+        outcome(&Facts {
+            execution: &execution(),
+            attempt: 1,
+            run: None,
+            instance: None,
+            notebook: None,
+            report,
+            damaged: &[],
+            error,
+            stop_error,
+            waiting: None,
+            stopping: Some(&Stopping { since: at(20), patience: 1, ended_at: Some(at(30)), rest: Some(Rest::AtRest) }),
+            skipped,
+            now: at(31),
+        })
+    }
+
+    #[test]
+    fn the_first_error_wins_and_cleaning_up_never_masks_it() {
+        let failed = report(Some(Failure::new(Code::NotebookFailed, "cell 3")));
+        let stop = caught("StopNotConfirmed", "{}");
+        let code = |outcome: Outcome| outcome.code;
+        assert_eq!(code(outcome_of(Some(&failed), None, Some(&stop), false)), Some(Code::NotebookFailed));
+        let start = caught("StartNotConfirmed", r#"{"errorMessage":"slow"}"#);
+        let both = outcome_of(None, Some(&start), Some(&stop), false);
+        assert!(both.failure.unwrap().message.starts_with("slow"));
+        assert_eq!(code(outcome_of(Some(&report(None)), None, Some(&stop), false)), Some(Code::StopNotConfirmed));
+    }
+
+    /// docs/output.md: "the notebook succeeded, and its instance was not seen at rest."
+    #[test]
+    fn a_stop_that_was_not_confirmed_never_takes_the_place_of_a_verdict() {
+        for error in
+            ["StopNotConfirmed", "Internal", "AccessDenied", "Runtime.ExitError", "States.Timeout", "Lambda.Unknown"]
+        {
+            let stop = caught(error, r#"{"errorMessage":"why."}"#);
+            let outcome = outcome_of(Some(&report(None)), None, Some(&stop), false);
+            assert_eq!((outcome.status, outcome.code), (Status::Succeeded, Some(Code::StopNotConfirmed)), "{error}");
+            let failed = report(Some(Failure::new(Code::NotebookFailed, "Cell 3 raised.")));
+            let outcome = outcome_of(Some(&failed), None, Some(&stop), false);
+            let message = outcome.failure.unwrap().message;
+            assert_eq!((outcome.status, outcome.code), (Status::Failed, Some(Code::NotebookFailed)), "{error}");
+            assert!(message.starts_with("Cell 3 raised.") && message.contains("why."), "{message}");
+        }
+        assert_eq!(outcome_of(None, None, Some(&caught("Internal", "")), true).status, Status::Skipped);
+    }
+
+    #[test]
+    fn the_report_is_the_truth_and_the_token_only_a_wake_up() {
+        let [outcome, _] = ["States.Timeout", "States.HeartbeatTimeout"].map(|name| {
+            let outcome = outcome_of(Some(&report(None)), Some(&caught(name, "")), None, false);
+            assert_eq!((outcome.status, outcome.code), (Status::Succeeded, None));
+            outcome
+        });
+        assert!((outcome.phases.running.unwrap().seconds - 8.0).abs() < 1e-9);
+        assert!((outcome.phases.queued.unwrap().seconds - 2.0).abs() < 1e-9);
+        assert!((outcome.phases.stopping.unwrap().seconds - 10.0).abs() < 1e-9);
+    }
+
+    /// docs/output.md: "why there is no `html` although there is an output notebook; the run's status does not depend
+    /// on it."
+    #[test]
+    fn why_there_is_no_page_is_told_bounded_and_old_records_are_still_read() {
+        let told = Report { html_error: Some("OSError: no room. ".repeat(1_000)), ..report(None) };
+        let outcome = outcome_of(Some(&told), None, None, false);
+        assert!(outcome.html_error.as_ref().unwrap().starts_with("OSError: no room."));
+        assert_eq!(outcome.html_error.as_ref().unwrap().chars().count(), 2_000);
+        assert_eq!(outcome.status, Status::Succeeded, "it decides nothing");
+
+        let mut old = serde_json::to_value(&outcome).unwrap();
+        assert!(old.as_object_mut().unwrap().remove("htmlError").is_some(), "{old}");
+        assert_eq!(serde_json::from_value::<Outcome>(old).unwrap().html_error, None);
+        let old = serde_json::to_value(report(None)).unwrap();
+        assert!(old.get("htmlError").is_none(), "{old}");
+        assert_eq!(serde_json::from_value::<Report>(old).unwrap(), report(None));
+    }
+
+    /// docs/output.md: "then `outputs` and `sourceSha256` are added to it"
+    #[test]
+    fn outputs_that_come_later_are_added_and_nothing_else_changes() {
+        let stands = outcome_of(
+            Some(&Report { by: Reporter::Function, ..report(Some(Failure::new(Code::Cancelled, "x"))) }),
+            None,
+            None,
+            false,
+        );
+        assert_eq!(with_outputs(&stands, &report(None)), None, "there are none");
+        let uri = |name: &str| (name.to_owned(), format!("s3://b/{name}"));
+        let later = Report {
+            outputs: [uri("notebook"), uri("log"), ("x".repeat(9_999), String::new())].into(),
+            html_error: Some("it took longer than 60 s".into()),
+            source_sha256: Some("a".repeat(64)),
+            ..report(None)
+        };
+        let outcome = with_outputs(&stands, &later).unwrap();
+        assert_eq!(outcome.outputs, [uri("notebook"), uri("log")].into(), "bounded as in an outcome");
+        assert_eq!(with_outputs(&outcome, &later), None, "once");
+        let rest = Outcome { outputs: BTreeMap::new(), html_error: None, source_sha256: None, ..outcome };
+        assert_eq!(rest, stands);
+    }
+
+    #[test]
+    fn an_end_without_any_evidence_is_a_defect_and_no_success() {
+        assert_eq!(outcome_of(None, None, None, false).code, Some(Code::Internal));
+        assert_eq!(outcome_of(None, None, None, true).status, Status::Skipped);
+    }
+
+    /// A notebook may write it into a report, and answer a token with it.
+    #[test]
+    fn no_run_ends_with_the_code_of_concludes_own_trouble() {
+        let forged = report(Some(Failure::new(Code::OutcomeNotRecorded, "forged")));
+        let token = caught("OutcomeNotRecorded", r#"{"errorMessage": "forged"}"#);
+        for outcome in [outcome_of(Some(&forged), None, None, false), outcome_of(None, Some(&token), None, false)] {
+            assert_eq!((outcome.status, outcome.code), (Status::Failed, Some(Code::Internal)));
+            assert_eq!(outcome.failure.map(|failure| failure.code), Some(Code::Internal));
+        }
+    }
+
+    #[test]
+    fn errors_of_the_engine_are_classified() {
+        let code = |error: &str| classify(&caught(error, "why")).code;
+        assert_eq!(code("Lambda.TooManyRequestsException"), Code::Throttled);
+        assert_eq!(code("Lambda.ServiceException"), Code::ServiceUnavailable);
+        assert_eq!(code("Lambda.Unknown"), Code::Internal);
+        assert_eq!(code("States.Timeout"), Code::Internal);
+        assert_eq!(code("Busy"), Code::Busy);
+        assert!(classify(&caught("Sandbox.Timedout", "")).message.contains("no cause was given"));
+    }
+
+    /// docs/input.md: "A run whose notebook succeeded, and whose stop could not be confirmed, is not run again: a
+    /// redrive only verifies the stop."
+    #[test]
+    fn a_redrive_runs_again_what_did_not_succeed() {
+        let ok = report(None);
+        let failed = report(Some(Failure::new(Code::NotebookFailed, "x")));
+        let outcome = outcome_of(Some(&ok), None, None, false);
+        assert_eq!(standing(&outcome, Some(&failed), 0, true), Standing::Repeat);
+        assert_eq!(standing(&outcome, Some(&failed), 1, false), Standing::RunAgain);
+        assert_eq!(standing(&outcome, None, 1, false), Standing::RunAgain);
+        assert_eq!(standing(&outcome, Some(&ok), 1, false), Standing::VerifyAgain);
+        assert_eq!(standing(&outcome, Some(&ok), 1, true), Standing::Verified);
+    }
+
+    #[test]
+    fn an_engines_error_and_a_used_up_retry_are_told_in_whole_sentences() {
+        let caught =
+            |error: &str, cause: &str| Caught { state: "AdmitRun".into(), error: error.into(), cause: cause.into() };
+        let timed_out = classify(&caught(
+            "Sandbox.Timedout",
+            r#"{"errorMessage": "RequestId: 1 Error: Task timed out after 30.00 seconds"}"#,
+        ));
+        assert_eq!(
+            (timed_out.code, timed_out.message.as_str()),
+            (
+                Code::Internal,
+                "AdmitRun failed with Sandbox.Timedout: RequestId: 1 Error: Task timed out after 30.00 seconds. Look at the function's log for this execution; a redrive of the execution is safe."
+            )
+        );
+        let throttled =
+            classify(&caught("Throttled", &format!(r#"{{"errorMessage": "It was throttled. {RETRIED}"}}"#)));
+        assert!(
+            throttled.message.ends_with("All retries failed. Redrive the execution to try again."),
+            "{}",
+            throttled.message
+        );
+    }
+}

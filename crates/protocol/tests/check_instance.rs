@@ -1,0 +1,110 @@
+//! CheckInstance: what it reads, what it writes, and what it answers.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+mod support;
+
+use reveille_domain::memory::Waiting;
+use reveille_domain::ports::{InstanceStatus, StartAnswer};
+use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Report, Reporter, RunRef};
+use reveille_domain::{Code, RunId, input};
+use reveille_protocol::admit_run;
+use reveille_protocol::check_instance::decide::Check;
+use reveille_protocol::check_instance::{CheckInstanceInput, check_instance};
+use serde_json::json;
+use support::{World, block_on, now, stack};
+
+fn run(when_busy: &str) -> RunRef {
+    let execution = serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
+    let input = input::parse(&json!({"instance": "nightly", "notebook": "a.ipynb", "whenBusy": when_busy})).unwrap();
+    admit_run::decide::run_ref(&admit_run::decide::request(input, &execution, now()).unwrap(), "0".repeat(64), 1)
+}
+
+fn world(status: InstanceStatus) -> World {
+    let world = World::answering(Ok(StartAnswer::Accepted));
+    world.status.set((status, 0));
+    world
+}
+
+fn look(world: &World, run: RunRef, waiting: Option<Waiting>, silences: u32) -> Result<Check, Code> {
+    let input = CheckInstanceInput { run, waiting, silences };
+    block_on(check_instance(&stack(), world, input)).map(|output| output.decision).map_err(|failure| failure.code)
+}
+
+fn lease(state: LeaseState, boot_id: Option<&str>) -> Lease {
+    let started = Lease::starting(&RunId::from_key("other"), "n".into(), None, now());
+    Lease { state, boot_id: boot_id.map(str::to_owned), ..started }
+}
+
+#[test]
+fn a_look_at_an_instance_writes_nothing() {
+    for (status, expected) in [
+        (InstanceStatus::Stopped, Check::Start),
+        (InstanceStatus::Failed, Check::Start),
+        (InstanceStatus::Pending, Check::Wait),
+        (InstanceStatus::Stopping, Check::Wait),
+        (InstanceStatus::InService, Check::Ready),
+    ] {
+        let world = world(status);
+        assert_eq!(look(&world, run("queue"), None, 0), Ok(expected), "{status:?}");
+        assert!(world.objects.borrow().is_empty(), "{status:?}");
+        assert_eq!((world.starts.get(), world.stops.get()), (0, 0), "{status:?}");
+    }
+}
+
+/// Whoever binds the lease later may be the runner of another boot.
+#[test]
+fn a_boot_that_came_up_unbound_is_marked_once() {
+    let world = world(InstanceStatus::InService);
+    let key = stack().layout.lease(&run("queue").instance);
+    world.put(&key, &lease(LeaseState::Open, None));
+    assert_eq!(look(&world, run("queue"), None, 0), Ok(Check::Ready));
+    let marked = world.objects.borrow()[&key].clone();
+    assert!(serde_json::from_slice::<Lease>(&marked).unwrap().seen_up);
+    assert_eq!(look(&world, run("queue"), None, 0), Ok(Check::Ready));
+    assert_eq!(world.objects.borrow()[&key], marked);
+}
+
+#[test]
+fn a_bound_boot_is_left_as_it_is() {
+    let world = world(InstanceStatus::InService);
+    let key = stack().layout.lease(&run("queue").instance);
+    world.put(&key, &lease(LeaseState::Open, Some("boot")));
+    let before = world.objects.borrow()[&key].clone();
+    assert_eq!(look(&world, run("queue"), None, 0), Ok(Check::Ready));
+    assert_eq!(world.objects.borrow()[&key], before);
+}
+
+/// Only a first look ends a run for others' sake: later it may be this run that made the instance busy.
+#[test]
+fn who_is_busy_is_asked_at_the_first_look_only() {
+    for (when_busy, expected) in [("skip", Ok(Check::Skip)), ("fail", Err(Code::Busy)), ("queue", Ok(Check::Start))] {
+        let world = world(InstanceStatus::Stopped);
+        world.put(&stack().layout.lease(&run(when_busy).instance), &lease(LeaseState::Starting, None));
+        assert_eq!(look(&world, run(when_busy), None, 0), expected, "{when_busy}");
+        let waiting = Waiting::at(None, 0, now());
+        assert_eq!(look(&world, run(when_busy), Some(waiting), 0), Ok(Check::Start), "{when_busy}");
+    }
+}
+
+/// A ticket that fell silent: its report ends the wait, and a claim that nobody beats for is given a verdict, once.
+#[test]
+fn a_silent_run_is_heard_or_declared_lost() {
+    let run = run("queue");
+    let at = run.at();
+    let silent = || Some(Waiting::at(None, 0, now()));
+    let reported = world(InstanceStatus::InService);
+    let report = Report::without_outputs(&at, Reporter::Runner, None, None, now());
+    reported.put(&stack().layout.report(&at), &report);
+    assert_eq!(look(&reported, run.clone(), silent(), 1), Ok(Check::Reported));
+
+    let lost = world(InstanceStatus::InService);
+    let claim = Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: now(), attempt: Some(at.clone()) };
+    lost.put(&stack().layout.claim(&at), &claim);
+    lost.passed.set(100_000);
+    assert_eq!(look(&lost, run.clone(), silent(), 1), Err(Code::RunnerLost));
+    let key = stack().layout.report(&at);
+    let verdict = lost.objects.borrow()[&key].clone();
+    assert_eq!(serde_json::from_slice::<Report>(&verdict).unwrap().by, Reporter::Function);
+    assert_eq!(look(&lost, run, silent(), 1), Ok(Check::Reported), "the verdict stands, and is met");
+    assert_eq!(lost.objects.borrow()[&key], verdict);
+}

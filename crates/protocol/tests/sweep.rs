@@ -1,0 +1,133 @@
+//! The sweeper on executions that ended between two of their records.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+mod support;
+
+use reveille_domain::ports::{CallError, CallErrorKind, ExecutionSeen, ExecutionStatus, StartAnswer};
+use reveille_domain::records::Execution;
+use reveille_domain::{Code, InputText};
+use reveille_protocol::admit_run::admit_run;
+use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
+use reveille_protocol::sweep::{SweepInput, sweep};
+use serde_json::{Value, json};
+use support::{World, block_on, now, stack};
+
+/// Its outcome stands, and its event could not be published: the announced end of the execution makes up for it, once.
+#[test]
+fn an_event_that_was_not_published_is_published_by_the_sweeper() {
+    let denied = CallError {
+        kind: CallErrorKind::AccessDenied,
+        action: "events:PutEvents",
+        resource: "default".to_owned(),
+        message: "AccessDeniedException: not authorized".to_owned(),
+    };
+    let mut world = World { publishing: Err(denied), ..World::answering(Ok(StartAnswer::Accepted)) };
+    let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+    let input = json!({"instance": "nightly", "notebook": "a.ipynb"});
+    let call = json!({
+        "execution": execution, "input": input, "attempt": 1,
+        "error": {"state": "AdmitRun", "error": "InvalidRequest", "cause": ""},
+    });
+    let failure = block_on(conclude_run(&stack(), &world, serde_json::from_value(call).unwrap())).unwrap_err();
+    assert_eq!(failure.code, Code::OutcomeNotRecorded);
+    assert_eq!(world.objects.borrow().len(), 1, "the outcome stands");
+
+    world.publishing = Ok(());
+    world.events.set(0);
+    world.only(ExecutionSeen {
+        status: ExecutionStatus::Failed,
+        execution,
+        input: (&input).into(),
+        error: Some(failure.code.to_string()),
+        cause: Some(failure.message),
+    });
+    let announced = SweepInput { execution_arn: Some("arn:x".to_owned()) };
+    assert_eq!(block_on(sweep(&stack(), &world, announced)).unwrap().concluded, 0);
+    assert_eq!(world.events.get(), 1);
+    // The timer sees the same execution for an hour.
+    block_on(sweep(&stack(), &world, SweepInput::default())).unwrap();
+    assert_eq!(world.events.get(), 1);
+}
+
+/// Its runner was lost, its instance is at rest, and a person stops it on the way to its second attempt.
+#[test]
+fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
+    let world = World::answering(Ok(StartAnswer::Accepted));
+    let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+    let input = json!({"instance": "nightly", "notebook": "a.ipynb", "onRunnerLost": "rerun"});
+    let admit = json!({"execution": execution, "input": input, "attempt": 1});
+    let admitted = block_on(admit_run(&stack(), &world, serde_json::from_value(admit).unwrap())).unwrap();
+    let conclude = json!({
+        "execution": execution, "input": input, "attempt": 1, "run": serde_json::to_value(admitted).unwrap()["run"],
+        "stopping": {"since": now(), "patience": 1, "endedAt": now(), "rest": "atRest"},
+        "error": {"state": "CheckInstance", "error": "RunnerLost", "cause": ""},
+    });
+    let again = block_on(conclude_run(&stack(), &world, serde_json::from_value(conclude).unwrap())).unwrap();
+    assert_eq!(again, ConcludeRunOutput::RunAgain { attempt: 2 });
+    assert_eq!(world.events.get(), 0);
+
+    let status = ExecutionStatus::Aborted;
+    world.only(ExecutionSeen { status, execution, input: (&input).into(), error: None, cause: None });
+    for _ in 0..2 {
+        let announced = SweepInput { execution_arn: Some("arn:x".to_owned()) };
+        block_on(sweep(&stack(), &world, announced)).unwrap();
+    }
+    assert_eq!(world.events.get(), 1);
+    let objects = world.objects.borrow();
+    let (key, outcome) = objects.iter().find(|(key, _)| key.ends_with("/2/outcome.json")).expect("a second outcome");
+    let outcome: Value = serde_json::from_slice(outcome).unwrap();
+    assert_eq!((&outcome["status"], &outcome["code"]), (&json!("ABORTED"), &json!("Cancelled")), "{key}");
+}
+
+/// A notebook may put a report into the folder of an attempt that never was, and so much else that a list does not show the
+/// outcome: an execution that failed keeps its one outcome and its one event.
+#[test]
+fn an_attempt_that_a_notebook_made_up_is_not_concluded() {
+    let world = World::answering(Ok(StartAnswer::Accepted));
+    let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+    let run = execution.run();
+    let input = json!({"instance": "nightly", "notebook": "a.ipynb"});
+    let conclude = json!({
+        "execution": execution, "input": input, "attempt": 1,
+        "error": {"state": "CheckInstance", "error": "NotebookFailed", "cause": ""},
+    });
+    block_on(conclude_run(&stack(), &world, serde_json::from_value(conclude).unwrap())).unwrap_err();
+    for attempt in ["2", "3", "101", "4294967295"] {
+        let report = json!({"run": run, "attempt": 2, "by": "runner", "outputs": {}, "endedAt": now()});
+        world.put(&format!("runs/nightly/{run}/{attempt}/report.json"), &report);
+    }
+    for number in 0..3_000 {
+        world.put(&format!("runs/nightly/{run}/0/{number:04}/claim.json"), &json!({}));
+    }
+    for (status, error) in [(ExecutionStatus::Failed, "NotebookFailed"), (ExecutionStatus::Aborted, "")] {
+        let error = Some(error.to_owned()).filter(|error| !error.is_empty());
+        let execution = execution.clone();
+        world.only(ExecutionSeen { status, execution, input: (&input).into(), error, cause: None });
+        block_on(sweep(&stack(), &world, SweepInput { execution_arn: Some("arn:x".to_owned()) })).unwrap();
+        let objects = world.objects.borrow();
+        let outcomes: Vec<_> = objects.keys().filter(|key| key.ends_with("/outcome.json")).collect();
+        assert_eq!(outcomes, [&format!("runs/nightly/{run}/1/outcome.json")], "{status:?}");
+        assert_eq!(world.events.get(), 1, "{status:?}");
+    }
+}
+
+/// An input that no reader of JSON holds is filed under the instance that it names, as ConcludeRun would file it.
+#[test]
+fn an_execution_whose_input_cannot_be_read_is_concluded_under_its_instance() {
+    let deep = "[".repeat(5_000) + &"]".repeat(5_000);
+    for value in ["1e400", r#""\ud800""#, "NaN", &deep] {
+        let world = World::answering(Ok(StartAnswer::Accepted));
+        world.only(ExecutionSeen {
+            status: ExecutionStatus::Aborted,
+            execution: Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 },
+            input: InputText::new(format!(r#"{{"parameters": {{"x": {value}}}, "instance": "nightly"}}"#)),
+            error: None,
+            cause: None,
+        });
+        let announced = SweepInput { execution_arn: Some("arn:x".to_owned()) };
+        assert_eq!(block_on(sweep(&stack(), &world, announced)).unwrap().concluded, 1, "{value:.20}");
+        let objects = world.objects.borrow();
+        let key = objects.keys().find(|key| key.ends_with("/1/outcome.json")).expect("an outcome");
+        assert!(key.contains("runs/nightly/"), "{value:.20}: {key}");
+    }
+}

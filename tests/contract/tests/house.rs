@@ -1,0 +1,134 @@
+//! The house: a room for each state, decisions that are pure, and imports that lead down.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use reveille_contract_tests::{definition, read, root};
+
+const PROTOCOL: &str = "crates/protocol/src";
+
+/// The source files below a folder.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            sources(&entry, found);
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            found.push(entry);
+        }
+    }
+}
+
+/// Each source file of the protocol, by its path below `src`.
+fn protocol() -> BTreeMap<String, String> {
+    let folder = root().join(PROTOCOL);
+    let mut found = Vec::new();
+    sources(&folder, &mut found);
+    let named = |path: PathBuf| {
+        let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
+        (name, std::fs::read_to_string(path).unwrap())
+    };
+    found.into_iter().map(named).collect()
+}
+
+/// What a file says before its tests.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap()
+}
+
+/// `check_instance/decide.rs` is in the room `check_instance`.
+fn room(file: &str) -> &str {
+    file.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+/// `CheckInstance` is `check_instance`.
+fn snake(state: &str) -> String {
+    state.char_indices().fold(String::new(), |mut snake, (index, letter)| {
+        if letter.is_uppercase() && index > 0 {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+        snake
+    })
+}
+
+/// The rooms of the states that call a function.
+fn states() -> BTreeSet<String> {
+    let definition = definition();
+    let states = definition["States"].as_object().unwrap();
+    states.iter().filter(|(_, body)| body["Type"] == "Task").map(|(state, _)| snake(state)).collect()
+}
+
+#[test]
+fn decisions_are_pure() {
+    let ports = read("crates/domain/src/ports.rs");
+    let traits: Vec<&str> = ports
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub trait ")?.split([':', ' ', '<']).next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert!(traits.contains(&"Clock") && traits.contains(&"GetObject"), "{traits:?}");
+    let protocol = protocol();
+    let decisions: Vec<_> = protocol.iter().filter(|(file, _)| file.contains("/decide")).collect();
+    assert!(decisions.len() >= 9, "{decisions:?}");
+    for (file, text) in decisions {
+        let text: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for impure in ["async", ".await", "Utc::now", "SystemTime", "Instant", "std::env", "std::fs"] {
+            assert!(!text.contains(impure), "{file} is a decision, and holds `{impure}`");
+        }
+        let words: BTreeSet<&str> = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
+        for port in &traits {
+            assert!(!words.contains(port), "{file} is a decision, and names the port {port}");
+        }
+    }
+}
+
+#[test]
+fn each_state_has_a_room_and_imports_no_other_states() {
+    let (protocol, states) = (protocol(), states());
+    for state in &states {
+        assert!(protocol.contains_key(&format!("{state}.rs")), "{PROTOCOL}/{state}.rs");
+    }
+    for (file, text) in &protocol {
+        // The sweeper does what every state could not.
+        if matches!(room(file), "sweep" | "lib") {
+            continue;
+        }
+        for other in states.iter().filter(|other| **other != room(file)) {
+            assert!(
+                !without_tests(text).contains(&format!("crate::{other}")),
+                "{file} imports the state {other}: what two states share has a room of its own"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_room_of_the_protocol_leads_back_to_itself() {
+    let protocol = protocol();
+    let rooms: BTreeSet<&str> = protocol.keys().map(|file| room(file)).filter(|room| *room != "lib").collect();
+    let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (file, text) in &protocol {
+        for path in without_tests(text).split("crate::").skip(1) {
+            let names = path.strip_prefix('{').map_or(path, |group| group.split('}').next().unwrap());
+            let grouped = names.len() != path.len();
+            for name in names.split([',', ' ']).take(if grouped { usize::MAX } else { 1 }) {
+                let name = name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap();
+                if let Some(other) = rooms.get(name).filter(|other| **other != room(file)) {
+                    below.entry(room(file)).or_default().insert(other);
+                }
+            }
+        }
+    }
+    assert!(below["sweep"].contains("bring_to_rest"), "imports are read: {below:?}");
+    let mut left: BTreeSet<&str> = rooms;
+    while !left.is_empty() {
+        let ground: BTreeSet<&str> = left
+            .iter()
+            .filter(|room| below.get(**room).is_none_or(|under| under.is_disjoint(&left)))
+            .copied()
+            .collect();
+        assert!(!ground.is_empty(), "these rooms lead in a circle: {left:?}, of {below:?}");
+        left = &left - &ground;
+    }
+}

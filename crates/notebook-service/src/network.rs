@@ -9,6 +9,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     os::fd::AsFd,
     thread,
+    time::Duration,
 };
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -16,10 +17,13 @@ use tokio::{
     io::copy_bidirectional,
     net::{TcpListener as Listener, TcpStream},
     task::{JoinHandle, JoinSet},
+    time::sleep,
 };
 
 /// Connections of one endpoint at a time; a runner and its notebooks keep some ten. Later ones wait.
 const CONNECTIONS: usize = 256;
+/// After a connection that could not be accepted, for want of a descriptor as a rule: one becomes free when another ends.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a machine in a subnet reaches: a port of its own 127.0.0.1, behind which a port of the host's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +76,11 @@ async fn forward(listener: Listener, to: u16) {
             connections.join_next().await;
         }
         while connections.try_join_next().is_some() {}
-        let Ok((mut inside, _)) = listener.accept().await else { continue };
+        let Ok((mut inside, _)) = listener.accept().await else {
+            // No descriptor is left, for example, and the same call would fail again at once.
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
         connections.spawn(async move {
             // Nobody behind it, or an end in the middle: the machine sees a connection that ends.
             if let Ok(mut outside) = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await {

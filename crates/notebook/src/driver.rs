@@ -20,6 +20,7 @@ const FILES: [(&str, &str); 16] = files![
     "reveille_driver/client.py",
     "reveille_driver/export.py",
     "reveille_driver/kernels.py",
+    "reveille_driver/layout.py",
     "reveille_driver/main.py",
     "reveille_driver/outputs.py",
     "reveille_driver/parameters.py",

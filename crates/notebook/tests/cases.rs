@@ -398,7 +398,7 @@ async fn little_is_loaded_before_the_first_cell() {
     let script = "import json, sys\n\
         sys.path.insert(0, sys.argv.pop(1))\n\
         from reveille_driver import main, run\n\
-        main.import_exporter = lambda: None\n\
+        main.Preparing.run = lambda self: None\n\
         cells = run.Run.run_cells\n\
         async def seen(self):\n    names = {name.split('.')[0] for name, module in sys.modules.items() if module is not None}\n    \
         open(self.output_dir / 'loaded.json', 'w').write(json.dumps(sorted(names - sys.stdlib_module_names)))\n    await cells(self)\n\

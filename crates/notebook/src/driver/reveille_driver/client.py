@@ -15,6 +15,7 @@ from nbclient.client import timestamp
 from nbclient.util import ensure_async
 
 from reveille_driver import outputs
+from reveille_driver.layout import pieces
 from reveille_driver.streams import Screen
 from reveille_driver.texts import clean, stored_size
 
@@ -243,7 +244,8 @@ class Client(NotebookClient):
 
     def tell(self, text, index):
         if index not in self.quiet:
-            logging.info("%s", text)
+            for piece in pieces(text):
+                logging.info("%s", piece)
 
     # -- bounds
 

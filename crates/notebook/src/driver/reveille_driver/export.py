@@ -4,6 +4,8 @@ import datetime
 import html
 import json
 import logging
+import os
+import re
 import signal
 import sys
 import types
@@ -11,11 +13,14 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from reveille_driver import sanitize, source
+from reveille_driver.layout import pieces
 from reveille_driver.record import ERROR_MARKER_TAG, Record
 from reveille_driver.texts import clean, write_atomically
 
-
 ATTACHMENT = "attachment:"
+ESCAPE = "\x1b"
+# After the codes that reset every colour.
+RESET = re.compile(r"(?<=\x1b\[0m)|(?<=\x1b\[m)")
 # The page loads nothing: it is read from a bucket, months later, where no network is promised. So formulas stay as they
 # were written, and what draws itself needs its scripts in the output.
 TEMPLATE = """{%- extends 'index.html.j2' -%}
@@ -30,26 +35,18 @@ class TooSlow(Exception):
     """The export's time is over."""
 
 
-def export_html(spec, output_dir):
-    """Makes the page; returns why there is none. Changes nothing else."""
+def export_html(spec, output_dir, notebook=None, page=None):
+    """Makes the page of the notebook, or of what output.ipynb holds; returns why there is none. Changes no other file."""
     output = output_dir / "output.ipynb"
-    if not output.exists():
+    if notebook is None and not output.exists():
         return "there is no output notebook to export"
     signal.signal(signal.SIGALRM, too_slow)
     signal.alarm(spec["export_seconds"])
     try:
-        import nbformat
-        from nbformat.v4.rwbase import rejoin_lines
-
-        raw = json.loads(output.read_text("utf-8"))
-        source.normalise(raw)
-        notebook = rejoin_lines(nbformat.from_dict(raw))
-        name = Path(spec["notebook"]).stem
-        page = exporter(spec["sanitize_html"])
-        if spec["sanitize_html"]:
-            sanitize.sanitize(notebook)
-        body, _ = page.from_notebook_node(notebook, resources={"metadata": {"name": name}})
-        write_atomically(str(output_dir / "output.html"), body)
+        if notebook is None:
+            notebook = json.loads(output.read_text("utf-8"))
+        page = page or Page(spec["sanitize_html"])
+        write_atomically(str(output_dir / "output.html"), page.of(notebook, Path(spec["notebook"]).stem))
         return None
     except TooSlow:
         return f"it took longer than {spec['export_seconds']} s"
@@ -57,6 +54,84 @@ def export_html(spec, output_dir):
         return clean(f"{type(error).__name__}: {error}")
     finally:
         signal.alarm(0)
+
+
+class Page:
+    """One page. What cells printed, and the styles, stay out of it until it is written, piece by piece: the exporter makes
+    several copies of all that it is given, and its parser of HTML more."""
+
+    def __init__(self, sanitizes):
+        self.sanitizes = sanitizes
+        self.exporter = exporter(sanitizes)
+        # In place of nbconvert's filter of that name: all that is printed passes it, last of all filters.
+        self.exporter.register_filter("ansi2html", lambda text: self.hold(printed(text)))
+        resources_of = self.exporter._init_resources
+        self.exporter._init_resources = lambda resources: self.without_styles(resources_of(resources))
+        # No text that a notebook knows.
+        self.mark = f"reveille-{os.urandom(16).hex()}-"
+        self.held = []
+
+    def hold(self, parts):
+        """What stands for the parts until the page is written."""
+        self.held.append(parts)
+        return f"{self.mark}{len(self.held) - 1}-"
+
+    def without_styles(self, resources):
+        whole = resources["include_css"]
+
+        def style(name):
+            tag, end, rest = str(whole(name)).partition(">")
+            return tag + end + self.hold([rest.removesuffix("</style>")]) + "</style>"
+
+        resources["include_css"] = style
+        return resources
+
+    def of(self, notebook, name):
+        """The page in pieces."""
+        import nbformat
+        from nbformat.v4.rwbase import rejoin_lines
+
+        source.normalise(notebook)
+        notebook = rejoin_lines(nbformat.from_dict(notebook))
+        if self.sanitizes:
+            sanitize.sanitize(notebook)
+        body, _ = self.exporter.from_notebook_node(notebook, resources={"metadata": {"name": name}})
+        for number, part in enumerate(re.split(f"{self.mark}([0-9]+)-", body)):
+            if number % 2:
+                yield from self.held[int(part)]
+            else:
+                yield part
+
+
+def printed(text):
+    """What was printed, as HTML: nbconvert's own, in pieces.
+
+    Its filter copies the rest of the text at each colour, so that a long text with many has no end. After a reset
+    nothing is left of the colours before it: there the text can be cut.
+    """
+    from nbconvert.filters.ansi import ansi2html
+
+    for piece in RESET.split(text) if ESCAPE in text else [text]:
+        if ESCAPE in piece:
+            # As the exporter's parser of HTML leaves quotes.
+            yield ansi2html(piece).replace("&#34;", '"').replace("&#39;", "'")
+            continue
+        for part in pieces(piece):
+            yield part.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def prepared(sanitizes):
+    """A page that has shown one part of each kind, so that the next one is made in a tenth of the time."""
+    page = Page(sanitizes)
+    printed = [{"output_type": "stream", "name": "stdout", "text": "a"}]
+    cells = [
+        {"cell_type": "markdown", "source": "# a", "metadata": {}},
+        {"cell_type": "code", "source": "a = 1", "metadata": {}, "outputs": printed},
+    ]
+    for _ in page.of({"cells": cells, "metadata": {}}, "a"):
+        pass
+    page.held.clear()
+    return page
 
 
 def mark_unfinished(output_dir, reason):

@@ -103,7 +103,7 @@ def execute(spec, output_dir):
     ending = begin_end(loop, run)
     from reveille_driver.export import export_html
 
-    html_error = tell(export_html(spec, output_dir))
+    html_error = tell(export_html(spec, output_dir, run.record and run.record.nb, run.page.page()))
     if html_error is not None:
         write_atomically(result_file, json.dumps({**answer, "html_error": html_error}))
     ending.join()
@@ -127,7 +127,8 @@ def answered(spec, output_dir):
             run.prepare()
         except Ended as ended:
             return ended.answer, None, loop
-        threading.Thread(target=import_exporter, daemon=True).start()
+        run.page = Preparing(spec["sanitize_html"])
+        run.page.start()
         loop.add_signal_handler(signal.SIGTERM, run.stop.set)
         return loop.run_until_complete(run.execute()), run, loop
     except ImportError as error:
@@ -155,9 +156,23 @@ def begin_end(loop, run):
     return ending
 
 
-def import_exporter():
-    """While the kernel starts nobody needs this process: load the exporter meanwhile."""
-    try:
-        import nbconvert.exporters.html  # noqa: F401
-    except Exception:  # told by the export, where it matters
-        pass
+class Preparing(threading.Thread):
+    """While the kernel starts nobody needs this process: the exporter is loaded and its templates compiled meanwhile."""
+
+    def __init__(self, sanitizes):
+        super().__init__(daemon=True)
+        self.sanitizes = sanitizes
+        self.made = None
+
+    def run(self):
+        try:
+            from reveille_driver import export
+
+            self.made = export.prepared(self.sanitizes)
+        except Exception:  # told by the export, where it matters
+            pass
+
+    def page(self):
+        """The page that is prepared, or None."""
+        self.join()
+        return self.made

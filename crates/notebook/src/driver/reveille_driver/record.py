@@ -2,17 +2,19 @@
 
 Saving costs what the notebook is large. So it happens when something changed and SAVE_SECONDS went by, and as much
 again as SAVE_SHARE saves take; always at the end, and at once when the run is told to end. A cell's text is made
-anew only when the cell changed.
+anew only when the cell changed, or when it is too large to be kept beside the cell.
 """
 
 import datetime
-import json
 import time
 
+from reveille_driver import layout
 from reveille_driver.texts import write_atomically
 
 SAVE_SECONDS = 1.0
 SAVE_SHARE = 20
+# Of a cell whose outputs are larger no text is kept: it is as large as they are.
+KEPT_TEXT = 1 << 18
 # Papermill's marks of a failed cell; it drops those of an earlier run by this tag, and so do we.
 ERROR_MARKER_TAG = "papermill-error-cell-tag"
 ERROR_STYLE = 'style="color:red; font-family:Helvetica Neue, Helvetica, Arial, sans-serif; font-size:2em;"'
@@ -23,6 +25,10 @@ ERROR_ANCHOR = (
     f'<span id="papermill-error-cell" {ERROR_STYLE}>'
     "Execution using papermill encountered an exception here and stopped:</span>"
 )
+
+
+# The line break before a cell's fields.
+CELL_PAD = "\n  "
 
 
 def now():
@@ -108,13 +114,27 @@ class Record:
     def save(self):
         began = time.monotonic()
         self.before_save()
-        for index, cell in enumerate(self.nb["cells"]):
-            if self.texts[index] is None:
-                self.texts[index] = cell_text(cell)
-        write_atomically(self.path, notebook_parts(self.nb, self.texts))
+        write_atomically(self.path, self.parts())
         ended = time.monotonic()
         self.dirty = False
         self.due = ended + max(SAVE_SECONDS, SAVE_SHARE * (ended - began))
+
+    def parts(self):
+        """The file in pieces, as nbformat lays it out."""
+        lead = '{\n "cells": ['
+        for index, cell in enumerate(self.nb["cells"]):
+            yield lead + CELL_PAD
+            lead = ","
+            text = self.texts[index]
+            if text is not None:
+                yield text
+            elif is_large(cell):
+                yield from layout.parts(stored(cell), CELL_PAD)
+            else:
+                text = self.texts[index] = "".join(layout.parts(stored(cell), CELL_PAD))
+                yield text
+        rest = "".join(layout.parts({key: value for key, value in self.nb.items() if key != "cells"}))
+        yield "\n ],\n" + rest.removeprefix("{\n") + "\n"
 
 
 def mark_failed(nb, index):
@@ -135,26 +155,26 @@ def drop_markers(cells):
     return [cell for cell in cells if ERROR_MARKER_TAG not in cell["metadata"]["tags"]]
 
 
-def notebook_parts(nb, texts):
-    """The file in pieces, as nbformat lays it out."""
-    yield '{\n "cells": [\n  '
-    for index, text in enumerate(texts):
-        if index:
-            yield ",\n  "
-        yield text
-    rest = {key: value for key, value in nb.items() if key != "cells"}
-    yield "\n ],\n" + dumps(rest)[2:] + "\n"
+def is_large(cell):
+    """Whether the cell's outputs hold more text than is worth keeping twice."""
+    size = 0
+    for output in cell.get("outputs", ()):
+        for value in (output.get("text"), *(output.get("data") or {}).values()):
+            size += len(value) if isinstance(value, str) else 0
+            if size > KEPT_TEXT:
+                return True
+    return False
 
 
-def cell_text(cell):
+def stored(cell):
+    """The cell with its texts as lists of lines, as the format stores them."""
     cell = {**cell, "source": lines(cell["source"])}
     if "outputs" in cell:
         cell["outputs"] = [split(output) for output in cell["outputs"]]
-    return dumps(cell).replace("\n", "\n  ")
+    return cell
 
 
 def split(output):
-    """An output whose texts are lists of lines, as the format stores them."""
     if output["output_type"] == "stream":
         return {**output, "text": lines(output["text"])}
     if "data" in output:
@@ -168,8 +188,4 @@ def mime(kind, value):
 
 
 def lines(text):
-    return text.splitlines(True) if isinstance(text, str) else text
-
-
-def dumps(value):
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, separators=(",", ": "))
+    return layout.Lines(text) if isinstance(text, str) else text

@@ -64,6 +64,8 @@ class Run:
         self.injected = None
         self.km = self.kc = self.client = self.record = None
         self.sockets = None
+        # What prepares the page meanwhile.
+        self.page = None
 
     # -- preparation
 

@@ -2,7 +2,7 @@
 
 import re
 
-CONTROL = re.compile(r"[\n\r\b]")
+BACK = re.compile(r"[\r\b]")
 ESCAPE = "\x1b"
 # A line of more characters is no progress bar: what is there stays, so that appending to it costs what is appended.
 LONG_LINE = 1 << 16
@@ -17,22 +17,31 @@ class Screen:
         self.column = 0
 
     def feed(self, text):
-        """Writes; returns what lines were completed by it, for the log."""
+        """Writes; returns what lines were completed by it, for the log, in pieces."""
         before = len(self.done)
+        # Most of what is printed goes back nowhere: it is taken as it stands, not line by line.
+        if "\r" not in text and "\b" not in text:
+            self.write(text)
+            return self.done[before:]
         start = 0
-        for control in CONTROL.finditer(text):
-            self.put(text[start : control.start()])
+        for control in BACK.finditer(text):
+            self.write(text[start : control.start()])
             start = control.end()
-            mark = control.group()
-            if mark == "\n":
-                self.done.append(self.line + "\n")
-                self.line, self.column = "", 0
-            elif mark == "\r":
-                self.column = 0
-            else:
-                self.column = max(self.column - 1, 0)
-        self.put(text[start:])
+            self.column = 0 if control.group() == "\r" else max(self.column - 1, 0)
+        self.write(text[start:])
         return self.done[before:]
+
+    def write(self, text):
+        """Writes what holds line breaks, and nothing that goes back."""
+        first, end, rest = text.partition("\n")
+        self.put(first)
+        if not end:
+            return
+        self.done.append(self.line + "\n")
+        whole, end, self.line = rest.rpartition("\n")
+        if end:
+            self.done.append(whole + end)
+        self.column = len(self.line)
 
     def put(self, text):
         if not text:

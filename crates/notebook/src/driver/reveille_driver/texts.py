@@ -12,6 +12,8 @@ MAX_TRACEBACK_LINES = 40
 MAX_TRACEBACK_LINE = 400
 # What a line of a text costs in the file beyond its characters: nbformat stores a text as a list of lines.
 LINE_OVERHEAD = 16
+# So many characters are measured at a time, so that no second text of the whole is made for its size.
+MEASURED = 1 << 20
 # Whole sequences of ECMA-48: colours (CSI), titles, links and other strings (OSC, DCS, SOS, PM, APC), and the short ones.
 ANSI = re.compile(
     r"(?:\x1b\[|\x9b)[ -?]*[@-~]?"
@@ -69,14 +71,18 @@ def _write(path, parts):
 def stored_size(value):
     """The bytes that a value takes in the output notebook, line breaks and escapes counted. Never much too small."""
     if isinstance(value, str):
-        encoded = encode_basestring(value)
-        size = len(encoded) if encoded.isascii() else len(encoded.encode("utf-8", "backslashreplace"))
+        size = sum(encoded_size(value[at : at + MEASURED]) for at in range(0, len(value), MEASURED))
         return size + LINE_OVERHEAD * (1 + value.count("\n"))
     if isinstance(value, dict):
         return LINE_OVERHEAD + sum(stored_size(str(key)) + stored_size(item) for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return LINE_OVERHEAD + sum(map(stored_size, value))
     return LINE_OVERHEAD + len(json.dumps(value, default=str))
+
+
+def encoded_size(text):
+    encoded = encode_basestring(text)
+    return len(encoded) if encoded.isascii() else len(encoded.encode("utf-8", "backslashreplace"))
 
 
 def caused_by_full_disk(error):

@@ -32,3 +32,35 @@ fn the_documents_name_the_versions_that_are_supported() {
         }
     }
 }
+
+/// What a text must not hide in a message stands twice, in two languages.
+#[test]
+fn the_driver_drops_the_characters_that_the_domain_hides() {
+    let source = read("crates/notebook/src/driver/reveille_driver/texts.py");
+    let (_, after) = source.split_once("HIDDEN = re.compile(").unwrap();
+    let (list, _) = after.split_once("\n)").unwrap();
+    let class: String = list.split('"').skip(1).step_by(2).collect();
+    let mut code_points = class.trim_matches(['[', ']']).split('\\').skip(1).map(|escape| {
+        let escape = escape.trim_end();
+        let (digits, width) = (
+            &escape[1..],
+            match &escape[..1] {
+                "x" => 2,
+                "u" => 4,
+                _ => 8,
+            },
+        );
+        (u32::from_str_radix(&digits[..width], 16).unwrap(), &digits[width..] == "-")
+    });
+    let mut dropped = Vec::new();
+    while let Some((first, is_range)) = code_points.next() {
+        let last = if is_range { code_points.next().unwrap().0 } else { first };
+        dropped.extend(first..=last);
+    }
+    let kept = ['\n', '\t'];
+    let hidden: Vec<u32> = ('\0'..=char::MAX)
+        .filter(|character| reveille_domain::shown::is_hidden(*character) && !kept.contains(character))
+        .map(u32::from)
+        .collect();
+    assert_eq!(dropped, hidden);
+}

@@ -14,7 +14,7 @@ macro_rules! files {
 }
 
 /// Every file of `src/driver`; a test holds the list to the folder.
-const FILES: [(&str, &str); 16] = files![
+const FILES: [(&str, &str); 17] = files![
     "__main__.py",
     "reveille_driver/__init__.py",
     "reveille_driver/client.py",

@@ -319,7 +319,9 @@ async fn sparkmagics_errors_are_made_fatal_without_touching_a_persons_file() {
 async fn a_cell_that_removes_the_runs_folder_does_not_lose_the_run() {
     let cell = "import os, shutil\nshutil.rmtree(os.readlink(f'/proc/{os.getppid()}/cwd'))";
     let bench = Bench::of_cells(&["print('first')", cell, "print('last')"]);
-    assert_eq!(bench.run().await, Verdict::Succeeded);
+    let mut execution = bench.start();
+    assert_eq!(execution.wait().await, Verdict::Succeeded);
+    assert_eq!(execution.html_error(), None);
     assert!(bench.output("output.html").contains("last"));
 }
 
@@ -352,7 +354,7 @@ fn changed_driver(bench: &Bench, script: &str) -> String {
     let spec = json!({
         "mode": "execute", "unfinished": null, "exit_seconds": 600, "interrupt_seconds": 1, "grace_seconds": 1,
         "notebook": bench.job.notebook, "output_dir": out, "working_dir": bench.job.working_dir,
-        "parameters": {"x": 1}, "kernel": null, "conda_envs": "",
+        "parameters": {"x": 1}, "kernel": null, "conda_envs": "", "sanitize_html": false,
         "max_notebook_bytes": 1 << 20, "max_output_bytes": 1 << 20, "export_seconds": 60,
     });
     fs::write(out.join("spec.json"), spec.to_string()).unwrap();
@@ -389,6 +391,32 @@ async fn nothing_that_a_kernel_sends_is_lost_while_the_driver_is_busy() {
     let told = changed_driver(&bench, script);
     assert!(!told.contains("did not end within"), "{told}");
     assert_eq!(bench.output_notebook()["cells"][1]["outputs"][0]["text"], json!(["4999 all\n"]));
+}
+
+/// The page and the notebook's file are written in pieces. They are what nbconvert and nbformat make of the whole.
+#[tokio::test]
+async fn what_is_written_in_pieces_is_what_was_made_whole() {
+    let bench = Bench::of_cells(&[
+        "print('a < b & \\'c\\' \"d\"\\n' * 20_000)",
+        "print('\\x1b[31mred\\x1b[0m plain <i> \\x1b[1;32mbold\\n' * 50 + '\\x1b[m')",
+        "print('\\x0b\\x1c\\u2028 \\r\\n' + 'x' * 3_000_000)\n{'a': '<b>'}",
+    ]);
+    let script = "import json, sys\n\
+        sys.path.insert(0, sys.argv.pop(1))\n\
+        from reveille_driver import main\n\
+        main.main()\n\
+        import nbformat\n\
+        from reveille_driver import export\n\
+        text = open('output.ipynb', encoding='utf-8').read()\n\
+        parsed = json.loads(text)\n\
+        expected = json.dumps(parsed, ensure_ascii=False, indent=1, sort_keys=True, separators=(',', ': ')) + chr(10)\n\
+        assert text == expected, 'the layout of the notebook'\n\
+        whole = export.exporter(False).from_notebook_node(nbformat.reads(text, 4), resources={'metadata': {'name': 'some {y} notebook'}})[0]\n\
+        page = open('output.html', encoding='utf-8').read()\n\
+        assert 'bold' in page and 'reveille-' not in page\n\
+        plain = lambda html: export.re.sub('</?span[^>]*>', '', html)\n\
+        assert plain(page) == plain(whole), 'the page'";
+    changed_driver(&bench, script);
 }
 
 /// What is loaded before the first cell delays every run: nothing is added here without need.

@@ -98,12 +98,13 @@ def execute(spec, output_dir):
     # From here on the answer stands: a limit that is reached ends the export, and no more.
     loop.remove_signal_handler(signal.SIGTERM)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    if run is None:
+    if run is None or run.page is None:
         return  # no cell was executed: there is nothing to show
     ending = begin_end(loop, run)
-    from reveille_driver.export import export_html
-
-    html_error = tell(export_html(spec, output_dir, run.record and run.record.nb, run.page.page()))
+    page = run.page.page()
+    # A cell may have removed this process's folder; it was made anew, and what makes the page asks for the one we are in.
+    os.chdir(output_dir)
+    html_error = tell(run.page.export.export_html(spec, output_dir, run.record and run.record.nb, page))
     if html_error is not None:
         write_atomically(result_file, json.dumps({**answer, "html_error": html_error}))
     ending.join()
@@ -161,14 +162,16 @@ class Preparing(threading.Thread):
 
     def __init__(self, sanitizes):
         super().__init__(daemon=True)
+        # Here, and not in the thread: the first cell may remove the folder that it stands in.
+        from reveille_driver import export
+
+        self.export = export
         self.sanitizes = sanitizes
         self.made = None
 
     def run(self):
         try:
-            from reveille_driver import export
-
-            self.made = export.prepared(self.sanitizes)
+            self.made = self.export.prepared(self.sanitizes)
         except Exception:  # told by the export, where it matters
             pass
 

@@ -38,8 +38,8 @@ fn the_documents_name_the_versions_that_are_supported() {
 fn the_driver_drops_the_characters_that_the_domain_hides() {
     let source = read("crates/notebook/src/driver/reveille_driver/texts.py");
     let (_, after) = source.split_once("HIDDEN = re.compile(").unwrap();
-    let (list, _) = after.split_once("\n)").unwrap();
-    let class: String = list.split('"').skip(1).step_by(2).collect();
+    let (text, _) = after.split_once("\n)").unwrap();
+    let class: String = text.split('"').skip(1).step_by(2).collect();
     let mut code_points = class.trim_matches(['[', ']']).split('\\').skip(1).map(|escape| {
         let escape = escape.trim_end();
         let (digits, width) = (

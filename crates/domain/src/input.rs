@@ -197,10 +197,10 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
         event: raw.event,
         keys: raw.keys,
         limits: read_limits(&raw.limits)?,
-        when_busy: contract::one_of("whenBusy", raw.when_busy.as_deref(), &WhenBusy::ALL).map_err(invalid)?,
-        html: contract::one_of("html", raw.html.as_deref(), &Html::ALL).map_err(invalid)?,
+        when_busy: contract::one_of("whenBusy", raw.when_busy.as_ref(), &WhenBusy::ALL).map_err(invalid)?,
+        html: contract::one_of("html", raw.html.as_ref(), &Html::ALL).map_err(invalid)?,
         kernel: raw.kernel,
-        on_runner_lost: contract::one_of("onRunnerLost", raw.on_runner_lost.as_deref(), &OnRunnerLost::ALL)
+        on_runner_lost: contract::one_of("onRunnerLost", raw.on_runner_lost.as_ref(), &OnRunnerLost::ALL)
             .map_err(invalid)?,
         rerun: raw.rerun,
     })

@@ -22,8 +22,13 @@ pub fn documented_input() -> Value {
 pub fn bad_inputs() -> Vec<(Value, &'static str)> {
     vec![
         (json!([]), "must be a JSON object"),
-        (json!({"notebook": "a.ipynb"}), "missing field `instance`"),
-        (json!({"instance": "nightly"}), "missing field `notebook`"),
+        (json!({"notebook": "a.ipynb"}), "missing field `instance`; give the name of a notebook instance"),
+        (json!({"instance": "nightly"}), "missing field `notebook`; give an s3:// URI or a path below"),
+        (
+            with("instance", Value::Null),
+            "instance: it is null, and a run needs it; give the name of a notebook instance",
+        ),
+        (with("notebook", Value::Null), "notebook: it is null, and a run needs it; give an s3:// URI or a path below"),
         (with("paramters", json!({})), "the input: unknown field \"paramters\"; the fields are instance, notebook,"),
         (with("limits", json!({"runSecs": 3})), "limits: unknown field \"runSecs\"; the fields are startSeconds,"),
         (
@@ -52,8 +57,20 @@ pub fn bad_inputs() -> Vec<(Value, &'static str)> {
             with("html", json!("sanitised")),
             "html: \"sanitised\" is not a value of it; write one of \"full\", \"sanitized\"",
         ),
-        (with("html", json!(true)), "html: it has the wrong type or value; expected a string"),
-        (with("html", json!({"sanitized": null})), "html: it has the wrong type or value; expected a string"),
+        (
+            with("whenBusy", json!({"queue": null})),
+            "whenBusy: an object is not a value of it; write one of \"queue\", \"skip\", \"fail\"",
+        ),
+        (
+            with("onRunnerLost", json!(["secret"])),
+            "onRunnerLost: a list is not a value of it; write one of \"fail\", \"rerun\"",
+        ),
+        (
+            with("html", json!({"sanitized": "secret"})),
+            "html: an object is not a value of it; write one of \"full\", \"sanitized\"",
+        ),
+        (with("html", json!(true)), "html: a boolean is not a value of it; write one of \"full\", \"sanitized\""),
+        (with("html", json!(1.5)), "html: a number is not a value of it; write one of \"full\", \"sanitized\""),
         (with("rerun", json!("yes")), "rerun: it has the wrong type or value; expected a boolean"),
         (with("instance", json!("a/b")), "instance: \"a/b\" is no notebook instance name"),
         (with("kernel", json!("-x")), "kernel: \"-x\" is no kernel name"),

@@ -22,6 +22,12 @@ pub(super) const FIELDS: [&str; 11] = [
     "rerun",
 ];
 
+/// The fields that an input cannot do without, and what to give.
+pub(super) const REQUIRED: [(&str, &str); 2] = [
+    ("instance", "give the name of a notebook instance"),
+    ("notebook", "give an s3:// URI or a path below the instance's notebook folder"),
+];
+
 /// The fields that are objects of the contract, and the fields of each.
 pub(super) const NESTED: [(&str, &[&str], &str); 2] = [
     ("limits", &["startSeconds", "queueSeconds", "runSeconds", "stopSeconds"], r#"{"runSeconds": 600}"#),
@@ -42,15 +48,15 @@ pub(super) struct RawInput {
     pub keys: Option<Keys>,
     #[serde(default)]
     pub limits: RawLimits,
-    /// Text, because a reader takes an object of a variant for the variant.
+    /// Any value, because a reader takes an object of a variant for the variant, and its words name no variant.
     #[serde(default)]
-    pub when_busy: Option<String>,
+    pub when_busy: Option<Value>,
     #[serde(default)]
     pub kernel: Option<String>,
     #[serde(default)]
-    pub html: Option<String>,
+    pub html: Option<Value>,
     #[serde(default)]
-    pub on_runner_lost: Option<String>,
+    pub on_runner_lost: Option<Value>,
     #[serde(default)]
     pub rerun: bool,
 }
@@ -66,10 +72,18 @@ pub(super) struct RawLimits {
     pub stop_seconds: Option<Value>,
 }
 
-/// Checks that there are no other fields than those of the contract, and that its objects are objects: a list would be taken for
-/// their fields in order.
+/// Checks that there are no other fields than those of the contract, that the required ones are there, and that its objects are
+/// objects: a list would be taken for their fields in order.
 pub(super) fn check(input: &Value) -> Result<(), String> {
+    // Unknown fields first: a required one may be missing because its name is misspelt.
     check_names("the input", input, &FIELDS)?;
+    for (name, give) in REQUIRED {
+        match input.get(name) {
+            None => return Err(format!("the input: missing field `{name}`; {give}")),
+            Some(Value::Null) => return Err(format!("{name}: it is null, and a run needs it; {give}")),
+            Some(_) => {}
+        }
+    }
     for (name, fields, example) in NESTED {
         match input.get(name) {
             None | Some(Value::Null) => {}
@@ -105,12 +119,20 @@ pub fn without_nulls(input: &Value) -> Value {
     Value::Object(fields)
 }
 
-/// One of a few words, or the default.
-pub(super) fn one_of<T: Copy + Default>(field: &str, value: Option<&str>, all: &[(&str, T)]) -> Result<T, String> {
+/// One of a few words, or the default. A value of another type is not quoted: it may be of any size, and not meant for a message.
+pub(super) fn one_of<T: Copy + Default>(field: &str, value: Option<&Value>, all: &[(&str, T)]) -> Result<T, String> {
     let Some(value) = value else { return Ok(T::default()) };
-    let found = all.iter().find(|(name, _)| *name == value);
+    let found = all.iter().find(|(name, _)| value.as_str() == Some(*name));
     found.map(|(_, one)| *one).ok_or_else(|| {
         let names: Vec<String> = all.iter().map(|(name, _)| format!("{name:?}")).collect();
-        format!("{field}: {} is not a value of it; write one of {}", shown::quoted(value), names.join(", "))
+        let given = match value {
+            Value::String(text) => shown::quoted(text),
+            Value::Number(_) => "a number".to_owned(),
+            Value::Bool(_) => "a boolean".to_owned(),
+            Value::Array(_) => "a list".to_owned(),
+            Value::Object(_) => "an object".to_owned(),
+            Value::Null => "null".to_owned(),
+        };
+        format!("{field}: {given} is not a value of it; write one of {}", names.join(", "))
     })
 }

@@ -100,7 +100,7 @@ fn fields() -> Vec<(Vec<&'static str>, bool)> {
         contract::NESTED.iter().flat_map(|(name, fields, _)| fields.iter().map(move |field| vec![*name, *field]));
     let all = contract::FIELDS.iter().map(|name| vec![*name]).chain(nested);
     all.map(|path| {
-        let required = matches!(path[0], "instance" | "notebook");
+        let required = contract::REQUIRED.iter().any(|(name, _)| path == [*name]);
         (path, required)
     })
     .collect()
@@ -109,7 +109,7 @@ fn fields() -> Vec<(Vec<&'static str>, bool)> {
 /// One rule, whatever the field: null is as if the field were not there.
 ///
 /// docs/input.md: "A field of the contract that is `null` is as if it were not there, at every level: it has its
-/// default, and a required one is missing."
+/// default, and a required one is refused as null."
 #[test]
 fn null_is_the_default_everywhere() {
     let event = json!({"source": "aws.s3", "time": null, "detail": {"bucket": {"name": "b"}, "object": {"key": "k", "etag": null}}});
@@ -132,7 +132,12 @@ fn null_is_the_default_everywhere() {
         }
         let (absent, null_read) = (parse(&without), parse(&null));
         assert_eq!(absent.is_err(), required, "{path:?}");
-        assert_eq!(null_read, absent, "{path:?}");
+        if required {
+            let message = null_read.as_ref().unwrap_err().message.clone();
+            assert!(message.starts_with(&format!("{last}: it is null, and a run needs it; give ")), "{message}");
+        } else {
+            assert_eq!(null_read, absent, "{path:?}");
+        }
         assert_eq!(
             without_nulls(&null),
             without_nulls(&without),

@@ -20,7 +20,7 @@ use reveille_domain::ports::{
     ExecutionSeen, ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
     StopNotebookInstance,
 };
-use reveille_domain::records::{Outcome, Report, Reporter, Status};
+use reveille_domain::records::{Outcome, Progress, Report, Reporter, Status};
 use reveille_domain::{Code, Failure, InstanceName, Unreadable};
 use serde::Deserialize;
 
@@ -214,14 +214,21 @@ where
         // ConcludeRun met the same record: it published the event and named the record.
         return Ok((instance, false));
     }
+    let progress = match seen.status {
+        ExecutionStatus::Aborted => progress_of(stack, ports, &at).await,
+        ExecutionStatus::TimedOut | ExecutionStatus::Failed | ExecutionStatus::Running | ExecutionStatus::Succeeded => {
+            None
+        }
+    };
+    let caught = decide::caught(&seen, progress.as_ref());
     let first = match &instance {
-        Some(instance) => cancel(stack, ports, &at, instance, &seen).await?,
+        Some(instance) => cancel(stack, ports, &at, instance, &caught).await?,
         None => false,
     };
     let mut unread = Vec::new();
     let report = store::or_evidence(own::report(&stack.layout, ports, &at).await, &mut unread)?;
     let report = report.map(|stored| stored.record);
-    let outcome = compose(ports.now(), &at, &seen, instance.as_ref(), report.as_ref(), &unread);
+    let outcome = compose(ports.now(), &at, &seen, &caught, instance.as_ref(), report.as_ref(), &unread);
     if let Some(unreadable) = damaged.first() {
         // Something else stands where the outcome belongs. Whoever gave the verdict publishes it, once.
         if first || announced {
@@ -243,19 +250,25 @@ fn is_repeated(at: &AttemptRef, outcome: &Outcome, seen: &ExecutionSeen) -> bool
     seen.status != ExecutionStatus::Failed && may_be_followed(at, outcome, seen)
 }
 
+/// How far the notebook of an attempt was. It makes a message better and decides nothing, so that it cannot be read is no failure.
+async fn progress_of<P: GetObject>(stack: &Stack, ports: &P, at: &AttemptRef) -> Option<Progress> {
+    let read = store::read::<Progress>(ports, &stack.layout.progress(at)).await;
+    read.ok().flatten().map(|stored| stored.record)
+}
+
 /// Fences the attempt, gives it a verdict, and takes it out of the queue. Answers whether the verdict was given now.
 async fn cancel<P>(
     stack: &Stack,
     ports: &P,
     at: &AttemptRef,
     instance: &InstanceName,
-    seen: &ExecutionSeen,
+    caught: &Caught,
 ) -> Result<bool, Failure>
 where
     P: Clock + Nonces + GetObject + PutObject + DeleteObject,
 {
     fence(stack, ports, at).await?;
-    let report = Report::without_outputs(at, Reporter::Function, Some(failure(seen)), None, ports.now());
+    let report = Report::without_outputs(at, Reporter::Function, Some(conclude::classify(caught)), None, ports.now());
     // A verdict that stands is the verdict, whoever reached it.
     let first = store::put_once(ports, &stack.layout.report(at), &report).await?;
     let key = stack.layout.ticket(instance, &at.run);
@@ -265,38 +278,11 @@ where
     Ok(first)
 }
 
-/// What ended the execution, in the words of a run.
-fn failure(seen: &ExecutionSeen) -> Failure {
-    let name = &seen.execution.name;
-    match seen.status {
-        ExecutionStatus::Aborted => Failure::new(
-            Code::Cancelled,
-            format!(
-                "Execution {name} was stopped by a person. A redrive of it, or a new execution, runs the notebook again."
-            ),
-        ),
-        ExecutionStatus::TimedOut => Failure::new(
-            Code::Internal,
-            format!("Execution {name} ran into the state machine's own time limit. A redrive of it is safe."),
-        ),
-        ExecutionStatus::Failed | ExecutionStatus::Running | ExecutionStatus::Succeeded => {
-            conclude::classify(&caught(seen))
-        }
-    }
-}
-
-fn caught(seen: &ExecutionSeen) -> Caught {
-    Caught {
-        state: format!("Execution {}", seen.execution.name),
-        error: seen.error.clone().unwrap_or_default(),
-        cause: seen.cause.clone().unwrap_or_default(),
-    }
-}
-
 fn compose(
     now: DateTime<Utc>,
     at: &AttemptRef,
     seen: &ExecutionSeen,
+    caught: &Caught,
     instance: Option<&InstanceName>,
     report: Option<&Report>,
     damaged: &[Unreadable],
@@ -312,7 +298,7 @@ fn compose(
         notebook: input.as_ref().map(|input| &input.notebook),
         report,
         damaged,
-        error: Some(&caught(seen)),
+        error: Some(caught),
         stop_error: None,
         waiting: unknown,
         // The sweeper goes on until the instance is at rest; nobody waits to see it.

@@ -79,6 +79,75 @@ fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
     assert_eq!((&outcome["status"], &outcome["code"]), (&json!("ABORTED"), &json!("Cancelled")), "{key}");
 }
 
+/// The message of a run whose execution a person stopped, and so announced; the outcome and its event have the same one.
+fn stopped(input: &Value, progress: Option<Value>, error: Option<&str>, cause: Option<&str>) -> String {
+    let world = World::answering(Ok(StartAnswer::Accepted));
+    let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+    let run = execution.run();
+    if let Some(progress) = progress {
+        world.put(&format!("runs/nightly/{run}/1/progress.json"), &progress);
+    }
+    world.only(ExecutionSeen {
+        status: ExecutionStatus::Aborted,
+        execution,
+        input: input.into(),
+        error: error.map(str::to_owned),
+        cause: cause.map(str::to_owned),
+    });
+    block_on(sweep(&stack(), &world, SweepInput { execution_arn: Some("arn:x".to_owned()) })).unwrap();
+    let objects = world.objects.borrow();
+    let (key, outcome) = objects.iter().find(|(key, _)| key.ends_with("/outcome.json")).expect("an outcome");
+    let outcome: Value = serde_json::from_slice(outcome).unwrap();
+    assert_eq!((&outcome["status"], &outcome["code"]), (&json!("ABORTED"), &json!("Cancelled")), "{key}: {outcome}");
+    let message = outcome["failure"]["message"].as_str().unwrap().to_owned();
+    assert!(world.published.borrow()[0].to_string().contains(&json!(message).to_string()), "the event has another one");
+    message
+}
+
+/// docs/errors/Cancelled.md: "What the person gave as `--error` and `--cause` stands in it, and the cell that the notebook was at"
+#[test]
+fn a_person_who_stops_an_execution_is_quoted_and_the_cell_is_named() {
+    let input = json!({"instance": "nightly", "notebook": "a.ipynb"});
+    let end = " A redrive of it, or a new execution, runs the notebook again.";
+    let at = |cell: u32| Some(json!({"cell": cell, "cells": 12, "at": now()}));
+    for (progress, error, cause, says) in [
+        (None, None, None, "."),
+        (None, Some(""), Some(" \n"), "."),
+        (at(0), None, None, " before the first cell of its notebook."),
+        (at(3), None, None, " while its notebook was at cell 3 of 12."),
+        (Some(json!({"cell": "three"})), None, None, "."),
+        (None, Some("Maintenance"), None, ". They gave the error \"Maintenance\"."),
+        (None, None, Some("The table\nmoves."), ". They gave this cause: The table moves."),
+        // Their word for it is no code of a run.
+        (
+            at(3),
+            Some("NotebookFailed"),
+            Some(r#"{"errorMessage": "x"}"#),
+            " while its notebook was at cell 3 of 12. They gave the error \"NotebookFailed\" and this cause: {\"errorMessage\": \"x\"}.",
+        ),
+    ] {
+        assert_eq!(stopped(&input, progress, error, cause), format!("Execution x was stopped by a person{says}{end}"));
+    }
+    // Whatever they wrote, it can be printed and leaves room for the rest.
+    let huge = "x\u{1b}[2Jé\u{202e} ".repeat(6_000);
+    let message = stopped(&input, at(3), Some(&huge), Some(&huge));
+    assert!(
+        message.ends_with(end) && message.contains("cell 3 of 12") && message.contains("this cause: xé"),
+        "{message}"
+    );
+    assert!(message.chars().count() < 2_000 && !message.chars().any(reveille_domain::shown::is_hidden), "{message}");
+}
+
+/// Nobody gives such an execution a report, because its input names no instance.
+#[test]
+fn an_execution_without_an_instance_that_a_person_stops_is_aborted_too() {
+    let message = stopped(&json!({"instance": "no/instance"}), None, Some("RunTimedOut"), Some("a mistake"));
+    assert!(
+        message.starts_with("Execution x was stopped by a person. They gave the error \"RunTimedOut\""),
+        "{message}"
+    );
+}
+
 /// A notebook may put a report into the folder of an attempt that never was, and so much else that a list does not show the
 /// outcome: an execution that failed keeps its one outcome and its one event.
 #[test]

@@ -11,6 +11,10 @@ use reveille_domain::limits::{LONGEST_EXECUTION, REDRIVABLE, SWEEP_BACK};
 use reveille_domain::ports::{EndedExecution, EndedList};
 use reveille_domain::{Record, RecordKind};
 
+mod ended;
+
+pub use ended::caught;
+
 /// `sweeper.json`: how far the timer's sweeps came. Without it, or with one that is not readable, a sweep begins at the
 /// beginning, and looks at more than it has to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -84,7 +84,7 @@ fn lines(ratios: &Ratios) -> String {
 
 /// One target and what was reached.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
+pub struct TargetVerdict {
     /// The figure.
     pub figure: &'static str,
     /// What was measured, with its unit.
@@ -97,7 +97,7 @@ pub struct Verdict {
 
 /// Judges the samples over https; `None` where a program has none.
 #[must_use]
-pub fn verdicts(https: &Samples) -> Option<Vec<Verdict>> {
+pub fn verdicts(https: &Samples) -> Option<Vec<TargetVerdict>> {
     let ratios = Ratios::of(https)?;
     let peak = quartiles(https.of(Peer::Ours).iter().map(Sample::mebibytes))?.median;
     Some(vec![
@@ -108,20 +108,20 @@ pub fn verdicts(https: &Samples) -> Option<Vec<Verdict>> {
     ])
 }
 
-fn at_least(figure: &'static str, value: f64, target: f64) -> Verdict {
+fn at_least(figure: &'static str, value: f64, target: f64) -> TargetVerdict {
     let (reached, target_text) = (format!("{value:.1} x"), format!(">= {target} x"));
-    Verdict { figure, reached, target: target_text, passed: value >= target }
+    TargetVerdict { figure, reached, target: target_text, passed: value >= target }
 }
 
-fn at_most(figure: &'static str, value: f64, target: f64, unit: &str) -> Verdict {
+fn at_most(figure: &'static str, value: f64, target: f64, unit: &str) -> TargetVerdict {
     let (reached, target_text) = (format!("{value:.2} {unit}"), format!("<= {target} {unit}"));
-    Verdict { figure, reached, target: target_text, passed: value <= target }
+    TargetVerdict { figure, reached, target: target_text, passed: value <= target }
 }
 
 /// The verdicts as lines.
 #[must_use]
-pub fn judgement(verdicts: &[Verdict]) -> String {
-    let line = |verdict: &Verdict| {
+pub fn judgement(verdicts: &[TargetVerdict]) -> String {
+    let line = |verdict: &TargetVerdict| {
         let word = if verdict.passed { "PASS" } else { "MISS" };
         format!("  {word}  {:<28} {:>10}   target {}\n", verdict.figure, verdict.reached, verdict.target)
     };

@@ -317,7 +317,7 @@ impl Failure {
 
     /// The failure as the end of a run: what said that it is retried says that it is not any more.
     #[must_use]
-    pub fn at_last(mut self) -> Self {
+    pub fn retries_exhausted(mut self) -> Self {
         if let Some(what) = self.message.strip_suffix(RETRIED) {
             self.message = format!("{what}All retries failed. Redrive the execution to try again.");
         }
@@ -367,7 +367,7 @@ mod tests {
         let failure = Failure::new(Code::Internal, format!("It broke: {value}. Do this."));
         assert_eq!(failure.message.chars().count(), MAX_MESSAGE_CHARS);
         assert!(failure.message.starts_with("It broke: é") && failure.message.ends_with("é. Do this."));
-        let retried = Failure::new(Code::Throttled, format!("{value}. {RETRIED}")).at_last();
+        let retried = Failure::new(Code::Throttled, format!("{value}. {RETRIED}")).retries_exhausted();
         assert!(retried.message.ends_with("Redrive the execution to try again."), "{}", retried.message);
     }
 

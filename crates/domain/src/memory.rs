@@ -49,7 +49,7 @@ pub struct Waiting {
 impl Waiting {
     /// The memory at a look: continued, or begun anew after a silence.
     #[must_use]
-    pub fn at(before: Option<Self>, silences: u32, now: DateTime<Utc>) -> Self {
+    pub fn at_look(before: Option<Self>, silences: u32, now: DateTime<Utc>) -> Self {
         match before {
             Some(waiting) if waiting.silences == silences => {
                 Self { patience: patience(age(waiting.since, now)), ..waiting }

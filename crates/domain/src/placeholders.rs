@@ -14,7 +14,7 @@ pub const NAMES: [&str; 8] = ["bucket", "key", "etag", "size", "time", "date", "
 
 /// Where placeholders take their values from.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub struct PlaceholderFacts<'a> {
     /// The event, if one started the execution.
     pub event: Option<Event<'a>>,
     /// The run.
@@ -23,7 +23,7 @@ pub struct Facts<'a> {
     pub instance: &'a InstanceName,
 }
 
-impl Facts<'_> {
+impl PlaceholderFacts<'_> {
     fn value(&self, name: &str) -> Option<String> {
         let event = self.event.as_ref();
         match name {
@@ -44,7 +44,7 @@ impl Facts<'_> {
 ///
 /// # Errors
 /// A sentence that names the parameter and the placeholder that has no value here, or does not exist.
-pub fn fill(parameters: Map<String, Value>, facts: &Facts<'_>) -> Result<Map<String, Value>, String> {
+pub fn fill(parameters: Map<String, Value>, facts: &PlaceholderFacts<'_>) -> Result<Map<String, Value>, String> {
     // Bounded while it grows: a thousand times a long key would fill a function's memory before anybody looks at the size.
     let mut room = MAX_REQUEST_BYTES;
     parameters
@@ -57,7 +57,7 @@ pub fn fill(parameters: Map<String, Value>, facts: &Facts<'_>) -> Result<Map<Str
         .collect()
 }
 
-fn fill_value(value: Value, facts: &Facts<'_>, room: &mut usize) -> Result<Value, String> {
+fn fill_value(value: Value, facts: &PlaceholderFacts<'_>, room: &mut usize) -> Result<Value, String> {
     match value {
         Value::String(text) => fill_text(&text, facts, room).map(Value::String),
         Value::Array(items) => items.into_iter().map(|item| fill_value(item, facts, room)).collect(),
@@ -83,7 +83,7 @@ const LITERAL_OPEN: &str = "{{{{";
 const LITERAL_CLOSE: &str = "}}}}";
 
 /// One pass, so that a value which itself looks like a placeholder (a hostile S3 key) is never filled again.
-fn fill_text(text: &str, facts: &Facts<'_>, room: &mut usize) -> Result<String, String> {
+fn fill_text(text: &str, facts: &PlaceholderFacts<'_>, room: &mut usize) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(OPEN) {
@@ -117,7 +117,7 @@ fn half_literal() -> String {
 /// Characters of a placeholder's name in a message.
 const NAME_CHARS: usize = 40;
 
-fn no_value(name: &str, facts: &Facts<'_>) -> String {
+fn no_value(name: &str, facts: &PlaceholderFacts<'_>) -> String {
     let shown = shown::bounded(&shown::line(name), NAME_CHARS);
     if !NAMES.contains(&name) {
         return format!(
@@ -138,10 +138,10 @@ mod tests {
 
     use super::*;
 
-    fn with<T>(event: Option<&Value>, test: impl FnOnce(&Facts<'_>) -> T) -> T {
+    fn with<T>(event: Option<&Value>, test: impl FnOnce(&PlaceholderFacts<'_>) -> T) -> T {
         let run = RunId::of("r", "arn", DateTime::UNIX_EPOCH);
         let instance = InstanceName::parse("nightly").unwrap();
-        test(&Facts { event: event.map(Event::new), run: &run, instance: &instance })
+        test(&PlaceholderFacts { event: event.map(Event::new), run: &run, instance: &instance })
     }
 
     fn s3(key: &str) -> Value {

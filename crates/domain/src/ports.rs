@@ -403,7 +403,7 @@ pub struct OutputFile {
 
 /// What came of an execution of a notebook.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Execution {
+pub struct ExecutedNotebook {
     /// The failure; none is a success.
     pub failure: Option<Failure>,
     /// What it left.
@@ -427,9 +427,9 @@ pub trait RunningNotebook {
     /// How far it is.
     fn cells(&self) -> Cells;
     /// Its end, the time limit's included; nothing of it runs any more. Safe to drop and to call again.
-    async fn finish(&mut self) -> Execution;
+    async fn finish(&mut self) -> ExecutedNotebook;
     /// Ends it now; returns when nothing of it runs any more. Answers what it left: that is kept as that of any other end.
-    async fn end(self) -> Execution
+    async fn end(self) -> ExecutedNotebook
     where
         Self: Sized;
 }

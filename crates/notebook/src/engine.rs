@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::discovery::{self, Hints};
 use crate::environment::Environment;
 use crate::error::EngineError;
-use crate::execution::Execution;
+use crate::execution::NotebookProcess;
 use crate::interpreters::CONDA;
 use crate::job::Job;
 use crate::wheelhouse::Supplies;
@@ -56,8 +56,8 @@ impl Engine {
     /// # Errors
     /// When the job cannot be executed at all: no such file or folder, a parameter's name that is no
     /// identifier, an unusable output folder or interpreter. Whatever goes wrong later is a verdict.
-    pub fn start(&self, job: Job) -> Result<Execution, EngineError> {
-        Execution::start(self.clone(), job)
+    pub fn start(&self, job: Job) -> Result<NotebookProcess, EngineError> {
+        NotebookProcess::start(self.clone(), job)
     }
 
     /// What to do about papermill that cannot be imported. An environment of our own is given up: it is made anew.

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::driver;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::job::{EXPORT_LIMIT, Job, Mode, Output, Progress};
+use crate::job::{CellProgress, EXPORT_LIMIT, Job, Mode, Output};
 use crate::log::Log;
 use crate::processes::Marked;
 use crate::regular;
@@ -43,7 +43,7 @@ const SPEC: &str = "spec.json";
 const SCRATCH: [&str; 5] = [SPEC, driver::FOLDER, "jupyter", "runtime", "sparkmagic"];
 
 /// One notebook being executed. Dropped before its end, it kills every process of the run.
-pub struct Execution {
+pub struct NotebookProcess {
     engine: Engine,
     job: Job,
     child: Child,
@@ -56,7 +56,7 @@ pub struct Execution {
     html_error: Option<String>,
 }
 
-impl Execution {
+impl NotebookProcess {
     pub(crate) fn start(engine: Engine, mut job: Job) -> Result<Self, EngineError> {
         job.check()?;
         // The driver's own working directory is the output folder: relative paths would mean another place.
@@ -84,13 +84,13 @@ impl Execution {
 
     /// How far the notebook is. Cheap: reads one small file.
     #[must_use]
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> CellProgress {
         Self::progress_in(&self.job.output_dir)
     }
 
     /// The same of the execution whose output folder this is: for who is waiting for its end meanwhile.
     #[must_use]
-    pub fn progress_in(output_dir: &Path) -> Progress {
+    pub fn progress_in(output_dir: &Path) -> CellProgress {
         let file = regular::read(&output_dir.join(PROGRESS), PROGRESS_LIMIT).unwrap_or_default();
         serde_json::from_slice(&file).unwrap_or_default()
     }
@@ -235,7 +235,7 @@ impl Execution {
     }
 }
 
-impl Drop for Execution {
+impl Drop for NotebookProcess {
     fn drop(&mut self) {
         if self.verdict.is_some() {
             return;

@@ -137,7 +137,7 @@ fn is_identifier(name: &str) -> bool {
 
 /// How far a notebook is. All cells count, also those that hold text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub struct Progress {
+pub struct CellProgress {
     /// 1-based position in the source notebook of the cell that runs or ran last; 0 before the first.
     pub cell: usize,
     /// Number of cells of the source notebook; 0 before it was read.

@@ -28,7 +28,7 @@ mod wheelhouse;
 
 pub use engine::Engine;
 pub use error::{EngineError, remedy};
-pub use execution::{Execution, end_leftovers};
-pub use job::{Job, Output, Patience, Progress};
-pub use verdict::{Breakage, Failure, Place, Verdict};
+pub use execution::{NotebookProcess, end_leftovers};
+pub use job::{CellProgress, Job, Output, Patience};
+pub use verdict::{Breakage, CellFailure, Place, Verdict};
 pub use wheelhouse::Supplies;

@@ -16,7 +16,7 @@ pub enum Verdict {
     /// Every cell ran, or a cell ended the notebook with `sys.exit(0)` (papermill's convention).
     Succeeded,
     /// A cell raised.
-    NotebookFailed(Failure),
+    NotebookFailed(CellFailure),
     /// The kernel process ended by itself, was killed, or could not be started.
     KernelDied {
         /// 0-based position in the source notebook of the cell that was running; absent before the first
@@ -70,7 +70,7 @@ pub enum Verdict {
         /// The last lines of the log, oldest first.
         log_tail: Vec<String>,
     },
-    /// [`crate::Execution::cancel`] was called.
+    /// [`crate::NotebookProcess::cancel`] was called.
     Cancelled,
 }
 
@@ -99,7 +99,7 @@ pub struct Place {
 
 /// The cell that raised, and what it raised. All texts are bounded and free of terminal escapes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Failure {
+pub struct CellFailure {
     /// 0-based position in the *source* notebook, all cells counted; absent when the injected parameters
     /// cell itself failed (a parameter's name that the language does not accept).
     pub cell_index: Option<usize>,
@@ -118,7 +118,7 @@ pub struct Failure {
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Answer {
     Succeeded,
-    NotebookFailed(Failure),
+    NotebookFailed(CellFailure),
     KernelDied {
         cell_index: Option<usize>,
         message: String,

@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use reveille_notebook::{Failure, Verdict};
+use reveille_notebook::{CellFailure, Verdict};
 use serde_json::{Value, json};
 use support::{Bench, code_cell, notebook, python};
 
@@ -20,7 +20,7 @@ fn tagged(source: &str, tags: &Value) -> Value {
     cell
 }
 
-async fn failure(bench: &Bench) -> Failure {
+async fn failure(bench: &Bench) -> CellFailure {
     match bench.run().await {
         Verdict::NotebookFailed(failure) => failure,
         other => panic!("{other:?}"),

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use reveille_notebook::{Failure, Verdict};
+use reveille_notebook::{CellFailure, Verdict};
 use serde_json::json;
 use support::{Bench, notebook};
 
@@ -75,7 +75,7 @@ async fn an_error_of_the_injected_cell_quotes_nothing() {
             notebook(&[&hook.replace(SECRET, "hunter2-' 'secret-value"), "day = 'none'", "open('ran', 'w')"]);
         source["cells"][1]["metadata"] = json!({"tags": ["parameters"]});
         let (bench, verdict) = quiet(Bench::of_bytes(source.to_string().as_bytes()), "day").await;
-        let Verdict::NotebookFailed(Failure { cell_index, ename, traceback_tail, .. }) = verdict else {
+        let Verdict::NotebookFailed(CellFailure { cell_index, ename, traceback_tail, .. }) = verdict else {
             panic!("{verdict:?}")
         };
         assert_eq!((cell_index, ename.as_str(), traceback_tail.len()), (None, name, 0));

@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use reveille_notebook::{Execution, Output, Progress, Verdict};
+use reveille_notebook::{CellProgress, NotebookProcess, Output, Verdict};
 use support::Bench;
 
 /// A thread that is blocked by a FIFO is blocked for ever; a busy machine is given its time.
@@ -31,7 +31,7 @@ os.kill(os.getppid(), signal.SIGKILL)"
 }
 
 /// What is left after a notebook that planted this; on a thread of its own, which may hang for ever.
-fn after(way: &'static str) -> (Verdict, Vec<Output>, Progress, Bench) {
+fn after(way: &'static str) -> (Verdict, Vec<Output>, CellProgress, Bench) {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let bench = Bench::of_cells(&[&planting(way)]);
@@ -41,7 +41,7 @@ fn after(way: &'static str) -> (Verdict, Vec<Output>, Progress, Bench) {
             let verdict = execution.wait().await;
             (verdict, execution.outputs().into_iter().map(|(output, _)| output).collect())
         });
-        let progress = Execution::progress_in(&bench.job.output_dir);
+        let progress = NotebookProcess::progress_in(&bench.job.output_dir);
         // Whoever waits may have given up.
         let _ = sender.send((verdict, outputs, progress, bench));
     });
@@ -55,7 +55,7 @@ fn nobody_waits_for_a_fifo() {
     let Verdict::EngineBroken { message, .. } = verdict else { panic!("{verdict:?}") };
     assert!(message.contains("SIGKILL"), "{message}");
     assert!(!outputs.contains(&Output::Notebook) && !outputs.contains(&Output::Html), "{outputs:?}");
-    assert_eq!(progress, Progress::default());
+    assert_eq!(progress, CellProgress::default());
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_link_to_a_device_is_neither_read_nor_uploaded() {
     let (verdict, outputs, progress, _bench) = after("os.symlink('/dev/zero', path)");
     assert!(matches!(verdict, Verdict::EngineBroken { .. }), "{verdict:?}");
     assert!(!outputs.contains(&Output::Notebook) && !outputs.contains(&Output::Html), "{outputs:?}");
-    assert_eq!(progress, Progress::default());
+    assert_eq!(progress, CellProgress::default());
 }
 
 #[test]

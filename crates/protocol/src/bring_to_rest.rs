@@ -14,7 +14,7 @@ use crate::holders::{self, Holders};
 use crate::stack::Stack;
 use crate::store::{self, Stored};
 use crate::swap_lease;
-use decide::{Action, LeaseAfter, Seen, lost_lease};
+use decide::{BootSeen, LeaseAfter, RestAction, lost_lease};
 
 pub mod decide;
 
@@ -51,7 +51,7 @@ where
     let lease = corrected.as_ref();
     let Holders { other_live_run, busy_reported_at } =
         if up { holders::holders(stack, ports, instance, lease, me).await? } else { Holders::default() };
-    let action = decide::action(&Seen {
+    let action = decide::action(&BootSeen {
         observation: observation.as_ref(),
         lease,
         other_live_run,
@@ -60,8 +60,8 @@ where
         now: ports.now(),
     });
     // Other runs that wait for the boot would find no lease either, and nobody would stop it.
-    if stored.is_none() && matches!(action, Action::Leave(_)) {
-        let lost = lost_lease::own_boot(&lost_lease::Seen {
+    if stored.is_none() && matches!(action, RestAction::Leave(_)) {
+        let lost = lost_lease::own_boot(&lost_lease::LostLeaseSeen {
             instance,
             key: &stack.layout.lease(instance),
             observation: observation.as_ref(),
@@ -73,7 +73,7 @@ where
         }
     }
     match (action, stored) {
-        (Action::AtRest { lease }, stored) => {
+        (RestAction::AtRest { lease }, stored) => {
             let key = stack.layout.lease(instance);
             match (lease, stored) {
                 (LeaseAfter::Keep, _) | (_, None) => {}
@@ -90,13 +90,13 @@ where
             }
             Ok(Some(Rest::AtRest))
         }
-        (Action::Forget, Some(stored)) => {
+        (RestAction::Forget, Some(stored)) => {
             store::remove(ports, &stack.layout.lease(instance), &stored.etag).await?;
             Ok(Some(Rest::LeftRunning))
         }
-        (Action::Leave(rest), _) => Ok(Some(rest)),
-        (Action::Stop, Some(stored)) => stop(stack, ports, instance, &stored).await.map(|()| None),
-        (Action::Wait | Action::Stop | Action::Forget, _) => Ok(None),
+        (RestAction::Leave(rest), _) => Ok(Some(rest)),
+        (RestAction::Stop, Some(stored)) => stop(stack, ports, instance, &stored).await.map(|()| None),
+        (RestAction::Wait | RestAction::Stop | RestAction::Forget, _) => Ok(None),
     }
 }
 

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::stack::Stack;
 use crate::{holders, store, swap_lease};
-use decide::silence::{self, Verdict};
-use decide::{Check, Seen};
+use decide::silence::{self, SilenceVerdict};
+use decide::{Check, InstanceSeen};
 
 pub mod decide;
 
@@ -60,7 +60,7 @@ where
     let CheckInstanceInput { run, waiting, silences } = call;
     let first_look = waiting.is_none();
     let back_from_silence = waiting.as_ref().is_some_and(|waiting| waiting.silences != silences);
-    let mut waiting = Waiting::at(waiting, silences, ports.now());
+    let mut waiting = Waiting::at_look(waiting, silences, ports.now());
     let observation = ports.describe_notebook_instance(&run.instance).await?;
     if back_from_silence {
         // A runner that lives is met again by submitting the ticket anew.
@@ -84,7 +84,7 @@ where
         }
     }
     let lease_key = stack.layout.lease(&run.instance);
-    let seen = Seen {
+    let seen = InstanceSeen {
         instance: &run.instance,
         observation: observation.as_ref(),
         lease: lease.as_ref().map(|stored| &stored.record),
@@ -137,7 +137,7 @@ where
         Some(_) => None,
         None => store::or_evidence(swap_lease::read(&stack.layout, ports, &run.instance).await, &mut Vec::new())?,
     };
-    let verdict = silence::judge(&silence::Seen {
+    let verdict = silence::resolve_silence(&silence::SilenceSeen {
         instance: &run.instance,
         silences,
         claim: claim.as_ref().map(|stored| &stored.record),
@@ -149,9 +149,11 @@ where
         now: ports.now(),
     });
     match verdict {
-        Verdict::Resubmit => Ok(false),
-        Verdict::GiveUp(failure) => Err(failure),
-        Verdict::Lost(failure) => declare_lost(stack, ports, run, claim.map(|stored| stored.record), failure).await,
+        SilenceVerdict::Resubmit => Ok(false),
+        SilenceVerdict::GiveUp(failure) => Err(failure),
+        SilenceVerdict::Lost(failure) => {
+            declare_lost(stack, ports, run, claim.map(|stored| stored.record), failure).await
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::left;
 use crate::own;
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
-use decide::{Caught, Facts, Standing};
+use decide::{Caught, OutcomeFacts, Standing};
 
 pub mod decide;
 
@@ -224,7 +224,7 @@ fn compose<P: Clock>(
 ) -> Outcome {
     // Of what was asked for, the execution's input tells, not the record of it.
     let input = call.run.as_ref().and_then(|_| input::read(&call.input).ok());
-    decide::outcome(&Facts {
+    decide::outcome(&OutcomeFacts {
         execution: &call.execution,
         attempt: call.attempt,
         run: call.run.as_ref(),

@@ -34,7 +34,7 @@ pub struct StartInstanceInput {
 /// What came of it. The state machine waits and looks again, whichever it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Decision {
+pub enum StartDecision {
     /// Start was accepted.
     Started,
     /// Start was sent and its answer never came.
@@ -49,7 +49,7 @@ pub enum Decision {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StartInstanceOutput {
     /// What came of it.
-    pub decision: Decision,
+    pub decision: StartDecision,
     /// To be passed at the next look.
     pub waiting: Waiting,
 }
@@ -73,10 +73,10 @@ where
     // A fresh look, so that the lease knows what Describe showed before this start.
     let Some(seen) = ports.describe_notebook_instance(instance).await? else { return Err(instance.not_found()) };
     if !matches!(seen.status, InstanceStatus::Stopped | InstanceStatus::Failed) {
-        return Ok(StartInstanceOutput { decision: Decision::Raced, waiting });
+        return Ok(StartInstanceOutput { decision: StartDecision::Raced, waiting });
     }
     let Plan::Send { unresolved } = decide::plan(before, &run.id, &seen, ports.now()) else {
-        return Ok(StartInstanceOutput { decision: Decision::Waited, waiting });
+        return Ok(StartInstanceOutput { decision: StartDecision::Waited, waiting });
     };
     let intent = Lease::starting(&run.id, ports.nonce(), seen.last_modified, ports.now());
     let intent = Lease { instance: Some(instance.clone()), started_attempt: run.attempt, unresolved, ..intent };
@@ -89,11 +89,11 @@ where
             .filter(|stored| stored.record.nonce == intent.nonce)
             .map(|stored| stored.etag),
     };
-    let Some(etag) = written else { return Ok(StartInstanceOutput { decision: Decision::Raced, waiting }) };
+    let Some(etag) = written else { return Ok(StartInstanceOutput { decision: StartDecision::Raced, waiting }) };
     let intent = Stored { record: intent, etag };
     if waiting.expired(&run.limits, ports.now()) {
         settle(stack, ports, instance, &intent, Sent::Refused, unresolved).await?;
-        return Ok(StartInstanceOutput { decision: Decision::Waited, waiting });
+        return Ok(StartInstanceOutput { decision: StartDecision::Waited, waiting });
     }
     let answer = ports.start_notebook_instance(instance).await;
     let sent = match &answer {
@@ -105,11 +105,11 @@ where
     // The lease is settled even when the answer is an error; the answer is the first error.
     let settled = settle(stack, ports, instance, &intent, sent, unresolved).await;
     let decision = match answer {
-        Ok(StartAnswer::Accepted) => Decision::Started,
-        Ok(StartAnswer::WrongStatus(_)) => Decision::Raced,
+        Ok(StartAnswer::Accepted) => StartDecision::Started,
+        Ok(StartAnswer::WrongStatus(_)) => StartDecision::Raced,
         Ok(StartAnswer::QuotaExceeded(message)) => return Err(quota(instance, &message)),
         Ok(StartAnswer::NotFound) => return Err(instance.not_found()),
-        Err(_) if sent == Sent::NoAnswer => Decision::Unsure,
+        Err(_) if sent == Sent::NoAnswer => StartDecision::Unsure,
         Err(error) => return Err(error.into()),
     };
     settled?;

@@ -25,7 +25,7 @@ use reveille_domain::{Code, Failure, InstanceName, Unreadable};
 use serde::Deserialize;
 
 use crate::conclude_run;
-use crate::conclude_run::decide::{self as conclude, Caught, Facts};
+use crate::conclude_run::decide::{self as conclude, Caught, OutcomeFacts};
 use crate::last_attempt::{is_concluded, last_attempt, may_be_followed};
 use crate::left;
 use crate::own;
@@ -290,7 +290,7 @@ fn compose(
     // Of what was asked for, the execution's input tells, not the record of it.
     let input = input::read(&seen.input).ok();
     let unknown: Option<&Waiting> = None;
-    let mut outcome = conclude::outcome(&Facts {
+    let mut outcome = conclude::outcome(&OutcomeFacts {
         execution: &seen.execution,
         attempt: at.attempt,
         run: None,

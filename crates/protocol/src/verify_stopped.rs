@@ -39,7 +39,7 @@ pub struct VerifyStoppedInput {
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Decision {
+pub enum StopDecision {
     /// The instance is at rest, handed over, or left to a person.
     Done,
     /// Look again after the poll interval.
@@ -50,7 +50,7 @@ pub enum Decision {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VerifyStoppedOutput {
     /// What to do next.
-    pub decision: Decision,
+    pub decision: StopDecision,
     /// To be passed at the next look.
     pub stopping: Stopping,
 }
@@ -86,7 +86,7 @@ where
     if let Some(rest) = bring_to_rest(stack, ports, &run.instance, Some(&run.id), waiting.as_ref()).await? {
         stopping.rest = Some(rest);
         stopping.ended_at = Some(ports.now());
-        return Ok(VerifyStoppedOutput { decision: Decision::Done, stopping });
+        return Ok(VerifyStoppedOutput { decision: StopDecision::Done, stopping });
     }
     let limit = chrono::TimeDelta::seconds(run.limits.stop_seconds.into());
     if age(stopping.since, ports.now()) >= limit {
@@ -102,7 +102,7 @@ where
             ),
         ));
     }
-    Ok(VerifyStoppedOutput { decision: Decision::Wait, stopping })
+    Ok(VerifyStoppedOutput { decision: StopDecision::Wait, stopping })
 }
 
 /// What the lease says of an instance that does not come to rest: the record that held things up.

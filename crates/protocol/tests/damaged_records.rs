@@ -98,7 +98,9 @@ fn stop(world: &World) -> (Option<Stopping>, Option<Caught>) {
         let call = json!({"run": run(), "stopping": stopping});
         match block_on(verify_stopped(&stack(), world, serde_json::from_value(call).unwrap())) {
             Err(failure) => return (stopping, Some(caught("VerifyStopped", &failure))),
-            Ok(answer) if answer.decision == verify_stopped::Decision::Done => return (Some(answer.stopping), None),
+            Ok(answer) if answer.decision == verify_stopped::StopDecision::Done => {
+                return (Some(answer.stopping), None);
+            }
             Ok(answer) => stopping = Some(answer.stopping),
         }
         world.passed.set(world.passed.get() + 30);

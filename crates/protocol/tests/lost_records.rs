@@ -8,7 +8,7 @@ use reveille_domain::ports::{CallErrorKind, InstanceStatus};
 use reveille_domain::records::{Rest, Status};
 use reveille_domain::{Code, Failure};
 use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
-use reveille_protocol::verify_stopped::{Decision, verify_stopped};
+use reveille_protocol::verify_stopped::{StopDecision, verify_stopped};
 use serde_json::{Value, json};
 use support::runner::{attempt, execution, waiting_run};
 use support::{Fault, World, block_on, now, stack};
@@ -28,7 +28,7 @@ fn waiting(starts: u32, own_boot: &Value) -> Value {
         "ownBoot": own_boot})
 }
 
-fn verify(world: &World, waiting: &Value) -> Result<(Decision, Option<Rest>), Failure> {
+fn verify(world: &World, waiting: &Value) -> Result<(StopDecision, Option<Rest>), Failure> {
     let call = json!({"run": run(), "waiting": waiting});
     let answer = block_on(verify_stopped(&stack(), world, serde_json::from_value(call).unwrap()))?;
     Ok((answer.decision, answer.stopping.rest))
@@ -79,7 +79,11 @@ fn the_execution_that_started_the_boot_says_that_it_may_still_be_up() {
 fn a_boot_that_may_be_a_persons_is_left_running() {
     for (what, world) in lost() {
         for waiting in [Value::Null, waiting(0, &Value::Null), waiting(1, &json!("2026-11-23T11:00:00Z"))] {
-            assert_eq!(verify(&world, &waiting), Ok((Decision::Done, Some(Rest::LeftRunning))), "{what}: {waiting}");
+            assert_eq!(
+                verify(&world, &waiting),
+                Ok((StopDecision::Done, Some(Rest::LeftRunning))),
+                "{what}: {waiting}"
+            );
         }
         assert_eq!(world.stops.get(), 0, "{what}");
     }
@@ -90,7 +94,7 @@ fn an_instance_at_rest_needs_no_lease() {
     for (what, world) in lost() {
         world.status.set((InstanceStatus::Stopped, 0));
         let verified = verify(&world, &waiting(1, &json!(now())));
-        assert_eq!(verified, Ok((Decision::Done, Some(Rest::AtRest))), "{what}");
+        assert_eq!(verified, Ok((StopDecision::Done, Some(Rest::AtRest))), "{what}");
     }
 }
 
@@ -147,7 +151,7 @@ fn no_lease_that_a_notebook_wrote_leaves_the_boot_of_an_execution_on_in_silence(
             for _ in 0..500 {
                 let call = json!({"run": run(), "waiting": remembered, "stopping": stopping});
                 match block_on(verify_stopped(&stack(), &world, serde_json::from_value(call).unwrap())) {
-                    Ok(answer) if answer.decision == Decision::Wait => stopping = json!(answer.stopping),
+                    Ok(answer) if answer.decision == StopDecision::Wait => stopping = json!(answer.stopping),
                     other => {
                         ended = Some(other);
                         break;

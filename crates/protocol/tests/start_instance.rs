@@ -8,7 +8,7 @@ use reveille_domain::ports::{Call, CallError, CallErrorKind, StartAnswer};
 use reveille_domain::records::{Lease, LeaseState, RunRef};
 use reveille_domain::{Code, input};
 use reveille_protocol::admit_run;
-use reveille_protocol::start_instance::{self, Decision, start_instance};
+use reveille_protocol::start_instance::{self, StartDecision, start_instance};
 use serde_json::json;
 use support::{World, block_on, now, stack};
 
@@ -22,12 +22,12 @@ fn run() -> RunRef {
 fn outcome(
     answer: Call<StartAnswer>,
     before: Option<Lease>,
-) -> (Result<Decision, Code>, u32, Option<(LeaseState, bool)>) {
+) -> (Result<StartDecision, Code>, u32, Option<(LeaseState, bool)>) {
     let world = World::answering(answer);
     if let Some(lease) = before {
         world.objects.borrow_mut().insert("leases/nightly.json".into(), serde_json::to_vec(&lease).unwrap());
     }
-    let call = start_instance::StartInstanceInput { run: run(), waiting: Waiting::at(None, 0, now()) };
+    let call = start_instance::StartInstanceInput { run: run(), waiting: Waiting::at_look(None, 0, now()) };
     let answer = block_on(start_instance(&stack(), &world, call));
     let lease = world.objects.borrow().get("leases/nightly.json").map(|body| {
         let lease: Lease = serde_json::from_slice(body).unwrap();
@@ -45,11 +45,11 @@ fn every_answer_of_start_has_its_own() {
     let open = Some((LeaseState::Open, true));
     let unsure = Some((LeaseState::Unsure, false));
     let cases = [
-        (Ok(StartAnswer::Accepted), Ok(Decision::Started), open),
-        (Ok(StartAnswer::WrongStatus("Status (Pending) not in".into())), Ok(Decision::Raced), None),
+        (Ok(StartAnswer::Accepted), Ok(StartDecision::Started), open),
+        (Ok(StartAnswer::WrongStatus("Status (Pending) not in".into())), Ok(StartDecision::Raced), None),
         (Ok(StartAnswer::QuotaExceeded("limit".into())), Err(Code::QuotaExceeded), None),
         (Ok(StartAnswer::NotFound), Err(Code::InstanceNotFound), None),
-        (failed(CallErrorKind::NoAnswer), Ok(Decision::Unsure), unsure),
+        (failed(CallErrorKind::NoAnswer), Ok(StartDecision::Unsure), unsure),
         (failed(CallErrorKind::Throttled), Err(Code::Throttled), None),
         (failed(CallErrorKind::AccessDenied), Err(Code::AccessDenied), None),
         (failed(CallErrorKind::Refused), Err(Code::Internal), None),
@@ -66,7 +66,7 @@ fn after_an_unresolved_send_a_refusal_proves_nothing() {
     let mut before = Lease::starting(&run().id, "n".into(), None, now());
     before.state = LeaseState::Starting;
     let refused = Ok(StartAnswer::WrongStatus("Status (Pending) not in".into()));
-    assert_eq!(outcome(refused, Some(before)), (Ok(Decision::Raced), 1, Some((LeaseState::Unsure, false))));
+    assert_eq!(outcome(refused, Some(before)), (Ok(StartDecision::Raced), 1, Some((LeaseState::Unsure, false))));
 }
 
 #[test]
@@ -75,6 +75,6 @@ fn a_start_that_may_not_have_shown_yet_is_not_sent_again() {
     for state in [LeaseState::Starting, LeaseState::Unsure, LeaseState::Open] {
         before.state = state;
         let (answer, starts, lease) = outcome(Ok(StartAnswer::Accepted), Some(before.clone()));
-        assert_eq!((answer, starts, lease), (Ok(Decision::Waited), 0, Some((state, false))), "{state:?}");
+        assert_eq!((answer, starts, lease), (Ok(StartDecision::Waited), 0, Some((state, false))), "{state:?}");
     }
 }

@@ -9,7 +9,7 @@ use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState, RunRe
 use reveille_domain::{RunId, input};
 use reveille_protocol::admit_run;
 use reveille_protocol::runner::decide::{Bind, bind};
-use reveille_protocol::verify_stopped::{Decision, VerifyStoppedInput, verify_stopped};
+use reveille_protocol::verify_stopped::{StopDecision, VerifyStoppedInput, verify_stopped};
 use serde_json::json;
 use support::{World, block_on, now, stack};
 
@@ -32,7 +32,7 @@ fn lease(state: LeaseState) -> Lease {
 }
 
 /// What the step answers `passed` seconds later, when the instance has been at rest for as long as it says.
-fn verify(world: &World, passed: i64) -> Decision {
+fn verify(world: &World, passed: i64) -> StopDecision {
     world.passed.set(passed);
     block_on(verify_stopped(&stack(), world, VerifyStoppedInput { run: run(), waiting: None, stopping: None }))
         .unwrap()
@@ -51,7 +51,7 @@ fn at_rest(lease: &Lease, since: i64) -> World {
 fn a_run_that_never_stood_in_the_queue_is_fenced_too() {
     let world = at_rest(&lease(LeaseState::Open), 20);
     world.status.set((InstanceStatus::Pending, 5));
-    assert_eq!(verify(&world, 30), Decision::Wait);
+    assert_eq!(verify(&world, 30), StopDecision::Wait);
     let claim: Claim = record(&world, &stack().layout.claim(&run().at())).expect("the attempt is fenced");
     assert_eq!(claim.by, Claimant::Release);
 }
@@ -59,13 +59,13 @@ fn a_run_that_never_stood_in_the_queue_is_fenced_too() {
 #[test]
 fn a_start_that_failed_at_once_leaves_a_lease_that_is_nobodys() {
     let world = at_rest(&lease(LeaseState::Open), 20);
-    assert_eq!(verify(&world, 30), Decision::Done);
+    assert_eq!(verify(&world, 30), StopDecision::Done);
     let left: Lease = record(&world, LEASE).unwrap();
     assert_eq!(left.at, now(), "it is over when it would have been");
     let later = bind(Some(&left), "a person's", "m".into(), now() + TimeDelta::seconds(40));
     assert_eq!(later, Bind::Persons { remove_lease: false });
     // Whoever looks later removes it: the sweeper, or this step.
-    assert_eq!(verify(&world, 60), Decision::Done);
+    assert_eq!(verify(&world, 60), StopDecision::Done);
     assert_eq!(record::<Lease>(&world, LEASE), None);
 }
 
@@ -74,10 +74,10 @@ fn a_person_who_starts_the_instance_after_that_keeps_it() {
     for state in [LeaseState::Open, LeaseState::Closing] {
         let lease = Lease { closer: Some(Closer::Function), ..lease(state) };
         let world = at_rest(&lease, 20);
-        assert_eq!(verify(&world, 21), Decision::Done);
+        assert_eq!(verify(&world, 21), StopDecision::Done);
         world.status.set((InstanceStatus::InService, 50));
-        assert_eq!(verify(&world, 55), Decision::Done, "{state:?}: it is left running");
-        assert_eq!(verify(&world, 3_600), Decision::Done, "{state:?}");
+        assert_eq!(verify(&world, 55), StopDecision::Done, "{state:?}: it is left running");
+        assert_eq!(verify(&world, 3_600), StopDecision::Done, "{state:?}");
         assert_eq!(record::<Lease>(&world, LEASE), None, "it is forgotten");
     }
 }
@@ -87,8 +87,8 @@ fn a_start_that_may_still_arrive_is_waited_for() {
     let unresolved = Lease { unresolved: true, ..lease(LeaseState::Open) };
     for lease in [lease(LeaseState::Starting), lease(LeaseState::Unsure), unresolved] {
         let world = at_rest(&lease, 20);
-        assert_eq!(verify(&world, 59), Decision::Wait, "{lease:?}");
-        assert_eq!(verify(&world, 60), Decision::Done, "{lease:?}");
+        assert_eq!(verify(&world, 59), StopDecision::Wait, "{lease:?}");
+        assert_eq!(verify(&world, 60), StopDecision::Done, "{lease:?}");
         assert_eq!(record::<Lease>(&world, LEASE), None, "{lease:?}");
     }
 }

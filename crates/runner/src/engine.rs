@@ -38,6 +38,6 @@ impl Supplies for Bucket<'_> {
     }
 
     fn log(&self, line: &str) {
-        crate::world::log(line);
+        crate::adapters::log(line);
     }
 }

@@ -6,37 +6,37 @@ use std::rc::Rc;
 use reveille_domain::ports::Log;
 use reveille_protocol::runner::Runner;
 
+mod adapters;
 mod engine;
 mod environment;
 mod notebook;
 mod person;
-mod world;
 
+use adapters::RunnerAdapters;
 use environment::Environment;
-use world::World;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let environment = match Environment::read() {
         Ok(environment) => environment,
         Err(problem) => {
-            world::log(&problem);
+            adapters::log(&problem);
             return ExitCode::FAILURE;
         }
     };
-    // The notebook's task shares the world with the loop; both live on this thread.
+    // The notebook's task shares the adapters with the loop; both live on this thread.
     Box::pin(tokio::task::LocalSet::new().run_until(serve(environment))).await
 }
 
 async fn serve(environment: Environment) -> ExitCode {
-    let world = Rc::new(World::new(&environment).await);
-    world.log(&format!("runner of {} on boot {}", environment.identity.instance, environment.identity.boot_id));
-    let runner = Runner::bind(&environment.layout, world.as_ref(), &environment.identity).await;
+    let adapters = Rc::new(RunnerAdapters::new(&environment).await);
+    adapters.log(&format!("runner of {} on boot {}", environment.identity.instance, environment.identity.boot_id));
+    let runner = Runner::bind(&environment.layout, adapters.as_ref(), &environment.identity).await;
     if let Err(error) = environment.say_ready() {
-        world.log(&format!("the ready file could not be written: {error}; the on-start script waits in vain"));
+        adapters.log(&format!("the ready file could not be written: {error}; the on-start script waits in vain"));
     }
     // Found while the first run is still on its way; a failure is met again, and told, by that run.
-    let warm_up = Rc::clone(&world);
+    let warm_up = Rc::clone(&adapters);
     tokio::task::spawn_local(async move { warm_up.engine().await.map(|_| ()) });
     match Box::pin(runner.serve()).await {}
 }

@@ -10,7 +10,7 @@ use reveille_aws::{Aws, Downloaded};
 use reveille_domain::error::{Evidence, FailedCell};
 use reveille_domain::ids::sha256_hex;
 use reveille_domain::input::{Html, NotebookSource, invalid};
-use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
+use reveille_domain::ports::{Cells, ExecutedNotebook, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure, shown};
 use reveille_notebook::{Breakage, Engine, EngineError, Job, Output, Patience, Place, Verdict, regular, remedy};
@@ -43,7 +43,7 @@ impl Folders {
 
 /// A notebook that executes in a task of its own, which ends with it.
 pub struct Running {
-    task: JoinHandle<Execution>,
+    task: JoinHandle<ExecutedNotebook>,
     marker: String,
     cells: Rc<Cell<Cells>>,
     /// Rung once, when the notebook is to end.
@@ -66,7 +66,7 @@ impl Running {
         let told = Rc::clone(&stop);
         let ours = marker.clone();
         let task = tokio::task::spawn_local(async move {
-            let mut execution = Execution::default();
+            let mut execution = ExecutedNotebook::default();
             let run = Run {
                 aws: &aws,
                 engine: &engine,
@@ -98,19 +98,19 @@ impl RunningNotebook for Running {
         self.cells.get()
     }
 
-    async fn end(mut self) -> Execution {
+    async fn end(mut self) -> ExecutedNotebook {
         self.stop.notify_one();
         let execution = self.finish().await;
         if !reveille_notebook::end_leftovers(&self.marker).await {
-            crate::world::log("a process of the notebook that was ended could not be killed");
+            crate::adapters::log("a process of the notebook that was ended could not be killed");
         }
         execution
     }
 
-    async fn finish(&mut self) -> Execution {
-        (&mut self.task).await.unwrap_or_else(|error| Execution {
+    async fn finish(&mut self) -> ExecutedNotebook {
+        (&mut self.task).await.unwrap_or_else(|error| ExecutedNotebook {
             failure: Some(Failure::new(Code::Internal, format!("The task that executed the notebook ended: {error}."))),
-            ..Execution::default()
+            ..ExecutedNotebook::default()
         })
     }
 }
@@ -127,7 +127,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn execute(&self, marker: String, execution: &mut Execution) -> Result<(), Failure> {
+    async fn execute(&self, marker: String, execution: &mut ExecutedNotebook) -> Result<(), Failure> {
         // Until papermill starts there is nothing to keep.
         let (source, engine) = tokio::select! {
             biased;
@@ -157,7 +157,7 @@ impl Run<'_> {
         self.judge(verdict)
     }
 
-    async fn before_the_first_cell(&self, execution: &mut Execution) -> Result<(Source, &Engine), Failure> {
+    async fn before_the_first_cell(&self, execution: &mut ExecutedNotebook) -> Result<(Source, &Engine), Failure> {
         let source = self.prepare().await?;
         execution.source_sha256 = Some(hash(&source.copy).map_err(|error| self.disk(&source.copy, &error))?);
         let engine = crate::engine::find(self.engine, self.aws, self.root).await;
@@ -166,7 +166,7 @@ impl Run<'_> {
 
     /// Waits for the end, or ends it when told to, looking at the progress meanwhile. The wait is dropped for nothing else:
     /// saving what there is, after the limit, takes its time.
-    async fn wait(&self, running: &mut reveille_notebook::Execution) -> Verdict {
+    async fn wait(&self, running: &mut reveille_notebook::NotebookProcess) -> Verdict {
         {
             let mut wait = std::pin::pin!(running.wait());
             loop {
@@ -176,7 +176,7 @@ impl Run<'_> {
                     () = self.stop.notified() => break,
                     () = tokio::time::sleep(PROGRESS_EVERY) => {}
                 }
-                let progress = reveille_notebook::Execution::progress_in(&self.output_folder());
+                let progress = reveille_notebook::NotebookProcess::progress_in(&self.output_folder());
                 self.cells.set(Cells { cell: count(progress.cell), cells: count(progress.cells) });
             }
         }
@@ -391,7 +391,7 @@ impl Run<'_> {
         }
     }
 
-    fn cell_failure(&self, failed: reveille_notebook::Failure) -> Failure {
+    fn cell_failure(&self, failed: reveille_notebook::CellFailure) -> Failure {
         let notebook = shown::thing(&self.request.notebook);
         let (number, place) = match failed.cell_index {
             Some(index) => (count(index + 1), format!("Cell {} of {notebook}", index + 1)),

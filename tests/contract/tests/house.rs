@@ -132,3 +132,39 @@ fn no_room_of_the_protocol_leads_back_to_itself() {
         left = &left - &ground;
     }
 }
+
+/// The crates that are deployed: whoever reads one of their names must find one place.
+const DEPLOYED: [&str; 7] = [
+    "crates/aws/src",
+    "crates/domain/src",
+    "crates/lifecycle/src",
+    "crates/notebook/src",
+    "crates/protocol/src",
+    "crates/runner/src",
+    "functions/src",
+];
+
+#[test]
+fn no_two_public_types_of_what_is_deployed_share_a_name() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for folder in DEPLOYED {
+        let mut found = Vec::new();
+        sources(&root().join(folder), &mut found);
+        for path in found {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for line in without_tests(&text).lines() {
+                let Some(name) = ["pub struct ", "pub enum ", "pub trait ", "pub type "]
+                    .iter()
+                    .find_map(|kind| line.strip_prefix(kind))
+                    .and_then(|rest| rest.split(|letter: char| !letter.is_alphanumeric()).next())
+                else {
+                    continue;
+                };
+                places.entry(name.to_owned()).or_default().push(path.display().to_string());
+            }
+        }
+    }
+    assert!(places.len() > 100, "types are found: {}", places.len());
+    places.retain(|_, places| places.len() > 1);
+    assert!(places.is_empty(), "{places:#?}");
+}

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reveille_notebook::{Engine, Execution, Job, Patience, Verdict};
+use reveille_notebook::{Engine, Job, NotebookProcess, Patience, Verdict};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -84,7 +84,7 @@ impl Bench {
         Self::of_bytes(notebook(cells).to_string().as_bytes())
     }
 
-    pub fn start(&self) -> Execution {
+    pub fn start(&self) -> NotebookProcess {
         Engine::with_python(python(), self.folder.path()).start(self.job.clone()).unwrap()
     }
 

@@ -9,7 +9,7 @@ use reveille_domain::event::Event;
 use reveille_domain::ids::hex_hash;
 use reveille_domain::input::{self, Input};
 use reveille_domain::limits::{DEDUPE_WINDOW, MAX_REQUEST_BYTES};
-use reveille_domain::placeholders::{self, Facts};
+use reveille_domain::placeholders::{self, PlaceholderFacts};
 use reveille_domain::records::{Execution, Request, RunRef, TriggerRecord};
 
 /// The key of the record that answers this event, if an event started the execution and it can be recognised.
@@ -124,7 +124,7 @@ pub fn check_event_time(event: Option<Event<'_>>, me: &Execution) -> Result<(), 
 /// `InvalidRequest` when a placeholder has no value.
 pub fn request(input: Input, execution: &Execution, now: DateTime<Utc>) -> Result<Request, Failure> {
     let run = execution.run();
-    let facts = Facts { event: input.event.as_ref().map(Event::new), run: &run, instance: &input.instance };
+    let facts = PlaceholderFacts { event: input.event.as_ref().map(Event::new), run: &run, instance: &input.instance };
     let parameters = placeholders::fill(input.parameters, &facts).map_err(input::invalid)?;
     let request = Request {
         run,

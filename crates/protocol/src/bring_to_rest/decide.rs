@@ -14,7 +14,7 @@ pub mod lost_lease;
 
 /// Everything the decision looks at.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
+pub struct BootSeen<'a> {
     /// What Describe showed; `None` if the instance is gone.
     pub observation: Option<&'a Observation>,
     /// The lease, if one stands.
@@ -32,7 +32,7 @@ pub struct Seen<'a> {
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum RestAction {
     /// At rest.
     AtRest {
         /// What becomes of the lease, if it is still the one that was seen.
@@ -61,10 +61,10 @@ pub enum LeaseAfter {
 
 /// Decides.
 #[must_use]
-pub fn action(seen: &Seen<'_>) -> Action {
+pub fn action(seen: &BootSeen<'_>) -> RestAction {
     let Some(observation) = seen.observation else { return at_rest(seen) };
     match observation.status {
-        InstanceStatus::Stopped | InstanceStatus::Failed if is_from_before_start(seen, observation) => Action::Wait,
+        InstanceStatus::Stopped | InstanceStatus::Failed if is_from_before_start(seen, observation) => RestAction::Wait,
         InstanceStatus::Stopped | InstanceStatus::Failed => at_rest(seen),
         InstanceStatus::InService if is_a_later_boot(seen, observation) => forget(seen),
         InstanceStatus::InService => in_service(seen),
@@ -74,12 +74,12 @@ pub fn action(seen: &Seen<'_>) -> Action {
         | InstanceStatus::Updating
         | InstanceStatus::PendingMaintenance
         | InstanceStatus::InMaintenance
-        | InstanceStatus::Unknown => Action::Wait,
+        | InstanceStatus::Unknown => RestAction::Wait,
     }
 }
 
 /// An instance at rest is done only when its lease can take no later boot for ours.
-fn at_rest(seen: &Seen<'_>) -> Action {
+fn at_rest(seen: &BootSeen<'_>) -> RestAction {
     let lease = match seen.lease {
         None => LeaseAfter::Keep,
         Some(lease) if lease.is_over(seen.now) => LeaseAfter::Remove,
@@ -88,20 +88,20 @@ fn at_rest(seen: &Seen<'_>) -> Action {
             LeaseAfter::Ended
         }
         // A start of ours may still arrive, or Describe lags.
-        Some(_) => return Action::Wait,
+        Some(_) => return RestAction::Wait,
     };
-    Action::AtRest { lease }
+    RestAction::AtRest { lease }
 }
 
 /// Describe lags: a rest that was observed with the time from before our start is the rest before it.
-fn is_from_before_start(seen: &Seen<'_>, observation: &Observation) -> bool {
+fn is_from_before_start(seen: &BootSeen<'_>, observation: &Observation) -> bool {
     seen.lease.is_some_and(|lease| age(lease.at, seen.now) < IN_FLIGHT && lease.its_start_has_not_shown(observation))
 }
 
 /// A boot that was being closed cannot have come up after that: what came up is another. The margin is for clocks that
 /// differ; stopping and starting takes longer. Only for a boot that nobody bound: a bound one is told from a later one
 /// by the later one's runner, and may come out of a maintenance with a new time.
-fn is_a_later_boot(seen: &Seen<'_>, observation: &Observation) -> bool {
+fn is_a_later_boot(seen: &BootSeen<'_>, observation: &Observation) -> bool {
     seen.lease.is_some_and(|lease| {
         let after_a_stop = lease.state == LeaseState::Closing
             && lease.boot_id.is_none()
@@ -111,44 +111,44 @@ fn is_a_later_boot(seen: &Seen<'_>, observation: &Observation) -> bool {
 }
 
 /// The lease of a boot that ended is forgotten when nothing that was sent under it can still arrive.
-fn forget(seen: &Seen<'_>) -> Action {
+fn forget(seen: &BootSeen<'_>) -> RestAction {
     match seen.lease {
-        Some(lease) if lease.is_over(seen.now) => Action::Forget,
-        Some(_) | None => Action::Leave(Rest::LeftRunning),
+        Some(lease) if lease.is_over(seen.now) => RestAction::Forget,
+        Some(_) | None => RestAction::Leave(Rest::LeftRunning),
     }
 }
 
-fn in_service(seen: &Seen<'_>) -> Action {
+fn in_service(seen: &BootSeen<'_>) -> RestAction {
     if seen.other_live_run {
-        return Action::Leave(Rest::HandedOver);
+        return RestAction::Leave(Rest::HandedOver);
     }
-    let Some(lease) = seen.lease else { return Action::Leave(Rest::LeftRunning) };
+    let Some(lease) = seen.lease else { return RestAction::Leave(Rest::LeftRunning) };
     let age = age(last_heard(seen, lease), seen.now);
     let heartbeat = TimeDelta::seconds(seen.heartbeat_seconds.into());
     if Signs::in_lease(lease).may_be_working(lease.certain, seen.now) {
-        return Action::Leave(Rest::LeftRunning);
+        return RestAction::Leave(Rest::LeftRunning);
     }
     match lease.state {
-        LeaseState::Closing if age < closing_patience(lease, heartbeat) => Action::Wait,
+        LeaseState::Closing if age < closing_patience(lease, heartbeat) => RestAction::Wait,
         // Whoever wrote it had waited for every quiet that is due.
-        LeaseState::Closing => Action::Stop,
-        LeaseState::Starting if age < IN_FLIGHT => Action::Wait,
+        LeaseState::Closing => RestAction::Stop,
+        LeaseState::Starting if age < IN_FLIGHT => RestAction::Wait,
         // Its runner waited for every quiet that is due, asked in vain, and would have said if a person were active.
-        LeaseState::Open if lease.cannot_stop_itself => Action::Stop,
+        LeaseState::Open if lease.cannot_stop_itself => RestAction::Stop,
         // Its runner lives, and closes it after a quiet while, which nobody waits for.
         LeaseState::Open | LeaseState::Busy if !lease.certain && lease.boot_id.is_some() && age < heartbeat => {
-            Action::Leave(Rest::LeftRunning)
+            RestAction::Leave(Rest::LeftRunning)
         }
         // Its runner closes it: it alone knows whether a person is active. One that is not heard of yet may come.
-        LeaseState::Open | LeaseState::Busy if age < heartbeat => Action::Wait,
-        _ if !lease.certain && age < UNSURE_QUIET => Action::Leave(Rest::LeftRunning),
-        LeaseState::Starting | LeaseState::Unsure | LeaseState::Open | LeaseState::Busy => Action::Stop,
+        LeaseState::Open | LeaseState::Busy if age < heartbeat => RestAction::Wait,
+        _ if !lease.certain && age < UNSURE_QUIET => RestAction::Leave(Rest::LeftRunning),
+        LeaseState::Starting | LeaseState::Unsure | LeaseState::Open | LeaseState::Busy => RestAction::Stop,
     }
 }
 
 /// When the lease's writer was last heard of, as far as that says anything. A runner puts its lease back to open at once
 /// after a verdict: one that stays busy with an attempt that has its verdict says nothing of the time since.
-fn last_heard(seen: &Seen<'_>, lease: &Lease) -> DateTime<Utc> {
+fn last_heard(seen: &BootSeen<'_>, lease: &Lease) -> DateTime<Utc> {
     let is_over = seen.busy_reported_at.filter(|_| lease.state == LeaseState::Busy);
     is_over.map_or(lease.at, |reported_at| reported_at.min(lease.at))
 }
@@ -183,9 +183,9 @@ mod tests {
         lease
     }
 
-    fn decide(status: InstanceStatus, lease: Option<&Lease>, other: bool, now: i64) -> Action {
+    fn decide(status: InstanceStatus, lease: Option<&Lease>, other: bool, now: i64) -> RestAction {
         let observation = observed(status);
-        action(&Seen {
+        action(&BootSeen {
             observation: Some(&observation),
             lease,
             other_live_run: other,
@@ -195,9 +195,9 @@ mod tests {
         })
     }
 
-    const REMOVED: Action = Action::AtRest { lease: LeaseAfter::Remove };
-    const ENDED: Action = Action::AtRest { lease: LeaseAfter::Ended };
-    const KEPT: Action = Action::AtRest { lease: LeaseAfter::Keep };
+    const REMOVED: RestAction = RestAction::AtRest { lease: LeaseAfter::Remove };
+    const ENDED: RestAction = RestAction::AtRest { lease: LeaseAfter::Ended };
+    const KEPT: RestAction = RestAction::AtRest { lease: LeaseAfter::Keep };
 
     #[test]
     fn every_status_has_its_answer() {
@@ -209,10 +209,10 @@ mod tests {
         for status in
             [S::Pending, S::Stopping, S::Deleting, S::Updating, S::PendingMaintenance, S::InMaintenance, S::Unknown]
         {
-            assert_eq!(decide(status, Some(&lease), false, 400), Action::Wait, "{status:?}");
+            assert_eq!(decide(status, Some(&lease), false, 400), RestAction::Wait, "{status:?}");
         }
-        assert_eq!(decide(S::InService, Some(&lease), false, 400), Action::Stop);
-        let gone = Seen {
+        assert_eq!(decide(S::InService, Some(&lease), false, 400), RestAction::Stop);
+        let gone = BootSeen {
             observation: None,
             lease: None,
             other_live_run: false,
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_boot_that_is_not_ours_is_never_stopped() {
-        assert_eq!(decide(InstanceStatus::InService, None, false, 9_999), Action::Leave(Rest::LeftRunning));
+        assert_eq!(decide(InstanceStatus::InService, None, false, 9_999), RestAction::Leave(Rest::LeftRunning));
     }
 
     #[test]
@@ -235,18 +235,18 @@ mod tests {
             let lease = Lease { person_at: Some(at(8_990)), at: at(9_000), certain, ..ours() };
             for now in [9_000, 9_299, 9_301, 8_989 + quiet] {
                 let action = decide(InstanceStatus::InService, Some(&lease), false, now);
-                assert_eq!(action, Action::Leave(Rest::LeftRunning), "{certain} {now}");
+                assert_eq!(action, RestAction::Leave(Rest::LeftRunning), "{certain} {now}");
             }
             let quiet_and_unsure = 9_000 + quiet;
-            assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, quiet_and_unsure), Action::Stop);
+            assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, quiet_and_unsure), RestAction::Stop);
         }
     }
 
     #[test]
     fn a_sign_from_the_future_is_as_old_as_its_lease() {
         let lease = Lease { person_at: Some(at(999_999)), ..ours() };
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 899), Action::Leave(Rest::LeftRunning));
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 900), Action::Stop);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 899), RestAction::Leave(Rest::LeftRunning));
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 900), RestAction::Stop);
     }
 
     /// A wrong clock, or a lie: it holds nothing up.
@@ -258,10 +258,10 @@ mod tests {
                     let boot_id = Some("boot".to_owned());
                     let lease = Lease { state, certain, boot_id, at: at(ahead), ..ours() };
                     let action = decide(InstanceStatus::InService, Some(&lease), false, 0);
-                    assert_eq!(action != Action::Stop, waits, "{lease:?}");
+                    assert_eq!(action != RestAction::Stop, waits, "{lease:?}");
                     let person = Lease { person_at: Some(at(ahead)), jupyter_silent_since: Some(at(ahead)), ..lease };
                     let action = decide(InstanceStatus::InService, Some(&person), false, 0);
-                    assert_eq!(action != Action::Stop, waits, "{person:?}");
+                    assert_eq!(action != RestAction::Stop, waits, "{person:?}");
                 }
             }
             let lease = Lease { at: at(ahead), ..ours() };
@@ -269,26 +269,26 @@ mod tests {
         }
         // Neither is a change of the instance in the future a proof of anything.
         let open = Lease { boot_id: None, ..ours() };
-        assert_eq!(at_rest(&open, 999, 1), Action::Wait);
+        assert_eq!(at_rest(&open, 999, 1), RestAction::Wait);
     }
 
     #[test]
     fn a_jupyter_that_fell_silent_may_hide_a_person_for_a_while() {
         let lease = Lease { jupyter_silent_since: Some(at(-10)), ..ours() };
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 300), Action::Leave(Rest::LeftRunning));
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 600), Action::Stop);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 300), RestAction::Leave(Rest::LeftRunning));
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 600), RestAction::Stop);
     }
 
     #[test]
     fn a_lease_that_stayed_busy_is_an_open_one() {
         let busy = Lease { state: LeaseState::Busy, ..ours() };
-        assert_eq!(decide(InstanceStatus::InService, Some(&busy), false, 299), Action::Wait, "its runner lives");
-        assert_eq!(decide(InstanceStatus::InService, Some(&busy), false, 300), Action::Stop);
-        assert_eq!(decide(InstanceStatus::InService, Some(&busy), true, 9_999), Action::Leave(Rest::HandedOver));
+        assert_eq!(decide(InstanceStatus::InService, Some(&busy), false, 299), RestAction::Wait, "its runner lives");
+        assert_eq!(decide(InstanceStatus::InService, Some(&busy), false, 300), RestAction::Stop);
+        assert_eq!(decide(InstanceStatus::InService, Some(&busy), true, 9_999), RestAction::Leave(Rest::HandedOver));
         // A runner that beats its lease, and never says that the attempt is over.
         let beaten = Lease { at: at(9_999), ..busy };
         let observation = observed(InstanceStatus::InService);
-        let seen = |reported: Option<i64>| Seen {
+        let seen = |reported: Option<i64>| BootSeen {
             observation: Some(&observation),
             lease: Some(&beaten),
             other_live_run: false,
@@ -296,47 +296,51 @@ mod tests {
             heartbeat_seconds: 300,
             now: at(10_000),
         };
-        assert_eq!(action(&seen(None)), Action::Wait);
-        assert_eq!(action(&seen(Some(9_701))), Action::Wait, "it was reported a moment ago");
-        assert_eq!(action(&seen(Some(9_700))), Action::Stop);
+        assert_eq!(action(&seen(None)), RestAction::Wait);
+        assert_eq!(action(&seen(Some(9_701))), RestAction::Wait, "it was reported a moment ago");
+        assert_eq!(action(&seen(Some(9_700))), RestAction::Stop);
     }
 
     #[test]
     fn other_runs_take_the_boot_over() {
-        assert_eq!(decide(InstanceStatus::InService, Some(&ours()), true, 9_999), Action::Leave(Rest::HandedOver));
+        assert_eq!(decide(InstanceStatus::InService, Some(&ours()), true, 9_999), RestAction::Leave(Rest::HandedOver));
     }
 
     #[test]
     fn a_living_runner_closes_its_boot_itself() {
         let mut lease = ours();
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 299), Action::Wait);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 299), RestAction::Wait);
         lease.boot_id = None;
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 299), Action::Wait, "its runner may be late");
+        assert_eq!(
+            decide(InstanceStatus::InService, Some(&lease), false, 299),
+            RestAction::Wait,
+            "its runner may be late"
+        );
         assert_eq!(
             decide(InstanceStatus::InService, Some(&lease), false, 300),
-            Action::Stop,
+            RestAction::Stop,
             "no runner ever bound it"
         );
         lease = ours();
         lease.cannot_stop_itself = true;
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 1), Action::Stop, "it asked in vain");
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 1), RestAction::Stop, "it asked in vain");
     }
 
     #[test]
     fn another_stop_is_waited_for_and_then_sent_again() {
         let lease = ours().closing(Closer::Function, "m".into(), at(0));
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 59), Action::Wait);
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 60), Action::Stop);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 59), RestAction::Wait);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 60), RestAction::Stop);
         let helpless = Lease { cannot_stop_itself: true, certain: false, state: LeaseState::Open, ..lease.clone() };
         assert_eq!(
             decide(InstanceStatus::InService, Some(&helpless), false, 1),
-            Action::Stop,
+            RestAction::Stop,
             "its runner asked for it"
         );
         let of_unknown_origin = Lease { certain: false, ..lease };
         assert_eq!(
             decide(InstanceStatus::InService, Some(&of_unknown_origin), false, 60),
-            Action::Stop,
+            RestAction::Stop,
             "its quiet is over"
         );
     }
@@ -348,7 +352,7 @@ mod tests {
         let up = |seconds| Observation { last_modified: Some(at(seconds)), ..observed(InstanceStatus::InService) };
         let decide = |observation: &Observation| {
             let lease = Some(&lease);
-            action(&Seen {
+            action(&BootSeen {
                 observation: Some(observation),
                 lease,
                 other_live_run: false,
@@ -357,11 +361,11 @@ mod tests {
                 now: at(999),
             })
         };
-        assert_eq!(decide(&up(60)), Action::Forget);
-        assert_eq!(decide(&up(-9)), Action::Stop, "the boot that was being closed");
+        assert_eq!(decide(&up(60)), RestAction::Forget);
+        assert_eq!(decide(&up(-9)), RestAction::Stop, "the boot that was being closed");
         let bound = Lease { boot_id: Some("boot".into()), ..lease.clone() };
         let after_maintenance = up(60);
-        let seen = Seen {
+        let seen = BootSeen {
             observation: Some(&after_maintenance),
             lease: Some(&bound),
             other_live_run: false,
@@ -369,7 +373,7 @@ mod tests {
             heartbeat_seconds: 300,
             now: at(999),
         };
-        assert_eq!(action(&seen), Action::Stop, "the same boot, after a maintenance");
+        assert_eq!(action(&seen), RestAction::Stop, "the same boot, after a maintenance");
     }
 
     #[test]
@@ -377,16 +381,19 @@ mod tests {
         let mut lease = ours();
         lease.certain = false;
         for age in [1, 299, 300, 1_799] {
-            assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, age), Action::Leave(Rest::LeftRunning));
+            assert_eq!(
+                decide(InstanceStatus::InService, Some(&lease), false, age),
+                RestAction::Leave(Rest::LeftRunning)
+            );
         }
-        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 1_800), Action::Stop);
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 1_800), RestAction::Stop);
     }
 
     /// At rest, `rested` seconds after the lease was written.
-    fn at_rest(lease: &Lease, rested: i64, now: i64) -> Action {
+    fn at_rest(lease: &Lease, rested: i64, now: i64) -> RestAction {
         let observation = Observation { last_modified: Some(at(rested)), ..observed(InstanceStatus::Failed) };
         let (observation, lease) = (Some(&observation), Some(lease));
-        action(&Seen {
+        action(&BootSeen {
             observation,
             lease,
             other_live_run: false,
@@ -419,13 +426,13 @@ mod tests {
             Lease { state: LeaseState::Unsure, ..unbound.clone() },
             Lease { state: LeaseState::Starting, ..unbound.clone() },
         ] {
-            assert_eq!(at_rest(&may_still_arrive, 20, 59), Action::Wait, "{may_still_arrive:?}");
+            assert_eq!(at_rest(&may_still_arrive, 20, 59), RestAction::Wait, "{may_still_arrive:?}");
             assert_eq!(at_rest(&may_still_arrive, 20, 60), REMOVED);
         }
         let bound = Lease { boot_id: Some("boot".into()), ..unresolved };
         assert_eq!(at_rest(&bound, 20, 21), ENDED, "its boot came up, and ended");
-        assert_eq!(at_rest(&bound, -50, 21), Action::Wait, "Describe lags: its runner wrote after that rest");
-        let gone = Seen {
+        assert_eq!(at_rest(&bound, -50, 21), RestAction::Wait, "Describe lags: its runner wrote after that rest");
+        let gone = BootSeen {
             observation: None,
             lease: Some(&unbound),
             other_live_run: false,
@@ -442,9 +449,9 @@ mod tests {
             for boot_id in [None, Some("boot".to_owned())] {
                 let lease =
                     Lease { state, boot_id, closer: Some(Closer::Function), ..ours() }.with_its_boot_ended("m".into());
-                let left = Action::Leave(Rest::LeftRunning);
+                let left = RestAction::Leave(Rest::LeftRunning);
                 assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 59), left, "{lease:?}");
-                assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 60), Action::Forget, "{lease:?}");
+                assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 60), RestAction::Forget, "{lease:?}");
             }
         }
     }
@@ -454,7 +461,7 @@ mod tests {
         let mut lease = ours();
         lease.boot_id = None;
         lease.seen_before_start = Some(at(5));
-        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), false, 59), Action::Wait);
+        assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), false, 59), RestAction::Wait);
         assert_eq!(decide(InstanceStatus::Stopped, Some(&lease), false, 60), REMOVED);
         lease.seen_before_start = Some(at(4));
         assert_eq!(decide(InstanceStatus::Failed, Some(&lease), false, 30), ENDED);

@@ -32,7 +32,7 @@ pub enum Check {
 
 /// Everything the decision looks at.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
+pub struct InstanceSeen<'a> {
     /// The instance's name, for messages.
     pub instance: &'a InstanceName,
     /// What Describe showed; `None` if there is no such instance.
@@ -51,7 +51,7 @@ pub struct Seen<'a> {
 ///
 /// # Errors
 /// The failure that ends the run.
-pub fn check(seen: &Seen<'_>, waiting: &mut Waiting) -> Result<Check, Failure> {
+pub fn check(seen: &InstanceSeen<'_>, waiting: &mut Waiting) -> Result<Check, Failure> {
     let Some(observation) = seen.observation else { return Err(seen.instance.not_found()) };
     if observation.lifecycle_config.is_none() {
         return Err(no_lifecycle_config(seen.instance));
@@ -135,7 +135,7 @@ fn is_from_before(observation: &Observation, waiting: &Waiting, now: DateTime<Ut
 }
 
 /// Failed before we started it: starting is legal. Failed after: by cause.
-fn after_failed(seen: &Seen<'_>, observation: &Observation, waiting: &mut Waiting) -> Result<Check, Failure> {
+fn after_failed(seen: &InstanceSeen<'_>, observation: &Observation, waiting: &mut Waiting) -> Result<Check, Failure> {
     if waiting.starts == 0 {
         return Ok(Check::Start);
     }
@@ -209,7 +209,7 @@ fn deleting(instance: &InstanceName) -> Failure {
     )
 }
 
-fn not_in_time(seen: &Seen<'_>, observation: &Observation, waiting: &Waiting) -> Failure {
+fn not_in_time(seen: &InstanceSeen<'_>, observation: &Observation, waiting: &Waiting) -> Failure {
     let (instance, limit) = (seen.instance, seen.limits.start_seconds);
     if let Some(reason) = &waiting.no_capacity {
         return Failure::new(
@@ -273,13 +273,19 @@ mod tests {
     ) -> Result<Check, Code> {
         let instance = InstanceName::parse("nightly").unwrap();
         let limits = limits();
-        let seen =
-            Seen { instance: &instance, observation, lease, lease_key: "leases/nightly.json", limits: &limits, now };
+        let seen = InstanceSeen {
+            instance: &instance,
+            observation,
+            lease,
+            lease_key: "leases/nightly.json",
+            limits: &limits,
+            now,
+        };
         check(&seen, waiting).map_err(|failure| failure.code)
     }
 
     fn fresh() -> Waiting {
-        Waiting::at(None, 0, at(0))
+        Waiting::at_look(None, 0, at(0))
     }
 
     fn started() -> Waiting {
@@ -466,9 +472,9 @@ mod tests {
     #[test]
     fn a_silence_begins_the_wait_anew() {
         let waiting = Waiting { starts: 3, ..fresh() };
-        assert_eq!(Waiting::at(Some(waiting.clone()), 0, at(9)), waiting);
-        assert_eq!(Waiting::at(Some(waiting.clone()), 0, at(1_200)).patience, 2, "looked at less often");
-        let anew = Waiting::at(Some(waiting), 1, at(9));
+        assert_eq!(Waiting::at_look(Some(waiting.clone()), 0, at(9)), waiting);
+        assert_eq!(Waiting::at_look(Some(waiting.clone()), 0, at(1_200)).patience, 2, "looked at less often");
+        let anew = Waiting::at_look(Some(waiting), 1, at(9));
         assert_eq!((anew.first_at, anew.since, anew.starts), (at(0), at(9), 0));
     }
 

@@ -29,7 +29,7 @@ pub struct Caught {
 
 /// Everything the outcome is made of.
 #[derive(Clone, Debug)]
-pub struct Facts<'a> {
+pub struct OutcomeFacts<'a> {
     /// The execution.
     pub execution: &'a Execution,
     /// The attempt, which may be one whose admission failed.
@@ -62,7 +62,7 @@ pub struct Facts<'a> {
 /// not be confirmed is told beside that verdict and never takes its place: the status of a notebook that succeeded is
 /// `SUCCEEDED`, whatever is known of its instance.
 #[must_use]
-pub fn outcome(facts: &Facts<'_>) -> Outcome {
+pub fn outcome(facts: &OutcomeFacts<'_>) -> Outcome {
     let first = first_failure(facts);
     let status = match (&first, facts.skipped) {
         (Some(_), _) => Status::Failed,
@@ -95,10 +95,10 @@ pub fn outcome(facts: &Facts<'_>) -> Outcome {
 }
 
 /// What ended the run before its stop was looked at.
-fn first_failure(facts: &Facts<'_>) -> Option<Failure> {
+fn first_failure(facts: &OutcomeFacts<'_>) -> Option<Failure> {
     let damaged = facts.damaged.iter().find(|damaged| damaged.kind == RecordKind::Report);
     match (facts.report, facts.error) {
-        (Some(report), _) => report.failure.clone().map(|failure| of_a_run(failure.bounded()).at_last()),
+        (Some(report), _) => report.failure.clone().map(|failure| of_a_run(failure.bounded()).retries_exhausted()),
         (None, Some(error)) => Some(with_damage(classify(error), damaged)),
         (None, None) if facts.skipped => None,
         (None, None) => Some(damaged.cloned().map_or_else(
@@ -125,7 +125,7 @@ fn with_damage(failure: Failure, damaged: Option<&Unreadable>) -> Failure {
 
 /// Why the stop could not be confirmed, and what to do. A run that was skipped touched nothing: what becomes of the instance
 /// is another run's matter.
-fn unconfirmed_stop(facts: &Facts<'_>) -> Option<String> {
+fn unconfirmed_stop(facts: &OutcomeFacts<'_>) -> Option<String> {
     let stop = classify(facts.stop_error.filter(|_| !facts.skipped)?);
     if stop.code == Code::StopNotConfirmed {
         return Some(stop.message);
@@ -155,7 +155,7 @@ pub fn unrecorded(outcome: Outcome, damaged: &Unreadable) -> Outcome {
 pub fn classify(caught: &Caught) -> Failure {
     let message = cause_message(&caught.cause);
     if let Some(code) = Code::parse(&caught.error) {
-        return of_a_run(Failure::new(code, message)).at_last();
+        return of_a_run(Failure::new(code, message)).retries_exhausted();
     }
     let code = match caught.error.as_str() {
         "Lambda.TooManyRequestsException" => Code::Throttled,
@@ -191,7 +191,7 @@ fn cause_message(cause: &str) -> String {
         .unwrap_or_else(|| if cause.is_empty() { "no cause was given.".to_owned() } else { cause.to_owned() })
 }
 
-fn phases(facts: &Facts<'_>) -> Phases {
+fn phases(facts: &OutcomeFacts<'_>) -> Phases {
     let report = facts.report;
     // The runner's clock wrote these.
     let known = |at: Option<DateTime<Utc>>| believed(at?, facts.now);
@@ -212,7 +212,7 @@ fn phases(facts: &Facts<'_>) -> Phases {
     }
 }
 
-fn instance_after(facts: &Facts<'_>) -> Rest {
+fn instance_after(facts: &OutcomeFacts<'_>) -> Rest {
     match (facts.stopping, facts.stop_error) {
         (Some(Stopping { rest: Some(rest), .. }), _) => *rest,
         (Some(_), _) | (None, Some(_)) => Rest::NotConfirmed,
@@ -289,7 +289,7 @@ mod tests {
         stop_error: Option<&Caught>,
         skipped: bool,
     ) -> Outcome {
-        outcome(&Facts {
+        outcome(&OutcomeFacts {
             execution: &execution(),
             attempt: 1,
             run: None,

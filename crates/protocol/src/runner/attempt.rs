@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{
-    Call, Clock, ExecuteNotebook, Execution, Log, Nonces, OutputFile, RunningNotebook, SendTaskHeartbeat, Sleep,
+    Call, Clock, ExecuteNotebook, ExecutedNotebook, Log, Nonces, OutputFile, RunningNotebook, SendTaskHeartbeat, Sleep,
     TokenAnswer,
 };
 use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Report, Reporter, Request, Ticket};
@@ -63,7 +63,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let pending = self.begun.borrow_mut().get_mut(&at).and_then(Option::take);
         let damaged = Failure::from(unreadable.clone());
         let failure = match pending.map(|report| report.failure) {
-            Some(Some(failure)) => failure.at_last().also(&damaged.message),
+            Some(Some(failure)) => failure.retries_exhausted().also(&damaged.message),
             Some(None) => Failure::new(Code::Internal, "The notebook succeeded, but its report could not be recorded.")
                 .also(&damaged.message),
             None => damaged,
@@ -246,7 +246,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                     Failure::new(Code::Internal, format!("The request {key} is gone: start a new execution."));
                 return Report { failure: Some(failure), ..report };
             }
-            Err(error) => return Report { failure: Some(Failure::from(error).at_last()), ..report },
+            Err(error) => return Report { failure: Some(Failure::from(error).retries_exhausted()), ..report },
         };
         self.ports.log(&format!("run {} attempt {}: the notebook starts", at.run, at.attempt));
         let every = beat_every(ticket.heartbeat_seconds);
@@ -292,7 +292,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Runs the notebook to its end, or until its verdict is another's: then it is ended, and what it left is kept.
-    async fn run_notebook(&self, at: &AttemptRef, request: &Request, every: Duration) -> Execution {
+    async fn run_notebook(&self, at: &AttemptRef, request: &Request, every: Duration) -> ExecutedNotebook {
         let mut running = self.ports.execute_notebook(request, at.attempt).await;
         let mut elsewhere = std::pin::pin!(self.verdict_elsewhere(at, every));
         loop {
@@ -302,7 +302,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 execution = running.finish() => return execution,
                 () = &mut elsewhere => {
                     let left = running.end().await;
-                    return Execution { failure: Some(taken_away(at)), ..left };
+                    return ExecutedNotebook { failure: Some(taken_away(at)), ..left };
                 }
                 () = self.ports.sleep(PROGRESS_EVERY) => {}
             }

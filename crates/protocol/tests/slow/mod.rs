@@ -9,10 +9,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{
-    AnswerTask, Call, CallError, CallErrorKind, Cells, Clock, DeleteObject, ExecuteNotebook, Execution, GetAnswer,
-    GetObject, Jupyter, KillLeftovers, ListObjects, Log, Nonces, Object, PersonSeen, PutAnswer, PutCondition,
-    PutObject, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer,
-    UploadFile,
+    AnswerTask, Call, CallError, CallErrorKind, Cells, Clock, DeleteObject, ExecuteNotebook, ExecutedNotebook,
+    GetAnswer, GetObject, Jupyter, KillLeftovers, ListObjects, Log, Nonces, Object, PersonSeen, PutAnswer,
+    PutCondition, PutObject, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance,
+    TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{Lease, LeaseState, Request, Ticket};
 use reveille_domain::{Failure, InstanceName, RunId};
@@ -344,13 +344,13 @@ impl RunningNotebook for Sleeping {
         Cells::default()
     }
 
-    async fn finish(&mut self) -> Execution {
+    async fn finish(&mut self) -> ExecutedNotebook {
         tokio::time::sleep_until(self.0).await;
-        Execution::default()
+        ExecutedNotebook::default()
     }
 
-    async fn end(self) -> Execution {
-        Execution::default()
+    async fn end(self) -> ExecutedNotebook {
+        ExecutedNotebook::default()
     }
 }
 

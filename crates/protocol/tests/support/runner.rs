@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{
-    Call, Cells, ExecuteNotebook, Execution, InstanceStatus, Jupyter, KillLeftovers, Log, OutputFile, PersonSeen,
-    RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, TokenAnswer, UploadFile,
+    Call, Cells, ExecuteNotebook, ExecutedNotebook, InstanceStatus, Jupyter, KillLeftovers, Log, OutputFile,
+    PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{self, Lease, LeaseState, Request, Ticket};
 use reveille_domain::{InstanceName, RunId};
@@ -131,21 +131,21 @@ impl RunningNotebook for Ended {
         Cells::default()
     }
 
-    async fn finish(&mut self) -> Execution {
-        if self.endless { std::future::pending().await } else { Execution::default() }
+    async fn finish(&mut self) -> ExecutedNotebook {
+        if self.endless { std::future::pending().await } else { ExecutedNotebook::default() }
     }
 
-    async fn end(self) -> Execution {
+    async fn end(self) -> ExecutedNotebook {
         let file = |name, file_name: &'static str| OutputFile {
             name,
             file_name,
             path: file_name.into(),
             content_type: "text/plain",
         };
-        Execution {
+        ExecutedNotebook {
             files: vec![file("notebook", "output.ipynb"), file("log", "log.txt")],
             source_sha256: Some("ab".repeat(32)),
-            ..Execution::default()
+            ..ExecutedNotebook::default()
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reveille_domain::error::{Evidence, FailedCell};
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::ports::{Cells, Execution, OutputFile, RunningNotebook};
+use reveille_domain::ports::{Cells, ExecutedNotebook, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure};
 use tokio::sync::Notify;
@@ -28,7 +28,7 @@ const ENDLESS: Duration = Duration::from_hours(48);
 pub(super) struct NotebookRun {
     began_ms: i64,
     ended: Cell<bool>,
-    result: RefCell<Option<Execution>>,
+    result: RefCell<Option<ExecutedNotebook>>,
     bell: Notify,
     process: RefCell<Option<AbortHandle>>,
 }
@@ -70,7 +70,7 @@ impl RunningNotebook for Running {
         Cells { cell: u32::try_from(minutes).unwrap_or(CELLS).min(CELLS), cells: CELLS }
     }
 
-    async fn finish(&mut self) -> Execution {
+    async fn finish(&mut self) -> ExecutedNotebook {
         loop {
             if let Some(execution) = self.run.result.borrow().clone() {
                 return execution;
@@ -79,7 +79,7 @@ impl RunningNotebook for Running {
         }
     }
 
-    async fn end(self) -> Execution {
+    async fn end(self) -> ExecutedNotebook {
         self.run.end();
         execution(Some(Failure::new(Code::Cancelled, "The notebook was ended.")))
     }
@@ -154,14 +154,14 @@ fn cell_failure() -> Failure {
     Failure::new(Code::NotebookFailed, "Cell 3 raised ValueError: no rows.").with_evidence(evidence)
 }
 
-fn execution(failure: Option<Failure>) -> Execution {
+fn execution(failure: Option<Failure>) -> ExecutedNotebook {
     let file = |name, file_name: &'static str, content_type| OutputFile {
         name,
         file_name,
         path: PathBuf::from(file_name),
         content_type,
     };
-    Execution {
+    ExecutedNotebook {
         failure,
         files: vec![file("notebook", "output.ipynb", "application/x-ipynb+json"), file("log", "log.txt", "text/plain")],
         source_sha256: Some("0".repeat(64)),

@@ -12,7 +12,7 @@ use reveille_domain::unreadable::Unreadable;
 
 /// What is known.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
+pub struct LostLeaseSeen<'a> {
     /// The instance.
     pub instance: &'a InstanceName,
     /// The key of its lease.
@@ -27,7 +27,7 @@ pub struct Seen<'a> {
 
 /// The failure that says that this execution's own boot is up and nobody will stop it; `None` where it may be a person's.
 #[must_use]
-pub fn own_boot(seen: &Seen<'_>) -> Option<Failure> {
+pub fn own_boot(seen: &LostLeaseSeen<'_>) -> Option<Failure> {
     let observation = seen.observation.filter(|seen| seen.status == InstanceStatus::InService)?;
     let waiting = seen.waiting?;
     let seen_ready = waiting.own_boot_is_up(observation);
@@ -76,9 +76,9 @@ mod tests {
         let instance = InstanceName::parse("nightly").unwrap();
         let observation =
             Observation { status, failure_reason: None, last_modified: Some(at(modified)), lifecycle_config: None };
-        let mut waiting = Waiting::at(None, 0, at(0));
+        let mut waiting = Waiting::at_look(None, 0, at(0));
         change(&mut waiting);
-        let seen = Seen {
+        let seen = LostLeaseSeen {
             instance: &instance,
             key: "leases/nightly.json",
             observation: Some(&observation),

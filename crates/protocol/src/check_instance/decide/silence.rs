@@ -11,7 +11,7 @@ use reveille_domain::records::{Claim, Progress};
 
 /// What to do about a run whose ticket fell silent and which has no report.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SilenceVerdict {
     /// Put it before the runner again.
     Resubmit,
     /// End the run with this; nothing was claimed.
@@ -22,7 +22,7 @@ pub enum Verdict {
 
 /// Everything the decision looks at.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
+pub struct SilenceSeen<'a> {
     /// For messages.
     pub instance: &'a InstanceName,
     /// How often the ticket fell silent.
@@ -45,7 +45,7 @@ pub struct Seen<'a> {
 
 /// Decides.
 #[must_use]
-pub fn judge(seen: &Seen<'_>) -> Verdict {
+pub fn resolve_silence(seen: &SilenceSeen<'_>) -> SilenceVerdict {
     let Some(claim) = seen.claim else { return unclaimed(seen) };
     // Progress is written with every beat, so a living runner's is a third of a heartbeat old at most.
     let beaten_at = seen.progress.and_then(|progress| believed(progress.at, seen.now));
@@ -54,13 +54,17 @@ pub fn judge(seen: &Seen<'_>) -> Verdict {
     // AwaitRun's own ceiling arrives here too: AWS shows it under the same name as a missed heartbeat. A runner that still
     // beats then does not enforce its limits, and waiting for it once more would take another two days.
     let overdue = age(claim.at, seen.now) >= TimeDelta::seconds(seen.run_seconds.into()) + OVERDUE;
-    if stale || overdue || seen.silences >= MAX_SILENCES { Verdict::Lost(lost(seen, last)) } else { Verdict::Resubmit }
+    if stale || overdue || seen.silences >= MAX_SILENCES {
+        SilenceVerdict::Lost(lost(seen, last))
+    } else {
+        SilenceVerdict::Resubmit
+    }
 }
 
-fn unclaimed(seen: &Seen<'_>) -> Verdict {
+fn unclaimed(seen: &SilenceSeen<'_>) -> SilenceVerdict {
     let limit = if seen.status == Some(InstanceStatus::InService) { MAX_UNCLAIMED_SILENCES } else { MAX_SILENCES };
     if seen.silences < limit {
-        return Verdict::Resubmit;
+        return SilenceVerdict::Resubmit;
     }
     let seconds = u64::from(seen.heartbeat_seconds) * u64::from(seen.silences);
     let instance = seen.instance;
@@ -73,10 +77,10 @@ fn unclaimed(seen: &Seen<'_>) -> Verdict {
             "No runner on notebook instance {instance} picked the run up within {seconds} s. Look at CloudWatch group /aws/sagemaker/NotebookInstances, stream {instance}/LifecycleConfigOnStart, and check that its lifecycle configuration and its role's policy are those of infra/instance.yaml."
         )
     };
-    Verdict::GiveUp(Failure::new(Code::RunnerSilent, message))
+    SilenceVerdict::GiveUp(Failure::new(Code::RunnerSilent, message))
 }
 
-fn lost(seen: &Seen<'_>, last: DateTime<Utc>) -> Failure {
+fn lost(seen: &SilenceSeen<'_>, last: DateTime<Utc>) -> Failure {
     let cell = match seen.progress {
         None => String::new(),
         Some(progress) if progress.cell == 0 => ", before its first cell".to_owned(),
@@ -157,7 +161,7 @@ mod tests {
         let claim =
             claimed.map(|t| Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: at(t), attempt: None });
         let progress = progress.map(|t| Progress { cell: 2, cells: 5, at: at(t) });
-        let seen = Seen {
+        let seen = SilenceSeen {
             instance: &instance,
             silences,
             claim: claim.as_ref(),
@@ -168,15 +172,15 @@ mod tests {
             run_seconds,
             now: at(now),
         };
-        match judge(&seen) {
-            Verdict::Resubmit => None,
-            Verdict::GiveUp(failure) | Verdict::Lost(failure) => Some(failure.code),
+        match resolve_silence(&seen) {
+            SilenceVerdict::Resubmit => None,
+            SilenceVerdict::GiveUp(failure) | SilenceVerdict::Lost(failure) => Some(failure.code),
         }
     }
 
     fn message(claim: Option<&Claim>, status: Option<InstanceStatus>, bound: bool) -> String {
         let instance = InstanceName::parse("nightly").unwrap();
-        let seen = Seen {
+        let seen = SilenceSeen {
             instance: &instance,
             silences: MAX_SILENCES,
             claim,
@@ -187,9 +191,9 @@ mod tests {
             run_seconds: 7_200,
             now: at(9_999),
         };
-        match judge(&seen) {
-            Verdict::GiveUp(failure) | Verdict::Lost(failure) => failure.message,
-            Verdict::Resubmit => panic!("it goes on"),
+        match resolve_silence(&seen) {
+            SilenceVerdict::GiveUp(failure) | SilenceVerdict::Lost(failure) => failure.message,
+            SilenceVerdict::Resubmit => panic!("it goes on"),
         }
     }
 

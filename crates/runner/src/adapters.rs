@@ -24,7 +24,7 @@ use crate::notebook::{Folders, Running};
 use crate::person;
 
 /// Everything outside of the loop.
-pub struct World {
+pub struct RunnerAdapters {
     aws: Rc<Aws>,
     root: PathBuf,
     folders: Folders,
@@ -34,8 +34,8 @@ pub struct World {
     offset_told: Cell<TimeDelta>,
 }
 
-impl World {
-    /// Wires the world from the environment.
+impl RunnerAdapters {
+    /// Wires the adapters from the environment.
     pub async fn new(environment: &Environment) -> Self {
         let region = environment.region.clone();
         // The runner publishes no events; the bus is never used.
@@ -66,13 +66,13 @@ pub fn log(message: &str) {
     let _ = writeln!(std::io::stdout(), "{time} {message}");
 }
 
-impl Log for World {
+impl Log for RunnerAdapters {
     fn log(&self, message: &str) {
         log(message);
     }
 }
 
-impl ExecuteNotebook for World {
+impl ExecuteNotebook for RunnerAdapters {
     type Running = Running;
 
     async fn execute_notebook(&self, request: &Request, _attempt: u32) -> Running {
@@ -87,7 +87,7 @@ impl ExecuteNotebook for World {
     }
 }
 
-impl KillLeftovers for World {
+impl KillLeftovers for RunnerAdapters {
     async fn kill_leftovers(&self) {
         if !reveille_notebook::end_leftovers(&self.marker).await {
             log("a process of an earlier run could not be killed");
@@ -95,7 +95,7 @@ impl KillLeftovers for World {
     }
 }
 
-impl SeePerson for World {
+impl SeePerson for RunnerAdapters {
     async fn see_person(&self) -> PersonSeen {
         // Asking needs no papermill: while one is being looked for or installed, any Python does, and the loop goes on.
         let any = Engine::with_python(PathBuf::from("python3"), &self.root);
@@ -105,7 +105,7 @@ impl SeePerson for World {
     }
 }
 
-impl Clock for World {
+impl Clock for RunnerAdapters {
     /// AWS's time, which is everybody's; this machine's clock may be off.
     fn now(&self) -> DateTime<Utc> {
         let offset = self.aws.clock_offset();
@@ -116,43 +116,43 @@ impl Clock for World {
     }
 }
 
-impl Sleep for World {
+impl Sleep for RunnerAdapters {
     async fn sleep(&self, duration: Duration) {
         self.aws.sleep(duration).await;
     }
 }
 
-impl Nonces for World {
+impl Nonces for RunnerAdapters {
     fn nonce(&self) -> String {
         self.aws.nonce()
     }
 }
 
-impl ListObjects for World {
+impl ListObjects for RunnerAdapters {
     async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
         self.aws.list_objects_after(prefix, after, limit).await
     }
 }
 
-impl GetObject for World {
+impl GetObject for RunnerAdapters {
     async fn get_object(&self, key: &str) -> Call<GetAnswer> {
         self.aws.get_object(key).await
     }
 }
 
-impl PutObject for World {
+impl PutObject for RunnerAdapters {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
         self.aws.put_object(key, body, condition).await
     }
 }
 
-impl DeleteObject for World {
+impl DeleteObject for RunnerAdapters {
     async fn delete_object(&self, key: &str, etag: &str) -> Call<bool> {
         self.aws.delete_object(key, etag).await
     }
 }
 
-impl UploadFile for World {
+impl UploadFile for RunnerAdapters {
     async fn upload_file(&self, key: &str, path: &Path, content_type: &str) -> Call<()> {
         // The notebook may have put anything in its place. What was opened is what is sent, however often it is tried.
         let file = regular::open(path).map_err(|error| CallError {
@@ -166,7 +166,7 @@ impl UploadFile for World {
     }
 }
 
-impl AnswerTask for World {
+impl AnswerTask for RunnerAdapters {
     async fn send_task_success(&self, token: &str, output: &serde_json::Value) -> Call<TokenAnswer> {
         self.aws.send_task_success(token, output).await
     }
@@ -176,13 +176,13 @@ impl AnswerTask for World {
     }
 }
 
-impl SendTaskHeartbeat for World {
+impl SendTaskHeartbeat for RunnerAdapters {
     async fn send_task_heartbeat(&self, token: &str) -> Call<TokenAnswer> {
         self.aws.send_task_heartbeat(token).await
     }
 }
 
-impl StopNotebookInstance for World {
+impl StopNotebookInstance for RunnerAdapters {
     async fn stop_notebook_instance(&self, name: &InstanceName) -> Call<StopAnswer> {
         self.aws.stop_notebook_instance(name).await
     }

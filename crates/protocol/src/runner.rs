@@ -29,6 +29,7 @@ mod bind;
 mod bounded;
 mod close;
 pub mod decide;
+mod hold;
 mod over;
 mod queue;
 mod upkeep;

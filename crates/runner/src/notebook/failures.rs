@@ -1,0 +1,183 @@
+//! What became of a notebook, in the domain's words: a code, and a sentence that names the notebook and the cell.
+
+use std::io;
+use std::path::Path;
+
+use reveille_domain::error::{Evidence, FailedCell};
+use reveille_domain::input::invalid;
+use reveille_domain::records::Request;
+use reveille_domain::{Code, Failure, shown};
+use reveille_notebook::{Breakage, EngineError, Place, Verdict, remedy};
+
+use super::{Run, count};
+
+/// What the operating system sends to a process when memory runs out.
+const SIGKILL: i32 = 9;
+
+impl Run<'_> {
+    pub(super) fn disk(&self, path: &Path, error: &io::Error) -> Failure {
+        Failure::new(
+            Code::OutputNotSaved,
+            format!(
+                "The run's folder {} on notebook instance {} cannot be used: {error}; {}. Then run again.",
+                path.display(),
+                self.request.instance,
+                remedy(error)
+            ),
+        )
+    }
+
+    pub(super) fn missing(&self, problem: &str) -> Failure {
+        Failure::new(
+            Code::NotebookNotFound,
+            format!(
+                "The notebook {} was not run: {}. Correct \"notebook\" in the input, or put the notebook there.",
+                shown::thing(&self.request.notebook),
+                shown::phrase(problem)
+            ),
+        )
+    }
+
+    pub(super) fn judge(&self, verdict: Verdict) -> Result<(), Failure> {
+        let Request { instance, kernel, .. } = self.request;
+        let notebook = shown::thing(&self.request.notebook);
+        let asks = match kernel {
+            Some(_) => "The input asks for".to_owned(),
+            None => format!("{notebook} asks for"),
+        };
+        match verdict {
+            Verdict::Succeeded => Ok(()),
+            Verdict::NotebookFailed(cell) => Err(self.cell_failure(cell)),
+            Verdict::KernelDied { cell_index, message, killed } => {
+                let at = cell_index.map_or_else(String::new, |index| format!(" in cell {}", index + 1));
+                // SIGKILL is what the operating system sends when memory runs out. No other end is a matter of memory.
+                let advice = if killed {
+                    " If it was killed for its memory, use a larger instance type, or less data at a time."
+                } else {
+                    " The log of the run shows what the kernel wrote last."
+                };
+                Err(Failure::new(
+                    Code::KernelDied,
+                    format!("The kernel of {notebook} died{at}: {}.{advice}", shown::phrase(message)),
+                ))
+            }
+            Verdict::ParametersRefused { reason } => Err(invalid(format!(
+                "{notebook} was not run, because a parameter cannot be passed to it: {}",
+                shown::phrase(reason)
+            ))),
+            Verdict::KernelNotFound { wanted, available } => Err(Failure::new(
+                Code::KernelNotFound,
+                format!(
+                    "{asks} kernel {}, which notebook instance {instance} does not have; it has {}. Name one of them as \"kernel\" in the input, or install it.",
+                    shown::name(wanted),
+                    if available.is_empty() { "none".to_owned() } else { shown::names(&available) }
+                ),
+            )),
+            Verdict::TimedOut { at, .. } => Err(self.timed_out(at)),
+            Verdict::NotebookUnreadable { reason } => Err(self.missing(&reason)),
+            Verdict::DiskFull { message } => Err(Failure::new(
+                Code::OutputNotSaved,
+                format!(
+                    "The output of {notebook} could not be saved on notebook instance {instance}: {}. Make room on its volume, then run again.",
+                    shown::phrase(message)
+                ),
+            )),
+            Verdict::OutputLost { message } => Err(Failure::new(
+                Code::OutputNotSaved,
+                format!(
+                    "The output of {notebook} could not be saved on notebook instance {instance}: {}. Check the permissions of the notebook folder, and whether a cell changes the folder .reveille in it, then run again.",
+                    shown::phrase(message)
+                ),
+            )),
+            Verdict::EngineBroken { why, message, log_tail } => {
+                let evidence = Evidence { cell: None, log_tail };
+                Err(Failure::new(Code::Internal, self.broken(why, &message)).with_evidence(evidence))
+            }
+            Verdict::Cancelled => Err(Failure::new(
+                Code::Cancelled,
+                format!("The execution of {notebook} was cancelled on its instance."),
+            )),
+        }
+    }
+
+    pub(super) fn broken(&self, why: Breakage, message: &str) -> String {
+        let instance = &self.request.instance;
+        let notebook = shown::thing(&self.request.notebook);
+        let message = shown::phrase(message);
+        let what = match why {
+            Breakage::Ended { .. } => format!("{notebook} was cut off on notebook instance {instance}: {message}."),
+            Breakage::NotImportable | Breakage::Other => {
+                format!("papermill does not work on notebook instance {instance}: {message}.")
+            }
+        };
+        let advice = if why == (Breakage::Ended { signal: SIGKILL }) {
+            " As a rule the operating system does that when the instance's memory runs out: use a larger instance type, or less data at a time."
+        } else {
+            ""
+        };
+        format!("{what}{advice} If cells of {notebook} had run by then, a redrive runs them again.")
+    }
+
+    pub(super) fn timed_out(&self, at: Option<Place>) -> Failure {
+        let Request { limits, .. } = self.request;
+        let notebook = shown::thing(&self.request.notebook);
+        let place = at.as_ref().map_or_else(String::new, |at| format!(" in cell {}", at.cell_index + 1));
+        let failure = Failure::new(
+            Code::RunTimedOut,
+            format!(
+                "{notebook} ran longer than {} s (limits.runSeconds) and was ended{place}. What its cells did by then is in the output notebook. Raise the limit if it is only slow.",
+                limits.run_seconds
+            ),
+        );
+        match at.filter(|at| !at.traceback_tail.is_empty()) {
+            Some(Place { cell_index, traceback_tail }) => {
+                let cell = FailedCell {
+                    number: count(cell_index + 1),
+                    error_name: "KeyboardInterrupt".to_owned(),
+                    error_value: "Reveille interrupted the cell at the limit.".to_owned(),
+                    traceback_tail,
+                };
+                failure.with_evidence(Evidence { cell: Some(cell), log_tail: Vec::new() })
+            }
+            None => failure,
+        }
+    }
+
+    pub(super) fn cell_failure(&self, failed: reveille_notebook::CellFailure) -> Failure {
+        let notebook = shown::thing(&self.request.notebook);
+        let (number, place) = match failed.cell_index {
+            Some(index) => (count(index + 1), format!("Cell {} of {notebook}", index + 1)),
+            None => (0, format!("The injected parameters cell of {notebook}")),
+        };
+        // The whole text is in the evidence.
+        let value = shown::bounded(failed.evalue.trim_end_matches('.'), shown::PHRASE_CHARS);
+        // A bare assert has no words of its own.
+        let colon = if value.is_empty() { "" } else { ": " };
+        let message = format!(
+            "{place} raised {}{colon}{value}. The output notebook shows how far it came.",
+            shown::name(&failed.ename)
+        );
+        let cell = FailedCell {
+            number,
+            error_name: failed.ename,
+            error_value: failed.evalue,
+            traceback_tail: failed.traceback_tail,
+        };
+        Failure::new(Code::NotebookFailed, message).with_evidence(Evidence { cell: Some(cell), log_tail: Vec::new() })
+    }
+
+    pub(super) fn engine_failure(&self, error: &EngineError) -> Failure {
+        match error {
+            EngineError::NotebookMissing { .. } => self.missing(&error.to_string()),
+            EngineError::BadParameterName { .. } => invalid(error),
+            EngineError::Write { .. } => Failure::new(Code::OutputNotSaved, error.to_string()),
+            EngineError::PythonUnusable { .. }
+            | EngineError::NotInstalled { .. }
+            | EngineError::FolderMissing { .. }
+            | EngineError::BadMarker
+            | EngineError::Spawn { .. } => {
+                Failure::new(Code::Internal, format!("On notebook instance {}: {error}.", self.request.instance))
+            }
+        }
+    }
+}

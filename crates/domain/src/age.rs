@@ -61,6 +61,8 @@ mod tests {
         assert_eq!(age(at(301), at(0)), TimeDelta::MAX);
         assert_eq!(believed(at(300), at(0)), Some(at(300)));
         assert_eq!(believed(at(301), at(0)), None);
+        let just_over = at(300) + TimeDelta::nanoseconds(1);
+        assert_eq!((age(just_over, at(0)), believed(just_over, at(0))), (TimeDelta::MAX, None));
     }
 
     /// Whatever stands in a record can be compared: no time in it ends the process.

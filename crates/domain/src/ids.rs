@@ -79,23 +79,31 @@ impl fmt::Display for InstanceName {
 
 /// One execution's request: the execution's name, and a short hash of its ARN and start time, because an execution
 /// name is free again after 90 days.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct RunId(String);
 
 /// Hex digits of the hash in a run id. 40 bits tell apart the executions of one name, of which there are a handful.
 const RUN_HASH_HEX: usize = 10;
 
+/// The limit on an execution's name (Step Functions API, StartExecution, `name`).
+const MAX_EXECUTION_NAME: usize = 80;
+
+/// Characters of the longest run id.
+const MAX_RUN_ID: usize = MAX_EXECUTION_NAME + 1 + RUN_HASH_HEX;
+
+/// Step Functions allows more in a name than is comfortable in a key, a path or a terminal.
+const fn is_in_run_id(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.')
+}
+
 impl RunId {
     /// The id of an execution's run.
     #[must_use]
     pub fn of(execution_name: &str, execution_arn: &str, started: DateTime<Utc>) -> Self {
         let hash = hex_hash(&[execution_arn, &started.timestamp_millis().to_string()]);
-        // Step Functions allows more in a name than is comfortable in a key, a path or a terminal.
-        let safe: String = execution_name
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
-            .collect();
+        let safe: String =
+            execution_name.chars().take(MAX_EXECUTION_NAME).map(|c| if is_in_run_id(c) { c } else { '_' }).collect();
         Self(format!("{safe}-{}", &hash[..RUN_HASH_HEX]))
     }
 
@@ -111,10 +119,25 @@ impl RunId {
         self.0.rfind('-').map_or(&self.0, |hash| &self.0[..=hash])
     }
 
-    /// An id read back from an S3 key that this project wrote.
+    /// An id out of a record or a key, which somebody else may have written; `None` if none of ours looks like that: it would be
+    /// part of keys and paths, where `a/b` and `..` are others' places.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=MAX_RUN_ID).contains(&text.len()) && text.chars().all(is_in_run_id);
+        (fits && !matches!(text, "." | "..")).then(|| Self(text.to_owned()))
+    }
+
+    /// An id whose text is known to be one. What somebody else may have written is for [`Self::parse`].
     #[must_use]
     pub fn from_key(segment: &str) -> Self {
         Self(segment.to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Says nothing of what stands there.
+        Self::parse(&String::deserialize(deserializer)?).ok_or_else(|| serde::de::Error::custom("it is no run's id"))
     }
 }
 
@@ -182,6 +205,22 @@ mod tests {
     fn a_run_id_is_safe_in_a_key() {
         let id = RunId::of("a/../b ü", "arn", at(1));
         assert!(id.as_str().starts_with("a_.._b__-"), "{id}");
+        for name in ["a/../b ü", "..", "", ".hidden", &"x".repeat(80), &"é".repeat(300)] {
+            let id = RunId::of(name, "arn", at(1));
+            assert_eq!(RunId::parse(id.as_str()), Some(id.clone()), "whatever is made is read");
+            assert_eq!(serde_json::from_str::<RunId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_run_id_is_not_read_as_one() {
+        for odd in
+            ["", ".", "..", "nightly/r-1", "../payroll/r-1", "r 1", "r\u{1b}c", "r\u{202e}1", "r\n", &"x".repeat(92)]
+        {
+            assert_eq!(RunId::parse(odd), None, "{odd:?}");
+            let error = serde_json::from_value::<RunId>(serde_json::json!(odd)).unwrap_err().to_string();
+            assert_eq!(error, "it is no run's id", "{odd:?}");
+        }
     }
 
     #[test]

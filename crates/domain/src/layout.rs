@@ -86,9 +86,7 @@ impl Layout {
     /// says of itself, its key decides whose ticket it is.
     #[must_use]
     pub fn run_of_ticket(&self, instance: &InstanceName, key: &str) -> Option<RunId> {
-        let run = key.strip_prefix(&self.inbox(instance))?;
-        let is_run = !run.is_empty() && !run.contains('/');
-        is_run.then(|| RunId::from_key(run))
+        RunId::parse(key.strip_prefix(&self.inbox(instance))?)
     }
 
     /// Whose boot it is.
@@ -147,7 +145,8 @@ mod tests {
             assert_eq!(layout.run_of_ticket(&instance, &layout.ticket(&instance, &run)), Some(run));
             let stray =
                 ["inbox/nightly/", "inbox/nightly/a/b", "inbox/nightly/a/", "inbox/nightly", "inbox/nightly2/r"];
-            for key in stray {
+            let odd = ["inbox/nightly/..", "inbox/nightly/.", "inbox/nightly/a b", "inbox/nightly/a\u{1b}[2J"];
+            for key in stray.into_iter().chain(odd) {
                 assert_eq!(layout.run_of_ticket(&instance, &format!("{prefix}{key}")), None, "{key}");
             }
         }

@@ -311,6 +311,17 @@ mod tests {
         }
     }
 
+    /// Under a key, the end of a path is a record's own run only if a run cannot be a piece of a path.
+    #[test]
+    fn no_record_names_a_piece_of_a_path_as_its_run() {
+        for run in ["nightly/r-1", "runs/nightly/r-1", "..", ""] {
+            let report = serde_json::to_value(report(run, 2, None)).unwrap();
+            assert!(serde_json::from_value::<Report>(report).is_err(), "{run}");
+            let at = serde_json::json!({"instance": "nightly", "run": run, "attempt": 1});
+            assert!(serde_json::from_value::<crate::layout::AttemptRef>(at).is_err(), "{run}");
+        }
+    }
+
     #[test]
     fn what_a_damaged_record_holds_is_never_told() {
         for body in [r#"{"run": "secret"}"#, r#""secret""#, "secret", r#"{"secret": 1"#] {

@@ -97,7 +97,9 @@ mod tests {
         symlink(at("fifo"), at("link-to-fifo")).unwrap();
         symlink(at("nowhere"), at("dangling")).unwrap();
         fs::create_dir(at("folder")).unwrap();
-        ["fifo", "link", "device", "link-to-fifo", "dangling", "folder"].map(at).to_vec()
+        symlink(at("folder"), at("link-to-folder")).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(at("socket")).unwrap());
+        ["fifo", "link", "device", "link-to-fifo", "dangling", "folder", "link-to-folder", "socket"].map(at).to_vec()
     }
 
     #[test]
@@ -126,6 +128,11 @@ mod tests {
                 assert_eq!(read(&path, 10).unwrap(), b"new", "{}", path.display());
             }
             assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"kept", "what a link pointed to");
+            // A file that has another name too is replaced where it is written, not written through.
+            let (kept, own) = (folder.path().join("file"), folder.path().join("hard-link"));
+            fs::hard_link(&kept, &own).unwrap();
+            write(&own, b"new").unwrap();
+            assert_eq!((fs::read(kept).unwrap(), fs::read(own).unwrap()), (b"kept".to_vec(), b"new".to_vec()));
             assert!(!folder.path().join("nowhere").exists());
         }
         let folder = tempfile::tempdir().unwrap();

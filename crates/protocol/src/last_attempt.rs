@@ -111,7 +111,7 @@ async fn namesake<P: GetObject + ListObjects>(
     let namesakes: BTreeSet<RunId> = keys
         .iter()
         .filter_map(|key| key.strip_prefix(&runs)?.split_once('/'))
-        .map(|(id, _)| RunId::from_key(id))
+        .filter_map(|(id, _)| RunId::parse(id))
         // Other names may begin with this one.
         .filter(|other| other.without_hash() == name)
         .collect();

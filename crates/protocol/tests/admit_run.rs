@@ -110,6 +110,21 @@ fn an_event_of_the_future_is_refused_and_takes_no_trigger() {
         assert!(world.objects.borrow().is_empty(), "{ahead}");
         assert!(matches!(admit(&world, "real", due, &input), Ok(AdmitRunOutput::Admitted { .. })), "{ahead}");
     }
+    // Both are AWS's times, which differ by so much; however the time is written.
+    for (time, refused) in [
+        (now() + TimeDelta::seconds(2)).to_rfc3339(),
+        (now() + TimeDelta::milliseconds(2_001)).to_rfc3339(),
+        (now() + TimeDelta::hours(1)).with_timezone(&chrono::FixedOffset::west_opt(7_200).unwrap()).to_rfc3339(),
+    ]
+    .into_iter()
+    .zip([false, true, true])
+    {
+        let world = world();
+        let event = json!({"id": "e", "source": "aws.events", "time": time, "resources": ["arn:rule"], "detail": {}});
+        let input = json!({"instance": "nightly", "notebook": "a.ipynb", "event": event});
+        assert_eq!(admit(&world, "forged", now(), &input).is_err(), refused, "{time}");
+        assert_eq!(world.objects.borrow().is_empty(), refused, "{time}");
+    }
 }
 
 /// What somebody put in the request's place is neither believed nor executed: the execution's input says what was asked for.

@@ -138,7 +138,10 @@ fn a_forged_outcome_is_neither_believed_nor_published() {
         ("instance", json!(null)),
         ("executionArn", json!("arn:other")),
         ("run", json!("payroll-0123456789")),
+        ("run", json!("nightly/x")),
         ("attempt", json!(7)),
+        ("attempt", json!(0)),
+        ("outputs", json!({"html": "s3://evil@b/runs/nightly/x/1/output.html"})),
         ("outputs", json!({"html": "s3://evil/runs/nightly/x/1/output.html"})),
     ] {
         let mut forged: Value = serde_json::from_slice(&outcome).unwrap();
@@ -175,6 +178,10 @@ fn a_report_whose_outputs_lie_elsewhere_is_not_believed() {
         (layout.uri(&format!("{folder}output.html")), true),
         (format!("s3://evil/{folder}output.html"), false),
         (format!("s3://{}/evil/{folder}output.html", layout.bucket), false),
+        (format!("S3://{}/{folder}output.html", layout.bucket), false),
+        (format!("s3://{}@evil/{folder}output.html", layout.bucket), false),
+        (layout.uri(&format!("{folder}../2/output.html")), false),
+        (layout.uri(folder), false),
     ] {
         let world = world();
         let report = json!({"run": run, "attempt": 1, "by": "runner", "outputs": {"html": uri}, "endedAt": now()});

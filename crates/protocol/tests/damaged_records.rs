@@ -248,9 +248,13 @@ fn a_request_that_was_replaced_is_not_executed() {
     let world = with_hash(&sha256_hex(&honest));
     serve(&world);
     assert_eq!((world.executed.get(), world.answers.borrow().clone()), (1, vec![None]), "the one that was recorded");
-    for (field, value) in
-        [("notebook", json!("evil.ipynb")), ("parameters", json!({"x": 1})), ("kernel", json!("bash"))]
-    {
+    for (field, value) in [
+        ("notebook", json!("evil.ipynb")),
+        ("parameters", json!({"x": 1})),
+        ("kernel", json!("bash")),
+        ("admittedAt", json!("2099-01-01T00:00:00Z")),
+        ("unknown", json!("a field that nobody reads")),
+    ] {
         let world = with_hash(&sha256_hex(&honest));
         let mut forged: Value = serde_json::from_slice(&honest).unwrap();
         forged[field] = value;

@@ -129,6 +129,12 @@ fn no_lease_that_a_notebook_wrote_leaves_the_boot_of_an_execution_on_in_silence(
         json!({"state": "busy", "busy": {"instance": "nightly", "run": "nobody-1", "attempt": 1}, "certain": false}),
         json!({"at": "2099-01-01T00:00:00Z", "personAt": "2099-01-01T00:00:00Z", "certain": false}),
         json!({"seenBeforeStart": "2099-01-01T00:00:00Z", "bootId": null}),
+        json!({"instance": "payroll"}),
+        json!({"startedBy": "../payroll/x"}),
+        json!({"state": "busy", "busy": {"instance": "payroll", "run": "daily-1", "attempt": 1}, "certain": false}),
+        json!({"state": "busy", "busy": {"instance": "nightly", "run": "a/../../payroll/b", "attempt": 1}}),
+        json!({"state": "such a state never was"}),
+        json!({"at": 9_223_372_036_854_775_807_i64}),
         Value::Null,
     ];
     for forgery in forgeries {

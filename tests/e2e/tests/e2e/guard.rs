@@ -94,6 +94,10 @@ async fn refused(world: &World) {
             (put, at(&[&format!("Host: rebound.example:{port}"), &right])),
             (put, at(&[&format!("Host: {bucket}.s3.localhost:{port}"), &right])),
             (put, at(&[&format!("Host: localhost:{port}"), &right])),
+            (put, at(&[&format!("Host: localhost.evil:{port}"), &right])),
+            (put, at(&[&format!("Host: 127.0.0.1.nip.io:{port}"), &right])),
+            (put, at(&[&format!("Host: [::1]:{port}"), &right])),
+            (put, at(&[&host, &right, "ORIGIN: http://127.0.0.1:8080"])),
             (put, at(&["Host: 127.0.0.1", &right])),
             (put, at(&["Host: 127.0.0.1:1", &right])),
             // Another user: without a credential, with the one of each such service, with an earlier start's.

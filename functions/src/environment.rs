@@ -2,15 +2,17 @@
 
 use reveille_aws::{Aws, Credentials};
 use reveille_domain::layout::Layout;
-use reveille_domain::limits::HEARTBEAT_SECONDS;
+use reveille_domain::limits::{Bounds, HEARTBEAT_SECONDS, MAX_WAITING_RUNS};
 use reveille_protocol::Stack;
 
 use crate::handler::Handler;
 
-/// Reads `REVEILLE_BUCKET`, `REVEILLE_PREFIX`, `REVEILLE_EVENT_BUS`, `REVEILLE_HEARTBEAT_SECONDS`, and the sweeper's `REVEILLE_STATE_MACHINE`.
+/// Reads `REVEILLE_BUCKET`, `REVEILLE_PREFIX`, `REVEILLE_EVENT_BUS`, `REVEILLE_HEARTBEAT_SECONDS`, AwaitRun's
+/// `REVEILLE_MAX_WAITING_RUNS`, and the sweeper's `REVEILLE_STATE_MACHINE`.
 pub async fn read(handler: Handler) -> Result<(Stack, Aws), String> {
     let layout = Layout { bucket: required("REVEILLE_BUCKET")?, prefix: prefix()? };
-    let stack = Stack { layout: layout.clone(), heartbeat_seconds: heartbeat()? };
+    let stack =
+        Stack { layout: layout.clone(), heartbeat_seconds: heartbeat()?, max_waiting_runs: max_waiting_runs()? };
     let event_bus = required("REVEILLE_EVENT_BUS")?;
     let aws = Aws::from_env(Credentials::Environment, None, layout, event_bus).await;
     // Only the sweeper's environment names it: the machine's own functions cannot, since it names them.
@@ -36,12 +38,22 @@ fn prefix() -> Result<String, String> {
 }
 
 fn heartbeat() -> Result<u32, String> {
-    let text = required("REVEILLE_HEARTBEAT_SECONDS")?;
-    let bounds = HEARTBEAT_SECONDS;
+    number("REVEILLE_HEARTBEAT_SECONDS", &required("REVEILLE_HEARTBEAT_SECONDS")?, HEARTBEAT_SECONDS)
+}
+
+/// Only AwaitRun's environment has it.
+fn max_waiting_runs() -> Result<u32, String> {
+    match std::env::var_os("REVEILLE_MAX_WAITING_RUNS") {
+        None => Ok(MAX_WAITING_RUNS.default),
+        Some(text) => number("REVEILLE_MAX_WAITING_RUNS", &text.to_string_lossy(), MAX_WAITING_RUNS),
+    }
+}
+
+fn number(name: &str, text: &str, bounds: Bounds) -> Result<u32, String> {
     match text.parse() {
-        Ok(seconds) if (bounds.min..=bounds.max).contains(&seconds) => Ok(seconds),
+        Ok(number) if (bounds.min..=bounds.max).contains(&number) => Ok(number),
         Ok(_) | Err(_) => Err(format!(
-            "REVEILLE_HEARTBEAT_SECONDS is {text:?}; it must be a number from {} to {}. Correct the stack's parameter.",
+            "{name} is {text:?}; it must be a number from {} to {}. Correct the stack's parameter.",
             bounds.min, bounds.max
         )),
     }

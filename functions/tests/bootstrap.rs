@@ -45,6 +45,12 @@ fn an_initialisation_that_fails_is_told() {
         ("admit_run", Some("REVEILLE_EVENT_BUS"), Some(""), "REVEILLE_EVENT_BUS is not set"),
         ("admit_run", Some("REVEILLE_PREFIX"), Some("a"), "must be empty or end with '/'"),
         ("admit_run", Some("REVEILLE_HEARTBEAT_SECONDS"), Some("soon"), "must be a number from"),
+        (
+            "await_run",
+            Some("REVEILLE_MAX_WAITING_RUNS"),
+            Some("0"),
+            "REVEILLE_MAX_WAITING_RUNS is \"0\"; it must be a number from 1 to 5000",
+        ),
         ("sweep", Some("REVEILLE_STATE_MACHINE"), None, "REVEILLE_STATE_MACHINE is not set"),
         ("", None, None, "_HANDLER is \"\""),
     ] {

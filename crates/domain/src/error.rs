@@ -28,7 +28,7 @@ pub enum Code {
     LifecycleFailed,
     /// The instance was not `InService` within `limits.startSeconds`.
     StartNotConfirmed,
-    /// Other runs hold the instance and the request said `whenBusy: fail`.
+    /// Other runs hold the instance and the request said `whenBusy: fail`, or as many wait on it as may.
     Busy,
     /// The run waited in the queue longer than `limits.queueSeconds`.
     QueueTimedOut,

@@ -89,6 +89,17 @@ pub const MAX_RERUNS: u32 = 2;
 /// as many takes some ten seconds, far below a heartbeat. More runs at a time than this end as `RunnerSilent`.
 pub const MAX_INBOX: usize = 5_000;
 
+/// Bounds of the runs that may wait on one instance, from the template's `MaxWaitingRuns`. The default is what S3 lists in one
+/// page, so that counting them costs one request; more than the runner reads would never be beaten.
+pub const MAX_WAITING_RUNS: Bounds = Bounds { min: 1, default: 1_000, max: 5_000 };
+const _: () = assert!(MAX_WAITING_RUNS.max as usize == MAX_INBOX);
+
+/// Tickets that one look at who holds an instance reads at the same time: as many as a sweep does.
+pub const HOLDERS_AT_ONCE: usize = 16;
+/// A look at who holds an instance begins nothing new after this long: its function has other calls to make in its 30 seconds,
+/// each of which may be slow.
+pub const HOLDERS_TIME: TimeDelta = TimeDelta::seconds(5);
+
 /// A runner that found an empty inbox on a boot it has served nothing on waits this long for the execution that
 /// started it: a poll interval, a few Step Functions retries and a slow Lambda.
 pub const BOOT_GRACE: TimeDelta = TimeDelta::seconds(900);

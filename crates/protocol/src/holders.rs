@@ -4,10 +4,14 @@
 //! A notebook that executes holds its instance whatever became of its ticket: its token may have timed out while the
 //! runner was cut off, and the ticket may be gone until its execution submits it anew.
 
+use std::pin::pin;
+
 use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
+use futures_util::stream::iter;
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::limits::MAX_INBOX;
-use reveille_domain::ports::{DescribeExecution, GetObject, ListObjects};
+use reveille_domain::limits::{HOLDERS_AT_ONCE, HOLDERS_TIME, MAX_INBOX};
+use reveille_domain::ports::{Clock, DescribeExecution, GetObject, ListObjects};
 use reveille_domain::records::{Lease, LeaseState, Report, Request, Ticket};
 use reveille_domain::{InstanceName, RunId};
 
@@ -35,7 +39,7 @@ pub async fn holders<P>(
     me: Option<&RunId>,
 ) -> Result<Holders, StoreError>
 where
-    P: ListObjects + GetObject + DescribeExecution,
+    P: Clock + ListObjects + GetObject + DescribeExecution,
 {
     let mut holders = Holders::default();
     let busy = lease.filter(|lease| lease.state == LeaseState::Busy).and_then(|lease| lease.busy.as_ref());
@@ -76,7 +80,9 @@ where
     }
 }
 
-/// Whether a live run other than `me` stands in the inbox.
+/// Whether a live run other than `me` stands in the inbox. Where the time is over before each ticket was looked at, one is
+/// assumed: nothing is stopped on a guess. Tickets of runs that ended are removed by whoever concludes them, so that a later
+/// look comes further.
 async fn waits_in_inbox<P>(
     stack: &Stack,
     ports: &P,
@@ -84,25 +90,45 @@ async fn waits_in_inbox<P>(
     me: Option<&RunId>,
 ) -> Result<bool, StoreError>
 where
-    P: ListObjects + GetObject + DescribeExecution,
+    P: Clock + ListObjects + GetObject + DescribeExecution,
 {
-    for key in ports.list_objects(&stack.layout.inbox(instance), MAX_INBOX).await? {
-        // The key says whose ticket it is.
-        let Some(run) = stack.layout.run_of_ticket(instance, &key) else { continue };
-        if me == Some(&run) {
-            continue;
-        }
-        let ticket = match store::read::<Ticket>(ports, &key).await {
-            Ok(Some(ticket)) => ticket.record,
-            // What is no ticket of that run is no run.
-            Ok(None) | Err(StoreError::Unreadable(_)) => continue,
-            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
-        };
-        let at = AttemptRef { instance: instance.to_string(), run, attempt: ticket.attempt };
-        let is_over = reported_at(stack, ports, &at).await?.is_some();
-        if !is_over && ports.is_running(&ticket.execution_arn).await? {
+    let end = ports.now() + HOLDERS_TIME;
+    let keys = ports.list_objects(&stack.layout.inbox(instance), MAX_INBOX).await?;
+    // The key says whose ticket it is.
+    let ticket = |key: &String| Some((key.clone(), stack.layout.run_of_ticket(instance, key)?));
+    let others: Vec<(String, RunId)> = keys.iter().filter_map(ticket).filter(|(_, run)| me != Some(run)).collect();
+    let many = others.len();
+    let in_time = |_: &(String, RunId)| std::future::ready(ports.now() < end);
+    let look = |(key, run)| is_live(stack, ports, instance, key, run);
+    let mut looks = pin!(iter(others).take_while(in_time).map(look).buffer_unordered(HOLDERS_AT_ONCE));
+    let mut looked = 0;
+    while let Some(is_live) = looks.next().await {
+        if is_live? {
             return Ok(true);
         }
+        looked += 1;
     }
-    Ok(false)
+    Ok(looked < many)
+}
+
+/// Whether the run whose ticket stands under a key is live.
+async fn is_live<P>(
+    stack: &Stack,
+    ports: &P,
+    instance: &InstanceName,
+    key: String,
+    run: RunId,
+) -> Result<bool, StoreError>
+where
+    P: GetObject + DescribeExecution,
+{
+    let ticket = match store::read::<Ticket>(ports, &key).await {
+        Ok(Some(ticket)) => ticket.record,
+        // What is no ticket of that run is no run.
+        Ok(None) | Err(StoreError::Unreadable(_)) => return Ok(false),
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
+    };
+    let at = AttemptRef { instance: instance.to_string(), run, attempt: ticket.attempt };
+    let is_over = reported_at(stack, ports, &at).await?.is_some();
+    Ok(!is_over && ports.is_running(&ticket.execution_arn).await?)
 }

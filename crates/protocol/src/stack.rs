@@ -9,4 +9,6 @@ pub struct Stack {
     pub layout: Layout,
     /// The waiting state's heartbeat, in seconds; the definition has the same number.
     pub heartbeat_seconds: u32,
+    /// How many runs may wait on one instance; AwaitRun refuses more.
+    pub max_waiting_runs: u32,
 }

@@ -1,12 +1,106 @@
-//! AwaitRun once its ticket stands: the notebook may be executing already.
+//! AwaitRun: how many may wait, and, once the ticket stands, that the notebook may be executing already.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 mod support;
 
 use reveille_domain::ports::{CallErrorKind, StartAnswer};
+use reveille_domain::{Code, Failure};
 use reveille_protocol::await_run::{AwaitRunOutput, await_run};
 use serde_json::json;
 use support::{Fault, World, block_on, now, stack};
+
+/// One call of a run. `stack()` lets three wait.
+fn submit(world: &World, silences: u32) -> Result<AwaitRunOutput, Failure> {
+    let call = json!({
+        "execution": {"arn": "arn:x", "name": "x", "startTime": now(), "redriveCount": 0},
+        "run": {"id": "x-1", "attempt": 1, "instance": "nightly", "admittedAt": now(),
+            "limits": {"startSeconds": 60, "queueSeconds": 60, "runSeconds": 60, "stopSeconds": 60},
+            "whenBusy": "queue", "onRunnerLost": "fail"},
+        "silences": silences,
+        "taskToken": "token",
+    });
+    block_on(await_run(&stack(), world, serde_json::from_value(call).unwrap()))
+}
+
+/// A world with so many other runs in the inbox.
+fn waited_in_by(others: u32) -> World {
+    let world = World::answering(Ok(StartAnswer::Accepted));
+    for other in 0..others {
+        world.put(&format!("inbox/nightly/other-{other}"), &json!({}));
+    }
+    world
+}
+
+const TICKET: &str = "inbox/nightly/x-1";
+
+#[test]
+fn one_run_more_than_may_wait_is_refused_and_nothing_is_written() {
+    for others in [3, 4, 10] {
+        let world = waited_in_by(others);
+        let before = world.objects.borrow().clone();
+        let refused = submit(&world, 0).unwrap_err();
+        assert_eq!(refused.code, Code::Busy, "{others}");
+        assert!(refused.message.contains("nightly") && refused.message.contains("MaxWaitingRuns is 3"), "{refused:?}");
+        assert_eq!(*world.objects.borrow(), before, "{others}");
+        assert_eq!(*world.lists.borrow(), [("inbox/nightly/".to_owned(), 4)], "the listing is bounded");
+    }
+}
+
+#[test]
+fn the_last_run_that_may_wait_is_accepted() {
+    let world = waited_in_by(2);
+    // Not of this instance.
+    world.put("inbox/nightly2/other", &json!({}));
+    assert_eq!(submit(&world, 0), Ok(AwaitRunOutput::Submitted));
+    assert!(world.objects.borrow().contains_key(TICKET));
+    let full = submit_as_another(&world);
+    assert_eq!(full.unwrap_err().code, Code::Busy, "it took the last place");
+}
+
+fn submit_as_another(world: &World) -> Result<AwaitRunOutput, Failure> {
+    let own = world.objects.borrow_mut().remove(TICKET).unwrap();
+    world.objects.borrow_mut().insert("inbox/nightly/x-0".into(), own);
+    submit(world, 0)
+}
+
+/// Its ticket, its claim or its report stands, readable or not, or it comes back from a silence.
+#[test]
+fn a_run_that_was_submitted_is_never_refused() {
+    let at = "runs/nightly/x-1/1";
+    let report = json!({"run": "x-1"});
+    for (key, body) in [
+        (TICKET.to_owned(), b"no ticket".to_vec()),
+        (format!("{at}/claim.json"), b"no claim".to_vec()),
+        (format!("{at}/report.json"), serde_json::to_vec(&report).unwrap()),
+    ] {
+        let world = waited_in_by(10);
+        world.objects.borrow_mut().insert(key.clone(), body);
+        assert_eq!(submit(&world, 0), Ok(AwaitRunOutput::Submitted), "{key}");
+        assert!(world.objects.borrow().contains_key(TICKET), "{key}");
+    }
+    let silent = waited_in_by(10);
+    assert_eq!(submit(&silent, 1), Ok(AwaitRunOutput::Submitted), "its ticket may be gone");
+    let again = waited_in_by(2);
+    for _ in 0..2 {
+        assert_eq!(submit(&again, 0), Ok(AwaitRunOutput::Submitted));
+        again.put("inbox/nightly/later", &json!({}));
+    }
+    assert_eq!(again.lists.borrow().len(), 1, "who stands there is not counted anew");
+}
+
+/// What cannot be counted is not full, and not empty: the state machine tries again.
+#[test]
+fn a_listing_that_fails_is_the_steps_failure() {
+    for (kind, code) in
+        [(CallErrorKind::Throttled, Code::Throttled), (CallErrorKind::NoAnswer, Code::ServiceUnavailable)]
+    {
+        let world = waited_in_by(0);
+        world.faults.borrow_mut().push(Fault { action: "s3:ListBucket", key_end: "inbox/", kind, times: 1 });
+        assert_eq!(submit(&world, 0).unwrap_err().code, code);
+        assert!(world.objects.borrow().is_empty());
+        assert_eq!(submit(&world, 0), Ok(AwaitRunOutput::Submitted), "{code}");
+    }
+}
 
 #[test]
 fn nothing_that_fails_after_the_ticket_ends_the_run() {
@@ -17,14 +111,6 @@ fn nothing_that_fails_after_the_ticket_ends_the_run() {
         kind: CallErrorKind::AccessDenied,
         times: 1,
     });
-    let call = json!({
-        "execution": {"arn": "arn:x", "name": "x", "startTime": now(), "redriveCount": 0},
-        "run": {"id": "x-1", "attempt": 1, "instance": "nightly", "admittedAt": now(),
-            "limits": {"startSeconds": 60, "queueSeconds": 60, "runSeconds": 60, "stopSeconds": 60},
-            "whenBusy": "queue", "onRunnerLost": "fail"},
-        "taskToken": "token",
-    });
-    let answer = block_on(await_run(&stack(), &world, serde_json::from_value(call).unwrap()));
-    assert_eq!(answer, Ok(AwaitRunOutput::Submitted));
-    assert!(world.objects.borrow().contains_key("inbox/nightly/x-1"), "{:?}", world.objects.borrow().keys());
+    assert_eq!(submit(&world, 0), Ok(AwaitRunOutput::Submitted));
+    assert!(world.objects.borrow().contains_key(TICKET), "{:?}", world.objects.borrow().keys());
 }

@@ -94,6 +94,7 @@ impl World {
             stack: Stack {
                 layout: reveille_domain::layout::Layout { bucket: "runs".into(), prefix: String::new() },
                 heartbeat_seconds: schedule.parameters.heartbeat,
+                max_waiting_runs: reveille_domain::limits::MAX_WAITING_RUNS.default,
             },
             bucket: Bucket::default(),
             account: RefCell::new(driver::account(&schedule)),

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use reveille_asl::lint::{Classification, HistoryBounds, MustPass, Options, lint, worst_case_history};
-use reveille_contract_tests::{definition, template};
+use reveille_contract_tests::{definition, read, template};
 use reveille_domain::Code;
 use reveille_domain::error::RetryClass;
 use reveille_domain::limits::{
-    BOOT_GRACE, HEARTBEAT_SECONDS, MAX_RERUNS, MAX_SILENCES, OVERDUE, QUEUE_SECONDS, RUN_SECONDS, START_SECONDS,
-    STOP_SECONDS, patience,
+    BOOT_GRACE, HEARTBEAT_SECONDS, MAX_RERUNS, MAX_SILENCES, MAX_WAITING_RUNS, OVERDUE, QUEUE_SECONDS, RUN_SECONDS,
+    START_SECONDS, STOP_SECONDS, patience,
 };
 
 /// Retries that a class allows in the definition.
@@ -101,6 +101,18 @@ fn the_ceilings_are_above_the_limits_that_a_run_may_ask_for() {
     assert_eq!(heartbeat["MinValue"], HEARTBEAT_SECONDS.min);
     assert_eq!(heartbeat["MaxValue"], HEARTBEAT_SECONDS.max);
     assert_eq!(heartbeat["Default"], HEARTBEAT_SECONDS.default);
+}
+
+#[test]
+fn the_most_of_waiting_runs_is_the_domains_and_await_run_is_told() {
+    let template = template("infra/template.yaml");
+    let most = &template["Parameters"]["MaxWaitingRuns"];
+    assert_eq!(most["MinValue"], MAX_WAITING_RUNS.min);
+    assert_eq!(most["MaxValue"], MAX_WAITING_RUNS.max);
+    assert_eq!(most["Default"], MAX_WAITING_RUNS.default);
+    let variables = &template["Resources"]["AwaitRunFunction"]["Properties"]["Environment"]["Variables"];
+    assert_eq!(variables["REVEILLE_MAX_WAITING_RUNS"]["Ref"], "MaxWaitingRuns");
+    assert!(read("functions/src/environment.rs").contains("\"REVEILLE_MAX_WAITING_RUNS\""));
 }
 
 #[test]

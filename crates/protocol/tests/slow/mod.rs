@@ -9,10 +9,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{
-    AnswerTask, Call, CallError, CallErrorKind, Cells, Clock, DeleteObject, ExecuteNotebook, ExecutedNotebook,
-    GetAnswer, GetObject, Jupyter, KillLeftovers, ListObjects, Log, Nonces, Object, PersonSeen, PutAnswer,
-    PutCondition, PutObject, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance,
-    TokenAnswer, UploadFile,
+    AnswerTask, Call, CallError, CallErrorKind, Cells, Clock, DeleteObject, DescribeExecution,
+    DescribeNotebookInstance, ExecuteNotebook, ExecutedNotebook, GetAnswer, GetObject, InstanceStatus, Jupyter,
+    KillLeftovers, ListObjects, Log, Nonces, Object, Observation, PersonSeen, PutAnswer, PutCondition, PutObject,
+    RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{Lease, LeaseState, Request, Ticket};
 use reveille_domain::{Failure, InstanceName, RunId};
@@ -52,6 +52,8 @@ pub struct Slow {
     pub gone: RefCell<BTreeSet<String>>,
     pub stopped: Cell<Option<Duration>>,
     pub calls: Cell<u64>,
+    /// The executions that are running, by ARN.
+    pub running: RefCell<BTreeSet<String>>,
     pub log: RefCell<Vec<String>>,
     nonces: Cell<u32>,
 }
@@ -84,6 +86,7 @@ impl Slow {
             gone: RefCell::default(),
             stopped: Cell::default(),
             calls: Cell::default(),
+            running: RefCell::default(),
             log: RefCell::default(),
             nonces: Cell::default(),
         };
@@ -360,5 +363,25 @@ impl ExecuteNotebook for Slow {
     async fn execute_notebook(&self, _: &Request, _: u32) -> Sleeping {
         self.executed.set(self.executed.get() + 1);
         Sleeping(Instant::now() + self.notebook.get())
+    }
+}
+
+impl DescribeExecution for Slow {
+    async fn is_running(&self, arn: &str) -> Call<bool> {
+        self.call().await;
+        Ok(self.running.borrow().contains(arn))
+    }
+}
+
+/// Seen from outside it is stopped.
+impl DescribeNotebookInstance for Slow {
+    async fn describe_notebook_instance(&self, _: &InstanceName) -> Call<Option<Observation>> {
+        self.call().await;
+        Ok(Some(Observation {
+            status: InstanceStatus::Stopped,
+            failure_reason: None,
+            last_modified: Some(start()),
+            lifecycle_config: Some("reveille".into()),
+        }))
     }
 }

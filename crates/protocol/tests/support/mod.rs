@@ -143,7 +143,7 @@ pub struct Fault {
 
 /// The stack of the tests.
 pub fn stack() -> Stack {
-    Stack { layout: Layout { bucket: "b".into(), prefix: String::new() }, heartbeat_seconds: 300 }
+    Stack { layout: Layout { bucket: "b".into(), prefix: String::new() }, heartbeat_seconds: 300, max_waiting_runs: 3 }
 }
 
 /// Lets a step run to its end.

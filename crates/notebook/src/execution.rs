@@ -15,6 +15,7 @@ use crate::driver;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::job::{CellProgress, EXPORT_LIMIT, Job, Mode, Output};
+use crate::kernel_folder;
 use crate::log::Log;
 use crate::processes::Marked;
 use crate::regular;
@@ -67,6 +68,7 @@ impl NotebookProcess {
         for stale in [RESULT, PROGRESS] {
             let _absent = fs::remove_file(job.output_dir.join(stale));
         }
+        kernel_folder::remove(&job.marker);
         let (log, writer) = open_log(&job)?;
         let child = spawn(&engine, &job, Mode::Execute, writer)?;
         Ok(Self {
@@ -182,6 +184,7 @@ impl NotebookProcess {
         for scratch in SCRATCH {
             regular::remove(&self.path(scratch));
         }
+        kernel_folder::remove(&self.job.marker);
         self.verdict.insert(verdict).clone()
     }
 
@@ -242,17 +245,20 @@ impl Drop for NotebookProcess {
         }
         for _ in 0..DROP_ROUNDS {
             if self.marked.signal(Signal::KILL) == 0 {
-                return;
+                break;
             }
             std::thread::sleep(DROP_PAUSE);
         }
+        kernel_folder::remove(&self.job.marker);
     }
 }
 
 /// Ends every process of the run that had this marker: for a supervisor that was itself started again after
-/// it died, and finds what it left. True when none is left.
+/// it died, and finds what it left; the kernel's folder too. True when no process is left.
 pub async fn end_leftovers(marker: &str) -> bool {
-    Marked::new(MARKER, marker).end().await
+    let none_left = Marked::new(MARKER, marker).end().await;
+    kernel_folder::remove(marker);
+    none_left
 }
 
 /// What a driver that left no answer died of.
@@ -302,7 +308,7 @@ fn spawn(engine: &Engine, job: &Job, mode: Mode<'_>, log: PipeWriter) -> Result<
             .args([&script, &spec])
             .env(MARKER, &job.marker)
             .env("JUPYTER_PATH", engine.jupyter_path(job.output_dir.join("jupyter")))
-            // Connection files of killed kernels go away with the scratch.
+            // What Jupyter leaves there goes away with the scratch.
             .env("JUPYTER_RUNTIME_DIR", job.output_dir.join("runtime"))
             .current_dir(&job.output_dir)
             .stdin(Stdio::null())

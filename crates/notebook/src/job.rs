@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::EngineError;
+use crate::kernel_folder;
 
 /// A notebook above this is refused: papermill writes the whole notebook after every cell.
 const MAX_NOTEBOOK_BYTES: u64 = 64 << 20;
@@ -116,6 +117,7 @@ impl Job {
             "notebook": self.notebook,
             "output_dir": self.output_dir,
             "working_dir": self.working_dir,
+            "kernel_folder": kernel_folder::of(&self.marker),
             "parameters": self.parameters,
             "kernel": self.kernel,
             "sanitize_html": self.sanitize_html,

@@ -5,7 +5,7 @@
 //! the instance's own Jupyter server whether a person is working.
 //!
 //! Never: knows runs, S3, leases or AWS; hands anything to a shell; writes outside the job's output folder
-//! (but the notebook itself may, in its own folder).
+//! (but the notebook itself may, in its own folder; and a kernel's sockets need a short path, see `kernel_folder`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod activity;
@@ -18,6 +18,7 @@ mod error;
 mod execution;
 mod interpreters;
 mod job;
+mod kernel_folder;
 mod log;
 mod pins;
 mod processes;

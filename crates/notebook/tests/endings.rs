@@ -6,9 +6,11 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reveille_notebook::{Patience, Place, Verdict};
+use reveille_notebook::{Patience, Place, Verdict, end_leftovers};
 use serde_json::Value;
 use support::{ALL_THE_TIME, Bench, DEAF, STOPPED, appears, notebook, saved};
 
@@ -150,6 +152,62 @@ async fn a_driver_that_is_killed_loses_no_more() {
     assert!(message.contains("SIGKILL"), "{message}");
     let output = bench.output_notebook().to_string();
     assert!(output.contains("there") && output.contains("papermill-error-cell"), "{output}");
+}
+
+/// Where a kernel's connection file is: it holds the key to the kernel, and its sockets are beside it.
+const TOLD: &str = "import os, signal, time\n\
+    from ipykernel.connect import get_connection_file\n\
+    with open('begun', 'w') as told: told.write(get_connection_file())\n\
+    os.replace('begun', 'told')\n";
+
+/// The folder of the kernel that told where it is.
+fn kernel_folder(bench: &Bench) -> PathBuf {
+    let file = fs::read_to_string(bench.job.working_dir.join("told")).unwrap();
+    let folder = Path::new(&file).parent().unwrap();
+    let name = folder.file_name().unwrap().to_str().unwrap();
+    assert!(folder.parent() == Some(Path::new("/tmp")) && name.starts_with("reveille-"), "{file}");
+    folder.to_owned()
+}
+
+#[tokio::test]
+async fn a_killed_driver_leaves_no_file_of_its_kernel() {
+    let bench = Bench::of_cells(&[&format!("{TOLD}os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)")]);
+    assert!(matches!(bench.run().await, Verdict::EngineBroken { .. }));
+    assert!(!kernel_folder(&bench).exists());
+}
+
+#[tokio::test]
+async fn neither_does_an_execution_that_is_dropped_nor_one_whose_supervisor_died() {
+    for supervisor_dies in [false, true] {
+        let bench = Bench::of_cells(&[&format!("{TOLD}time.sleep(600)")]);
+        let execution = bench.start();
+        appears(&bench.job.working_dir.join("told")).await;
+        let folder = kernel_folder(&bench);
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        if supervisor_dies {
+            // What a dead process would have dropped.
+            std::mem::forget(execution);
+            assert!(end_leftovers(&bench.job.marker).await);
+        } else {
+            drop(execution);
+        }
+        assert!(!folder.exists(), "supervisor_dies: {supervisor_dies}");
+    }
+}
+
+/// A link there would have the kernel's files somewhere else. It is removed, and not what it leads to.
+#[tokio::test]
+async fn a_link_in_the_place_of_the_kernels_folder_is_not_followed() {
+    let first = Bench::of_cells(&[TOLD]);
+    assert_eq!(first.run().await, Verdict::Succeeded);
+    let folder = kernel_folder(&first);
+    let elsewhere = first.folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("kept"), "kept").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &folder).unwrap();
+    assert_eq!(first.run().await, Verdict::Succeeded);
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1, "the link was followed");
+    assert!(!folder.is_symlink() && !kernel_folder(&first).exists());
 }
 
 #[tokio::test]

@@ -21,8 +21,8 @@ KERNEL_START_SECONDS = 120
 # of them dies or is never heard. ipykernel is therefore spoken to over sockets in a folder of its own, which nobody
 # else on the machine can open either. Another kernel uses ports; before the first cell its start can be repeated.
 KERNEL_STARTS = 3
-# A socket's path holds 107 characters, so the folder is not among the run's own.
-SOCKETS = "/tmp"
+# Where a folder of this process's own is made if something stands in the place of the one that the engine named.
+ELSEWHERE = "/tmp"
 # Asked of ipykernel with each cell: whether the cell told the kernel itself to shut down. It does so a moment after its
 # reply, in which the next cell may or may not be executed.
 SHUT_DOWN = {"reveille_shuts_down": "get_ipython().exit_now"}
@@ -63,7 +63,7 @@ class Run:
         self.positions = []
         self.injected = None
         self.km = self.kc = self.client = self.record = None
-        self.sockets = None
+        self.kernel_folder = None
         # What prepares the page meanwhile.
         self.page = None
 
@@ -186,9 +186,13 @@ class Run:
         from jupyter_client import AsyncKernelManager
 
         km = AsyncKernelManager(kernel_name=self.kernel.name, kernel_spec_manager=self.kernel.manager)
+        self.kernel_folder = private_folder(self.spec["kernel_folder"])
+        # Named, because Jupyter makes a file in the temporary folder otherwise, which outlives who is killed. A kernel of an
+        # earlier try removes its own file at most.
+        kernel = os.path.join(self.kernel_folder, os.urandom(4).hex())
+        km.connection_file = kernel + ".json"
         if sockets:
-            self.sockets = tempfile.mkdtemp(prefix="reveille-", dir=SOCKETS)
-            km.transport, km.ip = "ipc", os.path.join(self.sockets, "kernel")
+            km.transport, km.ip = "ipc", kernel
         self.km = km
         # The history of a person's own sessions is none of the run's business, and its file may be locked.
         extra = ["--HistoryManager.hist_file=:memory:"] if self.kernel.is_ipykernel else []
@@ -435,9 +439,19 @@ class Run:
         if self.kc is not None:
             self.kc.stop_channels()
             self.kc = None
-        if self.sockets is not None:
-            shutil.rmtree(self.sockets, ignore_errors=True)
-            self.sockets = None
+        if self.kernel_folder is not None:
+            shutil.rmtree(self.kernel_folder, ignore_errors=True)
+            self.kernel_folder = None
+
+
+def private_folder(path):
+    """A new folder that nobody else can enter: at the path, where the engine removes it after a kill. Where something of
+    somebody else's stands there, another one."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return tempfile.mkdtemp(prefix="reveille-", dir=ELSEWHERE)
+    return path
 
 
 def shuts_down(reply):

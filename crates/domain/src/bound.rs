@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::layout::{AttemptRef, INVALID_INSTANCE};
 use crate::records::Outcome;
 
 /// The first output that does not lie in the folder (an S3 URI that ends with `/`), if there is one.
@@ -13,13 +12,10 @@ pub fn foreign_output(outputs: &BTreeMap<String, String>, folder: &str) -> Optio
     outputs.values().find(|uri| !is_own(uri)).cloned()
 }
 
-/// What in an outcome belongs to another attempt, instance or execution than this one; `None` if nothing does.
+/// What in an outcome belongs to another execution than this one; `None` if nothing does. Its run, attempt and instance were held
+/// against its key when it was read ([`crate::Record::foreign_to`]).
 #[must_use]
-pub fn foreign_outcome(outcome: &Outcome, at: &AttemptRef, execution_arn: &str, folder: &str) -> Option<String> {
-    let instance = outcome.instance.as_ref().map_or(INVALID_INSTANCE, |instance| instance.as_str());
-    if (instance, &outcome.run, outcome.attempt) != (at.instance.as_str(), &at.run, at.attempt) {
-        return Some(format!("instance {instance}, run {}, attempt {}", outcome.run, outcome.attempt));
-    }
+pub fn foreign_outcome(outcome: &Outcome, execution_arn: &str, folder: &str) -> Option<String> {
     if outcome.execution_arn != execution_arn {
         return Some(format!("the execution {}", outcome.execution_arn));
     }
@@ -31,7 +27,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ids::RunId;
 
     const FOLDER: &str = "s3://b/runs/nightly/r-1/1/";
 
@@ -53,25 +48,19 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_that_names_anything_else_is_foreign() {
-        let at = AttemptRef { instance: "nightly".into(), run: RunId::from_key("r-1"), attempt: 1 };
+    fn an_outcome_of_another_execution_is_foreign() {
         let own = json!({"run": "r-1", "attempt": 1, "status": "SUCCEEDED", "instance": "nightly",
             "outputs": {"html": "s3://b/runs/nightly/r-1/1/output.html"}, "phases": {}, "instanceAfter": "atRest",
             "executionArn": "arn:r", "redriveCount": 0, "concludedAt": "2026-11-23T10:00:00Z"});
         let foreign = |field: &str, value: serde_json::Value| {
             let mut outcome = own.clone();
             outcome[field] = value;
-            foreign_outcome(&serde_json::from_value(outcome).unwrap(), &at, "arn:r", FOLDER)
+            foreign_outcome(&serde_json::from_value(outcome).unwrap(), "arn:r", FOLDER)
         };
         assert_eq!(foreign("status", json!("FAILED")), None);
-        for (field, value) in [
-            ("run", json!("r-2")),
-            ("attempt", json!(2)),
-            ("instance", json!("payroll")),
-            ("instance", json!(null)),
-            ("executionArn", json!("arn:other")),
-            ("outputs", json!({"html": "s3://evil/output.html"})),
-        ] {
+        for (field, value) in
+            [("executionArn", json!("arn:other")), ("outputs", json!({"html": "s3://evil/output.html"}))]
+        {
             assert!(foreign(field, value.clone()).is_some(), "{field}: {value}");
         }
     }

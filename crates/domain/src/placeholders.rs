@@ -114,11 +114,8 @@ fn half_literal() -> String {
     "{{{{ is not closed by }}}}; write {{{{ x }}}} for the text {{ x }}, and {{ key }} for a placeholder".to_owned()
 }
 
-/// Characters of a placeholder's name in a message.
-const NAME_CHARS: usize = 40;
-
 fn no_value(name: &str, facts: &PlaceholderFacts<'_>) -> String {
-    let shown = shown::bounded(&shown::line(name), NAME_CHARS);
+    let shown = shown::name(name);
     if !NAMES.contains(&name) {
         return format!(
             "there is no placeholder {{{{ {shown} }}}}; there are {}. For the text itself double its braces: {{{{{{{{ {shown} }}}}}}}}",

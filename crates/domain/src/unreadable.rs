@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Code, Failure};
 use crate::ids::InstanceName;
+use crate::layout::INVALID_INSTANCE;
 use crate::limits::MAX_RECORD_BYTES;
 use crate::records::{Claim, Lease, Outcome, Progress, Report, Request, Ticket, TriggerRecord};
 
@@ -124,8 +125,8 @@ impl Record for Outcome {
     const KIND: RecordKind = RecordKind::Outcome;
 
     fn key_end(&self) -> Option<String> {
-        let folder = self.instance.as_ref().map_or(String::new(), |instance| format!("/runs/{instance}"));
-        Some(format!("{folder}/{}/{}/outcome.json", self.run, self.attempt))
+        let instance = self.instance.as_ref().map_or(INVALID_INSTANCE, InstanceName::as_str);
+        Some(format!("/runs/{instance}/{}/{}/outcome.json", self.run, self.attempt))
     }
 }
 
@@ -308,6 +309,32 @@ mod tests {
             {
                 assert!(report("r-1", 2, Some(other)).foreign_to(&key).is_some(), "{other}");
             }
+        }
+    }
+
+    /// Only a run whose request named no valid instance has an outcome without one, and it has a folder of its own.
+    #[test]
+    fn an_outcome_belongs_to_its_own_attempt() {
+        let foreign = |field: &str, value: serde_json::Value, key: &str| {
+            let mut outcome = serde_json::json!({"run": "r-1", "attempt": 1, "status": "SUCCEEDED", "instance": "nightly",
+                "outputs": {}, "phases": {}, "instanceAfter": "atRest", "executionArn": "arn:r", "redriveCount": 0,
+                "concludedAt": "2026-11-23T10:00:00Z"});
+            outcome[field] = value;
+            serde_json::from_value::<Outcome>(outcome).unwrap().foreign_to(key)
+        };
+        for prefix in ["", "team/"] {
+            let key = format!("{prefix}runs/nightly/r-1/1/outcome.json");
+            assert_eq!(foreign("status", "FAILED".into(), &key), None);
+            for (field, value) in [
+                ("run", "r-2".into()),
+                ("attempt", 2.into()),
+                ("instance", "payroll".into()),
+                ("instance", serde_json::Value::Null),
+            ] {
+                assert!(foreign(field, value.clone(), &key).is_some(), "{field}: {value}");
+            }
+            let invalid = format!("{prefix}runs/_invalid/r-1/1/outcome.json");
+            assert_eq!(foreign("instance", serde_json::Value::Null, &invalid), None);
         }
     }
 

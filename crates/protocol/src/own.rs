@@ -36,7 +36,7 @@ pub async fn outcome<P: GetObject>(
     let key = layout.outcome(at);
     let folder = layout.uri(&layout.attempt(at));
     let read = store::read::<Outcome>(ports, &key).await?;
-    own(Outcome::KIND, key, read, |outcome| foreign_outcome(outcome, at, execution_arn, &folder))
+    own(Outcome::KIND, key, read, |outcome| foreign_outcome(outcome, execution_arn, &folder))
 }
 
 fn own<T>(

@@ -24,6 +24,35 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path} cannot be read: {error}"))
 }
 
+/// Every file below a folder; of a file, the file itself.
+#[must_use]
+pub fn files_below(place: &Path) -> Vec<PathBuf> {
+    if place.is_file() {
+        return vec![place.to_owned()];
+    }
+    let entries = std::fs::read_dir(place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+    entries.flat_map(|entry| files_below(&entry.unwrap().path())).collect()
+}
+
+/// The Rust files below a folder of the checkout.
+#[must_use]
+pub fn rust_below(folder: &str) -> Vec<PathBuf> {
+    let files = files_below(&root().join(folder)).into_iter();
+    files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+/// `CheckInstance` is `check_instance`.
+#[must_use]
+pub fn snake(camel: &str) -> String {
+    camel.char_indices().fold(String::new(), |mut snake, (index, letter)| {
+        if letter.is_uppercase() && index > 0 {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+        snake
+    })
+}
+
 /// A CloudFormation template, its short forms (`!Ref`, `!GetAtt`) in their long form.
 #[must_use]
 pub fn template(path: &str) -> Value {

@@ -1,21 +1,12 @@
 //! What contributors are told: the lists of CONTRIBUTING.md, and the sentences of the public pages that tests say they hold.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use reveille_contract_tests::{read, root};
-
-/// The files at a place: itself, or all below it.
-fn files_at(place: &Path) -> Vec<PathBuf> {
-    if place.is_file() {
-        return vec![place.to_owned()];
-    }
-    let entries = std::fs::read_dir(place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
-    entries.flat_map(|entry| files_at(&entry.unwrap().path())).collect()
-}
+use reveille_contract_tests::{files_below, read, root};
 
 fn contains(place: &Path, word: &str) -> bool {
-    files_at(place).iter().any(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains(word)))
+    files_below(place).iter().any(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains(word)))
 }
 
 #[test]
@@ -83,7 +74,7 @@ fn a_sentence_that_a_test_holds_stands_in_its_page() {
     let mut sources = Vec::new();
     for folder in ["crates", "functions", "tests"] {
         sources.extend(
-            files_at(&root().join(folder))
+            files_below(&root().join(folder))
                 .into_iter()
                 .filter(|file| file.extension().is_some_and(|ending| ending == "rs")),
         );

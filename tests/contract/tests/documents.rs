@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use reveille_contract_tests::{files, read, root};
+use reveille_contract_tests::{files, files_below, read, root};
 use reveille_domain::Code;
 use reveille_domain::error::RetryClass;
 
@@ -137,11 +137,8 @@ fn every_variable_that_the_runner_reads_reaches_it() {
 
 /// The Rust and Python files of a folder and of all below it.
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
-        .filter(|path| path.extension().is_some_and(|kind| kind == "rs" || kind == "py"))
-        .collect()
+    let files = files_below(folder).into_iter();
+    files.filter(|path| path.extension().is_some_and(|kind| kind == "rs" || kind == "py")).collect()
 }
 
 /// Every Markdown file of the project.

@@ -3,19 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reveille_contract_tests::{definition, files, functions, read, template};
+use reveille_contract_tests::{definition, files, functions, read, snake, template};
 use serde_json::{Value, json};
 
 /// `AdmitRunFunction` to `admit_run`.
-fn snake(logical: &str) -> String {
-    let name = logical.strip_suffix("Function").expect("functions are called ...Function");
-    name.char_indices().fold(String::new(), |mut snake, (index, letter)| {
-        if letter.is_uppercase() && index > 0 {
-            snake.push('_');
-        }
-        snake.extend(letter.to_lowercase());
-        snake
-    })
+fn step_of(logical: &str) -> String {
+    snake(logical.strip_suffix("Function").expect("functions are called ...Function"))
 }
 
 /// The steps: the rooms of `crates/protocol/src` whose function, of the room's own name, takes its own input.
@@ -37,7 +30,7 @@ fn every_function_has_its_room_its_step_and_its_handler() {
     let handlers = read("functions/src/handler.rs");
     let mut names = BTreeSet::new();
     for (logical, function) in functions(&template) {
-        let name = snake(&logical);
+        let name = step_of(&logical);
         assert_eq!(function["Properties"]["Handler"], *name, "{logical}");
         assert!(main.contains(&format!("use reveille_protocol::{name}::{name};")), "main.rs calls {name}");
         assert!(handlers.contains(&format!("\"{name}\"")), "handler.rs names {name}");
@@ -111,7 +104,7 @@ fn every_role_grants_what_its_step_is_bound_to_and_nothing_else() {
     let known = actions();
     let template = template("infra/template.yaml");
     for (logical, function) in functions(&template) {
-        let needed: BTreeSet<&str> = ports(&snake(&logical))
+        let needed: BTreeSet<&str> = ports(&step_of(&logical))
             .iter()
             .flat_map(|port| {
                 known

@@ -2,33 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use reveille_contract_tests::{definition, read, root};
+use reveille_contract_tests::{definition, read, root, rust_below, snake};
 
 const PROTOCOL: &str = "crates/protocol/src";
-
-/// The source files below a folder.
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            sources(&entry, found);
-        } else if entry.extension().is_some_and(|extension| extension == "rs") {
-            found.push(entry);
-        }
-    }
-}
 
 /// Each source file of the protocol, by its path below `src`.
 fn protocol() -> BTreeMap<String, String> {
     let folder = root().join(PROTOCOL);
-    let mut found = Vec::new();
-    sources(&folder, &mut found);
     let named = |path: PathBuf| {
         let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
         (name, std::fs::read_to_string(path).unwrap())
     };
-    found.into_iter().map(named).collect()
+    rust_below(PROTOCOL).into_iter().map(named).collect()
 }
 
 /// What a file says before its tests.
@@ -39,17 +26,6 @@ fn without_tests(text: &str) -> &str {
 /// `check_instance/decide.rs` is in the room `check_instance`.
 fn room(file: &str) -> &str {
     file.split('/').next().unwrap().trim_end_matches(".rs")
-}
-
-/// `CheckInstance` is `check_instance`.
-fn snake(state: &str) -> String {
-    state.char_indices().fold(String::new(), |mut snake, (index, letter)| {
-        if letter.is_uppercase() && index > 0 {
-            snake.push('_');
-        }
-        snake.extend(letter.to_lowercase());
-        snake
-    })
 }
 
 /// The rooms of the states that call a function.
@@ -148,9 +124,7 @@ const DEPLOYED: [&str; 7] = [
 fn no_two_public_types_of_what_is_deployed_share_a_name() {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for folder in DEPLOYED {
-        let mut found = Vec::new();
-        sources(&root().join(folder), &mut found);
-        for path in found {
+        for path in rust_below(folder) {
             let text = std::fs::read_to_string(&path).unwrap();
             for line in without_tests(&text).lines() {
                 let Some(name) = ["pub struct ", "pub enum ", "pub trait ", "pub type "]

@@ -1,21 +1,7 @@
 //! A time that somebody else wrote is compared with a clock in one place only.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use std::path::Path;
-
-use reveille_contract_tests::root;
-
-/// The Rust files below a folder.
-fn sources(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            found.push(path);
-        }
-    }
-}
+use reveille_contract_tests::rust_below;
 
 /// Whether a line takes a time from the clock's: `now - lease.at`, and not `now - REDRIVABLE`, which makes a time.
 fn subtracts_from_now(line: &str) -> bool {
@@ -29,10 +15,8 @@ fn subtracts_from_now(line: &str) -> bool {
 
 #[test]
 fn only_one_function_knows_how_old_a_time_is() {
-    let mut files = Vec::new();
-    for folder in ["crates/domain/src", "crates/protocol/src", "functions/src"] {
-        sources(&root().join(folder), &mut files);
-    }
+    let files: Vec<_> =
+        ["crates/domain/src", "crates/protocol/src", "functions/src"].into_iter().flat_map(rust_below).collect();
     assert!(files.len() > 30, "{files:?}");
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();

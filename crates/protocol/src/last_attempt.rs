@@ -5,16 +5,18 @@
 
 use std::collections::BTreeSet;
 
-use reveille_domain::input::{self, OnRunnerLost};
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{MAX_ATTEMPTS, MAX_RERUNS, MAX_RUN_KEYS};
-use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, GetObject, ListObjects};
-use reveille_domain::records::{Outcome, Request, Status, Ticket};
-use reveille_domain::{Code, Failure, InstanceName, RunId};
+use reveille_domain::limits::{MAX_ATTEMPTS, MAX_RUN_KEYS};
+use reveille_domain::ports::{ExecutionSeen, GetObject, ListObjects};
+use reveille_domain::records::{Request, Ticket};
+use reveille_domain::{Failure, InstanceName, RunId};
 
 use crate::own;
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
+use decide::{is_concluded, may_be_followed};
+
+pub mod decide;
 
 /// Runs of one execution name on one instance that are looked at. A name is free again after 90 days, so there are a few.
 const MAX_NAMESAKES: usize = 20;
@@ -76,25 +78,6 @@ async fn newest<P: GetObject + ListObjects>(
 
 async fn holds_any<P: ListObjects>(ports: &P, prefix: &str) -> Result<bool, Failure> {
     Ok(!ports.list_objects(prefix, 1).await?.is_empty())
-}
-
-/// Whether ConcludeRun ended the execution: no other state fails it with a code of ours.
-#[must_use]
-pub fn is_concluded(seen: &ExecutionSeen) -> bool {
-    let code = seen.error.as_deref().and_then(Code::parse);
-    seen.status == ExecutionStatus::Failed && code.is_some_and(|code| code != Code::OutcomeNotRecorded)
-}
-
-/// Whether an attempt with this outcome may be followed by another: a person redrove the execution, or its runner was lost and
-/// it repeats itself.
-#[must_use]
-pub fn may_be_followed(at: &AttemptRef, outcome: &Outcome, seen: &ExecutionSeen) -> bool {
-    if outcome.redrive_count < seen.execution.redrive_count {
-        // Of a notebook that succeeded, a redrive only verifies the stop.
-        return outcome.status != Status::Succeeded && outcome.code.is_some_and(|code| code != Code::StopNotConfirmed);
-    }
-    let asked = || input::read(&seen.input).is_ok_and(|input| input.on_runner_lost == OnRunnerLost::Rerun);
-    outcome.code == Some(Code::RunnerLost) && at.attempt <= MAX_RERUNS && asked()
 }
 
 /// An engine may show another start time than its context object, and so another id of the run: then its request tells.

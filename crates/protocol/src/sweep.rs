@@ -26,7 +26,8 @@ use serde::Deserialize;
 
 use crate::conclude_run;
 use crate::conclude_run::decide::{self as conclude, Caught, OutcomeFacts};
-use crate::last_attempt::{is_concluded, last_attempt, may_be_followed};
+use crate::last_attempt::decide::{is_concluded, may_be_followed};
+use crate::last_attempt::last_attempt;
 use crate::left;
 use crate::own;
 use crate::stack::Stack;

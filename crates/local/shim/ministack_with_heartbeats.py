@@ -16,7 +16,7 @@ say `stop` before, it was killed: then nobody else removes the folder, and this 
 Nothing is served before reveille_guard.py has looked at it: see there.
 
 It is tied to the engine's inside: the version of ministack is pinned in requirements.txt, and what is wrapped
-here is asserted at the start and tested by tests/heartbeats.rs.
+here is asserted at the start and tested by src/ministack/tests.rs.
 """
 
 import contextlib

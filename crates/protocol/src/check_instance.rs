@@ -1,8 +1,8 @@
 //! **CheckInstance**: read the instance; answer start, wait, ready or skip, or refuse.
 //!
 //! - Takes the run, what it remembers from its last look, and how often the run's ticket fell silent.
-//! - Writes nothing, but for a run whose claimed runner is silent its report, `RunnerLost`, put once; and into the lease
-//!   of a boot that came up without a runner's having bound it, that it did.
+//! - Writes nothing, but for a run whose claimed runner is silent its report, `RunnerLost`, put once; and if a boot
+//!   came up but no runner bound it, a note in its lease that it came up.
 //! - Run twice it looks twice.
 
 use reveille_domain::Failure;

@@ -8,7 +8,7 @@ use reveille_domain::records::Lease;
 use crate::store::{self, StoreError, Stored};
 
 /// Tries of one compare-and-swap. An instance's lease has three writers at most at a time (a start, a runner, a
-/// reconciler), each of which writes a few times in a boot's life.
+/// stop), each of which writes a few times in a boot's life.
 const SWAP_TRIES: u32 = 8;
 
 /// Reads the lease of an instance.

@@ -1,4 +1,4 @@
-//! What of a report belongs into an outcome, and what of it is added to an outcome that was recorded before.
+//! Which parts of a report belong in an outcome, and which are added to an outcome that was recorded before.
 
 use std::collections::BTreeMap;
 

@@ -100,7 +100,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         self.person.borrow_mut().see(&seen, self.ports.now());
     }
 
-    /// Says in the lease that this runner lives, and what it knows of a person on its boot: whoever reconciles the instance
+    /// Says in the lease that this runner lives, and what it knows of a person on its boot: whoever brings the instance to rest
     /// relies on both.
     pub(super) async fn say_alive(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();

@@ -2,16 +2,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod arguments;
-mod card;
-mod demo;
+mod commands;
 mod error;
-mod follow;
-mod history;
-mod local;
-mod outputs;
-mod progress;
-mod terminal;
-mod text;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -19,8 +12,9 @@ use clap::Parser;
 
 use crate::{
     arguments::{Arguments, Command},
+    commands::{demo, local},
     error::CliError,
-    terminal::Terminal,
+    ui::terminal::Terminal,
 };
 
 fn main() -> ExitCode {

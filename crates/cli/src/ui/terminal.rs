@@ -10,7 +10,7 @@ use std::{
 
 use reveille_domain::shown;
 
-use crate::text::{cut, fitted};
+use crate::ui::text::{cut, fitted};
 
 /// What a piece of text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,14 +9,20 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     arguments::DemoArguments,
-    card,
+    commands::{local::interrupt, progress},
     error::CliError,
-    follow::{Ended, Follower, InstanceChange, executions},
-    local::interrupt,
-    outputs, progress,
-    terminal::{Terminal, Tone},
-    text::wrap,
+    ui::{
+        card,
+        terminal::{Terminal, Tone},
+        text::wrap,
+    },
 };
+
+use self::follow::{Ended, Follower, InstanceChange, executions};
+
+mod follow;
+mod history;
+mod outputs;
 
 /// The cell of the example notebook that raises.
 const FAILING_CELL: u32 = 3;

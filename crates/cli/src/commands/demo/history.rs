@@ -4,7 +4,7 @@ use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType as Type};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::terminal::Tone;
+use crate::ui::terminal::Tone;
 
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use reveille_domain::Failure;
 
-use crate::terminal::{Terminal, Tone};
-use crate::text::{cut, wrap};
+use crate::ui::terminal::{Terminal, Tone};
+use crate::ui::text::{cut, wrap};
 
 /// Wider lines are tiring to read.
 const WIDEST: usize = 92;
@@ -43,7 +43,7 @@ mod tests {
     use unicode_width::UnicodeWidthStr;
 
     use super::lines;
-    use crate::terminal::Terminal;
+    use crate::ui::terminal::Terminal;
 
     #[test]
     fn a_card_fits_its_terminal() {

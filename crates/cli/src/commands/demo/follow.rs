@@ -20,10 +20,13 @@ use tokio::{
 
 use crate::{
     error::CliError,
-    history::{Entry, Narrator},
-    terminal::{Terminal, Tone},
-    text::wrap,
+    ui::{
+        terminal::{Terminal, Tone},
+        text::wrap,
+    },
 };
+
+use super::history::{Entry, Narrator};
 
 /// Between two looks: quick enough to look live.
 const LOOK: Duration = Duration::from_millis(100);

@@ -6,9 +6,9 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     arguments::LocalArguments,
+    commands::progress,
     error::CliError,
-    progress,
-    terminal::{Terminal, Tone},
+    ui::terminal::{Terminal, Tone},
 };
 
 /// Runs until Ctrl-C, which is the way to end it, so that it ends with success.

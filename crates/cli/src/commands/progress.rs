@@ -11,8 +11,10 @@ use reveille_local::{Local, Options, Project};
 
 use crate::{
     error::CliError,
-    terminal::{Terminal, Tone},
-    text::cut,
+    ui::{
+        terminal::{Terminal, Tone},
+        text::cut,
+    },
 };
 
 /// The longest step.

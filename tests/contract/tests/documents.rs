@@ -57,16 +57,66 @@ fn every_relative_link_leads_somewhere() {
     for document in documents() {
         let text = std::fs::read_to_string(&document).unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = link.split('#').next().unwrap();
-            if path.is_empty() || path.contains("://") || path.contains(' ') {
+            if link.contains("://") || link.contains(' ') {
                 continue;
             }
-            if !document.parent().unwrap().join(path).exists() {
+            let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
+            let target = if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
+            let leads = target.exists()
+                && anchor.is_none_or(|anchor| anchors(&std::fs::read_to_string(&target).unwrap()).contains(anchor));
+            if !leads {
                 broken.push(format!("{}: {link}", document.display()));
             }
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// What a link may name in a document: its headings, as GitHub writes them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    // What stands between fences is code: a comment there is no heading.
+    let outside = text.split("\n```").step_by(2);
+    let headings = outside.flat_map(str::lines).filter_map(|line| line.strip_prefix('#'));
+    headings.filter_map(|line| line.trim_start_matches('#').strip_prefix(' ')).map(anchor).collect()
+}
+
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|sign| sign.is_alphanumeric() || ['-', '_'].contains(sign)).collect()
+}
+
+#[test]
+fn anchors_are_read_as_they_are_written() {
+    let text = "# One: `two`\n```sh\n# no heading\n```\n## Three-four, and 5\nno # heading\n";
+    assert_eq!(anchors(text), BTreeSet::from(["one-two".to_owned(), "three-four-and-5".to_owned()]));
+}
+
+/// README shows a part of what the demo prints, as a picture and as text; docs/local.md has all of it. The command's own words
+/// stand there too.
+#[test]
+fn what_the_demo_prints_is_shown_alike() {
+    let page = read("docs/local.md");
+    let section = page.split("\n## What the demo prints\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let picture = read("docs/pictures/failure.svg");
+    let shown = picture.split("</text>").filter_map(|part| part.rsplit_once('>').map(|(_, text)| text));
+    let shown: Vec<String> = shown
+        .map(|text| text.replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&").trim().to_owned())
+        .collect();
+    assert!(shown.len() > 10, "{shown:?}");
+    let readme = read("README.md");
+    let ends: Vec<String> = readme.lines().filter(|line| line.starts_with("✓ ")).map(str::to_owned).collect();
+    assert_eq!(ends.len(), 2, "{ends:?}");
+    let demo = read("crates/cli/src/demo.rs");
+    let words = ["name", "title", "notebook", "key", "folder"]
+        .iter()
+        .flat_map(|field| {
+            demo.split(&format!("\n        {field}: \"")).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned())
+        })
+        .collect::<Vec<_>>();
+    assert_eq!(words.len(), 10, "{words:?}");
+    for text in shown.iter().chain(&ends).chain(&words).filter(|text| !text.is_empty()) {
+        assert!(section.contains(text.as_str()), "docs/local.md does not show (any more): {text}");
+    }
 }
 
 #[test]

@@ -106,13 +106,12 @@ fn what_the_demo_prints_is_shown_alike() {
     let readme = read("README.md");
     let ends: Vec<String> = readme.lines().filter(|line| line.starts_with("✓ ")).map(str::to_owned).collect();
     assert_eq!(ends.len(), 2, "{ends:?}");
-    let demo = read("crates/cli/src/demo.rs");
-    let words = ["name", "title", "notebook", "key", "folder"]
-        .iter()
-        .flat_map(|field| {
-            demo.split(&format!("\n        {field}: \"")).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned())
-        })
-        .collect::<Vec<_>>();
+    let demo = read("crates/cli/src/commands/demo.rs");
+    let fields = demo.lines().filter_map(|line| line.strip_prefix("        ")?.strip_suffix("\",")?.split_once(": \""));
+    let words: Vec<String> = fields
+        .filter(|(field, _)| ["name", "title", "notebook", "key", "folder"].contains(field))
+        .map(|(_, word)| word.to_owned())
+        .collect();
     assert_eq!(words.len(), 10, "{words:?}");
     for text in shown.iter().chain(&ends).chain(&words).filter(|text| !text.is_empty()) {
         assert!(section.contains(text.as_str()), "docs/local.md does not show (any more): {text}");

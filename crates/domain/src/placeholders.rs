@@ -160,8 +160,8 @@ mod tests {
         );
     }
 
-    /// docs/input.md: "What a value brings in is not looked at again: an object whose key is `{{ run }}` stays that
-    /// text."
+    /// docs/input.md: "Inserted values are not searched for placeholders: an object whose key is `{{ run }}` stays
+    /// that text."
     #[test]
     fn a_key_that_looks_like_a_placeholder_stays_text() {
         let filled = with(Some(&s3("{{ run }}")), |facts| fill_text("{{ key }}", facts, &mut 1_000)).unwrap();
@@ -184,7 +184,7 @@ mod tests {
         assert!(unknown.contains("no placeholder {{ kye }}"), "{unknown}");
     }
 
-    /// docs/input.md: "`{{` that no `}}` follows, and `}}` that no `{{` precedes, stay as they are"
+    /// docs/input.md: "A `{{` without a `}}` after it, and a `}}` without a `{{` before it, stay as they are."
     #[test]
     fn braces_that_open_no_placeholder_stay() {
         with(None, |facts| {
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// docs/input.md: "What stands between doubled braces is not looked at."
+    /// docs/input.md: "Text between doubled braces is left alone."
     #[test]
     fn doubled_braces_are_the_text_itself() {
         with(Some(&s3("k")), |facts| {

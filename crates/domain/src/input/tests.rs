@@ -108,8 +108,8 @@ fn fields() -> Vec<(Vec<&'static str>, bool)> {
 
 /// One rule, whatever the field: null is as if the field were not there.
 ///
-/// docs/input.md: "A field of the contract that is `null` is as if it were not there, at every level: it has its
-/// default, and a required one is refused as null."
+/// docs/input.md: "A field of the contract that is `null` counts as absent, at every level: it has its default, and
+/// a required one is refused as null."
 #[test]
 fn null_is_the_default_everywhere() {
     let event = json!({"source": "aws.s3", "time": null, "detail": {"bucket": {"name": "b"}, "object": {"key": "k", "etag": null}}});
@@ -230,8 +230,8 @@ fn an_input_just_over_the_limit_is_refused() {
     assert!(message(&input).contains("65537 bytes of JSON; at most 65536"));
 }
 
-/// docs/input.md: "Whatever the input is, the run has an outcome and an event, filed under the instance if the input
-/// names one."
+/// docs/input.md: "An input that is refused still has an outcome and an event, filed under the instance if the input
+/// names one, otherwise below `runs/_invalid/`."
 #[test]
 fn the_instance_of_an_invalid_input_is_still_known() {
     for known in [

@@ -23,12 +23,14 @@ fn definitions() -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).filter(is_definition).collect()
 }
 
-/// The definition with a value for each placeholder: a function's ARN, or a number.
+/// The definition with a value for each placeholder: a function's ARN, the partition, or a number.
 fn read(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap();
     let value = |name: &str| {
         if name.ends_with("Arn") {
             format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}")
+        } else if name == "Partition" {
+            "aws".to_owned()
         } else {
             "7".to_owned()
         }

@@ -1,10 +1,9 @@
 //! The one HTTP client of all services: one pool of connections, one TLS configuration, made for the first request.
-//! Owns which authorities are trusted, and that proxies are used. Never reads the machine's own store of certificates: that
-//! takes milliseconds.
+//! Owns that proxies are used. Which authorities are trusted, `trust` says.
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::tls::{Provider, TlsContext};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
@@ -14,48 +13,31 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
+use crate::fallback::OrElse;
 use crate::proxy::Proxies;
+use crate::trust::{self, Trust};
 
-/// The roots that every AWS endpoint chains to; see `roots/README.md`.
-const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
-
-/// The client, which trusts the authorities in the file that `AWS_CA_BUNDLE` names, or else Amazon's, and uses the proxies of
-/// the environment. Where the environment cannot be followed, every request fails and says so: a request that went another
-/// way than it was told to would be worse.
+/// The client, which trusts the authorities that the environment names, or else Amazon's and then the system's, and uses the
+/// proxies of the environment. Where the environment cannot be followed, every request fails and says so: a request that went
+/// another way than it was told to would be worse.
 pub fn client() -> SharedHttpClient {
-    match (trusted(), Proxies::from_env()) {
-        (Ok(tls), Ok(None)) => SharedHttpClient::new(WhenNeeded(directly(tls))),
-        (Ok(tls), Ok(Some(proxies))) => SharedHttpClient::new(ByScheme {
-            http: WhenNeeded(through(proxies.http, tls.clone())),
-            https: WhenNeeded(through(proxies.https, tls)),
-        }),
+    match (trust::from_env(), Proxies::from_env()) {
+        (Ok(Trust::Named(tls)), Ok(proxies)) => following(proxies, tls),
+        (Ok(Trust::Amazon(tls)), Ok(proxies)) => {
+            let amazon = following(proxies.clone(), tls);
+            SharedHttpClient::new(OrElse::new(amazon, move || Some(following(proxies.clone(), trust::with_system()?))))
+        }
         (Err(reason), _) | (_, Err(reason)) => SharedHttpClient::new(Unusable(reason)),
     }
 }
 
-fn trusted() -> Result<TlsContext, String> {
-    let roots = match std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-        None => AMAZON_ROOTS.to_vec(),
-        Some(path) => bundle(std::path::Path::new(&path))?,
-    };
-    let store = TrustStore::empty().with_pem_certificate(roots);
-    TlsContext::builder().with_trust_store(store).build().map_err(|error| format!("No TLS configuration: {error}."))
-}
-
-/// A bundle without a certificate in it would end the process when the first connection is made.
-fn bundle(path: &std::path::Path) -> Result<Vec<u8>, String> {
-    let unusable = |what: &str| {
-        format!(
-            "AWS_CA_BUNDLE names {}, which {what}. Let it name a PEM file of the authorities to trust, or unset it.",
-            path.display()
-        )
-    };
-    let bundle = std::fs::read(path).map_err(|error| unusable(&format!("cannot be read ({error})")))?;
-    let certificate = b"-----BEGIN CERTIFICATE-----";
-    if bundle.windows(certificate.len()).any(|window| window == certificate) {
-        Ok(bundle)
-    } else {
-        Err(unusable("has no certificate in it"))
+fn following(proxies: Option<Proxies>, tls: TlsContext) -> SharedHttpClient {
+    match proxies {
+        None => SharedHttpClient::new(WhenNeeded(directly(tls))),
+        Some(proxies) => SharedHttpClient::new(ByScheme {
+            http: WhenNeeded(through(proxies.http, tls.clone())),
+            https: WhenNeeded(through(proxies.https, tls)),
+        }),
     }
 }
 

@@ -6,6 +6,7 @@ mod calls;
 mod clients;
 mod clock;
 mod events;
+mod fallback;
 mod foreign;
 mod http;
 mod proxy;
@@ -13,6 +14,7 @@ mod s3;
 mod sagemaker;
 mod sfn;
 mod time;
+mod trust;
 
 pub use clients::{Aws, Credentials};
 pub use s3::Downloaded;

@@ -10,6 +10,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 const ALWAYS_DIRECT: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10,fd00:ec2::/32";
 
 /// The proxies in force. Not to be shown: a configuration's debug form has the password.
+#[derive(Clone)]
 pub(crate) struct Proxies {
     /// For `http://` endpoints.
     pub http: ProxyConfig,

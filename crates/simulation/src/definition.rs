@@ -22,6 +22,7 @@ pub fn read(parameters: Parameters) -> Result<Value, String> {
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let arn = |step: Step| format!("arn:aws:lambda:eu-west-1:123456789012:function:{}", step.name());
     let substitutions = BTreeMap::from([
+        ("Partition".to_owned(), "aws".to_owned()),
         ("AdmitRunFunctionArn".to_owned(), arn(Step::AdmitRun)),
         ("CheckInstanceFunctionArn".to_owned(), arn(Step::CheckInstance)),
         ("StartInstanceFunctionArn".to_owned(), arn(Step::StartInstance)),

@@ -104,6 +104,7 @@ pub fn definition() -> Value {
             .iter()
             .map(|(name, value)| {
                 let value = match value["Ref"].as_str() {
+                    Some("AWS::Partition") => "aws".to_owned(),
                     Some(parameter) => template["Parameters"][parameter]["Default"].to_string(),
                     None => format!(
                         "arn:aws:lambda:eu-west-1:123456789012:function:{}",

@@ -1,7 +1,7 @@
 //! The template against the domain's constants, and the instance's template against the on-start script.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use reveille_contract_tests::{read, template};
+use reveille_contract_tests::{files_below, read, root, template};
 use reveille_domain::limits::{DEDUPE_WINDOW, FUNCTION_TIMEOUT, IN_FLIGHT};
 use reveille_lifecycle::{ON_START, Preamble, render};
 use serde_json::Value;
@@ -42,6 +42,28 @@ fn nothing_in_the_template_knows_where_it_is_deployed() {
     for word in ["islocal", "localhost", "ministack", "localstack", "127.0.0.1"] {
         assert!(!text.contains(word), "{word}");
     }
+}
+
+/// aws-cn, aws-us-gov and the others have ARNs of their own: `arn:aws:` in a policy denies there, and in a definition it is
+/// refused. (`arn:aws[a-z-]*:` in a pattern takes them all.)
+#[test]
+fn what_is_deployed_names_no_partition() {
+    let mut seen = 0;
+    for folder in ["infra", "statemachines"] {
+        for file in files_below(&root().join(folder)) {
+            if file.extension().is_none_or(|extension| extension == "md") {
+                continue;
+            }
+            seen += 1;
+            let text = std::fs::read_to_string(&file).unwrap();
+            for (number, line) in text.lines().enumerate() {
+                for partition in ["arn:aws:", "arn:aws-", "amazonaws.com/", "amazonaws.com.cn"] {
+                    assert!(!line.contains(partition), "{}:{}: {line}", file.display(), number + 1);
+                }
+            }
+        }
+    }
+    assert!(seen >= 4, "{seen} files: the templates, the script, the definition");
 }
 
 /// The script of the instance's template, with values for its parameters.

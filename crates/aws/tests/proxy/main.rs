@@ -95,6 +95,36 @@ fn an_https_endpoint_is_asked_through_a_tunnel_and_trusted_by_the_bundle() {
     assert!(distrusted.contains("UnknownIssuer"), "{distrusted}");
 }
 
+/// An endpoint that does not chain to Amazon's roots: of another partition, or of a proxy that opens TLS.
+#[test]
+fn an_authority_of_the_systems_store_is_trusted_after_amazons() {
+    let network = Network::new();
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store.pem");
+    std::fs::write(&store, &network.authority_pem).unwrap();
+    let (endpoint, proxy) = (format!("https://{HOST}"), network.proxy_url());
+    let variables = [("AWS_ENDPOINT_URL_S3", endpoint.as_str()), ("HTTPS_PROXY", proxy.as_str())];
+    let store = ("SSL_CERT_FILE", store.to_str().unwrap());
+    assert_eq!(ask(&with(&[variables[0], variables[1], store])), "Ok(true)", "{:?}", network.asked());
+    assert_eq!(network.asked().len(), 2, "Amazon's roots first, then the store: {:?}", network.asked());
+    assert_eq!(network.reached().len(), 1, "and the request left once: {:?}", network.reached());
+
+    // A bundle is meant as it is given: the system's store does not add to it.
+    let other = folder.path().join("other.pem");
+    std::fs::write(&other, Network::new().authority_pem).unwrap();
+    let bundle = ("AWS_CA_BUNDLE", other.to_str().unwrap());
+    let distrusted = ask(&with(&[variables[0], variables[1], store, bundle]));
+    assert!(distrusted.contains("invalid peer certificate"), "{distrusted}");
+    // A store that is not there, or holds nothing, changes nothing.
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    for path in [folder.path().join("missing.pem"), empty, folder.path().to_owned()] {
+        let distrusted = ask(&with(&[variables[0], variables[1], ("SSL_CERT_FILE", path.to_str().unwrap())]));
+        assert!(distrusted.contains("UnknownIssuer"), "{}: {distrusted}", path.display());
+    }
+    assert_eq!(network.reached().len(), 1, "{:?}", network.reached());
+}
+
 #[test]
 fn no_proxy_and_the_other_schemes_proxy_leave_a_request_alone() {
     for (name, value) in [("NO_PROXY", "other, *.reveille-test.invalid"), ("no_proxy", HOST), ("NO_PROXY", "*")] {

@@ -56,9 +56,9 @@ fn decoded(handler: Handler, payload: &[u8]) -> Result<Cow<'_, str>, Failure> {
         (Ok(text), _) => Ok(Cow::Borrowed(text)),
         (Err(_), Handler::ConcludeRun) => Ok(String::from_utf8_lossy(payload)),
         (Err(error), Handler::AdmitRun) => {
-            Err(input::invalid(format!("the input: it is no UTF-8 (byte {} of the payload)", error.valid_up_to())))
+            Err(input::invalid(format!("the input: it is not UTF-8 (byte {} of the payload)", error.valid_up_to())))
         }
-        (Err(error), _) => Err(unknown(handler, &format!("they are no UTF-8, at byte {}", error.valid_up_to()))),
+        (Err(error), _) => Err(unknown(handler, &format!("they are not UTF-8, at byte {}", error.valid_up_to()))),
     }
 }
 

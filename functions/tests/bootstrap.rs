@@ -99,7 +99,7 @@ fn every_payload_is_answered_with_a_code() {
         (b"\"secret\"".to_vec(), "Internal", "arguments it does not know"),
         (b"{}".to_vec(), "Internal", "missing field `execution`"),
         (deep().into_bytes(), "Internal", "arguments it does not know"),
-        (invalid_utf8, "InvalidRequest", "it is no UTF-8"),
+        (invalid_utf8, "InvalidRequest", "it is not UTF-8"),
         (admit(&huge).into_bytes(), "InvalidRequest", "at most 65536 are accepted"),
         (
             admit(&with_parameter("1e400")).into_bytes(),
@@ -109,14 +109,14 @@ fn every_payload_is_answered_with_a_code() {
         (
             admit(&with_parameter(r#""secret\ud800""#)).into_bytes(),
             "InvalidRequest",
-            "parameters.x: a text has half of a surrogate pair",
+            "parameters.x: a string has half of a surrogate pair",
         ),
         (
             admit(&with_parameter(&deep())).into_bytes(),
             "InvalidRequest",
             "parameters.x: it is nested more than 64 levels deep",
         ),
-        (admit(&with_parameter("NaN")).into_bytes(), "InvalidRequest", "parameters.x: NaN and Infinity are no JSON"),
+        (admit(&with_parameter("NaN")).into_bytes(), "InvalidRequest", "parameters.x: NaN and Infinity are not JSON"),
         (
             admit(&with_parameter("18446744073709551616")).into_bytes(),
             "InvalidRequest",

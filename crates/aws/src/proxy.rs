@@ -70,7 +70,7 @@ fn port_is_one(url: &str) -> Result<(), String> {
     let after_host = host.rsplit_once(']').map_or(host, |(_, after)| after);
     match after_host.split_once(':').map(|(_, port)| port.parse::<u16>()) {
         None | Some(Ok(1..)) => Ok(()),
-        Some(Ok(0) | Err(_)) => Err("its port is no number from 1 to 65535".to_owned()),
+        Some(Ok(0) | Err(_)) => Err("its port is not a number from 1 to 65535".to_owned()),
     }
 }
 

@@ -10,13 +10,13 @@ pub(crate) enum CliError {
     Runtime(io::Error),
     #[error(transparent)]
     Local(#[from] LocalError),
-    #[error("cannot {action}: {message}; the logs of the local AWS tell more")]
+    #[error("cannot {action}: {message}; see the logs of the local AWS")]
     Aws { action: &'static str, message: String },
     #[error("cannot write {}: {source}; check its rights and the room on its disk", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("{run}: expected {expected}, saw {seen}; the lines above show how it went")]
     Unexpected { run: &'static str, expected: String, seen: String },
-    #[error("{what} did not come within {seconds} s; the logs of the local AWS tell more")]
+    #[error("{what} did not happen within {seconds} s; see the logs of the local AWS")]
     Late { what: &'static str, seconds: u64 },
     #[error("stopped before it was done")]
     Interrupted,

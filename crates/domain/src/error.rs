@@ -48,7 +48,7 @@ pub enum Code {
     RunTimedOut,
     /// The notebook ran, but its outputs could not be written.
     OutputNotSaved,
-    /// The instance was not observed at rest within `limits.stopSeconds`.
+    /// The instance was not observed to have stopped within `limits.stopSeconds`.
     StopNotConfirmed,
     /// The run was cancelled before its notebook started.
     Cancelled,
@@ -226,6 +226,10 @@ pub struct Failure {
 
 /// The end of a message whose code is retried: there is nothing to do yet.
 pub const RETRIED: &str = "Reveille retries this automatically.";
+
+/// How to run something again in an execution of its own. With the same event in its input, such an execution is a
+/// duplicate unless it says that it is none.
+pub const START_ANEW: &str = "start a new execution, with \"rerun\": true if its input has an event";
 
 /// A message is cut here, in its middle, so that what happened and what to do next are left: an ASL `Cause` holds 32,768 characters, an EventBridge entry 256 KiB, and neither is a
 /// place for a whole log.

@@ -51,7 +51,7 @@ impl InstanceName {
             Ok(Self(name.to_owned()))
         } else {
             Err(format!(
-                "{} is no notebook instance name: 1 to {MAX_INSTANCE_NAME} letters, digits and hyphens, no hyphen first or last",
+                "{} is not a notebook instance name: use 1 to {MAX_INSTANCE_NAME} letters, digits and hyphens, with no hyphen first or last",
                 crate::shown::quoted(name)
             ))
         }
@@ -137,7 +137,8 @@ impl RunId {
 impl<'de> Deserialize<'de> for RunId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Says nothing of what stands there.
-        Self::parse(&String::deserialize(deserializer)?).ok_or_else(|| serde::de::Error::custom("it is no run's id"))
+        Self::parse(&String::deserialize(deserializer)?)
+            .ok_or_else(|| serde::de::Error::custom("it is not the id of a run"))
     }
 }
 
@@ -219,7 +220,7 @@ mod tests {
         {
             assert_eq!(RunId::parse(odd), None, "{odd:?}");
             let error = serde_json::from_value::<RunId>(serde_json::json!(odd)).unwrap_err().to_string();
-            assert_eq!(error, "it is no run's id", "{odd:?}");
+            assert_eq!(error, "it is not the id of a run", "{odd:?}");
         }
     }
 

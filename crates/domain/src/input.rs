@@ -188,7 +188,7 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
     check_kernel(raw.kernel.as_deref())?;
     parameters::check(&raw.parameters, parameters::is_python(raw.kernel.as_deref()))?;
     if raw.keys.is_some() && raw.event.as_ref().and_then(|event| Event::new(event).key()).is_none() {
-        return Err(invalid("keys: the input has no event of an object, whose key they could take"));
+        return Err(invalid("keys: the input has no event of an object, so there is no key to match"));
     }
     Ok(Input {
         notebook: NotebookSource::parse(&raw.notebook).map_err(|problem| invalid(format!("notebook: {problem}")))?,
@@ -236,7 +236,7 @@ fn check_size(input: &Value) -> Result<(), Failure> {
     let size = input.to_string().len();
     if size > MAX_INPUT_BYTES {
         return Err(invalid(format!(
-            "the input is {size} bytes of JSON; at most {MAX_INPUT_BYTES} are accepted: pass large data by its S3 URI"
+            "the input is {size} bytes of JSON; at most {MAX_INPUT_BYTES} are accepted: put large data into S3 and pass its URI"
         )));
     }
     Ok(())
@@ -254,7 +254,7 @@ fn check_kernel(kernel: Option<&str>) -> Result<(), Failure> {
         return Ok(());
     }
     Err(invalid(format!(
-        "kernel: {} is no kernel name: letters, digits, dots, underscores and hyphens, at most {MAX_KERNEL_CHARS}",
+        "kernel: {} is not a kernel name: use letters, digits, dots, underscores and hyphens, {MAX_KERNEL_CHARS} characters at most",
         shown::quoted(kernel.unwrap_or_default())
     )))
 }

@@ -72,7 +72,7 @@ fn fill_value(value: Value, facts: &PlaceholderFacts<'_>, room: &mut usize) -> R
 
 fn too_large(name: &str) -> String {
     format!(
-        "its placeholders, {{{{ {name} }}}} among them, make the parameters larger than the {MAX_REQUEST_BYTES} bytes that are accepted; use them less often"
+        "placeholders, {{{{ {name} }}}} among them, make the parameters larger than the {MAX_REQUEST_BYTES} bytes that are accepted; use fewer of them"
     )
 }
 
@@ -118,7 +118,7 @@ fn no_value(name: &str, facts: &PlaceholderFacts<'_>) -> String {
     let shown = shown::name(name);
     if !NAMES.contains(&name) {
         return format!(
-            "there is no placeholder {{{{ {shown} }}}}; there are {}. For the text itself double its braces: {{{{{{{{ {shown} }}}}}}}}",
+            "there is no placeholder {{{{ {shown} }}}}; there are {}. To write that text itself, double its braces: {{{{{{{{ {shown} }}}}}}}}",
             NAMES.join(", ")
         );
     }

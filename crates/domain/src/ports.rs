@@ -65,7 +65,7 @@ impl From<CallError> for Failure {
             CallErrorKind::AccessDenied => Self::new(
                 Code::AccessDenied,
                 format!(
-                    "{action} on {resource} was denied: {message}. Grant what is missing ({action}, or the action that the message names, as one of KMS) to the role that called."
+                    "{action} on {resource} was denied: {message}. Grant the missing permission ({action}, or the one that the message names, such as an action of KMS) to the role that made the call."
                 ),
             ),
             CallErrorKind::NoAnswer => Self::new(

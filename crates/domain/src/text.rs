@@ -256,15 +256,15 @@ impl Reader<'_> {
             return Ok(());
         }
         if rest.starts_with("NaN") || rest.starts_with("Infinity") {
-            return Err(self.problem("NaN and Infinity are no JSON: pass them as text"));
+            return Err(self.problem("NaN and Infinity are not JSON: pass them as text"));
         }
         Err(self.unexpected("a value"))
     }
 
     fn unexpected(&self, expected: &str) -> String {
         match self.peek() {
-            None => self.problem(&format!("it ends where {expected} should stand, so it is no JSON")),
-            Some(_) => self.problem(&format!("it is no JSON: {expected} should stand here")),
+            None => self.problem(&format!("it ends where {expected} was expected, so it is not JSON")),
+            Some(_) => self.problem(&format!("it is not JSON: {expected} was expected here")),
         }
     }
 
@@ -274,7 +274,7 @@ impl Reader<'_> {
         let end = string_end(self.bytes, start);
         let closed = end > start + 1 && self.bytes[end - 1] == b'"';
         let Some(token) = self.text.get(start..end).filter(|_| closed) else {
-            return Err(self.problem("a text has no closing quote"));
+            return Err(self.problem("a string has no closing quote"));
         };
         // The reader of JSON knows what a string may hold; what it refuses is told apart here.
         let string = match serde_json::from_str(token) {
@@ -288,7 +288,7 @@ impl Reader<'_> {
     fn number(&mut self) -> Result<(), String> {
         let rest = &self.text[self.at..];
         if rest.starts_with("-Infinity") {
-            return Err(self.problem("NaN and Infinity are no JSON: pass them as text"));
+            return Err(self.problem("NaN and Infinity are not JSON: pass them as text"));
         }
         let length = rest.bytes().take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
         let token = &rest[..length.count()];
@@ -350,13 +350,13 @@ fn is_number(token: &str) -> bool {
 
 fn string_problem(token: &str, error: &serde_json::Error) -> &'static str {
     if error.is_eof() {
-        "a text has no closing quote"
+        "a string has no closing quote"
     } else if token.bytes().any(|byte| byte < 0x20) {
-        "a text has a control character that is not escaped"
+        "a string has a control character that is not escaped"
     } else if has_lone_surrogate(token) {
-        "a text has half of a surrogate pair (an escape from \\ud800 to \\udfff), which is no character"
+        "a string has half of a surrogate pair (an escape from \\ud800 to \\udfff), which is not a character"
     } else {
-        "a text has an escape that JSON does not know"
+        "a string has an escape that JSON does not know"
     }
 }
 

@@ -186,16 +186,16 @@ impl Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge => write!(f, "is larger than {MAX_RECORD_BYTES} bytes, which no record of Reveille is"),
+            Self::TooLarge => write!(f, "is larger than {MAX_RECORD_BYTES} bytes, and Reveille's records never are"),
             Self::Malformed { line: 1, column: 0, is_json: false } => f.write_str("is empty"),
             Self::Malformed { line, column, is_json: false } => {
                 write!(f, "is not valid JSON (line {line}, column {column})")
             }
             Self::Malformed { line, column, is_json: true } => {
-                write!(f, "is JSON, but no such record (line {line}, column {column})")
+                write!(f, "is JSON, but not a record of this kind (line {line}, column {column})")
             }
             Self::Replaced => {
-                f.write_str("is not the one that Reveille recorded: its SHA-256 is another, so somebody replaced it")
+                f.write_str("is not the one that Reveille recorded: its SHA-256 differs, so somebody replaced it")
             }
             Self::Foreign(owner) => write!(f, "belongs to something else: its content names {owner}"),
         }
@@ -248,7 +248,7 @@ impl Unreadable {
                 "It is the run's place in the queue. It can be removed: an execution that still waits writes it again after a heartbeat.".to_owned()
             }
             RecordKind::Sweeper => {
-                "It only says how far the sweeper came, and can be removed.".to_owned()
+                "It only says how far the sweeper got, and can be removed.".to_owned()
             }
             RecordKind::Lease => {
                 let name = self.instance().unwrap_or("NAME");
@@ -358,7 +358,7 @@ mod tests {
         let damage = |body: &str| Damage::of(&serde_json::from_str::<Ticket>(body).unwrap_err()).to_string();
         assert_eq!(damage(""), "is empty");
         assert!(damage("{").contains("not valid JSON"));
-        assert!(damage("[]").contains("no such record"));
+        assert!(damage("[]").contains("not a record of this kind"));
     }
 
     #[test]

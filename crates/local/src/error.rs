@@ -6,7 +6,7 @@ use std::{io, path::PathBuf, process::ExitStatus};
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// Something that set-up or a build makes is not there.
-    #[error("{what} is not there ({}); {remedy}", path.display())]
+    #[error("{what} is missing ({}); {remedy}", path.display())]
     Missing {
         /// What is missing.
         what: &'static str,
@@ -86,7 +86,7 @@ pub enum LocalError {
         output: String,
     },
     /// A call to the local AWS failed.
-    #[error("cannot {action}: {message}; the logs of the local AWS tell more")]
+    #[error("cannot {action}: {message}; see the logs of the local AWS")]
     Aws {
         /// What was to be done.
         action: String,

@@ -80,7 +80,7 @@ fn make_private(folder: &Path) -> Result<(), LocalError> {
     }
     let mut entries = fs::read_dir(folder).map_err(LocalError::file("read", folder))?;
     if !folder.join(LOCK).exists() && entries.next().is_some() {
-        return Err(shared("other users may enter it, and it is in use for other things"));
+        return Err(shared("other users may enter it, and it already holds other things"));
     }
     fs::set_permissions(folder, Permissions::from_mode(PRIVATE)).map_err(LocalError::file("close", folder))
 }

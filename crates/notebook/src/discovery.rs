@@ -271,7 +271,7 @@ fn known_cure(reasons: &str) -> &'static str {
         "If a proxy or an index has an authority of its own, name a file with its certificate as PIP_CERT in the on-start script \
          (AWS_CA_BUNDLE, if requests to AWS go the same way). "
     } else if reasons.contains("No space left on device") || reasons.contains("Disk quota exceeded") {
-        "Make room on the instance's volume: the environment takes some 200 MB, and as much again while it is made. "
+        "Make room on the instance's volume: the environment takes some 200 MB, and as much again while it is being made. "
     } else {
         ""
     }

@@ -68,8 +68,10 @@ impl Engine {
         }
         let folder = own.folder();
         match own.condemn() {
-            Ok(()) => format!("{} is broken, and will be made anew at the instance's next start", folder.display()),
-            Err(_) => format!("remove the folder {}; it is made anew at the instance's next start", folder.display()),
+            Ok(()) => format!("{} is broken, and will be created again at the instance's next start", folder.display()),
+            Err(_) => {
+                format!("remove the folder {}; it is created again at the instance's next start", folder.display())
+            }
         }
     }
 

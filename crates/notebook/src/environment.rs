@@ -188,7 +188,7 @@ impl Stage {
         let mut venv = Command::new(&base.python);
         venv.args(["-I", "-m", "venv"]).arg(&folder);
         let refused =
-            |error| format!("it makes no environment, for which it needs the modules venv and ensurepip ({error})");
+            |error| format!("it cannot create an environment, which takes the modules venv and ensurepip ({error})");
         commands::run(venv, VENV_LIMIT).await.map(|_| ()).map_err(refused)
     }
 

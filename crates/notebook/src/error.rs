@@ -9,7 +9,7 @@ pub fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on the instance's volume, or grow it",
         io::ErrorKind::ReadOnlyFilesystem => {
-            "the volume is mounted read-only, as one with errors is: stop and start the instance, and look at its volume if that does not help"
+            "the volume is mounted read-only, as happens when it has errors: stop and start the instance, and look at its volume if that does not help"
         }
         io::ErrorKind::PermissionDenied => "let the user ec2-user write there: check the owner and the permissions",
         _ => "look at the instance's volume",
@@ -31,7 +31,7 @@ pub enum EngineError {
     },
     /// No Python with a papermill that we support was found and none could be made.
     #[error(
-        "no Python with papermill in a version that is supported was found, and none could be made in {folder}: {reasons}. {remedy}",
+        "no Python with a supported version of papermill was found, and none could be set up in {folder}: {reasons}. {remedy}",
         folder = folder.display()
     )]
     NotInstalled {

@@ -109,7 +109,7 @@ impl Interpreter {
             return Use::Nothing(format!("{ours}, and {}.{} or newer is needed", OLDEST_PYTHON.0, OLDEST_PYTHON.1));
         }
         if implementation != "cpython" {
-            return Use::Nothing(format!("{ours} of the kind {implementation}, and CPython is needed"));
+            return Use::Nothing(format!("{ours} ({implementation}), and CPython is needed"));
         }
         let lacks: Vec<String> = pins::supported().iter().filter_map(|package| self.lacks(package)).collect();
         if lacks.is_empty() {

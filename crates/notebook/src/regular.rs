@@ -69,7 +69,7 @@ pub(crate) fn remove(path: &Path) {
 }
 
 fn with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let refused = || io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+    let refused = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
     // Looked at first, because opening a device may do something by itself; and again once it is open.
     if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(refused());

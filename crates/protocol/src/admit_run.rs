@@ -6,7 +6,7 @@
 //! - Undone by nothing: both records are facts. Run twice it answers the same.
 
 use reveille_domain::age::is_ahead;
-use reveille_domain::error::RetryClass;
+use reveille_domain::error::{RetryClass, START_ANEW};
 use reveille_domain::event::Event;
 use reveille_domain::input;
 use reveille_domain::limits::MAX_ATTEMPTS;
@@ -79,7 +79,9 @@ where
     if call.attempt > MAX_ATTEMPTS {
         return Err(Failure::new(
             Code::Internal,
-            format!("This run was attempted {MAX_ATTEMPTS} times. Start a new execution instead of another redrive."),
+            format!(
+                "This run was attempted {MAX_ATTEMPTS} times, and no redrive attempts it again. Instead, {START_ANEW}."
+            ),
         ));
     }
     let input = input::read(&call.input);
@@ -112,10 +114,10 @@ where
 }
 
 /// What the output of an execution says that had nothing to run.
-const OTHER_KEY: &str = "The object's key does not begin and end as \"keys\" in the input ask (TriggerPrefix and TriggerSuffix of the stack), so there was nothing to run. Some combinations of the two are decided here and not by the rule: see \"A file lands\" in docs/deploy.md.";
+const OTHER_KEY: &str = "The object's key does not match \"keys\" in the input (the stack's TriggerPrefix and TriggerSuffix), so there was nothing to run. Some combinations of the two are checked here and not by the rule: see \"A file lands\" in docs/deploy.md.";
 
 /// What the output of an execution says that was started for a folder.
-const FOLDER: &str = "The object is empty and its key ends with a slash: it is what the S3 console makes of \"Create folder\", and no file, so there was nothing to run. Put a file into the folder.";
+const FOLDER: &str = "The object is empty and its key ends with a slash: the S3 console creates such an object for \"Create folder\". It is not a file, so there was nothing to run. Put a file into the folder.";
 
 /// Takes the trigger, or answers who holds it.
 async fn hold_trigger<P: GetObject + PutObject>(
@@ -157,7 +159,7 @@ async fn record<P: Clock + GetObject + PutObject>(
 fn duplicate(holder: TriggerRecord) -> AdmitRunOutput {
     AdmitRunOutput::Duplicate {
         hint: format!(
-            "This event is answered by {}. To run it again, redrive that execution if it failed, or start a new one with \"rerun\": true.",
+            "This event was already handled by {}. To run it again, redrive that execution if it failed, or start a new one with \"rerun\": true.",
             holder.execution_arn
         ),
         held_by: holder.execution_arn,

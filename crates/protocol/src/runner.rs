@@ -140,12 +140,16 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
                     break false;
                 }
                 Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
-                    ports.log(&format!("binding this boot failed and is tried again: {error}"));
+                    ports.log(&format!("this boot could not be bound, and is tried again: {error}"));
                     ports.sleep(ERROR_PAUSE).await;
                 }
             }
         };
-        ports.log(if ours { "this boot is ours" } else { "this boot is a person's: it is served, and never stopped" });
+        ports.log(if ours {
+            "this boot is ours"
+        } else {
+            "a person started this boot: runs are served, and the instance is never stopped"
+        });
         let now = ports.now();
         let queue = Queue::default();
         queue.busy_at.set(now);
@@ -189,7 +193,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
                     () = self.ports.sleep(PAUSE) => {}
                 },
                 Err(failure) => {
-                    self.ports.log(&format!("a turn of the runner failed and is tried again: {failure}"));
+                    self.ports.log(&format!("a turn of the runner failed; trying again: {failure}"));
                     self.ports.sleep(ERROR_PAUSE).await;
                 }
             }

@@ -162,7 +162,7 @@ fn quota(instance: &InstanceName, message: &str) -> Failure {
     Failure::new(
         Code::QuotaExceeded,
         format!(
-            "AWS refused to start notebook instance {instance} for a quota: {message} Stop another instance of that type, or ask for a higher quota in the Service Quotas console, then run again."
+            "AWS refused to start notebook instance {instance} for a quota: {message} Stop another instance of that type, or ask for a higher quota in the Service Quotas console, then redrive the execution."
         ),
     )
 }

@@ -95,7 +95,7 @@ where
         return Err(Failure::new(
             Code::StopNotConfirmed,
             format!(
-                "Notebook instance {} was not observed at rest within {} s (limits.stopSeconds). {held_up}{}",
+                "Notebook instance {} was not observed to have stopped within {} s (limits.stopSeconds). {held_up}{}",
                 run.instance,
                 run.limits.stop_seconds,
                 run.instance.may_still_run()
@@ -111,7 +111,7 @@ fn held_up_by(key: &str, lease: &Result<Option<Stored<Lease>>, StoreError>) -> S
         Ok(Some(Stored { record: Lease { state, at, .. }, .. })) => {
             format!("Its record {key} said \"{}\" since {}. ", state.as_str(), seconds(*at))
         }
-        Ok(None) => format!("There is no record {key}. "),
+        Ok(None) => format!("The record {key} does not exist. "),
         // The first error wins: that it was not read is another matter.
         Err(_) => String::new(),
     }

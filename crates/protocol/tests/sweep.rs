@@ -108,7 +108,7 @@ fn stopped(input: &Value, progress: Option<Value>, error: Option<&str>, cause: O
 #[test]
 fn a_person_who_stops_an_execution_is_quoted_and_the_cell_is_named() {
     let input = json!({"instance": "nightly", "notebook": "a.ipynb"});
-    let end = " A redrive of it, or a new execution, runs the notebook again.";
+    let end = " To run the notebook again, redrive this execution, or start a new execution, with \"rerun\": true if its input has an event.";
     let at = |cell: u32| Some(json!({"cell": cell, "cells": 12, "at": now()}));
     for (progress, error, cause, says) in [
         (None, None, None, "."),

@@ -58,7 +58,7 @@ impl Environment {
 fn metadata(root: &std::path::Path) -> Result<(String, Option<String>), String> {
     let path = root.join("opt/ml/metadata/resource-metadata.json");
     let metadata: serde_json::Value = serde_json::from_str(&read(&path)?)
-        .map_err(|error| format!("{} is no JSON ({error}). This is no notebook instance.", path.display()))?;
+        .map_err(|error| format!("{} is not JSON ({error}). This is not a notebook instance.", path.display()))?;
     let text = |name: &str| metadata.get(name).and_then(serde_json::Value::as_str);
     let name = text("ResourceName").ok_or_else(|| format!("{} has no ResourceName.", path.display()))?;
     let region = text("ResourceArn").and_then(|arn| arn.split(':').nth(3)).map(str::to_owned);

@@ -33,7 +33,9 @@ async fn serve(environment: Environment) -> ExitCode {
     adapters.log(&format!("runner of {} on boot {}", environment.identity.instance, environment.identity.boot_id));
     let runner = Runner::bind(&environment.layout, adapters.as_ref(), &environment.identity).await;
     if let Err(error) = environment.say_ready() {
-        adapters.log(&format!("the ready file could not be written: {error}; the on-start script waits in vain"));
+        adapters.log(&format!(
+            "the ready file could not be written: {error}; the on-start script will wait for it in vain"
+        ));
     }
     // Found while the first run is still on its way; a failure is met again, and told, by that run.
     let warm_up = Rc::clone(&adapters);

@@ -230,7 +230,7 @@ impl Run<'_> {
         let metadata =
             std::fs::metadata(&real).map_err(|error| self.missing(&format!("{path} cannot be read ({error})")))?;
         if !metadata.is_file() {
-            return Err(self.missing(&format!("{path} is no file")));
+            return Err(self.missing(&format!("{path} is not a file")));
         }
         if metadata.len() > MAX_NOTEBOOK_BYTES {
             return Err(self.missing(&format!("{path} is larger than {MAX_NOTEBOOK_BYTES} bytes")));

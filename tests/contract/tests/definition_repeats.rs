@@ -32,8 +32,9 @@ fn differences(states: &States) -> Vec<String> {
         same(format!("{name}.Retry"), &state["Retry"], &retriers(states, name));
         same(format!("{name}.Catch"), &state["Catch"], &catchers(name));
         let waits = *name == AWAIT;
-        let resource = if waits { "lambda:invoke.waitForTaskToken" } else { "lambda:invoke" };
-        same(format!("{name}.Resource"), &state["Resource"], &format!("arn:aws:states:::{resource}").into());
+        let invoke = states[MODEL]["Resource"].as_str().unwrap();
+        let resource = if waits { format!("{invoke}.waitForTaskToken") } else { invoke.to_owned() };
+        same(format!("{name}.Resource"), &state["Resource"], &resource.into());
         if !waits {
             same(format!("{name}.TimeoutSeconds"), &state["TimeoutSeconds"], &states[MODEL]["TimeoutSeconds"]);
         }

@@ -1,6 +1,6 @@
 //! Which objects start a run: the template's rule and AdmitRun together take exactly the keys that begin with
 //! `TriggerPrefix` and end with `TriggerSuffix`, by our own reading of EventBridge's filters and by a matcher that we did not
-//! write.
+//! write. And the schedule of the sweeper, which has an old name.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 use std::collections::BTreeMap;
@@ -273,5 +273,27 @@ fn a_trigger_says_what_becomes_of_its_runs_on_a_busy_instance_and_their_limits()
             assert_eq!(input["limits"], json!({"runSeconds": 60}), "{rule}");
             assert_eq!(input["html"], "sanitized", "{rule}");
         }
+    }
+}
+
+/// CloudFormation keeps a parameter's value over updates, its old default among them, and refuses one that is gone.
+#[test]
+fn a_stack_that_set_the_sweepers_schedule_by_its_old_name_keeps_it_until_the_new_one_is_set() {
+    let template = template("infra/template.yaml");
+    let default = template["Parameters"]["SweepSchedule"]["Default"].as_str().unwrap();
+    assert_eq!(template["Parameters"]["ReleaseSchedule"]["Default"], "");
+    let hourly = "rate(1 hour)";
+    for (old, new, runs) in [
+        ("", default, default),
+        (default, default, default),
+        (hourly, default, hourly),
+        ("", hourly, hourly),
+        (default, hourly, hourly),
+        ("rate(2 hours)", hourly, hourly),
+    ] {
+        let parameters = BTreeMap::from([("ReleaseSchedule", old.to_owned()), ("SweepSchedule", new.to_owned())]);
+        let stack = Stack { template: &template, parameters };
+        let timer = &template["Resources"]["SweepFunction"]["Properties"]["Events"]["Timer"]["Properties"];
+        assert_eq!(stack.value(&timer["Schedule"]), runs, "{old:?}, {new:?}");
     }
 }

@@ -47,7 +47,7 @@ impl World {
         }
         for (name, value) in [
             ("HeartbeatSeconds", "20"),
-            ("ReleaseSchedule", "rate(1 minute)"),
+            ("SweepSchedule", "rate(1 minute)"),
             ("TriggerPrefix", "incoming/"),
             ("TriggerSuffix", ".csv"),
             ("TriggerParameters", r#"{"source": "s3://{{ bucket }}/{{ key }}", "size": "{{ size }}"}"#),

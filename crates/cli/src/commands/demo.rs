@@ -217,7 +217,7 @@ fn expect(scenario: &Scenario, ended: &Ended, instance: &str) -> Result<(), CliE
             shown(outcome.map(|outcome| outcome.outputs.contains_key("notebook"))),
         ),
         (
-            "the instance was observed at rest",
+            "the instance was observed Stopped",
             shown(Some(true)),
             shown(outcome.map(|outcome| outcome.instance_after == Rest::AtRest)),
         ),

@@ -133,6 +133,6 @@ pub(super) fn one_of<T: Copy + Default>(field: &str, value: Option<&Value>, all:
             Value::Object(_) => "an object".to_owned(),
             Value::Null => "null".to_owned(),
         };
-        format!("{field}: {given} is not a value of it; write one of {}", names.join(", "))
+        format!("{field}: {given} is not allowed; write one of {}", names.join(", "))
     })
 }

@@ -45,7 +45,7 @@ impl NotebookSource {
                 Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
                     Ok(Self::S3 { bucket: bucket.to_owned(), key: key.to_owned() })
                 }
-                _ => Err(format!("{} is no S3 URI of the form s3://bucket/key.ipynb", quoted(text))),
+                _ => Err(format!("{} is not an S3 URI of the form s3://bucket/key.ipynb", quoted(text))),
             };
         }
         if text.contains("://") || text.contains('\\') {
@@ -100,7 +100,7 @@ fn check_path(path: &str) -> Result<(), String> {
     }
     if first == "~" {
         return Err(format!(
-            "{} begins with ~, which stands for nothing here: a path is below the notebook folder",
+            "{} begins with ~, which has no meaning here: give a path below the notebook folder",
             quoted(path)
         ));
     }
@@ -136,7 +136,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
         return Some("does not have 3 to 63 characters");
     }
     if !bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.')) {
-        return Some("has another character than lower-case letters, digits, hyphens and periods");
+        return Some("has a character that is not a lower-case letter, a digit, a hyphen or a period");
     }
     if !edge(bytes.first()) || !edge(bytes.last()) {
         return Some("does not begin and end with a letter or a digit");
@@ -145,15 +145,15 @@ fn broken_rule(name: &str) -> Option<&'static str> {
         return Some("has two periods in a row");
     }
     if name.split('.').count() == 4 && name.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return Some("is written like an IP address");
+        return Some("looks like an IP address");
     }
     if ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|start| name.starts_with(start)) {
-        return Some("begins as no bucket's name may (xn--, sthree-, amzn-s3-demo-)");
+        return Some("begins with a prefix that no bucket name may have (xn--, sthree-, amzn-s3-demo-)");
     }
     [".mrap", "--table-s3"]
         .iter()
         .any(|end| name.ends_with(end))
-        .then_some("ends as no bucket's name may (.mrap, --table-s3)")
+        .then_some("ends with a suffix that no bucket name may have (.mrap, --table-s3)")
 }
 
 impl TryFrom<String> for NotebookSource {

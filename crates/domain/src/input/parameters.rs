@@ -62,7 +62,7 @@ pub(super) fn is_python(kernel: Option<&str>) -> bool {
 pub(super) fn check(parameters: &Map<String, Value>, python: bool) -> Result<(), Failure> {
     if parameters.len() > MAX_PARAMETERS {
         return Err(invalid(format!(
-            "parameters: {} of them; at most {MAX_PARAMETERS} are accepted",
+            "parameters: there are {}; at most {MAX_PARAMETERS} are accepted",
             parameters.len()
         )));
     }
@@ -72,13 +72,13 @@ pub(super) fn check(parameters: &Map<String, Value>, python: bool) -> Result<(),
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !identifier {
             return Err(invalid(format!(
-                "parameters: {} is no parameter name: a letter or underscore, then letters, digits and underscores, at most {MAX_PARAMETER_NAME}",
+                "parameters: {} is not a parameter name: use a letter or underscore, then letters, digits and underscores, {MAX_PARAMETER_NAME} characters at most",
                 shown::quoted(name)
             )));
         }
         if python && PYTHON_KEYWORDS.contains(&name.as_str()) {
             return Err(invalid(format!(
-                "parameters.{name}: {name} is a keyword of Python and cannot be a variable; give the parameter another name"
+                "parameters.{name}: {name} is a Python keyword and cannot be a variable; give the parameter another name"
             )));
         }
     }

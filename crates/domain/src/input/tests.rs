@@ -82,7 +82,7 @@ fn a_secret_under_a_keyword_is_not_told() {
         "parameters": {"class": "hunter2-secret-value"}}"#;
     let failure = read(&InputText::new(text)).unwrap_err();
     assert_eq!(failure.code, Code::InvalidRequest);
-    assert!(failure.message.starts_with("parameters.class: class is a keyword of Python"), "{failure}");
+    assert!(failure.message.starts_with("parameters.class: class is a Python keyword"), "{failure}");
     assert!(!failure.message.contains("hunter2"), "{failure}");
 }
 

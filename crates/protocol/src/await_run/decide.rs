@@ -18,7 +18,7 @@ pub fn room(layout: &Layout, run: &RunRef, keys: &[String], most: u32) -> Result
     Err(Failure::new(
         Code::Busy,
         format!(
-            "Notebook instance {instance} is busy: {most} other runs or more wait on it, and the stack's parameter MaxWaitingRuns is {most}. Start again when some of them have ended, or raise MaxWaitingRuns."
+            "Notebook instance {instance} is busy: {most} or more other runs are waiting on it, and the stack's parameter MaxWaitingRuns is {most}. Redrive the execution when some of them have ended, or raise MaxWaitingRuns."
         ),
     ))
 }
@@ -54,7 +54,7 @@ mod tests {
         for others in [&["a", "b"][..], &["a", "b", "c"]] {
             let refused = asked(others, 2).unwrap_err();
             assert_eq!(refused.code, Code::Busy);
-            for told in ["nightly", "2 other runs", "MaxWaitingRuns is 2", "raise", "Start again"] {
+            for told in ["nightly", "2 or more other runs", "MaxWaitingRuns is 2", "raise", "Redrive"] {
                 assert!(refused.message.contains(told), "{}", refused.message);
             }
         }

@@ -92,7 +92,7 @@ pub fn when_busy(instance: &InstanceName, asked: WhenBusy, busy: bool) -> Result
         WhenBusy::Fail if busy => Err(Failure::new(
             Code::Busy,
             format!(
-                "Notebook instance {instance} is busy: another run starts it, or is queued or running on it, and the request said \"whenBusy\": \"fail\". Start again later, or use \"queue\"."
+                "Notebook instance {instance} is busy: another run is starting it, or is queued or running on it, and the input says \"whenBusy\": \"fail\". Redrive the execution later, or use \"queue\"."
             ),
         )),
         WhenBusy::Skip if busy => Ok(Some(Check::Skip)),
@@ -150,13 +150,13 @@ fn after_failed(seen: &InstanceSeen<'_>, observation: &Observation, waiting: &mu
         FailureCause::Lifecycle => Err(Failure::new(
             Code::LifecycleFailed,
             format!(
-                "The lifecycle script of notebook instance {instance} failed or took over five minutes: {words}. AWS gives the same text for both; the log tells: CloudWatch group /aws/sagemaker/NotebookInstances, stream {instance}/LifecycleConfigOnStart."
+                "The lifecycle script of notebook instance {instance} failed or took over five minutes: {words}. AWS gives the same text for both; the log says which: CloudWatch group /aws/sagemaker/NotebookInstances, stream {instance}/LifecycleConfigOnStart."
             ),
         )),
         FailureCause::Other => Err(Failure::new(
             Code::InstanceUnavailable,
             format!(
-                "Notebook instance {instance} failed to start: {words}. Fix the cause (the SageMaker console shows it on the instance's page), then run again."
+                "Notebook instance {instance} failed to start: {words}. Fix the cause (the SageMaker console shows it on the instance's page), then redrive the execution."
             ),
         )),
     }
@@ -197,7 +197,7 @@ fn no_lifecycle_config(instance: &InstanceName) -> Failure {
     Failure::new(
         Code::LifecycleConfigMissing,
         format!(
-            "Notebook instance {instance} has no lifecycle configuration, so no runner would start on it. Attach the one from infra/instance.yaml (the instance must be stopped), then run again."
+            "Notebook instance {instance} has no lifecycle configuration, so no runner would start on it. Attach the one from infra/instance.yaml (the instance must be stopped), then redrive the execution."
         ),
     )
 }
@@ -215,7 +215,7 @@ fn not_in_time(seen: &InstanceSeen<'_>, observation: &Observation, waiting: &Wai
         return Failure::new(
             Code::CapacityUnavailable,
             format!(
-                "AWS had no capacity for notebook instance {instance} within {limit} s (limits.startSeconds), after {} start(s): {reason} Run again later, raise the limit, or change the instance type.",
+                "AWS had no capacity for notebook instance {instance} within {limit} s (limits.startSeconds), after {} start(s): {reason} Redrive the execution later, raise the limit, or change the instance type.",
                 waiting.starts
             ),
         );
@@ -225,7 +225,7 @@ fn not_in_time(seen: &InstanceSeen<'_>, observation: &Observation, waiting: &Wai
         return Failure::new(
             Code::StartNotConfirmed,
             format!(
-                "Notebook instance {instance} was being stopped for {limit} s (limits.startSeconds) and is still up, so no run could be put on it. The record {} has said so since {since}. Look at the instance in the SageMaker console, and stop it there.",
+                "Notebook instance {instance} was being stopped for {limit} s (limits.startSeconds) and is still up, so no run could be started on it. The record {} has said so since {since}. Look at the instance in the SageMaker console, and stop it there.",
                 seen.lease_key
             ),
         );
@@ -233,7 +233,7 @@ fn not_in_time(seen: &InstanceSeen<'_>, observation: &Observation, waiting: &Wai
     Failure::new(
         Code::StartNotConfirmed,
         format!(
-            "Notebook instance {instance} was not InService within {limit} s (limits.startSeconds); it is {:?} now. Look at it in the SageMaker console; raise the limit if it only is slow.",
+            "Notebook instance {instance} was not InService within {limit} s (limits.startSeconds); it is {:?} now. Look at it in the SageMaker console, or raise the limit if it is only slow.",
             observation.status
         ),
     )

@@ -168,7 +168,7 @@ pub fn classify(caught: &Caught) -> Failure {
     Failure::new(
         code,
         format!(
-            "{} failed with {}: {}. Look at the function's log for this execution; a redrive of the execution is safe.",
+            "{} failed with {}: {}. Look at the function's log for this execution; it is safe to redrive the execution.",
             caught.state,
             caught.error,
             message.trim_end_matches('.')

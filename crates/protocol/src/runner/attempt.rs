@@ -183,8 +183,10 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let request = match self.read_request(&key, ticket.request_sha256.as_deref()).await {
             Ok(Some(request)) => request,
             Ok(None) => {
-                let failure =
-                    Failure::new(Code::Internal, format!("The request {key} is gone: start a new execution."));
+                let failure = Failure::new(
+                    Code::Internal,
+                    format!("The request {key} is gone. Redrive the execution: it is then recorded again."),
+                );
                 return Report { failure: Some(failure), ..report };
             }
             Err(error) => return Report { failure: Some(Failure::from(error).retries_exhausted()), ..report },
@@ -337,12 +339,12 @@ async fn upload_one<P: RunnerPorts>(ports: &P, key: &str, file: &OutputFile) -> 
             return Err(Failure::new(
                 Code::OutputNotSaved,
                 format!(
-                    "The notebook ran, but its {} could not be written to {key} in {UPLOAD_TRIES} tries: {error}. Fix the cause (if access was denied: the instance role's s3:PutObject on the stack's bucket), then run again.",
+                    "The notebook ran, but its {} could not be written to {key} in {UPLOAD_TRIES} tries: {error}. Fix the cause (if access was denied: the instance role's s3:PutObject on the stack's bucket), then redrive the execution.",
                     file.file_name
                 ),
             ));
         }
-        ports.log(&format!("upload of {} failed and is tried again: {error}", file.file_name));
+        ports.log(&format!("upload of {} failed; trying again: {error}", file.file_name));
         ports.sleep(pause).await;
         pause *= 2;
         tries += 1;
@@ -353,7 +355,7 @@ async fn upload_one<P: RunnerPorts>(ports: &P, key: &str, file: &OutputFile) -> 
 fn taken_away(at: &AttemptRef) -> Failure {
     Failure::new(
         Code::Cancelled,
-        format!("The notebook of run {} was ended: its verdict was reached elsewhere.", at.run),
+        format!("The notebook of run {} was ended, because its result had been decided elsewhere.", at.run),
     )
 }
 
@@ -367,7 +369,7 @@ fn lost(at: &AttemptRef, claimed_at: DateTime<Utc>, now: DateTime<Utc>) -> Repor
     let failure = Failure::new(
         Code::RunnerLost,
         format!(
-            "The runner on notebook instance {} died while the notebook ran, and was started again; what was left of the run was killed. The notebook may have had effects. Run again when that is safe, or set \"onRunnerLost\": \"rerun\".",
+            "The runner on notebook instance {} died while the notebook ran, and was started again; what was left of the run was killed. The notebook may have had side effects. Redrive the execution when it is safe to run the notebook again, or set \"onRunnerLost\": \"rerun\".",
             at.instance
         ),
     );

@@ -36,7 +36,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             Ok(None) => return Ok(()),
             Err(StoreError::Unreadable(unreadable)) => {
                 self.ours.set(false);
-                self.ports.log(&format!("{unreadable} This boot is served as a person's from now on."));
+                self.ports.log(&format!("{unreadable} From now on this boot is treated as a person's."));
                 return Ok(());
             }
             Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),

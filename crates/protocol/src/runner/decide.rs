@@ -65,13 +65,13 @@ pub fn queue_timeout(ticket: &Ticket, now: DateTime<Utc>) -> Option<Failure> {
     }
     let message = if is_ahead(ticket.queued_at, now) {
         format!(
-            "The run's ticket in the inbox says that it was queued at {}, and the instance's clock says {}. Clocks differ too much for limits.queueSeconds to be kept: correct the clock of the instance, then run again.",
+            "The run's ticket in the inbox says that it was queued at {}, and the instance's clock says {}. Clocks differ too much for limits.queueSeconds to be kept: correct the clock of the instance, then redrive the execution.",
             seconds(ticket.queued_at),
             seconds(now)
         )
     } else {
         format!(
-            "The run waited {} s for its turn on the instance; limits.queueSeconds is {} s. Raise it, spread the triggers, or use another instance.",
+            "The run waited {} s for its turn on the instance; limits.queueSeconds is {} s. Raise it, spread out the triggers, or use another instance.",
             waited.num_seconds(),
             ticket.queue_seconds
         )

@@ -46,7 +46,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             // Removed, or another boot's: this boot is no longer known to be ours, so it is never stopped by us.
             Some(_) | None => {
                 self.ours.set(false);
-                self.ports.log("the lease of this boot is gone: it is served as a person's from now on");
+                self.ports.log("the lease of this boot is gone: from now on the boot is treated as a person's");
                 Ok(true)
             }
         }

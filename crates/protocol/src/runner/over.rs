@@ -45,7 +45,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         // Where the ticket still stands, it is looked at again after a while.
         self.queue.end_again(run, self.ports.now() + AGAIN_AFTER);
         if let Err(error) = ended {
-            self.ports.log(&format!("run {run} could not be taken out of the queue, and is tried again: {error}"));
+            self.ports.log(&format!("run {run} could not be taken out of the queue; trying again: {error}"));
         }
     }
 
@@ -66,7 +66,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             return Ok(());
         }
         self.remove_ticket(stored).await?;
-        self.ports.log(&format!("nobody waits for run {run} any more: its ticket is removed"));
+        self.ports.log(&format!("nobody waits for run {run} any more; its ticket was removed"));
         Ok(())
     }
 

@@ -240,7 +240,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     pub(super) async fn watch_inbox(&self) -> std::convert::Infallible {
         loop {
             if let Err(error) = self.refresh().await {
-                self.ports.log(&format!("the inbox could not be read and is read again: {error}"));
+                self.ports.log(&format!("the inbox could not be read; trying again: {error}"));
             }
             let now = self.ports.now();
             let brisk = self.ours.get() && age(self.queue.busy_at.get(), now) < BRISK_FOR;
@@ -277,7 +277,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             match self.layout.run_of_ticket(&self.me.instance, &key) {
                 Some(run) if listed.len() < MAX_INBOX => drop(listed.insert(run, key)),
                 Some(_) => {}
-                None => self.set_aside(&key, &"its key names no run"),
+                None => self.set_aside(&key, &"its key does not name a run"),
             }
         }
         let unknown = self.queue.unknown(listed, self.ports.now());

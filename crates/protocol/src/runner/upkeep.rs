@@ -102,7 +102,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             let report = store::read::<Report>(&self.ports, &self.layout.report(at)).await;
             // What cannot be read is no verdict: the notebook goes on, and its outputs are kept.
             if report.is_ok_and(|report| report.is_some()) {
-                self.ports.log(&format!("run {} has its verdict from elsewhere: its notebook is ended", at.run));
+                self.ports.log(&format!("run {} was decided elsewhere: its notebook is being ended", at.run));
                 return;
             }
         }

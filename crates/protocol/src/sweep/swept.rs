@@ -32,8 +32,8 @@ pub async fn each<'a, T, R, F: Future<Output = R>>(
 pub struct SweepOutput {
     /// Outcomes that were missing and are recorded now.
     pub concluded: usize,
-    /// Instances that were looked at.
-    pub reconciled: usize,
+    /// Instances that were checked.
+    pub checked: usize,
     /// Things that could not be done now; the next sweep tries them again.
     pub failed: usize,
 }
@@ -102,7 +102,7 @@ where
     let last = looked.len();
     for looked in looked {
         match looked {
-            Ok(_) => swept.answer.reconciled += 1,
+            Ok(_) => swept.answer.checked += 1,
             Err(failure) => swept.failed(failure),
         }
     }
@@ -141,7 +141,7 @@ where
 {
     for looked in each(ports, instances, end, |instance| bring_to_rest(stack, ports, instance, None, None)).await {
         match looked {
-            Ok(_) => swept.answer.reconciled += 1,
+            Ok(_) => swept.answer.checked += 1,
             Err(failure) => swept.failed(failure),
         }
     }

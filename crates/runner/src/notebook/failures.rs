@@ -19,7 +19,7 @@ impl Run<'_> {
         Failure::new(
             Code::OutputNotSaved,
             format!(
-                "The run's folder {} on notebook instance {} cannot be used: {error}; {}. Then run again.",
+                "The run's folder {} on notebook instance {} cannot be used: {error}; {}. Then redrive the execution.",
                 path.display(),
                 self.request.instance,
                 remedy(error)
@@ -52,7 +52,7 @@ impl Run<'_> {
                 let at = cell_index.map_or_else(String::new, |index| format!(" in cell {}", index + 1));
                 // SIGKILL is what the operating system sends when memory runs out. No other end is a matter of memory.
                 let advice = if killed {
-                    " If it was killed for its memory, use a larger instance type, or less data at a time."
+                    " If it ran out of memory, use a larger instance type, or less data at a time."
                 } else {
                     " The log of the run shows what the kernel wrote last."
                 };
@@ -78,14 +78,14 @@ impl Run<'_> {
             Verdict::DiskFull { message } => Err(Failure::new(
                 Code::OutputNotSaved,
                 format!(
-                    "The output of {notebook} could not be saved on notebook instance {instance}: {}. Make room on its volume, then run again.",
+                    "The output of {notebook} could not be saved on notebook instance {instance}: {}. Make room on its volume, then redrive the execution.",
                     shown::phrase(message)
                 ),
             )),
             Verdict::OutputLost { message } => Err(Failure::new(
                 Code::OutputNotSaved,
                 format!(
-                    "The output of {notebook} could not be saved on notebook instance {instance}: {}. Check the permissions of the notebook folder, and whether a cell changes the folder .reveille in it, then run again.",
+                    "The output of {notebook} could not be saved on notebook instance {instance}: {}. Check the permissions of the notebook folder, and whether a cell changes the folder .reveille in it, then redrive the execution.",
                     shown::phrase(message)
                 ),
             )),
@@ -105,13 +105,13 @@ impl Run<'_> {
         let notebook = shown::thing(&self.request.notebook);
         let message = shown::phrase(message);
         let what = match why {
-            Breakage::Ended { .. } => format!("{notebook} was cut off on notebook instance {instance}: {message}."),
+            Breakage::Ended { .. } => format!("{notebook} was cut short on notebook instance {instance}: {message}."),
             Breakage::NotImportable | Breakage::Other => {
                 format!("papermill does not work on notebook instance {instance}: {message}.")
             }
         };
         let advice = if why == (Breakage::Ended { signal: SIGKILL }) {
-            " As a rule the operating system does that when the instance's memory runs out: use a larger instance type, or less data at a time."
+            " Usually the operating system does that because the instance ran out of memory: use a larger instance type, or less data at a time."
         } else {
             ""
         };

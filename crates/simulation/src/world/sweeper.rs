@@ -17,7 +17,7 @@ use super::{World, functions, pass_ms, time};
 use crate::fault::Fault;
 use crate::schedule::{Action, Step};
 
-/// The template's `ReleaseSchedule`.
+/// The template's `SweepSchedule`.
 const EVERY: Duration = Duration::from_mins(5);
 /// EventBridge passes an event on within this.
 const EVENT_MS: u64 = 3_000;

@@ -84,7 +84,7 @@ impl Narrator {
             }
             "AwaitRun" => "answered by the runner".to_owned(),
             "ConcludeRun" => "outcome recorded, event published".to_owned(),
-            "VerifyStopped" if answer["stopping"]["rest"] == "atRest" => "at rest: Stopped was observed".to_owned(),
+            "VerifyStopped" if answer["stopping"]["rest"] == "atRest" => "Stopped was observed".to_owned(),
             _ => decision(answer),
         };
         let done = answer["stopping"]["rest"] == "atRest" || self.state == "AwaitRun";
@@ -172,7 +172,7 @@ mod tests {
                 "IsReady: → AwaitRun",
                 "AwaitRun: waits for the runner, with a task token",
                 "AwaitRun: answered by the runner",
-                "VerifyStopped: at rest: Stopped was observed",
+                "VerifyStopped: Stopped was observed",
             ]
         );
         let admitted = Admitted { run: "r-1".to_owned(), instance: "nightly".to_owned(), attempt: 1 };

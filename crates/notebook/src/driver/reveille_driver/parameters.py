@@ -148,7 +148,7 @@ def check_tags(cells, parameters):
     first, *others = tagged
     if cells[first - 1]["cell_type"] != "code":
         raise Refused(
-            f"parameters: cell {first} is tagged {PARAMETERS_TAG} and is no code cell, so the run's values could be lost; "
+            f"parameters: cell {first} is tagged {PARAMETERS_TAG} and is not a code cell, so the run's values could be lost; "
             "tag the code cell that holds the defaults"
         )
     for number in others:

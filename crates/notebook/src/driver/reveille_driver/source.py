@@ -49,7 +49,7 @@ def read(path, limit):
         if SURROGATE.search(text):
             json.dumps(notebook, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise Unreadable(f"it holds text that is no Unicode (half a surrogate pair): {error}") from None
+        raise Unreadable(f"it holds text that is not Unicode (half of a surrogate pair): {error}") from None
     normalise(notebook)
     return notebook
 

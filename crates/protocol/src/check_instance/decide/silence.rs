@@ -70,11 +70,11 @@ fn unclaimed(seen: &SilenceSeen<'_>) -> SilenceVerdict {
     let instance = seen.instance;
     let message = if seen.bound {
         format!(
-            "The runner on notebook instance {instance} started with its boot, and did not pick the run up within {seconds} s. While the instance is up, /var/log/reveille-runner.log on it says why. Check that it still reaches S3 and Step Functions, and that its role's policy is that of infra/instance.yaml."
+            "The runner on notebook instance {instance} started when it booted, but did not pick up the run within {seconds} s. While the instance is up, /var/log/reveille-runner.log on it says why. Check that it still reaches S3 and Step Functions, and that its role's policy is that of infra/instance.yaml."
         )
     } else {
         format!(
-            "No runner on notebook instance {instance} picked the run up within {seconds} s. Look at CloudWatch group /aws/sagemaker/NotebookInstances, stream {instance}/LifecycleConfigOnStart, and check that its lifecycle configuration and its role's policy are those of infra/instance.yaml."
+            "No runner on notebook instance {instance} picked up the run within {seconds} s. Look at CloudWatch group /aws/sagemaker/NotebookInstances, stream {instance}/LifecycleConfigOnStart, and check that its lifecycle configuration and its role's policy are those of infra/instance.yaml."
         )
     };
     SilenceVerdict::GiveUp(Failure::new(Code::RunnerSilent, message))
@@ -88,16 +88,16 @@ fn lost(seen: &SilenceSeen<'_>, last: DateTime<Utc>) -> Failure {
     };
     let heard = if is_ahead(last, seen.now) {
         format!(
-            "was last heard of at a time that is not known, because the attempt's claim.json names {}, which is in the future",
+            "was last heard from at a time that is not known, because the attempt's claim.json names {}, which is in the future",
             seconds(last)
         )
     } else {
-        format!("was last heard of at {}", seconds(last))
+        format!("was last heard from at {}", seconds(last))
     };
     Failure::new(
         Code::RunnerLost,
         format!(
-            "The runner on notebook instance {} started the notebook and {heard}{cell}.{} The notebook may have had effects; what it wrote outside is as it left it. If the instance is still there, run again when that is safe; \"onRunnerLost\": \"rerun\" repeats such a run by itself, up to {MAX_RERUNS} times.",
+            "The runner on notebook instance {} started the notebook and {heard}{cell}.{} The notebook may have had side effects, and what it wrote elsewhere is as it left it. If the instance still exists, redrive the execution when it is safe to run the notebook again; \"onRunnerLost\": \"rerun\" does so automatically, up to {MAX_RERUNS} times.",
             seen.instance,
             instance_words(seen.status)
         ),
@@ -110,10 +110,10 @@ fn instance_words(status: Option<InstanceStatus>) -> &'static str {
         // It says nothing: the runner alone is silent.
         Some(InstanceStatus::InService | InstanceStatus::Unknown) => "",
         Some(InstanceStatus::Stopped) => {
-            " The instance was then seen Stopped: it was stopped while the notebook ran, as by a person in the console."
+            " The instance was then seen Stopped: it was stopped while the notebook ran, for example by a person in the console."
         }
         Some(InstanceStatus::Stopping) => {
-            " The instance was then seen Stopping: it was stopped while the notebook ran, as by a person in the console."
+            " The instance was then seen Stopping: it was stopped while the notebook ran, for example by a person in the console."
         }
         Some(InstanceStatus::Pending) => {
             " The instance was then seen Pending: it was stopped and started again while the notebook ran."

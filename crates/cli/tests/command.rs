@@ -269,7 +269,7 @@ fn what_is_missing_is_named_with_its_remedy() {
         Command::new(env!("CARGO_BIN_EXE_reveille")).arg("demo").current_dir(elsewhere.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("infra/template.yaml is not there") && said.contains("checkout"), "{said}");
+    assert!(said.contains("infra/template.yaml is missing") && said.contains("checkout"), "{said}");
     let wrong = Command::new(env!("CARGO_BIN_EXE_reveille")).arg("dance").output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
 }

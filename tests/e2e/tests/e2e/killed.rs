@@ -30,7 +30,7 @@ async fn papermill_killed(world: &World) {
     let status = std::process::Command::new("kill").args(["-9", &driver.to_string()]).status().unwrap();
     assert!(status.success());
     let ended = run.assert_failed("kill-papermill", "Internal").await;
-    assert!(ended.cause.contains("SIGKILL") && ended.cause.contains("memory runs out"), "{}", ended.cause);
+    assert!(ended.cause.contains("SIGKILL") && ended.cause.contains("ran out of memory"), "{}", ended.cause);
     assert_eq!(run.claims("kill-papermill").await, 1);
     world.assert_at_rest("kill-papermill", 1).await;
 }

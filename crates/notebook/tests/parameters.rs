@@ -104,7 +104,7 @@ async fn a_text_cell_with_the_tag_is_refused() {
         json!({"cell_type": "markdown", "source": "# Parameters", "metadata": {"tags": ["parameters"]}});
     let (_, verdict) = quiet(Bench::of_bytes(source.to_string().as_bytes()), "day").await;
     assert!(
-        matches!(verdict, Verdict::ParametersRefused { ref reason } if reason.contains("no code cell")),
+        matches!(verdict, Verdict::ParametersRefused { ref reason } if reason.contains("is not a code cell")),
         "{verdict:?}"
     );
 }

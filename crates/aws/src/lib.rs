@@ -17,7 +17,9 @@ mod time;
 mod trust;
 
 pub use clients::{Aws, Credentials};
+pub use http::client as http_client;
 pub use s3::Downloaded;
+pub use sfn::millis;
 
 #[cfg(test)]
 mod stub_tests;

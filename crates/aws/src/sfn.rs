@@ -101,7 +101,8 @@ impl DescribeWholeExecution for Aws {
 
 /// The time to the millisecond, which is what Step Functions keeps: seconds that came as a floating-point number are often a
 /// hair below it.
-fn millis(time: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
+#[must_use]
+pub fn millis(time: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(time.secs() * 1_000 + (i64::from(time.subsec_nanos()) + 500_000) / 1_000_000)
 }
 

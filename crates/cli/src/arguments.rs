@@ -1,8 +1,10 @@
 //! The command line's grammar.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::clients::RunName;
 
 /// Wakes a notebook instance, runs a notebook on it, and proves that it went back to sleep.
 #[derive(Debug, Parser)]
@@ -13,14 +15,198 @@ pub(crate) struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 all went as expected; 1 it did not, and the last line says why; \
-2 wrong arguments; 3 something is missing here (set-up, build); 130 stopped by Ctrl-C.";
+2 wrong arguments; 3 something is missing here (set-up, build, region); 4 no credentials, or AWS refused; 5 not found; \
+6 waited in vain, the run goes on; 10 the notebook failed; 11 the platform failed; 12 the instance was not seen stopped; \
+13 the run was cancelled; 14 no notebook ran (busy, or a duplicate); 130 stopped by Ctrl-C.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a notebook on an instance now, and follow it to its end
+    Run(RunArguments),
+    /// List recent runs, the newest first
+    Runs(RunsArguments),
+    /// Show one run: its phases, what failed, where its outputs are, what to do next
+    Show(ShowArguments),
+    /// Follow a run to its end; Ctrl-C leaves the run running
+    Watch(WatchArguments),
+    /// Print what papermill and the cells of a run wrote
+    Logs(LogsArguments),
+    /// Print a link to a run's page, good for an hour
+    Open(OpenArguments),
+    /// Stop runs, and wait until each has its outcome and its instance is seen stopped
+    Cancel(CancelArguments),
+    /// List the notebook instances: which are on, and why
+    Instances(InstancesArguments),
+    /// Explain an error code
+    Explain(ExplainArguments),
     /// Leave a local AWS running, with the stack deployed and a notebook instance at rest, until Ctrl-C
     Local(LocalArguments),
     /// Run the main job on a local AWS: a file lands, a notebook runs, the instance is proven stopped; then a failure
     Demo(DemoArguments),
+}
+
+/// Which stack, as whom, and how it is shown.
+#[derive(Args, Debug)]
+pub(crate) struct StackArguments {
+    /// The stack's name
+    #[arg(long, env = "REVEILLE_STACK", default_value = "reveille", value_name = "NAME")]
+    pub(crate) stack: String,
+    /// A profile of the AWS configuration; the usual one if not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// The region; the usual one if not given
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FormatArguments {
+    /// How the answer is written
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) output: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// A path below the instance's notebook folder, or s3://bucket/key.ipynb
+    pub(crate) notebook: String,
+    /// The notebook instance
+    #[arg(long = "on", value_name = "INSTANCE")]
+    pub(crate) instance: String,
+    /// A parameter, as papermill takes it: `-p NAME VALUE` or `-p NAME=VALUE`; numbers, True, False and None are read as such
+    #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE", value_parser = parameter_of_notebook)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// A parameter whose value is text, whatever it looks like
+    #[arg(short = 'r', long = "parameter-raw", value_name = "NAME=VALUE", value_parser = parameter_of_notebook)]
+    pub(crate) raw: Vec<(String, String)>,
+    /// A YAML or JSON file of parameters; -p and -r win over it
+    #[arg(short = 'y', long = "parameters-file", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The kernel, if not the notebook's own
+    #[arg(long, value_name = "NAME")]
+    pub(crate) kernel: Option<String>,
+    /// What to do when other runs hold the instance: queue, skip or fail
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) when_busy: Option<String>,
+    /// Start it, print its id, and return
+    #[arg(long)]
+    pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunsArguments {
+    /// At most so many
+    #[arg(short = 'L', long, default_value_t = 20, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+    /// Only those with this status
+    #[arg(long, value_enum)]
+    pub(crate) status: Option<StatusFilter>,
+    /// Only those on this instance
+    #[arg(long, value_name = "NAME")]
+    pub(crate) instance: Option<String>,
+    /// Only those of a notebook whose name holds this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) notebook: Option<String>,
+    /// Only those that started within the last 30m, 12h, 7d
+    #[arg(long, value_name = "TIME", value_parser = crate::ui::times::span)]
+    pub(crate) since: Option<chrono::TimeDelta>,
+    #[command(flatten)]
+    pub(crate) format: FormatArguments,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusFilter {
+    Running,
+    Succeeded,
+    Failed,
+    Aborted,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowArguments {
+    /// The run: its id or how that begins, its execution's ARN, @last or @last-failed
+    #[arg(value_parser = RunName::parse, default_value = "@last")]
+    pub(crate) run: RunName,
+    #[command(flatten)]
+    pub(crate) format: FormatArguments,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct WatchArguments {
+    /// The run: its id or how that begins, its execution's ARN, @last or @last-failed
+    #[arg(value_parser = RunName::parse, default_value = "@last")]
+    pub(crate) run: RunName,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogsArguments {
+    /// The run: its id or how that begins, its execution's ARN, @last or @last-failed
+    #[arg(value_parser = RunName::parse, default_value = "@last")]
+    pub(crate) run: RunName,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags that exclude each other, by clap's group")]
+pub(crate) struct OpenArguments {
+    /// The run: its id or how that begins, its execution's ARN, @last or @last-failed
+    #[arg(value_parser = RunName::parse, default_value = "@last")]
+    pub(crate) run: RunName,
+    /// The executed notebook as a page; this is what is opened without a flag
+    #[arg(long, group = "page")]
+    pub(crate) html: bool,
+    /// The executed notebook
+    #[arg(long, group = "page")]
+    pub(crate) notebook: bool,
+    /// What papermill and the cells wrote
+    #[arg(long, group = "page")]
+    pub(crate) log: bool,
+    /// The execution in the Step Functions console
+    #[arg(long, group = "page")]
+    pub(crate) console: bool,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CancelArguments {
+    /// The runs
+    #[arg(value_parser = RunName::parse, required = true)]
+    pub(crate) runs: Vec<RunName>,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InstancesArguments {
+    #[command(flatten)]
+    pub(crate) format: FormatArguments,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArguments {
+    /// An error code, such as NotebookFailed; all codes are listed without one
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -43,6 +229,33 @@ pub(crate) struct DemoArguments {
     pub(crate) output: PathBuf,
 }
 
+/// Joins `-p NAME VALUE`, which papermill has, to `-p NAME=VALUE`, which every command line can read.
+pub(crate) fn joined(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut joined = Vec::new();
+    let mut arguments = arguments.peekable();
+    while let Some(argument) = arguments.next() {
+        let is_parameter = ["-p", "-r", "--parameter", "--parameter-raw"].iter().any(|flag| argument == *flag);
+        joined.push(argument);
+        if !is_parameter {
+            continue;
+        }
+        let Some(name) = arguments.next() else { break };
+        let is_name = name.to_str().is_some_and(|name| !name.contains('=') && !name.is_empty());
+        match arguments.next_if(|_| is_name) {
+            Some(value) => joined.push([name, OsString::from("="), value].into_iter().collect()),
+            None => joined.push(name),
+        }
+    }
+    joined
+}
+
+fn parameter_of_notebook(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be NAME VALUE or NAME=VALUE".to_owned()),
+    }
+}
+
 fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -54,7 +267,20 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{Arguments, Command};
+    use super::{Arguments, Command, joined};
+
+    #[test]
+    fn parameters_are_written_as_papermill_has_them() {
+        let words = |text: &str| text.split(' ').map(Into::into).collect::<Vec<_>>();
+        for (typed, read) in [
+            ("run a -p day 1 -p b=2 --on x", "run a -p day=1 -p b=2 --on x"),
+            ("run -r v -p", "run -r v=-p"),
+            ("run a -p", "run a -p"),
+        ] {
+            assert_eq!(joined(words(typed).into_iter()), words(read));
+        }
+        assert!(Arguments::try_parse_from(["reveille", "run", "a.ipynb", "--on", "x", "-p", "=1"]).is_err());
+    }
 
     #[test]
     fn the_grammar_is_sound() {

@@ -1,5 +1,14 @@
 //! What each verb does.
 
+pub(crate) mod cancel;
 pub(crate) mod demo;
+pub(crate) mod explain;
+pub(crate) mod instances;
 pub(crate) mod local;
+pub(crate) mod logs;
+pub(crate) mod open;
 mod progress;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod show;
+pub(crate) mod watch;

@@ -1,8 +1,36 @@
 //! Why a command ended without success, and the exit code of each reason.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use reveille_local::LocalError;
+
+/// What AWS's services call credentials that are missing, wrong or over.
+const CREDENTIALS: [&str; 7] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+/// An error and what caused it, in one line.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+fn after_colon(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -20,24 +48,81 @@ pub(crate) enum CliError {
     Late { what: &'static str, seconds: u64 },
     #[error("stopped before it was done")]
     Interrupted,
+    /// The command told it already.
+    #[error("stopped following")]
+    Detached,
+    #[error("no region is set: give --region, or set AWS_REGION or a region in the profile")]
+    NoRegion,
+    #[error(
+        "there are no usable AWS credentials{}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile (`aws configure list` shows what is set)",
+        after_colon(message)
+    )]
+    NoCredentials { message: String },
+    #[error("AWS refused to {action}: {message}; docs/cli.md lists the permissions that each command needs")]
+    Refused { action: &'static str, message: String },
+    #[error("cannot {action}: {message}")]
+    Asked { action: &'static str, message: String },
+    #[error(
+        "there is no stack {stack} in {region}; name another with --stack or --region (`aws cloudformation list-stacks` lists them)"
+    )]
+    NoStack { stack: String, region: String },
+    #[error(
+        "the stack {stack} has no output {output}, so it is not one of infra/template.yaml; name another with --stack"
+    )]
+    NotOurStack { stack: String, output: &'static str },
+    #[error("{what}; `reveille runs` lists what there is")]
+    NoRun { what: String },
+    #[error("{count} runs begin with {start}, {first} and {second} among them; give more of the id")]
+    Ambiguous { start: String, first: String, second: String, count: usize },
+    #[error("the record {key} cannot be read: {problem}")]
+    Record { key: String, problem: String },
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    NotThere(String),
 }
 
 impl CliError {
     /// A failed call, with the whole chain of its causes.
-    pub(crate) fn aws<E: std::error::Error>(action: &'static str) -> impl FnOnce(E) -> Self {
+    pub(crate) fn aws<E: Error>(action: &'static str) -> impl FnOnce(E) -> Self {
         move |error| Self::Aws {
             action,
             message: aws_smithy_types::error::display::DisplayErrorContext(error).to_string(),
         }
     }
 
+    /// A call that AWS did not answer as asked: without the request's details, which say nothing to a person.
+    pub(crate) fn asked<E, R>(action: &'static str, error: SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        let (code, message) = (error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default());
+        let message = match (code.as_str(), message) {
+            ("", "") => causes(&error),
+            (code, "") => code.to_owned(),
+            (code, message) => format!("{code}: {message}"),
+        };
+        if CREDENTIALS.contains(&code.as_str()) {
+            Self::NoCredentials { message }
+        } else if code.starts_with("AccessDenied") {
+            Self::Refused { action, message }
+        } else {
+            Self::Asked { action, message }
+        }
+    }
+
     /// As documented by `reveille --help`.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
+            Self::NoCredentials { .. } | Self::Refused { .. } => 4,
+            Self::NoStack { .. } | Self::NoRun { .. } | Self::NotThere(_) => 5,
+            Self::Usage(_) | Self::Ambiguous { .. } => 2,
+            Self::NoRegion => 3,
             Self::Local(LocalError::Missing { .. } | LocalError::Program { .. }) => 3,
             Self::Local(LocalError::Parameter { .. }) => 2,
             // 128 + SIGINT, as shells have it.
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::Detached => 130,
             _ => 1,
         }
     }

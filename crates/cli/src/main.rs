@@ -2,8 +2,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod arguments;
+mod clients;
 mod commands;
 mod error;
+mod exit;
 mod ui;
 
 use std::process::ExitCode;
@@ -12,31 +14,44 @@ use clap::Parser;
 
 use crate::{
     arguments::{Arguments, Command},
-    commands::{demo, local},
+    commands::{cancel, demo, explain, instances, local, logs, open, run, runs, show, watch},
     error::CliError,
+    exit::Exit,
     ui::terminal::Terminal,
 };
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(arguments::joined(std::env::args_os()));
     let terminal = Terminal::of_this_process();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&terminal, &CliError::Runtime(error)),
     };
-    let result = runtime.block_on(async {
-        match arguments.command {
-            Command::Local(options) => Box::pin(local::run(&terminal, &options)).await,
-            Command::Demo(options) => Box::pin(demo::run(&terminal, &options)).await,
-        }
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match runtime.block_on(Box::pin(obey(&terminal, &arguments.command))) {
+        Ok(exit) => exit.into(),
         Err(error) => failed(&terminal, &error),
     }
 }
 
+async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Run(options) => run::run(terminal, options).await,
+        Command::Runs(options) => runs::run(terminal, options).await,
+        Command::Show(options) => show::run(terminal, options).await,
+        Command::Watch(options) => watch::run(terminal, options).await,
+        Command::Logs(options) => logs::run(terminal, options).await,
+        Command::Open(options) => open::run(terminal, options).await,
+        Command::Cancel(options) => cancel::run(terminal, options).await,
+        Command::Instances(options) => instances::run(terminal, options).await,
+        Command::Explain(options) => explain::run(terminal, options),
+        Command::Local(options) => local::run(terminal, options).await.map(|()| Exit::Done),
+        Command::Demo(options) => demo::run(terminal, options).await.map(|()| Exit::Done),
+    }
+}
+
 fn failed(terminal: &Terminal, error: &CliError) -> ExitCode {
-    terminal.complain(&error.to_string());
+    if !matches!(error, CliError::Detached) {
+        terminal.complain(&error.to_string());
+    }
     ExitCode::from(error.exit_code())
 }

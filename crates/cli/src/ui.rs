@@ -1,5 +1,9 @@
 //! How it looks: the terminal, text that fits it, cards. Never asks AWS.
 
 pub(crate) mod card;
+pub(crate) mod json;
+pub(crate) mod phases;
+pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod text;
+pub(crate) mod times;

@@ -90,6 +90,39 @@ impl Terminal {
         write(&format!("{erase}{}\n", only_tones(text)));
     }
 
+    /// An answer for a program: JSON, whose own escapes leave no control character in it.
+    pub(crate) fn result(&self, answer: &serde_json::Value) {
+        // A value that was parsed or made by us can be written.
+        let text = serde_json::to_string_pretty(answer).unwrap_or_default();
+        write(&format!("{text}\n"));
+    }
+
+    /// Text that a program or a person asked for as it is: its lines, without what would move the cursor on a terminal.
+    pub(crate) fn verbatim(&self, text: &str) {
+        let text = if self.moving { shown::plain(text) } else { text.to_owned() };
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        write(&format!("{text}{end}"));
+    }
+
+    /// Takes away what was to be overwritten.
+    pub(crate) fn clear(&self) {
+        if self.close().is_some() {
+            write(ERASE);
+        }
+    }
+
+    /// Whether a person sees what moves.
+    pub(crate) const fn moves(&self) -> bool {
+        self.moving
+    }
+
+    /// What is worth knowing and no answer, on standard error.
+    pub(crate) fn note(&self, text: &str) {
+        self.clear();
+        // There is nowhere to say that standard error is closed.
+        let _ = writeln!(io::stderr(), "{}", shown::plain(text));
+    }
+
     /// A line that the next one overwrites, and that means nothing later.
     pub(crate) fn passing(&self, tone: Tone, text: &str) {
         self.overwrite(tone, text, Passing::Moment);

@@ -1,0 +1,86 @@
+//! The account, region and stack that a command works on.
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::ProvideCredentials;
+use aws_sdk_cloudformation::types::Stack;
+use reveille_domain::layout::Layout;
+
+use crate::{
+    arguments::StackArguments,
+    error::{CliError, causes},
+};
+
+/// Clients, and the stack's own things.
+pub(crate) struct Account {
+    pub(crate) sfn: aws_sdk_sfn::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) sagemaker: aws_sdk_sagemaker::Client,
+    pub(crate) state_machine: String,
+    pub(crate) layout: Layout,
+    pub(crate) region: String,
+}
+
+impl Account {
+    /// Reads the standard environment and files, checks that there are credentials, and looks the stack up.
+    ///
+    /// # Errors
+    /// No region, no credentials, no such stack, or a stack that is not ours.
+    pub(crate) async fn of(arguments: &StackArguments) -> Result<Self, CliError> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(reveille_aws::http_client());
+        if let Some(profile) = &arguments.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &arguments.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let config = loader.load().await;
+        let region = config.region().map(ToString::to_string).ok_or(CliError::NoRegion)?;
+        let provider =
+            config.credentials_provider().ok_or_else(|| CliError::NoCredentials { message: String::new() })?;
+        provider.provide_credentials().await.map_err(|error| {
+            // The first line says what; the others go through all the places that were looked at.
+            CliError::NoCredentials { message: causes(&error).lines().next().unwrap_or_default().to_owned() }
+        })?;
+        let stack = stack(&aws_sdk_cloudformation::Client::new(&config), &arguments.stack, &region).await?;
+        let output = |name: &'static str| output(&stack, name).ok_or_else(|| not_ours(&arguments.stack, name));
+        let custom = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(custom).build();
+        Ok(Self {
+            state_machine: output("StateMachineArn")?,
+            layout: Layout {
+                bucket: output("RunsBucketName")?,
+                prefix: parameter(&stack, "RunsPrefix").unwrap_or_default(),
+            },
+            sfn: aws_sdk_sfn::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            sagemaker: aws_sdk_sagemaker::Client::new(&config),
+            region,
+        })
+    }
+}
+
+async fn stack(client: &aws_sdk_cloudformation::Client, name: &str, region: &str) -> Result<Stack, CliError> {
+    let described = match client.describe_stacks().stack_name(name).send().await {
+        Ok(described) => described.stacks.unwrap_or_default().into_iter().next(),
+        // DescribeStacks has no error of its own for it: ValidationError, "Stack with id NAME does not exist".
+        Err(error) if error.as_service_error().is_some_and(|error| error.meta().code() == Some("ValidationError")) => {
+            None
+        }
+        Err(error) => return Err(CliError::asked("describe the stack", error)),
+    };
+    described.ok_or_else(|| CliError::NoStack { stack: name.to_owned(), region: region.to_owned() })
+}
+
+fn output(stack: &Stack, name: &str) -> Option<String> {
+    let found = stack.outputs().iter().find(|output| output.output_key() == Some(name));
+    found.and_then(|output| output.output_value()).map(str::to_owned)
+}
+
+fn parameter(stack: &Stack, name: &str) -> Option<String> {
+    let found = stack.parameters().iter().find(|parameter| parameter.parameter_key() == Some(name));
+    found.and_then(|parameter| parameter.parameter_value()).map(str::to_owned)
+}
+
+fn not_ours(stack: &str, output: &'static str) -> CliError {
+    CliError::NotOurStack { stack: stack.to_owned(), output }
+}

@@ -1,0 +1,77 @@
+//! The records of runs in the stack's bucket.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use reveille_domain::{
+    InstanceName, RunId,
+    layout::AttemptRef,
+    records::{Claim, Lease, Outcome, Progress, Request},
+};
+use serde::de::DeserializeOwned;
+
+use super::Account;
+use crate::error::CliError;
+
+/// The largest record that is read: an outcome has at most 64 KiB of evidence, a request 64 KiB of input.
+const MAX_RECORD: i64 = 1024 * 1024;
+impl Account {
+    /// The latest attempt of a run that left anything.
+    pub(crate) async fn latest_attempt(&self, instance: &str, run: &RunId) -> Result<Option<AttemptRef>, CliError> {
+        let folder = self.layout.run(instance, run);
+        let call = self.s3.list_objects_v2().bucket(&self.layout.bucket).prefix(&folder).delimiter("/");
+        let listed = call.send().await.map_err(|error| CliError::asked("list the records of the run", error))?;
+        let attempts = listed.common_prefixes().iter().filter_map(|prefix| prefix.prefix());
+        let attempts = attempts.filter_map(|key| key.strip_prefix(&folder)?.strip_suffix('/')?.parse::<u32>().ok());
+        let found = attempts.max();
+        Ok(found.map(|attempt| AttemptRef { instance: instance.to_owned(), run: run.clone(), attempt }))
+    }
+
+    pub(crate) async fn outcome(&self, at: &AttemptRef) -> Result<Option<Outcome>, CliError> {
+        self.record(&self.layout.outcome(at)).await
+    }
+
+    pub(crate) async fn claim(&self, at: &AttemptRef) -> Result<Option<Claim>, CliError> {
+        self.record(&self.layout.claim(at)).await
+    }
+
+    pub(crate) async fn progress(&self, at: &AttemptRef) -> Result<Option<Progress>, CliError> {
+        self.record(&self.layout.progress(at)).await
+    }
+
+    pub(crate) async fn request(&self, instance: &str, run: &RunId) -> Result<Option<Request>, CliError> {
+        self.record(&self.layout.request(instance, run)).await
+    }
+
+    /// Whose boot an instance is on, if any of ours.
+    pub(crate) async fn lease(&self, instance: &InstanceName) -> Result<Option<Lease>, CliError> {
+        self.record(&self.layout.lease(instance)).await
+    }
+
+    /// An object of the stack's bucket, if it is there and no larger than that.
+    pub(crate) async fn object(&self, key: &str, most: i64) -> Result<Option<Vec<u8>>, CliError> {
+        let got = match self.s3.get_object().bucket(&self.layout.bucket).key(key).send().await {
+            Ok(got) => got,
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
+            Err(error) => return Err(CliError::asked("read a record of the run", error)),
+        };
+        if got.content_length().is_some_and(|bytes| bytes > most) {
+            return Err(CliError::Record { key: key.to_owned(), problem: format!("it is larger than {most} bytes") });
+        }
+        let body = got.body.collect().await;
+        let body = body.map_err(|error| CliError::Record { key: key.to_owned(), problem: error.to_string() })?;
+        Ok(Some(body.to_vec()))
+    }
+
+    /// A record, if it is there. One that cannot be read is an error: it is not the same as none.
+    async fn record<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CliError> {
+        let Some(body) = self.object(key, MAX_RECORD).await? else { return Ok(None) };
+        let read = serde_json::from_slice(&body);
+        read.map(Some).map_err(|error| CliError::Record { key: key.to_owned(), problem: error.to_string() })
+    }
+
+    /// The key of an output, if it lies in the stack's bucket: an outcome that names another place is not followed.
+    pub(crate) fn key_of<'a>(&self, outputs: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+        outputs.get(name)?.strip_prefix("s3://")?.strip_prefix(&self.layout.bucket)?.strip_prefix('/')
+    }
+}

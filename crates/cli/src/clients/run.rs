@@ -1,0 +1,195 @@
+//! One run, put together from its execution and its records.
+
+use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
+use reveille_domain::{
+    Code, RunId,
+    layout::{AttemptRef, INVALID_INSTANCE},
+    records::{Outcome, Status},
+};
+use serde_json::Value;
+
+use super::{Account, Execution, executions::time};
+use crate::error::CliError;
+
+/// A run.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) execution: Execution,
+    pub(crate) id: RunId,
+    /// The instance and the notebook that the input names, if it names any.
+    pub(crate) instance: Option<String>,
+    pub(crate) notebook: Option<String>,
+    /// What started it.
+    pub(crate) trigger: String,
+    pub(crate) ending: Ending,
+    pub(crate) outcome: Option<Outcome>,
+    /// The latest attempt with records, where the execution has not ended well.
+    pub(crate) at: Option<AttemptRef>,
+    /// What the execution itself says of its end.
+    pub(crate) error: Option<String>,
+    pub(crate) cause: Option<String>,
+}
+
+/// How a run ended, or that it did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Running,
+    Succeeded,
+    Failed,
+    Skipped,
+    /// Another execution answers the event.
+    Duplicate,
+    /// The event is of an object that the trigger does not ask for.
+    NotSelected,
+    Aborted,
+    TimedOut,
+}
+
+impl Ending {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::Skipped => "SKIPPED",
+            Self::Duplicate => "DUPLICATE",
+            Self::NotSelected => "NOT SELECTED",
+            Self::Aborted => "ABORTED",
+            Self::TimedOut => "TIMED OUT",
+        }
+    }
+}
+
+impl Run {
+    /// The failure's code, as far as it is one of ours.
+    pub(crate) fn code(&self) -> Option<Code> {
+        let recorded = self.outcome.as_ref().and_then(|outcome| outcome.code);
+        recorded.or_else(|| Code::parse(self.error.as_deref()?))
+    }
+}
+
+impl Account {
+    /// An execution, whole.
+    pub(super) async fn described(&self, arn: &str) -> Result<(Execution, DescribeExecutionOutput), CliError> {
+        let described = match self.sfn.describe_execution().execution_arn(arn).send().await {
+            Ok(described) => described,
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_execution_does_not_exist()) => {
+                return Err(CliError::NoRun { what: format!("there is no execution {arn}") });
+            }
+            Err(error) => return Err(CliError::asked("describe the execution", error)),
+        };
+        let execution = Execution {
+            arn: described.execution_arn.clone(),
+            name: described.name.clone().unwrap_or_default(),
+            status: described.status.clone(),
+            started: time(described.start_date),
+            stopped: described.stop_date.map(time),
+        };
+        Ok((execution, described))
+    }
+
+    /// A run with all that is known of it now.
+    pub(crate) async fn run(&self, execution: &Execution) -> Result<Run, CliError> {
+        let (execution, described) = self.described(&execution.arn).await?;
+        let input: Value = serde_json::from_str(described.input().unwrap_or_default()).unwrap_or_default();
+        let id = execution.run();
+        let output: Value = serde_json::from_str(described.output().unwrap_or_default()).unwrap_or_default();
+        let instance = text(&input, "instance");
+        let mut run = Run {
+            ending: ending(&execution.status, &output),
+            outcome: None,
+            at: None,
+            notebook: text(&input, "notebook"),
+            trigger: trigger(&input),
+            error: described.error,
+            cause: described.cause,
+            id,
+            execution,
+            instance,
+        };
+        if run.execution.status == ExecutionStatus::Succeeded {
+            run.outcome = serde_json::from_value(output).ok();
+            run.at = run.outcome.as_ref().map(|outcome| AttemptRef {
+                instance: folder(run.instance.as_deref()).to_owned(),
+                run: run.id.clone(),
+                attempt: outcome.attempt,
+            });
+        } else {
+            run.at = self.latest_attempt(folder(run.instance.as_deref()), &run.id).await?;
+            if let Some(at) = run.at.as_ref().filter(|_| !run.execution.is_running()) {
+                // One that names another execution is somebody else's writing.
+                let recorded = self.outcome(at).await?;
+                run.outcome = recorded.filter(|outcome| outcome.execution_arn == run.execution.arn);
+            }
+        }
+        if run.outcome.as_ref().is_some_and(|outcome| outcome.status == Status::Skipped) {
+            run.ending = Ending::Skipped;
+        }
+        Ok(run)
+    }
+}
+
+/// The folder of a run's records.
+fn folder(instance: Option<&str>) -> &str {
+    instance.filter(|name| reveille_domain::InstanceName::parse(name).is_ok()).unwrap_or(INVALID_INSTANCE)
+}
+
+fn text(input: &Value, field: &str) -> Option<String> {
+    input.get(field)?.as_str().map(str::to_owned)
+}
+
+fn ending(status: &ExecutionStatus, output: &Value) -> Ending {
+    match status {
+        ExecutionStatus::Succeeded => match output.get("decision").and_then(Value::as_str) {
+            Some("duplicate") => Ending::Duplicate,
+            Some("otherKey" | "folder") => Ending::NotSelected,
+            _ => Ending::Succeeded,
+        },
+        ExecutionStatus::Failed => Ending::Failed,
+        ExecutionStatus::Aborted => Ending::Aborted,
+        ExecutionStatus::TimedOut => Ending::TimedOut,
+        // What a later Step Functions may answer has not ended as far as we know.
+        _ => Ending::Running,
+    }
+}
+
+/// What started a run, in a few words.
+fn trigger(input: &Value) -> String {
+    let event = &input["event"];
+    match event["source"].as_str() {
+        None => "by hand".to_owned(),
+        Some("aws.s3") => event["detail"]["object"]["key"].as_str().unwrap_or("upload").to_owned(),
+        Some("aws.events" | "aws.scheduler") => "schedule".to_owned(),
+        Some(source) => source.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sfn::types::ExecutionStatus;
+    use serde_json::json;
+
+    use super::{Ending, ending, trigger};
+
+    #[test]
+    fn a_success_may_have_run_nothing() {
+        for (output, expected) in [
+            (json!({"status": "SUCCEEDED"}), Ending::Succeeded),
+            (json!({"decision": "duplicate"}), Ending::Duplicate),
+            (json!({"decision": "otherKey"}), Ending::NotSelected),
+            (json!({"decision": "folder"}), Ending::NotSelected),
+        ] {
+            assert_eq!(ending(&ExecutionStatus::Succeeded, &output), expected);
+        }
+        assert_eq!(ending(&ExecutionStatus::PendingRedrive, &json!(null)), Ending::Running);
+    }
+
+    #[test]
+    fn a_trigger_is_told_in_a_few_words() {
+        assert_eq!(trigger(&json!({})), "by hand");
+        let upload = json!({"event": {"source": "aws.s3", "detail": {"object": {"key": "in/a.csv"}}}});
+        assert_eq!(trigger(&upload), "in/a.csv");
+        assert_eq!(trigger(&json!({"event": {"source": "aws.events"}})), "schedule");
+        assert_eq!(trigger(&json!({"event": {"source": "mine"}})), "mine");
+    }
+}

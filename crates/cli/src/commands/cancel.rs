@@ -1,0 +1,106 @@
+//! `reveille cancel`: stops runs, and stays until each has its outcome and its instance needs nobody's attention.
+
+use std::time::Duration;
+
+use aws_sdk_sagemaker::types::NotebookInstanceStatus as Status;
+use reveille_domain::InstanceName;
+use tokio::time::{Instant, sleep};
+
+use super::local::interrupt;
+use crate::{
+    arguments::CancelArguments,
+    clients::{Account, Execution, Run},
+    error::CliError,
+    exit::Exit,
+    ui::terminal::{Terminal, Tone},
+};
+
+const LOOK: Duration = Duration::from_secs(2);
+/// The sweeper is called at once, and again every five minutes; an instance takes some minutes to stop.
+const PATIENCE: Duration = Duration::from_secs(20 * 60);
+/// What the outcome says was given as the reason.
+const ERROR: &str = "Cancelled";
+const CAUSE: &str = "stopped with `reveille cancel`";
+
+pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    // All names are looked up before anything is stopped.
+    let mut executions = Vec::new();
+    for name in &arguments.runs {
+        let execution = account.find(name).await?;
+        if executions.iter().all(|other: &Execution| other.arn != execution.arn) {
+            executions.push(execution);
+        }
+    }
+    let mut stopped = Vec::new();
+    for execution in executions {
+        let id = execution.run();
+        if !execution.is_running() {
+            terminal.line(&format!("{id} had ended already: {}", execution.status.as_str()));
+            continue;
+        }
+        let call = account.sfn.stop_execution().execution_arn(&execution.arn).error(ERROR).cause(CAUSE);
+        call.send().await.map_err(|error| CliError::asked("stop the execution", error))?;
+        terminal.line(&format!("{id} is stopped; its notebook is ended and its outcome recorded"));
+        stopped.push(execution);
+    }
+    for execution in &stopped {
+        let id = execution.run();
+        tokio::select! {
+            ended = wait(terminal, &account, execution) => match ended? {
+                Some(sentence) => terminal.line(&format!("{} {id}: {sentence}", terminal.paint(Tone::Good, "✓"))),
+                None => {
+                    let minutes = PATIENCE.as_secs() / 60;
+                    terminal.note(&format!("{id}: it has no outcome, or its instance is still on, after {minutes} minutes; see `reveille instances`"));
+                    return Ok(Exit::Waiting);
+                }
+            },
+            () = interrupt() => {
+                terminal.note(&format!("{id} stays stopped; see what became of it with: reveille show {id}"));
+                return Err(CliError::Detached);
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Waits until a run has its outcome and its instance is stopped or somebody else's; `None`: it took too long.
+async fn wait(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Option<String>, CliError> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let run = account.run(execution).await?;
+        if run.outcome.is_some()
+            && let Some(sentence) = instance_after(account, &run).await?
+        {
+            terminal.clear();
+            return Ok(Some(sentence));
+        }
+        let what = if run.outcome.is_none() { "waits for its outcome" } else { "waits for its instance to stop" };
+        terminal.passing(Tone::Moving, &format!("  {}  {what}", run.id));
+        sleep(LOOK).await;
+    }
+    Ok(None)
+}
+
+/// What became of the instance, once that is settled.
+async fn instance_after(account: &Account, run: &Run) -> Result<Option<String>, CliError> {
+    let Some(name) = run.instance.as_deref().and_then(|name| InstanceName::parse(name).ok()) else {
+        return Ok(Some("its outcome is recorded".to_owned()));
+    };
+    match account.status(name.as_str()).await? {
+        None => return Ok(Some(format!("{name} does not exist any more"))),
+        Some(Status::Stopped | Status::Failed) => return Ok(Some(format!("{name} was seen stopped"))),
+        Some(Status::InService) => {}
+        Some(_) => return Ok(None),
+    }
+    Ok(match account.lease(&name).await? {
+        None => {
+            Some(format!("{name} is on and no run holds it: a person started it, or it is not certain whose it is"))
+        }
+        Some(lease) => match lease.busy {
+            Some(at) if at.run != run.id => Some(format!("{name} goes on with {}", at.run)),
+            _ if lease.person_at.is_some() => Some(format!("{name} is left to a person who works on it")),
+            _ => None,
+        },
+    })
+}

@@ -1,0 +1,71 @@
+//! `reveille explain`: the page of an error code, out of the command itself.
+
+use reveille_domain::Code;
+
+use crate::{
+    arguments::ExplainArguments,
+    error::CliError,
+    exit::Exit,
+    ui::terminal::{Terminal, Tone},
+};
+
+pub(crate) fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Result<Exit, CliError> {
+    let Some(name) = &arguments.code else {
+        for code in Code::ALL {
+            let about = page(code).lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+            terminal.line(&format!("{}  {about}", terminal.paint(Tone::Strong, &format!("{:<22}", code.as_str()))));
+        }
+        return Ok(Exit::Done);
+    };
+    let found = Code::ALL.into_iter().find(|code| code.as_str().eq_ignore_ascii_case(name));
+    let code = found.ok_or_else(|| {
+        CliError::NotThere(format!("there is no error code {name}; `reveille explain` lists them all"))
+    })?;
+    terminal.verbatim(page(code));
+    Ok(Exit::Done)
+}
+
+/// The code's page in docs/errors.
+const fn page(code: Code) -> &'static str {
+    match code {
+        Code::InvalidRequest => include_str!("../../../../docs/errors/InvalidRequest.md"),
+        Code::InstanceNotFound => include_str!("../../../../docs/errors/InstanceNotFound.md"),
+        Code::InstanceUnavailable => include_str!("../../../../docs/errors/InstanceUnavailable.md"),
+        Code::LifecycleConfigMissing => include_str!("../../../../docs/errors/LifecycleConfigMissing.md"),
+        Code::QuotaExceeded => include_str!("../../../../docs/errors/QuotaExceeded.md"),
+        Code::CapacityUnavailable => include_str!("../../../../docs/errors/CapacityUnavailable.md"),
+        Code::LifecycleFailed => include_str!("../../../../docs/errors/LifecycleFailed.md"),
+        Code::StartNotConfirmed => include_str!("../../../../docs/errors/StartNotConfirmed.md"),
+        Code::Busy => include_str!("../../../../docs/errors/Busy.md"),
+        Code::QueueTimedOut => include_str!("../../../../docs/errors/QueueTimedOut.md"),
+        Code::RunnerSilent => include_str!("../../../../docs/errors/RunnerSilent.md"),
+        Code::RunnerLost => include_str!("../../../../docs/errors/RunnerLost.md"),
+        Code::NotebookNotFound => include_str!("../../../../docs/errors/NotebookNotFound.md"),
+        Code::KernelNotFound => include_str!("../../../../docs/errors/KernelNotFound.md"),
+        Code::NotebookFailed => include_str!("../../../../docs/errors/NotebookFailed.md"),
+        Code::KernelDied => include_str!("../../../../docs/errors/KernelDied.md"),
+        Code::RunTimedOut => include_str!("../../../../docs/errors/RunTimedOut.md"),
+        Code::OutputNotSaved => include_str!("../../../../docs/errors/OutputNotSaved.md"),
+        Code::StopNotConfirmed => include_str!("../../../../docs/errors/StopNotConfirmed.md"),
+        Code::Cancelled => include_str!("../../../../docs/errors/Cancelled.md"),
+        Code::AccessDenied => include_str!("../../../../docs/errors/AccessDenied.md"),
+        Code::Throttled => include_str!("../../../../docs/errors/Throttled.md"),
+        Code::ServiceUnavailable => include_str!("../../../../docs/errors/ServiceUnavailable.md"),
+        Code::OutcomeNotRecorded => include_str!("../../../../docs/errors/OutcomeNotRecorded.md"),
+        Code::Internal => include_str!("../../../../docs/errors/Internal.md"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reveille_domain::Code;
+
+    use super::page;
+
+    #[test]
+    fn each_code_has_its_own_page() {
+        for code in Code::ALL {
+            assert!(page(code).starts_with(&format!("# {code}")), "{code}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `reveille open`: a link to what a run left.
+
+use std::time::Duration;
+
+use aws_sdk_s3::presigning::PresigningConfig;
+
+use crate::{
+    arguments::OpenArguments,
+    clients::{Account, Run},
+    error::CliError,
+    exit::Exit,
+    ui::terminal::Terminal,
+};
+
+/// Long enough to be opened and passed on; whoever has the link can read the page.
+const GOOD_FOR: Duration = Duration::from_secs(3_600);
+
+pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    let run = account.run(&account.find(&arguments.run).await?).await?;
+    if arguments.console {
+        terminal.verbatim(&console(&run, &account.region));
+        return Ok(Exit::Done);
+    }
+    let output = match arguments {
+        OpenArguments { notebook: true, .. } => "notebook",
+        OpenArguments { log: true, .. } => "log",
+        _ => "html",
+    };
+    terminal.verbatim(&link(&account, &run, output).await?);
+    if output == "html" {
+        terminal.note(
+            "scripts in the notebook's outputs run when the page is opened, unless the run asked for \"html\": \"sanitized\"",
+        );
+    }
+    Ok(Exit::Done)
+}
+
+async fn link(account: &Account, run: &Run, output: &str) -> Result<String, CliError> {
+    let id = &run.id;
+    let outputs = run.outcome.as_ref().map(|outcome| &outcome.outputs);
+    let Some(key) = outputs.and_then(|outputs| account.key_of(outputs, output)) else {
+        let why = run.outcome.as_ref().and_then(|outcome| outcome.html_error.as_deref()).filter(|_| output == "html");
+        let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+        return Err(CliError::NotThere(format!(
+            "{id} kept no {output}{why}; see what there is with: reveille show {id}"
+        )));
+    };
+    let how = PresigningConfig::expires_in(GOOD_FOR);
+    let how = how.map_err(|error| CliError::Usage(error.to_string()))?;
+    let signed = account.s3.get_object().bucket(&account.layout.bucket).key(key).presigned(how).await;
+    signed.map(|signed| signed.uri().to_owned()).map_err(|error| CliError::asked("sign the link", error))
+}
+
+/// The execution's page. The console of China and of GovCloud has another name.
+fn console(run: &Run, region: &str) -> String {
+    let host = match run.execution.arn.split(':').nth(1) {
+        Some("aws-cn") => "console.amazonaws.cn",
+        Some("aws-us-gov") => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    format!("https://{region}.{host}/states/home?region={region}#/v2/executions/details/{}", run.execution.arn)
+}

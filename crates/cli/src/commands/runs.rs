@@ -1,0 +1,125 @@
+//! `reveille runs`: recent runs, the newest first.
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reveille_domain::records::Rest;
+
+use crate::{
+    arguments::{Format, RunsArguments, StatusFilter},
+    clients::{Account, Ending, Execution, Run},
+    error::CliError,
+    exit::Exit,
+    ui::{
+        json,
+        table::{self, Cell, Column},
+        terminal::{Terminal, Tone},
+        times,
+    },
+};
+
+/// Runs that are looked at together: each takes two to three calls of some ten milliseconds.
+const AT_ONCE: usize = 16;
+/// Executions that are looked at where a filter can be answered only by looking at each.
+const MOST_LOOKED_AT: usize = 1_000;
+
+const COLUMNS: [Column; 8] = [
+    Column { title: "STATUS", rank: 0, least: 9 },
+    Column { title: "NOTEBOOK", rank: 0, least: 14 },
+    Column { title: "INSTANCE", rank: 2, least: 8 },
+    Column { title: "TRIGGER", rank: 4, least: 10 },
+    Column { title: "RUN", rank: 0, least: 12 },
+    Column { title: "TOOK", rank: 1, least: 7 },
+    Column { title: "AGE", rank: 0, least: 4 },
+    Column { title: "AFTERWARDS", rank: 3, least: 11 },
+];
+
+pub(crate) async fn run(terminal: &Terminal, arguments: &RunsArguments) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    let runs = find(&account, arguments, Utc::now()).await?;
+    if arguments.format.output == Format::Json {
+        terminal.result(&json::runs(&runs));
+        return Ok(Exit::Done);
+    }
+    if runs.is_empty() {
+        terminal.note("no runs were found; `reveille run NOTEBOOK --on INSTANCE` starts one");
+        return Ok(Exit::Done);
+    }
+    let now = Utc::now();
+    let rows: Vec<Vec<Cell>> = runs.iter().map(|run| row(run, now)).collect();
+    for line in table::lines(terminal, &COLUMNS, &rows) {
+        terminal.line(&line);
+    }
+    Ok(Exit::Done)
+}
+
+async fn find(account: &Account, arguments: &RunsArguments, now: DateTime<Utc>) -> Result<Vec<Run>, CliError> {
+    let wanted = usize::from(arguments.limit);
+    let filtered = arguments.instance.is_some() || arguments.notebook.is_some();
+    let most = if filtered { MOST_LOOKED_AT.max(wanted) } else { wanted };
+    let since = arguments.since.map(|span| now - span);
+    let mut executions = Vec::new();
+    let take = |execution: Execution| {
+        let old = since.is_some_and(|since| execution.started < since);
+        if !old {
+            executions.push(execution);
+        }
+        old || executions.len() >= most
+    };
+    account.executions(arguments.status.map(status), take).await?;
+    let runs = stream::iter(&executions).map(|execution| account.run(execution)).buffered(AT_ONCE);
+    let fits = |run: &Run| {
+        let instance = arguments.instance.as_ref().is_none_or(|name| run.instance.as_ref() == Some(name));
+        let notebook = arguments.notebook.as_deref();
+        instance && notebook.is_none_or(|text| run.notebook.as_deref().is_some_and(|name| name.contains(text)))
+    };
+    runs.try_filter(|run| std::future::ready(fits(run))).take(wanted).try_collect().await
+}
+
+const fn status(filter: StatusFilter) -> ExecutionStatus {
+    match filter {
+        StatusFilter::Running => ExecutionStatus::Running,
+        StatusFilter::Succeeded => ExecutionStatus::Succeeded,
+        StatusFilter::Failed => ExecutionStatus::Failed,
+        StatusFilter::Aborted => ExecutionStatus::Aborted,
+    }
+}
+
+fn row(run: &Run, now: DateTime<Utc>) -> Vec<Cell> {
+    let quiet = |text: String| (text, Tone::Quiet);
+    let plain = |text: String| (text, Tone::Plain);
+    let took = run.execution.stopped.unwrap_or(now) - run.execution.started;
+    vec![
+        (run.ending.word().to_owned(), tone(run.ending)),
+        (run.notebook.clone().unwrap_or_else(|| "(none)".to_owned()), Tone::Strong),
+        plain(run.instance.clone().unwrap_or_else(|| "(none)".to_owned())),
+        quiet(run.trigger.clone()),
+        plain(run.id.to_string()),
+        plain(times::duration(took)),
+        quiet(times::age(run.execution.started, now)),
+        afterwards(run),
+    ]
+}
+
+pub(super) const fn tone(ending: Ending) -> Tone {
+    match ending {
+        Ending::Running => Tone::Moving,
+        Ending::Succeeded => Tone::Good,
+        Ending::Failed | Ending::TimedOut => Tone::Bad,
+        Ending::Skipped | Ending::Duplicate | Ending::NotSelected | Ending::Aborted => Tone::Quiet,
+    }
+}
+
+/// What became of the instance, in a word or two.
+fn afterwards(run: &Run) -> Cell {
+    match run.outcome.as_ref().map(|outcome| outcome.instance_after) {
+        None => (String::new(), Tone::Plain),
+        Some(Rest::AtRest) => ("stopped".to_owned(), Tone::Plain),
+        Some(Rest::HandedOver) => ("next run".to_owned(), Tone::Quiet),
+        Some(Rest::LeftRunning) => ("left running".to_owned(), Tone::Moving),
+        Some(Rest::NotTouched) => ("not touched".to_owned(), Tone::Quiet),
+        // The sweeper writes the outcome of an aborted run before it stops the instance.
+        Some(Rest::NotConfirmed) if run.ending == Ending::Aborted => ("see instance".to_owned(), Tone::Quiet),
+        Some(Rest::NotConfirmed) => ("NOT STOPPED?".to_owned(), Tone::Bad),
+    }
+}

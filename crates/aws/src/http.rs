@@ -20,6 +20,7 @@ use crate::trust::{self, Trust};
 /// The client, which trusts the authorities that the environment names, or else Amazon's and then the system's, and uses the
 /// proxies of the environment. Where the environment cannot be followed, every request fails and says so: a request that went
 /// another way than it was told to would be worse.
+#[must_use]
 pub fn client() -> SharedHttpClient {
     match (trust::from_env(), Proxies::from_env()) {
         (Ok(Trust::Named(tls)), Ok(proxies)) => following(proxies, tls),

@@ -267,7 +267,7 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{Arguments, Command, joined};
+    use super::{Arguments, Command, EXIT_CODES, joined};
 
     #[test]
     fn parameters_are_written_as_papermill_has_them() {
@@ -280,6 +280,20 @@ mod tests {
             assert_eq!(joined(words(typed).into_iter()), words(read));
         }
         assert!(Arguments::try_parse_from(["reveille", "run", "a.ipynb", "--on", "x", "-p", "=1"]).is_err());
+    }
+
+    #[test]
+    fn the_page_names_each_verb_and_each_exit_code() {
+        let page = include_str!("../../../docs/cli.md");
+        for verb in Arguments::command().get_subcommands() {
+            assert!(page.contains(&format!("`reveille {}", verb.get_name())), "{} is missing", verb.get_name());
+        }
+        let listed = |text: &str| -> Vec<String> {
+            let numbers = text.split(|sign: char| !sign.is_ascii_digit()).filter(|number| !number.is_empty());
+            numbers.map(str::to_owned).collect()
+        };
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse::<u8>().ok());
+        assert_eq!(rows.map(|code| code.to_string()).collect::<Vec<_>>(), listed(EXIT_CODES));
     }
 
     #[test]

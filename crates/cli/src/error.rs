@@ -92,14 +92,14 @@ impl CliError {
     }
 
     /// A call that AWS did not answer as asked: without the request's details, which say nothing to a person.
-    pub(crate) fn asked<E, R>(action: &'static str, error: SdkError<E, R>) -> Self
+    pub(crate) fn asked<E, R>(action: &'static str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,
     {
         let (code, message) = (error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default());
         let message = match (code.as_str(), message) {
-            ("", "") => causes(&error),
+            ("", "") => causes(error),
             (code, "") => code.to_owned(),
             (code, message) => format!("{code}: {message}"),
         };
@@ -117,10 +117,8 @@ impl CliError {
         match self {
             Self::NoCredentials { .. } | Self::Refused { .. } => 4,
             Self::NoStack { .. } | Self::NoRun { .. } | Self::NotThere(_) => 5,
-            Self::Usage(_) | Self::Ambiguous { .. } => 2,
-            Self::NoRegion => 3,
-            Self::Local(LocalError::Missing { .. } | LocalError::Program { .. }) => 3,
-            Self::Local(LocalError::Parameter { .. }) => 2,
+            Self::NoRegion | Self::Local(LocalError::Missing { .. } | LocalError::Program { .. }) => 3,
+            Self::Usage(_) | Self::Ambiguous { .. } | Self::Local(LocalError::Parameter { .. }) => 2,
             // 128 + SIGINT, as shells have it.
             Self::Interrupted | Self::Detached => 130,
             _ => 1,

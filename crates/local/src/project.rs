@@ -50,7 +50,8 @@ impl Project {
     }
 
     /// A built binary.
-    pub(crate) fn binary(&self, name: &str) -> PathBuf {
+    #[must_use]
+    pub fn binary(&self, name: &str) -> PathBuf {
         self.binaries.join(name)
     }
 

@@ -66,7 +66,7 @@ async fn stack(client: &aws_sdk_cloudformation::Client, name: &str, region: &str
         Err(error) if error.as_service_error().is_some_and(|error| error.meta().code() == Some("ValidationError")) => {
             None
         }
-        Err(error) => return Err(CliError::asked("describe the stack", error)),
+        Err(error) => return Err(CliError::asked("describe the stack", &error)),
     };
     described.ok_or_else(|| CliError::NoStack { stack: name.to_owned(), region: region.to_owned() })
 }

@@ -79,7 +79,7 @@ impl Account {
         loop {
             let call = self.sfn.list_executions().state_machine_arn(&self.state_machine).max_results(PAGE);
             let listed = call.set_status_filter(status.clone()).set_next_token(token.take()).send().await;
-            let listed = listed.map_err(|error| CliError::asked("list the executions", error))?;
+            let listed = listed.map_err(|error| CliError::asked("list the executions", &error))?;
             told += listed.executions.len();
             for item in listed.executions {
                 if enough(execution(item)) {

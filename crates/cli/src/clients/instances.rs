@@ -32,7 +32,7 @@ impl Account {
         let mut token = None;
         loop {
             let call = self.sagemaker.list_notebook_instances().max_results(PAGE).set_next_token(token.take());
-            let listed = call.send().await.map_err(|error| CliError::asked("list the notebook instances", error))?;
+            let listed = call.send().await.map_err(|error| CliError::asked("list the notebook instances", &error))?;
             for item in listed.notebook_instances.unwrap_or_default() {
                 let Some(name) = item.notebook_instance_name.and_then(|name| InstanceName::parse(&name).ok()) else {
                     continue;
@@ -65,7 +65,7 @@ impl Account {
             {
                 Ok(None)
             }
-            Err(error) => Err(CliError::asked("describe the notebook instance", error)),
+            Err(error) => Err(CliError::asked("describe the notebook instance", &error)),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! One run, put together from its execution and its records.
 
-use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
+use aws_sdk_sfn::{
+    operation::describe_execution::{DescribeExecutionError, DescribeExecutionOutput},
+    types::ExecutionStatus,
+};
 use reveille_domain::{
     Code, RunId,
     layout::{AttemptRef, INVALID_INSTANCE},
@@ -73,10 +76,10 @@ impl Account {
     pub(super) async fn described(&self, arn: &str) -> Result<(Execution, DescribeExecutionOutput), CliError> {
         let described = match self.sfn.describe_execution().execution_arn(arn).send().await {
             Ok(described) => described,
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_execution_does_not_exist()) => {
+            Err(error) if error.as_service_error().is_some_and(DescribeExecutionError::is_execution_does_not_exist) => {
                 return Err(CliError::NoRun { what: format!("there is no execution {arn}") });
             }
-            Err(error) => return Err(CliError::asked("describe the execution", error)),
+            Err(error) => return Err(CliError::asked("describe the execution", &error)),
         };
         let execution = Execution {
             arn: described.execution_arn.clone(),

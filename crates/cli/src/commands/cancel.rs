@@ -17,7 +17,7 @@ use crate::{
 
 const LOOK: Duration = Duration::from_secs(2);
 /// The sweeper is called at once, and again every five minutes; an instance takes some minutes to stop.
-const PATIENCE: Duration = Duration::from_secs(20 * 60);
+const PATIENCE: Duration = Duration::from_mins(20);
 /// What the outcome says was given as the reason.
 const ERROR: &str = "Cancelled";
 const CAUSE: &str = "stopped with `reveille cancel`";
@@ -40,21 +40,21 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
             continue;
         }
         let call = account.sfn.stop_execution().execution_arn(&execution.arn).error(ERROR).cause(CAUSE);
-        call.send().await.map_err(|error| CliError::asked("stop the execution", error))?;
+        call.send().await.map_err(|error| CliError::asked("stop the execution", &error))?;
         terminal.line(&format!("{id} is stopped; its notebook is ended and its outcome recorded"));
         stopped.push(execution);
     }
     for execution in &stopped {
         let id = execution.run();
         tokio::select! {
-            ended = wait(terminal, &account, execution) => match ended? {
-                Some(sentence) => terminal.line(&format!("{} {id}: {sentence}", terminal.paint(Tone::Good, "✓"))),
-                None => {
+            ended = wait(terminal, &account, execution) => {
+                let Some(sentence) = ended? else {
                     let minutes = PATIENCE.as_secs() / 60;
                     terminal.note(&format!("{id}: it has no outcome, or its instance is still on, after {minutes} minutes; see `reveille instances`"));
                     return Ok(Exit::Waiting);
-                }
-            },
+                };
+                terminal.line(&format!("{} {id}: {sentence}", terminal.paint(Tone::Good, "✓")));
+            }
             () = interrupt() => {
                 terminal.note(&format!("{id} stays stopped; see what became of it with: reveille show {id}"));
                 return Err(CliError::Detached);

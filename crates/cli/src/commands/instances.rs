@@ -31,7 +31,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &InstancesArguments) -> 
     // Those that cost money first.
     instances.sort_by_key(|instance| !is_on(&instance.status));
     if arguments.format.output == Format::Json {
-        terminal.result(&instances.iter().map(as_json).collect());
+        Terminal::result(&instances.iter().map(as_json).collect());
         return Ok(Exit::Done);
     }
     if instances.is_empty() {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Long enough to be opened and passed on; whoever has the link can read the page.
-const GOOD_FOR: Duration = Duration::from_secs(3_600);
+const GOOD_FOR: Duration = Duration::from_hours(1);
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
@@ -49,7 +49,7 @@ async fn link(account: &Account, run: &Run, output: &str) -> Result<String, CliE
     let how = PresigningConfig::expires_in(GOOD_FOR);
     let how = how.map_err(|error| CliError::Usage(error.to_string()))?;
     let signed = account.s3.get_object().bucket(&account.layout.bucket).key(key).presigned(how).await;
-    signed.map(|signed| signed.uri().to_owned()).map_err(|error| CliError::asked("sign the link", error))
+    signed.map(|signed| signed.uri().to_owned()).map_err(|error| CliError::asked("sign the link", &error))
 }
 
 /// The execution's page. The console of China and of GovCloud has another name.

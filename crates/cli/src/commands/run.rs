@@ -25,7 +25,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RunArguments) -> Result
     let account = Account::of(&arguments.stack).await?;
     let name = execution_name(&arguments.notebook);
     let call = account.sfn.start_execution().state_machine_arn(&account.state_machine).name(name);
-    let started = call.input(input).send().await.map_err(|error| CliError::asked("start the execution", error))?;
+    let started = call.input(input).send().await.map_err(|error| CliError::asked("start the execution", &error))?;
     let execution = account.find(&RunName::Arn(started.execution_arn)).await?;
     let id = execution.run();
     if arguments.detach {

@@ -38,7 +38,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RunsArguments) -> Resul
     let account = Account::of(&arguments.stack).await?;
     let runs = find(&account, arguments, Utc::now()).await?;
     if arguments.format.output == Format::Json {
-        terminal.result(&json::runs(&runs));
+        Terminal::result(&json::runs(&runs));
         return Ok(Exit::Done);
     }
     if runs.is_empty() {

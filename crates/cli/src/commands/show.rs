@@ -2,7 +2,7 @@
 
 use reveille_domain::records::Rest;
 
-use super::runs::tone;
+use super::{runs::tone, watch};
 use crate::{
     arguments::{Format, ShowArguments},
     clients::{Account, Ending, Run},
@@ -24,7 +24,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ShowArguments) -> Resul
     let execution = account.find(&arguments.run).await?;
     let run = account.run(&execution).await?;
     match arguments.format.output {
-        Format::Json => terminal.result(&json::run(&run)),
+        Format::Json => Terminal::result(&json::run(&run)),
         Format::Table => tell(terminal, &account, &run).await?,
     }
     Ok(Exit::Done)
@@ -39,6 +39,9 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> R
     if let Some(names) = parameters(account, run).await? {
         lines.extend(labelled(terminal, "parameters", &format!("{names} (their values are in request.json)")));
     }
+    if run.ending == Ending::Running {
+        lines.extend(labelled(terminal, "now", &watch::stage(account, run).await?));
+    }
     if let Some(outcome) = &run.outcome {
         let drawn = phases::lines(terminal, &outcome.phases);
         if !drawn.is_empty() {
@@ -46,7 +49,9 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> R
             lines.extend(drawn);
         }
     }
-    lines.push(String::new());
+    if run.ending != Ending::Running {
+        lines.push(String::new());
+    }
     match run.outcome.as_ref().and_then(|outcome| outcome.failure.as_ref()) {
         Some(failure) => lines.extend(card::lines(terminal, failure, &kept(run))),
         None => lines.extend(ending_without_record(terminal, run)),

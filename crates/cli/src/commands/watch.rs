@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_sfn::types::HistoryEventType;
+use aws_sdk_sfn::types::{HistoryEventType, StateEnteredEventDetails};
 use chrono::Utc;
 use reveille_domain::records::Progress;
 use tokio::time::sleep;
@@ -67,13 +67,13 @@ async fn to_the_end(terminal: &Terminal, account: &Account, execution: &Executio
 }
 
 /// What a run does now, in a few words.
-async fn stage(account: &Account, run: &Run) -> Result<String, CliError> {
+pub(super) async fn stage(account: &Account, run: &Run) -> Result<String, CliError> {
     let call = account.sfn.get_execution_history().execution_arn(&run.execution.arn).reverse_order(true);
     let history = call.max_results(LAST_EVENTS).send().await;
-    let history = history.map_err(|error| CliError::asked("read the execution's history", error))?;
+    let history = history.map_err(|error| CliError::asked("read the execution's history", &error))?;
     let entered = history.events.iter().find_map(|event| match event.r#type {
         HistoryEventType::ExecutionStarted => Some("Prepare"),
-        _ => event.state_entered_event_details().map(|details| details.name()),
+        _ => event.state_entered_event_details().map(StateEnteredEventDetails::name),
     });
     let instance = run.instance.as_deref().unwrap_or("the instance");
     Ok(match entered {

@@ -33,10 +33,11 @@ pub(crate) fn lines(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>])
         shown.iter().map(|(index, width)| (*width).min(columns[*index].least) + GAP).sum::<usize>().saturating_sub(GAP)
     };
     while least(&shown) > room {
-        let Some(last) = shown.iter().map(|(index, _)| columns[*index].rank).max().filter(|rank| *rank > 0) else {
+        let Some(first_to_go) = shown.iter().map(|(index, _)| columns[*index].rank).max().filter(|rank| *rank > 0)
+        else {
             break;
         };
-        shown.retain(|(index, _)| columns[*index].rank != last);
+        shown.retain(|(index, _)| columns[*index].rank != first_to_go);
     }
     shrink(&mut shown, columns, room);
     let line = |cells: &dyn Fn(usize) -> (String, Tone)| {
@@ -44,8 +45,8 @@ pub(crate) fn lines(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>])
         for (place, (index, width)) in shown.iter().enumerate() {
             let (text, tone) = cells(*index);
             let text = cut(&text, *width);
-            let last = place + 1 == shown.len();
-            let gap = if last { 0 } else { (width + GAP).saturating_sub(text.width()) };
+            let at_the_end = place + 1 == shown.len();
+            let gap = if at_the_end { 0 } else { (width + GAP).saturating_sub(text.width()) };
             line.push_str(&terminal.paint(tone, &text));
             line.push_str(&" ".repeat(gap));
         }

@@ -91,7 +91,7 @@ impl Terminal {
     }
 
     /// An answer for a program: JSON, whose own escapes leave no control character in it.
-    pub(crate) fn result(&self, answer: &serde_json::Value) {
+    pub(crate) fn result(answer: &serde_json::Value) {
         // A value that was parsed or made by us can be written.
         let text = serde_json::to_string_pretty(answer).unwrap_or_default();
         write(&format!("{text}\n"));

@@ -10,6 +10,7 @@ use tokio::runtime::{Handle, Runtime};
 
 mod aborted;
 mod busy;
+mod command;
 mod deployment;
 mod engine;
 mod failures;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         busy::ALL,
         input::ALL,
         triggers::ALL,
+        command::ALL,
         deployment::ALL,
         guard::ALL,
         engine::ALL,

@@ -1,0 +1,118 @@
+//! The `reveille` command on a stack: as a person types it, in a process of its own.
+
+use std::process::{Output, Stdio};
+
+use reveille_e2e_tests::{Notebook, World};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::Scenario;
+
+pub const ALL: &[Scenario] = &[
+    ("command::a_run_is_started_followed_and_shown", |h, w| h.block_on(followed(w))),
+    ("command::a_run_is_cancelled_and_its_instance_seen_stopped", |h, w| h.block_on(cancelled(w))),
+    ("command::what_is_typed_wrong_starts_nothing", |h, w| h.block_on(typed_wrong(w))),
+];
+
+/// Runs the command to its end.
+async fn reveille(world: &World, arguments: &[&str]) -> Output {
+    let command = world.local().project().binary("reveille");
+    let mut command = Command::new(command);
+    command.args(arguments).envs(world.local().environment()).stdin(Stdio::null()).kill_on_drop(true);
+    command.output().await.expect("the command is built with the workspace")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn complained(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[track_caller]
+fn ended(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}\n{}", said(output), complained(output));
+}
+
+/// A run that fails: its exit code, its card, its log, its row, and the same as JSON.
+async fn followed(world: &World) {
+    let notebook = Notebook::of(&["print('day is', day)", "raise ValueError('no orders')"]).with_parameters("day = 0");
+    world.instance_with("command-run", &notebook).await;
+    let run = reveille(world, &["run", "run.ipynb", "--on", "command-run", "-p", "day", "2026-11-26"]).await;
+    ended(&run, 10);
+    let screen = said(&run);
+    for part in
+        ["✗ FAILED  run.ipynb on command-run", "was seen stopped", "─ NotebookFailed ─", "ValueError: no orders"]
+    {
+        assert!(screen.contains(part), "{part} is missing in:\n{screen}");
+    }
+    let id = screen.lines().find_map(|line| line.strip_prefix("run ")).expect("the run's id comes first").to_owned();
+    assert!(screen.contains(&format!("Next: reveille logs {id}")), "{screen}");
+
+    let log = reveille(world, &["logs", &id]).await;
+    ended(&log, 0);
+    assert!(said(&log).contains("day is 2026-11-26"), "{}", said(&log));
+
+    let listed = reveille(world, &["runs", "--instance", "command-run", "--output", "json"]).await;
+    ended(&listed, 0);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(
+        (&listed[0]["run"], &listed[0]["status"], &listed[0]["code"], &listed[0]["instanceAfter"]),
+        (&id.clone().into(), &"FAILED".into(), &"NotebookFailed".into(), &"atRest".into())
+    );
+
+    // The beginning of the id is enough; the link is a page that anybody with it can read.
+    let link = reveille(world, &["open", &id[..id.len() - 3]]).await;
+    ended(&link, 0);
+    assert!(said(&link).contains("/1/output.html?") && said(&link).contains("X-Amz-Signature="), "{}", said(&link));
+
+    let instances = reveille(world, &["instances", "--output", "json"]).await;
+    ended(&instances, 0);
+    let instances: Value = serde_json::from_slice(&instances.stdout).unwrap();
+    let mine = instances.as_array().unwrap().iter().find(|it| it["instance"] == "command-run").unwrap();
+    assert_eq!((&mine["status"], &mine["on"]), (&"Stopped".into(), &false.into()));
+}
+
+async fn cancelled(world: &World) {
+    let notebook = Notebook::of(&["import time", "time.sleep(600)"]);
+    world.instance_with("command-cancel", &notebook).await;
+    let run = reveille(world, &["run", "run.ipynb", "--on", "command-cancel", "--detach"]).await;
+    ended(&run, 0);
+    let id = said(&run).trim().to_owned();
+    let cancelled = reveille(world, &["cancel", &id]).await;
+    ended(&cancelled, 0);
+    assert!(said(&cancelled).contains("command-cancel was seen stopped"), "{}", said(&cancelled));
+    let shown = reveille(world, &["show", &id]).await;
+    assert!(said(&shown).starts_with("ABORTED  run.ipynb on command-cancel"), "{}", said(&shown));
+    assert!(said(&shown).contains("stopped with `reveille cancel`"), "{}", said(&shown));
+    let watched = reveille(world, &["watch", &id]).await;
+    ended(&watched, 13);
+    let again = reveille(world, &["cancel", &id]).await;
+    ended(&again, 0);
+    assert!(said(&again).contains("had ended already: ABORTED"), "{}", said(&again));
+}
+
+async fn typed_wrong(world: &World) {
+    for (arguments, code, sentence) in [
+        (&["run", "run.txt", "--on", "command-wrong"][..], 2, "does not end in .ipynb"),
+        (&["run", "run.ipynb", "--on", "command_wrong"], 2, "is no notebook instance name"),
+        (&["run", "run.ipynb", "--on", "a", "-p", "class=1"], 2, "class"),
+        (&["run", "run.ipynb", "--on", "a", "-y", "/nowhere.yaml"], 2, "/nowhere.yaml"),
+        (&["run", "run.ipynb", "--on", "a", "--when-busy", "later"], 2, "whenBusy"),
+        (&["show", "no-such-run"], 5, "no run's id begins with no-such-run"),
+        (&["show", "@first"], 2, "@last"),
+        (&["runs", "--stack", "no-such-stack"], 5, "there is no stack no-such-stack"),
+        (&["explain", "NoSuchCode"], 5, "NoSuchCode"),
+    ] {
+        let output = reveille(world, arguments).await;
+        ended(&output, code);
+        let sentences = complained(&output);
+        assert!(sentences.contains(sentence), "{arguments:?}: {sentences}");
+    }
+    let mut command = Command::new(world.local().project().binary("reveille"));
+    command.arg("runs").envs(world.local().environment()).env("AWS_ACCESS_KEY_ID", "somebody-elses");
+    let refused = command.output().await.unwrap();
+    ended(&refused, 4);
+}

@@ -50,7 +50,7 @@ async fn deliver(api: &mut RuntimeApi, invocation: &Invocation, result: Result<S
     let Answered::Refused(status) = answered else { return Ok(()) };
     let message = match &result {
         Ok(_) => format!(
-            "Lambda refused the answer of {bytes} bytes with HTTP {status}. What the step did is not undone; it is safe to redrive the execution."
+            "Lambda refused the answer of {bytes} bytes with HTTP {status}. What the step did remains. Redrive the execution to go on."
         ),
         Err(failure) => format!("Lambda refused the report of a failure ({}) with HTTP {status}.", failure.code),
     };

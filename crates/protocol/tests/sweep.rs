@@ -104,7 +104,7 @@ fn stopped(input: &Value, progress: Option<Value>, error: Option<&str>, cause: O
     message
 }
 
-/// docs/errors/Cancelled.md: "What the person gave as `--error` and `--cause` stands in it, and the cell that the notebook was at"
+/// docs/errors/Cancelled.md: "It names what the person gave as `--error` and `--cause`, and the last cell in `progress.json`."
 #[test]
 fn a_person_who_stops_an_execution_is_quoted_and_the_cell_is_named() {
     let input = json!({"instance": "nightly", "notebook": "a.ipynb"});

@@ -168,7 +168,7 @@ pub fn classify(caught: &Caught) -> Failure {
     Failure::new(
         code,
         format!(
-            "{} failed with {}: {}. Look at the function's log for this execution; it is safe to redrive the execution.",
+            "{} failed with {}: {}. Look at the function's log for this execution, then redrive it. If the notebook had started, a redrive may run it again.",
             caught.state,
             caught.error,
             message.trim_end_matches('.')

@@ -188,7 +188,7 @@ fn an_engines_error_and_a_used_up_retry_are_told_in_whole_sentences() {
         (timed_out.code, timed_out.message.as_str()),
         (
             Code::Internal,
-            "AdmitRun failed with Sandbox.Timedout: RequestId: 1 Error: Task timed out after 30.00 seconds. Look at the function's log for this execution; it is safe to redrive the execution."
+            "AdmitRun failed with Sandbox.Timedout: RequestId: 1 Error: Task timed out after 30.00 seconds. Look at the function's log for this execution, then redrive it. If the notebook had started, a redrive may run it again."
         )
     );
     let throttled = classify(&caught("Throttled", &format!(r#"{{"errorMessage": "It was throttled. {RETRIED}"}}"#)));

@@ -1,6 +1,5 @@
-//! An execution that was stopped from outside reaches no Catch. This gives it the error that its run ends with.
+//! What ended an execution that no Catch saw to its end, as an error that a run can end with.
 
-use reveille_domain::error::START_ANEW;
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus};
 use reveille_domain::records::Progress;
 use reveille_domain::{Code, shown};
@@ -17,14 +16,16 @@ pub fn caught(seen: &ExecutionSeen, progress: Option<&Progress>) -> Caught {
         ExecutionStatus::Aborted => ours(
             Code::Cancelled,
             format!(
-                "Execution {name} was stopped by a person{}.{} To run the notebook again, redrive this execution, or {START_ANEW}.",
+                "Execution {name} was stopped by a person{}.{} A redrive of it, or a new execution, runs the notebook again.",
                 place(progress),
                 reason(seen)
             ),
         ),
         ExecutionStatus::TimedOut => ours(
             Code::Internal,
-            format!("Execution {name} reached the state machine's own time limit. It is safe to redrive it."),
+            format!(
+                "Execution {name} ran into the state machine's own time limit. Redrive it to go on. If the notebook had started, that may run it again."
+            ),
         ),
         ExecutionStatus::Failed | ExecutionStatus::Running | ExecutionStatus::Succeeded => {
             (seen.error.clone().unwrap_or_default(), seen.cause.clone().unwrap_or_default())

@@ -73,8 +73,9 @@ fetch() { # to the file $1
     local try direct="${no_proxy-${NO_PROXY-}}"
     direct="${direct:+$direct,}169.254.169.254,localhost,127.0.0.1"
     for ((try = 1; try <= FETCH_TRIES; try++)); do
-        # The instance's own metadata, where the role's credentials are, is behind no proxy.
-        if NO_PROXY="$direct" no_proxy="$direct" timeout "$FETCH_SECONDS" aws s3 cp --only-show-errors \
+        # The instance's own metadata, where the role's credentials are, is behind no proxy. In us-east-1 version 1 of the
+        # aws command asks s3.amazonaws.com unless told: a proxy or endpoint may know the region's name only.
+        if NO_PROXY="$direct" no_proxy="$direct" AWS_S3_US_EAST_1_REGIONAL_ENDPOINT=regional timeout "$FETCH_SECONDS" aws s3 cp --only-show-errors \
             --cli-connect-timeout 10 --cli-read-timeout 30 \
             "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY" "$1" </dev/null; then
             return 0

@@ -125,11 +125,12 @@ fn the_runner_is_fetched_through_the_proxy_and_credentials_are_not() {
     ] {
         let mut world = World::new().systemd();
         world.in_the_preamble(&format!("HTTPS_PROXY=http://proxy:3128 {set}"));
-        let record = "printf '%s %s %s' \"$HTTPS_PROXY\" \"$NO_PROXY\" \"$no_proxy\" >\"$WORLD/proxies\"";
+        let record = "printf '%s %s %s %s' \"$HTTPS_PROXY\" \"$NO_PROXY\" \"$no_proxy\" \
+                      \"$AWS_S3_US_EAST_1_REGIONAL_ENDPOINT\" >\"$WORLD/proxies\"";
         world.stand_in("aws", &format!("{record}; cp \"$WORLD/object\" \"${{@: -1}}\""));
         world.boot();
         let proxies = fs::read_to_string(world.path("proxies")).unwrap();
-        assert_eq!(proxies, format!("http://proxy:3128 {expected} {expected}"));
+        assert_eq!(proxies, format!("http://proxy:3128 {expected} {expected} regional"), "by the region's own name");
         let mut settings = passed(&world);
         assert_eq!(settings.remove("HTTPS_PROXY").as_deref(), Some("http://proxy:3128"));
         let as_set: BTreeMap<String, String> = set

@@ -7,6 +7,7 @@ mod faults;
 mod front;
 mod network;
 mod person;
+mod proxy;
 mod pythons;
 
 use std::{fs, process::ExitCode, sync::Arc};
@@ -31,7 +32,8 @@ const RUNS: &[Scenario] = &[
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(AT_A_TIME));
-    let all = || [RUNS, faults::ALL, network::ALL, person::ALL, clock::ALL, pythons::ALL].into_iter().flatten();
+    let all =
+        || [RUNS, faults::ALL, network::ALL, person::ALL, proxy::ALL, clock::ALL, pythons::ALL].into_iter().flatten();
     let Some(root) = std::env::var_os(ROOT).filter(|_| !arguments.list) else {
         let trials = all().map(|(name, _)| Trial::test(*name, || Ok(())).with_ignored_flag(true)).collect();
         if !arguments.list {

@@ -10,8 +10,7 @@ SUITE=$1
 FOLDER=$2
 REQUIREMENTS=$3
 MIRROR=${REVEILLE_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-# libfaketime: an instance whose clock is off (the kernel's own clock is that of all machines and of the host).
-PACKAGES=systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,openssl,procps,iproute2,libfaketime
+PACKAGES=systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,openssl,procps,iproute2
 # The AWS CLI, the kernel of the environment "python3" and the Jupyter server, each with all that it needs; versions and hashes
 # are the project's.
 AWS_CLI="awscli botocore colorama docutils jmespath pyasn1 python-dateutil pyyaml rsa s3transfer six urllib3"

@@ -76,9 +76,11 @@ impl Refusal {
     }
 }
 
-/// A service behind this port of 127.0.0.1 that refuses what is signed at another time.
-pub(crate) fn clocked(to: u16, refusal: Refusal) -> u16 {
-    listen(move |mut client| {
+/// A service behind this port of 127.0.0.1 that refuses what is signed at another time, and counts what it refuses.
+pub(crate) fn clocked(to: u16, refusal: Refusal) -> (u16, Arc<AtomicUsize>) {
+    let refused = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&refused);
+    let port = listen(move |mut client| {
         let Some((head, rest)) = head(&mut client)? else { return Ok(()) };
         let signed = value(&head, "x-amz-date").and_then(|at| NaiveDateTime::parse_from_str(at, "%Y%m%dT%H%M%SZ").ok());
         if signed.is_some_and(|at| (at.and_utc() - Utc::now()).abs() > refusal.tolerance()) {
@@ -86,6 +88,7 @@ pub(crate) fn clocked(to: u16, refusal: Refusal) -> u16 {
             // What was sent is read: an answer to a connection that is reset would be lost.
             let left = body.saturating_sub(u64::try_from(rest.len()).unwrap_or(u64::MAX));
             io::copy(&mut Read::by_ref(&mut client).take(left), &mut io::sink())?;
+            counted.fetch_add(1, Ordering::SeqCst);
             return client.write_all(refusal.answer().as_bytes());
         }
         let mut service = TcpStream::connect((Ipv4Addr::LOCALHOST, to))?;
@@ -101,7 +104,8 @@ pub(crate) fn clocked(to: u16, refusal: Refusal) -> u16 {
         // It ends with the client's connection.
         let _ = sending.join();
         Ok(())
-    })
+    });
+    (port, refused)
 }
 
 /// The head of a request without its last line, and what came behind it.

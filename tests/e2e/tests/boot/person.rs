@@ -71,10 +71,12 @@ async fn in_jupyter(world: &World, instance: &str, what: &str) -> String {
 
 /// An instance with a Jupyter, whose clock may be off.
 async fn with_jupyter(world: &World, name: &str, server_clock: Option<i64>) {
-    let clock =
-        server_clock.map(|seconds| clock::of_unit("jupyter-server", seconds) + "systemctl restart jupyter-server\n");
+    let clock = server_clock.map(|_| clock::of_unit("jupyter-server") + "systemctl restart jupyter-server\n");
     let commands = network::private(world, name) + &clock.unwrap_or_default() + HANDS;
     equipped_in(world, name, Some(name), &commands).await;
+    if let Some(seconds) = server_clock {
+        clock::put(world, name, seconds);
+    }
 }
 
 /// Lets the run end, and tells where its instance is left.

@@ -1,5 +1,6 @@
 //! What ended an execution that no Catch saw to its end, as an error that a run can end with.
 
+use reveille_domain::error::START_ANEW;
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus};
 use reveille_domain::records::Progress;
 use reveille_domain::{Code, shown};
@@ -16,7 +17,7 @@ pub fn caught(seen: &ExecutionSeen, progress: Option<&Progress>) -> Caught {
         ExecutionStatus::Aborted => ours(
             Code::Cancelled,
             format!(
-                "Execution {name} was stopped by a person{}.{} A redrive of it, or a new execution, runs the notebook again.",
+                "Execution {name} was stopped by a person{}.{} To run the notebook again, redrive this execution, or {START_ANEW}.",
                 place(progress),
                 reason(seen)
             ),

@@ -71,7 +71,7 @@ root: ## Build the root of instances that really boot (as root, once; SUITE=book
 	@$(MACHINES)/build-root.sh '$(SUITE)' '$(ROOTS)/$(SUITE)' requirements.txt
 
 test-boot: setup build ## Run the product on instances that really boot (as root; skips with a reason elsewhere)
-	@if ! $(MACHINES)/can-boot.sh '$(ROOTS)/$(SUITE)'; then exit 0; fi; \
+	@if ! missing=$$($(MACHINES)/can-boot.sh '$(ROOTS)/$(SUITE)'); then echo "skipped: $$missing"; exit 0; fi; \
 	  $(MAKE) --no-print-directory root && export REVEILLE_MACHINE_ROOT='$(ROOTS)/$(SUITE)' && \
 	  $(CARGO) test --locked --workspace --test machines && \
 	  $(CARGO) test --locked --workspace --test boot

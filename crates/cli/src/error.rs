@@ -117,7 +117,8 @@ impl CliError {
         match self {
             Self::NoCredentials { .. } | Self::Refused { .. } => 4,
             Self::NoStack { .. } | Self::NoRun { .. } | Self::NotThere(_) => 5,
-            Self::NoRegion | Self::Local(LocalError::Missing { .. } | LocalError::Program { .. }) => 3,
+            Self::NoRegion => 3,
+            Self::Local(error) if error.is_missing_here() => 3,
             Self::Usage(_) | Self::Ambiguous { .. } | Self::Local(LocalError::Parameter { .. }) => 2,
             // 128 + SIGINT, as shells have it.
             Self::Interrupted | Self::Detached => 130,

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf, process::ExitStatus};
 
+use reveille_notebook_service::ServiceError;
+
 /// Why the local AWS could not be started, used or stopped. Each message says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
@@ -93,6 +95,14 @@ pub enum LocalError {
         /// The service's answer.
         message: String,
     },
+    /// A notebook instance failed, which has a reason of its own.
+    #[error("cannot {action}: {reason}")]
+    Instance {
+        /// What was to be done.
+        action: String,
+        /// Its `FailureReason`.
+        reason: String,
+    },
     /// The template cannot be packaged.
     #[error("the template {} cannot be packaged: {problem}", path.display())]
     Template {
@@ -103,7 +113,7 @@ pub enum LocalError {
     },
     /// The notebook instance service could not start or stop.
     #[error(transparent)]
-    NotebookService(#[from] reveille_notebook_service::ServiceError),
+    NotebookService(#[from] ServiceError),
     /// Processes of the local AWS could not be ended.
     #[error("processes {pids:?} of the local AWS would not end; end them with `kill -9`")]
     Leftovers {
@@ -113,6 +123,12 @@ pub enum LocalError {
 }
 
 impl LocalError {
+    /// Whether this computer lacks something, which whoever sees this can provide.
+    #[must_use]
+    pub const fn is_missing_here(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Program { .. } | Self::NotebookService(ServiceError::Machines(_)))
+    }
+
     /// A failed action on a file.
     pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

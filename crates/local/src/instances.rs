@@ -14,8 +14,8 @@ use crate::{
     environment::{ACCOUNT, REGION},
 };
 
-/// Local transitions take half a second each.
-const LIMIT: Duration = Duration::from_mins(1);
+/// Local transitions take half a second each. A machine has a minute to boot, and half of one to end.
+const LIMIT: Duration = Duration::from_mins(3);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Makes a lifecycle configuration with this on-start script.
@@ -38,7 +38,7 @@ pub(crate) async fn create_config(clients: &Clients, name: &str, on_start: &str)
 /// and no script need run in it.
 ///
 /// # Errors
-/// The service refuses it, or it does not come to rest within a minute.
+/// The service refuses it, or it does not come to rest.
 pub(crate) async fn create_stopped(
     clients: &Clients,
     service: &Service,
@@ -66,7 +66,7 @@ pub(crate) async fn create_stopped(
 /// Gives an instance at rest a lifecycle configuration.
 ///
 /// # Errors
-/// The service refuses it, or the change takes longer than a minute.
+/// The service refuses it, or the change takes too long.
 pub(crate) async fn set_config(
     clients: &Clients,
     service: &Service,
@@ -86,16 +86,21 @@ pub(crate) async fn set_config(
 
 async fn wait_for(service: &Service, name: &str, status: &str) -> Result<(), LocalError> {
     let deadline = Instant::now() + LIMIT;
+    let action = || format!("bring the notebook instance {name} to {status}");
     loop {
-        let seen = service.snapshot(name).map_or("gone", |snapshot| snapshot.view.status.as_str());
+        let view = service.snapshot(name).map(|snapshot| snapshot.view);
+        let seen = view.as_ref().map_or("gone", |view| view.status.as_str());
         if seen == status {
             return Ok(());
         }
+        // Nothing that is waited for here follows on it.
+        if let Some(reason) = view.as_ref().and_then(|view| view.failure_reason.clone())
+            && seen == Status::Failed.as_str()
+        {
+            return Err(LocalError::Instance { action: action(), reason });
+        }
         if Instant::now() > deadline {
-            return Err(LocalError::Aws {
-                action: format!("bring the notebook instance {name} to {status}"),
-                message: format!("it is still {seen} after {LIMIT:?}"),
-            });
+            return Err(LocalError::Aws { action: action(), message: format!("it is still {seen} after {LIMIT:?}") });
         }
         sleep(LOOK).await;
     }

@@ -6,6 +6,8 @@
 set -u
 name=$1 root=$2 folder=$3 notebooks=$4 memory=$5 console=$6 network=$7
 exec 3<&0 </dev/null
+# Whatever reaches this process, it cleans up: whoever reads its line may be gone, for example. Handlers are not inherited.
+trap : PIPE HUP INT QUIT TERM
 
 # A control group of its own in every hierarchy that there is, so that machines do not share one, and all of it can be found.
 groups=()
@@ -16,8 +18,30 @@ else
         [ -e "/sys/fs/cgroup/$hierarchy/cgroup.procs" ] && groups+=("/sys/fs/cgroup/$hierarchy/$name")
     done
 fi
+
+# systemd-nspawn that is killed leaves its machine alive, so everything in the control groups is killed, until nothing is left.
+clean() {
+    local left try group
+    for ((try = 0; try < 500; try++)); do
+        left=0
+        for group in "${groups[@]}"; do
+            [ -d "$group" ] || continue
+            find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null | xargs -r kill -KILL 2>/dev/null
+            find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null
+            [ ! -d "$group" ] || left=1
+        done
+        [ "$left" = 1 ] || break
+        sleep 0.02
+    done
+    rmdir "/run/systemd/nspawn/propagate/$name" 2>/dev/null
+    lock=${lock:-$(cat "$folder/lock" 2>/dev/null)}
+    [ -z "$lock" ] || rm -f "/run/systemd/nspawn/locks/$lock"
+    rm -rf --one-file-system "$folder"
+    exit "$left"
+}
+lock=''
 for group in "${groups[@]}"; do
-    mkdir -p "$group" || { echo "the control group $group cannot be made" >&2; exit 1; }
+    mkdir -p "$group" || { echo "the control group $group cannot be made" >&2; clean; }
 done
 # Where memory is swapped out, a machine would have more than its limit.
 for limit in "/sys/fs/cgroup/memory/$name/memory.swappiness" "/sys/fs/cgroup/$name/memory.swap.max"; do
@@ -27,11 +51,16 @@ for limit in "/sys/fs/cgroup/memory/$name/memory.limit_in_bytes" "/sys/fs/cgroup
     [ ! -e "$limit" ] || echo "$memory" >"$limit"
 done
 
-# Everything that is mounted is mounted in a namespace that ends with the machine. The overlay makes the root copy-on-write.
+# Everything that is mounted is mounted in a namespace that ends with the machine. The overlay makes the root copy-on-write; its
+# options name descriptors, because a path may hold the commas and colons that separate options.
 private=''
 [ "$network" = host ] || private=--private-network
+notebooks=${notebooks//\\/\\\\}
+notebooks=${notebooks//:/\\:}
 export root folder notebooks name private
-boot='mount -t overlay overlay -o "lowerdir=$root,upperdir=$folder/upper,workdir=$folder/work" "$folder/root" &&
+boot='exec 7<"$root" 8<"$folder/upper" 9<"$folder/work" && fds=/proc/self/fd &&
+    mount -t overlay overlay -o "lowerdir=$fds/7,upperdir=$fds/8,workdir=$fds/9" "$folder/root" &&
+    exec 7<&- 8<&- 9<&- &&
     stat --format=inode-%d:%i "$folder/root" >"$folder/lock" &&
     exec systemd-nspawn --quiet --directory="$folder/root" --machine="$name" --register=no --keep-unit --boot $private \
         --console=read-only --setenv=SYSTEMD_COLORS=0 --resolv-conf=copy-host --timezone=off --bind="$notebooks:/home/ec2-user/SageMaker"'
@@ -41,45 +70,33 @@ mkdir -p "$folder/work" "$folder/root"
     exec setpriv --pdeathsig KILL unshare --mount --propagation private bash -c "$boot" </dev/null >>"$console" 2>&1 3<&-
 ) &
 machine=$!
-cat <&3 >/dev/null &
-line=$!
 
+# Tells the first process of the machine's process namespace, if it is there.
+told='' pause=0.02
 tell_leader() {
     local pid
-    while [ -d "/proc/$machine" ]; do
-        for pid in $(cat "/proc/$machine/task/$machine/children" 2>/dev/null); do
-            # The first process of a process namespace.
-            if grep -qs $'^NSpid:.*\t1$' "/proc/$pid/status"; then
-                echo "leader $pid"
-                return
-            fi
-        done
-        sleep 0.02
+    for pid in $(cat "/proc/$machine/task/$machine/children" 2>/dev/null); do
+        if grep -qs $'^NSpid:.*\t1$' "/proc/$pid/status"; then
+            told=1 pause=0.1
+            echo "leader $pid" 2>/dev/null
+            exec 1>&-
+            # What systemd-nspawn locks on its root. Whoever made the folder may remove it before the machine ends.
+            lock=$(cat "$folder/lock" 2>/dev/null)
+            return
+        fi
     done
 }
-tell_leader
-exec 1>&-
 
-wait -n "$machine" "$line"
+# Until the machine ends, or the life line. A read that is not over in time says so by its status; no process that waits for the
+# line could: bash forgets one that ends while it does something else.
+while [ -d "/proc/$machine" ]; do
+    [ -n "$told" ] || tell_leader
+    read -r -t "$pause" -u 3 _
+    [ "$?" -gt 128 ] || break
+done
+exec 1>&-
 # Bash tells of each job that is killed from here on.
 exec 2>/dev/null
-kill -KILL "$machine" "$line" 2>/dev/null
-wait 2>/dev/null
-
-# systemd-nspawn that is killed leaves its machine alive, so everything in the control groups is killed, until nothing is left.
-for ((try = 0; try < 500; try++)); do
-    left=0
-    for group in "${groups[@]}"; do
-        [ -d "$group" ] || continue
-        find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null | xargs -r kill -KILL 2>/dev/null
-        find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null
-        [ ! -d "$group" ] || left=1
-    done
-    [ "$left" = 1 ] || break
-    sleep 0.02
-done
-rmdir "/run/systemd/nspawn/propagate/$name" 2>/dev/null
-# The same one's lock on its root.
-[ ! -s "$folder/lock" ] || rm -f "/run/systemd/nspawn/locks/$(<"$folder/lock")"
-rm -rf --one-file-system "$folder"
-exit "$left"
+kill -KILL "$machine"
+wait
+clean

@@ -36,13 +36,16 @@ pub struct Machines {
     pub root: PathBuf,
     /// The memory of one machine in bytes.
     pub memory: u64,
+    /// How long a machine may take until it is up.
+    pub up_limit: Duration,
 }
 
 impl Machines {
-    /// Machines with this root and 2 GiB of memory each, which is half of what an `ml.t3.medium` has.
+    /// Machines with this root, a minute to come up (they need one second, on a busy laptop ten), and 2 GiB of memory
+    /// each, which is half of what an `ml.t3.medium` has.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), memory: 2 << 30 }
+        Self { root: root.into(), memory: 2 << 30, up_limit: Duration::from_mins(1) }
     }
 }
 

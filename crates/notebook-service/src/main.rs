@@ -1,4 +1,4 @@
-//! Runs the notebook instance service until Ctrl-C or SIGTERM.
+//! Runs the notebook instance service until Ctrl-C, SIGTERM, or the end of its terminal.
 
 use std::{
     env, fmt,
@@ -79,11 +79,13 @@ async fn run() -> Result<(), MainError> {
     let config = config(env::args().skip(1))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let service = serve(config).await?;
     writeln!(io::stdout(), "{}\nAWS_ACCESS_KEY_ID={}", service.endpoint(), service.access_key().as_str())?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
     }
     Ok(service.shutdown().await?)
 }

@@ -9,12 +9,12 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use reveille_instance_model::Status;
-use reveille_notebook_service::{Endpoint, Machines};
+use reveille_notebook_service::{Config, Endpoint, Machines};
 use support::{PATIENCE, World};
 
 /// The root, if this is `make test-boot`.
@@ -28,6 +28,8 @@ fn root() -> Option<PathBuf> {
 
 async fn world() -> Option<World> {
     let mut config = support::config();
+    // What separates the options of mounts stands in a user's path, too.
+    config.directory.set_file_name(format!("{}, of: a b", config.directory.display()));
     config.machines = Some(Machines::new(root()?));
     // The boot counts too, and a machine may take a minute for it.
     config.timings.script_limit = Duration::from_secs(100);
@@ -119,26 +121,67 @@ async fn a_script_that_fails_fails_the_instance_and_its_machine_is_gone() {
     world.end().await;
 }
 
-#[tokio::test]
-async fn a_machine_that_does_not_come_up_fails_its_instance_and_says_why() {
-    let Some(_) = root() else { return };
-    let mut config = support::config();
-    let empty = config.directory.join("empty");
-    fs::create_dir_all(empty.join("etc")).unwrap();
-    fs::write(empty.join("etc/reveille-root"), "").unwrap();
-    config.machines = Some(Machines::new(empty));
+/// Boots an instance from this root, which cannot come up; gives the reason.
+async fn does_not_come_up(config: Config) -> String {
     let world = World::with(config).await;
     world.create("nightly", "echo never\n");
     world.reaches("nightly", Status::Failed).await;
     let reason = world.service.snapshot("nightly").unwrap().view.failure_reason.clone().unwrap_or_default();
+    assert_eq!(world.log("nightly"), "", "its script did not run");
+    assert_eq!(traces(&world.directory), Vec::<String>::new());
+    world.end().await;
+    reason
+}
+
+/// A folder that passes for a root.
+fn stamped(config: &Config) -> PathBuf {
+    let root = config.directory.join("root");
+    fs::create_dir_all(root.join("etc")).unwrap();
+    fs::write(root.join("etc/reveille-root"), "").unwrap();
+    root
+}
+
+#[tokio::test]
+async fn a_machine_that_ends_at_once_fails_its_instance_and_says_why() {
+    let Some(_) = root() else { return };
+    let mut config = support::config();
+    config.machines = Some(Machines::new(stamped(&config)));
+    let reason = does_not_come_up(config).await;
     for part in
         ["could not be brought up", "it ended before it had a process", "The end of its console", "doesn't look like"]
     {
         assert!(reason.contains(part), "{part}: {reason}");
     }
-    assert_eq!(world.log("nightly"), "", "its script did not run");
-    assert_eq!(traces(&world.directory), Vec::<String>::new());
-    world.end().await;
+}
+
+/// A root that boots, and never comes up: its first process is a script that waits.
+fn hanging(config: &Config) -> PathBuf {
+    let root = stamped(config);
+    let make = r#"
+        cd "$0" && mkdir -p usr/bin usr/sbin usr/lib && ln -s usr/bin usr/sbin usr/lib . && ln -s usr/lib lib64
+        for program in bash sleep; do
+            cp -L "/bin/$program" usr/bin/
+            ldd "/bin/$program" | grep -o '/[^ ]*' | xargs -I{} cp -L {} usr/lib/
+        done
+        printf 'ID=none\n' >etc/os-release
+        printf '#!/bin/bash\necho waiting for a disk\nexec sleep 4000\n' >usr/sbin/init
+        chmod 755 usr/sbin/init"#;
+    assert!(Command::new("bash").args(["-ec", make]).arg(&root).status().unwrap().success());
+    root
+}
+
+#[tokio::test]
+async fn a_machine_that_hangs_is_told_with_the_end_of_its_console() {
+    let Some(_) = root() else { return };
+    let mut config = support::config();
+    let mut machines = Machines::new(hanging(&config));
+    assert_eq!(machines.up_limit, Duration::from_secs(60), "unless told otherwise");
+    machines.up_limit = Duration::from_secs(20);
+    config.machines = Some(machines);
+    let reason = does_not_come_up(config).await;
+    for part in ["was not up within 20 s", "The end of its console", "waiting for a disk"] {
+        assert!(reason.contains(part), "{part}: {reason}");
+    }
 }
 
 /// Writes a greeting to whoever connects.
@@ -189,56 +232,72 @@ fn locks(directory: &Path) -> Vec<PathBuf> {
     locks.map(|lock| Path::new("/run/systemd/nspawn/locks").join(lock.trim())).collect()
 }
 
-/// Ends the program in the middle of a boot of one instance and the life of another.
-fn ended_by(signal: &str) {
-    let Some(root) = root() else { return };
-    let directory = env::temp_dir().join(format!("reveille-machines-{}{signal}", std::process::id()));
-    let log = directory.with_extension("log");
-    let mut program = Command::new(env!("CARGO_BIN_EXE_notebook_service"))
+/// Starts the program in a folder, with a command before it if need be; gives it, and its address and key.
+fn program(before: &[&str], directory: &Path, root: &Path, log: &Path) -> (Child, (String, String)) {
+    let words = before.iter().copied().chain([env!("CARGO_BIN_EXE_notebook_service")]).collect::<Vec<_>>();
+    let mut program = Command::new(words[0])
+        .args(&words[1..])
         .arg("--dir")
-        .arg(&directory)
+        .arg(directory)
         .arg("--machines")
         .arg(root)
         .stdout(Stdio::piped())
-        .stderr(Stdio::from(fs::File::create(&log).unwrap()))
+        .stderr(Stdio::from(fs::File::create(log).unwrap()))
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(program.stdout.take().unwrap()).lines().map(Result::unwrap);
     let (endpoint, key) = (lines.next().unwrap(), lines.next().unwrap());
-    let (address, key) = (endpoint.replace("http://", ""), key.replace("AWS_ACCESS_KEY_ID=", ""));
-    for name in ["up", "coming"] {
-        let create = format!(
-            r#"{{"NotebookInstanceName":"{name}","InstanceType":"ml.t3.medium","RoleArn":"arn:aws:iam::000000000000:role/r"}}"#
-        );
-        assert!(post((&address, &key), "CreateNotebookInstance", &create).starts_with("HTTP/1.1 200"));
-        let begun = Instant::now();
-        while traces(&fs::canonicalize(&directory).unwrap()).len() < 2 {
-            assert!(begun.elapsed() < PATIENCE);
-            std::thread::sleep(Duration::from_millis(20));
+    (program, (endpoint.replace("http://", ""), key.replace("AWS_ACCESS_KEY_ID=", "")))
+}
+
+fn create((address, key): &(String, String), name: &str) {
+    let body = format!(
+        r#"{{"NotebookInstanceName":"{name}","InstanceType":"ml.t3.medium","RoleArn":"arn:aws:iam::000000000000:role/r"}}"#
+    );
+    assert!(post((address, key), "CreateNotebookInstance", &body).starts_with("HTTP/1.1 200"));
+}
+
+/// Looks at an instance until it has a status; gives the whole description.
+fn described((address, key): &(String, String), name: &str, status: &str) -> String {
+    let body = format!(r#"{{"NotebookInstanceName":"{name}"}}"#);
+    let status = format!(r#""NotebookInstanceStatus":"{status}""#);
+    until(&format!("{name} to be {status}"), || {
+        Some(post((address, key), "DescribeNotebookInstance", &body)).filter(|answer| answer.contains(&status))
+    })
+}
+
+fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
         }
-        if name == "up" {
-            std::thread::sleep(Duration::from_secs(2));
-        }
+        assert!(begun.elapsed() < PATIENCE, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
-    std::thread::sleep(Duration::from_millis(700));
-    let directory = fs::canonicalize(&directory).unwrap();
-    assert!(!traces(&directory).is_empty());
-    let locks = locks(&directory);
-    assert!(locks.iter().any(|lock| lock.exists()), "of the machine that is up: {locks:?}");
+}
+
+/// Ends the program in the middle of a boot of one instance and the life of another.
+fn ended_by(signal: &str) {
+    let Some(root) = root() else { return };
+    let directory = env::temp_dir().join(format!("reveille-machines-{}{signal}", std::process::id()));
+    fs::create_dir(&directory).unwrap();
+    let directory = fs::canonicalize(directory).unwrap();
+    let log = directory.with_extension("log");
+    let (mut program, service) = program(&[], &directory, &root, &log);
+    create(&service, "up");
+    // It runs: systemd-nspawn has locked its root.
+    let held = || Some(locks(&directory)).filter(|locks| locks.iter().any(|lock| lock.exists()));
+    let locks = until("a machine to run", held);
+    let before = traces(&directory).len();
+    create(&service, "coming");
+    until("the next one to begin", || (traces(&directory).len() > before).then_some(()));
     assert!(Command::new("kill").arg(signal).arg(program.id().to_string()).status().unwrap().success());
     program.wait().unwrap();
     let said = fs::read_to_string(&log).unwrap();
     assert!(!said.contains("was not up within"), "nobody waits for a machine that is ended while it boots: {said}");
     fs::remove_file(log).unwrap();
-    let begun = Instant::now();
-    loop {
-        let left = traces(&directory);
-        if left.is_empty() {
-            break;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{left:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until("everything to be gone", || traces(&directory).is_empty().then_some(()));
     assert!(!locks.iter().any(|lock| lock.exists()), "{locks:?}");
     fs::remove_dir_all(directory).unwrap();
 }
@@ -249,6 +308,27 @@ fn a_killed_service_leaves_no_machine() {
 }
 
 #[test]
-fn an_interrupted_service_leaves_no_machine() {
-    ended_by("-INT");
+fn an_ended_service_leaves_no_machine() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        ended_by(signal);
+    }
+}
+
+/// The folder of the service is a small disk, in a mount namespace that ends with the service.
+#[test]
+fn an_instance_without_room_for_its_machine_fails_and_says_what_to_do() {
+    let Some(root) = root() else { return };
+    let disk = env::temp_dir().join(format!("reveille-small-{}", std::process::id()));
+    fs::create_dir(&disk).unwrap();
+    // Less than the bundle of certificates, which every machine is given.
+    let small = "mount -t tmpfs -o size=64k,mode=700 small \"$0\" && exec \"$@\"";
+    let before = ["unshare", "--mount", "--propagation", "private", "bash", "-c", small, disk.to_str().unwrap()];
+    let (mut program, service) = program(&before, &disk.join("service"), &root, &disk.with_extension("log"));
+    create(&service, "nightly");
+    let said = described(&service, "nightly", "Failed");
+    assert!(said.contains("No space left on device") && said.contains("Make room"), "{said}");
+    program.kill().unwrap();
+    program.wait().unwrap();
+    fs::remove_file(disk.with_extension("log")).unwrap();
+    fs::remove_dir(disk).unwrap();
 }

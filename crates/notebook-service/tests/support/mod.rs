@@ -98,7 +98,9 @@ impl World {
     pub async fn reaches(&self, name: &str, status: Status) {
         let begun = Instant::now();
         while self.status(name) != Some(status) {
-            assert!(begun.elapsed() < PATIENCE, "{name} is {:?}, not {status}", self.status(name));
+            let view = self.service.snapshot(name).map(|snapshot| snapshot.view);
+            let failed = view.as_ref().is_some_and(|view| view.status == Status::Failed);
+            assert!(!failed && begun.elapsed() < PATIENCE, "{name} is not {status}: {view:?}");
             sleep(Duration::from_millis(10)).await;
         }
     }

@@ -57,8 +57,9 @@ pub(crate) fn runner_log(world: &World, name: &str) -> String {
     std::fs::read_to_string(world.local().notebooks(name).join("runner.log")).unwrap_or_default()
 }
 
+/// The files themselves are shared: there are more than ten thousand. So nothing may be written into one that is there.
 fn copy(from: &Path, into: &Path) {
-    assert!(Process::new("cp").arg("-a").arg(from).arg(into).status().unwrap().success());
+    assert!(Process::new("cp").arg("-al").arg(from).arg(into).status().unwrap().success());
 }
 
 /// The cause of a run that fails with this code.
@@ -152,6 +153,7 @@ async fn other_pins(world: &World) {
     equipped(world, NAME, "").await;
     let marker = world.local().notebooks(NAME).join(HOME).join(".reveille-complete");
     let fingerprint = std::fs::read_to_string(&marker).unwrap();
+    std::fs::remove_file(&marker).unwrap();
     std::fs::write(&marker, "of another version").unwrap();
     let run = start(world, NAME, &Notebook::of(&["print('renewed')"])).await;
     run.assert_succeeded(NAME).await;

@@ -73,7 +73,7 @@ root: ## Build the root of instances that really boot (as root, once; SUITE=book
 test-boot: setup build ## Run the product on instances that really boot (as root; skips with a reason elsewhere)
 	@if ! missing=$$($(MACHINES)/can-boot.sh '$(ROOTS)/$(SUITE)'); then echo "skipped: $$missing"; exit 0; fi; \
 	  $(MAKE) --no-print-directory root && export REVEILLE_MACHINE_ROOT='$(ROOTS)/$(SUITE)' && \
-	  $(CARGO) test --locked --workspace --test machines && \
+	  $(CARGO) test --locked --workspace --test machines --test drivers && \
 	  $(CARGO) test --locked --workspace --test boot
 
 # At most 10,000 seeded fault schedules; `make simulate RUNS=1000000` for more, `make simulate SEED=7` to replay one.

@@ -35,9 +35,9 @@ if [ -z "${REVEILLE_ROOT_UNSHARED:-}" ]; then
 fi
 mkdir -p "$(dirname "$FOLDER")"
 
-# One builder at a time; the second one finds the root there.
+# One builder at a time; the second one finds the root there. The keepers of machines share the lock, as this does for a look.
 exec 9>"$FOLDER.lock"
-flock 9
+flock --shared 9
 # The blocks of requirements.txt for some packages, with their hashes, without the markers' other platforms.
 pins() {
     awk -v wanted=" $(tr -s '[:space:]' ' ' <<<"$1") " '
@@ -49,8 +49,14 @@ if grep -qsx "recipe $recipe" "$FOLDER/etc/reveille-root"; then
     exit 0
 fi
 command -v debootstrap >/dev/null || fail "debootstrap is missing; install it (Debian: apt install debootstrap)"
+if ! flock --nonblock 9; then
+    echo "==> waiting: $FOLDER is old, but it is being built, or machines run on it"
+    flock 9
+    # Another builder may have been faster.
+    ! grep -qsx "recipe $recipe" "$FOLDER/etc/reveille-root" || exit 0
+fi
 free=$(df --output=avail -m "$(dirname "$FOLDER")" | tail -n 1 | tr -d " ")
-[ "$free" -ge "$SPACE_MB" ] || fail "$(dirname "$FOLDER") has $free MB left, and a root needs $SPACE_MB while it is built"
+[ "$free" -ge "$SPACE_MB" ] || fail "$(dirname "$FOLDER") has $free MB left, and a root needs $SPACE_MB MB while it is built; make room there, or name another folder with ROOTS"
 partial=$FOLDER.partial
 cleanup() { rm -rf --one-file-system "$partial"; }
 trap cleanup EXIT

@@ -43,6 +43,11 @@ lock=''
 for group in "${groups[@]}"; do
     mkdir -p "$group" || { echo "the control group $group cannot be made" >&2; clean; }
 done
+# Whoever builds the root anew waits for the machines that run on it.
+if [ -e "$root.lock" ]; then
+    exec 4<"$root.lock"
+    flock --shared --nonblock 4 || { echo "the root $root is being built; start the instance again when it is done" >&2; clean; }
+fi
 # Where memory is swapped out, a machine would have more than its limit.
 for limit in "/sys/fs/cgroup/memory/$name/memory.swappiness" "/sys/fs/cgroup/$name/memory.swap.max"; do
     [ ! -e "$limit" ] || echo 0 >"$limit"
@@ -67,7 +72,7 @@ boot='exec 7<"$root" 8<"$folder/upper" 9<"$folder/work" && fds=/proc/self/fd &&
 mkdir -p "$folder/work" "$folder/root"
 (
     for group in "${groups[@]}"; do echo "$BASHPID" >"$group/cgroup.procs"; done
-    exec setpriv --pdeathsig KILL unshare --mount --propagation private bash -c "$boot" </dev/null >>"$console" 2>&1 3<&-
+    exec setpriv --pdeathsig KILL unshare --mount --propagation private bash -c "$boot" </dev/null >>"$console" 2>&1 3<&- 4<&-
 ) &
 machine=$!
 

@@ -234,6 +234,12 @@ pub async fn serve(mut config: Config) -> Result<Service, ServiceError> {
     let usable = made.and_then(|()| fs::canonicalize(&config.directory));
     // Absolute, because scripts run elsewhere.
     config.directory = usable.map_err(|source| ServiceError::Directory { path: config.directory.clone(), source })?;
+    if let Some(machines) = &mut config.machines
+        && let Ok(root) = fs::canonicalize(&machines.root)
+    {
+        // One that is not there is told next.
+        machines.root = root;
+    }
     if let Some(missing) = config.machines.as_ref().and_then(booted::missing) {
         return Err(ServiceError::Machines(missing));
     }

@@ -154,6 +154,18 @@ async fn a_machine_that_ends_at_once_fails_its_instance_and_says_why() {
     }
 }
 
+#[tokio::test]
+async fn no_machine_boots_from_a_root_that_is_being_built() {
+    let Some(_) = root() else { return };
+    let mut config = support::config();
+    let root = stamped(&config);
+    let lock = fs::File::create(root.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    config.machines = Some(Machines::new(root));
+    let reason = does_not_come_up(config).await;
+    assert!(reason.contains("is being built; start the instance again"), "{reason}");
+}
+
 /// A root that boots, and never comes up: its first process is a script that waits.
 fn hanging(config: &Config) -> PathBuf {
     let root = stamped(config);
@@ -175,7 +187,7 @@ async fn a_machine_that_hangs_is_told_with_the_end_of_its_console() {
     let Some(_) = root() else { return };
     let mut config = support::config();
     let mut machines = Machines::new(hanging(&config));
-    assert_eq!(machines.up_limit, Duration::from_secs(60), "unless told otherwise");
+    assert_eq!(machines.up_limit, Duration::from_mins(1), "unless told otherwise");
     machines.up_limit = Duration::from_secs(20);
     config.machines = Some(machines);
     let reason = does_not_come_up(config).await;
@@ -229,7 +241,11 @@ fn post((address, key): (&str, &str), operation: &str, body: &str) -> String {
 fn locks(directory: &Path) -> Vec<PathBuf> {
     let machines = fs::read_dir(directory.join("machines")).into_iter().flatten().flatten();
     let locks = machines.filter_map(|machine| fs::read_to_string(machine.path().join("lock")).ok());
-    locks.map(|lock| Path::new("/run/systemd/nspawn/locks").join(lock.trim())).collect()
+    // A file that is being written has no name in it yet.
+    locks
+        .filter(|lock| lock.ends_with('\n'))
+        .map(|lock| Path::new("/run/systemd/nspawn/locks").join(lock.trim()))
+        .collect()
 }
 
 /// Starts the program in a folder, with a command before it if need be; gives it, and its address and key.
@@ -240,7 +256,9 @@ fn program(before: &[&str], directory: &Path, root: &Path, log: &Path) -> (Child
         .arg("--dir")
         .arg(directory)
         .arg("--machines")
-        .arg(root)
+        // As a person types it.
+        .arg(root.file_name().unwrap())
+        .current_dir(root.parent().unwrap())
         .stdout(Stdio::piped())
         .stderr(Stdio::from(fs::File::create(log).unwrap()))
         .spawn()

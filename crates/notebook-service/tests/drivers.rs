@@ -4,7 +4,11 @@
 
 mod support;
 
-use std::{env, fs, path::Path, time::Duration};
+use std::{
+    env, fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use reveille_instance_model::Status;
 use reveille_notebook_service::Machines;
@@ -29,6 +33,8 @@ async fn worlds() -> Vec<(&'static str, World)> {
     }
     worlds
 }
+
+const ROUNDS: usize = 5;
 
 const SCRIPT: &str = r#"#!/bin/bash
 root=${REVEILLE_ROOT-}
@@ -90,6 +96,48 @@ async fn an_instance_is_the_same_whatever_it_is() {
         assert_eq!(world.service.processes("failing").unwrap(), Vec::<i32>::new(), "{driver}");
         world.end().await;
     }
+}
+
+/// Prints how long instances take with each driver, in seconds. Figures, which no test may depend on: see docs/local.md.
+#[tokio::test]
+#[ignore = "prints figures: cargo test --workspace --test drivers -- --ignored --nocapture"]
+async fn how_long_a_start_and_a_stop_take() {
+    println!("| driver | start, median of {ROUNDS} | slowest | stop, median | memory of an idle boot |");
+    for (driver, world) in worlds().await {
+        world.create("nightly", "#!/bin/bash\nsetsid sleep 4006 </dev/null >/dev/null 2>&1 &\n");
+        world.reaches("nightly", Status::InService).await;
+        let (mut starts, mut stops) = (Vec::new(), Vec::new());
+        let memory = resident(&world.service.processes("nightly").unwrap());
+        for _ in 0..ROUNDS {
+            let begun = Instant::now();
+            world.stop("nightly");
+            world.reaches("nightly", Status::Stopped).await;
+            stops.push(begun.elapsed().as_secs_f64());
+            let begun = Instant::now();
+            world.start("nightly");
+            world.reaches("nightly", Status::InService).await;
+            starts.push(begun.elapsed().as_secs_f64());
+        }
+        for times in [&mut starts, &mut stops] {
+            times.sort_by(f64::total_cmp);
+        }
+        let (middle, last) = (ROUNDS / 2, ROUNDS - 1);
+        println!(
+            "| {driver} | {:.1} s | {:.1} s | {:.1} s | {memory} MiB |",
+            starts[middle], starts[last], stops[middle]
+        );
+        world.end().await;
+    }
+}
+
+/// What these processes have in memory, each counted for itself.
+fn resident(pids: &[i32]) -> u64 {
+    let of = |pid: &i32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default().to_owned();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default()
+    };
+    pids.iter().map(of).sum::<u64>() / 1024
 }
 
 /// The rows of the first table below a heading of a page, without its head.

@@ -1,6 +1,6 @@
 //! The two drivers side by side: what holds for an instance whatever it is, and that docs/local.md names what does not, each
 //! difference with the test that shows it. Machines are there in `make test-boot` only.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests, one of which prints figures")]
 
 mod support;
 

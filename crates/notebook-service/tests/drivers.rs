@@ -100,7 +100,7 @@ async fn an_instance_is_the_same_whatever_it_is() {
 
 /// Prints how long instances take with each driver, in seconds. Figures, which no test may depend on: see docs/local.md.
 #[tokio::test]
-#[ignore = "prints figures: cargo test --workspace --test drivers -- --ignored --nocapture"]
+#[ignore = "prints figures: cargo test --locked --workspace --test drivers -- --ignored --nocapture"]
 async fn how_long_a_start_and_a_stop_take() {
     println!("| driver | start, median of {ROUNDS} | slowest | stop, median | memory of an idle boot |");
     for (driver, world) in worlds().await {

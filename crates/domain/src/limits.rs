@@ -1,6 +1,8 @@
 //! The protocol's constants. Each has its reason; those that the template or the definition must agree with are
 //! held together by contract tests.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 /// The whole input of an execution, as JSON. Leaves room for the envelope under Step Functions' 256 KiB.
@@ -25,6 +27,11 @@ pub const FUNCTION_TIMEOUT: TimeDelta = TimeDelta::seconds(30);
 /// After this long nothing that a function sent can still take effect: twice the function's timeout, so that a
 /// request that was accepted in the function's last moment has shown in DescribeNotebookInstance too.
 pub const IN_FLIGHT: TimeDelta = TimeDelta::seconds(60);
+
+/// How long the runner may take from the order to end until it is gone; then systemd kills it (`TimeoutStopSec` of its unit).
+/// Ending a notebook takes half of it at most, uploading a third. What a power-off of `SageMaker` really leaves is not known:
+/// EC2 gives the operating system some minutes, and an instance that is late must not hold up a person's Stop.
+pub const RUNNER_END: Duration = Duration::from_secs(60);
 
 /// Bounds of `limits.startSeconds`, and its default. SageMaker usually starts in 2 to 5 minutes and sometimes in over 10.
 pub const START_SECONDS: Bounds = Bounds { min: 30, default: 1_200, max: 7_200 };

@@ -15,8 +15,8 @@ use crate::shown;
 mod instance;
 
 pub use instance::{
-    Cells, ExecuteNotebook, ExecutedNotebook, Jupyter, KillLeftovers, Log, OutputFile, PersonSeen, RunningNotebook,
-    SeePerson, UploadFile,
+    AskedToEnd, Cells, ExecuteNotebook, ExecutedNotebook, FindLeftNotebook, Jupyter, KillLeftovers, LeftNotebook, Log,
+    OutputFile, PersonSeen, RunningNotebook, SeePerson, UploadFile,
 };
 
 /// Why a call to the outside did not do what was asked.

@@ -21,7 +21,7 @@ use std::{
 
 use crate::{
     Machine,
-    config::Machines,
+    config::{Machines, POWER_OFF_LIMIT},
     host::Boot,
     network::{Endpoint, Network},
     processes::KillError,
@@ -41,8 +41,6 @@ const KEEPER: &str = include_str!("../machines/keeper.sh");
 const ROOT_STAMP: &str = "etc/reveille-root";
 /// Where the host's own programs are found.
 const HOST_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-/// How long services may take to end after a Stop; systemd itself would wait for 90 s.
-const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
 /// How long the last processes may take to feel SIGKILL.
 const KILL_LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);

@@ -49,6 +49,10 @@ impl Machines {
     }
 }
 
+/// How long what runs on an instance may take to end when it is stopped: longer than the unit of the runner, which knows its
+/// own limit. Who listens to SIGTERM is gone at once.
+pub const POWER_OFF_LIMIT: Duration = Duration::from_secs(70);
+
 /// The configuration of the service.
 #[derive(Clone)]
 pub struct Config {
@@ -74,7 +78,7 @@ pub struct Config {
     pub machines: Option<Machines>,
     /// How long things take.
     pub timings: Timings,
-    /// How long the processes of a boot have between SIGTERM and SIGKILL.
+    /// How long the processes of a boot have between SIGTERM and SIGKILL when their instance is stopped.
     pub kill_grace: Duration,
     /// The most bytes of one log stream; the rest of the output is dropped.
     pub log_limit: u64,
@@ -86,7 +90,7 @@ pub struct Config {
 
 impl Config {
     /// A configuration with this directory and the defaults: a free port, `us-east-1`, account
-    /// 000000000000, quick timings, 500 ms of grace, 1 MiB of each log.
+    /// 000000000000, quick timings, 70 s of grace (the runner's unit has 60), 1 MiB of each log.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -100,7 +104,7 @@ impl Config {
             forwarded_ports: Vec::new(),
             machines: None,
             timings: Timings::local(),
-            kill_grace: Duration::from_millis(500),
+            kill_grace: POWER_OFF_LIMIT,
             log_limit: 1 << 20,
             on_state_change: None,
             on_log: None,

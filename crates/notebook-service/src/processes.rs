@@ -90,8 +90,19 @@ fn send(pids: &[i32], signal: Signal) {
     }
 }
 
-/// Kills every process of a boot: SIGTERM, after `grace` SIGKILL, again and again until none is left.
-/// Blocks for that long. Tells how many there were at the beginning.
+/// Those of the processes whose parent is none of them: what an init would have started itself.
+fn roots(pids: &[i32]) -> Vec<i32> {
+    let parent = |pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name of a program may hold anything, a parenthesis too.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<i32>().ok()
+    };
+    pids.iter().filter(|pid| parent(pid).is_none_or(|parent| !pids.contains(&parent))).copied().collect()
+}
+
+/// Ends every process of a boot, as systemd ends services whose `KillMode` is `mixed`: those that were started by nobody in
+/// the boot get SIGTERM, and end those that they started. When they are gone, or after `grace`, all get SIGKILL, again and
+/// again until none is left. Blocks for that long. Tells how many there were at the beginning.
 ///
 /// # Errors
 /// `/proc` cannot be read, or processes outlive SIGKILL for a minute.
@@ -100,8 +111,9 @@ pub fn kill_boot(root: &Path, boot: &str, grace: Duration) -> Result<usize, Kill
     let begun = Instant::now();
     let mut pids = find()?;
     let count = pids.len();
-    send(&pids, Signal::TERM);
-    while !pids.is_empty() && begun.elapsed() < grace {
+    let told = roots(&pids);
+    send(&told, Signal::TERM);
+    while told.iter().any(|pid| pids.contains(pid)) && begun.elapsed() < grace {
         thread::sleep(POLL);
         pids = find()?;
     }
@@ -160,6 +172,35 @@ mod tests {
         elsewhere.kill().unwrap();
         next_boot.wait().unwrap();
         elsewhere.wait().unwrap();
+    }
+
+    /// As systemd does: whoever started others ends them, with all the time it needs.
+    #[test]
+    fn only_who_was_started_by_nobody_in_the_boot_is_told_to_end_and_has_its_time() {
+        let root = PathBuf::from("/nowhere/told-test");
+        let folder = std::env::temp_dir().join(format!("reveille-told-test-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        // The child would tell of a SIGTERM; the parent ends only when it has seen that none came in a while.
+        let script = format!(
+            "cd '{}'
+            (trap 'touch child-was-told' TERM; touch child; while :; do sleep 0.05; done) &
+            trap 'sleep 1; [ -e child-was-told ] || touch parent-alone; exit' TERM
+            while [ ! -e child ]; do sleep 0.05; done
+            touch ready; while :; do sleep 0.05; done",
+            folder.display()
+        );
+        let mut parent = marked(&root, "boot", &script);
+        let begun = Instant::now();
+        while !folder.join("ready").exists() {
+            assert!(begun.elapsed() < Duration::from_mins(5), "the script never began");
+            thread::sleep(POLL);
+        }
+        // This process's own child stays a zombie, which has no environment, until it is waited for.
+        kill_boot(&root, "boot", Duration::from_hours(1)).unwrap();
+        assert!(folder.join("parent-alone").exists(), "the parent had its time, and the child was not told");
+        assert_eq!(processes_of_boot(&root, "boot").unwrap(), Vec::<i32>::new(), "and the child was killed");
+        parent.wait().unwrap();
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -35,6 +35,8 @@ use crate::{
 
 /// How long requests under way may take at the end; they take milliseconds.
 const REQUEST_GRACE: Duration = Duration::from_secs(1);
+/// What the boots' processes have to end when the service itself ends: whoever ends it waits, and AWS goes with it.
+const CLOSING_GRACE: Duration = Duration::from_millis(500);
 
 /// Now, for the model.
 pub(crate) fn now() -> Time {
@@ -398,7 +400,7 @@ impl Service {
         let mut work = std::mem::take(&mut *lock(&self.shared.work));
         work.shutdown().await;
         let shared = self.shared.clone();
-        let killed = tokio::task::spawn_blocking(move || shared.kill_all(shared.config.kill_grace)).await;
+        let killed = tokio::task::spawn_blocking(move || shared.kill_all(CLOSING_GRACE)).await;
         killed.map_err(|_| ServiceError::Cut)?.map_err(ServiceError::Kill)
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::driver;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::job::{CellProgress, EXPORT_LIMIT, Job, Mode, Output};
+use crate::job::{CellProgress, EXPORT_LIMIT, HURRIED_EXPORT, Job, Mode, Output};
 use crate::kernel_folder;
 use crate::log::Log;
 use crate::processes::Marked;
@@ -33,7 +33,8 @@ const DROP_PAUSE: Duration = Duration::from_millis(5);
 const NO_LIMIT: Duration = Duration::from_hours(365 * 24);
 
 /// What stands in the cell that ran when the driver itself had to be killed; the driver's own words for it are the same.
-const ENDED: &str = "Reveille ended the run in this cell: its time limit was reached, or it was cancelled";
+const ENDED: &str =
+    "Reveille ended the run in this cell: its time limit was reached, it was cancelled, or its instance was stopped";
 
 const RESULT: &str = "result.json";
 /// Two numbers.
@@ -55,6 +56,9 @@ pub struct NotebookProcess {
     ending: Option<Verdict>,
     verdict: Option<Verdict>,
     html_error: Option<String>,
+    /// How long the driver may take to end, and a page that is made after it.
+    end_limit: Duration,
+    export_limit: Duration,
 }
 
 impl NotebookProcess {
@@ -71,6 +75,7 @@ impl NotebookProcess {
         kernel_folder::remove(&job.marker);
         let (log, writer) = open_log(&job)?;
         let child = spawn(&engine, &job, Mode::Execute, writer)?;
+        let end_limit = job.patience.to_end();
         Ok(Self {
             marked: Marked::new(MARKER, &job.marker),
             deadline: Instant::now().checked_add(job.limit).unwrap_or_else(|| Instant::now() + NO_LIMIT),
@@ -81,6 +86,8 @@ impl NotebookProcess {
             ending: None,
             verdict: None,
             html_error: None,
+            end_limit,
+            export_limit: EXPORT_LIMIT,
         })
     }
 
@@ -138,6 +145,13 @@ impl NotebookProcess {
         }
     }
 
+    /// The same on a machine that is about to go: what takes longer than [`Patience::hurry`](crate::Patience::hurry) is cut off.
+    pub async fn cancel_soon(&mut self) {
+        self.end_limit = self.end_limit.min(self.job.patience.hurry);
+        self.export_limit = HURRIED_EXPORT;
+        self.cancel().await;
+    }
+
     async fn stop(&mut self, reason: Verdict) -> Verdict {
         // Once the driver has answered it only exports the HTML: then its answer stands.
         if !regular::is(&self.path(RESULT)) {
@@ -147,7 +161,7 @@ impl NotebookProcess {
             // Not waited for yet, so the number is still the driver's; if it ended, nothing happens.
             let _ended = kill_process(pid, Signal::TERM);
         }
-        let ended = tokio::time::timeout(self.job.patience.to_end(), self.child.wait()).await;
+        let ended = tokio::time::timeout(self.end_limit, self.child.wait()).await;
         self.conclude(ended.ok().and_then(Result::ok)).await
     }
 
@@ -203,10 +217,10 @@ impl NotebookProcess {
         self.html_error =
             match spawn(&self.engine, &self.job, Mode::Finish { unfinished: unfinished.as_deref() }, writer) {
                 Err(error) => Some(error.to_string()),
-                Ok(mut child) => match tokio::time::timeout(EXPORT_LIMIT, child.wait()).await {
+                Ok(mut child) => match tokio::time::timeout(self.export_limit, child.wait()).await {
                     Ok(_) if regular::is(&self.path(Output::Html.file_name())) => None,
                     Ok(_) => Some("the export failed; log.txt says why".to_owned()),
-                    Err(_) => Some(format!("it took longer than {} s", EXPORT_LIMIT.as_secs())),
+                    Err(_) => Some(format!("it took longer than {} s", self.export_limit.as_secs())),
                 },
             };
         self.marked.end().await;

@@ -15,6 +15,8 @@ const MAX_NOTEBOOK_BYTES: u64 = 64 << 20;
 const MAX_OUTPUT_BYTES: u64 = 32 << 20;
 /// The HTML of a notebook of the above sizes takes some seconds; more means that it hangs.
 pub(crate) const EXPORT_LIMIT: Duration = Duration::from_mins(1);
+/// The same where the machine is about to go: the notebook itself is worth more.
+pub(crate) const HURRIED_EXPORT: Duration = Duration::from_secs(10);
 
 /// How long each step of a run's end may take. They are part of the job, so that a test can give a step all the time that a
 /// busy machine needs, or none.
@@ -29,13 +31,15 @@ pub struct Patience {
     /// Beyond the last two: for the driver to save the notebook and mark the cell. A driver that needs longer is killed;
     /// what it last saved is then marked by another.
     pub save: Duration,
+    /// All of the last three together where the machine is about to go.
+    pub hurry: Duration,
 }
 
 impl Default for Patience {
     /// Long enough to remove temporary tables or to release a lock, short against a run.
     fn default() -> Self {
-        let [exit, interrupt, grace, save] = [30, 3, 10, 20].map(Duration::from_secs);
-        Self { exit, interrupt, grace, save }
+        let [exit, interrupt, grace, save, hurry] = [30, 3, 10, 20, 15].map(Duration::from_secs);
+        Self { exit, interrupt, grace, save, hurry }
     }
 }
 

@@ -51,7 +51,7 @@ const IPYKERNEL: [&str; 4] = ["-m", "ipykernel_launcher", "-f", "{connection_fil
 
 #[tokio::test]
 async fn exit_and_quit_end_the_notebook_with_success() {
-    for end in ["exit()", "quit()"] {
+    for end in ["exit()", "quit()", "import sys\nsys.exit(None)", "raise SystemExit(False)"] {
         let bench = Bench::of_cells(&[&format!("print('one')\n{end}"), "open('reached', 'w')"]);
         assert_eq!(bench.run().await, Verdict::Succeeded, "{end}");
         assert!(!bench.job.working_dir.join("reached").exists(), "{end}");
@@ -173,6 +173,11 @@ async fn what_jupyter_opens_is_run_and_shown() {
         json!({"metadata": null}),
         json!({"nbformat_minor": null}),
         json!({"cells": [{"cell_type": "code", "id": "not an id!", "source": ["print(", "'ran')"], "collapsed": true}]}),
+        json!({"cells": [{"cell_type": "code"}, {"cell_type": "raw", "source": null}, code_cell("print('ran')")]}),
+        json!({"nbformat": 3, "worksheets": [{"cells": [
+            {"cell_type": "heading", "level": 1, "source": ["Old"]},
+            {"cell_type": "code", "language": "python", "input": ["print('ran')"], "outputs": [], "collapsed": false},
+        ]}]}),
     ];
     for change in odd {
         let mut source = notebook(&["print('ran')"]);
@@ -274,15 +279,19 @@ async fn a_conda_environment_is_activated() {
     fs::create_dir_all(&scripts).unwrap();
     fs::write(scripts.join("a.sh"), "export PROJ_LIB=\"$CONDA_PREFIX/share/proj\"\necho noise").unwrap();
     fs::write(scripts.join("b.sh"), "export LINES_OF=$'two\\nlines'").unwrap();
+    let packages = env.join("etc/conda/env_vars.d");
+    fs::create_dir_all(&packages).unwrap();
+    fs::write(packages.join("gdal.json"), r#"{"GDAL_DATA": "share/gdal", "MODEL_STAGE": "test"}"#).unwrap();
     fs::create_dir_all(env.join("conda-meta")).unwrap();
-    fs::write(env.join("conda-meta/state"), r#"{"env_vars": {"MODEL_STAGE": "prod"}}"#).unwrap();
+    fs::write(env.join("conda-meta/state"), r#"{"env_vars": {"MODEL_STAGE": "prod", "GONE": "***unset***"}}"#).unwrap();
     assert_eq!(bench.run().await, Verdict::Succeeded, "{}", bench.output("log.txt"));
     let seen: Value = serde_json::from_slice(&fs::read(bench.job.working_dir.join("seen.json")).unwrap()).unwrap();
     let prefix = env.to_str().unwrap();
     assert_eq!(seen["CONDA_PREFIX"], prefix);
     assert_eq!(seen["CONDA_DEFAULT_ENV"], "geo");
     assert_eq!(seen["PROJ_LIB"], format!("{prefix}/share/proj"));
-    assert_eq!(seen["MODEL_STAGE"], "prod");
+    assert_eq!((&seen["MODEL_STAGE"], &seen["GDAL_DATA"]), (&json!("prod"), &json!("share/gdal")));
+    assert_eq!(seen["GONE"], Value::Null, "it was taken away");
     assert_eq!(seen["LINES_OF"], "two\nlines");
     assert!(!seen["OWN"].as_str().unwrap().contains("${"), "{}", seen["OWN"]);
     assert!(seen["PATH"].as_str().unwrap().starts_with(&format!("{prefix}/bin:")));

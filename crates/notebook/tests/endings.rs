@@ -144,6 +144,26 @@ async fn a_driver_that_hangs_loses_neither_what_was_printed_nor_the_mark() {
     assert!(bench.output("output.html").contains("Interrupted"));
 }
 
+/// Where the machine is about to go, less is waited for: the driver's usual time would be too long.
+#[tokio::test]
+async fn a_run_whose_machine_is_about_to_go_is_ended_in_its_own_time() {
+    let hangs = "os.kill(os.getppid(), signal.SIGSTOP)\n";
+    for (hang, hurry) in [("", ALL_THE_TIME.hurry), (hangs, STOPPED.save)] {
+        let cell = format!("import os, signal\n{}{hang}{BEGUN}\ntime.sleep(600)", saved("there"));
+        let mut bench = Bench::of_cells(&["print('fir' + 'st')", &cell, "print('ne' + 'ver')"]);
+        bench.job.patience = Patience { hurry, ..ALL_THE_TIME };
+        let mut execution = bench.start();
+        appears(&bench.job.working_dir.join("begun")).await;
+        execution.cancel_soon().await;
+        assert_eq!(execution.wait().await, Verdict::Cancelled);
+        assert_eq!(bench.left(), 0, "processes of the run are left");
+        let output = bench.output_notebook().to_string();
+        assert!(output.contains("first") && output.contains("there") && !output.contains("never"), "{output}");
+        // Marked by the driver; where it hangs, by another process, which has little time for it.
+        assert!(!hang.is_empty() || output.contains("Interrupted: Reveille ended the run in this cell"), "{output}");
+    }
+}
+
 #[tokio::test]
 async fn a_driver_that_is_killed_loses_no_more() {
     let cell = format!("import os, signal\n{}os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)", saved("there"));

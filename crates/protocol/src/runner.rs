@@ -3,8 +3,9 @@
 //!
 //! - Order of effects for a run: lease `busy`, claim, execute, upload, report, lease `open`, answer the token, remove
 //!   the ticket. Whatever dies in between, the claim fences the attempt and the report is the only verdict.
-//! - A failing call is logged and tried again; nothing but the end of the boot ends the runner.
-//! - Beats depend on nothing else: four loops run beside each other, and every call of each is bounded in time.
+//! - A failing call is logged and tried again; nothing ends the runner but the machine, which asks it to end before it powers
+//!   off: then it keeps what there is of its notebook.
+//! - Beats depend on nothing else: its loops run beside each other, and every call of each is bounded in time.
 //! - It never decides: [`decide`] does.
 
 use std::cell::{Cell, RefCell};
@@ -16,10 +17,12 @@ use reveille_domain::InstanceName;
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::person::Signs;
 use reveille_domain::ports::{
-    AnswerTask, Cells, Clock, DeleteObject, ExecuteNotebook, GetObject, KillLeftovers, ListObjects, Log, Nonces,
-    PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopNotebookInstance, UploadFile,
+    AnswerTask, AskedToEnd, Cells, Clock, DeleteObject, ExecuteNotebook, FindLeftNotebook, GetObject, KillLeftovers,
+    ListObjects, Log, Nonces, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopNotebookInstance, UploadFile,
 };
 use reveille_domain::records::Report;
+
+use tokio::sync::Notify;
 
 use crate::store::StoreError;
 
@@ -30,6 +33,8 @@ mod bounded;
 mod close;
 pub mod decide;
 mod hold;
+mod keep;
+mod leave;
 mod over;
 mod queue;
 mod upkeep;
@@ -52,6 +57,8 @@ pub trait RunnerPorts:
     + ExecuteNotebook
     + UploadFile
     + KillLeftovers
+    + FindLeftNotebook
+    + AskedToEnd
     + SeePerson
     + Log
 {
@@ -71,6 +78,8 @@ impl<P> RunnerPorts for P where
         + ExecuteNotebook
         + UploadFile
         + KillLeftovers
+        + FindLeftNotebook
+        + AskedToEnd
         + SeePerson
         + Log
 {
@@ -115,6 +124,12 @@ pub struct Runner<'a, P> {
     begun: RefCell<BTreeMap<AttemptRef, Option<Report>>>,
     /// How far the notebook at hand is.
     cells: Cell<Cells>,
+    /// The report of a notebook that an earlier process left, with the outputs that this one found and uploaded.
+    kept: RefCell<Option<(AttemptRef, Report)>>,
+    /// Whether the machine asked this process to end: nothing is begun any more.
+    leaving: Cell<bool>,
+    /// Rung when no attempt is being served any more.
+    served_all: Notify,
 }
 
 /// What a turn of the loop was.
@@ -168,23 +183,37 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
             held: RefCell::default(),
             begun: RefCell::default(),
             cells: Cell::default(),
+            kept: RefCell::default(),
+            leaving: Cell::new(false),
+            served_all: Notify::new(),
         }
     }
 
-    /// Serves the inbox until the boot ends and this process with it. Four loops, none of which waits for another: one beats,
-    /// one watches the inbox, one takes out what is over, and one serves.
-    pub async fn serve(self) -> std::convert::Infallible {
+    /// Serves the inbox until the machine asks this process to end, or ends it. Its loops wait for none of the others: one
+    /// beats, one watches the inbox, one takes out what is over, one serves, and one names what an earlier process left.
+    pub async fn serve(self) {
         tokio::select! {
             biased;
-            never = self.beat() => never,
-            never = self.watch_inbox() => never,
-            never = self.end_what_is_over() => never,
-            never = self.work() => never,
+            () = self.leave() => {}
+            never = self.beat() => match never {},
+            never = self.watch_inbox() => match never {},
+            never = self.end_what_is_over() => match never {},
+            never = self.work() => match never {},
         }
     }
 
     async fn work(&self) -> std::convert::Infallible {
-        loop {
+        // The next notebook takes its place.
+        self.keep_what_was_left().await;
+        tokio::select! {
+            biased;
+            never = self.name_what_was_left() => match never {},
+            never = self.take_turns() => match never {},
+        }
+    }
+
+    async fn take_turns(&self) -> std::convert::Infallible {
+        while !self.leaving.get() {
             match self.turn().await {
                 Ok(Turn::Again) => {}
                 Ok(Turn::Pause) => tokio::select! {
@@ -198,6 +227,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
                 }
             }
         }
+        std::future::pending().await
     }
 
     async fn turn(&self) -> Result<Turn, StoreError> {
@@ -212,6 +242,7 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
         self.held.replace(Some(self.attempt_of(&next.record)));
         let served = self.serve_first(&next).await;
         self.held.replace(None);
+        self.served_all.notify_one();
         self.queue.busy_at.set(self.ports.now());
         served?;
         // Whatever was done, it is progress only when that very ticket is no longer the next one.

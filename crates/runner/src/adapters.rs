@@ -10,14 +10,14 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use reveille_aws::{Aws, Credentials};
 use reveille_domain::ports::{
-    AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, ExecuteNotebook, GetAnswer, GetObject,
-    KillLeftovers, ListObjects, Log, Nonces, PersonSeen, PutAnswer, PutCondition, PutObject, SeePerson,
-    SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
+    AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DeleteObject, ExecuteNotebook, FindLeftNotebook,
+    GetAnswer, GetObject, KillLeftovers, LeftNotebook, ListObjects, Log, Nonces, PersonSeen, PutAnswer, PutCondition,
+    PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::Request;
 use reveille_domain::{Failure, InstanceName};
 use reveille_notebook::{Engine, EngineError, regular};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use crate::environment::Environment;
 use crate::notebook::{Folders, Running};
@@ -29,6 +29,8 @@ pub struct RunnerAdapters {
     root: PathBuf,
     folders: Folders,
     engine: Rc<OnceCell<Engine>>,
+    /// Whether the machine asked this process to end.
+    asked: watch::Receiver<bool>,
     marker: String,
     /// What the log was last told of how far AWS's clock is ahead.
     offset_told: Cell<TimeDelta>,
@@ -36,7 +38,7 @@ pub struct RunnerAdapters {
 
 impl RunnerAdapters {
     /// Wires the adapters from the environment.
-    pub async fn new(environment: &Environment) -> Self {
+    pub async fn new(environment: &Environment, asked: watch::Receiver<bool>) -> Self {
         let region = environment.region.clone();
         // The runner publishes no events; the bus is never used.
         let aws = Aws::from_env(Credentials::Chain, region, environment.layout.clone(), String::new()).await;
@@ -45,6 +47,7 @@ impl RunnerAdapters {
             root: environment.root.clone(),
             folders: Folders::below(&environment.root),
             engine: Rc::new(OnceCell::new()),
+            asked,
             marker: format!("{}/{}", environment.identity.instance, environment.identity.boot_id),
             offset_told: Cell::default(),
         }
@@ -75,13 +78,14 @@ impl Log for RunnerAdapters {
 impl ExecuteNotebook for RunnerAdapters {
     type Running = Running;
 
-    async fn execute_notebook(&self, request: &Request, _attempt: u32) -> Running {
+    async fn execute_notebook(&self, request: &Request, attempt: u32) -> Running {
         Running::start(
             Rc::clone(&self.aws),
             Rc::clone(&self.engine),
             self.root.clone(),
             self.folders.clone(),
             request.clone(),
+            attempt,
             self.marker.clone(),
         )
     }
@@ -91,6 +95,21 @@ impl KillLeftovers for RunnerAdapters {
     async fn kill_leftovers(&self) {
         if !reveille_notebook::end_leftovers(&self.marker).await {
             log("a process of an earlier run could not be killed");
+        }
+    }
+}
+
+impl FindLeftNotebook for RunnerAdapters {
+    async fn find_left_notebook(&self) -> Option<LeftNotebook> {
+        crate::notebook::left(&self.folders)
+    }
+}
+
+impl AskedToEnd for RunnerAdapters {
+    async fn asked_to_end(&self) {
+        // Who cannot hear it is ended by it.
+        if self.asked.clone().wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

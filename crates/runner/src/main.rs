@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use reveille_domain::ports::Log;
+use reveille_domain::ports::{AskedToEnd, Log};
 use reveille_protocol::runner::Runner;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 mod adapters;
 mod engine;
@@ -29,9 +31,13 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(environment: Environment) -> ExitCode {
-    let adapters = Rc::new(RunnerAdapters::new(&environment).await);
+    let adapters = Rc::new(RunnerAdapters::new(&environment, asked_to_end()).await);
     adapters.log(&format!("runner of {} on boot {}", environment.identity.instance, environment.identity.boot_id));
-    let runner = Runner::bind(&environment.layout, adapters.as_ref(), &environment.identity).await;
+    let runner = tokio::select! {
+        biased;
+        runner = Runner::bind(&environment.layout, adapters.as_ref(), &environment.identity) => runner,
+        () = adapters.asked_to_end() => return ExitCode::SUCCESS,
+    };
     if let Err(error) = environment.say_ready() {
         adapters.log(&format!(
             "the ready file could not be written: {error}; the on-start script will wait for it in vain"
@@ -40,5 +46,25 @@ async fn serve(environment: Environment) -> ExitCode {
     // Found while the first run is still on its way; a failure is met again, and told, by that run.
     let warm_up = Rc::clone(&adapters);
     tokio::task::spawn_local(async move { warm_up.engine().await.map(|_| ()) });
-    match Box::pin(runner.serve()).await {}
+    Box::pin(runner.serve()).await;
+    adapters.log("the runner ends");
+    // What the machine asks for is no failure, after which systemd would start it again.
+    ExitCode::SUCCESS
+}
+
+/// Hears SIGTERM, by which the machine asks every service to end before it powers off.
+fn asked_to_end() -> watch::Receiver<bool> {
+    let (tell, asked) = watch::channel(false);
+    match signal(SignalKind::terminate()) {
+        Ok(mut order) => drop(tokio::task::spawn_local(async move {
+            order.recv().await;
+            tell.send_replace(true);
+            // Whoever asks later is told too.
+            tell.closed().await;
+        })),
+        Err(error) => {
+            adapters::log(&format!("SIGTERM cannot be heard ({error}): an instance that is stopped keeps no outputs"))
+        }
+    }
+    asked
 }

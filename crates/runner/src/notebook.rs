@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use reveille_aws::{Aws, Downloaded};
 use reveille_domain::ids::sha256_hex;
 use reveille_domain::input::{Html, NotebookSource};
-use reveille_domain::ports::{Cells, ExecutedNotebook, OutputFile, RunningNotebook};
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::ports::{Cells, ExecutedNotebook, LeftNotebook, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure};
 use reveille_notebook::{Engine, Job, Output, Patience, Verdict, regular};
@@ -20,6 +21,8 @@ mod failures;
 
 /// Larger files are no notebooks that a person wrote; outputs are kept outside of the source.
 const MAX_NOTEBOOK_BYTES: u64 = 64 * 1024 * 1024;
+/// In the work folder: the copy of the notebook that is executed.
+const SOURCE: &str = "source.ipynb";
 /// How often the progress of the notebook is read; it is written to S3 with the beats, which are further apart.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -38,6 +41,11 @@ impl Folders {
         let notebooks = root.join("home/ec2-user/SageMaker");
         Self { work: notebooks.join(".reveille/work"), notebooks }
     }
+
+    /// Where outputs are written.
+    fn output(&self) -> PathBuf {
+        self.work.join("output")
+    }
 }
 
 /// A notebook that executes in a task of its own, which ends with it.
@@ -45,8 +53,37 @@ pub struct Running {
     task: JoinHandle<ExecutedNotebook>,
     marker: String,
     cells: Rc<Cell<Cells>>,
-    /// Rung once, when the notebook is to end.
-    stop: Rc<Notify>,
+    stop: Rc<Stop>,
+}
+
+/// The order to end.
+#[derive(Default)]
+struct Stop {
+    /// Rung once.
+    bell: Notify,
+    /// Whether the machine is about to go.
+    hurries: Cell<bool>,
+}
+
+/// In the work folder: whose outputs lie there. A runner that is begun after another was killed looks for it.
+const ATTEMPT: &str = "attempt.json";
+/// Three short fields.
+const ATTEMPT_LIMIT: u64 = 4 << 10;
+
+/// The notebook that was executed last in these folders, if anything of it is there.
+pub fn left(folders: &Folders) -> Option<LeftNotebook> {
+    let mark = regular::read(&folders.work.join(ATTEMPT), ATTEMPT_LIMIT).ok()?;
+    let files: Vec<OutputFile> = Output::ALL
+        .map(|output| (output, folders.output().join(output.file_name())))
+        .into_iter()
+        .filter(|(_, path)| regular::is(path))
+        .map(output_file)
+        .collect();
+    Some(LeftNotebook {
+        at: serde_json::from_slice(&mark).ok()?,
+        source_sha256: hash(&folders.work.join(SOURCE)).ok(),
+        files,
+    })
 }
 
 impl Running {
@@ -57,11 +94,12 @@ impl Running {
         root: PathBuf,
         folders: Folders,
         request: Request,
+        attempt: u32,
         marker: String,
     ) -> Self {
         let cells = Rc::new(Cell::new(Cells::default()));
         let seen = Rc::clone(&cells);
-        let stop = Rc::new(Notify::new());
+        let stop = Rc::new(Stop::default());
         let told = Rc::clone(&stop);
         let ours = marker.clone();
         let task = tokio::task::spawn_local(async move {
@@ -72,6 +110,7 @@ impl Running {
                 root: &root,
                 folders: &folders,
                 request: &request,
+                attempt,
                 cells: &seen,
                 stop: &told,
                 claimed: Instant::now(),
@@ -97,8 +136,13 @@ impl RunningNotebook for Running {
         self.cells.get()
     }
 
+    async fn end_soon(self) -> ExecutedNotebook {
+        self.stop.hurries.set(true);
+        self.end().await
+    }
+
     async fn end(mut self) -> ExecutedNotebook {
-        self.stop.notify_one();
+        self.stop.bell.notify_one();
         let execution = self.finish().await;
         if !reveille_notebook::end_leftovers(&self.marker).await {
             crate::adapters::log("a process of the notebook that was ended could not be killed");
@@ -120,8 +164,9 @@ struct Run<'a> {
     root: &'a Path,
     folders: &'a Folders,
     request: &'a Request,
+    attempt: u32,
     cells: &'a Cell<Cells>,
-    stop: &'a Notify,
+    stop: &'a Stop,
     claimed: Instant,
 }
 
@@ -130,7 +175,7 @@ impl Run<'_> {
         // Until papermill starts there is nothing to keep.
         let (source, engine) = tokio::select! {
             biased;
-            () = self.stop.notified() => return self.judge(Verdict::Cancelled),
+            () = self.stop.bell.notified() => return self.judge(Verdict::Cancelled),
             prepared = self.before_the_first_cell(execution) => prepared?,
         };
         let job = Job {
@@ -172,14 +217,18 @@ impl Run<'_> {
                 tokio::select! {
                     biased;
                     verdict = &mut wait => return verdict,
-                    () = self.stop.notified() => break,
+                    () = self.stop.bell.notified() => break,
                     () = tokio::time::sleep(PROGRESS_EVERY) => {}
                 }
                 let progress = reveille_notebook::NotebookProcess::progress_in(&self.output_folder());
                 self.cells.set(Cells { cell: count(progress.cell), cells: count(progress.cells) });
             }
         }
-        running.cancel().await;
+        if self.stop.hurries.get() {
+            running.cancel_soon().await;
+        } else {
+            running.cancel().await;
+        }
         running.wait().await
     }
 
@@ -190,7 +239,7 @@ impl Run<'_> {
     }
 
     fn output_folder(&self) -> PathBuf {
-        self.folders.work.join("output")
+        self.folders.output()
     }
 
     /// Empties the scratch folder and copies the notebook into it, so that what is hashed is what runs, whatever a
@@ -202,7 +251,14 @@ impl Run<'_> {
             Ok(()) | Err(_) => {}
         }
         std::fs::create_dir_all(self.output_folder()).map_err(|error| self.disk(work, &error))?;
-        let copy = work.join("source.ipynb");
+        let mark = work.join(ATTEMPT);
+        let at = AttemptRef {
+            instance: self.request.instance.to_string(),
+            run: self.request.run.clone(),
+            attempt: self.attempt,
+        };
+        std::fs::write(&mark, serde_json::json!(at).to_string()).map_err(|error| self.disk(&mark, &error))?;
+        let copy = work.join(SOURCE);
         let working_folder = match &self.request.notebook {
             NotebookSource::Path(path) => self.copy_local(path, &copy)?,
             NotebookSource::S3 { bucket, key } => self.copy_s3(bucket, key, &copy).await?,

@@ -50,6 +50,8 @@ pub enum Fault {
     SlowStart,
     RunnerKilled,
     RunnerKilledForGood,
+    StoppedUnderNotebook,
+    PowerCut,
     RunnerAbsent,
     RunnerLateToBind,
     RunnerPartitioned,
@@ -85,7 +87,7 @@ impl Fault {
     }
 
     /// Every kind that no notebook makes.
-    pub const ALL: [Self; 65] = [
+    pub const ALL: [Self; 67] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -126,6 +128,8 @@ impl Fault {
         Self::SlowStart,
         Self::RunnerKilled,
         Self::RunnerKilledForGood,
+        Self::StoppedUnderNotebook,
+        Self::PowerCut,
         Self::RunnerAbsent,
         Self::RunnerLateToBind,
         Self::RunnerPartitioned,
@@ -203,6 +207,8 @@ impl Fault {
             Self::SlowStart => "a slow start",
             Self::RunnerKilled => "the runner is killed and restarted",
             Self::RunnerKilledForGood => "the runner is killed for good",
+            Self::StoppedUnderNotebook => "an instance is stopped under a notebook, and asks its runner to end",
+            Self::PowerCut => "an instance is stopped under a notebook, and asks nobody",
             Self::RunnerAbsent => "the runner never starts",
             Self::RunnerLateToBind => "the runner binds after InService",
             Self::RunnerPartitioned => "the runner is cut off from AWS",

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use reveille_asl::interpreter::{Description, EventKind, Status};
 use reveille_domain::input::OnRunnerLost;
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{MAX_RERUNS, MAX_SILENCES, OVERDUE};
+use reveille_domain::limits::{MAX_RERUNS, MAX_SILENCES, OVERDUE, SWEEP_BACK};
 use reveille_domain::records::{self, Outcome, Report, Reporter, Rest};
 use reveille_domain::{Code, InstanceName, RunId};
 
@@ -21,6 +21,8 @@ pub const GRACE_MS: i64 = 4_500_000;
 
 /// Retries of tasks, and what the state machine itself takes, for each attempt.
 const RETRIES_S: i64 = 3_600;
+/// A little longer than the sweeper's timer.
+const SWEPT_EVERY_MS: i64 = 360_000;
 
 /// What the end of a schedule adds to the totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -296,8 +298,16 @@ fn check_verdict(world: &World, at: &AttemptRef, outcome: &Outcome, notebooks: &
     if masked {
         broken(format!("its report says {reported:?}, and its outcome {:?}", outcome.code));
     }
-    // Outputs are kept whoever gave the verdict, and an outcome names what there is.
-    if world.sweeps() && outcome.outputs != report.outputs {
+    // Outputs are kept whoever gave the verdict, and an outcome names what there is; but for what a boot found that came so late
+    // that no sweep looked at the execution any more.
+    let late = || {
+        let last_swept_ms = (outcome.concluded_at + SWEEP_BACK).timestamp_millis() - SWEPT_EVERY_MS;
+        let boots = world.boots.borrow();
+        outcome.outputs.is_empty()
+            && report.by == Reporter::Function
+            && boots.values().any(|boot| boot.instance == at.instance && boot.since_ms > last_swept_ms)
+    };
+    if world.sweeps() && outcome.outputs != report.outputs && !late() {
         broken(format!("its report names {:?}, and its outcome {:?}", report.outputs, outcome.outputs));
     }
     let kept = |uri: &String| world.bucket.get(uri.trim_start_matches(&world.stack.layout.uri(""))).is_some();

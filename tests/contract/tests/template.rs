@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 use reveille_contract_tests::{files_below, read, root, template};
-use reveille_domain::limits::{DEDUPE_WINDOW, FUNCTION_TIMEOUT, IN_FLIGHT};
+use reveille_domain::limits::{DEDUPE_WINDOW, FUNCTION_TIMEOUT, IN_FLIGHT, RUNNER_END};
 use reveille_lifecycle::{ON_START, Preamble, render};
 use serde_json::Value;
 
@@ -110,5 +110,14 @@ fn the_instances_parameters_are_as_strict_as_the_renderer() {
         ("RunnerSha256", "^[0-9a-f]{64}$"),
     ] {
         assert_eq!(template["Parameters"][parameter]["AllowedPattern"], pattern, "{parameter}");
+    }
+}
+
+/// The unit's own limit kills the runner in the middle of what the domain says that it has time for, or later.
+#[test]
+fn the_runner_has_the_time_to_end_that_the_domain_says() {
+    let seconds = format!("END_SECONDS={} ", RUNNER_END.as_secs());
+    for file in ["infra/lifecycle/on-start.sh", "infra/instance.yaml"] {
+        assert!(read(file).contains(&seconds), "{file}: {seconds}");
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use crate::error::Failure;
+use crate::layout::AttemptRef;
 use crate::records::Request;
 
 use super::Call;
@@ -62,6 +63,34 @@ pub trait RunningNotebook {
     async fn end(self) -> ExecutedNotebook
     where
         Self: Sized;
+    /// The same on a machine that is about to go: within half a minute, and what takes longer is left out. A notebook that had
+    /// ended by itself keeps how it ended.
+    async fn end_soon(self) -> ExecutedNotebook
+    where
+        Self: Sized;
+}
+
+/// Hearing that this process is to end.
+pub trait AskedToEnd {
+    /// Returns when the machine has asked for it, as it does before it powers off; from then on at once.
+    async fn asked_to_end(&self);
+}
+
+/// What an earlier runner process of this instance left of a notebook that it executed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeftNotebook {
+    /// The attempt.
+    pub at: AttemptRef,
+    /// SHA-256 of the notebook that ran.
+    pub source_sha256: Option<String>,
+    /// The files, as far as they came.
+    pub files: Vec<OutputFile>,
+}
+
+/// Looking for what an earlier runner process left on the instance's disk.
+pub trait FindLeftNotebook {
+    /// The notebook that was executed last, if anything of it is there.
+    async fn find_left_notebook(&self) -> Option<LeftNotebook>;
 }
 
 /// Ending what an earlier runner process of this boot left behind.

@@ -193,7 +193,8 @@ fn with_systemd_the_runner_is_a_unit() {
     let log = world.root("var/log/reveille-runner.log");
     let mut unit = strings(&["--quiet", "--unit=reveille-runner", "--collect", "--uid=ec2-user", "--gid=ec2-user"]);
     unit.extend(strings(&["--description=Reveille runner", "-p", "Restart=on-failure", "-p", "RestartSec=5"]));
-    unit.extend(strings(&["-p", "OOMPolicy=continue"]));
+    unit.extend(strings(&["-p", "OOMPolicy=continue", "-p", "KillMode=mixed", "-p", "TimeoutStopSec=60"]));
+    unit.extend(strings(&["-p", "After=network.target", "-p", "After=nss-lookup.target"]));
     unit.extend(["-p".to_owned(), format!("StandardOutput=append:{log}")]);
     unit.extend(["-p".to_owned(), format!("StandardError=append:{log}")]);
     unit.extend(world.settings().into_iter().map(|setting| format!("--setenv={setting}")));

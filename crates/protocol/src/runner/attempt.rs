@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{
-    Call, Clock, ExecuteNotebook, ExecutedNotebook, Log, OutputFile, RunningNotebook, SendTaskHeartbeat, Sleep,
-    TokenAnswer,
+    AskedToEnd, Call, Clock, ExecuteNotebook, ExecutedNotebook, Log, OutputFile, RunningNotebook, SendTaskHeartbeat,
+    Sleep, TokenAnswer,
 };
 use reveille_domain::records::{Claim, Claimant, Report, Reporter, Request, Ticket};
 use reveille_domain::{Code, Failure, Unreadable};
@@ -82,6 +82,11 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
         // A run that was aborted while it stood in the queue is not executed.
         if !self.is_waited_for(stored).await? || !self.hold_lease(&at).await? {
+            return Ok(());
+        }
+        // The next boot's runner executes it.
+        if self.leaving.get() {
+            self.release_lease().await;
             return Ok(());
         }
         let report = match self.fence(&at).await? {
@@ -172,8 +177,10 @@ impl<P: RunnerPorts> Runner<'_, P> {
             return Ok(Fence::Taken);
         }
         // An earlier runner process of this boot claimed it and died; what it left was killed when we began.
-        let report = lost(at, claim.at, self.ports.now());
-        self.put_report(at, report).await.map(Fence::Reported)
+        let report = self.with_what_was_left(at, lost(at, claim.at, self.ports.now()));
+        let stands = self.put_report(at, report.clone()).await?;
+        self.add_outputs(at, &stands, &report).await;
+        Ok(Fence::Reported(stands))
     }
 
     /// Executes the notebook, and composes the report.
@@ -197,7 +204,12 @@ impl<P: RunnerPorts> Runner<'_, P> {
         report.failure = execution.failure;
         report.source_sha256 = execution.source_sha256;
         report.html_error = execution.html_error;
-        if let Err(failure) = self.upload(at, &execution.files, &mut report.outputs).await {
+        let uploaded = tokio::select! {
+            biased;
+            uploaded = self.upload(at, &execution.files, &mut report.outputs) => uploaded,
+            () = self.uploads_are_late() => Err(not_in_time(at)),
+        };
+        if let Err(failure) = uploaded {
             // The first error wins: a notebook that failed stays a notebook that failed.
             report.failure.get_or_insert(failure);
         }
@@ -234,7 +246,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
         call().await
     }
 
-    /// Runs the notebook to its end, or until its verdict is another's: then it is ended, and what it left is kept.
+    /// Runs the notebook to its end, or until its verdict is another's or its machine is about to go: then it is ended, and what
+    /// it left is kept.
     async fn run_notebook(&self, at: &AttemptRef, request: &Request, every: Duration) -> ExecutedNotebook {
         let mut running = self.ports.execute_notebook(request, at.attempt).await;
         let mut elsewhere = std::pin::pin!(self.verdict_elsewhere(at, every));
@@ -247,12 +260,13 @@ impl<P: RunnerPorts> Runner<'_, P> {
                     let left = running.end().await;
                     return ExecutedNotebook { failure: Some(taken_away(at)), ..left };
                 }
+                () = self.ports.asked_to_end() => return self.end_for_the_machine(at, running).await,
                 () = self.ports.sleep(PROGRESS_EVERY) => {}
             }
         }
     }
 
-    async fn upload(
+    pub(super) async fn upload(
         &self,
         at: &AttemptRef,
         files: &[OutputFile],
@@ -349,6 +363,16 @@ async fn upload_one<P: RunnerPorts>(ports: &P, key: &str, file: &OutputFile) -> 
         pause *= 2;
         tries += 1;
     }
+}
+
+fn not_in_time(at: &AttemptRef) -> Failure {
+    Failure::new(
+        Code::OutputNotSaved,
+        format!(
+            "The notebook ran, but notebook instance {} was stopped before all of its outputs were uploaded. What it left is in .reveille/work/output in the notebook folder until the next run.",
+            at.instance
+        ),
+    )
 }
 
 /// What a notebook is ended with when its verdict stands already; that verdict is the one that counts.

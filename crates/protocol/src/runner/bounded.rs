@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reveille_domain::ports::{
-    AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, ExecuteNotebook, GetAnswer, GetObject, Jupyter,
-    KillLeftovers, ListObjects, Log, Nonces, PersonSeen, PutAnswer, PutCondition, PutObject, SeePerson,
-    SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
+    AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DeleteObject, ExecuteNotebook, FindLeftNotebook,
+    GetAnswer, GetObject, Jupyter, KillLeftovers, LeftNotebook, ListObjects, Log, Nonces, PersonSeen, PutAnswer,
+    PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer,
+    UploadFile,
 };
 use reveille_domain::records::Request;
 use reveille_domain::{Failure, InstanceName};
@@ -124,6 +125,18 @@ impl<P: RunnerPorts> ExecuteNotebook for Bounded<'_, P> {
 impl<P: RunnerPorts> KillLeftovers for Bounded<'_, P> {
     async fn kill_leftovers(&self) {
         self.0.kill_leftovers().await;
+    }
+}
+
+impl<P: RunnerPorts> FindLeftNotebook for Bounded<'_, P> {
+    async fn find_left_notebook(&self) -> Option<LeftNotebook> {
+        self.0.find_left_notebook().await
+    }
+}
+
+impl<P: RunnerPorts> AskedToEnd for Bounded<'_, P> {
+    async fn asked_to_end(&self) {
+        self.0.asked_to_end().await;
     }
 }
 

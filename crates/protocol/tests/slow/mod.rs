@@ -9,13 +9,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{
-    AnswerTask, Call, CallError, CallErrorKind, Cells, Clock, DeleteObject, DescribeExecution,
-    DescribeNotebookInstance, ExecuteNotebook, ExecutedNotebook, GetAnswer, GetObject, InstanceStatus, Jupyter,
-    KillLeftovers, ListObjects, Log, Nonces, Object, Observation, PersonSeen, PutAnswer, PutCondition, PutObject,
-    RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
+    AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Cells, Clock, DeleteObject, DescribeExecution,
+    DescribeNotebookInstance, ExecuteNotebook, ExecutedNotebook, FindLeftNotebook, GetAnswer, GetObject,
+    InstanceStatus, Jupyter, KillLeftovers, LeftNotebook, ListObjects, Log, Nonces, Object, Observation, OutputFile,
+    PersonSeen, PutAnswer, PutCondition, PutObject, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer,
+    StopNotebookInstance, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{Lease, LeaseState, Request, Ticket};
-use reveille_domain::{Failure, InstanceName, RunId};
+use reveille_domain::{Code, Failure, InstanceName, RunId};
 use reveille_protocol::runner::{Identity, Runner};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -55,6 +56,17 @@ pub struct Slow {
     /// The executions that are running, by ARN.
     pub running: RefCell<BTreeSet<String>>,
     pub log: RefCell<Vec<String>>,
+    /// When the machine asks the runner to end.
+    pub asked_at: Cell<Duration>,
+    /// When it ended then.
+    pub left_at: Cell<Option<Duration>>,
+    /// How long the end of a notebook takes then, and how it had ended.
+    pub ending: RefCell<(Duration, Option<Failure>)>,
+    /// What an earlier runner left.
+    pub left: RefCell<Option<LeftNotebook>>,
+    /// Files that were uploaded, and what each upload takes.
+    pub uploaded: RefCell<Vec<String>>,
+    pub upload_takes: Cell<Duration>,
     nonces: Cell<u32>,
 }
 
@@ -88,6 +100,12 @@ impl Slow {
             calls: Cell::default(),
             running: RefCell::default(),
             log: RefCell::default(),
+            asked_at: Cell::new(Duration::MAX),
+            left_at: Cell::default(),
+            ending: RefCell::new((Duration::ZERO, Some(Failure::new(Code::Cancelled, "The notebook was ended.")))),
+            left: RefCell::default(),
+            uploaded: RefCell::default(),
+            upload_takes: Cell::default(),
             nonces: Cell::default(),
         };
         let starter = RunId::from_key("r-00000");
@@ -154,7 +172,7 @@ impl Slow {
         let layout = self.layout.clone();
         let runner = Runner::bind(&layout, self, &me).await;
         tokio::select! {
-            never = runner.serve() => match never {},
+            () = runner.serve() => self.left_at.set(Some(self.began.elapsed())),
             () = tokio::time::sleep(lasting) => {}
         }
         for (token, last) in self.beaten.borrow().iter() {
@@ -314,14 +332,31 @@ impl StopNotebookInstance for Slow {
 }
 
 impl UploadFile for Slow {
-    async fn upload_file(&self, _: &str, _: &Path, _: &str) -> Call<()> {
+    async fn upload_file(&self, key: &str, _: &Path, _: &str) -> Call<()> {
         self.call().await;
+        tokio::time::sleep(self.upload_takes.get()).await;
+        self.uploaded.borrow_mut().push(key.to_owned());
         Ok(())
     }
 }
 
 impl KillLeftovers for Slow {
     async fn kill_leftovers(&self) {}
+}
+
+impl FindLeftNotebook for Slow {
+    async fn find_left_notebook(&self) -> Option<LeftNotebook> {
+        self.left.borrow().clone()
+    }
+}
+
+impl AskedToEnd for Slow {
+    async fn asked_to_end(&self) {
+        match self.began.checked_add(self.asked_at.get()) {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 impl Log for Slow {
@@ -340,7 +375,17 @@ impl SeePerson for Slow {
 }
 
 /// A notebook that succeeds at its time.
-pub struct Sleeping(Instant);
+pub struct Sleeping {
+    at: Instant,
+    ending: (Duration, Option<Failure>),
+}
+
+/// What a notebook left.
+pub fn files() -> Vec<OutputFile> {
+    [("notebook", "output.ipynb"), ("log", "log.txt")]
+        .map(|(name, file_name)| OutputFile { name, file_name, path: file_name.into(), content_type: "text/plain" })
+        .into()
+}
 
 impl RunningNotebook for Sleeping {
     fn cells(&self) -> Cells {
@@ -348,12 +393,18 @@ impl RunningNotebook for Sleeping {
     }
 
     async fn finish(&mut self) -> ExecutedNotebook {
-        tokio::time::sleep_until(self.0).await;
+        tokio::time::sleep_until(self.at).await;
         ExecutedNotebook::default()
     }
 
     async fn end(self) -> ExecutedNotebook {
         ExecutedNotebook::default()
+    }
+
+    async fn end_soon(self) -> ExecutedNotebook {
+        let (takes, failure) = self.ending;
+        tokio::time::sleep(takes).await;
+        ExecutedNotebook { failure, files: files(), ..ExecutedNotebook::default() }
     }
 }
 
@@ -362,7 +413,7 @@ impl ExecuteNotebook for Slow {
 
     async fn execute_notebook(&self, _: &Request, _: u32) -> Sleeping {
         self.executed.set(self.executed.get() + 1);
-        Sleeping(Instant::now() + self.notebook.get())
+        Sleeping { at: Instant::now() + self.notebook.get(), ending: self.ending.borrow().clone() }
     }
 }
 

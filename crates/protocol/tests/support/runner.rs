@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{
-    Call, Cells, ExecuteNotebook, ExecutedNotebook, InstanceStatus, Jupyter, KillLeftovers, Log, OutputFile,
-    PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, TokenAnswer, UploadFile,
+    AskedToEnd, Call, Cells, ExecuteNotebook, ExecutedNotebook, FindLeftNotebook, InstanceStatus, Jupyter,
+    KillLeftovers, LeftNotebook, Log, OutputFile, PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep,
+    StartAnswer, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{self, Lease, LeaseState, Request, Ticket};
 use reveille_domain::{InstanceName, RunId};
@@ -68,7 +69,7 @@ pub fn serve(world: &World) {
     block_on(async {
         let runner = Runner::bind(&layout, world, &me).await;
         tokio::select! {
-            never = runner.serve() => match never {},
+            () = runner.serve() => panic!("nobody asked it to end"),
             () = world.over.notified() => {}
         }
     });
@@ -147,6 +148,22 @@ impl RunningNotebook for Ended {
             source_sha256: Some("ab".repeat(32)),
             ..ExecutedNotebook::default()
         }
+    }
+
+    async fn end_soon(self) -> ExecutedNotebook {
+        self.end().await
+    }
+}
+
+impl FindLeftNotebook for World {
+    async fn find_left_notebook(&self) -> Option<LeftNotebook> {
+        None
+    }
+}
+
+impl AskedToEnd for World {
+    async fn asked_to_end(&self) {
+        std::future::pending().await
     }
 }
 

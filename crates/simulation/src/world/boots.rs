@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use reveille_domain::ports::{Jupyter, PersonSeen};
 use reveille_instance_model::BootNumber;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
 use super::notebook::NotebookRun;
@@ -63,6 +64,10 @@ pub struct Boot {
     pub jupyter_silent_until_ms: Cell<i64>,
     /// How far its clock is from true time, in milliseconds.
     pub skew_ms: i64,
+    /// Whether its machine asked its processes to end.
+    pub(super) asked: watch::Sender<bool>,
+    /// Rung when its runner's process has ended for that.
+    pub(super) left: Notify,
     /// When people work on it.
     pub sessions: RefCell<Vec<Session>>,
     /// The notebooks that were begun on it.
@@ -117,6 +122,24 @@ impl Boot {
     /// The notebook that executes on it now.
     pub(super) fn executing(&self) -> Option<Rc<NotebookRun>> {
         self.notebooks.borrow().iter().find(|notebook| notebook.executes()).cloned()
+    }
+
+    /// Returns when no process of the runner is left that was asked to end.
+    pub(super) async fn runner_ended(&self) {
+        while self.runner.borrow().is_some() {
+            self.left.notified().await;
+        }
+    }
+
+    /// Its runner's process ends by itself.
+    pub(super) fn runner_leaves(&self) {
+        self.runner.take();
+        self.left.notify_one();
+    }
+
+    /// The last notebook that was begun on it.
+    pub(super) fn last_notebook(&self) -> Option<Rc<NotebookRun>> {
+        self.notebooks.borrow().last().cloned()
     }
 
     /// Ends everything on it.

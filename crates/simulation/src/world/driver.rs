@@ -13,7 +13,7 @@ use reveille_instance_model::{
     InstanceSettings, Response, ScriptResult, Status, Timings,
 };
 use reveille_protocol::runner::{Identity, Runner};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::boots::{Boot, By, Origin};
 use super::ports::{Actor, Ports};
@@ -31,6 +31,10 @@ const LAGS_MS: u64 = 15_000;
 const SOON_MS: i64 = 600_000;
 /// A start that takes longer than this is counted as a slow one.
 const SLOW: Duration = Duration::from_mins(8);
+/// Of a hundred power-offs, those that ask nobody: how a real one goes is not known.
+const POWER_CUTS: u8 = 30;
+/// The most time that processes have to end.
+const POWER_OFF_MS: u64 = 60_000;
 
 /// What the next boot of an instance does about its runner, where it is not the usual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,11 +138,8 @@ impl World {
                 }
             }
             Effect::KillBoot { instance, boot } => {
-                if let Some(up) = self.boots.borrow().get(&boot) {
-                    up.kill(self.now_ms());
-                    self.say(|| format!("{instance}: boot {boot} is dead"));
-                }
-                self.account.borrow_mut().boot_killed(self.now(), &instance, boot);
+                let up = self.boots.borrow().get(&boot).cloned();
+                self.spawn_open(Rc::clone(self).power_off(instance, boot, up));
             }
             Effect::StateChanged { instance, from, to, failure_reason, .. } => {
                 let from = from.map_or("nothing", Status::as_str);
@@ -146,6 +147,33 @@ impl World {
             }
             Effect::Deleted { instance, .. } => self.say(|| format!("{instance}: is gone")),
         }
+    }
+
+    /// The machine asks its processes to end, and kills those that do not in time. Some are cut off from their power.
+    async fn power_off(self: Rc<Self>, instance: String, number: BootNumber, up: Option<Rc<Boot>>) {
+        if let Some(boot) = up {
+            let executes = boot.executing().is_some();
+            if self.chance(POWER_CUTS) {
+                if executes {
+                    self.fired(Fault::PowerCut, &instance);
+                }
+            } else {
+                if executes {
+                    self.fired(Fault::StoppedUnderNotebook, &instance);
+                }
+                boot.asked.send_replace(true);
+                let patience = self.pick(1_000, POWER_OFF_MS);
+                tokio::select! {
+                    biased;
+                    () = boot.runner_ended() => {}
+                    () = pass_ms(patience) => {}
+                }
+            }
+            boot.kill(self.now_ms());
+            self.say(|| format!("{instance}: boot {number} is dead"));
+        }
+        self.account.borrow_mut().boot_killed(self.now(), &instance, number);
+        self.pump();
     }
 
     fn boot_begins(self: &Rc<Self>, instance: &str, number: BootNumber) {
@@ -170,6 +198,8 @@ impl World {
             cut_off_until_ms: Cell::new(0),
             jupyter_silent_until_ms: Cell::new(0),
             skew_ms,
+            asked: watch::Sender::new(false),
+            left: Notify::new(),
             sessions: RefCell::default(),
             notebooks: RefCell::default(),
             runner: RefCell::new(None),
@@ -246,6 +276,7 @@ impl World {
             bell.notify_one();
             up.bound.set(true);
             runner.serve().await;
+            up.runner_leaves();
         });
         boot.runner.replace(Some((actor, process.abort_handle())));
         ready

@@ -14,9 +14,9 @@ use reveille_domain::{Code, Failure};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use super::World;
 use super::boots::Boot;
 use super::ports::Actor;
+use super::{World, pass_ms};
 use crate::fault::Fault;
 
 /// Cells of every simulated notebook.
@@ -24,8 +24,13 @@ const CELLS: u32 = 5;
 /// A notebook that never ends by itself ends here; larger than every `runSeconds`.
 const ENDLESS: Duration = Duration::from_hours(48);
 
+/// The longest that the end of a notebook takes for a machine that is about to go.
+const ENDS_WITHIN_MS: u64 = 27_000;
+
 /// One execution of a notebook.
 pub(super) struct NotebookRun {
+    /// The attempt.
+    pub(super) at: AttemptRef,
     began_ms: i64,
     ended: Cell<bool>,
     result: RefCell<Option<ExecutedNotebook>>,
@@ -79,6 +84,14 @@ impl RunningNotebook for Running {
         }
     }
 
+    async fn end_soon(self) -> ExecutedNotebook {
+        // It had ended by itself, and only its page was still made.
+        let ended = self.run.result.borrow().clone();
+        self.run.end();
+        pass_ms(self.world.pick(0, ENDS_WITHIN_MS)).await;
+        ended.unwrap_or_else(|| execution(Some(Failure::new(Code::Cancelled, "The notebook was ended."))))
+    }
+
     async fn end(self) -> ExecutedNotebook {
         self.run.end();
         execution(Some(Failure::new(Code::Cancelled, "The notebook was ended.")))
@@ -97,7 +110,9 @@ impl World {
         let number = self.ledger.notebook_begins(self, boot, request, attempt);
         let limit = Duration::from_secs(request.limits.run_seconds.into());
         let (takes, failure) = self.draw_ending(limit);
+        let me = AttemptRef { instance: boot.instance.clone(), run: request.run.clone(), attempt };
         let run = Rc::new(NotebookRun {
+            at: me.clone(),
             began_ms: self.now_ms(),
             ended: Cell::new(false),
             result: RefCell::new(None),
@@ -105,7 +120,6 @@ impl World {
             process: RefCell::new(None),
         });
         boot.notebooks.borrow_mut().push(Rc::clone(&run));
-        let me = AttemptRef { instance: boot.instance.clone(), run: request.run.clone(), attempt };
         self.turn_hostile(boot, &me);
         let (world, process) = (Rc::clone(self), Rc::clone(&run));
         let handle = tokio::task::spawn_local(async move {
@@ -152,6 +166,11 @@ fn cell_failure() -> Failure {
     };
     let evidence = Evidence { cell: Some(cell), log_tail: Vec::new() };
     Failure::new(Code::NotebookFailed, "Cell 3 raised ValueError: no rows.").with_evidence(evidence)
+}
+
+/// What a notebook leaves on the disk of its instance.
+pub(super) fn files() -> Vec<OutputFile> {
+    execution(None).files
 }
 
 fn execution(failure: Option<Failure>) -> ExecutedNotebook {

@@ -10,10 +10,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reveille_asl::interpreter::{CallbackError, Status};
 use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{
-    AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
-    ExecuteNotebook, GetAnswer, GetObject, Jupyter, KillLeftovers, ListObjects, Log, Nonces, Observation, PersonSeen,
-    PublishEvent, PutAnswer, PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer,
-    StartNotebookInstance, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
+    AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution,
+    DescribeNotebookInstance, ExecuteNotebook, FindLeftNotebook, GetAnswer, GetObject, Jupyter, KillLeftovers,
+    LeftNotebook, ListObjects, Log, Nonces, Observation, PersonSeen, PublishEvent, PutAnswer, PutCondition, PutObject,
+    SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, StartNotebookInstance, StopAnswer, StopNotebookInstance,
+    TokenAnswer, UploadFile,
 };
 use reveille_domain::records::Request;
 use reveille_domain::{Failure, InstanceName};
@@ -21,7 +22,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::boots::Boot;
-use super::notebook::Running;
+use super::notebook::{self, Running};
 use super::{World, pass_ms};
 use crate::fault::Fault;
 use crate::lies::Lie;
@@ -458,6 +459,27 @@ impl KillLeftovers for Ports {
     async fn kill_leftovers(&self) {
         if let Some(boot) = &self.actor.boot {
             boot.end_notebooks();
+        }
+    }
+}
+
+impl FindLeftNotebook for Ports {
+    /// The notebook folder outlives the boot.
+    async fn find_left_notebook(&self) -> Option<LeftNotebook> {
+        let instance = &self.actor.boot.as_ref()?.instance;
+        let boots = self.world.boots.borrow();
+        let last =
+            boots.values().rev().filter(|boot| boot.instance == *instance).find_map(|boot| boot.last_notebook())?;
+        Some(LeftNotebook { at: last.at.clone(), source_sha256: Some("0".repeat(64)), files: notebook::files() })
+    }
+}
+
+impl AskedToEnd for Ports {
+    async fn asked_to_end(&self) {
+        if let Some(boot) = &self.actor.boot {
+            // The boot holds the sender.
+            let mut asked = boot.asked.subscribe();
+            drop(asked.wait_for(|asked| *asked).await);
         }
     }
 }

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from reveille_driver import sanitize, source
 from reveille_driver.layout import pieces
-from reveille_driver.record import ERROR_MARKER_TAG, Record
+from reveille_driver.record import Record
 from reveille_driver.texts import clean, write_atomically
 
 ATTACHMENT = "attachment:"
@@ -29,6 +29,10 @@ TEMPLATE = """{%- extends 'index.html.j2' -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 """
+
+
+# In the place of an output that nbconvert cannot show; output.ipynb has it.
+UNSHOWN = {"output_type": "stream", "name": "stderr", "text": "[this output cannot be shown on the page]\n"}
 
 
 class TooSlow(Exception):
@@ -86,6 +90,38 @@ class Page:
         resources["include_css"] = style
         return resources
 
+    def body(self, notebook, name):
+        return self.exporter.from_notebook_node(notebook, resources={"metadata": {"name": name}})[0]
+
+    def without_what_fails(self, notebook):
+        """One cell, or one of its outputs, must not cost the others their page."""
+        if not self.shows(notebook, []):
+            notebook.metadata = type(notebook)()
+        notebook.cells = [self.shown(notebook, cell) for cell in notebook.cells]
+        return notebook
+
+    def shows(self, notebook, cells):
+        try:
+            self.body(type(notebook)({**notebook, "cells": cells}), "a")
+        except TooSlow:
+            raise
+        except Exception:
+            return False
+        return True
+
+    def shown(self, notebook, cell):
+        if self.shows(notebook, [cell]):
+            return cell
+        node = type(notebook)
+        plain = node({**cell, "metadata": node(), "outputs": []})
+        if cell["cell_type"] != "code" or not self.shows(notebook, [plain]):
+            return node(cell_type="raw", id=cell["id"], metadata=node(), source=cell["source"])
+        plain.outputs = [
+            output if self.shows(notebook, [node({**plain, "outputs": [output]})]) else node(UNSHOWN)
+            for output in cell["outputs"]
+        ]
+        return plain
+
     def of(self, notebook, name):
         """The page in pieces."""
         import nbformat
@@ -95,7 +131,13 @@ class Page:
         notebook = rejoin_lines(nbformat.from_dict(notebook))
         if self.sanitizes:
             sanitize.sanitize(notebook)
-        body, _ = self.exporter.from_notebook_node(notebook, resources={"metadata": {"name": name}})
+        try:
+            body = self.body(notebook, name)
+        except TooSlow:
+            raise
+        except Exception as error:
+            logging.warning("a part of the page cannot be made (%s) and is left out", type(error).__name__)
+            body = self.body(self.without_what_fails(notebook), name)
         for number, part in enumerate(re.split(f"{self.mark}([0-9]+)-", body)):
             if number % 2:
                 yield from self.held[int(part)]
@@ -142,7 +184,7 @@ def mark_unfinished(output_dir, reason):
     except (OSError, ValueError, LookupError, TypeError) as error:
         logging.warning("the cell that ran last is not marked: %s", type(error).__name__)
         return
-    if any(ERROR_MARKER_TAG in cell["metadata"]["tags"] for cell in nb["cells"]):
+    if any(source.ERROR_MARKER_TAG in cell["metadata"]["tags"] for cell in nb["cells"]):
         return  # it got as far as marking it itself
     index = last_begun(output_dir, nb["cells"])
     if index is None or nb["cells"][index]["metadata"].get("papermill", {}).get("status") in (None, "completed"):

@@ -17,6 +17,8 @@ ACTIVATE = """for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do
 done
 env -0
 """
+# Stands in the place of a variable that `conda env config vars unset` took away.
+CONDA_UNSET = "***unset***"
 # What bash itself sets.
 NOT_ACTIVATED = ("_", "PWD", "OLDPWD", "SHLVL")
 # Sparkmagic's own settings, by which a failed statement fails its cell instead of being printed.
@@ -133,17 +135,24 @@ def activated(env, prefix):
         "CONDA_SHLVL": "1",
         "PATH": f"{prefix / 'bin'}{os.pathsep}{env.get('PATH', os.defpath)}",
     }
+    for file in [*sorted((prefix / "etc" / "conda" / "env_vars.d").glob("*.json")), prefix / "conda-meta" / "state"]:
+        env.update(variables_in(file, prefix))
+    if any((prefix / "etc" / "conda" / "activate.d").glob("*.sh")):
+        env = {**env, **sourced(env, prefix)}
+    return env
+
+
+def variables_in(file, prefix):
+    """What a package sets (`env_vars.d`), or a person with `conda env config vars` (`state`)."""
     try:
-        state = json.loads((prefix / "conda-meta" / "state").read_text("utf-8"))
-        variables = state.get("env_vars") if isinstance(state, dict) else None
-        env.update({str(name): str(value) for name, value in (variables or {}).items()})
+        content = json.loads(file.read_text("utf-8"))
+        variables = content.get("env_vars") if file.name == "state" else content
+        return {str(name): str(value) for name, value in (variables or {}).items() if value != CONDA_UNSET}
     except FileNotFoundError:
         pass
     except (OSError, ValueError, AttributeError) as error:
         logging.warning("the variables of conda environment %s cannot be read: %s", prefix.name, error)
-    if any((prefix / "etc" / "conda" / "activate.d").glob("*.sh")):
-        env = {**env, **sourced(env, prefix)}
-    return env
+    return {}
 
 
 def sourced(env, prefix):
@@ -172,7 +181,7 @@ def sparkmagic(spec, env, scratch):
     """
     if not any("sparkmagic" in str(part) for part in spec.argv):
         return {}
-    home = Path(env.get("SPARKMAGIC_CONF_DIR") or "~/.sparkmagic").expanduser()
+    home = of_home(env.get("SPARKMAGIC_CONF_DIR") or "~/.sparkmagic", env)
     name = env.get("SPARKMAGIC_CONF_FILE") or "config.json"
     try:
         config = json.loads((home / name).read_text("utf-8"))
@@ -183,6 +192,19 @@ def sparkmagic(spec, env, scratch):
         config = {}
     folder = scratch / "sparkmagic"
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        # Its logs are beside its configuration, where a person looks for them; the copy's folder goes with the run.
+        (home / "logs").mkdir(parents=True, exist_ok=True)
+        (folder / "logs").symlink_to(home / "logs")
+    except OSError as error:
+        logging.warning("sparkmagic's logs go with the run: %s", error)
     merged = {**(config if isinstance(config, dict) else {}), **SPARKMAGIC}
     (folder / "config.json").write_text(json.dumps(merged), "utf-8")
     return {"SPARKMAGIC_CONF_DIR": str(folder), "SPARKMAGIC_CONF_FILE": "config.json"}
+
+
+def of_home(path, env):
+    """The path as the kernel expands it: its own HOME may be another one than this process's."""
+    if env.get("HOME") and path.startswith("~/"):
+        return Path(env["HOME"], path[2:])
+    return Path(path).expanduser()

@@ -6,15 +6,23 @@ only answer the engine reads; what stands on stdout and stderr is for people. Th
 DISK_FULL: then result.json itself may not have been written.
 """
 
-import asyncio
-import json
-import logging
-import os
-import signal
 import sys
-import threading
-import time
-from pathlib import Path
+
+# asyncio loads TLS where it is there. Nobody here speaks it, and it takes a tenth of the time until the kernel starts.
+TLS = "ssl" in sys.modules
+if not TLS:
+    sys.modules["ssl"] = None
+import asyncio  # noqa: E402
+
+if not TLS:
+    del sys.modules["ssl"]
+import json  # noqa: E402
+import logging  # noqa: E402
+import os  # noqa: E402
+import signal  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 from reveille_driver.texts import caused_by_full_disk, clean, write_atomically
 
@@ -128,8 +136,7 @@ def answered(spec, output_dir):
             run.prepare()
         except Ended as ended:
             return ended.answer, None, loop
-        run.page = Preparing(spec["sanitize_html"])
-        run.page.start()
+        run.begin_page = lambda: Preparing(spec["sanitize_html"]).begun()
         loop.add_signal_handler(signal.SIGTERM, run.stop.set)
         return loop.run_until_complete(run.execute()), run, loop
     except ImportError as error:
@@ -168,6 +175,10 @@ class Preparing(threading.Thread):
         self.export = export
         self.sanitizes = sanitizes
         self.made = None
+
+    def begun(self):
+        self.start()
+        return self
 
     def run(self):
         try:

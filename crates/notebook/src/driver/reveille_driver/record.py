@@ -9,6 +9,7 @@ import datetime
 import time
 
 from reveille_driver import layout
+from reveille_driver.source import ERROR_MARKER_TAG
 from reveille_driver.texts import write_atomically
 
 SAVE_SECONDS = 1.0
@@ -16,7 +17,6 @@ SAVE_SHARE = 20
 # Of a cell whose outputs are larger no text is kept: it is as large as they are.
 KEPT_TEXT = 1 << 18
 # Papermill's marks of a failed cell; it drops those of an earlier run by this tag, and so do we.
-ERROR_MARKER_TAG = "papermill-error-cell-tag"
 ERROR_STYLE = 'style="color:red; font-family:Helvetica Neue, Helvetica, Arial, sans-serif; font-size:2em;"'
 ERROR_MESSAGE = (
     f"<span {ERROR_STYLE}>An Exception was encountered at '<a href=\"#papermill-error-cell\">In [%s]</a>'.</span>"

@@ -34,8 +34,12 @@ SAVE_LOOK_SECONDS = 0.25
 END_POLL_SECONDS = 0.05
 # nbclient's convention, and so papermill's.
 SKIP_TAG = "skip-execution"
-INTERRUPTED = "Reveille ended the run in this cell: its time limit was reached, or it was cancelled"
+INTERRUPTED = "Reveille ended the run in this cell: its time limit was reached, it was cancelled, or its instance was stopped"
 UNQUOTED = "what it raised is not quoted here, because it may hold a parameter's value; the output notebook shows it"
+
+
+# What `sys.exit()` was given, as the kernel tells it, where Python's own status is 0.
+SUCCESS = ("", "0", "None", "False")
 
 
 class Ended(Exception):
@@ -64,8 +68,8 @@ class Run:
         self.injected = None
         self.km = self.kc = self.client = self.record = None
         self.kernel_folder = None
-        # What prepares the page meanwhile.
-        self.page = None
+        # What prepares the page once the kernel is on its way.
+        self.begin_page = self.page = None
 
     # -- preparation
 
@@ -94,12 +98,10 @@ class Run:
 
     def place_cells(self):
         """The cells to execute: without old error markers, with the parameters; `positions` leads back to the source."""
-        from reveille_driver.record import ERROR_MARKER_TAG
-
         numbered = [
             (cell, position)
             for position, cell in enumerate(self.notebook["cells"])
-            if ERROR_MARKER_TAG not in cell["metadata"]["tags"]
+            if source.ERROR_MARKER_TAG not in cell["metadata"]["tags"]
         ]
         values = self.spec["parameters"]
         if values:
@@ -201,6 +203,8 @@ class Run:
         env = self.kernel.environment(self.output_dir)
         await km.start_kernel(extra_arguments=extra, cwd=self.spec["working_dir"], env=env)
         # While the kernel starts, what is needed next is loaded.
+        if self.page is None:
+            self.page = self.begin_page()
         from reveille_driver.client import Client, NotReady
         from reveille_driver.record import Record
 
@@ -295,7 +299,7 @@ class Run:
             ename, evalue = named_in(last_words(cell))
         traceback = reply.get("traceback") or shown.get("traceback") or last_words(cell)
         self.record.cell_failed(index)
-        if ename == "SystemExit" and evalue in ("", "0"):
+        if ename == "SystemExit" and evalue in SUCCESS:
             return Ended({"kind": "succeeded"})
         if not published:
             self.show_error(cell, index, ename, evalue, reply.get("traceback") or [])

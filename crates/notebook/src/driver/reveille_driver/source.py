@@ -10,6 +10,10 @@ import re
 # An escaped surrogate: nearly always half of a pair that is whole, which only encoding it tells.
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+# Papermill's, of the cells by which it marks a failed one.
+ERROR_MARKER_TAG = "papermill-error-cell-tag"
+# What an output may hold as something else than text.
+JSON = re.compile(r"application/(.*\+)?json")
 CELL_TYPES = ("code", "markdown", "raw")
 # The first version of the format whose cells have ids; everything is brought to it, as papermill does.
 MINOR = 5
@@ -22,8 +26,19 @@ CELL_METADATA = {
     "jupyter": dict,
     "name": str,
     "papermill": dict,
+    "raw_mimetype": str,
 }
-NOTEBOOK_METADATA = {"authors": list, "kernelspec": dict, "language_info": dict, "papermill": dict, "title": str}
+NOTEBOOK_METADATA = {"authors": list, "kernelspec": dict, "language_info": dict, "papermill": dict, "title": str, "widgets": dict}
+
+LANGUAGE_INFO = {
+    "name": str,
+    "version": str,
+    "mimetype": str,
+    "file_extension": str,
+    "pygments_lexer": str,
+    "nbconvert_exporter": str,
+    "codemirror_mode": (str, dict),
+}
 
 
 class Unreadable(Exception):
@@ -44,6 +59,7 @@ def read(path, limit):
         notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"it is not JSON: {error}") from None
+    notebook = upgraded(notebook, text)
     check(notebook)
     try:
         if SURROGATE.search(text):
@@ -54,6 +70,22 @@ def read(path, limit):
     return notebook
 
 
+def upgraded(notebook, text):
+    """A notebook of an older format as Jupyter opens it: in format 4."""
+    version = notebook.get("nbformat") if isinstance(notebook, dict) else None
+    if type(version) is not int or not 1 <= version <= 3:
+        return notebook
+    import nbformat
+
+    try:
+        return nbformat.convert(nbformat.reader.reads(text), 4)
+    except Exception as error:
+        raise Unreadable(
+            f"it is in notebook format {version} and cannot be brought to format 4 ({type(error).__name__}); "
+            "open it in Jupyter and save it"
+        ) from None
+
+
 def check(notebook):
     version = notebook.get("nbformat") if isinstance(notebook, dict) else None
     if version != 4:
@@ -62,10 +94,10 @@ def check(notebook):
     if not isinstance(cells, list) or not all(
         isinstance(cell, dict)
         and isinstance(cell.get("cell_type"), str)
-        and isinstance(cell.get("source"), (str, list))
+        and isinstance(cell.get("source"), (str, list, type(None)))
         for cell in cells
     ):
-        raise Unreadable("its cells are not a list of cells with cell_type and source")
+        raise Unreadable("its cells are not a list of cells, each with a cell_type and a text as its source")
 
 
 def normalise(notebook):
@@ -77,8 +109,13 @@ def normalise(notebook):
             if not isinstance(spec.get(key, ""), str):
                 del spec[key]
     info = metadata.get("language_info")
-    if info is not None and not isinstance(info.get("name"), str):
-        del metadata["language_info"]
+    if info is not None:
+        metadata["language_info"] = info = typed(info, LANGUAGE_INFO)
+        if "name" not in info:
+            del metadata["language_info"]
+    widgets = metadata.get("widgets")
+    if widgets is not None and not all(isinstance(state.get("state"), dict) for state in dicts(widgets)):
+        del metadata["widgets"]
     orig = metadata.get("orig_nbformat")
     if not (isinstance(orig, int) and orig >= 1):
         metadata.pop("orig_nbformat", None)
@@ -88,6 +125,11 @@ def normalise(notebook):
     cells = notebook["cells"]
     notebook.clear()
     notebook.update(cells=cells, metadata=metadata, nbformat=4, nbformat_minor=MINOR)
+
+
+def dicts(of):
+    """The values; an empty one in the place of what is no object."""
+    return [value if isinstance(value, dict) else {} for value in of.values()]
 
 
 def typed(metadata, types):
@@ -101,7 +143,7 @@ def normalise_cell(cell, number, seen):
     kind = cell["cell_type"]
     if kind == "heading":
         level = cell.get("level") if isinstance(cell.get("level"), int) else 1
-        kind, cell["source"] = "markdown", "#" * max(1, min(level, 6)) + " " + joined(cell["source"])
+        kind, cell["source"] = "markdown", "#" * max(1, min(level, 6)) + " " + joined(cell.get("source"))
     if kind not in CELL_TYPES:
         kind = "raw"
     cell_id = cell.get("id")
@@ -110,7 +152,7 @@ def normalise_cell(cell, number, seen):
         while cell_id in seen:
             cell_id += "-"
     seen.add(cell_id)
-    kept = {"cell_type": kind, "id": cell_id, "source": joined(cell["source"])}
+    kept = {"cell_type": kind, "id": cell_id, "source": joined(cell.get("source"))}
     kept["metadata"] = typed(cell.get("metadata"), CELL_METADATA)
     kept["metadata"]["tags"] = tags(kept["metadata"].get("tags"))
     if kept["metadata"].get("name") == "":
@@ -120,31 +162,44 @@ def normalise_cell(cell, number, seen):
     if kind == "code":
         # They are made anew; only an export of what ran reads them.
         outputs, count = cell.get("outputs"), cell.get("execution_count")
-        kept["outputs"] = [output for output in outputs if readable(output)] if isinstance(outputs, list) else []
+        found = map(readable, outputs) if isinstance(outputs, list) else ()
+        kept["outputs"] = [output for output in found if output is not None]
         kept["execution_count"] = count if isinstance(count, int) and count >= 0 else None
     else:
         attachments = cell.get("attachments")
         if isinstance(attachments, dict):
             kept["attachments"] = {
-                name: bundle for name, bundle in attachments.items() if isinstance(bundle, dict) and bundle
+                name: bundle
+                for name, bundle in attachments.items()
+                if isinstance(bundle, dict) and bundle and all(map(is_text, bundle.values()))
             }
     cell.clear()
     cell.update(kept)
 
 
 def readable(output):
-    """Whether an output has the fields of its type."""
-    if not isinstance(output, dict):
-        return False
-    kind = output.get("output_type")
+    """An output with the fields of its type, or None."""
+    kind = output.get("output_type") if isinstance(output, dict) else None
     if kind == "stream":
-        return isinstance(output.get("name"), str) and isinstance(output.get("text"), (str, list))
-    if kind == "error":
-        return isinstance(output.get("traceback"), list)
-    return kind in ("display_data", "execute_result") and isinstance(output.get("data"), dict)
+        return output if isinstance(output.get("name"), str) and is_text(output.get("text")) else None
+    if kind == "error" and isinstance(output.get("traceback"), list):
+        texts = {key: output[key] if isinstance(output.get(key), str) else "" for key in ("ename", "evalue")}
+        return {**output, **texts, "traceback": [line for line in output["traceback"] if isinstance(line, str)]}
+    if kind in ("display_data", "execute_result") and isinstance(output.get("data"), dict):
+        data = {mime: value for mime, value in output["data"].items() if JSON.fullmatch(mime) or is_text(value)}
+        metadata = output.get("metadata")
+        return {**output, "data": data, "metadata": metadata if isinstance(metadata, dict) else {}}
+    return None
+
+
+def is_text(value):
+    return isinstance(value, str) or isinstance(value, list) and all(isinstance(line, str) for line in value)
 
 
 def joined(source):
+    """Lines are one text; a cell without a source is an empty one."""
+    if source is None:
+        return ""
     return source if isinstance(source, str) else "".join(part for part in source if isinstance(part, str))
 
 

@@ -174,7 +174,7 @@ async fn what_jupyter_opens_is_run_and_shown() {
         json!({"nbformat_minor": null}),
         json!({"cells": [{"cell_type": "code", "id": "not an id!", "source": ["print(", "'ran')"], "collapsed": true}]}),
         json!({"cells": [{"cell_type": "code"}, {"cell_type": "raw", "source": null}, code_cell("print('ran')")]}),
-        json!({"nbformat": 3, "worksheets": [{"cells": [
+        json!({"nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": [
             {"cell_type": "heading", "level": 1, "source": ["Old"]},
             {"cell_type": "code", "language": "python", "input": ["print('ran')"], "outputs": [], "collapsed": false},
         ]}]}),
@@ -202,6 +202,29 @@ async fn pasted_pictures_never_cost_the_page() {
     }
     let html = succeeds(&bench(&source)).await;
     assert!(html.contains(picture), "the picture is in the page");
+}
+
+/// What nbconvert cannot show, although the format allows it: a note stands in its place, and the rest is there.
+#[tokio::test]
+async fn one_output_never_costs_the_page() {
+    let show = |data: &Value, metadata: &Value| {
+        let told = json!({"data": data, "metadata": metadata}).to_string();
+        format!(
+            "import json\nfrom IPython.display import publish_display_data\npublish_display_data(**json.loads({told:?}))\nprint('bes' + 'ide')"
+        )
+    };
+    let widget = json!({"application/vnd.jupyter.widget-view+json": 5});
+    let odd = [
+        show(&json!({"image/png": "iVBORw0KGgo="}), &json!({"image/png": 5})),
+        show(&widget, &json!({})),
+        show(&json!({"text/markdown": ["a", "b"], "image/svg+xml": "<svg"}), &json!({})),
+    ];
+    let mut source = notebook(&[&odd[0], &odd[1], &odd[2], "print('la' + 'st')"]);
+    source["metadata"]["language_info"]["pygments_lexer"] = json!(5);
+    source["metadata"]["widgets"] = json!({"application/vnd.jupyter.widget-state+json": 5});
+    let html = succeeds(&bench(&source)).await;
+    assert_eq!(html.matches("beside").count(), 3, "{html}");
+    assert!(html.contains("last") && html.contains("this output cannot be shown on the page"));
 }
 
 #[tokio::test]

@@ -97,6 +97,35 @@ async fn a_second_cell_that_would_set_the_value_back_is_refused() {
     assert_eq!(verdict, Verdict::Succeeded);
 }
 
+/// However a name is set, and whichever of papermill's tags the cell below has.
+#[tokio::test]
+async fn whatever_sets_the_value_back_is_noticed() {
+    let injected = "injected-parameters";
+    let cases = [
+        ("import os as day", "parameters", "parameters"),
+        ("from os import *", "parameters", "parameters"),
+        ("def day(): pass", "parameters", "parameters"),
+        ("try: 1/0\nexcept Exception as day: pass", "parameters", "parameters"),
+        ("del day", "parameters", "parameters"),
+        ("day = 2", injected, injected),
+        ("day = 2", injected, "parameters"),
+    ];
+    for (cell, first, second) in cases {
+        let mut source = notebook(&["day = 1", cell, "print(day)"]);
+        source["cells"][0]["metadata"] = json!({"tags": [first]});
+        source["cells"][1]["metadata"] = json!({"tags": [second]});
+        let (_, verdict) = quiet(Bench::of_bytes(source.to_string().as_bytes()), "day").await;
+        let Verdict::ParametersRefused { reason } = verdict else { panic!("{cell}: {verdict:?}") };
+        assert!(reason.contains("cells 1 and 2") && reason.contains("set day back"), "{reason}");
+    }
+    // What an earlier run injected is replaced, and nothing else is.
+    let mut source = notebook(&["day = 1", "day = 2", "open('ran', 'w')"]);
+    source["cells"][0]["metadata"] = json!({"tags": ["parameters"]});
+    source["cells"][1]["metadata"] = json!({"tags": [injected]});
+    let (_, verdict) = quiet(Bench::of_bytes(source.to_string().as_bytes()), "day").await;
+    assert_eq!(verdict, Verdict::Succeeded);
+}
+
 #[tokio::test]
 async fn a_text_cell_with_the_tag_is_refused() {
     let mut source = notebook(&["", "day = 'none'"]);

@@ -141,31 +141,47 @@ def place(cells):
 
 
 def check_tags(cells, parameters):
-    """Refuses what papermill takes without a word: values that a second tagged cell sets back."""
-    tagged = [number for number, cell in enumerate(cells, 1) if PARAMETERS_TAG in cell["metadata"]["tags"]]
-    if not parameters or not tagged or any(INJECTED_TAG in cell["metadata"]["tags"] for cell in cells):
+    """Refuses what papermill takes without a word: values that a tagged cell below sets back."""
+    if not parameters:
         return
-    first, *others = tagged
-    if cells[first - 1]["cell_type"] != "code":
+    at, replaces = place(cells)
+    number = at + 1 if replaces else at
+    tag = INJECTED_TAG if replaces else PARAMETERS_TAG
+    if not number:
+        return  # no cell is tagged
+    if not replaces and cells[at - 1]["cell_type"] != "code":
         raise Refused(
-            f"parameters: cell {first} is tagged {PARAMETERS_TAG} and is not a code cell, so the run's values could be lost; "
+            f"parameters: cell {number} is tagged {PARAMETERS_TAG} and is not a code cell, so the run's values could be lost; "
             "tag the code cell that holds the defaults"
         )
-    for number in others:
-        lost = sorted(set(parameters) & assigned(cells[number - 1], parameters))
+    for other in range(number + 1, len(cells) + 1):
+        cell = cells[other - 1]
+        tags = {PARAMETERS_TAG, INJECTED_TAG} & set(cell["metadata"]["tags"])
+        lost = sorted(set(parameters) & assigned(cell, parameters)) if tags else ()
         if lost:
+            both = f"are both tagged {tag}" if tag in tags else f"are tagged {tag} and {min(tags)}"
+            where = "in place of" if replaces else "after"
             raise Refused(
-                f"parameters: cells {first} and {number} are both tagged {PARAMETERS_TAG}; the run's values are set "
-                f"after cell {first}, and cell {number} may set {', '.join(lost)} back; tag one cell only"
+                f"parameters: cells {number} and {other} {both}; the run's values are set {where} cell {number}, "
+                f"and cell {other} may set {', '.join(lost)} back; tag one cell only"
             )
 
 
 def assigned(cell, names):
-    """Which of the names a cell may assign; all of them where it cannot be read as Python."""
+    """Which of the names a cell may set or take away; all of them where it cannot be read as Python."""
     if cell["cell_type"] != "code":
         return set()
     try:
         tree = ast.parse(cell["source"])
     except Exception:
         return set(names)
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, ast.alias):
+            found |= set(names) if node.name == "*" else {node.asname or node.name.partition(".")[0]}
+        else:
+            # Functions and classes, `except ... as`, and the patterns of `match`.
+            found |= {name for name in (getattr(node, field, None) for field in ("name", "rest")) if isinstance(name, str)}
+    return found

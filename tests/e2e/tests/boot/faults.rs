@@ -97,13 +97,21 @@ async fn over_the_limit(world: &World) {
 
 /// systemd sends its signal to the runner and to the kernel at once: what the kernel's end looks like to the runner is not
 /// what is told of the run.
+/// systemd tells the runner, and keeps the network until it has ended: what the cells printed is kept.
 async fn powered_off(world: &World) {
     const NAME: &str = "boot-off";
     equipped(world, NAME, "").await;
-    let run = start(world, NAME, &Notebook::of(&["import time\ntime.sleep(4000)"])).await;
-    run.until_record(NAME, "1/progress.json").await;
+    let cell = "import time\nprint('be' + 'fore', flush=True)\n\
+                while 'be' + 'fore' not in open('.reveille/work/output/output.ipynb').read(): time.sleep(0.1)\n\
+                open('begun', 'w').close()\ntime.sleep(4000)";
+    let run = start(world, NAME, &Notebook::of(&[cell])).await;
+    world.file(NAME, "begun").await;
     world.by_hand(Command::Stop { name: NAME.to_owned() });
-    run.assert_failed(NAME, "RunnerLost").await;
+    let ended = run.assert_failed(NAME, "RunnerLost").await;
+    assert!(ended.cause.contains("boot-off was stopped while the notebook ran"), "{}", ended.cause);
+    let outcome = run.outcome(NAME).await;
+    assert!(outcome["outputs"]["notebook"].is_string() && outcome["outputs"]["log"].is_string(), "{outcome}");
+    assert!(run.text(NAME, "1/output.ipynb").await.unwrap().contains("before"));
     assert_eq!(run.claims(NAME).await, 1);
     world.until_status(NAME, "Stopped").await;
     world.assert_at_rest(NAME, 1).await;

@@ -17,7 +17,7 @@ UNIT=reveille-runner
 FETCH_TRIES=3
 FETCH_SECONDS=55                      # each; the runner is some 10 MB away in the same region
 READY_SECONDS=30
-END_SECONDS=60                        # limits::RUNNER_END: for what there is of a notebook, when the instance is stopped
+END_SECONDS=60                        # for the outputs when the instance is stopped: limits::RUNNER_END
 LOG="$ROOT/var/log/reveille-on-start.log"
 RUNNER_LOG="$ROOT/var/log/reveille-runner.log"
 PID_FILE="$ROOT/run/reveille-runner.pid"
@@ -140,8 +140,8 @@ install_runner() { # as $1
 
 # Services do not inherit an environment, so each variable is named. --uid rather than runuser: systemd sets
 # HOME and the groups itself, and the runner is the unit's main process, which Restart= needs. A kernel that
-# is killed for memory must not take the runner with it: OOMPolicy=continue. When the instance stops, the runner alone is told
-# (KillMode=mixed): it interrupts the notebook, and keeps its outputs while there is a network, which ends after it (After=).
+# is killed for memory must not take the runner with it: OOMPolicy=continue. At a stop only the runner is told (KillMode), and
+# the network ends after it (After).
 start_with_systemd() {
     systemd-run --quiet --unit="$UNIT" --collect --uid="$RUN_AS" --gid="$RUN_AS" \
         --description="Reveille runner" \

@@ -203,13 +203,15 @@ async fn a_limit_beyond_all_clocks_is_none() {
 
 #[tokio::test]
 async fn notebook_unreadable() {
-    let old = json!({"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}).to_string();
+    let old = json!({"nbformat": 3, "nbformat_minor": 0, "metadata": {}}).to_string();
+    let new = json!({"nbformat": 5, "nbformat_minor": 0, "metadata": {}, "cells": []}).to_string();
     let no_cells = json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [1]}).to_string();
     let large = vec![b' '; (64 << 20) + 1];
     for (bytes, words) in [
         (&b"{\"nbformat\": 4,"[..], "not JSON"),
         (b"[]", "not in notebook format 4"),
-        (old.as_bytes(), "nbformat is 3"),
+        (old.as_bytes(), "notebook format 3"),
+        (new.as_bytes(), "nbformat is 5"),
         (no_cells.as_bytes(), "cells"),
         (b"\xff\xfe{\0}\0", "not UTF-8"),
         (&large, "larger than"),

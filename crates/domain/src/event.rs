@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::ids::hex_hash;
+use crate::run_event;
 
 /// An EventBridge event, as the rule put it into the input. Hostile: every field may be missing or odd.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +63,8 @@ impl<'a> Event<'a> {
     }
 
     /// What makes two deliveries the same event: bucket, key and sequencer of an S3 event; rule and time of a
-    /// schedule. Where an event lacks them, as all of S3's do but those of a write and a deletion, its source and id. `None` when it
+    /// schedule; run, attempt and status of an event of our own, which is published again under another id when a step is
+    /// tried again. Where an event lacks them, as all of S3's do but those of a write and a deletion, its source and id. `None` when it
     /// has none of these, so nothing can be recognised.
     #[must_use]
     pub fn identity(self) -> Option<String> {
@@ -73,9 +75,18 @@ impl<'a> Event<'a> {
                 let firing = self.text("/resources/0").zip(self.text("/time"));
                 firing.map(|(rule, time)| hex_hash(&[source, rule, time]))
             }
+            run_event::SOURCE => {
+                self.ended_attempt().map(|[run, attempt, status]| hex_hash(&[source, &run, &attempt, &status]))
+            }
             _ => None,
         };
         own.or_else(|| Some(hex_hash(&[source, self.text("/id")?])))
+    }
+
+    /// The run, the attempt and the status of an event of our own.
+    fn ended_attempt(self) -> Option<[String; 3]> {
+        let attempt = self.0.pointer("/detail/attempt")?.as_u64()?;
+        Some([self.text("/detail/run")?.to_owned(), attempt.to_string(), self.text("/detail/status")?.to_owned()])
     }
 
     /// The bucket, the key and the sequencer: what names one write of one object, however often and under whatever id it is told.
@@ -109,6 +120,28 @@ mod tests {
         let one = event("2026-11-23T16:00:00Z");
         let two = event("2026-11-24T16:00:00Z");
         assert_ne!(Event::new(&one).identity(), Event::new(&two).identity());
+    }
+
+    /// A step that is tried again publishes again: EventBridge gives the second one another id.
+    #[test]
+    fn our_own_event_is_the_same_however_often_it_is_published() {
+        let event = |id: &str, attempt: u32, status: &str| {
+            json!({"id": id, "source": "reveille", "time": "2026-11-23T16:00:00Z", "detail-type": "Notebook Run Status Change",
+                "detail": {"run": "daily-0b1f6f3c55", "attempt": attempt, "status": status}})
+        };
+        let identity = |value: &Value| Event::new(value).identity().unwrap();
+        assert_eq!(identity(&event("1", 1, "SUCCEEDED")), identity(&event("2", 1, "SUCCEEDED")));
+        assert_ne!(
+            identity(&event("1", 1, "SUCCEEDED")),
+            identity(&event("1", 2, "SUCCEEDED")),
+            "a redrive ran it again"
+        );
+        assert_ne!(identity(&event("1", 1, "SUCCEEDED")), identity(&event("1", 1, "FAILED")));
+        let mut odd = event("1", 1, "SUCCEEDED");
+        odd["detail"] = json!({"run": 7});
+        let mut other = odd.clone();
+        other["id"] = json!("2");
+        assert_ne!(identity(&odd), identity(&other), "by source and id");
     }
 
     /// S3 gives a sequencer to writes and deletions only.

@@ -7,6 +7,9 @@ error, so that the task waits for its timeout. This file wraps the two functions
 It reads HeartbeatSeconds from the state that the engine runs, so from the deployed definition, and the beats from
 where the engine notes the real SendTaskHeartbeat calls. It knows nothing of who beats, or why.
 
+On AWS, EventBridge Scheduler puts the schedule's ARN, the scheduled time and the like for <aws.scheduler...> in a target's
+input; ministack delivers the input as it stands. This file wraps the delivery and puts them.
+
 It also ends ministack when its standard input ends, and everything else of the same local AWS: whoever started it
 is gone then, however that happened. What belongs to it has a variable that begins with the folder of this local AWS
 (the first argument): functions their folder for temporary files, instances their root. If whoever started it did not
@@ -20,15 +23,18 @@ here is asserted at the start and tested by src/ministack/tests.rs.
 """
 
 import contextlib
+import datetime
 import os
 import shutil
 import signal
 import sys
 import threading
 import time
+import uuid
 
 import ministack
 import reveille_guard
+from ministack.services import eventbridge, scheduler
 from ministack.services import stepfunctions as engine
 
 # How often a ticket is looked at. HeartbeatSeconds has a grain of one second.
@@ -40,6 +46,7 @@ _present = threading.local()
 _execute_task = engine._execute_task
 _invoke_with_callback = engine._invoke_with_callback
 _call_lambda = engine._call_lambda
+_invoke_target = eventbridge._invoke_target
 
 
 def execute_task(state, state_input, execution, context):
@@ -79,6 +86,24 @@ def call_lambda(function, event):
         if token is not None:
             fail(token, error.error, error.cause)
         raise
+
+
+def invoke_target(target, event, rule, view=None):
+    """The delivery of an event; of a schedule of Scheduler's, with what AWS puts for the attributes in its input."""
+    if event.get("Source") == "aws.scheduler" and target.get("Input"):
+        due = scheduler._at_time_epoch(rule["ScheduleExpression"]) or event["Time"]
+        due = datetime.datetime.fromtimestamp(due, datetime.timezone.utc)
+        attributes = {
+            "schedule-arn": rule["Arn"],
+            "scheduled-time": due.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "execution-id": uuid.uuid4().hex,
+            "attempt-number": "1",
+        }
+        given = target["Input"]
+        for name, value in attributes.items():
+            given = given.replace(f"<aws.scheduler.{name}>", value)
+        target = {**target, "Input": given}
+    return _invoke_target(target, event, rule, view)
 
 
 def fail_when_silent(token, seconds, execution, over):
@@ -127,6 +152,7 @@ def main():
     engine._execute_task = execute_task
     engine._invoke_with_callback = invoke_with_callback
     engine._call_lambda = call_lambda
+    eventbridge._invoke_target = invoke_target
     reveille_guard.install()
     threading.Thread(target=end_with_the_parent, args=(sys.argv[1], sys.argv[2] == "keep"), daemon=True).start()
     from ministack.app import main as serve

@@ -135,6 +135,13 @@ pub fn files(folder: &str) -> Vec<String> {
     names
 }
 
+/// Every template that is deployed: `infra/template.yaml` and the others.
+#[must_use]
+pub fn templates() -> Vec<String> {
+    let names = files("infra").into_iter().filter(|name| name.strip_suffix(".yaml").is_some());
+    names.map(|name| format!("infra/{name}")).collect()
+}
+
 /// What a Python script of the project's own environment prints, as JSON, of JSON that it is given.
 #[must_use]
 pub fn python(script: &str, input: &Value) -> Value {

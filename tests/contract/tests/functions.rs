@@ -218,7 +218,7 @@ fn no_policy_reaches_the_executions_of_other_state_machines() {
         };
         assert!(known, "{statement}");
     }
-    assert_eq!(statements.len(), 4, "describe, list, callbacks, and the rules' start");
+    assert_eq!(statements.len(), 5, "describe, list, callbacks, and the start by rules and by schedules");
 }
 
 /// Every statement in a template that has an action of this service.
@@ -251,7 +251,7 @@ fn a_trust_policy_asks_for_the_callers_account_only_if_it_is_told() {
             }
         }
     }
-    assert_eq!(trusts, 2, "of the rules' role, and of the instance's");
+    assert_eq!(trusts, 3, "of the rules' role, the schedules', and the instance's");
 }
 
 #[test]

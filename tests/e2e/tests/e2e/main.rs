@@ -19,6 +19,7 @@ mod input;
 mod instances;
 mod killed;
 mod person;
+mod stacks;
 mod success;
 mod triggers;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         input::ALL,
         triggers::ALL,
         command::ALL,
+        stacks::ALL,
         deployment::ALL,
         guard::ALL,
         engine::ALL,

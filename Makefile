@@ -13,7 +13,7 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
-.PHONY: root test-boot help setup build demo local test lint simulate sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse instance-template constraints schemas
+.PHONY: root test-boot help setup build demo local test lint simulate sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse instance-template constraints schemas pages
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -123,6 +123,9 @@ recordings: ## Run the executions recorded on AWS in the file ASL_RECORDINGS thr
 
 instance-template: ## Write infra/instance.yaml anew from infra/lifecycle/
 	@$(PYTHON) infra/lifecycle/embed.py
+
+pages: setup ## Write anew the pages of docs/ that are made from templates and code
+	@$(CARGO) run --locked --quiet -p reveille-contract-tests --bin pages
 
 schemas: ## Write docs/schemas/ anew from the types
 	@$(CARGO) run --locked --quiet -p reveille-contract-tests --bin schemas

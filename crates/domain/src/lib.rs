@@ -7,6 +7,7 @@
 
 pub mod age;
 pub mod bound;
+pub mod card;
 pub mod error;
 pub mod event;
 pub mod ids;

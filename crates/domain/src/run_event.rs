@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::card;
 use crate::error::{Code, Evidence};
 use crate::input::NotebookSource;
 use crate::layout::{AttemptRef, Layout};
@@ -47,6 +48,8 @@ pub struct RunEvent {
     pub outcome: String,
     /// The execution.
     pub execution_arn: String,
+    /// The same for a person, line by line: what a mail shows.
+    pub card: BTreeMap<String, String>,
 }
 
 impl RunEvent {
@@ -69,6 +72,7 @@ impl RunEvent {
             html_error: outcome.html_error.clone(),
             outcome: layout.uri(&layout.outcome(at)),
             execution_arn: execution_arn.to_owned(),
+            card: card::card(outcome, &at.instance, execution_arn),
         }
     }
 }

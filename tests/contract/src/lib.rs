@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+pub mod iam;
+pub mod mails;
 pub mod names;
 pub mod schemas;
 

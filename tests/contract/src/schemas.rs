@@ -149,6 +149,11 @@ fn event_field(name: &str) -> Value {
         "message" => or_null(&failure_field("message")),
         "evidence" => or_null(&evidence()),
         "outcome" => json!({"type": "string", "pattern": "^s3://", "description": "Where outcome.json is."}),
+        "card" => json!({
+            "description": "The same for a person: line01 and on, each without a quotation mark and a backslash.",
+            "type": "object",
+            "additionalProperties": {"type": "string"}
+        }),
         nullable @ ("instance" | "notebook" | "htmlError") => or_null(&shared_field(nullable)),
         shared => shared_field(shared),
     }

@@ -176,6 +176,10 @@ fn what_some_instances_need_to_start_is_off_until_asked_for_and_start_instances_
     for (logical, _) in functions(&template) {
         for (name, policy) in policies_of_role(&template, &logical) {
             let Some(condition) = policy["Condition"].as_str() else { continue };
+            // Of whoever uses the bucket: iam.rs looks at it.
+            if condition == "UsesRunsKey" {
+                continue;
+            }
             assert_eq!(logical, "StartInstanceFunction", "{name}");
             assert_eq!(policy["Properties"]["Roles"].as_array().unwrap().len(), 1, "{name}");
             let asked = template["Conditions"][condition].to_string();

@@ -21,7 +21,9 @@ fn a_rule_delivers_within_the_window_in_which_a_second_start_is_a_duplicate() {
     let template = template("infra/template.yaml");
     let mut rules = 0;
     for (name, resource) in template["Resources"].as_object().unwrap() {
-        if resource["Type"] != "AWS::Events::Rule" {
+        let starts = |target: &Value| target["Arn"]["Ref"] == "NotebookRun";
+        let targets = resource["Properties"]["Targets"].as_array();
+        if resource["Type"] != "AWS::Events::Rule" || !targets.is_some_and(|targets| targets.iter().any(starts)) {
             continue;
         }
         rules += 1;

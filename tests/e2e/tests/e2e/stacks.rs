@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use reveille_e2e_tests::{Notebook, Run, World};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Scenario;
 
 pub const ALL: &[Scenario] = &[
     ("stacks::an_upload_starts_a_run_and_its_success_the_next", |h, w| h.block_on(upload_and_next(w))),
     ("stacks::a_schedule_of_scheduler_starts_a_run", |h, w| h.block_on(schedule(w))),
+    ("stacks::whoever_subscribes_is_told_of_a_failure", |h, w| h.block_on(told(w))),
+    ("stacks::the_alarms_are_of_the_stack", |h, w| h.block_on(alarms(w))),
 ];
 
 /// What bash prints of a command that succeeds.
@@ -96,4 +98,64 @@ async fn schedule(world: &World) {
     let again = world.start_execution(&input).await.ended().await;
     assert_eq!((again.status.as_str(), &again.output["heldBy"]), ("SUCCEEDED", &json!(run.arn)));
     world.assert_at_rest("by-scheduler", 1).await;
+}
+
+/// A command of a service whose endpoint this version of the aws command does not take from the environment.
+async fn service(world: &World, command: &str) -> String {
+    typed(world, &format!("aws --endpoint-url \"$AWS_ENDPOINT_URL\" {command}")).await
+}
+
+/// What a mail would say: the topic hands it to a queue too.
+async fn told(world: &World) {
+    let notebook = Notebook::of(&["print(1)", "raise ValueError('no \"amount\" \\\\ here')"]);
+    world.instance_with("told", &notebook).await;
+    let url = service(world, "sqs create-queue --queue-name told --query QueueUrl --output text").await;
+    let attributes =
+        format!("sqs get-queue-attributes --queue-url {url} --attribute-names QueueArn --query Attributes.QueueArn");
+    let queue = service(world, &format!("{attributes} --output text")).await;
+    let outputs = "cloudformation describe-stacks --stack-name reveille --output text --query";
+    let topic =
+        service(world, &format!("{outputs} \"Stacks[0].Outputs[?OutputKey=='NotificationsTopicArn'].OutputValue\""))
+            .await;
+    service(world, &format!("sns subscribe --topic-arn {topic} --protocol sqs --notification-endpoint {queue}")).await;
+
+    let run = world.run("told").await;
+    run.assert_failed("told", "NotebookFailed").await;
+    let card = loop {
+        let received = format!(
+            "sqs receive-message --queue-url {url} --max-number-of-messages 10 --query Messages[].Body --output json"
+        );
+        let bodies: Value = serde_json::from_str(&service(world, &received).await).unwrap_or_default();
+        let messages = bodies.as_array().into_iter().flatten().map(|body| {
+            let body: Value = serde_json::from_str(body.as_str().unwrap()).unwrap();
+            body["Message"].as_str().expect("what SNS hands on").to_owned()
+        });
+        // Other scenarios' runs fail too.
+        let mut ours = messages.filter(|message| message.contains(" on told "));
+        if let Some(message) = ours.next() {
+            break message;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    };
+    let lines: Vec<String> =
+        card.lines().map(|line| serde_json::from_str(line).expect("each line by itself")).collect();
+    assert_eq!(lines[0], "FAILED: run.ipynb on told (NotebookFailed)");
+    assert_eq!(lines[2], "Cell 2: ValueError: no 'amount' / here");
+    assert!(lines.iter().any(|line| line.starts_with("Output: s3://") && line.ends_with("/1/output.html")), "{card}");
+    assert!(lines.iter().any(|line| line.contains("redrive-execution") && line.contains(&run.arn)), "{card}");
+}
+
+async fn alarms(world: &World) {
+    deploy(world, "alarms", "alarms.yaml", "SilentSeconds=3600").await;
+    let alarms = service(world, "cloudwatch describe-alarms --alarm-name-prefix alarms --output json").await;
+    let alarms: Value = serde_json::from_str(&alarms).unwrap();
+    let alarms = alarms["MetricAlarms"].as_array().unwrap();
+    assert_eq!(alarms.len(), 10);
+    for alarm in alarms {
+        let topic = alarm["AlarmActions"][0].as_str().unwrap();
+        assert!(topic.starts_with("arn:aws:sns:") && topic.contains("Notifications"), "{alarm}");
+    }
+    let body = "cloudwatch get-dashboard --dashboard-name alarms-us-east-1 --query DashboardBody --output text";
+    let body: Value = serde_json::from_str(&service(world, body).await).unwrap();
+    assert!(body.to_string().contains(world.local().state_machine()), "the graphs are of this stack's state machine");
 }

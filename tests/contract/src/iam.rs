@@ -1,0 +1,320 @@
+//! docs/iam.md from the templates: each role, what it may do to what, and why. What has no reason here panics, so that nobody
+//! grants anything without saying what for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::{python, read, template, templates};
+
+/// Where the page is.
+pub const PAGE: &str = "docs/iam.md";
+
+/// What the templates become after SAM's own transform, which makes a role for each function and state machine.
+#[must_use]
+pub fn transformed(path: &str) -> Value {
+    let mut given = template(path);
+    if given["Transform"].is_null() {
+        return given;
+    }
+    for resource in given["Resources"].as_object_mut().unwrap().values_mut() {
+        for place in ["CodeUri", "DefinitionUri"] {
+            if let Some(uri) = resource["Properties"].get_mut(place) {
+                *uri = json!("s3://bucket/key");
+            }
+        }
+    }
+    let script = "import json, os, sys, types\n\
+        os.environ['AWS_DEFAULT_REGION'] = 'eu-west-1'\n\
+        from samtranslator.translator.transform import transform\n\
+        print(json.dumps(transform(json.load(sys.stdin), {}, types.SimpleNamespace(load=lambda: {}))))";
+    python(script, &given)
+}
+
+/// The templates that make roles.
+pub const TEMPLATES: [&str; 2] = ["infra/template.yaml", "infra/instance.yaml"];
+
+/// A role of a template.
+pub struct Role {
+    /// Its logical name.
+    pub name: String,
+    /// Its properties.
+    pub properties: Value,
+    /// What it may do, each with the parameter that asks for it, if it is off until then.
+    pub statements: Vec<(Value, Option<String>)>,
+}
+
+/// Every role of a template, with the policies beside it.
+#[must_use]
+pub fn roles(path: &str) -> Vec<Role> {
+    let template = transformed(path);
+    let resources = template["Resources"].as_object().expect("resources");
+    let of_type = |kind: &'static str| resources.iter().filter(move |(_, resource)| resource["Type"] == kind);
+    let mut roles = Vec::new();
+    for (name, role) in of_type("AWS::IAM::Role") {
+        let mut statements: Vec<(Value, Option<String>)> = Vec::new();
+        for policy in role["Properties"]["Policies"].as_array().into_iter().flatten() {
+            statements.extend(listed(&template, &policy["PolicyDocument"], None));
+        }
+        let managed = role["Properties"]["ManagedPolicyArns"].to_string();
+        for (policy, body) in of_type("AWS::IAM::ManagedPolicy").chain(of_type("AWS::IAM::Policy")) {
+            let listed_here =
+                body["Properties"]["Roles"].as_array().is_some_and(|roles| roles.contains(&json!({"Ref": name})));
+            if listed_here || managed.contains(&json!({"Ref": policy}).to_string()) {
+                let parameter = condition(&template, body);
+                statements.extend(listed(&template, &body["Properties"]["PolicyDocument"], parameter.as_ref()));
+            }
+        }
+        roles.push(Role { name: name.clone(), properties: role["Properties"].clone(), statements });
+    }
+    roles
+}
+
+/// The parameter behind a resource's condition.
+fn condition(template: &Value, resource: &Value) -> Option<String> {
+    resource["Condition"].as_str().map(|name| parameter_of(&template["Conditions"][name]))
+}
+
+fn parameter_of(condition: &Value) -> String {
+    let text = condition.to_string();
+    text.split("\"Ref\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a parameter").to_owned()
+}
+
+fn listed(template: &Value, document: &Value, parameter: Option<&String>) -> Vec<(Value, Option<String>)> {
+    let statements = document["Statement"].as_array().expect("statements").iter();
+    statements
+        .map(|statement| match statement["Fn::If"].as_array() {
+            Some(branches) => {
+                let condition = &template["Conditions"][branches[0].as_str().expect("a condition")];
+                (branches[1].clone(), Some(parameter_of(condition)))
+            }
+            None => (statement.clone(), parameter.cloned()),
+        })
+        .collect()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        other => vec![resource(other)],
+    }
+}
+
+/// A resource as the page writes it.
+fn resource(value: &Value) -> String {
+    if let Some(text) = value["Fn::Sub"].as_str() {
+        return text.to_owned();
+    }
+    if let Some(name) = value["Ref"].as_str() {
+        return format!("${{{name}}}");
+    }
+    if let Some(parts) = value["Fn::GetAtt"].as_array() {
+        return format!("${{{}}}", parts[0].as_str().expect("a name"));
+    }
+    if let Some(parts) = value["Fn::Join"].as_array() {
+        return texts(&parts[1]).concat();
+    }
+    panic!("{value}: the page cannot write this resource")
+}
+
+fn shown(resource: &str) -> String {
+    let names = [
+        ("${AWS::Partition}", "aws"),
+        ("${AWS::Region}", "REGION"),
+        ("${AWS::AccountId}", "ACCOUNT"),
+        ("${RunsBucketParameter.Value}", "RUNS-BUCKET"),
+        ("${RunsBucket}", "RUNS-BUCKET"),
+        ("${RunsPrefix}", ""),
+        ("${NotebookRun.Name}", "NotebookRun"),
+    ];
+    let text = names.iter().fold(resource.to_owned(), |text, (name, value)| text.replace(name, value));
+    text.replace("${", "").replace('}', "")
+}
+
+/// Why an action on a resource is granted. The order matters: the first that fits.
+const REASONS: &[(&str, &str, &str)] = &[
+    ("s3:GetObject", "triggers/", "sees whether an event was answered"),
+    ("s3:PutObject", "triggers/", "notes who answers an event, once"),
+    ("s3:GetObject", "inbox/", "reads who waits on the instance"),
+    ("s3:PutObject", "inbox/", "puts a run into the instance's queue"),
+    ("s3:DeleteObject", "inbox/", "takes a run out of the queue"),
+    ("s3:GetObject", "leases/", "reads whose boot it is"),
+    ("s3:PutObject", "leases/", "notes whose boot it is"),
+    ("s3:DeleteObject", "leases/", "removes the note once the instance was seen at rest"),
+    ("s3:GetObject", "sweeper.json", "reads how far the last sweep came"),
+    ("s3:PutObject", "sweeper.json", "notes how far this sweep came"),
+    ("s3:PutObject", "claim.json", "claims an attempt, so that nobody else runs it"),
+    ("s3:PutObject", "report.json", "reports how an attempt went"),
+    ("s3:PutObject", "progress.json", "says which cell runs"),
+    ("s3:PutObject", "output.", "keeps the run's output"),
+    ("s3:PutObject", "log.txt", "keeps the run's log"),
+    ("s3:GetObject", "runs/", "reads the records of runs"),
+    ("s3:PutObject", "runs/", "records requests and outcomes of runs"),
+    ("s3:GetObject", "artifacts/reveille-engine", "fetches papermill where there is no way to PyPI"),
+    ("s3:GetObject", "RunnerKey", "fetches the runner"),
+    ("s3:GetObject", "ReadBucket", "reads what your notebooks read"),
+    ("s3:ListBucket", "ReadBucket", "lists what your notebooks read"),
+    ("s3:ListBucket", "", "lists queues and records; without it a missing record is answered as denied"),
+    ("sagemaker:DescribeNotebookInstance", "", "sees the instance's status"),
+    ("sagemaker:StartNotebookInstance", "", "starts the instance for a run"),
+    ("sagemaker:StopNotebookInstance", "", "stops the instance after its last run"),
+    ("states:SendTaskHeartbeat", "", "says that the run is alive; the token says which run"),
+    ("states:SendTask", "", "ends the wait for a run; the token says which run"),
+    ("states:DescribeExecution", "", "sees whether the execution of a run still runs"),
+    ("states:ListExecutions", "", "finds executions that ended without an outcome"),
+    ("states:StartExecution", "", "starts a run"),
+    ("sqs:SendMessage", "", "keeps what could not be delivered"),
+    ("events:PutEvents", "", "publishes how a run ended"),
+    ("lambda:InvokeFunction", "", "calls the six functions of the states"),
+    ("iam:PassRole", "", "starts instances whose start asks for it"),
+    ("ec2:", "", "starts instances in a subnet of yours"),
+    ("kms:CreateGrant", "", "starts instances whose volume has a key of yours"),
+    ("kms:", "", "reads and writes records that your key encrypts"),
+    ("secretsmanager:GetSecretValue", "", "starts instances that have a private Git repository"),
+    ("logs:", "", "writes logs"),
+];
+
+fn why(action: &str, resource: &str) -> &'static str {
+    let fits = |(known, on, _): &&(&str, &str, &'static str)| action.starts_with(known) && resource.contains(on);
+    let reason = REASONS.iter().find(fits);
+    reason.unwrap_or_else(|| panic!("{action} on {resource} has no reason: give it one in tests/contract/src/iam.rs")).2
+}
+
+fn table(text: &mut String, role: &Role) {
+    text.push_str("| action | on | why |\n| --- | --- | --- |\n");
+    // Resources of one action and one reason share a row.
+    let mut rows: Vec<(String, String, Vec<String>)> = Vec::new();
+    for (statement, parameter) in &role.statements {
+        for action in texts(&statement["Action"]) {
+            for on in texts(&statement["Resource"]) {
+                let mut reason = why(&action, &on).to_owned();
+                if let Some(parameter) = parameter {
+                    write!(reason, " (only with `{parameter}`)").unwrap();
+                }
+                let on = format!("`{}`", shown(&on));
+                match rows.iter_mut().find(|row| row.0 == action && row.1 == reason) {
+                    Some(row) if !row.2.contains(&on) => row.2.push(on),
+                    Some(_) => {}
+                    None => rows.push((action.clone(), reason, vec![on])),
+                }
+            }
+        }
+    }
+    for (action, reason, on) in rows {
+        writeln!(text, "| `{action}` | {} | {reason} |", on.join("<br>")).unwrap();
+    }
+}
+
+/// What each role is, by its logical name.
+const ROLES: &[(&str, &str)] = &[
+    ("AdmitRunFunctionRole", "the function that checks an input and records the request"),
+    ("AwaitRunFunctionRole", "the function that puts a run before the runner"),
+    ("CheckInstanceFunctionRole", "the function that looks at the instance"),
+    ("ConcludeRunFunctionRole", "the function that records the outcome"),
+    ("EventsRole", "EventBridge, for the rules that start runs"),
+    ("NotebookRunRole", "the state machine"),
+    ("Role", "a notebook instance: the runner, and every notebook and person on it"),
+    ("SchedulerRole", "EventBridge Scheduler, for the schedules that start runs"),
+    ("StartInstanceFunctionRole", "the function that starts the instance"),
+    ("SweepFunctionRole", "the function that finishes what an ended execution could not"),
+    ("VerifyStoppedFunctionRole", "the function that stops the instance and sees it stopped"),
+];
+
+fn who(role: &str) -> &'static str {
+    let known = ROLES.iter().find(|(name, _)| *name == role);
+    known.unwrap_or_else(|| panic!("{role} is not described in tests/contract/src/iam.rs")).1
+}
+
+/// What CloudFormation calls, as whoever deploys, for a resource of each type.
+const DEPLOYS: &[(&str, &str)] = &[
+    ("AWS::CloudWatch::Alarm", "`cloudwatch:PutMetricAlarm`, `DeleteAlarms`, `DescribeAlarms`"),
+    ("AWS::CloudWatch::Dashboard", "`cloudwatch:PutDashboard`, `GetDashboard`, `DeleteDashboards`"),
+    ("AWS::Events::Rule", "`events:PutRule`, `DescribeRule`, `DeleteRule`, `PutTargets`, `RemoveTargets`"),
+    (
+        "AWS::IAM::ManagedPolicy",
+        "`iam:CreatePolicy`, `CreatePolicyVersion`, `GetPolicy`, `ListPolicyVersions`, `DeletePolicyVersion`, `DeletePolicy`",
+    ),
+    ("AWS::IAM::Policy", "`iam:PutRolePolicy`, `GetRolePolicy`, `DeleteRolePolicy`"),
+    (
+        "AWS::IAM::Role",
+        "`iam:CreateRole`, `GetRole`, `UpdateRole`, `UpdateAssumeRolePolicy`, `PutRolePermissionsBoundary`, `AttachRolePolicy`, `DetachRolePolicy`, `PutRolePolicy`, `DeleteRolePolicy`, `TagRole`, `UntagRole`, `DeleteRole`, and `iam:PassRole` to Lambda, Step Functions, EventBridge, Scheduler and SageMaker",
+    ),
+    (
+        "AWS::Lambda::EventInvokeConfig",
+        "`lambda:PutFunctionEventInvokeConfig`, `GetFunctionEventInvokeConfig`, `DeleteFunctionEventInvokeConfig`",
+    ),
+    (
+        "AWS::Lambda::Function",
+        "`lambda:CreateFunction`, `GetFunction`, `UpdateFunctionCode`, `UpdateFunctionConfiguration`, `TagResource`, `UntagResource`, `ListTags`, `DeleteFunction`; `s3:GetObject` on the artefacts",
+    ),
+    ("AWS::Lambda::Permission", "`lambda:AddPermission`, `RemovePermission`"),
+    ("AWS::Logs::MetricFilter", "`logs:PutMetricFilter`, `DescribeMetricFilters`, `DeleteMetricFilter`"),
+    ("AWS::Logs::LogGroup", "`logs:CreateLogGroup`, `DescribeLogGroups`, `PutRetentionPolicy`, `DeleteLogGroup`"),
+    (
+        "AWS::S3::Bucket",
+        "`s3:CreateBucket`, `PutEncryptionConfiguration`, `PutBucketOwnershipControls`, `PutBucketPublicAccessBlock`, `PutBucketVersioning`, `PutLifecycleConfiguration`, `PutBucketLogging`, `PutBucketTagging`",
+    ),
+    ("AWS::S3::BucketPolicy", "`s3:PutBucketPolicy`, `GetBucketPolicy`, `DeleteBucketPolicy`"),
+    ("AWS::SNS::Subscription", "`sns:Subscribe`, `Unsubscribe`"),
+    ("AWS::SNS::Topic", "`sns:CreateTopic`, `GetTopicAttributes`, `SetTopicAttributes`, `TagResource`, `DeleteTopic`"),
+    ("AWS::SNS::TopicPolicy", "`sns:SetTopicAttributes`"),
+    ("AWS::SQS::Queue", "`sqs:CreateQueue`, `GetQueueAttributes`, `SetQueueAttributes`, `TagQueue`, `DeleteQueue`"),
+    ("AWS::SQS::QueuePolicy", "`sqs:SetQueueAttributes`"),
+    ("AWS::SSM::Parameter", "`ssm:PutParameter`, `GetParameters`, `AddTagsToResource`, `DeleteParameter`"),
+    (
+        "AWS::SageMaker::NotebookInstance",
+        "`sagemaker:CreateNotebookInstance`, `DescribeNotebookInstance`, `UpdateNotebookInstance`, `StopNotebookInstance`, `StartNotebookInstance`, `AddTags`, `DeleteNotebookInstance`",
+    ),
+    (
+        "AWS::SageMaker::NotebookInstanceLifecycleConfig",
+        "`sagemaker:CreateNotebookInstanceLifecycleConfig`, `Describe...`, `Update...`, `Delete...`",
+    ),
+    (
+        "AWS::Scheduler::Schedule",
+        "`scheduler:CreateSchedule`, `GetSchedule`, `UpdateSchedule`, `DeleteSchedule`, and `iam:PassRole` of the role SchedulerRole to Scheduler",
+    ),
+    (
+        "AWS::StepFunctions::StateMachine",
+        "`states:CreateStateMachine`, `DescribeStateMachine`, `UpdateStateMachine`, `TagResource`, `UntagResource`, `ListTagsForResource`, `DeleteStateMachine`",
+    ),
+];
+
+/// The types of resources in every template.
+fn types() -> BTreeMap<String, BTreeSet<String>> {
+    let mut types: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in templates() {
+        let file = path.trim_start_matches("infra/").to_owned();
+        for resource in transformed(&path)["Resources"].as_object().expect("resources").values() {
+            types.entry(resource["Type"].as_str().expect("a type").to_owned()).or_default().insert(file.clone());
+        }
+    }
+    types
+}
+
+/// The page.
+#[must_use]
+pub fn page() -> String {
+    let mut text = read("tests/contract/src/iam.head.txt");
+    for path in TEMPLATES {
+        for role in roles(path) {
+            writeln!(text, "\n### {}\n\nOf {} (`{path}`).\n", role.name, who(&role.name)).unwrap();
+            if role.properties["ManagedPolicyArns"].to_string().contains("AWSLambdaBasicExecutionRole") {
+                text.push_str(
+                    "Besides AWS's own `AWSLambdaBasicExecutionRole`, by which a function writes its logs:\n\n",
+                );
+            }
+            table(&mut text, &role);
+        }
+    }
+    text.push_str("\n## Whoever deploys\n\nCloudFormation acts with the permissions of whoever deploys, or with a service role that you give it. Besides `cloudformation:*` on the stacks and `s3:PutObject`\non the bucket of artefacts, the templates need, by the resources in them:\n\n| resource | in | calls |\n| --- | --- | --- |\n");
+    for (kind, files) in types() {
+        let calls = DEPLOYS.iter().find(|(known, _)| *known == kind);
+        let calls = calls.unwrap_or_else(|| panic!("{kind} has no row in tests/contract/src/iam.rs")).1;
+        let files = files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ");
+        writeln!(text, "| `{kind}` | {files} | {calls} |").unwrap();
+    }
+    text.push_str(&read("tests/contract/src/iam.tail.txt"));
+    text
+}

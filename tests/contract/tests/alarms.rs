@@ -1,0 +1,109 @@
+//! Alarms, their sections in docs/operations.md, and that each metric is of something that the stack has.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reveille_contract_tests::{read, template};
+use serde_json::{Value, json};
+
+fn alarms() -> BTreeMap<String, Value> {
+    let template = template("infra/alarms.yaml");
+    let resources = template["Resources"].as_object().unwrap().iter();
+    let alarms = resources.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    alarms.map(|(name, alarm)| (name.clone(), alarm["Properties"].clone())).collect()
+}
+
+#[test]
+fn each_alarm_has_its_section_and_each_section_its_alarm() {
+    let page = read("docs/operations.md");
+    let sections: BTreeSet<String> =
+        page.split("\n## ").skip(1).map(|section| section.lines().next().unwrap().to_owned()).collect();
+    assert_eq!(alarms().into_keys().collect::<BTreeSet<_>>(), sections);
+    for section in page.split("\n## ").skip(1) {
+        for part in ["- **Means**: ", "- **Look**: ", "- **Do**: "] {
+            assert!(section.contains(part), "{part} in {section}");
+        }
+    }
+}
+
+#[test]
+fn an_alarm_says_so_and_says_where_to_read_on() {
+    let topic = json!([{"Fn::If": ["HasTopic", {"Ref": "AlarmTopicArn"},
+        {"Fn::ImportValue": {"Fn::Sub": "${Stack}-NotificationsTopicArn"}}]}]);
+    for (name, alarm) in alarms() {
+        assert_eq!(alarm["AlarmActions"], topic, "{name}");
+        assert_eq!(alarm["OKActions"], topic, "{name}");
+        let description = alarm["AlarmDescription"]["Fn::Sub"].as_str().unwrap();
+        assert!(description.contains(&format!("See {name} in docs/operations.md")), "{name}: {description}");
+        // Silence is the alarm of one of them, and health for the others.
+        let silent = if name == "SweeperSilent" { "breaching" } else { "notBreaching" };
+        assert_eq!(alarm["TreatMissingData"], silent, "{name}");
+    }
+}
+
+/// The dimension of each service's metrics names a thing of that service: a wrong one is an alarm that never rings.
+#[test]
+fn a_metric_is_of_what_the_stack_exports() {
+    let main = template("infra/template.yaml");
+    let of: BTreeMap<&str, (&str, &[&str])> = [
+        ("AWS/States", ("StateMachineArn", &["AWS::Serverless::StateMachine"][..])),
+        ("AWS/SQS", ("QueueName", &["AWS::SQS::Queue"])),
+        ("AWS/Lambda", ("FunctionName", &["AWS::Serverless::Function"])),
+        ("AWS/Events", ("RuleName", &["AWS::Events::Rule"])),
+    ]
+    .into();
+    for (name, alarm) in alarms() {
+        let Some(namespace) = alarm["Namespace"].as_str() else {
+            assert_eq!(alarm["Namespace"], json!({"Fn::Sub": "Reveille/${Stack}"}), "{name}");
+            continue;
+        };
+        let (dimension, kinds) = of[namespace];
+        let given = alarm["Dimensions"].as_array().unwrap();
+        assert_eq!((given.len(), &given[0]["Name"]), (1, &json!(dimension)), "{name}");
+        let export =
+            given[0]["Value"]["Fn::ImportValue"]["Fn::Sub"].as_str().unwrap().replace("${Stack}", "${AWS::StackName}");
+        let output =
+            main["Outputs"].as_object().unwrap().values().find(|output| output["Export"]["Name"]["Fn::Sub"] == *export);
+        let value = &output.unwrap_or_else(|| panic!("{name}: nothing exports {export}"))["Value"];
+        let resource = value["Ref"].as_str().or_else(|| value["Fn::GetAtt"][0].as_str()).unwrap();
+        let kind = main["Resources"][resource]["Type"].as_str().unwrap();
+        assert!(kinds.contains(&kind), "{name}: {export} is {kind}");
+        // A queue's Ref is its URL; its metrics go by its name.
+        assert!(kind != "AWS::SQS::Queue" || value["Fn::GetAtt"][1] == "QueueName", "{name}");
+    }
+}
+
+/// The metric filter reads what the functions write.
+#[test]
+fn the_code_that_the_filter_counts_is_one_that_functions_log() {
+    let filter = template("infra/alarms.yaml")["Resources"]["StopNotConfirmedFilter"]["Properties"].clone();
+    let code = reveille_domain::Code::StopNotConfirmed.as_str();
+    assert_eq!(filter["FilterPattern"], format!("{{ $.code = \"{code}\" }}"));
+    assert!(read("functions/src/log.rs").contains("self.with(\"code\", failure.code.as_str())"));
+    assert_eq!(filter["MetricTransformations"][0]["MetricName"], code);
+    assert_eq!(alarms()["StopNotConfirmed"]["MetricName"], code);
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_that_an_alarm_looks_at() {
+    let body =
+        template("infra/alarms.yaml")["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].clone();
+    let text = body[0].as_str().unwrap();
+    let dashboard: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(dashboard["widgets"].as_array().unwrap().len(), 4);
+    for (name, alarm) in alarms() {
+        let metric = alarm["MetricName"].as_str().unwrap();
+        assert!(text.contains(&format!("\"{metric}\"")), "{name}: {metric}");
+    }
+    for name in text.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()) {
+        assert!(name.starts_with("AWS::") || name == "Stack" || body[1][name].is_object(), "{name} has a value");
+    }
+}
+
+/// Lambda gives up an asynchronous call after its tries: what is left of it is kept.
+#[test]
+fn a_sweep_that_failed_for_good_is_kept() {
+    let sweep = template("infra/template.yaml")["Resources"]["SweepFunction"]["Properties"].clone();
+    let on_failure = &sweep["EventInvokeConfig"]["DestinationConfig"]["OnFailure"];
+    assert_eq!(*on_failure, json!({"Type": "SQS", "Destination": {"Fn::GetAtt": ["SweepFailures", "Arn"]}}));
+}

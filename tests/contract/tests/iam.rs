@@ -1,0 +1,117 @@
+//! Every role of the templates, as SAM makes them, and the page that an administrator signs.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+use reveille_contract_tests::{functions, iam, read, template, templates};
+use serde_json::{Value, json};
+
+#[test]
+fn the_page_is_what_the_templates_say() {
+    assert!(read(iam::PAGE) == iam::page(), "docs/iam.md is not what the templates say now: run `make pages`");
+}
+
+/// The roles that SAM makes too: for each function, and for the state machine.
+#[test]
+fn every_role_takes_the_boundary_the_path_and_the_tag() {
+    let mut names = Vec::new();
+    for path in iam::TEMPLATES {
+        for role in iam::roles(path) {
+            let properties = &role.properties;
+            let boundary =
+                json!({"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]});
+            assert_eq!(properties["PermissionsBoundary"], boundary, "{path}: {}", role.name);
+            assert_eq!(properties["Path"], json!({"Ref": "RolePath"}), "{path}: {}", role.name);
+            let tag = json!({"Key": "reveille:owner", "Value": {"Ref": "OwnerTag"}});
+            assert!(properties["Tags"].as_array().unwrap().contains(&tag), "{path}: {}", role.name);
+            names.push(role.name);
+        }
+    }
+    assert_eq!(names.len(), functions(&template("infra/template.yaml")).len() + 4, "{names:?}");
+    // No template makes a role that nobody looks at here.
+    for path in templates() {
+        assert!(iam::TEMPLATES.contains(&path.as_str()) || iam::roles(&path).is_empty(), "{path} makes roles");
+    }
+}
+
+#[test]
+fn nothing_is_granted_on_everything_but_what_iam_has_no_resource_for() {
+    let mut open = Vec::new();
+    for path in iam::TEMPLATES {
+        for (statement, _) in iam::roles(path).into_iter().flat_map(|role| role.statements) {
+            assert_eq!(statement["Effect"], "Allow");
+            if statement["Resource"] == "*" {
+                open.push(statement["Action"].to_string());
+            }
+            assert!(!statement["Action"].to_string().contains('*'), "{statement}: name each action");
+        }
+    }
+    assert!(open.iter().all(|actions| actions.contains("states:SendTask") || actions.contains("ec2:")), "{open:?}");
+}
+
+fn bucket() -> Value {
+    template("infra/template.yaml")["Resources"]["RunsBucket"].clone()
+}
+
+#[test]
+fn the_bucket_is_private_versioned_and_kept() {
+    let bucket = bucket();
+    assert_eq!(bucket["DeletionPolicy"], "RetainExceptOnCreate", "kept, but not by a first creation that failed");
+    assert_eq!(bucket["UpdateReplacePolicy"], "Retain");
+    assert_eq!(bucket["Properties"]["VersioningConfiguration"]["Status"], "Enabled");
+    for block in ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"] {
+        assert_eq!(bucket["Properties"]["PublicAccessBlockConfiguration"][block], true, "{block}");
+    }
+    let policy = template("infra/template.yaml")["Resources"]["RunsBucketPolicy"].clone();
+    assert_eq!(policy["Condition"], bucket["Condition"], "the policy of a bucket that is adopted is its owner's");
+    let statement = &policy["Properties"]["PolicyDocument"]["Statement"][0];
+    assert_eq!((&statement["Effect"], &statement["Action"]), (&json!("Deny"), &json!("s3:*")));
+    assert_eq!(statement["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}));
+    assert_eq!(statement["Resource"].as_array().unwrap().len(), 2, "the bucket and its objects");
+}
+
+/// Only records of runs expire: a lease or a ticket that expired would leave an instance on, or lose a run.
+#[test]
+fn only_runs_and_the_triggers_they_answered_expire() {
+    let bucket = bucket();
+    let rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"].as_array().unwrap();
+    let mut expiring = Vec::new();
+    for rule in rules {
+        let rule = rule["Fn::If"].as_array().map_or(rule, |branches| {
+            assert_eq!(branches[0], "ExpiresRuns");
+            &branches[1]
+        });
+        if !rule["ExpirationInDays"].is_null() {
+            assert_eq!(rule["ExpirationInDays"], json!({"Ref": "RunsExpireDays"}));
+            expiring.push(rule["Prefix"]["Fn::Sub"].as_str().expect("never the whole bucket").to_owned());
+        }
+    }
+    assert_eq!(expiring, ["${RunsPrefix}runs/", "${RunsPrefix}triggers/"]);
+    assert_eq!(template("infra/template.yaml")["Parameters"]["RunsExpireDays"]["Default"], "0", "kept unless asked");
+}
+
+/// Whoever reads or writes objects of a bucket with a key of its own asks KMS as itself.
+#[test]
+fn whoever_uses_the_bucket_may_use_its_key() {
+    for path in iam::TEMPLATES {
+        for role in iam::roles(path) {
+            let uses = |service: &str| {
+                role.statements
+                    .iter()
+                    .filter(|(statement, _)| statement["Action"].to_string().contains(service))
+                    .count()
+            };
+            let expected = usize::from(uses("\"s3:") > 0);
+            let key: Vec<_> = role
+                .statements
+                .iter()
+                .filter(|(statement, _)| statement["Action"].to_string().contains("kms:Decrypt"))
+                .collect();
+            assert_eq!(key.len(), expected, "{path}: {}", role.name);
+            for (statement, parameter) in key {
+                assert_eq!(statement["Action"], json!(["kms:Decrypt", "kms:GenerateDataKey"]));
+                assert_eq!(statement["Resource"], json!({"Ref": "RunsKeyArn"}));
+                assert!(statement["Condition"]["StringEquals"]["kms:ViaService"].is_object(), "by way of S3 only");
+                assert_eq!(parameter.as_deref(), Some("RunsKeyArn"), "off until asked for");
+            }
+        }
+    }
+}

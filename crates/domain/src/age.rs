@@ -53,6 +53,34 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
+    /// A record's time as any writer may put it: another offset, more digits, a leap second, the ends of what can be written.
+    #[test]
+    fn a_time_far_ahead_is_infinitely_old_however_it_is_written() {
+        let now: DateTime<Utc> = "2026-11-26T12:00:00Z".parse().unwrap();
+        let read = |text: &str| serde_json::from_value::<DateTime<Utc>>(serde_json::json!(text)).unwrap();
+        for ahead in [
+            "2026-11-26T12:05:00.000000001Z",
+            "2026-11-26T12:05:01Z",
+            "2026-11-26T06:05:01-06:00",
+            "2026-11-27T02:05:01+14:00",
+            "2026-11-26T23:59:60Z",
+            "2099-01-01T00:00:00.123456789123Z",
+            "9999-12-31T23:59:59-14:00",
+            "+262142-12-31T23:59:59Z",
+        ] {
+            assert_eq!(age(read(ahead), now), TimeDelta::MAX, "{ahead}");
+            assert_eq!(believed(read(ahead), now), None, "{ahead}");
+        }
+        for known in ["2026-11-26T12:05:00Z", "2026-11-26T13:00:00+01:00", "2026-11-26T11:59:59.999999999Z"] {
+            assert!(age(read(known), now) < TimeDelta::seconds(1), "{known}");
+        }
+        for old in ["0000-01-01T00:00:00Z", "-262143-01-01T00:00:00Z"] {
+            assert!(age(read(old), now) > TimeDelta::days(365) && !seconds(read(old)).is_empty(), "{old}");
+        }
+        assert_eq!(age(DateTime::<Utc>::MAX_UTC, DateTime::<Utc>::MIN_UTC), TimeDelta::MAX);
+        assert!(age(DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC) > TimeDelta::days(365));
+    }
+
     #[test]
     fn a_time_far_ahead_is_infinitely_old() {
         assert_eq!(age(at(0), at(90)), TimeDelta::seconds(90));

@@ -50,6 +50,56 @@ pub(crate) fn write(folder: &Path) -> io::Result<PathBuf> {
 mod tests {
     use super::*;
 
+    /// A driver that a notebook left behind, in each way: none of it is what Python runs.
+    #[test]
+    fn nothing_that_was_planted_in_the_drivers_place_is_run() {
+        let ways: [fn(&Path, &Path); 5] = [
+            |driver, _| {
+                fs::create_dir_all(driver.join("reveille_driver/__pycache__")).unwrap();
+                fs::write(driver.join("reveille_driver/__pycache__/run.cpython-310.pyc"), b"planted").unwrap();
+                fs::write(driver.join("sitecustomize.py"), b"planted").unwrap();
+            },
+            |driver, elsewhere| std::os::unix::fs::symlink(elsewhere, driver).unwrap(),
+            |driver, elsewhere| {
+                fs::create_dir(driver).unwrap();
+                std::os::unix::fs::symlink(elsewhere, driver.join("reveille_driver")).unwrap();
+            },
+            |driver, _| fs::write(driver, b"planted").unwrap(),
+            |driver, elsewhere| {
+                write(driver.parent().unwrap()).unwrap();
+                let main = driver.join("__main__.py");
+                fs::remove_file(&main).unwrap();
+                std::os::unix::fs::symlink(elsewhere.join("kept.py"), main).unwrap();
+            },
+        ];
+        for (number, plant) in ways.into_iter().enumerate() {
+            let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            fs::write(elsewhere.path().join("kept.py"), b"kept").unwrap();
+            plant(&folder.path().join(FOLDER), elsewhere.path());
+            let driver = write(folder.path()).unwrap();
+            assert!(fs::symlink_metadata(&driver).unwrap().is_dir(), "way {number}");
+            let mut found = files_below(&driver);
+            found.sort();
+            let mut ours: Vec<_> = FILES.iter().map(|(name, _)| driver.join(name)).collect();
+            ours.sort();
+            assert_eq!(found, ours, "way {number}");
+            for (name, text) in FILES {
+                assert_eq!(
+                    regular::read(&driver.join(name), 1 << 20).unwrap(),
+                    text.as_bytes(),
+                    "way {number}: {name}"
+                );
+            }
+            assert_eq!(files_below(elsewhere.path()), [elsewhere.path().join("kept.py")], "way {number}");
+            assert_eq!(fs::read(elsewhere.path().join("kept.py")).unwrap(), b"kept", "way {number}");
+        }
+    }
+
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+    }
+
     #[test]
     fn every_file_of_the_driver_is_written() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/driver");

@@ -7,4 +7,4 @@ mod world;
 
 pub use notebook::{Notebook, code, markdown};
 pub use run::{Ended, Run};
-pub use world::{SUBNET_PORTS, World};
+pub use world::{MAX_WAITING_RUNS, SUBNET_PORTS, World};

@@ -25,6 +25,9 @@ const POLL: Duration = Duration::from_millis(150);
 /// Ports by which machines in subnets reach the local AWS: its S3, its Step Functions, its `SageMaker`.
 pub const SUBNET_PORTS: [u16; 3] = [4001, 4002, 4003];
 
+/// Runs that may wait on an instance: more than any scenario has but the one that floods it.
+pub const MAX_WAITING_RUNS: usize = 24;
+
 /// The local AWS.
 pub struct World {
     local: Local,
@@ -48,6 +51,7 @@ impl World {
         for (name, value) in [
             ("HeartbeatSeconds", "20"),
             ("SweepSchedule", "rate(1 minute)"),
+            ("MaxWaitingRuns", &MAX_WAITING_RUNS.to_string()),
             ("TriggerPrefix", "incoming/"),
             ("TriggerSuffix", ".csv"),
             ("TriggerParameters", r#"{"source": "s3://{{ bucket }}/{{ key }}", "size": "{{ size }}"}"#),

@@ -1,6 +1,6 @@
 //! More than one run on one instance.
 
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{MAX_WAITING_RUNS, Notebook, World};
 use serde_json::json;
 
 use crate::Scenario;
@@ -8,6 +8,7 @@ use crate::Scenario;
 pub const ALL: &[Scenario] = &[
     ("busy::two_runs_at_once_share_one_start", |h, w| h.block_on(two_at_once(w))),
     ("busy::a_run_that_may_not_wait_fails_or_is_skipped", |h, w| h.block_on(fail_or_skip(w))),
+    ("busy::one_run_more_than_may_wait_is_busy_and_leaves_nothing", |h, w| h.block_on(flooded(w))),
     ("busy::a_run_that_waited_too_long_times_out_in_the_queue", |h, w| h.block_on(queue_timeout(w))),
 ];
 
@@ -46,6 +47,47 @@ async fn fail_or_skip(world: &World) {
     world.open_gate("occupied");
     first.assert_succeeded("occupied").await;
     world.assert_at_rest("occupied", 1).await;
+}
+
+/// As many runs as may wait: the one more ends at once and leaves its records, and those that wait keep their places.
+async fn flooded(world: &World) {
+    world.instance_with("flooded", &Notebook::of(&[Notebook::GATE])).await;
+    let input = json!({"instance": "flooded", "notebook": "run.ipynb"});
+    let first = world.start_execution(&input).await;
+    first.until_claimed("flooded").await;
+    let mut waiting = Vec::new();
+    for _ in 1..MAX_WAITING_RUNS {
+        waiting.push(world.start_execution(&input).await);
+    }
+    for run in &waiting {
+        run.until_queued("flooded").await;
+    }
+    let inbox = format!("{}inbox/flooded/", world.layout().prefix);
+    let queue = world.keys(&inbox).await;
+    assert_eq!(queue.len(), MAX_WAITING_RUNS);
+
+    let more = world.start_execution(&input).await;
+    let ended = more.assert_failed("flooded", "Busy").await;
+    let most = format!("MaxWaitingRuns is {MAX_WAITING_RUNS}");
+    for told in ["flooded", &most, "Start again when some of them have ended"] {
+        assert!(ended.cause.contains(told), "{}", ended.cause);
+    }
+    // Its claim is of the function that gave it up, so that no runner takes it.
+    assert_eq!(more.records("flooded").await, ["1/claim.json", "1/outcome.json", "request.json"]);
+    assert_eq!(more.claims("flooded").await, 0);
+    assert_eq!(more.outcome("flooded").await["instanceAfter"], "handedOver");
+    assert_eq!(world.keys(&inbox).await, queue, "it has no ticket, and the others have theirs");
+
+    // Without their notebook they end at once, each in its turn.
+    std::fs::remove_file(world.local().notebooks("flooded").join("run.ipynb")).unwrap();
+    world.open_gate("flooded");
+    first.assert_succeeded("flooded").await;
+    for run in &waiting {
+        run.assert_failed("flooded", "NotebookNotFound").await;
+        assert_eq!(run.claims("flooded").await, 1);
+    }
+    assert_eq!(world.keys(&inbox).await, Vec::<String>::new());
+    world.assert_at_rest("flooded", 1).await;
 }
 
 async fn queue_timeout(world: &World) {

@@ -19,7 +19,10 @@ pub const ALL: &[Scenario] = &[
 /// An answer comes at once; a busy machine is given its time.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// A function that nobody made.
-const FUNCTION: &str = r#"{"FunctionName":"planted","Runtime":"provided.al2023","Role":"arn:aws:iam::000000000000:role/x","Handler":"x","Code":{"ZipFile":"UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="}}"#;
+pub const FUNCTION: &str = r#"{"FunctionName":"planted","Runtime":"provided.al2023","Role":"arn:aws:iam::000000000000:role/x","Handler":"x","Code":{"ZipFile":"UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="}}"#;
+
+/// A fault on any instance.
+const FAULT: &str = r#"{"kind":"quota"}"#;
 
 /// One raw request; the status and the whole answer.
 async fn raw(address: &str, request: &str) -> (u16, String) {
@@ -46,12 +49,12 @@ fn request(line: &str, headers: &[String], body: &str) -> String {
 }
 
 /// The addresses of both services: host and port.
-fn addresses(world: &World) -> [String; 2] {
+pub fn addresses(world: &World) -> [String; 2] {
     ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SAGEMAKER"]
         .map(|name| world.local().environment()[name].replace("http://", ""))
 }
 
-fn key(world: &World) -> &str {
+pub fn key(world: &World) -> &str {
     &world.local().environment()["AWS_ACCESS_KEY_ID"]
 }
 
@@ -100,6 +103,17 @@ async fn refused(world: &World) {
             (put, at(&[&host, &right, "ORIGIN: http://127.0.0.1:8080"])),
             (put, at(&["Host: 127.0.0.1", &right])),
             (put, at(&["Host: 127.0.0.1:1", &right])),
+            (put, at(&[&format!("Host: 127.0.0.1.:{port}"), &right])),
+            (put, at(&[&format!("Host: 127.1:{port}"), &right])),
+            (put, at(&[&format!("Host: 0.0.0.0:{port}"), &right])),
+            (put, at(&[&format!("Host: 2130706433:{port}"), &right])),
+            (put, at(&[&format!("Host: [::ffff:127.0.0.1]:{port}"), &right])),
+            (put, at(&[&format!("Host: {address}."), &right])),
+            (put, at(&[&format!("Host: user@{address}"), &right])),
+            (put, at(&[&host, &right, "sec-fetch-site: None"])),
+            (put, at(&[&host, &right, "Sec-Fetch-Site: none, cross-site"])),
+            (put, at(&[&host, &right, "Sec-Fetch-Site: none", "Sec-Fetch-Site: cross-site"])),
+            (put, at(&[&host, &right, "Origin:"])),
             // Another user: without a credential, with the one of each such service, with an earlier start's.
             (put, at(&[&host])),
             (put, at(&[&host, &credential("local", "s3")])),
@@ -118,13 +132,15 @@ async fn refused(world: &World) {
             ("GET /_reveille/instances", at(&[&host])),
         ];
         for (line, headers) in cases {
-            let sent = request(line, &headers, FUNCTION);
+            let body = if line.ends_with("/faults") { FAULT } else { FUNCTION };
+            let sent = request(line, &headers, body);
             let (status, answer) = raw(&address, &sent).await;
             assert_eq!(status, 403, "{sent}\n\n{answer}");
             let answer = answer.to_lowercase();
             assert!(!answer.contains("access-control"), "no page may read it: {answer}");
             assert!(!answer.contains(&key.to_lowercase()), "{answer}");
         }
+        malformed(&address, put, &right).await;
         let websocket = request(
             "GET /_aws/execute-api/x/y",
             &at(&[
@@ -144,7 +160,43 @@ async fn refused(world: &World) {
     assert_eq!(listed.key_count(), Some(0));
     let functions = aws(world, &["lambda", "list-functions", "--query", "Functions[].FunctionName"]).await;
     assert!(!functions.contains("planted"), "{functions}");
-    assert_eq!(world.local().service().faults().iter().filter(|fault| fault.fired == 0).count(), 0);
+    let armed = world.local().service().faults();
+    // Others arm theirs on instances of their own.
+    assert!(armed.iter().all(|fault| fault.fault.instance.is_some()), "{armed:?}");
+}
+
+/// Requests that name no host, two, or another one in their target; and the key where no credential stands.
+async fn malformed(address: &str, put: &str, right: &str) {
+    let path = put.trim_start_matches("PUT ");
+    let host = format!("Host: {address}");
+    let scope = "20260101%2Fus-east-1%2Fs3%2Faws4_request";
+    let key = right.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next()).unwrap();
+    let form = format!("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={key}%2F{scope}");
+    let rebound = "Host: rebound.example".to_owned();
+    let of = |headers: &[&String]| headers.iter().map(|&header| header.clone()).collect::<Vec<_>>();
+    let right = right.to_owned();
+    for sent in [
+        request(put, &of(&[&right]), "x"),
+        request(put, &of(&[&right]), "x").replace("HTTP/1.1", "HTTP/1.0"),
+        request(put, &of(&[&host, &rebound, &right]), "x"),
+        request(put, &of(&[&rebound, &host, &right]), "x"),
+        request(put, &of(&[&host, &host, &right]), "x"),
+        request(&format!("PUT http://rebound.example{path}"), &of(&[&rebound, &right]), "x"),
+        request(&format!("PUT http://{address}{path}"), &of(&[&rebound, &right]), "x"),
+        request(put, &of(&[&host]), &form),
+        request(
+            &format!("POST {path}"),
+            &of(&[&host, &"Content-Type: application/x-www-form-urlencoded".to_owned()]),
+            &form,
+        ),
+        request(&format!("{put}?x-amz-credential={key}%2F{scope}"), &of(&[&host]), "x"),
+        request(put, &of(&[&host, &format!("Cookie: X-Amz-Credential={key}/{scope}")]), "x"),
+    ] {
+        let (status, answer) = raw(address, &sent).await;
+        // What is no HTTP is refused before anybody looks at it.
+        assert!(status == 403 || status == 400, "{sent}\n\n{answer}");
+        assert!(!answer.to_lowercase().contains("access-control"), "{answer}");
+    }
 }
 
 /// With the key: in the header, presigned, as a person who types an address.
@@ -268,7 +320,7 @@ fn files_with(folder: &Path, needle: &[u8], found: &mut Vec<String>) {
     }
 }
 
-async fn aws(world: &World, arguments: &[&str]) -> String {
+pub async fn aws(world: &World, arguments: &[&str]) -> String {
     let output = command_output(world, arguments, key(world)).await;
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

@@ -9,6 +9,7 @@ use reveille_e2e_tests::World;
 use tokio::runtime::{Handle, Runtime};
 
 mod aborted;
+mod browser;
 mod busy;
 mod command;
 mod deployment;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         stacks::ALL,
         deployment::ALL,
         guard::ALL,
+        browser::ALL,
         engine::ALL,
         aborted::ALL,
         killed::ALL,
@@ -52,16 +54,21 @@ fn main() -> ExitCode {
         let trials = scenarios.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
+    let skipped = browser::skipped();
+    if let Some(why) = &skipped {
+        eprintln!("{why}");
+    }
     let runtime = Runtime::new().expect("a runtime");
     let world = Arc::new(runtime.block_on(World::start()));
     let trials = scenarios
         .into_iter()
         .map(|(name, scenario)| {
             let (world, handle) = (Arc::clone(&world), runtime.handle().clone());
-            Trial::test(name, move || {
+            let trial = Trial::test(name, move || {
                 scenario(&handle, &world);
                 Ok(())
-            })
+            });
+            trial.with_ignored_flag(skipped.is_some() && browser::ALL.iter().any(|(browsed, _)| *browsed == name))
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

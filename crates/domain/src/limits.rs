@@ -31,7 +31,7 @@ pub const IN_FLIGHT: TimeDelta = TimeDelta::seconds(60);
 /// How long the runner may take from the order to end until it is gone; then systemd kills it (`TimeoutStopSec` of its unit).
 /// Ending a notebook takes half of it at most, uploading a third. What a power-off of `SageMaker` really leaves is not known:
 /// EC2 gives the operating system some minutes, and an instance that is late must not hold up a person's Stop.
-pub const RUNNER_END: Duration = Duration::from_secs(60);
+pub const RUNNER_END: Duration = Duration::from_mins(1);
 
 /// Bounds of `limits.startSeconds`, and its default. SageMaker usually starts in 2 to 5 minutes and sometimes in over 10.
 pub const START_SECONDS: Bounds = Bounds { min: 30, default: 1_200, max: 7_200 };

@@ -275,7 +275,7 @@ impl World {
             let runner = Runner::bind(&layout, &ports, &me).await;
             bell.notify_one();
             up.bound.set(true);
-            runner.serve().await;
+            Box::pin(runner.serve()).await;
             up.runner_leaves();
         });
         boot.runner.replace(Some((actor, process.abort_handle())));

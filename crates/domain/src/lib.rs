@@ -15,6 +15,7 @@ pub mod input;
 pub mod layout;
 pub mod limits;
 pub mod memory;
+pub mod observation;
 pub mod person;
 pub mod placeholders;
 pub mod ports;

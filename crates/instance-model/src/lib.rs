@@ -31,6 +31,7 @@ mod listing;
 mod operation;
 mod progress;
 mod status;
+mod tagging;
 mod tags;
 mod timings;
 mod validate;

@@ -1,8 +1,8 @@
-//! Tags of instances and lifecycle configurations.
+//! Tags of instances and lifecycle configurations: how they are kept, and how many there may be.
 
 use std::collections::BTreeMap;
 
-use crate::{Account, ApiError, Response};
+use crate::ApiError;
 
 /// The most tags of one resource.
 const MAX_TAGS: usize = 50;
@@ -16,30 +16,4 @@ pub(crate) fn check_count(tags: &BTreeMap<String, String>) -> Result<(), ApiErro
     }
     let message = format!("{} tags are more than the {MAX_TAGS} that a resource can have. Remove some.", tags.len());
     Err(ApiError::Invalid { message })
-}
-
-impl Account {
-    fn tags_of(&mut self, arn: &str) -> Result<&mut BTreeMap<String, String>, ApiError> {
-        // That an unknown resource is answered like an unknown instance is inferred.
-        self.tags.get_mut(arn).ok_or(ApiError::RecordNotFound)
-    }
-
-    pub(crate) fn add_tags(&mut self, arn: &str, new: BTreeMap<String, String>) -> Result<Response, ApiError> {
-        let tags = self.tags_of(arn)?;
-        let mut merged = tags.clone();
-        merged.extend(new);
-        check_count(&merged)?;
-        tags.clone_from(&merged);
-        Ok(Response::Tags(merged))
-    }
-
-    pub(crate) fn list_tags(&mut self, arn: &str) -> Result<Response, ApiError> {
-        self.tags_of(arn).map(|tags| Response::Tags(tags.clone()))
-    }
-
-    pub(crate) fn delete_tags(&mut self, arn: &str, keys: &[String]) -> Result<Response, ApiError> {
-        let tags = self.tags_of(arn)?;
-        tags.retain(|key, _| !keys.contains(key));
-        Ok(Response::Empty)
-    }
 }

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    http::{answer, body},
     responses::seconds,
-    service::Shared,
+    shared::Shared,
+    wire::{answer, body},
 };
 
 const JSON: &str = "application/json";

@@ -22,7 +22,7 @@ use std::{
 use crate::{
     Machine,
     config::{Machines, POWER_OFF_LIMIT},
-    host::Boot,
+    launch::Boot,
     network::{Endpoint, Network},
     processes::KillError,
     uuid,

@@ -10,7 +10,7 @@ use regex::Regex;
 use reveille_instance_model::{ApiError, Operation};
 use serde_json::{Map, Value};
 
-use crate::http::WireError;
+use crate::wire::WireError;
 
 #[rustfmt::skip]
 mod table;

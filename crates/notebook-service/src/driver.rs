@@ -8,9 +8,10 @@ use tokio::{sync::watch, task::spawn_blocking, time::sleep};
 use crate::{
     booted::Named,
     config::StateChange,
-    host::{Boot, Host},
+    host::Host,
+    launch::Boot,
     script::Script,
-    service::{Shared, now},
+    shared::{Shared, now},
 };
 
 /// How long the driver sleeps at most when nothing is due.

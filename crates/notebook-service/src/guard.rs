@@ -1,58 +1,20 @@
 //! Who may use the service: whoever knows the access key of this start. Loopback is not private: a web page in a
 //! browser on this machine reaches it, and so does every other user.
 //!
-//! Owns the key and the look at each request, before any route. It verifies no signature: the key itself is the secret.
+//! Owns the look at each request, before any route. It verifies no signature: the key itself is the secret.
 
-use std::{fmt, io, sync::Arc};
+use axum::http::{HeaderMap, header};
 
-use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
-    middleware::Next,
-    response::Response,
-};
-use serde_json::json;
+use crate::AccessKey;
 
-use crate::{http, service::Shared, uuid};
-
-/// What a key begins with, so that whoever finds one somewhere knows that it opens nothing on AWS.
-const PREFIX: &str = "REVEILLELOCAL";
 /// A browser says with it where a request comes from, on every request to this machine.
 const FETCH_SITE: &str = "sec-fetch-site";
 /// A person opened the address: no page asked for it.
 const BY_A_PERSON: &str = "none";
 
-/// The access key of one start of the local AWS. Every request's credential must name it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct AccessKey(String);
-
-impl AccessKey {
-    /// A new one.
-    ///
-    /// # Errors
-    /// The system has no random numbers.
-    pub fn random() -> io::Result<Self> {
-        // 122 random bits: nobody guesses them.
-        let random = uuid::fresh()?.replace('-', "").to_ascii_uppercase();
-        Ok(Self(format!("{PREFIX}{random}")))
-    }
-
-    /// What `AWS_ACCESS_KEY_ID` is set to.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for AccessKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AccessKey(..)")
-    }
-}
-
 /// Why a request is refused.
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
+pub(crate) enum Refusal {
     /// A web page sent it.
     Page,
     /// It is for another host: a name that somebody let point to this machine.
@@ -72,7 +34,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    fn refusal(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Refusal> {
+    pub(crate) fn refusal(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Refusal> {
         let site = |value: &header::HeaderValue| value.as_bytes() != BY_A_PERSON.as_bytes();
         if headers.contains_key(header::ORIGIN) || headers.get_all(FETCH_SITE).iter().any(site) {
             return Some(Refusal::Page);
@@ -90,7 +52,7 @@ impl Guard {
         [&self.host].into_iter().chain(&self.forwarded).any(|name| name.as_bytes() == host.as_bytes())
     }
 
-    fn words(&self, refusal: &Refusal) -> String {
+    pub(crate) fn words(&self, refusal: &Refusal) -> String {
         match refusal {
             Refusal::Page => {
                 "A web page sent this request (it has an Origin or a Sec-Fetch-Site), and no page may use the local AWS. Use the aws command or an SDK.".to_owned()
@@ -114,27 +76,9 @@ fn presigned_with(query: &str) -> Option<&str> {
     credential.split(['/', '%']).next()
 }
 
-/// Lets a request pass, or answers that it is refused. It runs before everything else, for every path and method.
-pub(crate) async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let guard = &shared.guard;
-    let Some(refusal) = guard.refusal(request.headers(), request.uri().query()) else { return next.run(request).await };
-    shared.log(&format!("{} {}: refused ({refusal:?})", request.method(), request.uri().path().escape_debug()));
-    let body = json!({"__type": "AccessDeniedException", "message": guard.words(&refusal)});
-    http::answer(StatusCode::FORBIDDEN.as_u16(), http::AWS_JSON, &body)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{AccessKey, presigned_with, signed_with};
-
-    #[test]
-    fn each_key_is_another_and_is_not_shown() {
-        let (one, other) = (AccessKey::random().unwrap(), AccessKey::random().unwrap());
-        assert_ne!(one, other);
-        assert_eq!(one.as_str().len(), super::PREFIX.len() + 32);
-        assert!(one.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric()), "a client signs with it as it is");
-        assert!(!format!("{one:?}").contains(one.as_str()));
-    }
+    use super::{presigned_with, signed_with};
 
     #[test]
     fn a_credential_is_read_as_clients_write_it() {

@@ -1,7 +1,6 @@
 //! The one seam for processes: an instance is a folder with processes that carry its marks, or a machine that boots.
 
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     io,
     path::{Path, PathBuf},
@@ -13,27 +12,11 @@ use reveille_instance_model::Hook;
 use crate::{
     Config, Machine,
     booted::{self, Booted, Named},
+    launch::{Boot, Launch},
     network::Endpoint,
     processes::{KillError, kill_boot, processes_of_boot},
     uuid,
 };
-
-/// A boot that may have living processes.
-#[derive(Clone, Debug)]
-pub(crate) struct Boot {
-    /// The boot id, as the instance's own processes read it.
-    pub(crate) id: String,
-    /// The machine's name and first process; `None`: the instance is a folder.
-    pub(crate) machine: Option<(String, i32)>,
-}
-
-/// How a script is started on this machine.
-pub(crate) struct Launch {
-    pub(crate) argv: Vec<OsString>,
-    /// All of it: nothing else is inherited.
-    pub(crate) environment: BTreeMap<String, String>,
-    pub(crate) directory: PathBuf,
-}
 
 /// What instances are.
 pub(crate) enum Host {

@@ -4,53 +4,24 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    middleware::from_fn_with_state,
+    http::{HeaderMap, StatusCode, header},
+    middleware::{Next, from_fn_with_state},
     response::Response,
     routing::{get, post},
 };
-use reveille_instance_model::{ApiError, Operation};
+use reveille_instance_model::Operation;
 use serde_json::{Value, json};
 
-use crate::{admin, guard, requests, responses, service::Shared, uuid};
+use crate::{
+    admin, requests, responses,
+    shared::Shared,
+    wire::{AWS_JSON, WireError, answer, body},
+};
 
-/// The largest request: two scripts of 16,384 characters and fifty tags fit many times over.
-const BODY_LIMIT: usize = 256 * 1024;
 /// How much of a user agent stands in the call log.
 const USER_AGENT_LIMIT: usize = 120;
-pub(crate) const AWS_JSON: &str = "application/x-amz-json-1.1";
-
-/// An error answer of the wire protocol.
-#[derive(Debug)]
-pub(crate) enum WireError {
-    /// The service's own errors.
-    Api(ApiError),
-    /// The body is no JSON object, or a member has the wrong type.
-    Serialization(String),
-    /// No such operation here.
-    UnknownOperation(String),
-    /// Too large a body, or one that was cut off.
-    Body(String),
-}
-
-impl From<ApiError> for WireError {
-    fn from(error: ApiError) -> Self {
-        Self::Api(error)
-    }
-}
-
-impl WireError {
-    fn parts(self) -> (u16, &'static str, String) {
-        match self {
-            Self::Api(error) => (error.http_status(), error.code(), error.to_string()),
-            Self::Serialization(message) => (400, "SerializationException", message),
-            Self::UnknownOperation(message) => (400, "UnknownOperationException", message),
-            Self::Body(message) => (413, "RequestEntityTooLargeException", message),
-        }
-    }
-}
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -61,28 +32,17 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/_reveille/faults/{id}", axum::routing::delete(admin::clear_one))
         .fallback(nothing_here)
         // Over everything, the fallback and methods that are not allowed too.
-        .layer(from_fn_with_state(shared.clone(), guard::check))
+        .layer(from_fn_with_state(shared.clone(), check))
         .with_state(shared)
 }
 
-/// Reads a body within the limit.
-pub(crate) async fn body(request: Body) -> Result<Vec<u8>, String> {
-    let read = to_bytes(request, BODY_LIMIT).await;
-    read.map(|bytes| bytes.to_vec())
-        .map_err(|error| format!("The body could not be read within {BODY_LIMIT} bytes: {error}"))
-}
-
-/// An answer with a JSON body.
-pub(crate) fn answer(status: u16, content_type: &'static str, body: &Value) -> Response {
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let id = uuid::fresh().ok().and_then(|id| HeaderValue::from_str(&id).ok());
-    if let Some(id) = id {
-        headers.insert("x-amzn-requestid", id);
-    }
-    response
+/// Lets a request pass, or answers that it is refused. It runs before everything else, for every path and method.
+async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let guard = &shared.guard;
+    let Some(refusal) = guard.refusal(request.headers(), request.uri().query()) else { return next.run(request).await };
+    shared.log(&format!("{} {}: refused ({refusal:?})", request.method(), request.uri().path().escape_debug()));
+    let body = json!({"__type": "AccessDeniedException", "message": guard.words(&refusal)});
+    answer(StatusCode::FORBIDDEN.as_u16(), AWS_JSON, &body)
 }
 
 async fn nothing_here(request: Request) -> Response {

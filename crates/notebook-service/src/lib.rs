@@ -9,6 +9,7 @@
 //! isolates nothing: a lifecycle script runs with the rights of whoever started the service.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod access_key;
 mod admin;
 mod booted;
 mod config;
@@ -17,6 +18,7 @@ mod driver;
 mod guard;
 mod host;
 mod http;
+mod launch;
 mod machine;
 mod members;
 mod network;
@@ -25,10 +27,12 @@ mod requests;
 mod responses;
 mod script;
 mod service;
+mod shared;
 mod uuid;
+mod wire;
 
+pub use access_key::AccessKey;
 pub use config::{Config, LogListener, Machines, StateChange, StateListener};
-pub use guard::AccessKey;
 pub use machine::Machine;
 pub use network::Endpoint;
 pub use processes::{KillError, kill_boot, processes_of_boot};

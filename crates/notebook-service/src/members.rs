@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     constraints::{small, whole, wrong_type},
-    http::WireError,
+    wire::WireError,
 };
 
 /// The members of a structure that were not asked for yet.

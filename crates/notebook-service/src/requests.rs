@@ -9,8 +9,8 @@ use reveille_instance_model::{
 
 use crate::{
     constraints,
-    http::WireError,
     members::{Members, missing},
+    wire::WireError,
 };
 
 const INSTANCE: &str = "NotebookInstanceName";

@@ -16,7 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::host::Launch;
+use crate::launch::Launch;
 
 /// The kernel's answer when some other thread's fork still holds the script open for writing.
 const TEXT_BUSY_WAIT: Duration = Duration::from_millis(10);

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::discovery::{self, Hints};
 use crate::environment::Environment;
 use crate::error::EngineError;
-use crate::execution::NotebookProcess;
 use crate::interpreters::CONDA;
-use crate::job::Job;
 use crate::wheelhouse::Supplies;
 
 /// A Python with papermill, and what its processes need to know of the instance.
@@ -49,15 +47,6 @@ impl Engine {
     #[must_use]
     pub fn python(&self) -> &Path {
         &self.python
-    }
-
-    /// Starts a notebook. Must be called inside a tokio runtime with I/O and time enabled.
-    ///
-    /// # Errors
-    /// When the job cannot be executed at all: no such file or folder, a parameter's name that is no
-    /// identifier, an unusable output folder or interpreter. Whatever goes wrong later is a verdict.
-    pub fn start(&self, job: Job) -> Result<NotebookProcess, EngineError> {
-        NotebookProcess::start(self.clone(), job)
     }
 
     /// What to do about papermill that cannot be imported. An environment of our own is given up: it is made anew.

@@ -61,6 +61,17 @@ pub struct NotebookProcess {
     export_limit: Duration,
 }
 
+impl Engine {
+    /// Starts a notebook. Must be called inside a tokio runtime with I/O and time enabled.
+    ///
+    /// # Errors
+    /// When the job cannot be executed at all: no such file or folder, a parameter's name that is no
+    /// identifier, an unusable output folder or interpreter. Whatever goes wrong later is a verdict.
+    pub fn start(&self, job: Job) -> Result<NotebookProcess, EngineError> {
+        NotebookProcess::start(self.clone(), job)
+    }
+}
+
 impl NotebookProcess {
     pub(crate) fn start(engine: Engine, mut job: Job) -> Result<Self, EngineError> {
         job.check()?;

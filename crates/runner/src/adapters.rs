@@ -1,13 +1,12 @@
 //! The runner's ports: AWS, this machine, and the notebook engine.
 
 use std::cell::Cell;
-use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reveille_aws::{Aws, Credentials};
 use reveille_domain::ports::{
     AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DeleteObject, ExecuteNotebook, FindLeftNotebook,
@@ -20,6 +19,7 @@ use reveille_notebook::{Engine, EngineError, regular};
 use tokio::sync::{OnceCell, watch};
 
 use crate::environment::Environment;
+use crate::log::log;
 use crate::notebook::{Folders, Running};
 use crate::person;
 
@@ -60,13 +60,6 @@ impl RunnerAdapters {
     pub async fn engine(&self) -> Result<&Engine, EngineError> {
         crate::engine::find(&self.engine, &self.aws, &self.root).await
     }
-}
-
-/// Writes one line to the runner's log.
-pub fn log(message: &str) {
-    let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-    // A log that cannot be written (a full disk) must not end the runner.
-    let _ = writeln!(std::io::stdout(), "{time} {message}");
 }
 
 impl Log for RunnerAdapters {

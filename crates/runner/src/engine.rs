@@ -38,6 +38,6 @@ impl Supplies for Bucket<'_> {
     }
 
     fn log(&self, line: &str) {
-        crate::adapters::log(line);
+        crate::log::log(line);
     }
 }

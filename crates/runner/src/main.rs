@@ -11,6 +11,7 @@ use tokio::sync::watch;
 mod adapters;
 mod engine;
 mod environment;
+mod log;
 mod notebook;
 mod person;
 
@@ -22,7 +23,7 @@ async fn main() -> ExitCode {
     let environment = match Environment::read() {
         Ok(environment) => environment,
         Err(problem) => {
-            adapters::log(&problem);
+            log::log(&problem);
             return ExitCode::FAILURE;
         }
     };

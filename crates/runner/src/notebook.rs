@@ -145,7 +145,7 @@ impl RunningNotebook for Running {
         self.stop.bell.notify_one();
         let execution = self.finish().await;
         if !reveille_notebook::end_leftovers(&self.marker).await {
-            crate::adapters::log("a process of the notebook that was ended could not be killed");
+            crate::log::log("a process of the notebook that was ended could not be killed");
         }
         execution
     }

@@ -1,4 +1,4 @@
-//! The house: a room for each state, decisions that are pure, and imports that lead down.
+//! The house: a room for each state, and decisions that are pure.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,36 +76,6 @@ fn each_state_has_a_room_and_imports_no_other_states() {
                 "{file} imports the state {other}: what two states share has a room of its own"
             );
         }
-    }
-}
-
-#[test]
-fn no_room_of_the_protocol_leads_back_to_itself() {
-    let protocol = protocol();
-    let rooms: BTreeSet<&str> = protocol.keys().map(|file| room(file)).filter(|room| *room != "lib").collect();
-    let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (file, text) in &protocol {
-        for path in without_tests(text).split("crate::").skip(1) {
-            let names = path.strip_prefix('{').map_or(path, |group| group.split('}').next().unwrap());
-            let grouped = names.len() != path.len();
-            for name in names.split([',', ' ']).take(if grouped { usize::MAX } else { 1 }) {
-                let name = name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap();
-                if let Some(other) = rooms.get(name).filter(|other| **other != room(file)) {
-                    below.entry(room(file)).or_default().insert(other);
-                }
-            }
-        }
-    }
-    assert!(below["sweep"].contains("bring_to_rest"), "imports are read: {below:?}");
-    let mut left: BTreeSet<&str> = rooms;
-    while !left.is_empty() {
-        let ground: BTreeSet<&str> = left
-            .iter()
-            .filter(|room| below.get(**room).is_none_or(|under| under.is_disjoint(&left)))
-            .copied()
-            .collect();
-        assert!(!ground.is_empty(), "these rooms lead in a circle: {left:?}, of {below:?}");
-        left = &left - &ground;
     }
 }
 

@@ -1,7 +1,7 @@
 //! One execution, as a person looks at it.
 
 use aws_sdk_sfn::types::HistoryEventType;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::{World, until};
 
@@ -23,6 +23,57 @@ pub struct Ended {
     pub cause: String,
     /// The output of a success.
     pub output: Value,
+}
+
+impl World {
+    /// Starts an execution.
+    pub async fn start_execution(&self, input: &Value) -> Run<'_> {
+        self.start_execution_with(&input.to_string()).await
+    }
+
+    /// Starts an execution whose input is this text, which may be anything.
+    pub async fn start_execution_with(&self, input: &str) -> Run<'_> {
+        let answer = self
+            .local()
+            .clients()
+            .sfn
+            .start_execution()
+            .state_machine_arn(self.local().state_machine())
+            .input(input)
+            .send()
+            .await
+            .expect("the execution starts");
+        Run::new(self, answer.execution_arn().to_owned())
+    }
+
+    /// Runs `run.ipynb` on an instance to the end of its execution.
+    pub async fn run(&self, instance: &str) -> Run<'_> {
+        let run = self.start_execution(&json!({"instance": instance, "notebook": "run.ipynb"})).await;
+        run.ended().await;
+        run
+    }
+
+    /// The executions whose input names the instance, newest last.
+    pub async fn executions_of(&self, instance: &str) -> Vec<Run<'_>> {
+        let mut found = Vec::new();
+        let mut pages = self
+            .local()
+            .clients()
+            .sfn
+            .list_executions()
+            .state_machine_arn(self.local().state_machine())
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(item) = pages.next().await {
+            let run = Run::new(self, item.expect("a listed execution").execution_arn().to_owned());
+            if run.input().await["instance"] == instance {
+                found.push(run);
+            }
+        }
+        found.reverse();
+        found
+    }
 }
 
 impl<'a> Run<'a> {

@@ -8,11 +8,9 @@ use aws_sdk_s3::primitives::ByteStream;
 use reveille_domain::layout::Layout;
 use reveille_instance_model::{Command, Fault, Operation};
 use reveille_local::{Local, Machines, Options, Project};
-use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::Notebook;
-use crate::run::Run;
 
 /// No local run takes nearly this long, on a busy machine either; a scenario that does has hung.
 const PATIENCE: Duration = Duration::from_mins(20);
@@ -110,55 +108,6 @@ impl World {
     pub async fn instance_with(&self, name: &str, notebook: &Notebook) {
         self.instance(name).await;
         self.put_notebook(name, "run.ipynb", notebook);
-    }
-
-    /// Starts an execution.
-    pub async fn start_execution(&self, input: &Value) -> Run<'_> {
-        self.start_execution_with(&input.to_string()).await
-    }
-
-    /// Starts an execution whose input is this text, which may be anything.
-    pub async fn start_execution_with(&self, input: &str) -> Run<'_> {
-        let answer = self
-            .local
-            .clients()
-            .sfn
-            .start_execution()
-            .state_machine_arn(self.local.state_machine())
-            .input(input)
-            .send()
-            .await
-            .expect("the execution starts");
-        Run::new(self, answer.execution_arn().to_owned())
-    }
-
-    /// Runs `run.ipynb` on an instance to the end of its execution.
-    pub async fn run(&self, instance: &str) -> Run<'_> {
-        let run = self.start_execution(&json!({"instance": instance, "notebook": "run.ipynb"})).await;
-        run.ended().await;
-        run
-    }
-
-    /// The executions whose input names the instance, newest last.
-    pub async fn executions_of(&self, instance: &str) -> Vec<Run<'_>> {
-        let mut found = Vec::new();
-        let mut pages = self
-            .local
-            .clients()
-            .sfn
-            .list_executions()
-            .state_machine_arn(self.local.state_machine())
-            .into_paginator()
-            .items()
-            .send();
-        while let Some(item) = pages.next().await {
-            let run = Run::new(self, item.expect("a listed execution").execution_arn().to_owned());
-            if run.input().await["instance"] == instance {
-                found.push(run);
-            }
-        }
-        found.reverse();
-        found
     }
 
     /// Puts an object.

@@ -10,6 +10,7 @@ use jsonata_core::value::JValue;
 use tokio::time::Instant;
 
 use super::callbacks::{OpenTicket, Ticket};
+use super::clock::sleep_until;
 use super::execution::Position;
 use super::failure::{Failure, MissedHeartbeat, names};
 use super::history::EventKind;
@@ -250,14 +251,6 @@ async fn answered(
         biased;
         answer = call => Ok(answer.map(Answer::Call).map_err(Failure::from)),
         () = sleep_until(timeout) => Err(Over::Timeout),
-    }
-}
-
-/// Sleeps until `deadline`, for ever when there is none.
-pub(crate) async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -8,74 +8,10 @@ use std::rc::Rc;
 use jsonata_core::value::JValue;
 use serde_json::Value;
 
+use super::machine_error::MachineError;
 use super::retry::Retrier;
 use super::template::Template;
 use super::value;
-
-/// Why a definition cannot be run.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum MachineError {
-    /// A field that is not of the language at that place, or of the other query language.
-    #[error("state '{state}' has the field '{field}', which {why}: take it out")]
-    Field {
-        /// The state; empty for the machine itself.
-        state: String,
-        /// The field, with its place inside the state.
-        field: String,
-        /// Why it is refused.
-        why: &'static str,
-    },
-    /// A field is missing or has a value of the wrong kind.
-    #[error("state '{state}': the field '{field}' {problem}: correct it")]
-    Value {
-        /// The state; empty for the machine itself.
-        state: String,
-        /// The field, with its place inside the state.
-        field: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// A transition to a state that does not exist.
-    #[error("state '{state}': '{field}' names '{target}', which is no state there: name one")]
-    Target {
-        /// The state; empty for the machine itself.
-        state: String,
-        /// The field, with its place inside the state.
-        field: String,
-        /// What it names.
-        target: String,
-    },
-    /// An expression does not compile.
-    #[error("state '{state}', field '{location}': {reason}")]
-    Expression {
-        /// The state.
-        state: String,
-        /// Where the expression stands.
-        location: String,
-        /// The compiler's own words.
-        reason: String,
-    },
-    /// A type of state that this interpreter does not run.
-    #[error("state '{state}' is of the type '{kind}', which this interpreter does not run: use another")]
-    Kind {
-        /// The state.
-        state: String,
-        /// Its type.
-        kind: String,
-    },
-    /// Branches nested too deep.
-    #[error("state '{state}' is nested too deep: flatten it")]
-    Depth {
-        /// The state.
-        state: String,
-    },
-    /// The ARN has no name to make the ARNs of executions from.
-    #[error("'{arn}' is no ARN of a state machine (arn:aws:states:REGION:ACCOUNT:stateMachine:NAME): pass one")]
-    Arn {
-        /// What was given.
-        arn: String,
-    },
-}
 
 /// A compiled definition.
 #[derive(Debug)]

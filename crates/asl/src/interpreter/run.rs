@@ -12,7 +12,7 @@ use super::execution::{Execution, Position};
 use super::failure::{Failure, names};
 use super::history::EventKind;
 use super::machine::{Effects, Kind, Next, Rule, Scope, State};
-use super::service::Inner;
+use super::shared::Inner;
 use super::task::Tasks;
 use super::template::Template;
 use super::value::{SIZE_LIMIT, size};

@@ -1,16 +1,14 @@
 //! The service: starting, stopping, redriving and finding executions.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::attempt::sleep_until;
 use super::callbacks::Callbacks;
-use super::clock::Clock;
+use super::clock::{Clock, sleep_until};
 use super::execution::{Ending, Execution, Status};
 use super::failure::{Failure, MissedHeartbeat, names};
 use super::functions::Sources;
@@ -18,6 +16,7 @@ use super::history::HISTORY_LIMIT;
 use super::machine::Machine;
 use super::random::Random;
 use super::run::Run;
+use super::shared::{Executions, Inner};
 use super::task::Tasks;
 use super::value::{self, SIZE_LIMIT};
 
@@ -87,24 +86,6 @@ pub enum RedriveError {
     },
 }
 
-/// The executions of a service, to be looked up by their ARN.
-#[derive(Debug, Clone, Default)]
-pub struct Executions(Rc<RefCell<HashMap<Rc<str>, Rc<Execution>>>>);
-
-impl Executions {
-    /// The execution of this ARN.
-    #[must_use]
-    pub fn get(&self, arn: &str) -> Option<Rc<Execution>> {
-        self.0.borrow().get(arn).cloned()
-    }
-
-    /// All executions, in no particular order.
-    #[must_use]
-    pub fn all(&self) -> Vec<Rc<Execution>> {
-        self.0.borrow().values().cloned().collect()
-    }
-}
-
 /// What a world may need of the service that calls it.
 #[derive(Debug, Clone, Default)]
 pub struct Links {
@@ -112,16 +93,6 @@ pub struct Links {
     pub callbacks: Callbacks,
     /// What `DescribeExecution` would find.
     pub executions: Executions,
-}
-
-/// What all runs share.
-pub(crate) struct Inner<T> {
-    pub tasks: T,
-    pub clock: Clock,
-    pub sources: Sources,
-    pub callbacks: Callbacks,
-    pub missed_heartbeat: Cell<MissedHeartbeat>,
-    executions: Executions,
 }
 
 /// The service. Executions run as local tasks: it must be used inside a [`tokio::task::LocalSet`], on a runtime with
@@ -202,7 +173,7 @@ impl<T: Tasks + 'static> Service<T> {
             }
         }
         let execution = Rc::new(Execution::new(machine, name, input.clone(), self.0.clock));
-        self.0.executions.0.borrow_mut().insert(Rc::clone(&execution.arn), Rc::clone(&execution));
+        self.0.executions.insert(&execution);
         execution.started();
         self.run(&execution, false);
         Ok(execution)

@@ -4,10 +4,11 @@ use jsonata_core::value::{JMap, JValue};
 use serde_json::Value;
 use std::rc::Rc;
 
-use super::machine::MachineError;
+use super::machine_error::MachineError;
+use super::site::Site;
 use super::value;
 use super::view::{EvaluationError, View};
-use crate::expression::{self, Expression};
+use crate::expression;
 
 /// A field, ready to be evaluated.
 #[derive(Debug)]
@@ -17,16 +18,6 @@ pub(crate) enum Template {
     Expression(Box<Site>),
     Array(Vec<Template>),
     Object(Vec<(String, Template)>),
-}
-
-/// An expression and the place it stands in, named as AWS's messages name it: `Output/a/b[0]`.
-#[derive(Debug)]
-pub(crate) struct Site {
-    pub expression: Expression,
-    pub location: String,
-    /// Whether it needs `$states`, and in it the context object, which costs something to build.
-    pub needs_states: bool,
-    pub needs_context: bool,
 }
 
 impl Template {
@@ -134,22 +125,4 @@ const MAX_SECONDS: f64 = 99_999_999.0;
 fn whole_seconds(value: &JValue) -> Option<u64> {
     let number = value.as_f64()?;
     (number.fract() == 0.0 && (0.0..=MAX_SECONDS).contains(&number)).then_some(number as u64)
-}
-
-impl Site {
-    fn compile(state: &str, location: &str, source: &str) -> Result<Self, MachineError> {
-        let expression = Expression::compile(source).map_err(|error| MachineError::Expression {
-            state: state.to_owned(),
-            location: location.to_owned(),
-            reason: error.to_string(),
-        })?;
-        let reads = expression.reads();
-        let needs_context = reads.whole_states || reads.states.contains("context");
-        Ok(Self {
-            needs_states: needs_context || !reads.states.is_empty(),
-            needs_context,
-            location: location.to_owned(),
-            expression,
-        })
-    }
 }

@@ -8,7 +8,7 @@ use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
 use jsonata_core::value::{JMap, JValue};
 
 use super::functions::{self, Sources};
-use super::template::Site;
+use super::site::Site;
 use super::value;
 
 /// Expressions nested or recursing deeper than this fail. AWS's own figure is not documented; 200 terms in a row

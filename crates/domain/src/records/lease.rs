@@ -7,7 +7,7 @@ use crate::age::{age, is_ahead};
 use crate::ids::{InstanceName, RunId};
 use crate::layout::AttemptRef;
 use crate::limits::IN_FLIGHT;
-use crate::ports::Observation;
+use crate::observation::Observation;
 
 /// What a boot of ours is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{HOST_PATH, ROLE};
-use crate::host::Launch;
+use crate::launch::Launch;
 
 /// How long a question to a machine's manager may take, in seconds; it takes some milliseconds, and one that hangs never answers.
 const ANSWER_LIMIT: &str = "10";

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+use super::super::machine_error::MachineError;
 use super::super::retry::Retrier;
 use super::super::template::Template;
-use super::{Catcher, Effects, Handlers, Integration, Kind, MachineError, Next, Parallel, Rule, Scope, State, Task};
+use super::{Catcher, Effects, Handlers, Integration, Kind, Next, Parallel, Rule, Scope, State, Task};
 use crate::fields::{self, Shape};
 
 /// Branches inside branches: no machine that a person reads goes deeper, and the recursion must end.

@@ -1,0 +1,43 @@
+//! What the service and all its runs share.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::callbacks::Callbacks;
+use super::clock::Clock;
+use super::execution::Execution;
+use super::failure::MissedHeartbeat;
+use super::functions::Sources;
+
+/// The executions of a service, to be looked up by their ARN.
+#[derive(Debug, Clone, Default)]
+pub struct Executions(Rc<RefCell<HashMap<Rc<str>, Rc<Execution>>>>);
+
+impl Executions {
+    pub(super) fn insert(&self, execution: &Rc<Execution>) {
+        self.0.borrow_mut().insert(Rc::clone(&execution.arn), Rc::clone(execution));
+    }
+
+    /// The execution of this ARN.
+    #[must_use]
+    pub fn get(&self, arn: &str) -> Option<Rc<Execution>> {
+        self.0.borrow().get(arn).cloned()
+    }
+
+    /// All executions, in no particular order.
+    #[must_use]
+    pub fn all(&self) -> Vec<Rc<Execution>> {
+        self.0.borrow().values().cloned().collect()
+    }
+}
+
+/// What all runs share.
+pub(crate) struct Inner<T> {
+    pub tasks: T,
+    pub clock: Clock,
+    pub sources: Sources,
+    pub callbacks: Callbacks,
+    pub missed_heartbeat: Cell<MissedHeartbeat>,
+    pub executions: Executions,
+}

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::clients::RunName;
+use crate::{clients::RunName, stack::StackArguments};
 
 /// Wakes a notebook instance, runs a notebook on it, and proves that it went back to sleep.
 #[derive(Debug, Parser)]
@@ -43,20 +43,6 @@ pub(crate) enum Command {
     Local(LocalArguments),
     /// Run the main job on a local AWS: a file lands, a notebook runs, the instance is proven stopped; then a failure
     Demo(DemoArguments),
-}
-
-/// Which stack, as whom, and how it is shown.
-#[derive(Args, Debug)]
-pub(crate) struct StackArguments {
-    /// The stack's name
-    #[arg(long, env = "REVEILLE_STACK", default_value = "reveille", value_name = "NAME")]
-    pub(crate) stack: String,
-    /// A profile of the AWS configuration; the usual one if not given
-    #[arg(long, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// The region; the usual one if not given
-    #[arg(long, value_name = "REGION")]
-    pub(crate) region: Option<String>,
 }
 
 /// How an answer is written.

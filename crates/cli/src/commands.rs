@@ -11,4 +11,5 @@ mod progress;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod show;
+mod stage;
 pub(crate) mod watch;

@@ -6,6 +6,7 @@ mod clients;
 mod commands;
 mod error;
 mod exit;
+mod stack;
 mod ui;
 
 use std::process::ExitCode;

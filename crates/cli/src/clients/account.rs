@@ -6,8 +6,8 @@ use aws_sdk_cloudformation::types::Stack;
 use reveille_domain::layout::Layout;
 
 use crate::{
-    arguments::StackArguments,
     error::{CliError, causes},
+    stack::StackArguments,
 };
 
 /// Clients, and the stack's own things.

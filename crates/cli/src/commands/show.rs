@@ -2,7 +2,7 @@
 
 use reveille_domain::records::Rest;
 
-use super::{runs::tone, watch};
+use super::{runs::tone, stage::stage};
 use crate::{
     arguments::{Format, ShowArguments},
     clients::{Account, Ending, Run},
@@ -40,7 +40,7 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> R
         lines.extend(labelled(terminal, "parameters", &format!("{names} (their values are in request.json)")));
     }
     if run.ending == Ending::Running {
-        lines.extend(labelled(terminal, "now", &watch::stage(account, run).await?));
+        lines.extend(labelled(terminal, "now", &stage(account, run).await?));
     }
     if let Some(outcome) = &run.outcome {
         let drawn = phases::lines(terminal, &outcome.phases);

@@ -1,0 +1,67 @@
+//! What a run does now, for `reveille show` and `reveille watch`.
+
+use aws_sdk_sfn::types::{HistoryEventType, StateEnteredEventDetails};
+use reveille_domain::records::Progress;
+
+use crate::{
+    clients::{Account, Run},
+    error::CliError,
+};
+
+/// Events that are looked at to find the present state: a state has no more than ten.
+const LAST_EVENTS: i32 = 20;
+const BAR: usize = 24;
+
+/// What a run does now, in a few words.
+pub(super) async fn stage(account: &Account, run: &Run) -> Result<String, CliError> {
+    let call = account.sfn.get_execution_history().execution_arn(&run.execution.arn).reverse_order(true);
+    let history = call.max_results(LAST_EVENTS).send().await;
+    let history = history.map_err(|error| CliError::asked("read the execution's history", &error))?;
+    let entered = history.events.iter().find_map(|event| match event.r#type {
+        HistoryEventType::ExecutionStarted => Some("Prepare"),
+        _ => event.state_entered_event_details().map(StateEnteredEventDetails::name),
+    });
+    let instance = run.instance.as_deref().unwrap_or("the instance");
+    Ok(match entered {
+        Some("CheckInstance" | "IsReady" | "StartInstance" | "WaitForInstance") => format!("starting {instance}"),
+        Some("AwaitRun") => in_the_queue_or_running(account, run, instance).await?,
+        Some("VerifyStopped" | "IsStopped" | "WaitForStop") => format!("stopping {instance}"),
+        Some("ConcludeRun" | "IsConcluded") => "recording the outcome".to_owned(),
+        _ => "checking the input".to_owned(),
+    })
+}
+
+async fn in_the_queue_or_running(account: &Account, run: &Run, instance: &str) -> Result<String, CliError> {
+    let Some(at) = &run.at else { return Ok(format!("waiting for its turn on {instance}")) };
+    if account.claim(at).await?.is_none() {
+        return Ok(format!("waiting for its turn on {instance}"));
+    }
+    Ok(match account.progress(at).await? {
+        Some(progress) if progress.cells > 0 => cells(&progress),
+        _ => "starting the kernel".to_owned(),
+    })
+}
+
+fn cells(progress: &Progress) -> String {
+    let done = usize::try_from(progress.cell).unwrap_or_default();
+    let all = usize::try_from(progress.cells).unwrap_or_default().max(1);
+    let full = (done * BAR / all).min(BAR);
+    format!("{}{}  cell {done} of {all}", "█".repeat(full), "░".repeat(BAR - full))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+    use reveille_domain::records::Progress;
+
+    use super::cells;
+
+    #[test]
+    fn a_bar_is_as_long_as_it_is() {
+        for (cell, cells_of_it, full) in [(0, 4, 0), (2, 4, 12), (4, 4, 24), (9, 4, 24), (1, 0, 24)] {
+            let text = cells(&Progress { cell, cells: cells_of_it, at: Utc::now() });
+            assert_eq!(text.chars().filter(|sign| *sign == '█').count(), full, "{text}");
+            assert_eq!(text.chars().filter(|sign| "█░".contains(*sign)).count(), 24);
+        }
+    }
+}

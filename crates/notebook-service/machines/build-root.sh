@@ -86,7 +86,8 @@ environment() { # in the folder $1, of the packages $2
         || fail "the packages of $1 could not be installed; check that PyPI is reached"
 }
 environment /opt/aws-cli "$AWS_CLI"
-ln -s /opt/aws-cli/bin/aws "$partial/usr/local/bin/aws"
+# Where an instance has it: in the PATH of its lifecycle scripts.
+ln -s /opt/aws-cli/bin/aws "$partial/usr/bin/aws"
 
 # As SageMaker lays them: conda's environments, with what activates them, and the server in one of its own.
 environment "$CONDA/envs/python3" "$KERNEL"

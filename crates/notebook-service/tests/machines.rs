@@ -61,7 +61,7 @@ async fn a_script_finds_a_machine_like_the_real_one() {
         "nightly",
         "#!/bin/bash\nid -un; pwd; echo $HOME $GREETING; cat /opt/ml/metadata/resource-metadata.json; echo\n\
          systemctl is-system-running; id -u ec2-user; stat -c %U /home/ec2-user/SageMaker; aws --version\n\
-         echo ${REVEILLE_ROOT-none} $AWS_ACCESS_KEY_ID; cat /proc/sys/kernel/random/boot_id\n",
+         echo ${REVEILLE_ROOT-none} $AWS_ACCESS_KEY_ID $PATH; cat /proc/sys/kernel/random/boot_id\n",
     );
     world.reaches("nightly", Status::InService).await;
     let log = world.log("nightly");
@@ -70,7 +70,11 @@ async fn a_script_finds_a_machine_like_the_real_one() {
     assert!(lines[3].contains("notebook-instance/nightly"), "{log}");
     assert_eq!(lines[4..7], ["running", "1000", "ec2-user"], "{log}");
     assert!(lines[7].starts_with("aws-cli/"), "{log}");
-    assert_eq!(lines[8..], ["none role-key", &world.service.boot_id("nightly").unwrap()], "{log}");
+    assert_eq!(
+        lines[8..],
+        ["none role-key /sbin:/bin:/usr/sbin:/usr/bin", &world.service.boot_id("nightly").unwrap()],
+        "{log}"
+    );
     assert!(!world.service.processes("nightly").unwrap().is_empty());
     let (directory, console) = (world.directory.clone(), world.service.console("nightly"));
     world.service.shutdown().await.unwrap();
@@ -93,13 +97,8 @@ async fn only_the_notebook_folder_outlives_a_boot_and_what_a_script_left_does_no
     );
     world.reaches("nightly", Status::InService).await;
     let first = world.service.boot_id("nightly").unwrap();
-    let left = |world: &World| {
-        let pids = world.service.processes("nightly").unwrap();
-        pids.iter()
-            .filter(|pid| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default() == b"sleep\x001000\0")
-            .count()
-    };
-    assert_eq!(left(&world), 1, "what a script leaves behind lives on");
+    // What a script leaves behind lives on.
+    world.has("nightly", b"sleep\x001000\0", 1).await;
     world.stop("nightly");
     world.reaches("nightly", Status::Stopped).await;
     assert_eq!(world.service.processes("nightly").unwrap(), Vec::<i32>::new());

@@ -152,11 +152,6 @@ fn a_kernel_that_lacks_something_is_told() {
     let said = refused(&mut can_boot(&bin, Path::new("/nowhere")));
     assert_sentence(&said, &["mount namespaces", "outside of the container"]);
 
-    let possible = Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success());
-    if !possible {
-        eprintln!("skipped: nobody makes mount namespaces here");
-        return;
-    }
     let bin = Folder::new();
     let bin = bin.all_programs();
     let nothing = folder.0.join("nothing");
@@ -165,10 +160,17 @@ fn a_kernel_that_lacks_something_is_told() {
         ("mount -t tmpfs none /sys/fs/cgroup", ["no control groups", "mount them"]),
         ("mount --bind \"$3\" /proc/filesystems", ["no overlay file system", "modprobe overlay"]),
     ] {
-        let script = format!("{hides} && PATH=$2 exec /bin/bash -c \"$1\" can-boot /nowhere");
+        let script =
+            format!("{{ {hides}; }} 2>/dev/null || exit 77; PATH=$2 exec /bin/bash -c \"$1\" can-boot /nowhere");
         let mut command = Command::new("unshare");
         command.args(["--mount", "--propagation", "private", "/bin/bash", "-c", &script, "hidden", CAN_BOOT]);
-        assert_sentence(&refused(command.arg(&bin).arg(&nothing)), &parts);
+        let Output { status, stdout, .. } = command.arg(&bin).arg(&nothing).output().unwrap();
+        if status.code() == Some(77) || stdout.is_empty() {
+            eprintln!("skipped: nobody mounts anything here");
+            continue;
+        }
+        assert!(!status.success());
+        assert_sentence(&String::from_utf8(stdout).unwrap(), &parts);
     }
 }
 

@@ -15,6 +15,9 @@ use crate::launch::Launch;
 /// How long a question to a machine's manager may take, in seconds; it takes some milliseconds, and one that hangs never answers.
 const ANSWER_LIMIT: &str = "10";
 
+/// The PATH of lifecycle scripts, as AWS documents it.
+const SCRIPT_PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin";
+
 /// How a lifecycle script is run in a machine: as a unit of its own, in the machine's manager, as root, in /.
 pub(crate) fn launch(
     leader: i32,
@@ -31,6 +34,7 @@ pub(crate) fn launch(
     argv.extend(["-p", "WorkingDirectory=/", "--setenv=HOME=/root"].map(OsString::from));
     let passed = environment.iter().filter(|(name, _)| !ROLE.contains(&name.as_str()));
     argv.extend(passed.map(|(name, value)| OsString::from(format!("--setenv={name}={value}"))));
+    argv.push(format!("--setenv=PATH={SCRIPT_PATH}").into());
     argv.push("--".into());
     argv.extend(bash.then(|| OsString::from("/bin/bash")));
     argv.push(file.into());

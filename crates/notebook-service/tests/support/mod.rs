@@ -113,6 +113,21 @@ impl World {
         processes_of_boot(self.service.machine(name).root(), boot).unwrap()
     }
 
+    /// Waits until as many processes of an instance have this command line. One that was started may not be there yet.
+    pub async fn has(&self, name: &str, line: &[u8], count: usize) {
+        let begun = Instant::now();
+        loop {
+            let pids = self.service.processes(name).unwrap();
+            let found = |pid: &&i32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default() == line;
+            let found = pids.iter().filter(found).count();
+            if found == count {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{found} of {count} in {pids:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub fn statuses(&self, name: &str) -> Vec<Option<Status>> {
         let changes = self.changes.lock().unwrap();
         changes.iter().filter(|change| change.instance == name).map(|change| change.to).collect()

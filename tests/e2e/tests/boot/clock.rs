@@ -62,7 +62,7 @@ pub(crate) fn of_unit(unit: &str) -> String {
 /// Tells the runner, its notebooks and the script's own `aws` that time.
 fn of_machine() -> String {
     let wrapper = format!(
-        "mkdir -p /opt/clock; printf '#!/bin/bash\\nexec env {PRELOAD} /usr/local/bin/aws \"$@\"\\n' >/opt/clock/aws\n\
+        "mkdir -p /opt/clock; printf '#!/bin/bash\\nexec env {PRELOAD} /usr/bin/aws \"$@\"\\n' >/opt/clock/aws\n\
          chmod 755 /opt/clock/aws; PATH=/opt/clock:$PATH\n"
     );
     of_unit("reveille-runner") + &wrapper

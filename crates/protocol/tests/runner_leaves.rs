@@ -155,7 +155,7 @@ fn the_next_boot_keeps_what_the_one_before_left() {
                 tokio::time::sleep(Duration::from_secs(stands_after)).await;
                 world.put_record(&world.layout.report(&attempt(0)), &lost_by_a_function());
             };
-            tokio::join!(later, world.serve(Duration::from_secs(600)));
+            tokio::join!(later, world.serve(Duration::from_mins(10)));
             let report = world.report(0).unwrap();
             assert_eq!(names(&report), ["log", "notebook"], "{:#?}", world.log.borrow());
             assert_eq!((&report["by"], &report["failure"]["message"]), (&"function".into(), &"It fell silent.".into()));

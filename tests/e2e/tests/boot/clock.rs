@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::{
     Scenario,
-    faults::{RUNNER_LOG_KEPT, equipped_in, runner_log},
+    faults::{RUNNER_LOG_KEPT, equipped_in, rests_without_a_runner, runner_log},
     front::{Refusal, clocked},
     network::{self, S3, SAGEMAKER, STATES, subnet_with},
     printed, start,
@@ -137,6 +137,5 @@ async fn refused_with(world: &World, name: &str, seconds: i64) {
     for part in ["An error occurred (403)", "THE RUNNER IS NOT STARTED", "its clock is right"] {
         assert!(log.contains(part), "{part}: {log}");
     }
-    world.until_status(name, "Stopped").await;
-    world.assert_at_rest(name, 1).await;
+    rests_without_a_runner(world, name).await;
 }

@@ -4,7 +4,7 @@
 use std::{path::Path, process::Command as Process};
 
 use reveille_e2e_tests::{Notebook, World};
-use reveille_instance_model::Command;
+use reveille_instance_model::{Command, Operation};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
@@ -55,6 +55,15 @@ pub(crate) const RUNNER_LOG_KEPT: &str = "ln -s /home/ec2-user/SageMaker/runner.
 /// What the runner of such an instance said.
 pub(crate) fn runner_log(world: &World, name: &str) -> String {
     std::fs::read_to_string(world.local().notebooks(name).join("runner.log")).unwrap_or_default()
+}
+
+/// The instance is at rest. A boot that has no runner and takes longer than a heartbeat may be stopped by the sweeper before its
+/// run waits on it, and is then started again: how often, the speed of this machine decides.
+pub(crate) async fn rests_without_a_runner(world: &World, name: &str) {
+    world.until_status(name, "Stopped").await;
+    let starts = world.accepted(name, Operation::StartNotebookInstance);
+    assert!(starts > 0, "{name} was started");
+    world.assert_at_rest(name, starts).await;
 }
 
 /// The files themselves are shared: there are more than ten thousand. So nothing may be written into one that is there.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     Scenario,
-    faults::{RUNNER_LOG_KEPT, equipped_in, runner_log},
+    faults::{RUNNER_LOG_KEPT, equipped_in, rests_without_a_runner, runner_log},
     front::nobody,
     start,
 };
@@ -94,7 +94,7 @@ async fn without_one(world: &World) {
         // Without S3 there is no runner; without Step Functions there is one that says in its log what it misses.
         let told = if reached.contains(&S3) {
             assert!(runner_log(world, name).contains("states:SendTaskHeartbeat"), "{}", runner_log(world, name));
-            "started with its boot, and did not pick the run up".to_owned()
+            "started when it booted, but did not pick up the run".to_owned()
         } else {
             format!("{name}/LifecycleConfigOnStart")
         };
@@ -103,8 +103,7 @@ async fn without_one(world: &World) {
         assert!(!world.local().notebooks(name).join("ran").exists(), "no notebook started");
         let log = std::fs::read_to_string(world.local().service().log_file(name, Hook::OnStart)).unwrap();
         assert_eq!(log.contains("THE RUNNER IS NOT STARTED"), name == "boot-no-s3", "{log}");
-        world.until_status(name, "Stopped").await;
-        world.assert_at_rest(name, 1).await;
+        rests_without_a_runner(world, name).await;
     }
 }
 

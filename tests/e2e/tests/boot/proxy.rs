@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     Scenario,
-    faults::equipped_in,
+    faults::{equipped_in, rests_without_a_runner},
     network::{self, S3, SAGEMAKER},
     printed, start,
 };
@@ -170,6 +170,5 @@ async fn told(world: &World, name: &str, parts: &[&str]) {
         assert!(log.contains(part), "{part}: {log}");
     }
     assert!(!world.local().notebooks(name).join("ran").exists(), "no notebook started");
-    world.until_status(name, "Stopped").await;
-    world.assert_at_rest(name, 1).await;
+    rests_without_a_runner(world, name).await;
 }

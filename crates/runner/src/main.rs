@@ -64,7 +64,7 @@ fn asked_to_end() -> watch::Receiver<bool> {
             tell.closed().await;
         })),
         Err(error) => {
-            adapters::log(&format!("SIGTERM cannot be heard ({error}): an instance that is stopped keeps no outputs"));
+            log::log(&format!("SIGTERM cannot be heard ({error}): an instance that is stopped keeps no outputs"));
         }
     }
     asked

@@ -163,7 +163,7 @@ impl FindLeftNotebook for World {
 
 impl AskedToEnd for World {
     async fn asked_to_end(&self) {
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 }
 

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::ids::hex_hash;
-use crate::run_event;
+
+/// The `source` of Reveille's own event, which may start another run.
+pub const SOURCE: &str = "reveille";
 
 /// An EventBridge event, as the rule put it into the input. Hostile: every field may be missing or odd.
 #[derive(Clone, Copy, Debug)]
@@ -75,9 +77,7 @@ impl<'a> Event<'a> {
                 let firing = self.text("/resources/0").zip(self.text("/time"));
                 firing.map(|(rule, time)| hex_hash(&[source, rule, time]))
             }
-            run_event::SOURCE => {
-                self.ended_attempt().map(|[run, attempt, status]| hex_hash(&[source, &run, &attempt, &status]))
-            }
+            SOURCE => self.ended_attempt().map(|[run, attempt, status]| hex_hash(&[source, &run, &attempt, &status])),
             _ => None,
         };
         own.or_else(|| Some(hex_hash(&[source, self.text("/id")?])))

@@ -6,13 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::card;
 use crate::error::{Code, Evidence};
+pub use crate::event::SOURCE;
 use crate::input::NotebookSource;
 use crate::layout::{AttemptRef, Layout};
 use crate::records::{Outcome, Rest, Status};
 use crate::{InstanceName, RunId};
-
-/// The event's `source`.
-pub const SOURCE: &str = "reveille";
 
 /// The event's `detail-type`.
 pub const DETAIL_TYPE: &str = "Notebook Run Status Change";

@@ -37,6 +37,7 @@ mod keep;
 mod leave;
 mod over;
 mod queue;
+mod reports;
 mod upkeep;
 
 use bounded::Bounded;

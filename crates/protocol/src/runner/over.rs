@@ -9,9 +9,10 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{Clock, Log, Sleep};
 use reveille_domain::records::{Report, Ticket};
 
-use super::attempt::{Fence, begun};
+use super::attempt::Fence;
 use super::decide::queue_timeout;
 use super::queue::{AGAIN_AFTER, AT_ONCE};
+use super::reports::begun;
 use super::{Runner, RunnerPorts};
 use crate::store::{self, StoreError, Stored};
 

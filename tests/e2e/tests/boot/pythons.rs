@@ -1,5 +1,5 @@
-//! Instances with another Python than their root's: one that pyenv has on this machine, copied into theirs. Where there is
-//! none, this says so.
+//! Instances with other Pythons than their root's: those that pyenv has on this machine, copied into theirs. Where there are
+//! none, these say so.
 
 use std::{
     env, fs,
@@ -8,11 +8,18 @@ use std::{
 };
 
 use reveille_e2e_tests::{Notebook, World};
+use serde_json::json;
 
-use crate::{Scenario, start};
+use crate::{
+    Scenario,
+    faults::{RUNNER_LOG_KEPT, runner_log},
+    printed, start,
+};
 
-pub(crate) const ALL: &[Scenario] =
-    &[("pythons::where_there_is_3_9_alone_the_run_says_what_is_needed", |h, w| h.block_on(too_old(w)))];
+pub(crate) const ALL: &[Scenario] = &[
+    ("pythons::beside_a_3_9_of_the_system_condas_3_10_is_taken", |h, w| h.block_on(beside_too_old(w))),
+    ("pythons::where_there_is_3_9_alone_the_run_says_what_is_needed", |h, w| h.block_on(too_old(w))),
+];
 
 /// The folder of a Python of this version, if pyenv has one.
 fn of_pyenv(version: &str) -> Option<PathBuf> {
@@ -41,9 +48,12 @@ fn install(world: &World, instance: &str, version: &str, from: &Path) {
 
 const HERE: &str = "/home/ec2-user/SageMaker";
 
-/// Lets the linker find the library of such a Python, which names the place where it was built.
+/// Lets the linker find the library of such a Python, which names the place where it was built. Its own pip trusts what it brought
+/// along, unlike Debian's: it is told to trust whom the host trusts.
 fn found(version: &str) -> String {
-    format!("echo {HERE}/{version}/lib >>/etc/ld.so.conf.d/pythons.conf; ldconfig\n")
+    format!(
+        "echo {HERE}/{version}/lib >>/etc/ld.so.conf.d/pythons.conf; ldconfig\nPIP_CERT=/etc/ssl/certs/ca-certificates.crt\n"
+    )
 }
 
 /// Makes a Python the system's, and the only one. The aws command goes on with the one that it was made with.
@@ -52,13 +62,42 @@ fn of_the_system(version: &str) -> String {
     format!("{kept}\nln -sf {HERE}/{version}/bin/python{version} /usr/bin/python3\n")
 }
 
+/// Makes a Python that of the kernel conda_python3, and the only one of conda's.
+fn of_conda(version: &str) -> String {
+    let env = "/home/ec2-user/anaconda3/envs/python3";
+    format!(
+        "rm -rf {env} /home/ec2-user/anaconda3/envs/JupyterSystemEnv; mkdir -p {env}/bin\n\
+         ln -s {HERE}/{version}/bin/python{version} {env}/bin/python\n"
+    )
+}
+
+const WHICH: &str = "import json, sys\nprint(json.dumps(list(sys.version_info[:2])))";
+
+async fn beside_too_old(world: &World) {
+    const NAME: &str = "boot-al2023";
+    let (Some(old), Some(new)) = (of_pyenv("3.9"), of_pyenv("3.10")) else { return };
+    // Nothing but these two, as on a notebook instance.
+    let commands = [RUNNER_LOG_KEPT, &found("3.9"), &found("3.10"), &of_the_system("3.9"), &of_conda("3.10")].concat();
+    world.local().create_instance_with_commands(NAME, &commands).await.unwrap();
+    install(world, NAME, "3.9", &old);
+    install(world, NAME, "3.10", &new);
+    let run = start(world, NAME, &Notebook::of(&[WHICH])).await;
+    run.assert_succeeded(NAME).await;
+    assert_eq!(printed(&run, NAME).await, json!([3, 10]));
+    let log = runner_log(world, NAME);
+    assert!(log.contains("/usr/bin/python3 is Python 3.9") && log.contains("3.10 or newer is needed"), "{log}");
+    assert!(log.contains("anaconda3/envs/python3/bin/python (Python 3.10"), "{log}");
+    world.until_status(NAME, "Stopped").await;
+    world.assert_at_rest(NAME, 1).await;
+}
+
 async fn too_old(world: &World) {
     const NAME: &str = "boot-39";
     let Some(old) = of_pyenv("3.9") else { return };
     let commands = found("3.9") + &of_the_system("3.9") + "rm -rf /home/ec2-user/anaconda3\n";
     world.local().create_instance_with_commands(NAME, &commands).await.unwrap();
     install(world, NAME, "3.9", &old);
-    let run = start(world, NAME, &Notebook::of(&["print(1)"])).await;
+    let run = start(world, NAME, &Notebook::of(&[WHICH])).await;
     let cause = run.assert_failed(NAME, "Internal").await.cause;
     assert!(cause.contains("is Python 3.9") && cause.contains("3.10 or newer is needed"), "{cause}");
     world.until_status(NAME, "Stopped").await;

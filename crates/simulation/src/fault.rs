@@ -4,6 +4,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::hostility::Hostility;
 
 /// One kind of trouble. The names are the rows of the table.
@@ -77,6 +79,12 @@ pub enum Fault {
     PersonAborts,
     StartLeftUnresolved,
     EndingEventLost,
+    CallRefused,
+    CallDenied,
+    JupyterRestarts,
+    StopDenied,
+    PersonStartsAfterFailure,
+    UncommonParameters,
     Notebook(Hostility),
 }
 
@@ -87,7 +95,7 @@ impl Fault {
     }
 
     /// Every kind that no notebook makes.
-    pub const ALL: [Self; 67] = [
+    pub const ALL: [Self; 73] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -155,12 +163,35 @@ impl Fault {
         Self::PersonAborts,
         Self::StartLeftUnresolved,
         Self::EndingEventLost,
+        Self::CallRefused,
+        Self::CallDenied,
+        Self::JupyterRestarts,
+        Self::StopDenied,
+        Self::PersonStartsAfterFailure,
+        Self::UncommonParameters,
     ];
 
     /// Whether the fault leaves something that only the sweeper mends.
     #[must_use]
     pub const fn needs_sweeper(self) -> bool {
         matches!(self, Self::PersonAborts | Self::StartLeftUnresolved | Self::EndingEventLost)
+    }
+
+    /// Whether it matters even when nothing runs: it is about starting something.
+    #[must_use]
+    pub const fn begins_something(self) -> bool {
+        matches!(
+            self,
+            Self::DeliveredTwice
+                | Self::DeliveredLate
+                | Self::TwoRules
+                | Self::PersonReplaysOldEvent
+                | Self::PersonRepeatsSoon
+                | Self::PersonAsksForRerun
+                | Self::PersonRunsByHand
+                | Self::PersonRedrives
+                | Self::EndingEventLost
+        )
     }
 
     /// The words of the table.
@@ -234,24 +265,47 @@ impl Fault {
             Self::PersonAborts => "a person aborts an execution",
             Self::StartLeftUnresolved => "the starter dies at every try",
             Self::EndingEventLost => "the event of an execution's end is lost",
+            Self::CallRefused => "a call is refused (400, 409, expired credentials)",
+            Self::CallDenied => "a call is denied (403)",
+            Self::JupyterRestarts => "Jupyter restarts, kernels end",
+            Self::StopDenied => "the instance may not stop itself",
+            Self::PersonStartsAfterFailure => "a person starts a failed instance at once",
+            Self::UncommonParameters => "heartbeats of 3 to 3,600 s, polls of 1 to 300 s",
             Self::Notebook(kind) => kind.name(),
         }
     }
 }
 
+/// How often a kind fired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Altogether.
+    pub fired: u64,
+    /// While it could matter: an execution ran, or a boot of ours was on.
+    pub mattered: u64,
+}
+
 /// How often each kind fired.
 #[derive(Debug, Default)]
-pub struct Counters(RefCell<BTreeMap<Fault, u64>>);
+pub struct Counters(RefCell<BTreeMap<Fault, Count>>);
 
 impl Counters {
-    /// One more.
+    /// One more, while it could matter.
     pub fn fired(&self, fault: Fault) {
-        *self.0.borrow_mut().entry(fault).or_default() += 1;
+        self.fired_while(fault, true);
+    }
+
+    /// One more.
+    pub fn fired_while(&self, fault: Fault, it_matters: bool) {
+        let mut counts = self.0.borrow_mut();
+        let count = counts.entry(fault).or_default();
+        count.fired += 1;
+        count.mattered += u64::from(it_matters);
     }
 
     /// The counts.
     #[must_use]
-    pub fn counts(&self) -> BTreeMap<Fault, u64> {
+    pub fn counts(&self) -> BTreeMap<Fault, Count> {
         self.0.borrow().clone()
     }
 }

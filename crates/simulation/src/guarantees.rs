@@ -1,40 +1,33 @@
 //! The guarantees of the run protocol, checked at the end of a schedule against what really happened.
 
-use std::rc::Rc;
-
-use reveille_asl::interpreter::{Description, EventKind, Status};
+use reveille_asl::interpreter::{Description, Status};
 use reveille_domain::input::OnRunnerLost;
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{MAX_RERUNS, MAX_SILENCES, OVERDUE, SWEEP_BACK};
-use reveille_domain::records::{self, Outcome, Report, Reporter, Rest};
+use reveille_domain::limits::{MAX_RERUNS, MAX_SILENCES, OVERDUE};
+use reveille_domain::records::{Outcome, Rest};
 use reveille_domain::{Code, InstanceName, RunId};
 
-use crate::fault::Fault;
-use crate::hostility::Hostility;
-use crate::schedule::{Invocation, Trouble};
+use crate::world::World;
 use crate::world::ledger::{Begun, Started};
-use crate::world::{Boot, By, RETRIES_OF_A_DEATH, World};
 
-/// What of a boot's time after its last use is documented, added up: a person's quiet, half an hour of quiet on a boot of
-/// which nobody knows who started it, ten minutes without Jupyter's answer, the sweeper's interval, the tries of a stop.
-pub const GRACE_MS: i64 = 4_500_000;
+mod verdict;
+pub mod waste;
+
+use verdict::{check_code, check_first_error, check_verdict};
+use waste::Waste;
 
 /// Retries of tasks, and what the state machine itself takes, for each attempt.
 const RETRIES_S: i64 = 3_600;
-/// A little longer than the sweeper's timer.
-const SWEPT_EVERY_MS: i64 = 360_000;
 
 /// What the end of a schedule adds to the totals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// Triggers without an outcome.
     pub lost_events: u64,
     /// Notebooks that were executed more often than anybody asked.
     pub double_runs: u64,
-    /// Milliseconds that boots of ours were on beyond the grace after their last use.
-    pub leaked_ms: i64,
-    /// The longest of them.
-    pub longest_leak_ms: i64,
+    /// What the boots of ours wasted after their last use.
+    pub wastes: Vec<Waste>,
     /// Executions that ended with no code of ours, or with `Internal`.
     pub unclassified: u64,
 }
@@ -50,7 +43,7 @@ pub fn check(world: &World) -> Findings {
     for trigger in 0..world.schedule.triggers.len() {
         check_trigger(world, trigger, &executions, &notebooks, &mut findings);
     }
-    check_leaks(world, &mut findings);
+    findings.wastes = waste::check(world);
     check_events(world, &executions);
     let doubles = world.ledger.violations().iter().filter(|violation| violation.guarantee == "G2").count();
     findings.double_runs = doubles as u64;
@@ -190,6 +183,7 @@ fn check_length(world: &World, execution: &Started, ended: &Description) {
     let limits = input.limits;
     let wait = i64::from(limits.start_seconds + limits.queue_seconds + limits.run_seconds) + OVERDUE.num_seconds();
     let attempts = if input.on_runner_lost == OnRunnerLost::Rerun { i64::from(MAX_RERUNS) + 1 } else { 1 };
+    let wait = wait + i64::from(world.schedule.parameters.heartbeat);
     let attempt = i64::from(MAX_SILENCES + 1) * wait + i64::from(limits.stop_seconds) + RETRIES_S;
     // A redrive is a person's, at any time.
     let took_s = (ended_ms - ended.start_ms) / 1_000;
@@ -199,128 +193,15 @@ fn check_length(world: &World, execution: &Started, ended: &Description) {
     }
 }
 
-/// G4: the execution ends with the outcome's own code, and the code is one of ours.
-fn check_code(world: &World, execution: &Started, ended: &Description, outcome: &Outcome, findings: &mut Findings) {
-    let broken = |what: String| world.ledger.violation("G4", world.now_ms(), format!("{}: {what}", execution.run));
-    let code = ended.error.as_deref().and_then(Code::parse);
-    match ended.status {
-        // ConcludeRun died at every try; the sweeper recorded what it did not.
-        Status::Failed if code.is_none() && dies_at_every_try(world) => {}
-        Status::Failed if code.is_none() || code == Some(Code::OutcomeNotRecorded) => {
-            findings.unclassified += 1;
-            broken(format!("failed with {:?}: {:?}", ended.error, ended.cause));
-        }
-        Status::Failed if code != outcome.code => {
-            broken(format!("failed with {code:?}, and its outcome says {:?}", outcome.code));
-        }
-        // A redrive that verified the stop of a successful run leaves the first outcome as it stands.
-        Status::Succeeded if outcome.failure.is_some() && execution.redrives == 0 => {
-            broken(format!("succeeded, and its outcome says {:?}", outcome.code));
-        }
-        _ => {}
-    }
-    if outcome.code == Some(Code::InvalidRequest) {
-        world.counters.fired(Fault::InvalidInput);
-    }
-    // Of records that a notebook spoilt there is no better code.
-    let spoilt = world.ledger.struck_at(&execution.instance).is_some();
-    if outcome.code == Some(Code::Internal) && !dies_at_every_try(world) && !spoilt {
-        findings.unclassified += 1;
-        broken(format!("has no better code than Internal: {:?}", outcome.failure));
-    }
-}
-
-/// Whether the schedule has functions die as often as the definition tries again: that has no better name than Internal.
-fn dies_at_every_try(world: &World) -> bool {
-    let deaths = world.schedule.troubles.iter().map(|planned| match planned.trouble {
-        Trouble::Invocation { how: Invocation::Cut(_), times, .. } => times,
-        _ => 0,
-    });
-    deaths.sum::<u32>() > RETRIES_OF_A_DEATH
-}
-
-/// G4: the first error of the newest attempt that a step ended with is the outcome's, where there is no report.
-fn check_first_error(world: &World, execution: &Started, outcome: &Outcome) {
-    let Some(history) = world.service().execution(&execution.arn).map(|known| known.history()) else { return };
-    let mut failing: Option<(Rc<str>, Code)> = None;
-    let mut first = None;
-    for event in history {
-        let Some(state) = event.state else { continue };
-        match event.kind {
-            EventKind::TaskFailed => {
-                let error = event.detail.as_deref().and_then(|detail| detail.split(' ').next());
-                failing = error.and_then(Code::parse).map(|code| (state, code));
-            }
-            EventKind::TaskScheduled | EventKind::TaskSucceeded | EventKind::TaskTimedOut => failing = None,
-            EventKind::TaskStateEntered if *state == *"AdmitRun" => (failing, first) = (None, None),
-            EventKind::TaskStateEntered => {
-                let left = failing.take().filter(|(failed, _)| **failed != *"VerifyStopped");
-                first = first.or(left.map(|(_, code)| code));
-            }
-            _ => {}
-        }
-    }
-    if first.is_some() && outcome.code != first {
-        let what = format!("{}: its first error is {first:?}, and its outcome {:?}", execution.run, outcome.code);
-        world.ledger.violation("G4", world.now_ms(), what);
-    }
-}
-
 /// G3: an outcome does not say that the instance was not touched when it was.
 fn check_instance_after(world: &World, execution: &Started, outcome: &Outcome) {
     let trace = world.service().execution(&execution.arn).map(|known| known.trace()).unwrap_or_default();
-    let touched = trace.iter().any(|state| matches!(&**state, "StartInstance" | "AwaitRun"));
+    // Of the newest attempt alone: one that was refused before it began touched nothing.
+    let begun = trace.iter().rposition(|state| **state == *"AdmitRun").unwrap_or(0);
+    let touched = trace[begun..].iter().any(|state| matches!(&**state, "StartInstance" | "AwaitRun"));
     if touched && outcome.instance_after == Rest::NotTouched {
         let what = format!("{}: its outcome says that its instance was not touched", execution.run);
         world.ledger.violation("G3", world.now_ms(), what);
-    }
-}
-
-/// G4: the first error wins. The report is the verdict; and what the runner reports is what the notebook did.
-fn check_verdict(world: &World, at: &AttemptRef, outcome: &Outcome, notebooks: &[Begun]) {
-    let broken = |what: String| world.ledger.violation("G4", world.now_ms(), format!("{}: {what}", at.run));
-    let Some(report) = world.bucket.record::<Report>(&world.stack.layout.report(at)) else {
-        let begun = notebooks.iter().any(|begun| begun.at == *at);
-        if begun && outcome.failure.is_none() {
-            broken("succeeded without a report".into());
-        }
-        return;
-    };
-    let reported = report.failure.as_ref().map(|failure| failure.code);
-    // Of a stop that could not be confirmed the outcome speaks beside the verdict.
-    let masked = match reported {
-        Some(code) => outcome.code != Some(code),
-        None => {
-            outcome.status != records::Status::Succeeded
-                || outcome.code.is_some_and(|code| code != Code::StopNotConfirmed)
-        }
-    };
-    if masked {
-        broken(format!("its report says {reported:?}, and its outcome {:?}", outcome.code));
-    }
-    // Outputs are kept whoever gave the verdict, and an outcome names what there is; but for what a boot found that came so late
-    // that no sweep looked at the execution any more.
-    let late = || {
-        let last_swept_ms = (outcome.concluded_at + SWEEP_BACK).timestamp_millis() - SWEPT_EVERY_MS;
-        let boots = world.boots.borrow();
-        outcome.outputs.is_empty()
-            && report.by == Reporter::Function
-            && boots.values().any(|boot| boot.instance == at.instance && boot.since_ms > last_swept_ms)
-    };
-    if world.sweeps() && outcome.outputs != report.outputs && !late() {
-        broken(format!("its report names {:?}, and its outcome {:?}", report.outputs, outcome.outputs));
-    }
-    let kept = |uri: &String| world.bucket.get(uri.trim_start_matches(&world.stack.layout.uri(""))).is_some();
-    if !outcome.outputs.values().all(kept) {
-        broken(format!("its outcome names what is not there: {:?}", outcome.outputs));
-    }
-    let ended = notebooks.iter().rev().find(|begun| begun.at == *at).and_then(|begun| begun.ended);
-    if let (Some(ended), Reporter::Runner) = (ended, report.by) {
-        let own = [Code::RunnerLost, Code::OutputNotSaved];
-        let same = reported == ended || reported.is_some_and(|code| own.contains(&code));
-        if !same {
-            broken(format!("the notebook ended with {ended:?}, and the runner reported {reported:?}"));
-        }
     }
 }
 
@@ -371,48 +252,4 @@ fn lost_reruns(world: &World, execution: &Started) -> u32 {
         world.bucket.record::<Outcome>(key).is_some_and(|outcome| outcome.code == Some(Code::RunnerLost))
     });
     if asked { u32::try_from(lost.count()).unwrap_or(u32::MAX) } else { 0 }
-}
-
-/// Whether the run that ended last on an instance recorded that it left the instance to the sweeper.
-fn is_left_to_the_sweeper(world: &World, instance: &str) -> bool {
-    let executions = world.ledger.executions();
-    let last = executions.iter().filter(|known| known.instance == instance).max_by_key(|known| known.ended_ms);
-    last.is_some_and(|last| says_that_it_is_on(world, last))
-}
-
-/// Whether a run's outcome says that its instance may still be on.
-fn says_that_it_is_on(world: &World, execution: &Started) -> bool {
-    newest_outcome(world, execution)
-        .is_some_and(|(_, outcome)| matches!(outcome.instance_after, Rest::NotConfirmed | Rest::LeftRunning))
-}
-
-/// Whether a run that ended while the boot was up says that its instance may still be on.
-fn is_told(world: &World, boot: &Boot) -> bool {
-    let executions = world.ledger.executions();
-    let mut during = executions
-        .iter()
-        .filter(|known| known.instance == boot.instance && known.ended_ms.is_some_and(|ended| ended >= boot.since_ms));
-    let by = |kinds: fn(Hostility) -> bool| world.ledger.was_struck_by(&boot.instance, kinds);
-    (by(Hostility::loses_the_lease) || by(Hostility::pretends_work))
-        && during.any(|known| says_that_it_is_on(world, known))
-}
-
-/// G3: nothing that we started stays on.
-fn check_leaks(world: &World, findings: &mut Findings) {
-    for boot in world.boots.borrow().values().filter(|boot| boot.started_by == By::Us) {
-        let end = boot.stopping_ms.get().or(boot.ended_ms.get()).unwrap_or(world.now_ms());
-        let Some(last_run) = world.ledger.last_end_ms(&boot.instance) else { continue };
-        let struck = world.ledger.struck_at(&boot.instance).is_some_and(|at| at <= end);
-        if !world.sweeps() && is_left_to_the_sweeper(world, &boot.instance) || struck && is_told(world, boot) {
-            continue;
-        }
-        let used_until = last_run.max(boot.since_ms).max(boot.last_active_ms(end).unwrap_or(0));
-        let leaked = end - used_until - GRACE_MS;
-        if leaked > 0 {
-            findings.leaked_ms += leaked;
-            findings.longest_leak_ms = findings.longest_leak_ms.max(leaked);
-            let what = format!("{} boot {} stayed on {} s beyond its grace", boot.instance, boot.number, leaked / 1000);
-            world.ledger.violation("G3", world.now_ms(), what);
-        }
-    }
 }

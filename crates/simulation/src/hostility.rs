@@ -1,10 +1,13 @@
 //! What a hostile notebook does: each kind with the row of the table in which its strikes are counted. As data: how it is
 //! carried out is the world's matter (`world/hostile.rs`), and whether it may is the policy's ([`crate::policy`]).
 
+use serde::{Deserialize, Serialize};
+
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $name:ident = $row:literal,)*) => {
         /// One kind of effect that a hostile notebook tries.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase")]
         pub enum Hostility {
             $($(#[doc = $doc])* $name,)*
         }

@@ -2,7 +2,9 @@
 #![allow(clippy::expect_used, reason = "this crate is a test: what cannot happen ends it")]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod book;
 pub mod definition;
+pub mod explain;
 pub mod fault;
 pub mod guarantees;
 pub mod hostility;
@@ -11,5 +13,6 @@ pub mod play;
 pub mod policy;
 pub mod sabotage;
 pub mod schedule;
+pub mod shrink;
 pub mod totals;
 pub mod world;

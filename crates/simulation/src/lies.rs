@@ -33,6 +33,12 @@ pub enum Lie {
     ReachesOthers,
     /// A lease of the future counts as one of this moment.
     BelievesTheFuture,
+    /// The runner never sees that an attempt was given up: it and the stop wait for each other.
+    NobodyGivesUp,
+    /// A record that cannot be read is a call that is refused.
+    UnreadableIsRefused,
+    /// A call that is refused is a record that cannot be read.
+    RefusedIsUnreadable,
 }
 
 impl Lie {
@@ -50,7 +56,10 @@ impl Lie {
             | Self::NoIntent
             | Self::WritesForFunctions
             | Self::ReachesOthers
-            | Self::BelievesTheFuture => false,
+            | Self::BelievesTheFuture
+            | Self::NobodyGivesUp
+            | Self::UnreadableIsRefused
+            | Self::RefusedIsUnreadable => false,
         };
         if overwritten { PutCondition::Always } else { condition }
     }
@@ -66,6 +75,10 @@ impl Lie {
     #[must_use]
     pub fn about_get(self, actor: &Rc<Actor>, key: &str, stands: Option<Object>, now_ms: i64) -> Option<Object> {
         let object = stands?;
+        if self == Self::NobodyGivesUp && actor.boot.is_some() && key.ends_with("/claim.json") {
+            let claim = serde_json::from_slice::<Value>(&object.body).unwrap_or_default();
+            return (claim["by"] != "release").then_some(object);
+        }
         if self == Self::BelievesTheFuture && key.starts_with("leases/") {
             let now = time(now_ms).to_rfc3339();
             let body = String::from_utf8_lossy(&object.body).replace("2099-01-01T00:00:00Z", &now);

@@ -1,14 +1,17 @@
-//! `reveille-simulation [--runs N] [--seed S] [--from S] [--jobs N] [--show N] [--sabotage] [--no-sweeper]`
+//! `reveille-simulation [--runs N] [--seed S] [--from S] [--jobs N] [--show N] [--sabotage] [--book] [--only WORDS] [--no-sweeper]`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's output")]
 
 use std::process::ExitCode;
 use std::time::Instant;
 
+use reveille_simulation::book;
 use reveille_simulation::definition::Definitions;
-use reveille_simulation::play::play;
-use reveille_simulation::sabotage::ALL;
-use reveille_simulation::schedule::generate;
-use reveille_simulation::totals::Totals;
+use reveille_simulation::explain::explain;
+use reveille_simulation::play::{Played, play};
+use reveille_simulation::sabotage::{ALL, player};
+use reveille_simulation::schedule::{Schedule, generate};
+use reveille_simulation::shrink::shrink;
+use reveille_simulation::totals::{Speed, Totals};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -17,6 +20,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const RUNS: u64 = 10_000;
 /// Failing seeds that are shown, unless `--show` says otherwise.
 const SHOWN: u64 = 10;
+/// Every so manyth schedule is played twice.
+const TWICE_EVERY: u64 = 50;
 
 struct Options {
     runs: u64,
@@ -26,11 +31,25 @@ struct Options {
     sweeper: bool,
     show: u64,
     sabotage: bool,
+    /// With `--sabotage`: write each that is noticed into the book.
+    book: bool,
+    /// With `--sabotage`: only those whose name holds this.
+    only: String,
 }
 
 fn options() -> Result<Options, String> {
     let jobs = std::thread::available_parallelism().map_or(1, |jobs| jobs.get() as u64);
-    let mut options = Options { runs: RUNS, from: 0, seed: None, jobs, sweeper: true, show: SHOWN, sabotage: false };
+    let mut options = Options {
+        runs: RUNS,
+        from: 0,
+        seed: None,
+        jobs,
+        sweeper: true,
+        show: SHOWN,
+        sabotage: false,
+        book: false,
+        only: String::new(),
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let mut number = || {
@@ -44,10 +63,12 @@ fn options() -> Result<Options, String> {
             "--show" => options.show = number()?,
             "--jobs" => options.jobs = number()?.max(1),
             "--sabotage" => options.sabotage = true,
+            "--book" => options.book = true,
+            "--only" => options.only = arguments.next().unwrap_or_default(),
             "--no-sweeper" => options.sweeper = false,
             _ => {
                 return Err(format!(
-                    "unknown option {name}: use --runs N, --from S, --seed S, --jobs N, --show N, --sabotage or --no-sweeper"
+                    "unknown option {name}: use --runs N, --from S, --seed S, --jobs N, --show N, --sabotage, --book, --only WORDS or --no-sweeper"
                 ));
             }
         }
@@ -58,7 +79,7 @@ fn options() -> Result<Options, String> {
 fn main() -> ExitCode {
     let ended = options().and_then(|options| match options.seed {
         Some(seed) => replay(seed, options.sweeper),
-        None if options.sabotage => sabotage(),
+        None if options.sabotage => sabotage(options.book, &options.only),
         None => simulate(&options),
     });
     match ended {
@@ -71,12 +92,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plays one seed and shows what happened. `true`: every guarantee held.
+/// Plays one seed and shows what happened; what breaks is made short. `true`: every guarantee held.
 fn replay(seed: u64, sweeper: bool) -> Result<bool, String> {
     let schedule = generate(seed, sweeper);
     let machine = Definitions::default().with(schedule.parameters)?;
-    println!("{schedule:#?}\n");
-    let played = play(schedule, &machine, None, true);
+    println!("{}\n", serde_json::to_string(&schedule).map_err(|error| error.to_string())?);
+    let played = play(schedule.clone(), &machine, None, true);
     for line in &played.timeline {
         println!("{line}");
     }
@@ -86,17 +107,31 @@ fn replay(seed: u64, sweeper: bool) -> Result<bool, String> {
     }
     if played.violations.is_empty() {
         println!("every guarantee held");
+    } else {
+        explained(schedule)?;
     }
     Ok(played.violations.is_empty())
 }
 
+/// Makes a schedule that breaks a guarantee short, and shows it.
+fn explained(schedule: Schedule) -> Result<(), String> {
+    let Some(shrunk) = shrink(schedule, player(Definitions::default(), None)) else { return Ok(()) };
+    let machine = Definitions::default().with(shrunk.schedule.parameters)?;
+    let timeline = play(shrunk.schedule.clone(), &machine, None, true).timeline;
+    println!("\n{}", explain(&shrunk, &timeline));
+    Ok(())
+}
+
 /// Shows how soon each sabotage is noticed. `true`: each was, within its bound.
-fn sabotage() -> Result<bool, String> {
+fn sabotage(write: bool, only: &str) -> Result<bool, String> {
     let mut all = true;
-    for sabotage in ALL {
+    for sabotage in ALL.into_iter().filter(|sabotage| sabotage.name.contains(only)) {
         let begun = Instant::now();
         let noticed = sabotage.noticed()?;
         all &= noticed.is_some();
+        if let (true, Some((after, _))) = (write, &noticed) {
+            book::write(&sabotage, after - 1, &book::folder())?;
+        }
         let told = noticed.map_or_else(
             || format!("NOT NOTICED within {}", sabotage.within),
             |(after, what)| format!("after {after:>5} schedules of at most {:>5}: {what}", sabotage.within),
@@ -106,36 +141,46 @@ fn sabotage() -> Result<bool, String> {
     Ok(all)
 }
 
-/// Plays many seeds and shows the table. `true`: every guarantee held, and every kind of fault fired.
+/// Plays the book and many seeds, and shows the table. `true`: every guarantee held, and every kind of fault fired.
 fn simulate(options: &Options) -> Result<bool, String> {
+    let again = book::play_all()?;
+    for (name, what) in &again {
+        println!("BROKEN again, of the book: {name}: {what}");
+    }
     let begun = Instant::now();
-    let (totals, busy) = std::thread::scope(|scope| {
+    let (totals, running) = std::thread::scope(|scope| {
         let parts: Vec<_> = (0..options.jobs).map(|job| scope.spawn(move || part(options, job))).collect();
-        let (mut totals, mut busy) = (Totals::default(), 0.0);
+        let (mut totals, mut running) = (Totals::default(), 0.0);
         for part in parts {
             let (part, seconds) =
                 part.join().map_err(|_| "a part of the simulation panicked; its message is above")??;
             totals.merge(part);
-            busy += seconds;
+            running += seconds;
         }
-        Ok::<_, String>((totals, busy))
+        Ok::<_, String>((totals, running))
     })?;
-    print!("{}", totals.table());
-    let runs = f64::from(u32::try_from(totals.runs).unwrap_or(u32::MAX));
-    println!(
-        "{:.1} s on {} thread(s), {busy:.1} s of them running: {:.0} runs a second on one core",
-        begun.elapsed().as_secs_f64(),
-        options.jobs,
-        runs / busy,
-    );
+    let speed = Speed { passed: begun.elapsed().as_secs_f64(), running, threads: options.jobs };
+    print!("{}", totals.table(speed));
+    record(&totals, speed);
     for failure in totals.failures().iter().take(usize::try_from(options.show).unwrap_or(usize::MAX)) {
         println!("BROKEN with seed {}: {}", failure.seed, failure.what);
     }
+    if let Some(first) = totals.failures().first() {
+        explained(generate(first.seed, options.sweeper))?;
+    }
     let never = if options.runs >= RUNS { totals.never_fired(options.sweeper) } else { Vec::new() };
     for fault in &never {
-        println!("NEVER FIRED: {}", fault.name());
+        println!("NEVER FIRED while it could matter: {}", fault.name());
     }
-    Ok(totals.failed == 0 && never.is_empty())
+    Ok(totals.failed == 0 && never.is_empty() && again.is_empty())
+}
+
+/// Writes everything beside the table; that it cannot be written is no failure of a guarantee.
+fn record(totals: &Totals, speed: Speed) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/simulate.json");
+    if let Err(error) = std::fs::write(path, format!("{:#}\n", totals.json(speed))) {
+        eprintln!("{path} was not written: {error}");
+    }
 }
 
 /// Every `jobs`th seed, and the seconds that this thread was really running.
@@ -143,11 +188,31 @@ fn part(options: &Options, job: u64) -> Result<(Totals, f64), String> {
     let mut definitions = Definitions::default();
     let mut totals = Totals::default();
     for seed in (options.from + job..options.from + options.runs).step_by(usize::try_from(options.jobs).unwrap_or(1)) {
-        let schedule = generate(seed, options.sweeper);
-        let machine = definitions.with(schedule.parameters)?;
-        totals.add(seed, &play(schedule, &machine, None, false));
+        let mut played = |traced| {
+            let schedule = generate(seed, options.sweeper);
+            let machine = definitions.with(schedule.parameters)?;
+            Ok::<_, String>(play(schedule, &machine, None, traced))
+        };
+        if seed.is_multiple_of(TWICE_EVERY) {
+            let (first, second) = (played(true)?, played(true)?);
+            totals.add(seed, &first);
+            totals.twice += 1;
+            if let Some(unlike) = difference(&first, &second) {
+                totals.fail(seed, "twice", unlike);
+            }
+        } else {
+            totals.add(seed, &played(false)?);
+        }
     }
     let running = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let nanoseconds = f64::from(i32::try_from(running.tv_nsec).unwrap_or_default());
     Ok((totals, f64::from(i32::try_from(running.tv_sec).unwrap_or(i32::MAX)) + nanoseconds / 1e9))
+}
+
+/// The first event in which two plays of one schedule differ.
+fn difference(first: &Played, second: &Played) -> Option<String> {
+    let lines = first.timeline.len().max(second.timeline.len());
+    let at = (0..lines).find(|at| first.timeline.get(*at) != second.timeline.get(*at))?;
+    let shown = |played: &Played| played.timeline.get(at).cloned().unwrap_or_else(|| "nothing".to_owned());
+    Some(format!("played twice, it differs: {} / {}", shown(first), shown(second)))
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use reveille_asl::interpreter::Machine;
 use tokio::task::LocalSet;
 
-use crate::fault::Fault;
+use crate::fault::{Count, Fault};
+use crate::guarantees::waste;
 use crate::guarantees::{self, Ending, Findings};
 use crate::lies::Lie;
 use crate::schedule::Schedule;
@@ -18,8 +19,8 @@ use crate::world::{BEGINNING_MS, By, Origin, World};
 const LOOK: Duration = Duration::from_secs(30);
 /// Requests that land late, and Describe's lag, are over after this; the sweeper's timer came thrice.
 const SETTLE_MS: i64 = 960_000;
-/// A boot of ours that is on this long after all is over has leaked.
-const WATCH_MS: i64 = guarantees::GRACE_MS + 7_200_000;
+/// A boot of ours that is on this long after all is over is on for good.
+const WATCH_MS: i64 = waste::LONGEST_MS + 7_200_000;
 /// No schedule needs longer: limits are at most hours, and every wait is bounded.
 const HORIZON_MS: i64 = 60 * 3_600_000;
 
@@ -39,7 +40,7 @@ pub struct Played {
     /// Milliseconds that machines were on.
     pub machine_ms: i64,
     /// Faults that fired.
-    pub faults: BTreeMap<Fault, u64>,
+    pub faults: BTreeMap<Fault, Count>,
     /// The timeline, if it was traced.
     pub timeline: Vec<String>,
     /// How every execution ended, if it was traced.

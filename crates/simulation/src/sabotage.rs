@@ -1,12 +1,15 @@
 //! Sabotage: one lock, retry, catch or beat taken out of the protocol at a time, by a lying port or an edited copy of
 //! the definition. A simulation that does not notice proves nothing.
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 
 use crate::definition::Definitions;
 use crate::lies::Lie;
 use crate::play::play;
-use crate::schedule::generate;
+use crate::schedule::{Schedule, generate};
+use crate::world::ledger::Violation;
 
 /// How something is taken out.
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +31,12 @@ pub struct Sabotage {
     pub how: How,
     /// It is noticed within so many schedules, counted from seed 0.
     pub within: u64,
+    /// The commit that put in what is taken out, where it was a repair.
+    pub commit: Option<&'static str>,
 }
 
 /// Every sabotage.
-pub const ALL: [Sabotage; 21] = [
+pub const ALL: [Sabotage; 24] = [
     lie("the fence: every claim is granted", Lie::NoFence, 1_000),
     lie("the trigger's record: every execution holds it", Lie::NoDedupe, 100),
     lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 1_000),
@@ -43,24 +48,28 @@ pub const ALL: [Sabotage; 21] = [
     lie("the policy: a notebook writes what functions write", Lie::WritesForFunctions, 1_000),
     lie("the policy: a notebook reaches other instances", Lie::ReachesOthers, 1_000),
     lie("the age of a time: a lease of the future is of this moment", Lie::BelievesTheFuture, 3_000),
-    Sabotage { name: "the sweeper", how: How::NoSweeper, within: 1_000 },
+    lie("what ends a circle of waits: nobody sees a run given up", Lie::NobodyGivesUp, 1_000).since("e09db77"),
+    lie("unreadable is not refused: a spoilt record is tried for ever", Lie::UnreadableIsRefused, 1_000)
+        .since("a0d6d7a"),
+    lie("refused is not unreadable: one 4xx is a spoilt record", Lie::RefusedIsUnreadable, 3_000).since("a7db3ce"),
+    Sabotage { name: "the sweeper", how: How::NoSweeper, within: 1_000, commit: None },
     edit("the Retry of StartInstance", |definition| remove(definition, "StartInstance", "Retry"), 1_000),
     edit("the Retry of ConcludeRun", |definition| remove(definition, "ConcludeRun", "Retry"), 1_000),
     edit("the Catch of CheckInstance", |definition| remove(definition, "CheckInstance", "Catch"), 1_000),
     edit("the Catch of AwaitRun", |definition| remove(definition, "AwaitRun", "Catch"), 1_000),
     edit("the Catch of the heartbeat", without_heartbeat_catch, 1_000),
-    edit("the other name of a missed heartbeat", without_recorded_name, 1_000),
+    edit("the other name of a missed heartbeat", without_recorded_name, 1_000).since("fba1445"),
     edit("the heartbeat", |definition| remove(definition, "AwaitRun", "HeartbeatSeconds"), 1_000),
     edit("the first error: the stop's error overwrites it", masking, 1_000),
     edit("VerifyStopped", without_verify, 1_000),
 ];
 
 const fn lie(name: &'static str, lie: Lie, within: u64) -> Sabotage {
-    Sabotage { name, how: How::Lie(lie), within }
+    Sabotage { name, how: How::Lie(lie), within, commit: None }
 }
 
 const fn edit(name: &'static str, edit: fn(&mut Value), within: u64) -> Sabotage {
-    Sabotage { name, how: How::Edit(edit), within }
+    Sabotage { name, how: How::Edit(edit), within, commit: None }
 }
 
 fn remove(definition: &mut Value, state: &str, field: &str) {
@@ -106,23 +115,44 @@ fn without_verify(definition: &mut Value) {
 }
 
 impl Sabotage {
+    const fn since(mut self, commit: &'static str) -> Self {
+        self.commit = Some(commit);
+        self
+    }
+
+    /// The schedule of a seed, with what the sabotage changes in it.
+    #[must_use]
+    pub fn schedule(&self, seed: u64) -> Schedule {
+        Schedule { sweeper: !matches!(self.how, How::NoSweeper), ..generate(seed, true) }
+    }
+
+    /// The definition as the sabotage leaves it, and the lie of its port.
+    fn tools(&self) -> (Definitions, Option<Lie>) {
+        match self.how {
+            How::Lie(lie) => (Definitions::default(), Some(lie)),
+            How::Edit(edit) => (Definitions::edited(edit), None),
+            How::NoSweeper => (Definitions::default(), None),
+        }
+    }
+
+    /// What a schedule breaks first under the sabotage.
+    pub fn player(&self) -> impl Fn(&Schedule) -> Option<Violation> + use<> {
+        let (definitions, lie) = self.tools();
+        player(definitions, lie)
+    }
+
     /// Plays schedules from seed 0 on until a guarantee breaks: how many it took, and what broke. `None`: it was not
     /// noticed within its bound.
     ///
     /// # Errors
     /// The definition cannot be read.
     pub fn noticed(&self) -> Result<Option<(u64, String)>, String> {
-        let (mut definitions, told) = match self.how {
-            How::Lie(lie) => (Definitions::default(), Some(lie)),
-            How::Edit(edit) => (Definitions::edited(edit), None),
-            How::NoSweeper => (Definitions::default(), None),
-        };
+        let (mut definitions, lie) = self.tools();
         let mut honest = Definitions::default();
         for seed in 0..self.within {
-            let mut schedule = generate(seed, true);
-            schedule.sweeper = !matches!(self.how, How::NoSweeper);
+            let schedule = self.schedule(seed);
             let machine = definitions.with(schedule.parameters)?;
-            let played = play(schedule, &machine, told, false);
+            let played = play(schedule, &machine, lie, false);
             let Some(violation) = played.violations.first() else { continue };
             // What breaks without the sabotage too is no notice of it.
             let schedule = generate(seed, true);
@@ -132,5 +162,14 @@ impl Sabotage {
             }
         }
         Ok(None)
+    }
+}
+
+/// What a schedule breaks first.
+pub fn player(definitions: Definitions, lie: Option<Lie>) -> impl Fn(&Schedule) -> Option<Violation> {
+    let definitions = RefCell::new(definitions);
+    move |schedule| {
+        let machine = definitions.borrow_mut().with(schedule.parameters).ok()?;
+        play(schedule.clone(), &machine, lie, false).violations.into_iter().next()
     }
 }

@@ -5,16 +5,19 @@
 use std::time::Duration;
 
 use reveille_asl::interpreter::MissedHeartbeat;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::hostility::Hostility;
 
 mod generate;
+mod written;
 
 pub use generate::generate;
 
 /// A step of the state machine, or the sweeper, by its function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Step {
     AdmitRun,
     CheckInstance,
@@ -53,7 +56,8 @@ impl Step {
 }
 
 /// Who makes a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Caller {
     /// A function.
     Function(Step),
@@ -62,7 +66,8 @@ pub enum Caller {
 }
 
 /// What is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Action {
     Get,
     Put,
@@ -79,10 +84,15 @@ pub enum Action {
 }
 
 /// How a call goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// Refused for the rate; no effect.
     Throttled,
+    /// Refused as wrong, in conflict, or with expired credentials (400, 409); no effect.
+    Refused,
+    /// Refused for lack of permission (403); no effect.
+    Denied,
     /// No answer, and no effect.
     NotReached,
     /// The effect happened, and no answer came.
@@ -96,7 +106,8 @@ pub enum Mode {
 }
 
 /// Where a function's process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Cut {
     /// Dies before the effect of its nth call.
     Before(u32),
@@ -107,7 +118,8 @@ pub enum Cut {
 }
 
 /// How an invocation goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Invocation {
     /// `Lambda.TooManyRequestsException`; the function did not run.
     Throttled,
@@ -122,7 +134,8 @@ pub enum Invocation {
 }
 
 /// What happens to an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum InstanceTrouble {
     /// Starts are accepted and fail for want of capacity, for `lasting`.
     CapacityMissing,
@@ -150,39 +163,66 @@ pub enum InstanceTrouble {
     PartitionRunner,
     /// For `lasting`, the instance's Jupyter does not answer.
     JupyterSilent,
+    /// For `lasting`, no Jupyter server runs: it restarts, and its kernels have ended.
+    JupyterRestarts,
+    /// For `lasting`, the instance's role may not stop it.
+    MayNotStop,
 }
 
 /// Trouble that is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Trouble {
     /// A call of `action` by `caller` goes wrong, `times` times, after `skip` that went well.
     Call { caller: Caller, action: Action, mode: Mode, skip: u32, times: u32 },
     /// An invocation of a step goes wrong, `times` times, after `skip` that went well.
     Invocation { step: Step, how: Invocation, skip: u32, times: u32 },
     /// Something happens to an instance.
-    Instance { index: usize, what: InstanceTrouble, lasting: Duration },
+    Instance {
+        index: usize,
+        what: InstanceTrouble,
+        #[serde(with = "written::seconds")]
+        lasting: Duration,
+    },
 }
 
 /// Trouble at a time after the beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Planned {
     /// When it is armed; it fires at the next occasion.
+    #[serde(with = "written::seconds")]
     pub at: Duration,
     /// What.
     pub trouble: Trouble,
 }
 
 /// Something a person does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Deed {
     /// Starts the instance, and works on it for this long once it is up.
-    Start { index: usize, work: Duration },
+    Start {
+        index: usize,
+        #[serde(with = "written::seconds")]
+        work: Duration,
+    },
+    /// Waits until the instance has failed, starts it at once, and works on it for this long.
+    StartFailed {
+        index: usize,
+        #[serde(with = "written::seconds")]
+        work: Duration,
+    },
     /// Stops the instance.
     Stop { index: usize },
     /// Stops the instance, and starts it again as soon as it is stopped.
     Restart { index: usize },
     /// Works on the instance, if it is up.
-    Work { index: usize, work: Duration },
+    Work {
+        index: usize,
+        #[serde(with = "written::seconds")]
+        work: Duration,
+    },
     /// Deletes the instance: stops it first where it is up.
     Delete { index: usize },
     /// Starts an execution with the same input, event included.
@@ -196,44 +236,54 @@ pub enum Deed {
 }
 
 /// A deed at a time after the beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Hand {
     /// When.
+    #[serde(with = "written::seconds")]
     pub at: Duration,
     /// What.
     pub deed: Deed,
 }
 
 /// What starts executions: an event under one rule, or a person without an event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Trigger {
     /// When the event happened; deliveries count from here.
+    #[serde(with = "written::seconds")]
     pub at: Duration,
     /// The input without `event`.
     pub input: Value,
     /// The number of the event; `None`: a person starts a run by hand.
     pub event: Option<u32>,
     /// When each delivery arrives, after the event.
+    #[serde(with = "written::all_seconds")]
     pub deliveries: Vec<Duration>,
 }
 
 /// One instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Instance {
     /// Its name.
     pub name: String,
     /// From Start to the boot.
+    #[serde(with = "written::seconds")]
     pub pending: Duration,
     /// From Stop to Stopped.
+    #[serde(with = "written::seconds")]
     pub stopping: Duration,
     /// How long the on-start script works before it starts the runner.
+    #[serde(with = "written::seconds")]
     pub script: Duration,
     /// How far its clock is from true time, in milliseconds.
     pub skew_ms: i64,
 }
 
 /// The template's parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Parameters {
     /// `StartPollSeconds`.
     pub start_poll: u32,
@@ -244,7 +294,8 @@ pub struct Parameters {
 }
 
 /// How likely it is, in percent, that a notebook ends in each way; otherwise it succeeds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Notebooks {
     /// A cell raises.
     pub fails: u8,
@@ -259,20 +310,24 @@ pub struct Notebooks {
 }
 
 /// What a hostile notebook does, once or again and again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Strike {
     /// When, after the notebook began. It outlives its run, and ends with its boot.
+    #[serde(with = "written::seconds")]
     pub after: Duration,
     /// What.
     pub kind: Hostility,
     /// How often.
     pub times: u32,
     /// The pause after each.
+    #[serde(with = "written::seconds")]
     pub every: Duration,
 }
 
 /// A hostile notebook.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Hostile {
     /// The instance it runs on.
     pub index: usize,
@@ -283,13 +338,15 @@ pub struct Hostile {
 }
 
 /// One simulated world.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Schedule {
     /// What all randomness of the world comes from.
     pub seed: u64,
     /// The template's parameters.
     pub parameters: Parameters,
     /// The name under which Step Functions shows a missed heartbeat.
+    #[serde(with = "written::missed_heartbeat")]
     pub missed_heartbeat: MissedHeartbeat,
     /// The instances.
     pub instances: Vec<Instance>,
@@ -300,10 +357,13 @@ pub struct Schedule {
     /// The largest distance of a function's clock from true time, in milliseconds.
     pub function_skew_ms: i64,
     /// The troubles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub troubles: Vec<Planned>,
     /// The hands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hands: Vec<Hand>,
     /// The notebooks that are hostile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hostile: Vec<Hostile>,
     /// Whether the sweeper comes by its timer and after executions that failed.
     pub sweeper: bool,

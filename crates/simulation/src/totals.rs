@@ -1,10 +1,14 @@
-//! The sums over many schedules, and the table that shows them.
+//! The sums over many schedules.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-use crate::fault::Fault;
+use crate::fault::{Count, Fault};
+use crate::guarantees::waste::{Cause, Waste};
 use crate::play::Played;
+
+mod table;
+
+pub use table::Speed;
 
 /// Failing seeds that are kept.
 const MOST_FAILURES: usize = 1_000;
@@ -18,6 +22,30 @@ pub struct Failure {
     pub what: String,
 }
 
+/// What was wasted for one cause.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wasted {
+    /// Boots.
+    pub boots: u64,
+    /// The longest.
+    pub longest_ms: i64,
+    /// What that one was allowed.
+    pub allowed_ms: i64,
+}
+
+impl Wasted {
+    fn add(&mut self, waste: &Waste) {
+        self.merge(&Self { boots: 1, longest_ms: waste.ms, allowed_ms: waste.allowed_ms });
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.boots += other.boots;
+        if other.longest_ms > self.longest_ms {
+            (self.longest_ms, self.allowed_ms) = (other.longest_ms, other.allowed_ms);
+        }
+    }
+}
+
 /// The sums.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
@@ -27,15 +55,17 @@ pub struct Totals {
     pub runs: u64,
     /// Schedules in which a guarantee did not hold.
     pub failed: u64,
+    /// Schedules that were played twice and compared event by event.
+    pub twice: u64,
     invocations: u64,
     calls: u64,
     machine_ms: i64,
+    broken: BTreeMap<String, u64>,
     lost_events: u64,
     double_runs: u64,
-    leaked_ms: i64,
-    longest_leak_ms: i64,
     unclassified: u64,
-    faults: BTreeMap<Fault, u64>,
+    wastes: BTreeMap<Cause, Wasted>,
+    faults: BTreeMap<Fault, Count>,
     failures: Vec<Failure>,
 }
 
@@ -49,18 +79,31 @@ impl Totals {
         self.machine_ms += played.machine_ms;
         self.lost_events += played.findings.lost_events;
         self.double_runs += played.findings.double_runs;
-        self.leaked_ms += played.findings.leaked_ms;
-        self.longest_leak_ms = self.longest_leak_ms.max(played.findings.longest_leak_ms);
         self.unclassified += played.findings.unclassified;
+        for waste in &played.findings.wastes {
+            self.wastes.entry(waste.cause).or_default().add(waste);
+        }
         for (fault, count) in &played.faults {
-            *self.faults.entry(*fault).or_default() += count;
+            self.count(*fault, count);
         }
         if let Some(first) = played.violations.first() {
-            self.failed += 1;
-            if self.failures.len() < MOST_FAILURES {
-                self.failures.push(Failure { seed, what: format!("{}: {}", first.guarantee, first.what) });
-            }
+            self.fail(seed, first.guarantee, format!("{}: {}", first.guarantee, first.what));
         }
+    }
+
+    /// Adds a failure.
+    pub fn fail(&mut self, seed: u64, of: &str, what: String) {
+        self.failed += 1;
+        *self.broken.entry(of.to_owned()).or_default() += 1;
+        if self.failures.len() < MOST_FAILURES {
+            self.failures.push(Failure { seed, what });
+        }
+    }
+
+    fn count(&mut self, fault: Fault, count: &Count) {
+        let sum = self.faults.entry(fault).or_default();
+        sum.fired += count.fired;
+        sum.mattered += count.mattered;
     }
 
     /// Adds the sums of another part of the same run.
@@ -68,16 +111,21 @@ impl Totals {
         self.schedules += other.schedules;
         self.runs += other.runs;
         self.failed += other.failed;
+        self.twice += other.twice;
         self.invocations += other.invocations;
         self.calls += other.calls;
         self.machine_ms += other.machine_ms;
         self.lost_events += other.lost_events;
         self.double_runs += other.double_runs;
-        self.leaked_ms += other.leaked_ms;
-        self.longest_leak_ms = self.longest_leak_ms.max(other.longest_leak_ms);
         self.unclassified += other.unclassified;
+        for (guarantee, count) in other.broken {
+            *self.broken.entry(guarantee).or_default() += count;
+        }
+        for (cause, wasted) in other.wastes {
+            self.wastes.entry(cause).or_default().merge(&wasted);
+        }
         for (fault, count) in other.faults {
-            *self.faults.entry(fault).or_default() += count;
+            self.count(fault, &count);
         }
         self.failures.extend(other.failures);
         self.failures.sort_by_key(|failure| failure.seed);
@@ -89,39 +137,10 @@ impl Totals {
         &self.failures
     }
 
-    /// Kinds that never fired. `sweeper`: with those that only the sweeper mends.
+    /// Kinds that never fired while they could matter. `sweeper`: with those that only the sweeper mends.
     #[must_use]
     pub fn never_fired(&self, sweeper: bool) -> Vec<Fault> {
         let wanted = Fault::every().filter(|fault| sweeper || !fault.needs_sweeper());
-        wanted.filter(|fault| !self.faults.contains_key(fault)).collect()
-    }
-
-    /// The table.
-    #[must_use]
-    pub fn table(&self) -> String {
-        let mut rows = String::new();
-        let mut row = |name: &str, value: String| {
-            // Writing to a String cannot fail.
-            let _ = writeln!(rows, "{name:<52} {value:>14}");
-        };
-        let tenths = self.machine_ms / 360_000;
-        row("schedules", self.schedules.to_string());
-        row("runs", self.runs.to_string());
-        row("function calls", self.invocations.to_string());
-        row("calls to AWS", self.calls.to_string());
-        row("simulated instance-hours", format!("{}.{}", tenths / 10, tenths % 10));
-        row("schedules with a broken guarantee", self.failed.to_string());
-        row("lost events", self.lost_events.to_string());
-        row("double runs", self.double_runs.to_string());
-        row("leaked instance-seconds", (self.leaked_ms / 1000).to_string());
-        row("longest leak, seconds", (self.longest_leak_ms / 1000).to_string());
-        row("unclassified endings", self.unclassified.to_string());
-        row("faults fired", self.faults.values().sum::<u64>().to_string());
-        for fault in Fault::every() {
-            if let Some(count) = self.faults.get(&fault) {
-                row(&format!("  {}", fault.name()), count.to_string());
-            }
-        }
-        rows
+        wanted.filter(|fault| self.faults.get(fault).is_none_or(|count| count.mattered == 0)).collect()
     }
 }

@@ -16,8 +16,9 @@ use tokio::sync::Notify;
 
 use crate::fault::{Counters, Fault};
 use crate::lies::Lie;
-use crate::schedule::Schedule;
+use crate::schedule::{Parameters, Schedule};
 
+mod api;
 mod armed;
 mod boots;
 mod bucket;
@@ -36,6 +37,7 @@ pub use bucket::Bucket;
 pub use events::Cause;
 pub use functions::{Functions, RETRIES_OF_A_DEATH};
 pub use ports::{Actor, Ports};
+pub use sweeper::SWEEPS_EVERY_MS;
 
 use armed::Armed;
 use driver::NextRunner;
@@ -119,6 +121,10 @@ impl World {
         let service = Service::new(Functions(Rc::clone(&world)), clock, world.schedule.seed);
         service.show_missed_heartbeats_as(world.schedule.missed_heartbeat);
         world.service.replace(Some(service));
+        let Parameters { heartbeat, .. } = world.schedule.parameters;
+        if heartbeat != 60 && heartbeat != 300 {
+            world.counters.fired(Fault::UncommonParameters);
+        }
         world
     }
 
@@ -180,7 +186,9 @@ impl World {
 
     /// Counts a fault, and says so.
     pub fn fired(&self, fault: Fault, about: &str) {
-        self.counters.fired(fault);
+        let ours_is_up = || self.boots.borrow().values().any(|boot| boot.started_by == By::Us && boot.is_up());
+        let matters = fault.begins_something() || !self.ledger.all_ended() || ours_is_up();
+        self.counters.fired_while(fault, matters);
         self.say(|| format!("    ! {}: {about}", fault.name()));
     }
 

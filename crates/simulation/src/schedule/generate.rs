@@ -8,10 +8,14 @@ use reveille_asl::interpreter::MissedHeartbeat;
 use serde_json::{Value, json};
 
 use super::{
-    Action, Caller, Cut, Deed, Hand, Hostile, Instance, InstanceTrouble, Invocation, Mode, Notebooks, Parameters,
-    Planned, Schedule, Step, Strike, Trigger, Trouble,
+    Action, Caller, Cut, Deed, Hand, Instance, InstanceTrouble, Invocation, Mode, Notebooks, Parameters, Planned,
+    Schedule, Step, Trigger, Trouble,
 };
-use crate::hostility::Hostility;
+
+mod hostile;
+mod rarer;
+
+use hostile::hostile;
 
 /// AWS's usual polls and heartbeat (the template's defaults), and a brisk stack.
 const PARAMETERS: [Parameters; 2] = [
@@ -38,7 +42,7 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
     }
     let hands = hands(rng, instances.len(), triggers.len(), sweeper);
     let hostile = hostile(seed, instances.len());
-    Schedule {
+    let drawn = Schedule {
         seed,
         // Of the seed itself: what is drawn for a seed stays what it was.
         missed_heartbeat: if seed.is_multiple_of(2) {
@@ -61,7 +65,8 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
         hands,
         hostile,
         sweeper,
-    }
+    };
+    rarer::add(drawn)
 }
 
 fn percent(rng: &mut Rng, percent: u8) -> bool {
@@ -332,39 +337,6 @@ fn hands(rng: &mut Rng, instances: usize, triggers: usize, sweeper: bool) -> Vec
         hands.push(hand);
     }
     hands
-}
-
-/// Of each hundred schedules so many have a hostile notebook.
-const HOSTILE: u8 = 25;
-
-/// From a source of its own: what else is drawn for a seed stays what it was.
-fn hostile(seed: u64, instances: usize) -> Vec<Hostile> {
-    let mut rng = Rng::with_seed(seed ^ 0x0005_7121_4e5d);
-    let rng = &mut rng;
-    if !percent(rng, HOSTILE) {
-        return Vec::new();
-    }
-    let notebook = |rng: &mut Rng| Hostile {
-        index: rng.usize(0..instances),
-        nth: if percent(rng, 75) { 1 } else { 2 },
-        strikes: (0..rng.u32(1..=5)).map(|_| strike(rng)).collect(),
-    };
-    (0..rng.u32(1..=2)).map(|_| notebook(rng)).collect()
-}
-
-fn strike(rng: &mut Rng) -> Strike {
-    let after = match rng.u8(0..10) {
-        0..=3 => ms(rng, 0, 4_000),
-        4..=6 => seconds(rng, 4, 60),
-        _ => seconds(rng, 60, 1_800),
-    };
-    // Once, some times, or for as long as the boot lasts.
-    let (times, every) = match rng.u8(0..10) {
-        0..=5 => (1, Duration::ZERO),
-        6..=7 => (rng.u32(2..=6), seconds(rng, 1, 120)),
-        _ => (rng.u32(100..=400), seconds(rng, 5, 60)),
-    };
-    Strike { after, kind: *choose(rng, Hostility::ALL), times, every }
 }
 
 fn work(rng: &mut Rng) -> Duration {

@@ -7,12 +7,15 @@ use std::time::Duration;
 use reveille_instance_model::{Fault as ModelFault, FaultId, FaultKind};
 
 use super::driver::NextRunner;
+use super::ledger::Hindrance;
 use super::{World, pass_ms};
 use crate::fault::Fault;
 use crate::schedule::{Action, Caller, InstanceTrouble, Invocation, Mode, Planned, Step, Trouble};
 
 /// How long AWS keeps a start without capacity Pending.
 const NO_CAPACITY_AFTER: Duration = Duration::from_mins(10);
+/// A start that is refused for good at once is over sooner than what was sent for it.
+const FAILS_AT_ONCE_AFTER: Duration = Duration::from_secs(20);
 /// Between two looks at whether a fault of the model fired.
 const LOOK_MS: u64 = 5_000;
 /// A runner is waited for for two hours.
@@ -70,12 +73,22 @@ impl Armed {
 impl World {
     /// The trouble of a call, if it is its turn.
     pub(super) fn call_trouble(&self, by: Caller, called: Action) -> Option<Mode> {
-        self.armed.call(by, called)
+        let mode = self.armed.call(by, called);
+        if mode.is_some() {
+            let of_runner = by == Caller::Runner;
+            let whose = if of_runner { Hindrance::Runner } else { Hindrance::Function };
+            self.ledger.hindered(self.now_ms(), whose);
+        }
+        mode
     }
 
     /// The trouble of an invocation, if it is its turn.
     pub(super) fn invocation_trouble(&self, of: Step) -> Option<Invocation> {
-        self.armed.invocation(of)
+        let how = self.armed.invocation(of);
+        if how.is_some() {
+            self.ledger.hindered(self.now_ms(), Hindrance::Function);
+        }
+        how
     }
 
     /// Makes a planned trouble: at its time, and until it is over.
@@ -95,6 +108,8 @@ impl World {
                 | InstanceTrouble::KillRunnerForGood
                 | InstanceTrouble::PartitionRunner
                 | InstanceTrouble::JupyterSilent
+                | InstanceTrouble::JupyterRestarts
+                | InstanceTrouble::MayNotStop
         );
         if of_a_runner && !self.await_runner(&name).await {
             return;
@@ -102,7 +117,9 @@ impl World {
         let once = |kind| ModelFault::once(kind).on(&name);
         match what {
             InstanceTrouble::CapacityMissing => {
-                let kind = FaultKind::MissingCapacity { after: NO_CAPACITY_AFTER };
+                let at_once = lasting.as_millis().is_multiple_of(3);
+                let after = if at_once { FAILS_AT_ONCE_AFTER } else { NO_CAPACITY_AFTER };
+                let kind = FaultKind::MissingCapacity { after };
                 self.model_fault(once(kind).until_cleared(), Fault::CapacityMissing, lasting).await;
             }
             InstanceTrouble::QuotaUsedUp => {
@@ -135,6 +152,8 @@ impl World {
             }
             InstanceTrouble::PartitionRunner => self.partition_runner(&name, lasting),
             InstanceTrouble::JupyterSilent => self.silence_jupyter(&name, lasting),
+            InstanceTrouble::JupyterRestarts => self.restart_jupyter(&name, lasting),
+            InstanceTrouble::MayNotStop => self.take_right_to_stop(&name, lasting),
         }
     }
 

@@ -52,6 +52,8 @@ pub struct Boot {
     pub origin: Origin,
     /// When the machine came up.
     pub since_ms: i64,
+    /// When it was last seen to come into service: before that, nothing can stop it.
+    pub in_service_ms: Cell<Option<i64>>,
     /// When its processes died.
     pub ended_ms: Cell<Option<i64>>,
     /// When it was last asked to stop.
@@ -62,6 +64,22 @@ pub struct Boot {
     pub cut_off_until_ms: Cell<i64>,
     /// Until when its Jupyter does not answer.
     pub jupyter_silent_until_ms: Cell<i64>,
+    /// When its runner died for good, or would have come.
+    pub runner_lost_ms: Cell<Option<i64>>,
+    /// When its runner was started again.
+    pub restarts_ms: RefCell<Vec<i64>>,
+    /// Whether a start of ours since the boot before had no answer.
+    pub start_unanswered: bool,
+    /// A person's activity that its runner was shown while it reached AWS: since when without a pause, and the last of it.
+    pub shown_ms: Cell<Option<(i64, i64)>>,
+    /// Until when no Jupyter server runs on it.
+    pub jupyter_gone_until_ms: Cell<i64>,
+    /// Until when its role may not stop it.
+    pub may_not_stop_until_ms: Cell<i64>,
+    /// Whether its runner came only after it was in service.
+    pub bound_late: Cell<bool>,
+    /// Whether AWS refused its runner to stop it.
+    pub denied: Cell<bool>,
     /// How far its clock is from true time, in milliseconds.
     pub skew_ms: i64,
     /// Whether its machine asked its processes to end.
@@ -88,7 +106,10 @@ impl Boot {
     /// Whether a person works on it at this moment, and has for `at_least_ms`.
     #[must_use]
     pub fn person_works(&self, now_ms: i64, at_least_ms: i64) -> bool {
-        self.sessions.borrow().iter().any(|(from, to)| from + at_least_ms <= now_ms && now_ms < *to)
+        self.sessions.borrow().iter().any(|(from, to)| {
+            // Nobody sees anyone while no server runs.
+            (*from).max(self.jupyter_gone_until_ms.get()) + at_least_ms <= now_ms && now_ms < *to
+        })
     }
 
     /// When a person was last seen working on it, up to now.
@@ -106,8 +127,15 @@ impl Boot {
         if now_ms < self.jupyter_silent_until_ms.get() {
             return PersonSeen { jupyter: Jupyter::Silent, ..nothing };
         }
+        if now_ms < self.jupyter_gone_until_ms.get() {
+            return PersonSeen { jupyter: Jupyter::NoServer, ..nothing };
+        }
         if !self.person_works(now_ms, 0) {
             return nothing;
+        }
+        if self.runner_is_well(now_ms) {
+            let before = self.shown_ms.get().filter(|(_, last)| now_ms - last < 60_000);
+            self.shown_ms.set(Some((before.map_or(now_ms, |(since, _)| since), now_ms)));
         }
         let last_active = self.last_active_ms(now_ms).map(|ms| time(ms + self.skew_ms));
         PersonSeen { busy: now_ms / 60_000 % 2 == 0, last_active, ..nothing }
@@ -117,6 +145,26 @@ impl Boot {
     #[must_use]
     pub fn runner_is_well(&self, now_ms: i64) -> bool {
         self.runner.borrow().is_some() && now_ms >= self.cut_off_until_ms.get()
+    }
+
+    /// Whether its runner was dead, or reached nobody, at some time from `from` to `end`.
+    #[must_use]
+    pub fn runner_lost_during(&self, from: i64, end: i64) -> bool {
+        self.runner_lost_ms.get().is_some_and(|at| at <= end) || self.cut_off_until_ms.get() > from
+    }
+
+    /// Whether a notebook was ever begun on it.
+    #[must_use]
+    pub fn served_any(&self) -> bool {
+        !self.notebooks.borrow().is_empty()
+    }
+
+    /// How long a notebook executed on it after `from`, up to `end`.
+    #[must_use]
+    pub fn executed_for_ms(&self, from: i64, end: i64) -> i64 {
+        let notebooks = self.notebooks.borrow();
+        let last = notebooks.iter().map(|notebook| notebook.ended_ms().unwrap_or(end)).max();
+        (last.unwrap_or(from).min(end) - from).max(0)
     }
 
     /// The notebook that executes on it now.

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use reveille_domain::InstanceName;
 use reveille_domain::layout::Layout;
-use reveille_domain::ports::{Call, CallError, CallErrorKind, InstanceStatus, Observation, StartAnswer, StopAnswer};
 use reveille_instance_model::{
-    Account, ApiError, BootNumber, Command, CreateConfig, CreateInstance, Effect, Fault as ModelFault, FaultKind, Hook,
-    InstanceSettings, Response, ScriptResult, Status, Timings,
+    Account, ApiError, BootNumber, Command, CreateConfig, CreateInstance, Effect, Hook, InstanceSettings, ScriptResult,
+    Status, Timings,
 };
 use reveille_protocol::runner::{Identity, Runner};
 use tokio::sync::{Notify, watch};
@@ -25,8 +24,6 @@ use crate::schedule::{Caller, Schedule};
 const CONFIG: &str = "reveille";
 /// The on-start script waits this long for the runner's ready file (infra/lifecycle/on-start.sh).
 const READY_MS: u64 = 30_000;
-/// Describe lags this much at most: with the latest landing of a request it stays below the domain's `IN_FLIGHT`.
-const LAGS_MS: u64 = 15_000;
 /// A rest shorter than this is seen by no poll and by no sweep: some minutes of stopping, and the sweeper's interval.
 const SOON_MS: i64 = 600_000;
 /// A start that takes longer than this is counted as a slow one.
@@ -142,6 +139,14 @@ impl World {
                 self.spawn_open(Rc::clone(self).power_off(instance, boot, up));
             }
             Effect::StateChanged { instance, from, to, failure_reason, .. } => {
+                if to == Status::InService
+                    && let Some(up) = self.boot_of(&instance)
+                {
+                    up.in_service_ms.set(Some(self.now_ms()));
+                }
+                if to == Status::Failed {
+                    self.ledger.start_failed(&instance);
+                }
                 let from = from.map_or("nothing", Status::as_str);
                 self.say(|| format!("{instance}: {from} -> {to} {}", failure_reason.unwrap_or_default()));
             }
@@ -181,6 +186,8 @@ impl World {
         let started_by = self.ledger.starter(instance);
         let before = self.boots.borrow().values().rev().find(|boot| boot.instance == instance).cloned();
         let origin = self.origin(instance, started_by, before.as_deref());
+        let since = before.as_ref().map_or(0, |before| before.since_ms);
+        let start_unanswered = self.ledger.is_unresolved_since(instance, since);
         let skew_ms = self.instance_plan(instance).skew_ms;
         if skew_ms != 0 {
             self.counters.fired(Fault::ClocksDiffer);
@@ -197,6 +204,15 @@ impl World {
             bound: Cell::new(false),
             cut_off_until_ms: Cell::new(0),
             jupyter_silent_until_ms: Cell::new(0),
+            in_service_ms: Cell::new(None),
+            runner_lost_ms: Cell::new(None),
+            restarts_ms: RefCell::default(),
+            start_unanswered,
+            shown_ms: Cell::new(None),
+            jupyter_gone_until_ms: Cell::new(0),
+            may_not_stop_until_ms: Cell::new(0),
+            bound_late: Cell::new(false),
+            denied: Cell::new(false),
             skew_ms,
             asked: watch::Sender::new(false),
             left: Notify::new(),
@@ -215,6 +231,8 @@ impl World {
             return Origin::Unresolved;
         }
         match (started_by, before) {
+            // A start of ours failed, and before anybody who could end its lease saw that, a person started it again.
+            (By::Person, _) if self.ledger.failed_unseen(instance) => Origin::MistakenForOurs,
             // AWS had accepted a start of ours just before.
             (By::Person, _) if self.ledger.was_dropped(instance, self.now_ms()) => Origin::MistakenForOurs,
             (By::Person, Some(before)) if before.started_by == By::Us => {
@@ -237,8 +255,12 @@ impl World {
         tokio::time::sleep(self.instance_plan(&instance).script).await;
         let odd = self.next_runner.borrow_mut().remove(&instance);
         match odd {
-            Some(NextRunner::Absent) => self.fired(Fault::RunnerAbsent, &instance),
+            Some(NextRunner::Absent) => {
+                boot.runner_lost_ms.set(Some(self.now_ms()));
+                self.fired(Fault::RunnerAbsent, &instance);
+            }
             Some(NextRunner::Late) => {
+                boot.bound_late.set(true);
                 self.fired(Fault::RunnerLateToBind, &instance);
                 let (world, late) = (Rc::clone(&self), Rc::clone(&boot));
                 let later = tokio::task::spawn_local(async move {
@@ -294,11 +316,13 @@ impl World {
         actor.killed.set(true);
         process.abort();
         let Some(restart_ms) = restart_ms else {
+            boot.runner_lost_ms.set(Some(self.now_ms()));
             return self.fired(Fault::RunnerKilledForGood, instance);
         };
         self.fired(Fault::RunnerKilled, instance);
         pass_ms(restart_ms).await;
         if boot.is_up() {
+            boot.restarts_ms.borrow_mut().push(self.now_ms());
             self.start_runner(&boot);
         }
     }
@@ -316,6 +340,31 @@ impl World {
         if let Some(boot) = self.boot_of(instance) {
             boot.jupyter_silent_until_ms.set(self.now_ms() + ms(lasting));
         }
+    }
+
+    /// Ends Jupyter for a while: connections are refused, and what it knew of kernels is gone.
+    pub(super) fn restart_jupyter(&self, instance: &str, lasting: Duration) {
+        if let Some(boot) = self.boot_of(instance) {
+            self.fired(Fault::JupyterRestarts, instance);
+            boot.jupyter_gone_until_ms.set(self.now_ms() + ms(lasting));
+        }
+    }
+
+    /// Takes the right to stop the instance from its role for a while.
+    pub(super) fn take_right_to_stop(&self, instance: &str, lasting: Duration) {
+        if let Some(boot) = self.boot_of(instance) {
+            boot.may_not_stop_until_ms.set(self.now_ms() + ms(lasting));
+        }
+    }
+
+    /// Whether the boot's own role is refused to stop it.
+    pub(super) fn stop_is_denied(&self, boot: &Boot) -> bool {
+        let denied = self.now_ms() < boot.may_not_stop_until_ms.get();
+        if denied {
+            boot.denied.set(true);
+            self.fired(Fault::StopDenied, &boot.instance);
+        }
+        denied
     }
 
     /// The state of an instance; `None`: it is gone.
@@ -373,54 +422,6 @@ impl World {
         self.pump();
         answer.map(|_| ())
     }
-
-    pub(super) fn start_by_us(self: &Rc<Self>, instance: &str, label: &str) -> Call<StartAnswer> {
-        match self.start(instance, By::Us, label) {
-            Ok(()) => Ok(StartAnswer::Accepted),
-            Err(ApiError::RecordNotFound) => Ok(StartAnswer::NotFound),
-            Err(error @ ApiError::IllegalTransition { .. }) => Ok(StartAnswer::WrongStatus(error.to_string())),
-            Err(error @ ApiError::ResourceLimitExceeded { .. }) => Ok(StartAnswer::QuotaExceeded(error.to_string())),
-            Err(error) => Err(call_error("sagemaker:StartNotebookInstance", instance, &error)),
-        }
-    }
-
-    pub(super) fn stop_by_us(self: &Rc<Self>, instance: &str, label: &str) -> Call<StopAnswer> {
-        match self.stop(instance, By::Us, label) {
-            Ok(()) => Ok(StopAnswer::Accepted),
-            Err(ApiError::RecordNotFound) => Ok(StopAnswer::NotFound),
-            Err(error @ ApiError::IllegalTransition { .. }) => Ok(StopAnswer::WrongStatus(error.to_string())),
-            Err(error) => Err(call_error("sagemaker:StopNotebookInstance", instance, &error)),
-        }
-    }
-
-    /// What Describe shows; as it was some seconds ago, if that is the trouble.
-    pub(super) fn describe(self: &Rc<Self>, instance: &str) -> Call<Option<Observation>> {
-        let command = Command::DescribeInstance { name: instance.to_owned() };
-        let lags = self.lagging.replace(false);
-        let answer = {
-            let mut account = self.account.borrow_mut();
-            let fault = lags.then(|| {
-                let age = Duration::from_millis(self.pick(1_000, LAGS_MS));
-                account.arm(self.now(), ModelFault::once(FaultKind::StaleDescribe { age }).on(instance)).ok()
-            });
-            let answer = account.apply(self.now(), "describe", command);
-            if let Some(Some(fault)) = fault {
-                account.clear_faults(self.now(), Some(fault));
-            }
-            answer
-        };
-        self.pump();
-        match answer {
-            Ok(Response::Instance(view)) => Ok(Some(Observation {
-                status: status(view.status),
-                failure_reason: view.failure_reason.clone(),
-                last_modified: Some(view.modified),
-                lifecycle_config: view.settings.lifecycle_config.clone(),
-            })),
-            Ok(_) | Err(ApiError::RecordNotFound) => Ok(None),
-            Err(error) => Err(call_error("sagemaker:DescribeNotebookInstance", instance, &error)),
-        }
-    }
 }
 
 fn shown(answer: Result<(), &ApiError>) -> String {
@@ -429,27 +430,4 @@ fn shown(answer: Result<(), &ApiError>) -> String {
 
 fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
-}
-
-fn call_error(action: &'static str, resource: &str, error: &ApiError) -> CallError {
-    let kind = match error {
-        ApiError::Throttled => CallErrorKind::Throttled,
-        ApiError::InternalFailure => CallErrorKind::NoAnswer,
-        _ => CallErrorKind::Refused,
-    };
-    CallError { kind, action, resource: resource.to_owned(), message: error.to_string() }
-}
-
-fn status(status: Status) -> InstanceStatus {
-    match status {
-        Status::Pending => InstanceStatus::Pending,
-        Status::InService => InstanceStatus::InService,
-        Status::Stopping => InstanceStatus::Stopping,
-        Status::Stopped => InstanceStatus::Stopped,
-        Status::Failed => InstanceStatus::Failed,
-        Status::Deleting => InstanceStatus::Deleting,
-        Status::Updating => InstanceStatus::Updating,
-        Status::PendingMaintenance => InstanceStatus::PendingMaintenance,
-        Status::InMaintenance => InstanceStatus::InMaintenance,
-    }
 }

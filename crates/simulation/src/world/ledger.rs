@@ -8,7 +8,7 @@ use std::rc::Rc;
 use chrono::TimeDelta;
 use reveille_asl::interpreter::Status;
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
+use reveille_domain::limits::{BEATS_PER_HEARTBEAT, JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
 use reveille_domain::records::{Lease, Report, Request};
 use reveille_domain::{Code, RunId};
 use serde_json::Value;
@@ -56,6 +56,23 @@ pub struct Begun {
     pub ended: Option<Option<Code>>,
 }
 
+/// Whose call went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// A function's, or the function itself.
+    Function,
+    /// A runner's.
+    Runner,
+}
+
+/// What hostile notebooks did to an instance.
+#[derive(Debug)]
+struct Struck {
+    first_ms: i64,
+    last_ms: i64,
+    kinds: BTreeSet<Hostility>,
+}
+
 /// A guarantee that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -71,11 +88,13 @@ pub struct Ledger {
     starters: RefCell<BTreeMap<String, By>>,
     unresolved: RefCell<BTreeMap<String, i64>>,
     dropped: RefCell<BTreeMap<String, i64>>,
+    failed_unseen: RefCell<BTreeSet<String>>,
     executions: RefCell<Vec<Started>>,
     notebooks: RefCell<Vec<Begun>>,
     newest_event: Cell<u32>,
     published: RefCell<Vec<Value>>,
-    struck: RefCell<BTreeMap<String, (i64, BTreeSet<Hostility>)>>,
+    struck: RefCell<BTreeMap<String, Struck>>,
+    hindrances: RefCell<Vec<(i64, Hindrance)>>,
     violations: RefCell<Vec<Violation>>,
 }
 
@@ -112,6 +131,11 @@ impl Ledger {
         self.unresolved.borrow().get(instance).is_some_and(|at| now_ms - at < UNRESOLVED_FOR_MS)
     }
 
+    /// Whether a start of ours had no answer since then.
+    pub(super) fn is_unresolved_since(&self, instance: &str, since_ms: i64) -> bool {
+        self.unresolved.borrow().get(instance).is_some_and(|at| *at >= since_ms)
+    }
+
     /// A start of ours was accepted and not carried out.
     pub(super) fn start_was_dropped(&self, instance: &str, now_ms: i64) {
         self.dropped.borrow_mut().insert(instance.to_owned(), now_ms);
@@ -119,6 +143,22 @@ impl Ledger {
 
     pub(super) fn was_dropped(&self, instance: &str, now_ms: i64) -> bool {
         self.dropped.borrow().get(instance).is_some_and(|at| now_ms - at < UNRESOLVED_FOR_MS)
+    }
+
+    /// A start of ours failed, and nobody has seen it yet.
+    pub(super) fn start_failed(&self, instance: &str) {
+        if self.starter(instance) == By::Us {
+            self.failed_unseen.borrow_mut().insert(instance.to_owned());
+        }
+    }
+
+    /// Whoever may bring the instance to rest saw that its start had failed.
+    pub(super) fn failure_was_seen(&self, instance: &str) {
+        self.failed_unseen.borrow_mut().remove(instance);
+    }
+
+    pub(super) fn failed_unseen(&self, instance: &str) -> bool {
+        self.failed_unseen.borrow().contains(instance)
     }
 
     /// An execution began.
@@ -198,19 +238,40 @@ impl Ledger {
 
     /// A notebook on an instance did something hostile.
     pub(super) fn struck(&self, instance: &str, kind: Hostility, now_ms: i64) {
-        self.struck.borrow_mut().entry(instance.to_owned()).or_insert((now_ms, BTreeSet::new())).1.insert(kind);
+        let mut struck = self.struck.borrow_mut();
+        let new = || Struck { first_ms: now_ms, last_ms: now_ms, kinds: BTreeSet::new() };
+        let struck = struck.entry(instance.to_owned()).or_insert_with(new);
+        struck.last_ms = now_ms;
+        struck.kinds.insert(kind);
     }
 
     /// Whether a notebook on an instance did one of these.
     #[must_use]
     pub fn was_struck_by(&self, instance: &str, kinds: impl Fn(Hostility) -> bool) -> bool {
-        self.struck.borrow().get(instance).is_some_and(|(_, struck)| struck.iter().any(|kind| kinds(*kind)))
+        self.struck.borrow().get(instance).is_some_and(|struck| struck.kinds.iter().any(|kind| kinds(*kind)))
     }
 
     /// When a notebook on an instance first did something hostile.
     #[must_use]
     pub fn struck_at(&self, instance: &str) -> Option<i64> {
-        self.struck.borrow().get(instance).map(|(at, _)| *at)
+        self.struck.borrow().get(instance).map(|struck| struck.first_ms)
+    }
+
+    /// When a notebook on an instance last did something hostile.
+    #[must_use]
+    pub fn struck_until(&self, instance: &str) -> Option<i64> {
+        self.struck.borrow().get(instance).map(|struck| struck.last_ms)
+    }
+
+    /// A call or an invocation went wrong.
+    pub(super) fn hindered(&self, now_ms: i64, what: Hindrance) {
+        self.hindrances.borrow_mut().push((now_ms, what));
+    }
+
+    /// The calls and invocations that went wrong.
+    #[must_use]
+    pub fn hindrances(&self) -> Vec<(i64, Hindrance)> {
+        self.hindrances.borrow().clone()
     }
 
     /// Notebooks that were begun on an instance.
@@ -283,6 +344,21 @@ impl Ledger {
         let last_sign = lease.and_then(|lease| lease.person_at).map(|at| now_ms - at.timestamp_millis());
         if last_sign.is_some_and(|quiet_ms| quiet_ms + TOO_LATE_MS < PERSON_QUIET.num_milliseconds()) {
             let what = format!("{label} stopped {instance}, though its lease tells of a person {last_sign:?} ms ago");
+            self.violation("G3", now_ms, what);
+        }
+        // What the runner was shown of a person it wrote down, unless its own calls went wrong.
+        let well = !self.hindrances().iter().any(|(_, whose)| *whose == Hindrance::Runner);
+        // While a notebook executes it does so with each beat.
+        let beat_ms = i64::from(world.schedule.parameters.heartbeat) * 1_000 / i64::from(BEATS_PER_HEARTBEAT);
+        let lost_ms = boot.runner_lost_ms.get().unwrap_or(i64::MAX);
+        let written = |(since, last): &(i64, i64)| {
+            well && boot.cut_off_until_ms.get() < *last && since + beat_ms + SLACK_MS < lost_ms
+        };
+        let shown = boot.shown_ms.get().filter(written);
+        if let Some(quiet_ms) = shown.map(|(_, last)| now_ms - last)
+            && quiet_ms + beat_ms + SLACK_MS < PERSON_QUIET.num_milliseconds()
+        {
+            let what = format!("{label} stopped {instance}, on which a person was seen {} s ago", quiet_ms / 1_000);
             self.violation("G3", now_ms, what);
         }
         if boot.executing().is_some() && boot.runner_is_well(now_ms) && self.newest_is_awaited(world, boot) {

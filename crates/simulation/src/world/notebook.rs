@@ -32,6 +32,7 @@ pub(super) struct NotebookRun {
     /// The attempt.
     pub(super) at: AttemptRef,
     began_ms: i64,
+    ended_ms: Cell<Option<i64>>,
     ended: Cell<bool>,
     result: RefCell<Option<ExecutedNotebook>>,
     bell: Notify,
@@ -42,6 +43,11 @@ impl NotebookRun {
     /// Whether its process lives.
     pub(super) fn executes(&self) -> bool {
         !self.ended.get()
+    }
+
+    /// When it ended by itself.
+    pub(super) fn ended_ms(&self) -> Option<i64> {
+        self.ended_ms.get()
     }
 
     /// Kills its process.
@@ -114,6 +120,7 @@ impl World {
         let run = Rc::new(NotebookRun {
             at: me.clone(),
             began_ms: self.now_ms(),
+            ended_ms: Cell::new(None),
             ended: Cell::new(false),
             result: RefCell::new(None),
             bell: Notify::new(),
@@ -125,6 +132,7 @@ impl World {
         let handle = tokio::task::spawn_local(async move {
             tokio::time::sleep(takes).await;
             process.ended.set(true);
+            process.ended_ms.set(Some(world.now_ms()));
             world.ledger.notebook_ends(number, failure.as_ref().map(|failure| failure.code));
             process.result.replace(Some(execution(failure)));
             process.bell.notify_one();

@@ -26,6 +26,14 @@ impl World {
         let name = |index: usize| self.schedule.instances[index].name.clone();
         match hand.deed {
             Deed::Start { index, work } => self.person_starts(&name(index), work).await,
+            Deed::StartFailed { index, work } => {
+                let name = name(index);
+                if self.await_status(&name, &[Status::Failed]).await {
+                    pass_ms(self.pick(0, 60_000)).await;
+                    self.fired(Fault::PersonStartsAfterFailure, &name);
+                    self.person_starts(&name, work).await;
+                }
+            }
             Deed::Stop { index } => {
                 self.person_stops(&name(index)).await;
             }

@@ -2,19 +2,16 @@
 //! schedule says, and may be the last thing its caller does.
 
 use std::cell::Cell;
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_asl::interpreter::{CallbackError, Status};
-use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{
-    AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution,
-    DescribeNotebookInstance, ExecuteNotebook, FindLeftNotebook, GetAnswer, GetObject, Jupyter, KillLeftovers,
-    LeftNotebook, ListObjects, Log, Nonces, Observation, PersonSeen, PublishEvent, PutAnswer, PutCondition, PutObject,
-    SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, StartNotebookInstance, StopAnswer, StopNotebookInstance,
-    TokenAnswer, UploadFile,
+    AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DescribeExecution, DescribeNotebookInstance,
+    ExecuteNotebook, FindLeftNotebook, InstanceStatus, Jupyter, KillLeftovers, LeftNotebook, Log, Nonces, Observation,
+    PersonSeen, PublishEvent, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, StartNotebookInstance, StopAnswer,
+    StopNotebookInstance, TokenAnswer,
 };
 use reveille_domain::records::Request;
 use reveille_domain::{Failure, InstanceName};
@@ -26,7 +23,9 @@ use super::notebook::{self, Running};
 use super::{World, pass_ms};
 use crate::fault::Fault;
 use crate::lies::Lie;
-use crate::schedule::{Action, Caller, Cut, Mode};
+use crate::schedule::{Action, Caller, Cut, Mode, Step};
+
+mod records;
 
 /// A client gives up on an answer after this long (the SDK's own timeouts are of this order).
 const CLIENT_PATIENCE_MS: u64 = 5_000;
@@ -150,6 +149,10 @@ impl Ports {
         world.fired(fault_of(about.action, mode), &self.about(about));
         match mode {
             Mode::Throttled => Err(about.error(CallErrorKind::Throttled, "Rate exceeded")),
+            Mode::Refused => Err(about.error(CallErrorKind::Refused, "ExpiredToken: The provided token has expired.")),
+            Mode::Denied => {
+                Err(about.error(CallErrorKind::AccessDenied, "User is not authorized to perform this action"))
+            }
             Mode::AnswerLostThenRetried => {
                 // The first answer is lost, whatever it was; the client's second request meets the first one's effect.
                 drop(effect(world));
@@ -208,6 +211,8 @@ impl Ports {
 /// The counter of a call's trouble.
 fn fault_of(action: Action, mode: Mode) -> Fault {
     match (action, mode) {
+        (_, Mode::Refused) => Fault::CallRefused,
+        (_, Mode::Denied) => Fault::CallDenied,
         (Action::Describe, Mode::Throttled) => Fault::DescribeThrottled,
         (Action::Describe, Mode::Lags) => Fault::DescribeLags,
         (Action::Describe, _) => Fault::DescribeFails,
@@ -257,92 +262,16 @@ impl Log for Ports {
     }
 }
 
-impl GetObject for Ports {
-    async fn get_object(&self, key: &str) -> Call<GetAnswer> {
-        let (owned, actor) = (key.to_owned(), Rc::clone(&self.actor));
-        self.call(About::new(Action::Get, "s3:GetObject", key), move |world| {
-            let stands = world.bucket.get(&owned);
-            let stands = match world.lie {
-                Some(lie) => lie.about_get(&actor, &owned, stands, world.now_ms()),
-                None => stands,
-            };
-            Ok(match stands {
-                None => GetAnswer::Nothing,
-                Some(object) if object.body.len() > MAX_RECORD_BYTES => GetAnswer::TooLarge { etag: object.etag },
-                Some(object) => GetAnswer::Object(object),
-            })
-        })
-        .await
-    }
-}
-
-impl PutObject for Ports {
-    async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
-        let (owned, label) = (key.to_owned(), self.actor.label.clone());
-        self.call(About::new(Action::Put, "s3:PutObject", key), move |world| {
-            if world.lie.is_some_and(|lie| lie.swallows(&owned, &body)) {
-                return Ok(PutAnswer::Written("swallowed".into()));
-            }
-            let condition = match world.lie {
-                Some(lie) => lie.about_put(&owned, condition.clone()),
-                None => condition.clone(),
-            };
-            let answer = world.bucket.put(&owned, body.clone(), &condition);
-            world.say(|| {
-                let shown = if owned.starts_with("leases/") {
-                    String::from_utf8_lossy(&body).into_owned()
-                } else {
-                    String::new()
-                };
-                match &answer {
-                    PutAnswer::Written(_) => format!("  {label}: put {owned} {shown}"),
-                    PutAnswer::ConditionFailed => format!("  {label}: put {owned} refused, {condition:?}"),
-                }
-            });
-            Ok(answer)
-        })
-        .await
-    }
-}
-
-impl DeleteObject for Ports {
-    async fn delete_object(&self, key: &str, etag: &str) -> Call<bool> {
-        let (owned, etag, label) = (key.to_owned(), etag.to_owned(), self.actor.label.clone());
-        self.call(About::new(Action::Delete, "s3:DeleteObject", key), move |world| {
-            let removed = world.bucket.delete(&owned, &etag);
-            world.say(|| format!("  {label}: delete {owned}: {removed}"));
-            Ok(removed)
-        })
-        .await
-    }
-}
-
-impl ListObjects for Ports {
-    async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
-        let (owned, after) = (prefix.to_owned(), after.map(str::to_owned));
-        self.call(About::new(Action::List, "s3:ListBucket", prefix), move |world| {
-            Ok(world.bucket.list(&owned, after.as_deref(), limit))
-        })
-        .await
-    }
-}
-
-impl UploadFile for Ports {
-    async fn upload_file(&self, key: &str, _path: &Path, _content_type: &str) -> Call<()> {
-        let owned = key.to_owned();
-        self.call(About::new(Action::Upload, "s3:PutObject", key), move |world| {
-            world.bucket.put(&owned, Vec::new(), &PutCondition::Always);
-            Ok(())
-        })
-        .await
-    }
-}
-
 impl DescribeNotebookInstance for Ports {
     async fn describe_notebook_instance(&self, name: &InstanceName) -> Call<Option<Observation>> {
         let (owned, label) = (name.to_string(), self.actor.label.clone());
+        let ends_leases = matches!(self.actor.caller, Caller::Function(Step::VerifyStopped | Step::Sweep));
         self.call(About::new(Action::Describe, "sagemaker:DescribeNotebookInstance", name.as_str()), move |world| {
             let seen = world.describe(&owned);
+            let is_failed = matches!(&seen, Ok(Some(seen)) if seen.status == InstanceStatus::Failed);
+            if ends_leases && is_failed {
+                world.ledger.failure_was_seen(&owned);
+            }
             world.say(|| match &seen {
                 Ok(Some(seen)) => format!("  {label}: sees {owned} {:?}", seen.status),
                 other => format!("  {label}: sees {owned} {other:?}"),
@@ -371,7 +300,16 @@ impl StartNotebookInstance for Ports {
 impl StopNotebookInstance for Ports {
     async fn stop_notebook_instance(&self, name: &InstanceName) -> Call<StopAnswer> {
         let (owned, label) = (name.to_string(), self.actor.label.clone());
+        let boot = self.actor.boot.clone();
         self.call(About::new(Action::Stop, "sagemaker:StopNotebookInstance", name.as_str()), move |world| {
+            if boot.as_deref().is_some_and(|boot| world.stop_is_denied(boot)) {
+                return Err(CallError {
+                    kind: CallErrorKind::AccessDenied,
+                    action: "sagemaker:StopNotebookInstance",
+                    resource: owned.clone(),
+                    message: "not authorized".into(),
+                });
+            }
             world.stop_by_us(&owned, &label)
         })
         .await

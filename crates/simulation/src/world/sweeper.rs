@@ -12,13 +12,15 @@ use reveille_domain::ports::{
 };
 use serde_json::{Value, json};
 
+use super::ledger::Hindrance;
 use super::ports::{About, Ports};
 use super::{World, functions, pass_ms, time};
 use crate::fault::Fault;
 use crate::schedule::{Action, Step};
 
 /// The template's `SweepSchedule`.
-const EVERY: Duration = Duration::from_mins(5);
+pub const SWEEPS_EVERY_MS: i64 = 300_000;
+const EVERY: Duration = Duration::from_millis(SWEEPS_EVERY_MS.unsigned_abs());
 /// EventBridge passes an event on within this.
 const EVENT_MS: u64 = 3_000;
 /// Events of each hundred that are lost (they are best effort), and that come twice.
@@ -26,6 +28,9 @@ const LOST: u8 = 5;
 const TWICE: u8 = 5;
 /// Executions on a page of a list: so few that pages are turned.
 const PAGE: usize = 2;
+
+/// ListExecutions is eventually consistent: an end is listed this much later.
+const LISTED_AFTER_MS: i64 = 10_000;
 
 impl World {
     /// The timer.
@@ -42,6 +47,7 @@ impl World {
             return;
         }
         if self.chance(LOST) {
+            self.ledger.hindered(self.now_ms(), Hindrance::Function);
             return self.fired(Fault::EndingEventLost, &execution.name);
         }
         let times = if self.chance(TWICE) { 2 } else { 1 };
@@ -91,7 +97,8 @@ impl ListEndedExecutions for Ports {
                         Status::Failed => Ending::Failed,
                         Status::Running | Status::Succeeded => return None,
                     };
-                    let wanted = ending == list.ending && (!list.redriven || shown.redrive_count > 0);
+                    let shown_by_now = known.ended_ms.is_some_and(|at| world.now_ms() - at >= LISTED_AFTER_MS);
+                    let wanted = shown_by_now && ending == list.ending && (!list.redriven || shown.redrive_count > 0);
                     wanted.then(|| EndedExecution {
                         arn: known.arn.to_string(),
                         started_at: time(shown.start_ms),

@@ -81,6 +81,12 @@ pub fn at_instance(at: u64, what: InstanceTrouble, lasting: u64) -> Planned {
     Planned { at: seconds(at), trouble: Trouble::Instance { index: 0, what, lasting: seconds(lasting) } }
 }
 
+/// A schedule as a failing seed prints it.
+#[allow(dead_code, reason = "for the tests that a failing seed prints")]
+pub fn written(text: &str) -> Schedule {
+    serde_json::from_str(text).unwrap()
+}
+
 /// Plays it; every guarantee must hold.
 pub fn hold(schedule: Schedule) -> Played {
     let machine = Definitions::default().with(schedule.parameters).unwrap();

@@ -1,0 +1,76 @@
+//! What is rarer: calls that are refused, instances that may not stop themselves, parameters far from the usual, a third
+//! instance. From a source of its own: what else is drawn for a seed stays what it was.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde_json::json;
+
+use super::{CALLS, choose, instance, percent, seconds, when, work};
+use crate::schedule::{Deed, Hand, InstanceTrouble, Mode, Parameters, Planned, Schedule, Trouble};
+
+/// Of each hundred schedules so many have rarer troubles.
+const TROUBLES: u8 = 30;
+/// So many have parameters from the whole range of the template's.
+const PARAMETERS: u8 = 6;
+/// So many have a third instance.
+const THIRD: u8 = 5;
+/// The ends of the template's ranges, and something in between.
+const HEARTBEATS: [u32; 4] = [3, 20, 900, 3_600];
+const START_POLLS: [u32; 4] = [1, 5, 60, 200];
+const STOP_POLLS: [u32; 4] = [1, 5, 60, 300];
+
+/// Adds what is rarer.
+pub(super) fn add(mut schedule: Schedule) -> Schedule {
+    let mut rng = Rng::with_seed(schedule.seed ^ 0x00a7_e57b_0b5e);
+    let rng = &mut rng;
+    if percent(rng, PARAMETERS) {
+        schedule.parameters = Parameters {
+            start_poll: *choose(rng, &START_POLLS),
+            stop_poll: *choose(rng, &STOP_POLLS),
+            heartbeat: *choose(rng, &HEARTBEATS),
+        };
+    }
+    if percent(rng, THIRD) {
+        let third = instance(rng, schedule.instances.len());
+        for trigger in schedule.triggers.iter_mut().filter(|_| rng.bool()) {
+            trigger.input["instance"] = json!(third.name);
+        }
+        schedule.instances.push(third);
+    }
+    if percent(rng, TROUBLES) {
+        for _ in 0..rng.u32(1..=2) {
+            trouble(rng, &mut schedule);
+        }
+    }
+    schedule
+}
+
+fn trouble(rng: &mut Rng, schedule: &mut Schedule) {
+    let index = rng.usize(0..schedule.instances.len());
+    let at_instance = |at, what, lasting| Planned { at, trouble: Trouble::Instance { index, what, lasting } };
+    let planned = match rng.u8(0..10) {
+        0..=4 => Planned { at: when(rng), trouble: refused(rng) },
+        5..=6 => at_instance(when(rng), InstanceTrouble::MayNotStop, seconds(rng, 600, 20_000)),
+        7..=8 => {
+            let at = seconds(rng, 0, 1_500);
+            schedule.hands.push(Hand { at, deed: Deed::Work { index, work: work(rng) } });
+            at_instance(at, InstanceTrouble::JupyterRestarts, seconds(rng, 20, 400))
+        }
+        _ => {
+            // Every third millisecond fails at once (world/armed.rs).
+            let lasting = Duration::from_millis(rng.u64(20..=200) * 3_000);
+            schedule.hands.push(Hand { at: Duration::ZERO, deed: Deed::StartFailed { index, work: work(rng) } });
+            at_instance(Duration::ZERO, InstanceTrouble::CapacityMissing, lasting)
+        }
+    };
+    schedule.troubles.push(planned);
+}
+
+/// A call that is refused, once or twice.
+fn refused(rng: &mut Rng) -> Trouble {
+    let (caller, actions) = choose(rng, &CALLS);
+    let mode = if rng.bool() { Mode::Refused } else { Mode::Denied };
+    let skip = if percent(rng, 50) { 0 } else { rng.u32(0..=12) };
+    Trouble::Call { caller: *caller, action: *choose(rng, actions), mode, skip, times: rng.u32(1..=2) }
+}

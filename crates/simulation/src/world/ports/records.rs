@@ -1,0 +1,107 @@
+//! The ports of the records: S3.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use reveille_domain::limits::MAX_RECORD_BYTES;
+use reveille_domain::ports::{
+    Call, CallErrorKind, DeleteObject, GetAnswer, GetObject, ListObjects, Object, PutAnswer, PutCondition, PutObject,
+    UploadFile,
+};
+
+use super::{About, Ports};
+use crate::lies::Lie;
+use crate::schedule::Action;
+
+impl GetObject for Ports {
+    async fn get_object(&self, key: &str) -> Call<GetAnswer> {
+        let (owned, actor) = (key.to_owned(), Rc::clone(&self.actor));
+        let answer = self
+            .call(About::new(Action::Get, "s3:GetObject", key), move |world| {
+                let stands = world.bucket.get(&owned);
+                let stands = match world.lie {
+                    Some(lie) => lie.about_get(&actor, &owned, stands, world.now_ms()),
+                    None => stands,
+                };
+                Ok(match stands {
+                    None => GetAnswer::Nothing,
+                    Some(object) if object.body.len() > MAX_RECORD_BYTES => GetAnswer::TooLarge { etag: object.etag },
+                    Some(object) => GetAnswer::Object(object),
+                })
+            })
+            .await;
+        match (self.world.lie, answer) {
+            (Some(Lie::RefusedIsUnreadable), Err(error)) if error.kind == CallErrorKind::Refused => {
+                Ok(GetAnswer::Object(Object { body: b"?".to_vec(), etag: "refused".into() }))
+            }
+            (Some(Lie::UnreadableIsRefused), Ok(GetAnswer::Object(object)))
+                if serde_json::from_slice::<serde::de::IgnoredAny>(&object.body).is_err() =>
+            {
+                Err(About::new(Action::Get, "s3:GetObject", key).error(CallErrorKind::Refused, "it cannot be read"))
+            }
+            (_, answer) => answer,
+        }
+    }
+}
+
+impl PutObject for Ports {
+    async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
+        let (owned, label) = (key.to_owned(), self.actor.label.clone());
+        self.call(About::new(Action::Put, "s3:PutObject", key), move |world| {
+            if world.lie.is_some_and(|lie| lie.swallows(&owned, &body)) {
+                return Ok(PutAnswer::Written("swallowed".into()));
+            }
+            let condition = match world.lie {
+                Some(lie) => lie.about_put(&owned, condition.clone()),
+                None => condition.clone(),
+            };
+            let answer = world.bucket.put(&owned, body.clone(), &condition);
+            world.say(|| {
+                let shown = if owned.starts_with("leases/") {
+                    String::from_utf8_lossy(&body).into_owned()
+                } else {
+                    String::new()
+                };
+                match &answer {
+                    PutAnswer::Written(_) => format!("  {label}: put {owned} {shown}"),
+                    PutAnswer::ConditionFailed => format!("  {label}: put {owned} refused, {condition:?}"),
+                }
+            });
+            Ok(answer)
+        })
+        .await
+    }
+}
+
+impl DeleteObject for Ports {
+    async fn delete_object(&self, key: &str, etag: &str) -> Call<bool> {
+        let (owned, etag, label) = (key.to_owned(), etag.to_owned(), self.actor.label.clone());
+        self.call(About::new(Action::Delete, "s3:DeleteObject", key), move |world| {
+            let removed = world.bucket.delete(&owned, &etag);
+            world.say(|| format!("  {label}: delete {owned}: {removed}"));
+            Ok(removed)
+        })
+        .await
+    }
+}
+
+impl ListObjects for Ports {
+    async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
+        let (owned, after) = (prefix.to_owned(), after.map(str::to_owned));
+        self.call(About::new(Action::List, "s3:ListBucket", prefix), move |world| {
+            Ok(world.bucket.list(&owned, after.as_deref(), limit))
+        })
+        .await
+    }
+}
+
+impl UploadFile for Ports {
+    async fn upload_file(&self, key: &str, _path: &Path, _content_type: &str) -> Call<()> {
+        let owned = key.to_owned();
+        self.call(About::new(Action::Upload, "s3:PutObject", key), move |world| {
+            world.bucket.put(&owned, Vec::new(), &PutCondition::Always);
+            Ok(())
+        })
+        .await
+    }
+}

@@ -74,9 +74,12 @@ pub(crate) struct RunArguments {
     /// A parameter whose value is text, whatever it looks like
     #[arg(short = 'r', long = "parameter-raw", value_name = "NAME=VALUE", value_parser = parameter_of_notebook)]
     pub(crate) raw: Vec<(String, String)>,
-    /// A YAML or JSON file of parameters; -p and -r win over it
-    #[arg(short = 'y', long = "parameters-file", value_name = "FILE")]
+    /// A YAML or JSON file of parameters; -y, -p and -r take precedence over it
+    #[arg(short = 'f', long = "parameters-file", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// Parameters as YAML or JSON; -p and -r take precedence over them
+    #[arg(short = 'y', long = "parameters-yaml", value_name = "TEXT")]
+    pub(crate) yaml: Option<String>,
     /// The kernel, if not the notebook's own
     #[arg(long, value_name = "NAME")]
     pub(crate) kernel: Option<String>,

@@ -43,6 +43,9 @@ fn input(arguments: &RunArguments) -> Result<String, CliError> {
         Some(path) => parameters_of(path)?,
         None => Map::new(),
     };
+    if let Some(text) = &arguments.yaml {
+        parameters.extend(read_yaml(text, "--parameters-yaml")?);
+    }
     let mut seen = BTreeSet::new();
     let typed = arguments.parameters.iter().map(|(name, value)| (name, scalar(name, value)));
     let raw = arguments.raw.iter().map(|(name, value)| (name, Ok(Value::from(value.as_str()))));
@@ -96,12 +99,16 @@ fn parameters_of(path: &Path) -> Result<Map<String, Value>, CliError> {
         return Err(wrong(format!("it has {size} bytes; at most {MAX_FILE} are read")));
     }
     let text = fs::read_to_string(path).map_err(|error| wrong(format!("it cannot be read ({error})")))?;
-    // JSON is YAML, too.
-    let value: Value = serde_yaml_ng::from_str(&text).map_err(|error| wrong(format!("it is no YAML: {error}")))?;
-    match value {
+    read_yaml(&text, &path.display().to_string())
+}
+
+/// Parameters as papermill reads them. JSON is YAML, too.
+fn read_yaml(text: &str, from: &str) -> Result<Map<String, Value>, CliError> {
+    let wrong = |what: &str| CliError::Usage(format!("{from}: {what}"));
+    match serde_yaml_ng::from_str(text).map_err(|error| wrong(&format!("it is no YAML: {error}")))? {
         Value::Object(parameters) => Ok(parameters),
         Value::Null => Ok(Map::new()),
-        _ => Err(wrong("it must hold names and values, such as `day: 2026-11-26`".to_owned())),
+        _ => Err(wrong("it must hold names and values, such as `day: 2026-11-26`")),
     }
 }
 
@@ -118,7 +125,18 @@ fn execution_name(notebook: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::{execution_name, scalar};
+    use super::{execution_name, read_yaml, scalar};
+
+    #[test]
+    fn parameters_come_as_yaml_or_json() {
+        for text in ["a: 1\nb: [x, null]", r#"{"a": 1, "b": ["x", null]}"#] {
+            assert_eq!(serde_json::Value::Object(read_yaml(text, "-y").unwrap()), json!({"a": 1, "b": ["x", null]}));
+        }
+        assert!(read_yaml("", "-y").unwrap().is_empty());
+        for wrong in ["- 1", "a", "a: [", "{"] {
+            assert!(read_yaml(wrong, "-y").unwrap_err().to_string().starts_with("-y: it "), "{wrong}");
+        }
+    }
 
     #[test]
     fn values_are_read_as_papermill_reads_them() {

@@ -99,7 +99,7 @@ async fn typed_wrong(world: &World) {
         (&["run", "run.txt", "--on", "command-wrong"][..], 2, "does not end in .ipynb"),
         (&["run", "run.ipynb", "--on", "command_wrong"], 2, "is no notebook instance name"),
         (&["run", "run.ipynb", "--on", "a", "-p", "class=1"], 2, "class"),
-        (&["run", "run.ipynb", "--on", "a", "-y", "/nowhere.yaml"], 2, "/nowhere.yaml"),
+        (&["run", "run.ipynb", "--on", "a", "-f", "/nowhere.yaml"], 2, "/nowhere.yaml"),
         (&["run", "run.ipynb", "--on", "a", "--when-busy", "later"], 2, "whenBusy"),
         (&["show", "no-such-run"], 5, "no run's id begins with no-such-run"),
         (&["show", "@first"], 2, "@last"),

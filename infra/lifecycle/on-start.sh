@@ -1,10 +1,10 @@
 #!/bin/bash
 # Reveille: on-start script of a SageMaker notebook instance. Fetches the runner, checks it, starts it so
-# that it outlives this script, and waits a little until it is ready.
+# that it outlives this script, and waits until it is ready.
 #
 # It always exits 0: whatever is wrong with Reveille, a person's instance must come up. What went wrong is
-# told on stdout (CloudWatch: /aws/sagemaker/NotebookInstances, <name>/LifecycleConfigOnStart) and in
-# /var/log/reveille-on-start.log. The worst case takes some 220 s, of the 300 s that SageMaker allows.
+# on stdout (CloudWatch: /aws/sagemaker/NotebookInstances, <name>/LifecycleConfigOnStart) and in
+# /var/log/reveille-on-start.log. It takes at most 220 s, of SageMaker's 300 s.
 # --- preamble ---
 set -u
 umask 022
@@ -23,8 +23,8 @@ RUNNER_LOG="$ROOT/var/log/reveille-runner.log"
 PID_FILE="$ROOT/run/reveille-runner.pid"
 READY_FILE="$ROOT/run/reveille/ready"
 
-# What the runner and its Python are told of, when it is set here: a unit of systemd inherits nothing. A name that ends in *
-# is every variable whose name begins so. The table in docs/deploy.md is held to this list.
+# What the runner and its Python get, if it is set here: a unit of systemd inherits nothing. A name that ends in *
+# is every variable whose name begins so. docs/deploy.md lists them.
 PASSED=(
     REVEILLE_PYTHON REVEILLE_JUPYTER_URL REVEILLE_JUPYTER_TOKEN JUPYTER_PATH
     HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
@@ -74,8 +74,8 @@ fetch() { # to the file $1
     local try direct="${no_proxy-${NO_PROXY-}}"
     direct="${direct:+$direct,}169.254.169.254,localhost,127.0.0.1"
     for ((try = 1; try <= FETCH_TRIES; try++)); do
-        # The instance's own metadata, where the role's credentials are, is behind no proxy. In us-east-1 version 1 of the
-        # aws command asks s3.amazonaws.com unless told: a proxy or endpoint may know the region's name only.
+        # The instance's metadata, where the role's credentials are, is behind no proxy. In us-east-1 version 1 of the
+        # aws command asks s3.amazonaws.com unless told: a proxy may know the region's name only.
         if NO_PROXY="$direct" no_proxy="$direct" AWS_S3_US_EAST_1_REGIONAL_ENDPOINT=regional timeout "$FETCH_SECONDS" aws s3 cp --only-show-errors \
             --cli-connect-timeout 10 --cli-read-timeout 30 \
             "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY" "$1" </dev/null; then
@@ -88,7 +88,7 @@ fetch() { # to the file $1
 }
 
 # Adds what is set of PASSED to SETTINGS. Also exports it, for the aws command above: a preamble may have set it without.
-# Values are data to everybody: one argument each, and in no log. One that systemd would refuse (with the whole unit) is left out.
+# Values are data: one argument each, and in no log. One that systemd would refuse (with the whole unit) is left out.
 collect_passed() {
     local pattern name names=() passed=''
     for pattern in "${PASSED[@]}"; do
@@ -139,9 +139,9 @@ install_runner() { # as $1
 }
 
 # Services do not inherit an environment, so each variable is named. --uid rather than runuser: systemd sets
-# HOME and the groups itself, and the runner is the unit's main process, which Restart= needs. A kernel that
-# is killed for memory must not take the runner with it: OOMPolicy=continue. At a stop only the runner is told (KillMode), and
-# the network ends after it (After).
+# HOME and the groups itself, and the runner is the unit's main process, which Restart= needs. A kernel that is
+# killed for memory must not take the runner along: OOMPolicy. At a stop only the runner is told (KillMode),
+# and the network ends after it (After).
 start_with_systemd() {
     systemd-run --quiet --unit="$UNIT" --collect --uid="$RUN_AS" --gid="$RUN_AS" \
         --description="Reveille runner" \
@@ -151,7 +151,7 @@ start_with_systemd() {
         "${SETTINGS[@]/#/--setenv=}" "$1" </dev/null
 }
 
-# A session of its own, and none of our file descriptors: whoever reads this script's output must see its end.
+# A session of its own, and none of our file descriptors: whoever reads our output must see its end.
 start_detached() { # the command and its arguments
     REVEILLE_READY_FILE="$READY_FILE" setsid nohup "$@" \
         </dev/null >>"$RUNNER_LOG" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn what_the_template_refuses_is_refused_by_name() {
         for (name, value, why) in [
-            ("Nonsense", "1", "no such parameter; it has Architecture"),
+            ("Nonsense", "1", "no such parameter; it has AccessLogBucket"),
             ("architecture", "arm64", "no such parameter"),
             ("Architecture", "sparc", "not one of arm64, x86_64"),
             ("LogRetentionDays", "31", "not one of 7, 14"),

@@ -1,10 +1,11 @@
 //! What the on-start script and the machine tell the runner.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reveille_domain::InstanceName;
 use reveille_domain::layout::Layout;
+use reveille_notebook::regular;
 use reveille_protocol::runner::Identity;
 
 /// Everything that is read once, at the start.
@@ -55,7 +56,7 @@ impl Environment {
 
 /// The instance's name and region from `resource-metadata.json`
 /// (SageMaker developer guide, "Get notebook instance metadata").
-fn metadata(root: &std::path::Path) -> Result<(String, Option<String>), String> {
+fn metadata(root: &Path) -> Result<(String, Option<String>), String> {
     let path = root.join("opt/ml/metadata/resource-metadata.json");
     let metadata: serde_json::Value = serde_json::from_str(&read(&path)?)
         .map_err(|error| format!("{} is not JSON ({error}). This is not a notebook instance.", path.display()))?;
@@ -65,8 +66,46 @@ fn metadata(root: &std::path::Path) -> Result<(String, Option<String>), String> 
     Ok((name.to_owned(), region))
 }
 
-fn read(path: &std::path::Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| {
+/// The metadata and a boot id have some hundred bytes.
+const MAX_FACT_BYTES: u64 = 64 * 1024;
+
+/// A notebook with root rights, which SageMaker's default gives, can put anything there: a FIFO would hold up every later boot of the
+/// runner. Where a link leads is SageMaker's affair.
+fn read(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::canonicalize(path).and_then(|real| regular::read(&real, MAX_FACT_BYTES));
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+    text.map_err(|error| {
         format!("{} cannot be read ({error}). The runner runs on notebook instances only.", path.display())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_fact_is_read_from_a_file_of_some_size_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("fact"), "nightly").unwrap();
+        symlink(at("fact"), at("link")).unwrap();
+        assert_eq!(read(&at("fact")), Ok("nightly".to_owned()));
+        assert_eq!(read(&at("link")), Ok("nightly".to_owned()), "SageMaker may link it");
+        assert!(read(Path::new("/proc/sys/kernel/random/boot_id")).is_ok());
+
+        assert!(Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
+        fs::write(at("large"), vec![b' '; 70_000]).unwrap();
+        fs::write(at("bytes"), [0xff]).unwrap();
+        for (name, why) in
+            [("fifo", "not a regular file"), ("large", "larger than"), ("bytes", "utf-8"), ("absent", "No such")]
+        {
+            let refused = read(&at(name)).unwrap_err();
+            assert!(refused.contains(why), "{name}: {refused}");
+        }
+        assert!(read(Path::new("/dev/zero")).unwrap_err().contains("not a regular file"));
+    }
 }

@@ -69,7 +69,7 @@ async fn flooded(world: &World) {
     let more = world.start_execution(&input).await;
     let ended = more.assert_failed("flooded", "Busy").await;
     let most = format!("MaxWaitingRuns is {MAX_WAITING_RUNS}");
-    for told in ["flooded", &most, "Start again when some of them have ended"] {
+    for told in ["flooded", &most, "Redrive the execution when some of them have ended"] {
         assert!(ended.cause.contains(told), "{}", ended.cause);
     }
     // Its claim is of the function that gave it up, so that no runner takes it.

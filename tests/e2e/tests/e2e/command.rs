@@ -97,7 +97,7 @@ async fn cancelled(world: &World) {
 async fn typed_wrong(world: &World) {
     for (arguments, code, sentence) in [
         (&["run", "run.txt", "--on", "command-wrong"][..], 2, "does not end in .ipynb"),
-        (&["run", "run.ipynb", "--on", "command_wrong"], 2, "is no notebook instance name"),
+        (&["run", "run.ipynb", "--on", "command_wrong"], 2, "is not a notebook instance name"),
         (&["run", "run.ipynb", "--on", "a", "-p", "class=1"], 2, "class"),
         (&["run", "run.ipynb", "--on", "a", "-f", "/nowhere.yaml"], 2, "/nowhere.yaml"),
         (&["run", "run.ipynb", "--on", "a", "--when-busy", "later"], 2, "whenBusy"),

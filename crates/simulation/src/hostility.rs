@@ -16,6 +16,12 @@ macro_rules! kinds {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
+            /// Every kind that a notebook does: all but what needs another's role.
+            #[must_use]
+            pub fn by_notebooks() -> Vec<Self> {
+                Self::ALL.iter().copied().filter(|kind| *kind != Self::RequestReplaced).collect()
+            }
+
             /// The words of the table.
             #[must_use]
             pub const fn name(self) -> &'static str {
@@ -96,6 +102,8 @@ kinds! {
     EndsRunner = "a notebook ends the runner for good",
     /// Objects beside the records, of attempts that do not exist.
     PlantsRecords = "a notebook plants objects beside records",
+    /// The request of a run that waits is replaced, by somebody with a role that may write below `runs/<instance>/`.
+    RequestReplaced = "somebody replaces a run's request",
     /// Denied: what only functions write of its own instance.
     WritesForFunctions = "denied: a request, an outcome, a ticket",
     /// Denied: another instance's records.

@@ -33,6 +33,10 @@ pub enum Lie {
     ReachesOthers,
     /// A lease of the future counts as one of this moment.
     BelievesTheFuture,
+    /// An outcome's run, attempt and outputs are those that the report names.
+    BelievesReports,
+    /// A ticket names no hash of its request.
+    NoHash,
     /// The runner never sees that an attempt was given up: it and the stop wait for each other.
     NobodyGivesUp,
     /// A record that cannot be read is a call that is refused.
@@ -57,6 +61,8 @@ impl Lie {
             | Self::WritesForFunctions
             | Self::ReachesOthers
             | Self::BelievesTheFuture
+            | Self::BelievesReports
+            | Self::NoHash
             | Self::NobodyGivesUp
             | Self::UnreadableIsRefused
             | Self::RefusedIsUnreadable => false,
@@ -69,6 +75,25 @@ impl Lie {
     pub fn swallows(self, key: &str, body: &[u8]) -> bool {
         let lease = || serde_json::from_slice::<Value>(body).unwrap_or_default();
         self == Self::NoIntent && key.starts_with("leases/") && lease()["state"] == "starting"
+    }
+
+    /// What the body of a write is turned into; `report` gives the one beside it.
+    #[must_use]
+    pub fn about_body(self, key: &str, body: Vec<u8>, report: impl Fn(&str) -> Option<Value>) -> Vec<u8> {
+        let Some(folder) = key.strip_suffix("outcome.json").filter(|_| self == Self::BelievesReports) else {
+            return body;
+        };
+        let (Some(report), Ok(mut outcome)) =
+            (report(&format!("{folder}report.json")), serde_json::from_slice::<Value>(&body))
+        else {
+            return body;
+        };
+        for field in ["run", "attempt", "outputs"] {
+            if let Some(told) = report.get(field) {
+                outcome[field] = told.clone();
+            }
+        }
+        outcome.to_string().into_bytes()
     }
 
     /// What a read is turned into.
@@ -85,12 +110,13 @@ impl Lie {
             return Some(Object { body: body.into_bytes(), ..object });
         }
         let (field, told) = match (self, &actor.boot) {
-            (Self::NoOwnership, Some(boot)) if key.starts_with("leases/") => ("bootId", boot.id.as_str()),
-            (Self::ForgetsItself, None) if key.starts_with("triggers/") => ("startTime", "2000-01-01T00:00:00Z"),
+            (Self::NoOwnership, Some(boot)) if key.starts_with("leases/") => ("bootId", json!(boot.id)),
+            (Self::ForgetsItself, None) if key.starts_with("triggers/") => ("startTime", json!("2000-01-01T00:00:00Z")),
+            (Self::NoHash, Some(_)) if key.starts_with("inbox/") => ("requestSha256", Value::Null),
             _ => return Some(object),
         };
         let Ok(mut record) = serde_json::from_slice::<Value>(&object.body) else { return Some(object) };
-        record[field] = json!(told);
+        record[field] = told;
         Some(Object { body: record.to_string().into_bytes(), ..object })
     }
 }

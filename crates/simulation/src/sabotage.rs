@@ -36,7 +36,7 @@ pub struct Sabotage {
 }
 
 /// Every sabotage.
-pub const ALL: [Sabotage; 24] = [
+pub const ALL: [Sabotage; 26] = [
     lie("the fence: every claim is granted", Lie::NoFence, 1_000),
     lie("the trigger's record: every execution holds it", Lie::NoDedupe, 100),
     lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 1_000),
@@ -48,6 +48,8 @@ pub const ALL: [Sabotage; 24] = [
     lie("the policy: a notebook writes what functions write", Lie::WritesForFunctions, 1_000),
     lie("the policy: a notebook reaches other instances", Lie::ReachesOthers, 1_000),
     lie("the age of a time: a lease of the future is of this moment", Lie::BelievesTheFuture, 3_000),
+    lie("the call: an outcome names what the report names", Lie::BelievesReports, 1_000),
+    lie("the hash: a run executes whatever request stands there", Lie::NoHash, 3_000),
     lie("what ends a circle of waits: nobody sees a run given up", Lie::NobodyGivesUp, 1_000).since("e09db77"),
     lie("unreadable is not refused: a spoilt record is tried for ever", Lie::UnreadableIsRefused, 1_000)
         .since("a0d6d7a"),

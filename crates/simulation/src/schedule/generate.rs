@@ -15,7 +15,7 @@ use super::{
 mod hostile;
 mod rarer;
 
-use hostile::hostile;
+use hostile::{hostile, replacer};
 
 /// AWS's usual polls and heartbeat (the template's defaults), and a brisk stack.
 const PARAMETERS: [Parameters; 2] = [
@@ -41,7 +41,8 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
         }
     }
     let hands = hands(rng, instances.len(), triggers.len(), sweeper);
-    let hostile = hostile(seed, instances.len());
+    let mut hostile = hostile(seed, instances.len());
+    hostile.extend(replacer(seed, instances.len()));
     let drawn = Schedule {
         seed,
         // Of the seed itself: what is drawn for a seed stays what it was.

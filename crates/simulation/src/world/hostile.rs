@@ -22,6 +22,8 @@ use crate::schedule::Strike;
 const ANOTHER: &str = "payroll";
 const FUTURE: &str = "2099-01-01T00:00:00Z";
 const PAST: &str = "2020-01-01T00:00:00Z";
+/// A notebook that no schedule has.
+pub(super) const REPLACED: &str = "replaced.ipynb";
 /// Attempts that never are.
 const ATTEMPTS: [&str; 4] = ["0", "7", "101", "4294967295"];
 
@@ -90,6 +92,7 @@ impl World {
             | Hostility::ProgressForged
             | Hostility::OutputReplaced => role.forge_record(kind, me, boot),
             Hostility::PlantsRecords => role.plant(me),
+            Hostility::RequestReplaced => role.replace_request(),
             Hostility::TicketGone => role.remove_ticket(),
             Hostility::TokenAnsweredWithSuccess
             | Hostility::TokenAnsweredWithFailure
@@ -296,6 +299,17 @@ impl Role<'_> {
         ] {
             self.put(&key, b"{}".to_vec());
         }
+    }
+
+    /// Somebody else, with a role that may: not this one's policy.
+    fn replace_request(&mut self) {
+        let Some(at) = self.attempt(None) else { return };
+        let key = format!("runs/{}/{}/request.json", at.instance, at.run);
+        let Some(mut request) = self.world.bucket.record::<Value>(&key) else { return };
+        request["notebook"] = json!(REPLACED);
+        self.struck = true;
+        self.world.say(|| format!("  somebody replaces {key}"));
+        self.world.bucket.put(&key, request.to_string().into_bytes(), &PutCondition::Always);
     }
 
     /// Tickets of its instance, with their tokens: the role may read them.

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::boots::Boot;
+use super::hostile::REPLACED;
 use super::ports::Actor;
 use super::{World, pass_ms};
 use crate::fault::Fault;
@@ -114,6 +115,10 @@ impl World {
         attempt: u32,
     ) -> Running {
         let number = self.ledger.notebook_begins(self, boot, request, attempt);
+        if request.notebook.to_string() == REPLACED {
+            let what = format!("{} executes what nobody asked for: its request was replaced", request.run);
+            self.ledger.violation("G2", self.now_ms(), what);
+        }
         let limit = Duration::from_secs(request.limits.run_seconds.into());
         let (takes, failure) = self.draw_ending(limit);
         let me = AttemptRef { instance: boot.instance.clone(), run: request.run.clone(), attempt };

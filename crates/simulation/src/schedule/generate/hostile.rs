@@ -26,6 +26,20 @@ pub(super) fn hostile(seed: u64, instances: usize) -> Vec<Hostile> {
     (0..rng.u32(1..=2)).map(|_| notebook(rng)).collect()
 }
 
+/// Of each hundred schedules so many have somebody who replaces requests, while the first notebook or its boot lasts.
+const REPLACERS: u8 = 5;
+
+/// From a source of its own, likewise.
+pub(super) fn replacer(seed: u64, instances: usize) -> Option<Hostile> {
+    let mut rng = Rng::with_seed(seed ^ 0x0072_6570_6c61);
+    let rng = &mut rng;
+    percent(rng, REPLACERS).then(|| {
+        let (times, every) = (rng.u32(1..=20), seconds(rng, 1, 60));
+        let strikes = vec![Strike { after: ms(rng, 0, 4_000), kind: Hostility::RequestReplaced, times, every }];
+        Hostile { index: rng.usize(0..instances), nth: 1, strikes }
+    })
+}
+
 fn strike(rng: &mut Rng) -> Strike {
     let after = match rng.u8(0..10) {
         0..=3 => ms(rng, 0, 4_000),
@@ -38,5 +52,5 @@ fn strike(rng: &mut Rng) -> Strike {
         6..=7 => (rng.u32(2..=6), seconds(rng, 1, 120)),
         _ => (rng.u32(100..=400), seconds(rng, 5, 60)),
     };
-    Strike { after, kind: *choose(rng, Hostility::ALL), times, every }
+    Strike { after, kind: *choose(rng, &Hostility::by_notebooks()), times, every }
 }

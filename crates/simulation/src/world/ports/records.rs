@@ -55,6 +55,10 @@ impl PutObject for Ports {
                 Some(lie) => lie.about_put(&owned, condition.clone()),
                 None => condition.clone(),
             };
+            let body = match world.lie {
+                Some(lie) => lie.about_body(&owned, body.clone(), |key| world.bucket.record(key)),
+                None => body.clone(),
+            };
             let answer = world.bucket.put(&owned, body.clone(), &condition);
             world.say(|| {
                 let shown = if owned.starts_with("leases/") {

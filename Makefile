@@ -61,7 +61,7 @@ lint: setup $(LINT_STAMP) ## Check format, lints, crates and the template
 test: lint build ## Check everything, run every test, and simulate
 	@echo "==> cargo test"
 	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws $(CARGO) test --locked --workspace --no-fail-fast
-	@$(MAKE) --no-print-directory simulate
+	@$(MAKE) --no-print-directory simulate sabotage
 
 # Roots of instances that really boot: built once, outside the checkout, for all checkouts.
 ROOTS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/reveille/roots

@@ -8,9 +8,10 @@ use reveille_simulation::sabotage::ALL;
 use reveille_simulation::schedule::{Schedule, generate};
 use reveille_simulation::shrink::shrink;
 
+/// Without optimization those that take thousands of schedules would take minutes: `make test` plays all of them with it.
 #[test]
 fn every_sabotage_is_noticed() {
-    for sabotage in ALL {
+    for sabotage in ALL.into_iter().filter(|sabotage| sabotage.within <= 1_000 || !cfg!(debug_assertions)) {
         let noticed = sabotage.noticed().unwrap();
         assert!(noticed.is_some(), "{} was not noticed within {} schedules", sabotage.name, sabotage.within);
     }

@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a replaced request asks for: a notebook that no schedule has.
+pub const REPLACED_NOTEBOOK: &str = "replaced.ipynb";
+
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $name:ident = $row:literal,)*) => {
         /// One kind of effect that a hostile notebook tries.

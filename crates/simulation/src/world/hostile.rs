@@ -13,7 +13,7 @@ use super::armed::RESTART_MS;
 use super::boots::{Boot, By};
 use super::{World, pass_ms, time};
 use crate::fault::Fault;
-use crate::hostility::Hostility;
+use crate::hostility::{Hostility, REPLACED_NOTEBOOK};
 use crate::lies::Lie;
 use crate::policy;
 use crate::schedule::Strike;
@@ -22,8 +22,6 @@ use crate::schedule::Strike;
 const ANOTHER: &str = "payroll";
 const FUTURE: &str = "2099-01-01T00:00:00Z";
 const PAST: &str = "2020-01-01T00:00:00Z";
-/// A notebook that no schedule has.
-pub(super) const REPLACED: &str = "replaced.ipynb";
 /// Attempts that never are.
 const ATTEMPTS: [&str; 4] = ["0", "7", "101", "4294967295"];
 
@@ -306,7 +304,7 @@ impl Role<'_> {
         let Some(at) = self.attempt(None) else { return };
         let key = format!("runs/{}/{}/request.json", at.instance, at.run);
         let Some(mut request) = self.world.bucket.record::<Value>(&key) else { return };
-        request["notebook"] = json!(REPLACED);
+        request["notebook"] = json!(REPLACED_NOTEBOOK);
         self.struck = true;
         self.world.say(|| format!("  somebody replaces {key}"));
         self.world.bucket.put(&key, request.to_string().into_bytes(), &PutCondition::Always);

@@ -15,10 +15,10 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::boots::Boot;
-use super::hostile::REPLACED;
 use super::ports::Actor;
 use super::{World, pass_ms};
 use crate::fault::Fault;
+use crate::hostility::REPLACED_NOTEBOOK;
 
 /// Cells of every simulated notebook.
 const CELLS: u32 = 5;
@@ -115,7 +115,7 @@ impl World {
         attempt: u32,
     ) -> Running {
         let number = self.ledger.notebook_begins(self, boot, request, attempt);
-        if request.notebook.to_string() == REPLACED {
+        if request.notebook.to_string() == REPLACED_NOTEBOOK {
             let what = format!("{} executes what nobody asked for: its request was replaced", request.run);
             self.ledger.violation("G2", self.now_ms(), what);
         }

@@ -144,6 +144,20 @@ pub fn templates() -> Vec<String> {
     names.map(|name| format!("infra/{name}")).collect()
 }
 
+/// Whether a rule fires: for each event pattern, as JSON, and each event what the local EventBridge answers to `TestEventPattern`.
+///
+/// # Panics
+/// A pattern is none, or the local tools are not installed.
+#[must_use]
+pub fn fires(tried: &[(String, Value)]) -> Vec<bool> {
+    let script = "import json, sys\n\
+        from ministack.services import eventbridge as e\n\
+        tried = [(pattern, e._event_from_test_payload(event)) for pattern, event in json.load(sys.stdin)]\n\
+        assert not any(e._event_pattern_error(pattern) for pattern, _ in tried)\n\
+        print(json.dumps([bool(e._matches_pattern(pattern, event)) for pattern, event in tried]))";
+    serde_json::from_value(python(script, &serde_json::json!(tried))).expect("it prints truth values")
+}
+
 /// What a Python script of the project's own environment prints, as JSON, of JSON that it is given.
 #[must_use]
 pub fn python(script: &str, input: &Value) -> Value {

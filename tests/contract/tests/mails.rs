@@ -1,7 +1,7 @@
 //! What a mail says, as the template hands it on.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use reveille_contract_tests::{mails, python, read, template};
+use reveille_contract_tests::{fires, mails, python, read, template};
 use reveille_domain::error::{Code, Evidence, FailedCell, Failure};
 use reveille_domain::records::Status;
 use serde_json::{Value, json};
@@ -63,14 +63,7 @@ fn who_is_told_of_what_is_the_statuses_asked_for_and_every_instance_that_may_be_
         (event("SUCCEEDED", "atRest"), false),
         (event("SKIPPED", "notTouched"), false),
     ];
-    let script = "import json, sys\n\
-        from ministack.services import eventbridge as e\n\
-        given = json.load(sys.stdin)\n\
-        assert not e._event_pattern_error(given['pattern'])\n\
-        print(json.dumps([bool(e._matches_pattern(given['pattern'], e._event_from_test_payload(x))) for x in given['events']]))";
-    let events: Vec<&Value> = tried.iter().map(|(event, _)| event).collect();
-    let answers: Vec<bool> =
-        serde_json::from_value(python(script, &json!({"pattern": pattern, "events": events}))).unwrap();
+    let answers = fires(&tried.each_ref().map(|(event, _)| (pattern.clone(), event.clone())));
     assert_eq!(answers, tried.iter().map(|(_, told)| *told).collect::<Vec<_>>());
 }
 

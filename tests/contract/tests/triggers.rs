@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{TimeDelta, Utc};
-use reveille_contract_tests::{python, read, template, templates};
+use reveille_contract_tests::{fires, python, read, template, templates};
 use reveille_domain::InputText;
 use reveille_domain::input;
 use reveille_domain::limits::DEDUPE_WINDOW;
@@ -244,14 +244,7 @@ fn a_run_follows_the_success_of_the_run_that_is_named_and_no_other() {
         (event("SUCCEEDED", "other", "a.ipynb"), false),
         (foreign, false),
     ];
-    let script = "import json, sys\n\
-        from ministack.services import eventbridge as e\n\
-        given = json.load(sys.stdin)\n\
-        assert not e._event_pattern_error(given['pattern'])\n\
-        print(json.dumps([bool(e._matches_pattern(given['pattern'], e._event_from_test_payload(x))) for x in given['events']]))";
-    let events: Vec<&Value> = tried.iter().map(|(event, _)| event).collect();
-    let answers: Vec<bool> =
-        serde_json::from_value(python(script, &json!({"pattern": pattern, "events": events}))).unwrap();
+    let answers = fires(&tried.each_ref().map(|(event, _)| (pattern.clone(), event.clone())));
     assert_eq!(answers, tried.iter().map(|(_, expected)| *expected).collect::<Vec<_>>());
 }
 

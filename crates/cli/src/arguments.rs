@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes: 0 all went as expected; 1 it did not, and the last line says why; \
 2 wrong arguments; 3 something is missing here (set-up, build, region); 4 no credentials, or AWS refused; 5 not found; \
-6 waited in vain, the run goes on; 10 the notebook failed; 11 the platform failed; 12 the instance was not seen stopped; \
+6 gave up waiting, the run goes on; 10 the notebook failed; 11 the platform failed; 12 the instance was not seen stopped; \
 13 the run was cancelled; 14 no notebook ran (busy, or a duplicate); 130 stopped by Ctrl-C.";
 
 #[derive(Debug, Subcommand)]
@@ -126,7 +126,7 @@ pub(crate) enum StatusFilter {
 
 #[derive(Args, Debug)]
 pub(crate) struct ShowArguments {
-    /// The run: its id or how that begins, its execution's ARN, @last or @last-failed
+    /// The run: its id, or the start of its id, its execution's ARN, @last or @last-failed
     #[arg(value_parser = RunName::parse, default_value = "@last")]
     pub(crate) run: RunName,
     #[command(flatten)]
@@ -137,7 +137,7 @@ pub(crate) struct ShowArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct WatchArguments {
-    /// The run: its id or how that begins, its execution's ARN, @last or @last-failed
+    /// The run: its id, or the start of its id, its execution's ARN, @last or @last-failed
     #[arg(value_parser = RunName::parse, default_value = "@last")]
     pub(crate) run: RunName,
     #[command(flatten)]
@@ -146,7 +146,7 @@ pub(crate) struct WatchArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct LogsArguments {
-    /// The run: its id or how that begins, its execution's ARN, @last or @last-failed
+    /// The run: its id, or the start of its id, its execution's ARN, @last or @last-failed
     #[arg(value_parser = RunName::parse, default_value = "@last")]
     pub(crate) run: RunName,
     #[command(flatten)]
@@ -156,7 +156,7 @@ pub(crate) struct LogsArguments {
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "flags that exclude each other, by clap's group")]
 pub(crate) struct OpenArguments {
-    /// The run: its id or how that begins, its execution's ARN, @last or @last-failed
+    /// The run: its id, or the start of its id, its execution's ARN, @last or @last-failed
     #[arg(value_parser = RunName::parse, default_value = "@last")]
     pub(crate) run: RunName,
     /// The executed notebook as a page; this is what is opened without a flag

@@ -1,5 +1,8 @@
 //! What AWS is asked. Gives the domain's own types; never prints.
 
+/// Things that are looked at together: each takes one to three calls of some ten milliseconds.
+pub(crate) const AT_ONCE: usize = 16;
+
 mod account;
 mod executions;
 mod instances;

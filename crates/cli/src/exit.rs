@@ -11,7 +11,7 @@ use crate::clients::{Ending, Run};
 pub(crate) enum Exit {
     /// All went as it should.
     Done,
-    /// It was waited for in vain; the run goes on.
+    /// The command gave up waiting; the run goes on.
     Waiting,
     /// The run failed, for the notebook's or its author's reasons.
     Notebook,

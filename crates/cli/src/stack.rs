@@ -8,10 +8,10 @@ pub(crate) struct StackArguments {
     /// The stack's name
     #[arg(long, env = "REVEILLE_STACK", default_value = "reveille", value_name = "NAME")]
     pub(crate) stack: String,
-    /// A profile of the AWS configuration; the usual one if not given
+    /// A profile of the AWS configuration; the AWS CLI's if not given
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// The region; the usual one if not given
+    /// The region; the AWS CLI's if not given
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
 }

@@ -108,8 +108,10 @@ fn again(status: Status, execution_arn: &str) -> Vec<String> {
     console.into_iter().chain(command).collect()
 }
 
-/// The page of an execution in the console of its partition. None: we do not know that console's address.
-fn console(arn: &str) -> Option<String> {
+/// The page of an execution in the console of its partition. `None`: we do not know that console's address, or
+/// the ARN is no plain one.
+#[must_use]
+pub fn console(arn: &str) -> Option<String> {
     let mut parts = arn.split(':').skip(1);
     let (partition, service, region) = (parts.next()?, parts.next()?, parts.next()?);
     let host = match partition {

@@ -60,7 +60,7 @@ impl RunName {
                 _ => Err("this ARN is no execution's".to_owned()),
             },
             _ if text.starts_with('@') || text.is_empty() => {
-                Err("name a run by its id, how its id begins, its execution's ARN, @last or @last-failed".to_owned())
+                Err("name a run by its id, the start of its id, its execution's ARN, @last or @last-failed".to_owned())
             }
             _ => Ok(Self::Start(text.to_owned())),
         }
@@ -68,7 +68,7 @@ impl RunName {
 }
 
 impl Account {
-    /// Calls back for each execution, the newest first, until that says it has enough or the oldest that is looked at was told.
+    /// Calls back for each execution, the newest first, until the callback has enough or the limit of the search is reached.
     pub(crate) async fn executions(
         &self,
         status: Option<ExecutionStatus>,
@@ -160,7 +160,7 @@ fn execution(item: ExecutionListItem) -> Execution {
     }
 }
 
-/// AWS's time, read as the functions read it: a run's id is made of it. One that no calendar holds is the beginning of all.
+/// AWS's time, read as the functions read it: a run's id is made of it. An impossible time counts as the earliest.
 pub(super) fn time(at: aws_smithy_types::DateTime) -> DateTime<Utc> {
     reveille_aws::millis(&at).unwrap_or_default()
 }

@@ -2,9 +2,10 @@
 
 use aws_sdk_sagemaker::types::NotebookInstanceStatus;
 use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{InstanceName, records::Lease};
 
-use super::{Account, executions::time};
+use super::{AT_ONCE, Account, executions::time};
 use crate::error::CliError;
 
 /// More than an account has: the quota of running instances is 20 a type.
@@ -38,7 +39,7 @@ impl Account {
                     continue;
                 };
                 found.push(Instance {
-                    lease: self.lease(&name).await?,
+                    lease: None,
                     name,
                     kind: item.instance_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
                     status: item.notebook_instance_status.unwrap_or_else(|| "Unknown".into()),
@@ -52,7 +53,8 @@ impl Account {
             }
         }
         found.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(found)
+        let with_lease = async |found: Instance| Ok(Instance { lease: self.lease(&found.name).await?, ..found });
+        stream::iter(found).map(with_lease).buffered(AT_ONCE).try_collect().await
     }
 
     /// An instance's status; `None`: there is no such instance any more.

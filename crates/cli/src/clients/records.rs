@@ -1,7 +1,5 @@
 //! The records of runs in the stack's bucket.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use reveille_domain::{
     InstanceName, RunId,
@@ -10,7 +8,7 @@ use reveille_domain::{
 };
 use serde::de::DeserializeOwned;
 
-use super::Account;
+use super::{Account, Run};
 use crate::error::CliError;
 
 /// The largest record that is read: an outcome has at most 64 KiB of evidence, a request 64 KiB of input.
@@ -70,8 +68,14 @@ impl Account {
         read.map(Some).map_err(|error| CliError::Record { key: key.to_owned(), problem: error.to_string() })
     }
 
-    /// The key of an output, if it lies in the stack's bucket: an outcome that names another place is not followed.
-    pub(crate) fn key_of<'a>(&self, outputs: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
-        outputs.get(name)?.strip_prefix("s3://")?.strip_prefix(&self.layout.bucket)?.strip_prefix('/')
+    /// The key of an output that the run kept, if it lies in the stack's bucket: an outcome that names another place is not followed.
+    pub(crate) fn key_of<'a>(&self, run: &'a Run, output: &str) -> Option<&'a str> {
+        run.outcome
+            .as_ref()?
+            .outputs
+            .get(output)?
+            .strip_prefix("s3://")?
+            .strip_prefix(&self.layout.bucket)?
+            .strip_prefix('/')
     }
 }

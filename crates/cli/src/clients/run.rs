@@ -93,6 +93,11 @@ impl Account {
 
     /// A run with all that is known of it now.
     pub(crate) async fn run(&self, execution: &Execution) -> Result<Run, CliError> {
+        self.with_records(self.outline(execution).await?).await
+    }
+
+    /// A run as its execution tells it: enough to know whose it is, in one call.
+    pub(crate) async fn outline(&self, execution: &Execution) -> Result<Run, CliError> {
         let (execution, described) = self.described(&execution.arn).await?;
         let input: Value = serde_json::from_str(described.input().unwrap_or_default()).unwrap_or_default();
         let id = execution.run();
@@ -117,7 +122,13 @@ impl Account {
                 run: run.id.clone(),
                 attempt: outcome.attempt,
             });
-        } else {
+        }
+        Ok(run)
+    }
+
+    /// The same with what is recorded of it, where the execution itself has no outcome.
+    pub(crate) async fn with_records(&self, mut run: Run) -> Result<Run, CliError> {
+        if run.execution.status != ExecutionStatus::Succeeded {
             run.at = self.latest_attempt(folder(run.instance.as_deref()), &run.id).await?;
             if let Some(at) = run.at.as_ref().filter(|_| !run.execution.is_running()) {
                 // One that names another execution is somebody else's writing.

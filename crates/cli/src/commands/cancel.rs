@@ -67,8 +67,8 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
 /// Waits until a run has its outcome and its instance is stopped or somebody else's; `None`: it took too long.
 async fn wait(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Option<String>, CliError> {
     let deadline = Instant::now() + PATIENCE;
+    let mut run = account.run(execution).await?;
     while Instant::now() < deadline {
-        let run = account.run(execution).await?;
         if run.outcome.is_some()
             && let Some(sentence) = instance_after(account, &run).await?
         {
@@ -78,6 +78,9 @@ async fn wait(terminal: &Terminal, account: &Account, execution: &Execution) -> 
         let what = if run.outcome.is_none() { "waits for its outcome" } else { "waits for its instance to stop" };
         terminal.passing(Tone::Moving, &format!("  {}  {what}", run.id));
         sleep(LOOK).await;
+        if run.outcome.is_none() {
+            run = account.run(execution).await?;
+        }
     }
     Ok(None)
 }

@@ -20,8 +20,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &LogsArguments) -> Resul
             "the log of {id} is kept when its notebook has ended; follow its cells with: reveille watch {id}"
         )));
     }
-    let outputs = run.outcome.as_ref().map(|outcome| &outcome.outputs);
-    let Some(key) = outputs.and_then(|outputs| account.key_of(outputs, "log")) else {
+    let Some(key) = account.key_of(&run, "log") else {
         return Err(CliError::NotThere(format!("{id} kept no log; see what became of it with: reveille show {id}")));
     };
     let Some(log) = account.object(key, MAX_LOG).await? else {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_s3::presigning::PresigningConfig;
+use reveille_domain::card::console;
 
 use crate::{
     arguments::OpenArguments,
@@ -19,7 +20,13 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Resul
     let account = Account::of(&arguments.stack).await?;
     let run = account.run(&account.find(&arguments.run).await?).await?;
     if arguments.console {
-        terminal.verbatim(&console(&run, &account.region));
+        let link = console(&run.execution.arn).ok_or_else(|| {
+            let arn = &run.execution.arn;
+            CliError::NotThere(format!(
+                "the console's address is not known for {arn}; look the execution up in the console"
+            ))
+        })?;
+        terminal.verbatim(&link);
         return Ok(Exit::Done);
     }
     let output = match arguments {
@@ -38,8 +45,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Resul
 
 async fn link(account: &Account, run: &Run, output: &str) -> Result<String, CliError> {
     let id = &run.id;
-    let outputs = run.outcome.as_ref().map(|outcome| &outcome.outputs);
-    let Some(key) = outputs.and_then(|outputs| account.key_of(outputs, output)) else {
+    let Some(key) = account.key_of(run, output) else {
         let why = run.outcome.as_ref().and_then(|outcome| outcome.html_error.as_deref()).filter(|_| output == "html");
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
         return Err(CliError::NotThere(format!(
@@ -50,14 +56,4 @@ async fn link(account: &Account, run: &Run, output: &str) -> Result<String, CliE
     let how = how.map_err(|error| CliError::Usage(error.to_string()))?;
     let signed = account.s3.get_object().bucket(&account.layout.bucket).key(key).presigned(how).await;
     signed.map(|signed| signed.uri().to_owned()).map_err(|error| CliError::asked("sign the link", &error))
-}
-
-/// The execution's page. The console of China and of GovCloud has another name.
-fn console(run: &Run, region: &str) -> String {
-    let host = match run.execution.arn.split(':').nth(1) {
-        Some("aws-cn") => "console.amazonaws.cn",
-        Some("aws-us-gov") => "console.amazonaws-us-gov.com",
-        _ => "console.aws.amazon.com",
-    };
-    format!("https://{region}.{host}/states/home?region={region}#/v2/executions/details/{}", run.execution.arn)
 }

@@ -7,7 +7,7 @@ use reveille_domain::records::Rest;
 
 use crate::{
     arguments::{Format, RunsArguments, StatusFilter},
-    clients::{Account, Ending, Execution, Run},
+    clients::{AT_ONCE, Account, Ending, Execution, Run},
     error::CliError,
     exit::Exit,
     ui::{
@@ -18,8 +18,6 @@ use crate::{
     },
 };
 
-/// Runs that are looked at together: each takes two to three calls of some ten milliseconds.
-const AT_ONCE: usize = 16;
 /// Executions that are looked at where a filter can be answered only by looking at each.
 const MOST_LOOKED_AT: usize = 1_000;
 
@@ -67,13 +65,14 @@ async fn find(account: &Account, arguments: &RunsArguments, now: DateTime<Utc>) 
         old || executions.len() >= most
     };
     account.executions(arguments.status.map(status), take).await?;
-    let runs = stream::iter(&executions).map(|execution| account.run(execution)).buffered(AT_ONCE);
+    let outlines = stream::iter(&executions).map(|execution| account.outline(execution)).buffered(AT_ONCE);
     let fits = |run: &Run| {
         let instance = arguments.instance.as_ref().is_none_or(|name| run.instance.as_ref() == Some(name));
         let notebook = arguments.notebook.as_deref();
         instance && notebook.is_none_or(|text| run.notebook.as_deref().is_some_and(|name| name.contains(text)))
     };
-    runs.try_filter(|run| std::future::ready(fits(run))).take(wanted).try_collect().await
+    let fitting = outlines.try_filter(|run| std::future::ready(fits(run))).take(wanted);
+    fitting.map_ok(|run| account.with_records(run)).try_buffered(AT_ONCE).try_collect().await
 }
 
 const fn status(filter: StatusFilter) -> ExecutionStatus {

@@ -6,11 +6,11 @@ use reveille_domain::records::Progress;
 use crate::{
     clients::{Account, Run},
     error::CliError,
+    ui::bar::bar,
 };
 
 /// Events that are looked at to find the present state: a state has no more than ten.
 const LAST_EVENTS: i32 = 20;
-const BAR: usize = 24;
 
 /// What a run does now, in a few words.
 pub(super) async fn stage(account: &Account, run: &Run) -> Result<String, CliError> {
@@ -32,21 +32,18 @@ pub(super) async fn stage(account: &Account, run: &Run) -> Result<String, CliErr
 }
 
 async fn in_the_queue_or_running(account: &Account, run: &Run, instance: &str) -> Result<String, CliError> {
-    let Some(at) = &run.at else { return Ok(format!("waiting for its turn on {instance}")) };
-    if account.claim(at).await?.is_none() {
-        return Ok(format!("waiting for its turn on {instance}"));
+    let waiting = || format!("waiting for its turn on {instance}");
+    let Some(at) = &run.at else { return Ok(waiting()) };
+    // A runner writes progress of what it has claimed only.
+    if let Some(progress) = account.progress(at).await?.filter(|progress| progress.cells > 0) {
+        return Ok(cells(&progress));
     }
-    Ok(match account.progress(at).await? {
-        Some(progress) if progress.cells > 0 => cells(&progress),
-        _ => "starting the kernel".to_owned(),
-    })
+    Ok(account.claim(at).await?.map_or_else(waiting, |_| "starting the kernel".to_owned()))
 }
 
 fn cells(progress: &Progress) -> String {
-    let done = usize::try_from(progress.cell).unwrap_or_default();
-    let all = usize::try_from(progress.cells).unwrap_or_default().max(1);
-    let full = (done * BAR / all).min(BAR);
-    format!("{}{}  cell {done} of {all}", "█".repeat(full), "░".repeat(BAR - full))
+    let (cell, cells) = (progress.cell, progress.cells.max(1));
+    format!("{}  cell {cell} of {cells}", bar(cell, cells))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     error::CliError,
     ui::{
+        bar::bar,
         terminal::{Terminal, Tone},
         text::wrap,
     },
@@ -39,7 +40,6 @@ const MAX_EVENTS: i32 = 1000;
 const ACTOR_WIDTH: usize = 16;
 /// Columns before what happened: a time of nine, the actor, and two spaces after each.
 const MARGIN: usize = 9 + 2 + ACTOR_WIDTH + 2;
-const BAR_CELLS: u32 = 24;
 
 /// A change of an instance's state.
 pub(crate) struct InstanceChange {
@@ -269,27 +269,6 @@ fn reported(report: &Report) -> Entry {
     }
 }
 
-/// A bar of cells done.
-fn bar(done: u32, all: u32) -> String {
-    let full = (done * BAR_CELLS).checked_div(all).unwrap_or_default().min(BAR_CELLS);
-    let part = |sign: &str, count: u32| sign.repeat(usize::try_from(count).unwrap_or_default());
-    part("█", full) + &part("░", BAR_CELLS - full)
-}
-
 fn late(deadline: Instant, what: &'static str) -> Result<(), CliError> {
     if Instant::now() > deadline { Err(CliError::Late { what, seconds: LIMIT_SECONDS }) } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bar;
-
-    #[test]
-    fn a_bar_is_never_too_long() {
-        assert_eq!(bar(0, 4).chars().filter(|sign| *sign == '█').count(), 0);
-        assert_eq!(bar(2, 4).chars().filter(|sign| *sign == '█').count(), 12);
-        for (done, all) in [(5, 4), (4, 4), (0, 0)] {
-            assert_eq!(bar(done, all).chars().count(), 24);
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! The ports of the records: S3.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -56,10 +57,10 @@ impl PutObject for Ports {
                 None => condition.clone(),
             };
             let body = match world.lie {
-                Some(lie) => lie.about_body(&owned, body.clone(), |key| world.bucket.record(key)),
-                None => body.clone(),
+                Some(lie) => Cow::Owned(lie.about_body(&owned, body.clone(), |key| world.bucket.record(key))),
+                None => Cow::Borrowed(&body),
             };
-            let answer = world.bucket.put(&owned, body.clone(), &condition);
+            let answer = world.bucket.put(&owned, body.to_vec(), &condition);
             world.say(|| {
                 let shown = if owned.starts_with("leases/") {
                     String::from_utf8_lossy(&body).into_owned()

@@ -66,7 +66,7 @@ impl<'a> Event<'a> {
 
     /// What makes two deliveries the same event: bucket, key and sequencer of an S3 event; rule and time of a
     /// schedule; run, attempt and status of an event of our own, which is published again under another id when a step is
-    /// tried again. Where an event lacks them, as all of S3's do but those of a write and a deletion, its source and id. `None` when it
+    /// tried again. Otherwise its source and id; of S3's events only writes and deletions have a sequencer. `None` when it
     /// has none of these, so nothing can be recognised.
     #[must_use]
     pub fn identity(self) -> Option<String> {

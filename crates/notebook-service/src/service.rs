@@ -32,7 +32,7 @@ use crate::{
 
 /// How long requests under way may take at the end; they take milliseconds.
 const REQUEST_GRACE: Duration = Duration::from_secs(1);
-/// What the boots' processes have to end when the service itself ends: whoever ends it waits, and AWS goes with it.
+/// How long the processes of boots may take to end when the service itself ends: whoever ends it waits.
 const CLOSING_GRACE: Duration = Duration::from_millis(500);
 
 /// Why the service could not start or end well.

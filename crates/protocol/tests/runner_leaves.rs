@@ -1,4 +1,4 @@
-//! A runner that its machine asks to end keeps what there is of its notebook, in bounded time, and begins nothing; and one that
+//! The port `AskedToEnd`: a runner that its machine asks to end keeps what there is of its notebook, in bounded time, and begins nothing; and one that
 //! is begun after another was killed keeps what that one left.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 

@@ -100,7 +100,7 @@ impl FindLeftNotebook for RunnerAdapters {
 
 impl AskedToEnd for RunnerAdapters {
     async fn asked_to_end(&self) {
-        // Who cannot hear it is ended by it.
+        // Without a handler, SIGTERM ends the process itself.
         if self.asked.clone().wait_for(|asked| *asked).await.is_err() {
             std::future::pending::<()>().await;
         }

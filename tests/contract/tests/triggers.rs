@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{TimeDelta, Utc};
-use reveille_contract_tests::{fires, python, read, template, templates};
+use reveille_contract_tests::{fires, read, template, templates};
 use reveille_domain::InputText;
 use reveille_domain::input;
 use reveille_domain::limits::DEDUPE_WINDOW;

@@ -13,7 +13,7 @@ use reveille_domain::records::{Claim, Claimant, Report, Reporter};
 use super::{Runner, RunnerPorts};
 use crate::store::{self, StoreError};
 
-/// Uploading what was left holds up the first run of this process: it may take no longer than a start's usual hiccup.
+/// Uploading what was left holds up the first run of this process: by a minute at most, beside minutes of a start.
 const KEEPING_TAKES: Duration = Duration::from_mins(1);
 /// Between two looks whether a verdict stands that lacks the outputs.
 const NAME_EVERY: Duration = Duration::from_mins(1);

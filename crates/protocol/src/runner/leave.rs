@@ -67,7 +67,7 @@ fn lost(at: &AttemptRef, cells: Cells) -> Failure {
     Failure::new(
         Code::RunnerLost,
         format!(
-            "Notebook instance {} was stopped while the notebook ran{place}, as by a person in the console: its runner was told to end, ended the notebook and kept what there was. (Who ends the runner alone causes the same.) The notebook may have had effects; what it wrote outside is as it left it. Run again when that is safe; \"onRunnerLost\": \"rerun\" repeats such a run by itself, up to {MAX_RERUNS} times.",
+            "Notebook instance {} was stopped while the notebook ran{place}, as by a person in the console: its runner was told to end, ended the notebook and kept what there was. (The same happens if somebody ends only the runner.) The notebook may have had effects; what it wrote outside is as it left it. Run again when that is safe; \"onRunnerLost\": \"rerun\" repeats such a run by itself, up to {MAX_RERUNS} times.",
             at.instance
         ),
     )

@@ -265,11 +265,17 @@ impl Report {
         }
     }
 
+    /// Whether it is a function's verdict that names no outputs: there may be some, which come later.
+    #[must_use]
+    pub fn lacks_outputs(&self) -> bool {
+        self.by == Reporter::Function && self.outputs.is_empty()
+    }
+
     /// A function's verdict with the outputs of the notebook that its runner ended for it. The verdict stays as it is. `None`:
     /// there is nothing to add.
     #[must_use]
     pub fn with_outputs_of(&self, left: &Self) -> Option<Self> {
-        let adds = self.by == Reporter::Function && self.outputs.is_empty() && !left.outputs.is_empty();
+        let adds = self.lacks_outputs() && !left.outputs.is_empty();
         adds.then(|| Self {
             outputs: left.outputs.clone(),
             html_error: left.html_error.clone(),

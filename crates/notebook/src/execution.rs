@@ -118,7 +118,13 @@ impl NotebookProcess {
     /// The outputs that exist, with their paths.
     #[must_use]
     pub fn outputs(&self) -> Vec<(Output, PathBuf)> {
-        let named = |output: Output| (output, self.job.output_dir.join(output.file_name()));
+        Self::outputs_in(&self.job.output_dir)
+    }
+
+    /// The same of the execution whose output folder this is.
+    #[must_use]
+    pub fn outputs_in(output_dir: &Path) -> Vec<(Output, PathBuf)> {
+        let named = |output: Output| (output, output_dir.join(output.file_name()));
         Output::ALL.map(named).into_iter().filter(|(_, path)| regular::is(path)).collect()
     }
 

@@ -13,7 +13,7 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{Cells, ExecutedNotebook, LeftNotebook, OutputFile, RunningNotebook};
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure};
-use reveille_notebook::{Engine, Job, Output, Patience, Verdict, regular};
+use reveille_notebook::{Engine, Job, NotebookProcess, Output, Patience, Verdict, regular};
 use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
 
@@ -73,12 +73,7 @@ const ATTEMPT_LIMIT: u64 = 4 << 10;
 /// The notebook that was executed last in these folders, if anything of it is there.
 pub fn left(folders: &Folders) -> Option<LeftNotebook> {
     let mark = regular::read(&folders.work.join(ATTEMPT), ATTEMPT_LIMIT).ok()?;
-    let files: Vec<OutputFile> = Output::ALL
-        .map(|output| (output, folders.output().join(output.file_name())))
-        .into_iter()
-        .filter(|(_, path)| regular::is(path))
-        .map(output_file)
-        .collect();
+    let files = NotebookProcess::outputs_in(&folders.output()).into_iter().map(output_file).collect();
     Some(LeftNotebook {
         at: serde_json::from_slice(&mark).ok()?,
         source_sha256: hash(&folders.work.join(SOURCE)).ok(),
@@ -210,7 +205,7 @@ impl Run<'_> {
 
     /// Waits for the end, or ends it when told to, looking at the progress meanwhile. The wait is dropped for nothing else:
     /// saving what there is, after the limit, takes its time.
-    async fn wait(&self, running: &mut reveille_notebook::NotebookProcess) -> Verdict {
+    async fn wait(&self, running: &mut NotebookProcess) -> Verdict {
         {
             let mut wait = std::pin::pin!(running.wait());
             loop {
@@ -220,7 +215,7 @@ impl Run<'_> {
                     () = self.stop.bell.notified() => break,
                     () = tokio::time::sleep(PROGRESS_EVERY) => {}
                 }
-                let progress = reveille_notebook::NotebookProcess::progress_in(&self.output_folder());
+                let progress = NotebookProcess::progress_in(&self.output_folder());
                 self.cells.set(Cells { cell: count(progress.cell), cells: count(progress.cells) });
             }
         }

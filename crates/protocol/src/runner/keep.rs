@@ -23,14 +23,6 @@ const NAME_TRIES: u32 = 60;
 /// Why there is no page of it.
 const NO_PAGE: &str = "its runner ended before the page was made";
 
-/// What is known of an attempt whose files lie here.
-enum Known {
-    /// It is over, and its outputs are missed.
-    Missed,
-    /// Its outputs are kept, or it is not known to have been executed.
-    Nothing,
-}
-
 impl<P: RunnerPorts> Runner<'_, P> {
     /// Uploads what is missed. Whatever fails here is logged, and holds up nothing for long.
     pub(super) async fn keep_what_was_left(&self) {
@@ -50,7 +42,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let at = left.at.clone();
         // A disk may hold a copy of another instance's folder.
         let is_ours = at.instance == self.me.instance.as_str();
-        if !is_ours || left.files.is_empty() || matches!(self.known_of(&at).await?, Known::Nothing) {
+        if !is_ours || left.files.is_empty() || !self.is_missed(&at).await? {
             return Ok(());
         }
         let mut report = Report::without_outputs(&at, Reporter::Runner, None, None, self.ports.now());
@@ -67,17 +59,16 @@ impl<P: RunnerPorts> Runner<'_, P> {
         Ok(())
     }
 
-    /// No notebook of an earlier process runs any more: this one ended what was left of them when it began.
-    async fn known_of(&self, at: &AttemptRef) -> Result<Known, StoreError> {
+    /// Whether an attempt whose files lie here is over and its outputs are missed. No notebook of an earlier process runs any more: this
+    /// one ended what was left of them when it began.
+    async fn is_missed(&self, at: &AttemptRef) -> Result<bool, StoreError> {
         let report = async || store::read::<Report>(&self.ports, &self.layout.report(at)).await;
         if let Some(report) = self.patiently(2, "a report was not read", report).await? {
-            let lacks = report.record.by == Reporter::Function && report.record.outputs.is_empty();
-            return Ok(if lacks { Known::Missed } else { Known::Nothing });
+            return Ok(report.record.lacks_outputs());
         }
         let claim = async || store::read::<Claim>(&self.ports, &self.layout.claim(at)).await;
         let claim = self.patiently(2, "a claim was not read", claim).await?;
-        let executed = claim.is_some_and(|claim| claim.record.by == Claimant::Runner);
-        Ok(if executed { Known::Missed } else { Known::Nothing })
+        Ok(claim.is_some_and(|claim| claim.record.by == Claimant::Runner))
     }
 
     /// A lost attempt's report, with the outputs that were kept of it.
@@ -95,7 +86,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
 
     /// Names what was kept in the verdict of a function, once one stands. Never returns.
     pub(super) async fn name_what_was_left(&self) -> std::convert::Infallible {
-        let kept = self.kept.borrow().clone();
+        let kept = self.kept.borrow().clone().filter(|(_, left)| !left.outputs.is_empty());
         if let Some((at, left)) = kept {
             for _ in 0..NAME_TRIES {
                 let stands = store::read::<Report>(&self.ports, &self.layout.report(&at)).await;

@@ -97,21 +97,33 @@ class Page:
         """One cell, or one of its outputs, must not cost the others their page."""
         if not self.shows(notebook, []):
             notebook.metadata = type(notebook)()
-        notebook.cells = [self.shown(notebook, cell) for cell in notebook.cells]
+        notebook.cells = self.shown_of(notebook, notebook.cells)
         return notebook
 
+    def shown_of(self, notebook, cells):
+        """By halves: each look renders what it looks at."""
+        if not cells or self.shows(notebook, cells):
+            return cells
+        if len(cells) == 1:
+            return [self.shown(notebook, cells[0])]
+        half = len(cells) // 2
+        return self.shown_of(notebook, cells[:half]) + self.shown_of(notebook, cells[half:])
+
     def shows(self, notebook, cells):
+        held = len(self.held)
         try:
             self.body(type(notebook)({**notebook, "cells": cells}), "a")
         except TooSlow:
             raise
         except Exception:
             return False
+        finally:
+            # Nothing of a trial is written.
+            del self.held[held:]
         return True
 
     def shown(self, notebook, cell):
-        if self.shows(notebook, [cell]):
-            return cell
+        """A cell that cannot be shown as it is."""
         node = type(notebook)
         plain = node({**cell, "metadata": node(), "outputs": []})
         if cell["cell_type"] != "code" or not self.shows(notebook, [plain]):
@@ -137,6 +149,7 @@ class Page:
             raise
         except Exception as error:
             logging.warning("a part of the page cannot be made (%s) and is left out", type(error).__name__)
+            self.held.clear()
             body = self.body(self.without_what_fails(notebook), name)
         for number, part in enumerate(re.split(f"{self.mark}([0-9]+)-", body)):
             if number % 2:

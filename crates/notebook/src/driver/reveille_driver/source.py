@@ -114,7 +114,9 @@ def normalise(notebook):
         if "name" not in info:
             del metadata["language_info"]
     widgets = metadata.get("widgets")
-    if widgets is not None and not all(isinstance(state.get("state"), dict) for state in dicts(widgets)):
+    if widgets is not None and not all(
+        isinstance(state, dict) and isinstance(state.get("state"), dict) for state in widgets.values()
+    ):
         del metadata["widgets"]
     orig = metadata.get("orig_nbformat")
     if not (isinstance(orig, int) and orig >= 1):
@@ -125,11 +127,6 @@ def normalise(notebook):
     cells = notebook["cells"]
     notebook.clear()
     notebook.update(cells=cells, metadata=metadata, nbformat=4, nbformat_minor=MINOR)
-
-
-def dicts(of):
-    """The values; an empty one in the place of what is no object."""
-    return [value if isinstance(value, dict) else {} for value in of.values()]
 
 
 def typed(metadata, types):

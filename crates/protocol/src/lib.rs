@@ -9,6 +9,7 @@ pub mod conclude_run;
 mod holders;
 pub mod last_attempt;
 pub mod left;
+mod lost;
 mod own;
 pub mod runner;
 pub mod stack;

@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::limits::{MAX_RERUNS, RUNNER_END};
+use reveille_domain::limits::RUNNER_END;
 use reveille_domain::ports::{AskedToEnd, Cells, ExecutedNotebook, Log, RunningNotebook, Sleep};
 use reveille_domain::{Code, Failure};
 
 use super::{Runner, RunnerPorts};
+use crate::lost;
 
 /// Left to the end of the process itself, before the unit's own limit kills it in the middle of a call.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -60,15 +61,13 @@ fn verdict(failure: Failure, at: &AttemptRef, cells: Cells) -> Failure {
 }
 
 fn lost(at: &AttemptRef, cells: Cells) -> Failure {
-    let place = match cells {
-        Cells { cell: 0, .. } => ", before its first cell".to_owned(),
-        Cells { cell, cells } => format!(", at cell {cell} of {cells}"),
-    };
+    let place = lost::place(cells.cell, cells.cells);
     Failure::new(
         Code::RunnerLost,
         format!(
-            "Notebook instance {} was stopped while the notebook ran{place}, as by a person in the console: its runner was told to end, ended the notebook and kept what there was. (The same happens if somebody ends only the runner.) The notebook may have had effects; what it wrote outside is as it left it. Run again when that is safe; \"onRunnerLost\": \"rerun\" repeats such a run by itself, up to {MAX_RERUNS} times.",
-            at.instance
+            "Notebook instance {} was stopped while the notebook ran{place}, for example by a person in the console: its runner was told to end, ended the notebook and kept what there was. (The same happens if somebody ends only the runner.) {}",
+            at.instance,
+            lost::advice("")
         ),
     )
 }

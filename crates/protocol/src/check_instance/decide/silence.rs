@@ -5,9 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::age::{age, believed, is_ahead, seconds};
 use reveille_domain::error::{Code, Failure};
 use reveille_domain::ids::InstanceName;
-use reveille_domain::limits::{MAX_RERUNS, MAX_SILENCES, MAX_UNCLAIMED_SILENCES, OVERDUE};
+use reveille_domain::limits::{MAX_SILENCES, MAX_UNCLAIMED_SILENCES, OVERDUE};
 use reveille_domain::ports::InstanceStatus;
 use reveille_domain::records::{Claim, Progress};
+
+use crate::lost;
 
 /// What to do about a run whose ticket fell silent and which has no report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,11 +83,7 @@ fn unclaimed(seen: &SilenceSeen<'_>) -> SilenceVerdict {
 }
 
 fn lost(seen: &SilenceSeen<'_>, last: DateTime<Utc>) -> Failure {
-    let cell = match seen.progress {
-        None => String::new(),
-        Some(progress) if progress.cell == 0 => ", before its first cell".to_owned(),
-        Some(progress) => format!(", at cell {} of {}", progress.cell, progress.cells),
-    };
+    let cell = seen.progress.map_or_else(String::new, |progress| lost::place(progress.cell, progress.cells));
     let heard = if is_ahead(last, seen.now) {
         format!(
             "was last heard from at a time that is not known, because the attempt's claim.json names {}, which is in the future",
@@ -97,9 +95,10 @@ fn lost(seen: &SilenceSeen<'_>, last: DateTime<Utc>) -> Failure {
     Failure::new(
         Code::RunnerLost,
         format!(
-            "The runner on notebook instance {} started the notebook and {heard}{cell}.{} The notebook may have had side effects, and what it wrote elsewhere is as it left it. If the instance still exists, redrive the execution when it is safe to run the notebook again; \"onRunnerLost\": \"rerun\" does so automatically, up to {MAX_RERUNS} times.",
+            "The runner on notebook instance {} started the notebook and {heard}{cell}.{} {}",
             seen.instance,
-            instance_words(seen.status)
+            instance_words(seen.status),
+            lost::advice("If the instance still exists, ")
         ),
     )
 }

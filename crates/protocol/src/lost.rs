@@ -1,0 +1,19 @@
+//! The words that every message of a lost run shares: how far its notebook was, and what to do. Decides nothing.
+
+use reveille_domain::limits::MAX_RERUNS;
+
+/// How far a notebook was, as the end of a clause.
+pub(crate) fn place(cell: u32, cells: u32) -> String {
+    match cell {
+        0 => ", before its first cell".to_owned(),
+        _ => format!(", at cell {cell} of {cells}"),
+    }
+}
+
+/// What a notebook may have done, and how to run it again; `when` is what must be so, with its comma, or nothing.
+pub(crate) fn advice(when: &str) -> String {
+    let redrive = if when.is_empty() { "Redrive" } else { "redrive" };
+    format!(
+        "The notebook may have had side effects, and what it wrote elsewhere is as it left it. {when}{redrive} the execution when it is safe to run the notebook again; \"onRunnerLost\": \"rerun\" does so automatically, up to {MAX_RERUNS} times."
+    )
+}

@@ -70,7 +70,7 @@ pub(crate) enum CliError {
         "the stack {stack} has no output {output}, so it is not one of infra/template.yaml; name another with --stack"
     )]
     NotOurStack { stack: String, output: &'static str },
-    #[error("{what}; `reveille runs` lists what there is")]
+    #[error("{what}")]
     NoRun { what: String },
     #[error("{count} runs begin with {start}, {first} and {second} among them; give more of the id")]
     Ambiguous { start: String, first: String, second: String, count: usize },
@@ -99,6 +99,10 @@ impl CliError {
     {
         let (code, message) = (error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default());
         let message = match (code.as_str(), message) {
+            _ if matches!(error, SdkError::DispatchFailure(_)) => format!(
+                "AWS did not answer ({}); check the network, the region and AWS_ENDPOINT_URL. If that names a local AWS that has ended, start it again and take its new variables",
+                causes(error)
+            ),
             ("", "") => causes(error),
             (code, "") => code.to_owned(),
             (code, message) => format!("{code}: {message}"),

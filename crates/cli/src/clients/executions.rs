@@ -59,10 +59,11 @@ impl RunName {
                 [_, _, "states", _, _, "execution", _, _] => Ok(Self::Arn(text.to_owned())),
                 _ => Err("this ARN is no execution's".to_owned()),
             },
-            _ if text.starts_with('@') || text.is_empty() => {
+            _ if text.starts_with('@') || text.trim_end_matches('…').is_empty() => {
                 Err("name a run by its id, the start of its id, its execution's ARN, @last or @last-failed".to_owned())
             }
-            _ => Ok(Self::Start(text.to_owned())),
+            // What `reveille runs` cuts ends so.
+            _ => Ok(Self::Start(text.trim_end_matches('…').to_owned())),
         }
     }
 }
@@ -112,10 +113,14 @@ impl Account {
     pub(crate) async fn find(&self, name: &RunName) -> Result<Execution, CliError> {
         let nothing = |what: &str| CliError::NoRun { what: what.to_owned() };
         match name {
-            RunName::Last => self.newest(None, 1).await?.pop().ok_or_else(|| nothing("there are no runs yet")),
+            RunName::Last => {
+                self.newest(None, 1).await?.pop().ok_or_else(|| {
+                    nothing("there are no runs yet; start one with: reveille run NOTEBOOK --on INSTANCE")
+                })
+            }
             RunName::LastFailed => {
                 let failed = self.newest(Some(ExecutionStatus::Failed), 1).await?.pop();
-                failed.ok_or_else(|| nothing("no run has failed"))
+                failed.ok_or_else(|| nothing("no run has failed; `reveille runs` lists what there is"))
             }
             RunName::Arn(arn) => Ok(self.described(arn).await?.0),
             RunName::Start(start) => self.beginning_with(start).await,
@@ -138,7 +143,9 @@ impl Account {
         self.executions(None, look).await?;
         let others: Vec<String> = found.iter().skip(1).map(|execution| execution.run().to_string()).collect();
         match found.into_iter().next() {
-            None => Err(CliError::NoRun { what: format!("no run's id begins with {start}") }),
+            None => Err(CliError::NoRun {
+                what: format!("no run's id begins with {start}; `reveille runs` lists what there is"),
+            }),
             Some(only) if others.is_empty() => Ok(only),
             Some(first) => Err(CliError::Ambiguous {
                 start: start.to_owned(),
@@ -176,6 +183,7 @@ mod tests {
         assert_eq!(RunName::parse("@last-failed"), Ok(RunName::LastFailed));
         assert_eq!(RunName::parse(arn), Ok(RunName::Arn(arn.to_owned())));
         assert_eq!(RunName::parse("dai"), Ok(RunName::Start("dai".to_owned())));
+        assert_eq!(RunName::parse("dai…"), Ok(RunName::Start("dai".to_owned())), "as it was shown, cut");
         for wrong in ["", "@latest", "arn:aws:states:us-east-1:1:stateMachine:m"] {
             assert!(RunName::parse(wrong).is_err(), "{wrong}");
         }

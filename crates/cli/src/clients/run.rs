@@ -77,7 +77,9 @@ impl Account {
         let described = match self.sfn.describe_execution().execution_arn(arn).send().await {
             Ok(described) => described,
             Err(error) if error.as_service_error().is_some_and(DescribeExecutionError::is_execution_does_not_exist) => {
-                return Err(CliError::NoRun { what: format!("there is no execution {arn}") });
+                return Err(CliError::NoRun {
+                    what: format!("there is no execution {arn}; `reveille runs` lists what there is"),
+                });
             }
             Err(error) => return Err(CliError::asked("describe the execution", &error)),
         };

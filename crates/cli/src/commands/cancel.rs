@@ -41,7 +41,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
         }
         let call = account.sfn.stop_execution().execution_arn(&execution.arn).error(ERROR).cause(CAUSE);
         call.send().await.map_err(|error| CliError::asked("stop the execution", &error))?;
-        terminal.line(&format!("{id} is stopped; its notebook is ended and its outcome recorded"));
+        terminal.line(&format!("{id} is stopped; waiting until its notebook has ended and its outcome is recorded"));
         stopped.push(execution);
     }
     for execution in &stopped {

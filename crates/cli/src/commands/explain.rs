@@ -6,7 +6,10 @@ use crate::{
     arguments::ExplainArguments,
     error::CliError,
     exit::Exit,
-    ui::terminal::{Terminal, Tone},
+    ui::{
+        terminal::{Terminal, Tone},
+        text::fitted,
+    },
 };
 
 pub(crate) fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Result<Exit, CliError> {
@@ -21,7 +24,9 @@ pub(crate) fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Result<E
     let code = found.ok_or_else(|| {
         CliError::NotThere(format!("there is no error code {name}; `reveille explain` lists them all"))
     })?;
-    terminal.verbatim(page(code));
+    for line in fitted(page(code), terminal.width()) {
+        terminal.line(&line);
+    }
     Ok(Exit::Done)
 }
 

@@ -7,7 +7,7 @@ use reveille_domain::card::console;
 
 use crate::{
     arguments::OpenArguments,
-    clients::{Account, Run},
+    clients::{Account, Ending, Run},
     error::CliError,
     exit::Exit,
     ui::terminal::Terminal,
@@ -45,6 +45,11 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Resul
 
 async fn link(account: &Account, run: &Run, output: &str) -> Result<String, CliError> {
     let id = &run.id;
+    if run.ending == Ending::Running {
+        return Err(CliError::NotThere(format!(
+            "the {output} of {id} is kept when its notebook has ended; follow its cells with: reveille watch {id}"
+        )));
+    }
     let Some(key) = account.key_of(run, output) else {
         let why = run.outcome.as_ref().and_then(|outcome| outcome.html_error.as_deref()).filter(|_| output == "html");
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));

@@ -105,7 +105,9 @@ fn parameters_of(path: &Path) -> Result<Map<String, Value>, CliError> {
 /// Parameters as papermill reads them. JSON is YAML, too.
 fn read_yaml(text: &str, from: &str) -> Result<Map<String, Value>, CliError> {
     let wrong = |what: &str| CliError::Usage(format!("{from}: {what}"));
-    match serde_yaml_ng::from_str(text).map_err(|error| wrong(&format!("it is no YAML: {error}")))? {
+    match serde_yaml_ng::from_str(text)
+        .map_err(|error| wrong(&format!("it is not valid YAML: {error}; write for example `day: 2026-11-26`")))?
+    {
         Value::Object(parameters) => Ok(parameters),
         Value::Null => Ok(Map::new()),
         _ => Err(wrong("it must hold names and values, such as `day: 2026-11-26`")),

@@ -1,6 +1,6 @@
 //! `reveille show`: one run, and what to do next.
 
-use reveille_domain::records::Rest;
+use reveille_domain::{Code, records::Rest};
 
 use super::{runs::tone, stage::stage};
 use crate::{
@@ -101,7 +101,11 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
         ("started", format!("{started}, {took} {so_far}")),
     ];
     if let Some(outcome) = &run.outcome {
-        facts.push(("instance", after(outcome.instance_after, run.ending).to_owned()));
+        let after = match run.code() {
+            Some(Code::InstanceNotFound) => "does not exist",
+            _ => after(outcome.instance_after, run.ending),
+        };
+        facts.push(("instance", after.to_owned()));
         if outcome.attempt > 1 {
             facts.push(("attempt", outcome.attempt.to_string()));
         }
@@ -117,7 +121,9 @@ pub(crate) const fn after(rest: Rest, ending: Ending) -> &'static str {
         Rest::LeftRunning => "was left running: a person started it, or works on it, or it is not certain whose it is",
         Rest::NotTouched => "was not touched",
         Rest::NotConfirmed => match ending {
-            Ending::Aborted => "is stopped by the sweeper after the outcome: `reveille instances` shows it",
+            Ending::Aborted => {
+                "was to be stopped after the outcome was written: `reveille instances` shows whether it is"
+            }
             _ => "was NOT seen stopped: look at it, it may cost money",
         },
     }

@@ -119,8 +119,7 @@ impl Terminal {
     /// What is worth knowing and no answer, on standard error.
     pub(crate) fn note(&self, text: &str) {
         self.clear();
-        // There is nowhere to say that standard error is closed.
-        let _ = writeln!(io::stderr(), "{}", shown::plain(text));
+        complain_in_lines(text);
     }
 
     /// A line that the next one overwrites, and that means nothing later.
@@ -152,10 +151,7 @@ impl Terminal {
         if let Some(passing) = self.close() {
             write(&self.left_of(&passing));
         }
-        let width = if io::stderr().is_terminal() { columns(io::stderr()) } else { usize::MAX };
-        let lines = fitted(&format!("reveille: {text}"), width).join("\n");
-        // There is nowhere to say that standard error is closed.
-        let _ = writeln!(io::stderr(), "{lines}");
+        complain_in_lines(&format!("reveille: {text}"));
     }
 
     /// What stays of a line when something went wrong: the step that failed does, as one.
@@ -168,6 +164,13 @@ impl Terminal {
             Passing::Moment => ERASE.to_owned(),
         }
     }
+}
+
+/// Standard error, in lines that fit it.
+fn complain_in_lines(text: &str) {
+    let width = if io::stderr().is_terminal() { columns(io::stderr()) } else { usize::MAX };
+    // There is nowhere to say that standard error is closed.
+    let _ = writeln!(io::stderr(), "{}", fitted(text, width).join("\n"));
 }
 
 /// To the beginning of the line, and nothing on it.

@@ -142,7 +142,8 @@ impl<'a> Follower<'a> {
         let instance = input["instance"].as_str().unwrap_or_default();
         self.waiting.push(Entry::new(at, "S3 event", what, Tone::Strong));
         self.waiting.push(Entry::new(at, "rule", format!("matches: {notebook} on {instance}"), Tone::Plain));
-        let started = described.start_date.to_millis().ok().and_then(DateTime::from_timestamp_millis).unwrap_or(at);
+        // Two clocks: nothing starts before the event that starts it.
+        let started = reveille_aws::millis(&described.start_date).unwrap_or(at).max(at);
         let name = described.name.unwrap_or_default();
         self.waiting.push(Entry::new(started, "execution", format!("started: {name}"), Tone::Strong));
         Ok(())

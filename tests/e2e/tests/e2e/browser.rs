@@ -270,9 +270,11 @@ async fn visit(page: &str, rules: &str, report: oneshot::Receiver<Value>) -> Val
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(said)
-        .kill_on_drop(true)
+        // The command of some distributions is a script, and a browser has helpers: they are ended together.
+        .process_group(0)
         .spawn()
         .unwrap();
+    let group = Group(chromium.id().expect("it runs"));
     let words = || fs::read_to_string(profile.join("said")).unwrap_or_default();
     let seen = tokio::select! {
         seen = timeout(PATIENCE, report) => match seen {
@@ -281,13 +283,25 @@ async fn visit(page: &str, rules: &str, report: oneshot::Receiver<Value>) -> Val
         },
         ended = chromium.wait() => panic!("the browser ended ({ended:?}): {}", words()),
     };
-    chromium.kill().await.unwrap();
+    drop(group);
+    chromium.wait().await.unwrap();
     // Its helpers end after it, and may still write.
     let begun = Instant::now();
     while fs::remove_dir_all(&profile).is_err() && begun.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     seen
+}
+
+/// Processes that end when this does, however that comes about.
+struct Group(u32);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let kill = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{}", self.0)]).status();
+        // In a test that fails already there is nobody to tell.
+        assert!(std::thread::panicking() || kill.is_ok_and(|status| status.success()), "the browser goes on");
+    }
 }
 
 async fn assert_nothing_done(world: &World, function: &str) {

@@ -24,7 +24,7 @@ PID_FILE="$ROOT/run/reveille-runner.pid"
 READY_FILE="$ROOT/run/reveille/ready"
 
 # What the runner and its Python get, if it is set here: a unit of systemd inherits nothing. A name that ends in *
-# is every variable whose name begins so. docs/deploy.md lists them.
+# is every variable whose name begins so. See docs/instance.md.
 PASSED=(
     REVEILLE_PYTHON REVEILLE_JUPYTER_URL REVEILLE_JUPYTER_TOKEN JUPYTER_PATH
     HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY

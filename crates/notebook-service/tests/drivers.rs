@@ -1,4 +1,4 @@
-//! The two drivers side by side: what holds for an instance whatever it is, and that docs/local.md names what does not, each
+//! The two drivers side by side: what holds for an instance whatever it is, and that docs/machines.md names what does not, each
 //! difference with the test that shows it. Machines are there in `make test-boot` only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests, one of which prints figures")]
 
@@ -102,7 +102,7 @@ async fn an_instance_is_the_same_whatever_it_is() {
     }
 }
 
-/// Prints how long instances take with each driver, in seconds. Figures, which no test may depend on: see docs/local.md.
+/// Prints how long instances take with each driver, in seconds. Figures, which no test may depend on: see docs/machines.md.
 #[tokio::test]
 #[ignore = "prints figures: cargo test --locked --workspace --test drivers -- --ignored --nocapture"]
 async fn how_long_a_start_and_a_stop_take() {
@@ -155,8 +155,8 @@ fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
 #[test]
 fn each_difference_that_is_documented_is_shown_by_a_test() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = fs::read_to_string(project.join("docs/local.md")).unwrap();
-    let rows = table(&page, "## Instances that really boot");
+    let page = fs::read_to_string(project.join("docs/machines.md")).unwrap();
+    let rows = table(&page, "## What differs from a folder");
     assert!(rows.len() > 10, "{rows:?}");
     let tests: String = ["crates/notebook-service/tests", "tests/e2e/tests/boot", "tests/e2e/tests/e2e"]
         .into_iter()

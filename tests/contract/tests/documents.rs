@@ -137,12 +137,12 @@ fn passed() -> BTreeSet<String> {
     list.split_whitespace().map(|name| name.trim_matches('\'').to_owned()).collect()
 }
 
-/// The first column of the table in docs/deploy.md.
+/// The first column of the table in docs/instance.md.
 #[test]
 fn the_settings_that_reach_the_runner_are_the_documented_ones() {
-    let deploy = read("docs/deploy.md");
+    let page = read("docs/instance.md");
     let section =
-        deploy.split("\n### Settings of the runner\n").nth(1).expect("the section").split("\n### ").next().unwrap();
+        page.split("\n## Settings of the runner\n").nth(1).expect("the section").split("\n## ").next().unwrap();
     let columns = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     let documented: BTreeSet<String> =
         columns.flat_map(|names| names.split(", ")).map(|name| name.trim_matches('`').to_owned()).collect();

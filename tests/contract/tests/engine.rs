@@ -25,7 +25,7 @@ fn the_documents_name_the_versions_that_are_supported() {
     let supported = read("crates/notebook/requirements.in");
     let supported: Vec<&str> = supported.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert_eq!(supported.len(), 3);
-    for document in ["docs/deploy.md", "crates/notebook/README.md"] {
+    for document in ["docs/instance.md", "crates/notebook/README.md"] {
         let text = read(document);
         for specification in &supported {
             assert!(text.contains(specification), "{document} names {specification}");

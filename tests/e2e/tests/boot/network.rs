@@ -1,4 +1,4 @@
-//! The list of endpoints in docs/deploy.md is what these found.
+//! The list of endpoints in docs/instance.md is what these found.
 //!
 //! Instances whose subnet has no way to the internet: what each endpoint is needed for, and an engine without PyPI.
 

@@ -1,4 +1,4 @@
-//! Instances whose only way out is a proxy that opens TLS, with an authority that nobody else knows. What docs/deploy.md says of
+//! Instances whose only way out is a proxy that opens TLS, with an authority that nobody else knows. What docs/instance.md says of
 //! proxies is what these found.
 
 use std::{
@@ -30,7 +30,7 @@ pub(crate) const ALL: &[Scenario] = &[
 /// Where the machine sees the proxy.
 const PORT: u16 = 3128;
 const AUTHORITY: &str = "authority.pem";
-/// The names that docs/deploy.md lists, and no other: whatever asks another one finds a wrong certificate.
+/// The names that docs/instance.md lists, and no other: whatever asks another one finds a wrong certificate.
 const NAMES: [&str; 5] = [
     "*.s3.us-east-1.amazonaws.com",
     "states.us-east-1.amazonaws.com",
@@ -136,7 +136,7 @@ async fn through(world: &World) {
     let bucket = format!("{}.s3.us-east-1.amazonaws.com", world.local().bucket());
     let needed = [&[bucket.as_str()][..], &NAMES[1..]].concat();
     let asked: BTreeSet<&str> = log.lines().filter(|line| !line.starts_with('!')).collect();
-    assert_eq!(asked, needed.into_iter().collect(), "what docs/deploy.md lists, and nothing else: {log}");
+    assert_eq!(asked, needed.into_iter().collect(), "what docs/instance.md lists, and nothing else: {log}");
 }
 
 /// The system's own bundle is for programs that read it. The aws command and the runner read `AWS_CA_BUNDLE`.

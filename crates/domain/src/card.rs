@@ -27,7 +27,7 @@ pub fn card(outcome: &Outcome, instance: &str, execution_arn: &str) -> BTreeMap<
     if let Some(failure) = &outcome.failure {
         lines.extend(what_happened(failure));
     }
-    lines.extend(after(outcome.instance_after, instance));
+    lines.extend(after(outcome.status, outcome.instance_after, instance));
     lines.extend(outputs(outcome));
     lines.extend(again(outcome.status, execution_arn));
     lines.resize(LINES, String::new());
@@ -75,10 +75,14 @@ fn what_happened(failure: &Failure) -> Vec<String> {
 }
 
 /// What became of the instance, where somebody should look.
-fn after(rest: Rest, instance: &str) -> Option<String> {
+fn after(status: Status, rest: Rest, instance: &str) -> Option<String> {
     let line = match rest {
         Rest::AtRest | Rest::HandedOver | Rest::NotTouched => return None,
         Rest::LeftRunning => format!("The instance {instance} was left running: a person uses it, or started it."),
+        // Its outcome is written before anybody could see the instance stop: an alarm with each of them would be ignored.
+        Rest::NotConfirmed if status == Status::Aborted => {
+            format!("Reveille is stopping the instance {instance}, unless other runs or a person use it.")
+        }
         Rest::NotConfirmed => {
             format!("LOOK AT THE INSTANCE {instance}: it was not seen to stop, and may still cost money.")
         }
@@ -218,6 +222,8 @@ mod tests {
         assert!(!short.values().any(|line| line.contains("redrive")));
         outcome.instance_after = Rest::NotConfirmed;
         assert!(card(&outcome, "nightly", ARN)["line02"].starts_with("LOOK AT THE INSTANCE nightly"));
+        outcome.status = Status::Aborted;
+        assert!(card(&outcome, "nightly", ARN)["line02"].starts_with("Reveille is stopping the instance nightly"));
     }
 
     #[test]

@@ -91,22 +91,19 @@ fn raised() -> Failure {
     Failure::new(Code::NotebookFailed, message).with_evidence(Evidence { cell: Some(cell), log_tail: Vec::new() })
 }
 
+/// A failure with the message that its page shows.
+fn documented(code: Code) -> Failure {
+    let page = read(&format!("docs/errors/{code}.md"));
+    let message = page.split("```text\n").nth(1).and_then(|rest| rest.split("\n```").next()).expect("a message");
+    Failure::new(code, message)
+}
+
 /// Each example: what it is of, and its outcome.
 #[must_use]
 pub fn examples() -> Vec<(&'static str, Outcome)> {
-    let stopped = Failure::new(
-        Code::Cancelled,
-        "Somebody stopped the execution. Its notebook is ended with the runner's next beat.",
-    );
-    let mut not_stopped = outcome(
-        Status::Succeeded,
-        Some(Failure::new(
-            Code::StopNotConfirmed,
-            "The notebook succeeded. The instance nightly was not seen to stop within 1200 s. Look at it in the SageMaker console, and stop it.",
-        )),
-    );
+    let mut not_stopped = outcome(Status::Succeeded, Some(documented(Code::StopNotConfirmed)));
     not_stopped.instance_after = Rest::NotConfirmed;
-    let mut aborted = outcome(Status::Aborted, Some(stopped));
+    let mut aborted = outcome(Status::Aborted, Some(documented(Code::Cancelled)));
     aborted.outputs.clear();
     aborted.instance_after = Rest::NotConfirmed;
     vec![

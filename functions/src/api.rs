@@ -27,7 +27,7 @@ const MAX_ERROR_CHARS: usize = 16_000;
 
 /// One invocation.
 #[derive(Debug)]
-pub struct Invocation {
+pub struct LambdaInvocation {
     /// Lambda's id of it.
     pub request_id: String,
     /// X-Ray's, if there is one.
@@ -39,7 +39,7 @@ pub struct Invocation {
     deadline: SystemTime,
 }
 
-impl Invocation {
+impl LambdaInvocation {
     /// How long Lambda still waits for the answer.
     #[must_use]
     pub fn time_left(&self) -> Duration {
@@ -75,7 +75,7 @@ impl RuntimeApi {
     }
 
     /// Waits for the next invocation.
-    pub(crate) async fn next(&mut self) -> Result<Invocation, String> {
+    pub(crate) async fn next(&mut self) -> Result<LambdaInvocation, String> {
         let (head, payload) = self.send(Method::GET, "/invocation/next", None, &[], Bytes::new()).await?;
         let status = head.status.as_u16();
         let header = |name: &str| {
@@ -94,7 +94,7 @@ impl RuntimeApi {
                 || SystemTime::now() + FUNCTION_TIMEOUT.to_std().unwrap_or_default(),
                 |millis| UNIX_EPOCH + Duration::from_millis(millis),
             );
-        Ok(Invocation {
+        Ok(LambdaInvocation {
             request_id,
             trace_id: header("lambda-runtime-trace-id"),
             echo: header(INVOCATION_ID),
@@ -104,18 +104,18 @@ impl RuntimeApi {
     }
 
     /// Answers with a result.
-    pub(crate) async fn respond(&mut self, invocation: &Invocation, answer: &str) -> Result<Answered, String> {
+    pub(crate) async fn respond(&mut self, invocation: &LambdaInvocation, answer: &str) -> Result<Answered, String> {
         self.post(invocation, "response", &[], answer.to_owned()).await
     }
 
     /// Answers with an error, whose type is the failure's code.
-    pub(crate) async fn fail(&mut self, invocation: &Invocation, failure: &Failure) -> Result<Answered, String> {
+    pub(crate) async fn fail(&mut self, invocation: &LambdaInvocation, failure: &Failure) -> Result<Answered, String> {
         self.post(invocation, "error", &[(ERROR_TYPE, failure.code.as_str())], error_body(failure)).await
     }
 
     async fn post(
         &mut self,
-        invocation: &Invocation,
+        invocation: &LambdaInvocation,
         what: &str,
         headers: &[(&str, &str)],
         body: String,

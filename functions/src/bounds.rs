@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::Invocation;
+use crate::api::LambdaInvocation;
 
 /// Kept back from the invocation's time for its answer, on a busy machine with a fraction of a processor.
 pub const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended<T> {
+pub enum StepEnded<T> {
     /// By itself.
     Done(T),
     /// It was never begun: the invocation was as good as over.
@@ -45,16 +45,16 @@ impl Termination {
 
     /// Runs a step for as long as its invocation allows. A step that is given up leaves what a lost answer leaves: its
     /// effects may still take place, and whoever comes next looks first.
-    pub async fn bound<T>(&mut self, invocation: &Invocation, step: impl Future<Output = T>) -> Ended<T> {
+    pub async fn bound<T>(&mut self, invocation: &LambdaInvocation, step: impl Future<Output = T>) -> StepEnded<T> {
         let Some(time) = invocation.time_left().checked_sub(ANSWER_TIME).filter(|time| !time.is_zero()) else {
-            return Ended::TooLate;
+            return StepEnded::TooLate;
         };
         let begun = Instant::now();
         tokio::select! {
             biased;
-            done = step => Ended::Done(done),
-            () = tokio::time::sleep(time) => Ended::OutOfTime(begun.elapsed()),
-            () = self.wait() => Ended::ToldToEnd,
+            done = step => StepEnded::Done(done),
+            () = tokio::time::sleep(time) => StepEnded::OutOfTime(begun.elapsed()),
+            () = self.wait() => StepEnded::ToldToEnd,
         }
     }
 }

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use reveille_aws::Aws;
 use reveille_domain::{Code, Failure, InstanceName, RETRIED};
-use reveille_functions::bounds::{ANSWER_TIME, Ended, Termination};
+use reveille_functions::bounds::{ANSWER_TIME, StepEnded, Termination};
 use reveille_functions::log::{Level, Line};
-use reveille_functions::{Invocation, RuntimeApi};
+use reveille_functions::{LambdaInvocation, RuntimeApi};
 use reveille_protocol::Stack;
 use reveille_protocol::conclude_run;
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub async fn serve<C, A: Serialize>(
     step: impl AsyncFn(&Stack, &Aws, C) -> Result<A, Failure>,
 ) -> Result<ExitCode, String> {
     let step = &step;
-    let answer = async |invocation: &Invocation, termination: &mut Termination| {
+    let answer = async |invocation: &LambdaInvocation, termination: &mut Termination| {
         let mut line = Subject::default();
         let result = match arguments::read(handler, &invocation.payload) {
             Ok(arguments) => {
@@ -59,7 +59,7 @@ pub async fn serve<C, A: Serialize>(
 fn told<A>(
     handler: Handler,
     aws: &Aws,
-    ended: Ended<Result<A, Failure>>,
+    ended: StepEnded<Result<A, Failure>>,
     unconfirmed: Option<&InstanceName>,
 ) -> Result<A, Failure> {
     let calls = aws.calls_under_way();
@@ -71,8 +71,8 @@ fn told<A>(
     };
     let name = handler.name();
     match ended {
-        Ended::Done(result) => result,
-        Ended::TooLate => Err(given_up(
+        StepEnded::Done(result) => result,
+        StepEnded::TooLate => Err(given_up(
             handler,
             unconfirmed,
             format!(
@@ -80,12 +80,12 @@ fn told<A>(
                 ANSWER_TIME.as_secs()
             ),
         )),
-        Ended::OutOfTime(after) => Err(given_up(
+        StepEnded::OutOfTime(after) => Err(given_up(
             handler,
             unconfirmed,
             format!("{name} ran out of time after {:.1} s ({waited}). {RETRIED}", after.as_secs_f64()),
         )),
-        Ended::ToldToEnd => Err(given_up(
+        StepEnded::ToldToEnd => Err(given_up(
             handler,
             unconfirmed,
             format!("Lambda ended the environment while {name} ran in it ({waited}). {RETRIED}"),
@@ -126,7 +126,7 @@ impl Subject {
         }
     }
 
-    fn log(self, handler: Handler, invocation: &Invocation, result: &Result<Value, Failure>) {
+    fn log(self, handler: Handler, invocation: &LambdaInvocation, result: &Result<Value, Failure>) {
         let level = if result.is_ok() { Level::Info } else { Level::Error };
         let mut line = Line::new(level).with("step", handler.name()).about(invocation);
         let fields = [("execution", self.execution), ("run", self.run), ("instance", self.instance)];

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use reveille_domain::{Code, Failure};
 
-use crate::api::{ERROR_TYPE, INVOCATION_ID, Invocation, PREFIX, address, error_body};
+use crate::api::{ERROR_TYPE, INVOCATION_ID, LambdaInvocation, PREFIX, address, error_body};
 use crate::log::{Level, Line};
 
 /// The runtime API is on this machine. Whoever waits longer for it only delays the end.
@@ -26,7 +26,7 @@ struct Current {
     echo: Option<String>,
 }
 
-pub(crate) fn begin(invocation: &Invocation) {
+pub(crate) fn begin(invocation: &LambdaInvocation) {
     *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Current {
         request: invocation.request_id.clone(),
         trace: invocation.trace_id.clone(),

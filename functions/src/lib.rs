@@ -8,7 +8,7 @@ pub mod bounds;
 pub mod last_words;
 pub mod log;
 
-pub use api::{Answered, Invocation, RuntimeApi};
+pub use api::{Answered, LambdaInvocation, RuntimeApi};
 
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ use crate::log::{Level, Line};
 /// What made it impossible to go on: the runtime API is gone, or answers what it never answers.
 pub async fn serve(
     api: &mut RuntimeApi,
-    answer: impl AsyncFn(&Invocation, &mut Termination) -> Result<String, Failure>,
+    answer: impl AsyncFn(&LambdaInvocation, &mut Termination) -> Result<String, Failure>,
 ) -> Result<ExitCode, String> {
     let mut termination = Termination::listen().map_err(|error| format!("SIGTERM cannot be waited for: {error}."))?;
     loop {
@@ -42,7 +42,11 @@ pub async fn serve(
 }
 
 /// Answers, and where Lambda refuses the answer, says so to the caller and in the log.
-async fn deliver(api: &mut RuntimeApi, invocation: &Invocation, result: Result<String, Failure>) -> Result<(), String> {
+async fn deliver(
+    api: &mut RuntimeApi,
+    invocation: &LambdaInvocation,
+    result: Result<String, Failure>,
+) -> Result<(), String> {
     let (answered, bytes) = match &result {
         Ok(answer) => (api.respond(invocation, answer).await?, answer.len()),
         Err(failure) => (api.fail(invocation, failure).await?, 0),

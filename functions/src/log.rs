@@ -3,7 +3,7 @@
 use reveille_domain::Failure;
 use serde_json::{Map, Value};
 
-use crate::api::Invocation;
+use crate::api::LambdaInvocation;
 
 /// Characters of one field. A failure's message has at most 2,001.
 const MAX_FIELD_CHARS: usize = 2_048;
@@ -48,7 +48,7 @@ impl Line {
 
     /// With the invocation's ids.
     #[must_use]
-    pub fn about(self, invocation: &Invocation) -> Self {
+    pub fn about(self, invocation: &LambdaInvocation) -> Self {
         self.ids(&invocation.request_id, invocation.trace_id.as_deref())
     }
 

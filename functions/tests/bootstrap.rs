@@ -6,7 +6,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Aws, Bootstrap, PATIENCE, RuntimeApi, TRACE_ID};
+use support::{Bootstrap, FakeAws, FakeRuntimeApi, PATIENCE, TRACE_ID};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -38,7 +38,7 @@ fn deep() -> String {
 
 #[test]
 fn an_initialisation_that_fails_is_told() {
-    let aws = Aws::listen();
+    let aws = FakeAws::listen();
     for (handler, variable, value, words) in [
         ("no_such_function", None, None, "_HANDLER is \"no_such_function\"; it must be one of admit_run"),
         ("admit_run", Some("REVEILLE_BUCKET"), None, "REVEILLE_BUCKET is not set"),
@@ -54,7 +54,7 @@ fn an_initialisation_that_fails_is_told() {
         ("sweep", Some("REVEILLE_STATE_MACHINE"), None, "REVEILLE_STATE_MACHINE is not set"),
         ("", None, None, "_HANDLER is \"\""),
     ] {
-        let api = RuntimeApi::listen();
+        let api = FakeRuntimeApi::listen();
         let mut bootstrap = Bootstrap::start_with(handler, api.address, &aws, |command| {
             match (variable, value) {
                 (Some(name), Some(value)) => command.env(name, value),
@@ -74,8 +74,8 @@ fn an_initialisation_that_fails_is_told() {
 
 #[test]
 fn without_a_runtime_api_the_log_says_so() {
-    let aws = Aws::listen();
-    let api = RuntimeApi::listen();
+    let aws = FakeAws::listen();
+    let api = FakeRuntimeApi::listen();
     let mut bootstrap = Bootstrap::start_with("admit_run", api.address, &aws, |command| {
         command.env_remove("AWS_LAMBDA_RUNTIME_API");
     });
@@ -86,8 +86,8 @@ fn without_a_runtime_api_the_log_says_so() {
 /// One process is given everything in turn: none of it may be the last thing that it answers.
 #[test]
 fn every_payload_is_answered_with_a_code() {
-    let aws = Aws::listen();
-    let mut api = RuntimeApi::listen();
+    let aws = FakeAws::listen();
+    let mut api = FakeRuntimeApi::listen();
     let mut bootstrap = Bootstrap::start("admit_run", api.address, &aws);
     let huge = with_parameter(&format!("\"secret{}\"", "x".repeat(6 * 1024 * 1024)));
     let invalid_utf8 = [admit("\"").into_bytes(), b"\xff\xfe".to_vec(), b"\"".to_vec()].concat();
@@ -176,8 +176,8 @@ fn a_run_is_concluded_whatever_its_input_is() {
         ("NaN".to_owned(), "_invalid"),
         ("[[".to_owned() + "]]", "_invalid"),
     ] {
-        let aws = Aws::listen();
-        let mut api = RuntimeApi::listen();
+        let aws = FakeAws::listen();
+        let mut api = FakeRuntimeApi::listen();
         let bootstrap = Bootstrap::start("conclude_run", api.address, &aws);
         api.invoke(conclude(&input), MINUTE);
         let post = api.post();
@@ -201,8 +201,8 @@ fn a_run_is_concluded_whatever_its_input_is() {
 
 #[test]
 fn the_invocations_time_bounds_its_calls() {
-    let aws = Aws::listen();
-    let mut api = RuntimeApi::listen();
+    let aws = FakeAws::listen();
+    let mut api = FakeRuntimeApi::listen();
     let bootstrap = Bootstrap::start("admit_run", api.address, &aws);
     // Past its deadline: nothing is begun.
     for time in [Duration::ZERO, Duration::from_millis(500)] {
@@ -231,8 +231,8 @@ fn the_invocations_time_bounds_its_calls() {
 
 #[test]
 fn concluding_that_runs_out_of_time_ends_in_no_runs_code() {
-    let aws = Aws::listen();
-    let mut api = RuntimeApi::listen();
+    let aws = FakeAws::listen();
+    let mut api = FakeRuntimeApi::listen();
     let _bootstrap = Bootstrap::start("conclude_run", api.address, &aws);
     *aws.hangs.lock().unwrap() = true;
     api.invoke(conclude("{}"), Duration::from_secs(2));
@@ -244,8 +244,8 @@ fn concluding_that_runs_out_of_time_ends_in_no_runs_code() {
 
 #[test]
 fn an_environment_that_is_ended_answers_first() {
-    let aws = Aws::listen();
-    let mut api = RuntimeApi::listen();
+    let aws = FakeAws::listen();
+    let mut api = FakeRuntimeApi::listen();
     let mut bootstrap = Bootstrap::start("admit_run", api.address, &aws);
     *aws.hangs.lock().unwrap() = true;
     api.invoke(admit(&with_parameter("1")), MINUTE);
@@ -275,8 +275,8 @@ fn an_environment_that_is_ended_answers_first() {
 
 #[test]
 fn an_answer_that_lambda_refuses_is_told_to_the_caller() {
-    let aws = Aws::listen();
-    let mut api = RuntimeApi::listen();
+    let aws = FakeAws::listen();
+    let mut api = FakeRuntimeApi::listen();
     let mut bootstrap = Bootstrap::start("admit_run", api.address, &aws);
     for status in [413, 400, 403] {
         api.answer_with(&[status]);
@@ -310,8 +310,8 @@ fn an_answer_that_lambda_refuses_is_told_to_the_caller() {
 
 #[test]
 fn a_runtime_api_that_goes_away_ends_the_function() {
-    let aws = Aws::listen();
-    let mut api = RuntimeApi::listen();
+    let aws = FakeAws::listen();
+    let mut api = FakeRuntimeApi::listen();
     let mut bootstrap = Bootstrap::start("admit_run", api.address, &aws);
     api.invoke(admit("5"), MINUTE);
     api.post();
@@ -342,9 +342,9 @@ fn a_function_that_panics() {
 
 #[test]
 fn a_panic_is_answered_and_logged() {
-    let aws = Aws::listen();
+    let aws = FakeAws::listen();
     for (payload, words) in [("literal", "(a literal)"), ("formatted", "(its text may hold data)")] {
-        let mut api = RuntimeApi::listen();
+        let mut api = FakeRuntimeApi::listen();
         api.invoke("fine", MINUTE);
         let id = api.invoke(payload, MINUTE);
         let this = std::env::current_exe().unwrap();

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
-use reveille_asl::interpreter::{Clock, Machine, Service, Status, TaskAnswer, TaskCall, TaskError, Tasks};
+use reveille_asl::interpreter::{ExecutionClock, Machine, Service, Status, TaskAnswer, TaskCall, TaskError, Tasks};
 use serde_json::{Value, json};
 
 /// Enough for a steady figure, in some seconds.
@@ -81,7 +81,7 @@ fn main() {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let service_run = async {
-            let service = Service::new(World::default(), Clock::starting_at(0), u64::from(seed));
+            let service = Service::new(World::default(), ExecutionClock::starting_at(0), u64::from(seed));
             let execution = service.start_execution(&machine, "run", &input).expect("it starts");
             let ended = execution.ended().await;
             (ended.status, execution.trace().iter().map(|_| 1.0).sum::<f64>())

@@ -30,10 +30,10 @@ mod value;
 mod view;
 
 pub use callbacks::{CallbackError, Callbacks, Token};
-pub use clock::Clock;
-pub use execution::{Description, Execution, Status};
+pub use clock::ExecutionClock;
+pub use execution::{Description, Status, StepFunctionsExecution};
 pub use failure::MissedHeartbeat;
-pub use history::{Event, EventKind, HISTORY_LIMIT};
+pub use history::{EventKind, HISTORY_LIMIT, HistoryEvent};
 pub use machine::Machine;
 pub use machine_error::MachineError;
 pub use service::{Links, RedriveError, Service, StartError, StopError};

@@ -2,7 +2,7 @@
 //! run time, and what a machine that is to survive faults must have beyond that.
 //!
 //! Owns: the rules, each a [`Rule`]. Never does: runs the machine, or knows the names of anybody's states and codes;
-//! those come in [`Options`].
+//! those come in [`LintOptions`].
 
 mod errors;
 mod expressions;
@@ -120,7 +120,7 @@ pub struct HistoryBounds<'a> {
 }
 
 /// What the lint has to know of a definition beyond its text.
-pub struct Options<'a> {
+pub struct LintOptions<'a> {
     /// The Task states that need no catcher for every error.
     pub uncaught: &'a [&'a str],
     /// The states that paths must pass.
@@ -133,7 +133,7 @@ pub struct Options<'a> {
     pub history: Option<HistoryBounds<'a>>,
 }
 
-impl Default for Options<'_> {
+impl Default for LintOptions<'_> {
     /// Ten attempts: with AWS's default backoff of 2 the tenth comes after some 17 minutes; more than that is a loop,
     /// which belongs into the machine where it can be seen.
     fn default() -> Self {
@@ -143,7 +143,7 @@ impl Default for Options<'_> {
 
 /// Applies every rule to `definition`; an empty answer means that nothing is wrong.
 #[must_use]
-pub fn lint(definition: &Value, options: &Options) -> Vec<Finding> {
+pub fn lint(definition: &Value, options: &LintOptions) -> Vec<Finding> {
     let mut findings = Findings::default();
     let Some(machine) = Machine::read(definition, &mut findings) else {
         return findings.0;

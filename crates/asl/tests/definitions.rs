@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use reveille_asl::definition::{load, placeholders};
 use reveille_asl::interpreter::Machine;
-use reveille_asl::lint::{MustPass, Options, lint};
+use reveille_asl::lint::{LintOptions, MustPass, lint};
 use serde_json::Value;
 
 /// What may have been started must be seen to have stopped (the run protocol, guarantee 3).
@@ -54,7 +54,7 @@ fn every_definition_is_sound() {
         let definition = read(&path);
         let starts = definition["States"].get(STOPPED.from).is_some();
         let must_pass: &[MustPass] = if starts { &[STOPPED] } else { &[] };
-        let findings = lint(&definition, &Options { uncaught: UNCAUGHT, must_pass, ..Options::default() });
+        let findings = lint(&definition, &LintOptions { uncaught: UNCAUGHT, must_pass, ..LintOptions::default() });
         let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
         assert!(lines.is_empty(), "{}:\n{}", path.display(), lines.join("\n"));
     }

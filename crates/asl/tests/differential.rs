@@ -14,13 +14,13 @@ mod generator;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use client::Engine;
-use reveille_asl::interpreter::{Clock, Machine, Service, TaskAnswer, TaskCall, TaskError, Tasks};
+use client::StepFunctionsLocal;
+use reveille_asl::interpreter::{ExecutionClock, Machine, Service, TaskAnswer, TaskCall, TaskError, Tasks};
 use serde_json::{Value, json};
 
 /// How an execution ended, as far as both sides must agree.
 #[derive(Debug, PartialEq)]
-pub struct Ending {
+pub struct AgreedEnding {
     status: String,
     error: Option<String>,
     output: Option<Value>,
@@ -121,12 +121,12 @@ fn known_differences_are_still_there() {
     }
 }
 
-fn engine() -> Option<Engine> {
+fn engine() -> Option<StepFunctionsLocal> {
     let Some(endpoint) = std::env::var("ASL_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty()) else {
         println!("skipped: ASL_ENDPOINT is not set");
         return None;
     };
-    Some(Engine::at(&endpoint))
+    Some(StepFunctionsLocal::at(&endpoint))
 }
 
 /// A name that no earlier run has used.
@@ -137,7 +137,7 @@ fn unique(seed: u64) -> String {
 
 /// Outputs are compared where there is one: the engine shows one for a failed execution too, AWS does not
 /// (API Reference, `DescribeExecution`: the output is set only if the execution succeeded).
-fn alike(ours: &Ending, theirs: &Ending) -> bool {
+fn alike(ours: &AgreedEnding, theirs: &AgreedEnding) -> bool {
     ours.status == theirs.status
         && ours.error == theirs.error
         && (ours.status != "SUCCEEDED" || same(ours.output.as_ref(), theirs.output.as_ref()))
@@ -169,13 +169,13 @@ impl Tasks for Echo {
     }
 }
 
-fn run(definition: &Value, input: &Value) -> Ending {
+fn run(definition: &Value, input: &Value) -> AgreedEnding {
     let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:differential";
     let machine = Rc::new(Machine::compile(arn, definition).unwrap_or_else(|error| panic!("{error}: {definition}")));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let ended = tokio::task::LocalSet::new().block_on(&runtime, async {
-        let service = Service::new(Echo, Clock::starting_at(0), 1);
+        let service = Service::new(Echo, ExecutionClock::starting_at(0), 1);
         service.start_execution(&machine, "differential", input).unwrap().ended().await
     });
-    Ending { status: ended.status.as_str().to_owned(), error: ended.error, output: ended.output }
+    AgreedEnding { status: ended.status.as_str().to_owned(), error: ended.error, output: ended.output }
 }

@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::rc::Rc;
 
-use reveille_asl::interpreter::{Clock, Description, Machine, Service, TaskAnswer, TaskCall, TaskError, Tasks};
+use reveille_asl::interpreter::{
+    Description, ExecutionClock, Machine, Service, TaskAnswer, TaskCall, TaskError, Tasks,
+};
 use serde_json::Value;
 
 /// The environment variable that names the file.
@@ -104,7 +106,7 @@ fn run(recording: &Value) -> Result<(Description, Vec<Rc<str>>), String> {
     let machine = Rc::new(Machine::compile(arn, &recording["machine"]).map_err(|error| error.to_string())?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        let service = Service::new(Script::of(&recording["script"]), Clock::starting_at(0), 1);
+        let service = Service::new(Script::of(&recording["script"]), ExecutionClock::starting_at(0), 1);
         let execution =
             service.start_execution(&machine, "recorded", &recording["input"]).map_err(|error| error.to_string())?;
         Ok((execution.ended().await, execution.trace()))

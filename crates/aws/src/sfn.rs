@@ -2,7 +2,7 @@
 
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, DescribeExecution, DescribeWholeExecution, EndedExecution, EndedList, EndedPage,
-    Ending, ExecutionSeen, ExecutionStatus, ListEndedExecutions, SendTaskHeartbeat, TokenAnswer,
+    ExecutionEnding, ExecutionSeen, ExecutionStatus, ListEndedExecutions, SendTaskHeartbeat, TokenAnswer,
 };
 use reveille_domain::records::Execution;
 use reveille_domain::{Failure, InputText};
@@ -120,9 +120,9 @@ fn status(shown: &Shown) -> ExecutionStatus {
 impl ListEndedExecutions for Aws {
     async fn list_ended_executions(&self, list: EndedList, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
         let status = match list.ending {
-            Ending::Aborted => Shown::Aborted,
-            Ending::TimedOut => Shown::TimedOut,
-            Ending::Failed => Shown::Failed,
+            ExecutionEnding::Aborted => Shown::Aborted,
+            ExecutionEnding::TimedOut => Shown::TimedOut,
+            ExecutionEnding::Failed => Shown::Failed,
         };
         let call = self
             .sfn()

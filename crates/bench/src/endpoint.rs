@@ -54,14 +54,14 @@ struct Counters {
 /// Where one service is answered. Each has ports of its own, so that no connection serves two services: AWS's hosts
 /// differ as well.
 #[derive(Clone, Copy, Debug)]
-pub struct Service {
+pub struct ServiceAddresses {
     /// With TLS.
     pub https: SocketAddr,
     /// Without.
     pub http: SocketAddr,
 }
 
-impl Service {
+impl ServiceAddresses {
     fn listen(counters: &Arc<Counters>, tls: &Arc<ServerConfig>) -> Result<Self, Error> {
         Ok(Self { https: serve(counters, Some(Arc::clone(tls)))?, http: serve(counters, None)? })
     }
@@ -79,23 +79,23 @@ impl Service {
 
 /// The endpoint, until the process ends.
 #[derive(Debug)]
-pub struct Endpoint {
+pub struct BenchEndpoint {
     /// Amazon SageMaker.
-    pub sagemaker: Service,
+    pub sagemaker: ServiceAddresses,
     /// Amazon S3.
-    pub s3: Service,
+    pub s3: ServiceAddresses,
     counters: Arc<Counters>,
 }
 
-impl Endpoint {
+impl BenchEndpoint {
     /// Listens on free ports of 127.0.0.1.
     ///
     /// # Errors
     /// [`Error::Own`] when there are none.
     pub fn listen(tls: &Arc<ServerConfig>) -> Result<Self, Error> {
         let counters = Arc::new(Counters::default());
-        let sagemaker = Service::listen(&counters, tls)?;
-        let s3 = Service::listen(&counters, tls)?;
+        let sagemaker = ServiceAddresses::listen(&counters, tls)?;
+        let s3 = ServiceAddresses::listen(&counters, tls)?;
         Ok(Self { sagemaker, s3, counters })
     }
 
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn calls_are_answered_and_counted() {
-        let endpoint = Endpoint::listen(&certificates::make().unwrap().server).unwrap();
+        let endpoint = BenchEndpoint::listen(&certificates::make().unwrap().server).unwrap();
         let mut stream = BufReader::new(TcpStream::connect(endpoint.sagemaker.http).unwrap());
         let target = [("X-Amz-Target", "SageMaker.DescribeNotebookInstance")];
         http::write(stream.get_mut(), "POST / HTTP/1.1", &target, b"{}").unwrap();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use reveille_bench::endpoint::Scheme;
 use reveille_bench::error::Error;
-use reveille_bench::measure::Bench;
+use reveille_bench::measure::ColdStartBench;
 use reveille_bench::programs::Paths;
 use reveille_bench::report;
 
@@ -47,7 +47,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let folder = tempfile::tempdir().map_err(Error::own("making a temporary folder"))?;
     // Not resolved further: a virtual environment's Python is a link, and knows its packages by the link's place.
     let absolute = |path: PathBuf| std::path::absolute(path).map_err(Error::own("finding the current folder"));
-    let bench = Bench::start(Paths {
+    let bench = ColdStartBench::start(Paths {
         function: absolute(arguments.function.unwrap_or_else(|| own.with_file_name("bootstrap")))?,
         floor: own.with_file_name("reveille-bench-floor"),
         python: absolute(arguments.python)?,

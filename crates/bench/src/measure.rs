@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::certificates;
-use crate::endpoint::{Endpoint, Scheme};
+use crate::endpoint::{BenchEndpoint, Scheme};
 use crate::error::Error;
 use crate::programs::{Paths, Peer, payload};
-use crate::runtime_api::{Answer, RuntimeApi};
+use crate::runtime_api::{Answer, BenchRuntimeApi};
 use crate::stats::Sample;
 
 /// Python needs a third of a second; a machine that is a hundred times slower is no place to measure.
@@ -40,12 +40,12 @@ impl Samples {
 
 /// Everything that serves a run of the benchmark.
 #[derive(Debug)]
-pub struct Bench {
+pub struct ColdStartBench {
     paths: Paths,
-    endpoint: Endpoint,
+    endpoint: BenchEndpoint,
 }
 
-impl Bench {
+impl ColdStartBench {
     /// Starts the servers and writes the files.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl Bench {
     pub fn start(paths: Paths) -> Result<Self, Error> {
         let certificates = certificates::make()?;
         paths.prepare(&certificates.authority_pem)?;
-        let endpoint = Endpoint::listen(&certificates.server)?;
+        let endpoint = BenchEndpoint::listen(&certificates.server)?;
         Ok(Self { paths, endpoint })
     }
 
@@ -76,7 +76,7 @@ impl Bench {
     }
 
     fn run(&self, peer: Peer, scheme: Scheme) -> Result<Sample, Error> {
-        let runtime_api = RuntimeApi::listen(payload())?;
+        let runtime_api = BenchRuntimeApi::listen(payload())?;
         let mut command = self.paths.command(peer, scheme, runtime_api.address, &self.endpoint);
         let log = File::create(self.paths.log()).map_err(Error::own("writing the log"))?;
         let errors = log.try_clone().map_err(Error::own("writing the log"))?;
@@ -96,7 +96,7 @@ impl Bench {
         Ok(Sample { elapsed: answer.at.saturating_duration_since(start), peak_bytes, calls })
     }
 
-    fn await_answer(&self, process: &mut Process, runtime_api: &RuntimeApi) -> Result<Answer, Error> {
+    fn await_answer(&self, process: &mut Process, runtime_api: &BenchRuntimeApi) -> Result<Answer, Error> {
         let end = Instant::now() + PATIENCE;
         let what = loop {
             if let Some(answer) = runtime_api.answer(LOOK) {
@@ -198,7 +198,7 @@ mod tests {
         let shell = std::path::PathBuf::from("/bin/false");
         let paths =
             Paths { function: shell.clone(), floor: shell.clone(), python: shell, folder: folder.path().to_owned() };
-        let error = Bench::start(paths).unwrap().rounds(Scheme::Http, 0, 1).unwrap_err();
+        let error = ColdStartBench::start(paths).unwrap().rounds(Scheme::Http, 0, 1).unwrap_err();
         assert!(matches!(&error, Error::NoAnswer { program: "python", .. }), "{error}");
     }
 }

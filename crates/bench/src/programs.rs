@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::endpoint::{Endpoint, INSTANCE, Scheme};
+use crate::endpoint::{BenchEndpoint, INSTANCE, Scheme};
 use crate::error::Error;
 
 /// The Python handler, written to the run's folder so that its compiled form is kept there as Lambda keeps it.
@@ -112,7 +112,7 @@ impl Paths {
 
     /// The command that starts a program, but for where its output goes.
     #[must_use]
-    pub fn command(&self, peer: Peer, scheme: Scheme, runtime_api: SocketAddr, endpoint: &Endpoint) -> Command {
+    pub fn command(&self, peer: Peer, scheme: Scheme, runtime_api: SocketAddr, endpoint: &BenchEndpoint) -> Command {
         let (path, arguments): (PathBuf, &[&str]) = match peer {
             Peer::Floor | Peer::Ours => (self.placed(peer), &[]),
             Peer::Python => (self.python.clone(), &["-m", "awslambdaric", "handler.handle"]),
@@ -200,7 +200,7 @@ mod tests {
         let env = PathBuf::from("/usr/bin/env");
         let paths = Paths { function: env.clone(), floor: env.clone(), python: env, folder: folder.path().to_owned() };
         let certificates = crate::certificates::make().unwrap();
-        let endpoint = Endpoint::listen(&certificates.server).unwrap();
+        let endpoint = BenchEndpoint::listen(&certificates.server).unwrap();
         paths.place().unwrap();
         let runtime_api = SocketAddr::from(([127, 0, 0, 1], 9));
         let output = paths.command(Peer::Ours, Scheme::Https, runtime_api, &endpoint).output().unwrap();

@@ -32,7 +32,7 @@ pub struct Answer {
 /// Serves one invocation to one program. Each program gets a server of its own: a request that an ended program had
 /// still sent must not be handed the next one's invocation.
 #[derive(Debug)]
-pub struct RuntimeApi {
+pub struct BenchRuntimeApi {
     /// For `AWS_LAMBDA_RUNTIME_API`.
     pub address: SocketAddr,
     answers: Receiver<Answer>,
@@ -46,7 +46,7 @@ struct Shared {
     answers: Sender<Answer>,
 }
 
-impl RuntimeApi {
+impl BenchRuntimeApi {
     /// Listens on a free port of 127.0.0.1, with an invocation for who asks first.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ impl RuntimeApi {
     }
 }
 
-impl Drop for RuntimeApi {
+impl Drop for BenchRuntimeApi {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
         // Wakes the thread that accepts, which then sees that it is over; were it not woken, it would only be idle.
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn one_invocation_is_handed_out_and_its_answer_noted() {
-        let api = RuntimeApi::listen("{}".into()).unwrap();
+        let api = BenchRuntimeApi::listen("{}".into()).unwrap();
         let mut stream = BufReader::new(TcpStream::connect(api.address).unwrap());
         let next = "GET /2018-06-01/runtime/invocation/next HTTP/1.1";
         http::write(stream.get_mut(), next, &[], b"").unwrap();

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use reveille_bench::endpoint::Scheme;
-use reveille_bench::measure::Bench;
+use reveille_bench::measure::ColdStartBench;
 use reveille_bench::programs::{Paths, Peer};
 
 #[test]
@@ -14,7 +14,7 @@ fn each_program_is_measured_once_a_round() {
     let floor = PathBuf::from(env!("CARGO_BIN_EXE_reveille-bench-floor"));
     let paths =
         Paths { function: floor.clone(), floor: floor.clone(), python: floor, folder: folder.path().to_owned() };
-    let bench = Bench::start(paths).unwrap();
+    let bench = ColdStartBench::start(paths).unwrap();
     for scheme in [Scheme::Https, Scheme::Http] {
         let samples = bench.rounds(scheme, 1, 2).unwrap();
         for peer in Peer::ALL {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Failure;
-use crate::records::{Outcome, Rest, Status};
+use crate::records::{Outcome, Rest, RunStatus};
 use crate::shown;
 
 /// Lines of a card, in the rule's template too; lines that it does not need are empty.
@@ -48,10 +48,10 @@ fn safe(text: &str, chars: usize) -> String {
 
 fn title(outcome: &Outcome, instance: &str) -> String {
     let status = match outcome.status {
-        Status::Succeeded => "SUCCEEDED",
-        Status::Failed => "FAILED",
-        Status::Skipped => "SKIPPED",
-        Status::Aborted => "STOPPED BY A PERSON",
+        RunStatus::Succeeded => "SUCCEEDED",
+        RunStatus::Failed => "FAILED",
+        RunStatus::Skipped => "SKIPPED",
+        RunStatus::Aborted => "STOPPED BY A PERSON",
     };
     let notebook = outcome.notebook.as_ref().map_or_else(|| "a run".to_owned(), ToString::to_string);
     let code = outcome.code.map(|code| format!(" ({code})")).unwrap_or_default();
@@ -100,14 +100,14 @@ fn outputs(outcome: &Outcome) -> Vec<String> {
     ]
 }
 
-fn again(status: Status, execution_arn: &str) -> Vec<String> {
+fn again(status: RunStatus, execution_arn: &str) -> Vec<String> {
     let arn = safe(execution_arn, WHOLE_CHARS);
     let console = console(&arn).map(|link| format!("The execution: {link}"));
     let command = match status {
-        Status::Failed | Status::Aborted => Some(format!(
+        RunStatus::Failed | RunStatus::Aborted => Some(format!(
             "To run it again: Redrive there, or: aws stepfunctions redrive-execution --execution-arn '{arn}'"
         )),
-        Status::Succeeded | Status::Skipped => None,
+        RunStatus::Succeeded | RunStatus::Skipped => None,
     };
     console.into_iter().chain(command).collect()
 }
@@ -139,7 +139,7 @@ mod tests {
 
     const ARN: &str = "arn:aws:states:eu-west-1:111122223333:execution:NotebookRun:daily";
 
-    fn outcome(status: Status, failure: Option<Failure>) -> Outcome {
+    fn outcome(status: RunStatus, failure: Option<Failure>) -> Outcome {
         Outcome {
             run: RunId::from_key("daily-0123456789"),
             attempt: 1,
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_failure_says_where_what_and_what_to_do() {
         let tail = (1..=20).map(|number| format!("line {number} of the traceback")).collect();
-        let card = card(&outcome(Status::Failed, Some(raised("no column amount", tail))), "nightly", ARN);
+        let card = card(&outcome(RunStatus::Failed, Some(raised("no column amount", tail))), "nightly", ARN);
         let text = card.into_values().collect::<Vec<_>>().join("\n");
         for part in [
             "FAILED: reports/daily.ipynb on nightly (NotebookFailed)",
@@ -190,7 +190,7 @@ mod tests {
     fn no_text_leaves_its_line_or_ends_the_json() {
         let hostile =
             "\"}\n{\"a\": 1} \\ \u{1b}[31m red \u{202e} \r\n SUCCEEDED <aws.events.event.json> $(id)".repeat(500);
-        let mut outcome = outcome(Status::Failed, Some(raised(&hostile, vec![hostile.clone(); 40])));
+        let mut outcome = outcome(RunStatus::Failed, Some(raised(&hostile, vec![hostile.clone(); 40])));
         outcome.outputs = [("html".to_owned(), hostile.clone())].into();
         outcome.instance_after = Rest::NotConfirmed;
         let card = card(&outcome, &hostile, &hostile);
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn the_longest_card_has_all_its_lines() {
         let tail = vec!["x".repeat(4_000); 40];
-        let mut outcome = outcome(Status::Failed, Some(raised("x", tail)));
+        let mut outcome = outcome(RunStatus::Failed, Some(raised("x", tail)));
         outcome.instance_after = Rest::NotConfirmed;
         let card = card(&outcome, "nightly", ARN);
         assert_eq!(card.len(), LINES);
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_success_is_short_and_an_instance_that_may_be_on_is_told() {
-        let mut outcome = outcome(Status::Succeeded, None);
+        let mut outcome = outcome(RunStatus::Succeeded, None);
         let short = card(&outcome, "nightly", ARN);
         assert_eq!(short["line01"], "SUCCEEDED: reports/daily.ipynb on nightly");
         assert!(!short.values().any(|line| line.contains("redrive")));

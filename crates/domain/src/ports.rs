@@ -285,7 +285,7 @@ pub trait DescribeWholeExecution {
 
 /// How an execution ended without success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum ExecutionEnding {
     /// A person stopped it.
     Aborted,
     /// Its own timeout ended it.
@@ -298,7 +298,7 @@ pub enum Ending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndedList {
     /// How they ended.
-    pub ending: Ending,
+    pub ending: ExecutionEnding,
     /// Only those that were redriven, which may have started weeks ago. Otherwise all.
     pub redriven: bool,
 }
@@ -306,12 +306,12 @@ pub struct EndedList {
 impl EndedList {
     /// Every list.
     pub const ALL: [Self; 6] = [
-        Self { ending: Ending::Aborted, redriven: false },
-        Self { ending: Ending::TimedOut, redriven: false },
-        Self { ending: Ending::Failed, redriven: false },
-        Self { ending: Ending::Aborted, redriven: true },
-        Self { ending: Ending::TimedOut, redriven: true },
-        Self { ending: Ending::Failed, redriven: true },
+        Self { ending: ExecutionEnding::Aborted, redriven: false },
+        Self { ending: ExecutionEnding::TimedOut, redriven: false },
+        Self { ending: ExecutionEnding::Failed, redriven: false },
+        Self { ending: ExecutionEnding::Aborted, redriven: true },
+        Self { ending: ExecutionEnding::TimedOut, redriven: true },
+        Self { ending: ExecutionEnding::Failed, redriven: true },
     ];
 }
 

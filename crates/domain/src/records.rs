@@ -188,7 +188,7 @@ pub struct Progress {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Status {
+pub enum RunStatus {
     /// The notebook ran to its end and its outputs are kept.
     Succeeded,
     /// Anything else.
@@ -348,7 +348,7 @@ pub struct Outcome {
     /// The attempt.
     pub attempt: u32,
     /// How it ended.
-    pub status: Status,
+    pub status: RunStatus,
     /// The failure's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,

@@ -9,7 +9,7 @@ use crate::error::{Code, Evidence};
 pub use crate::event::SOURCE;
 use crate::input::NotebookSource;
 use crate::layout::{AttemptRef, Layout};
-use crate::records::{Outcome, Rest, Status};
+use crate::records::{Outcome, Rest, RunStatus};
 use crate::{InstanceName, RunId};
 
 /// The event's `detail-type`.
@@ -25,7 +25,7 @@ pub struct RunEvent {
     /// The attempt.
     pub attempt: u32,
     /// How it ended.
-    pub status: Status,
+    pub status: RunStatus,
     /// The failure's code.
     pub code: Option<Code>,
     /// The failure's sentence.

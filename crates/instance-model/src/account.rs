@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    ApiError, ArmedFault, BootNumber, Call, Command, CreateInstance, Effect, Fault, FaultError, FaultId, FaultKind,
-    InstanceCalls, InstanceFilter, InstanceSettings, InstanceSort, InstanceView, LifecycleChange, ListQuery, Operation,
-    Outcome, Response, Status, Time, Timings, UpdateInstance,
+    ApiError, ArmedFault, BootNumber, CallOutcome, Command, CreateInstance, Effect, FaultError, FaultId, FaultKind,
+    InstanceCalls, InstanceFault, InstanceFilter, InstanceSettings, InstanceSort, InstanceView, LifecycleChange,
+    ListQuery, NotebookInstanceStatus, Operation, RecordedCall, Response, Time, Timings, UpdateInstance,
     calls::CallBook,
     faults::Faults,
     instance::{BootPlan, Due, Instance, Instances, Phase, Provisioned},
@@ -104,7 +104,7 @@ impl Account {
         let instance = command.instance().map(str::to_owned);
         let (result, outcome) = self.answer(operation, instance.as_deref(), command);
         if let Some(name) = instance.filter(|name| validate::name(name, NAME_MEMBER).is_ok()) {
-            let call = Call { at: self.now, caller: caller.to_owned(), operation, outcome };
+            let call = RecordedCall { at: self.now, caller: caller.to_owned(), operation, outcome };
             self.calls.record(&name, call);
         }
         // Durations of zero end at once.
@@ -117,20 +117,20 @@ impl Account {
         operation: Operation,
         instance: Option<&str>,
         command: Command,
-    ) -> (Result<Response, ApiError>, Outcome) {
+    ) -> (Result<Response, ApiError>, CallOutcome) {
         if let Some(error) = self.faults.refusal(operation, instance) {
-            let outcome = Outcome::refused(&error);
+            let outcome = CallOutcome::refused(&error);
             return (Err(error), outcome);
         }
         match self.execute(command) {
             Err(error) => {
-                let outcome = Outcome::refused(&error);
+                let outcome = CallOutcome::refused(&error);
                 (Err(error), outcome)
             }
             Ok(_) if self.faults.loses_answer(operation, instance) => {
-                (Err(ApiError::InternalFailure), Outcome::AnswerLost)
+                (Err(ApiError::InternalFailure), CallOutcome::AnswerLost)
             }
-            Ok(response) => (Ok(response), Outcome::Accepted),
+            Ok(response) => (Ok(response), CallOutcome::Accepted),
         }
     }
 
@@ -176,7 +176,12 @@ impl Account {
         if self.faults.fires(name, &FaultKind::Quota).is_none() {
             return Ok(());
         }
-        let on = |status| !matches!(status, Status::Stopped | Status::Failed | Status::Deleting);
+        let on = |status| {
+            !matches!(
+                status,
+                NotebookInstanceStatus::Stopped | NotebookInstanceStatus::Failed | NotebookInstanceStatus::Deleting
+            )
+        };
         let in_use = self
             .instances
             .values()
@@ -225,7 +230,7 @@ impl Account {
         let view = InstanceView {
             name: new.name.clone(),
             arn: arn.clone(),
-            status: Status::Pending,
+            status: NotebookInstanceStatus::Pending,
             failure_reason: None,
             created: now,
             modified: now,
@@ -235,7 +240,7 @@ impl Account {
         self.effects.push(Effect::StateChanged {
             instance: new.name.clone(),
             from: None,
-            to: Status::Pending,
+            to: NotebookInstanceStatus::Pending,
             at: now,
             failure_reason: None,
         });
@@ -267,12 +272,12 @@ impl Account {
             if !pending.is_zero() {
                 let due = Due { at: now + pending, held_by: None };
                 let then = Provisioned::Back { to: before, reason };
-                self.enter(now, name, Status::Pending, None, Phase::Provisioning { due, then, plan });
+                self.enter(now, name, NotebookInstanceStatus::Pending, None, Phase::Provisioning { due, then, plan });
             }
             return Ok(Response::Empty);
         }
         let phase = self.provisioning(now, name, plan);
-        self.enter(now, name, Status::Pending, None, phase);
+        self.enter(now, name, NotebookInstanceStatus::Pending, None, phase);
         Ok(Response::Empty)
     }
 
@@ -284,7 +289,7 @@ impl Account {
             killed: false,
             due: Due { at: now + self.timings.stopping, held_by },
         };
-        self.enter(now, name, Status::Stopping, None, phase);
+        self.enter(now, name, NotebookInstanceStatus::Stopping, None, phase);
         Ok(Response::Empty)
     }
 
@@ -316,14 +321,14 @@ impl Account {
         validate::settings(&settings)?;
         let due = Due { at: now + self.timings.updating, held_by: None };
         let phase = Phase::Updating { due, settings: Box::new(settings) };
-        self.enter(now, &update.name, Status::Updating, None, phase);
+        self.enter(now, &update.name, NotebookInstanceStatus::Updating, None, phase);
         Ok(Response::Empty)
     }
 
     fn delete(&mut self, now: Time, name: &str) -> Result<Response, ApiError> {
         self.find_for(name, Operation::DeleteNotebookInstance)?;
         let due = Due { at: now + self.timings.deleting, held_by: None };
-        self.enter(now, name, Status::Deleting, None, Phase::Deleting { due });
+        self.enter(now, name, NotebookInstanceStatus::Deleting, None, Phase::Deleting { due });
         Ok(Response::Empty)
     }
 
@@ -331,7 +336,7 @@ impl Account {
     ///
     /// # Errors
     /// Too many are armed, or a maintenance has no number of times.
-    pub fn arm(&mut self, now: Time, fault: Fault) -> Result<FaultId, FaultError> {
+    pub fn arm(&mut self, now: Time, fault: InstanceFault) -> Result<FaultId, FaultError> {
         self.tick(now);
         let id = self.faults.arm(fault)?;
         self.maintain_the_steady();

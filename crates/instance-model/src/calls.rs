@@ -12,7 +12,7 @@ const NAME_LIMIT: usize = 10_000;
 
 /// What came of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CallOutcome {
     /// It took effect and the caller was told so.
     Accepted,
     /// It took effect, but the caller got a server error.
@@ -28,7 +28,7 @@ pub enum Outcome {
 
 /// One call that changes (or would have changed) an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct RecordedCall {
     /// When.
     pub at: Time,
     /// Who, as the caller of [`crate::Account::apply`] named them.
@@ -36,7 +36,7 @@ pub struct Call {
     /// What.
     pub operation: Operation,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: CallOutcome,
 }
 
 /// How often an operation was called.
@@ -52,7 +52,7 @@ pub struct Counts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstanceCalls {
     counts: BTreeMap<Operation, Counts>,
-    log: VecDeque<Call>,
+    log: VecDeque<RecordedCall>,
 }
 
 impl InstanceCalls {
@@ -68,15 +68,15 @@ impl InstanceCalls {
     }
 
     /// The newest 1000 calls that change an instance, oldest first; Describe is counted only.
-    pub fn log(&self) -> impl Iterator<Item = &Call> {
+    pub fn log(&self) -> impl Iterator<Item = &RecordedCall> {
         self.log.iter()
     }
 
-    fn record(&mut self, call: Call) {
+    fn record(&mut self, call: RecordedCall) {
         let counts = self.counts.entry(call.operation).or_default();
         match call.outcome {
-            Outcome::Accepted | Outcome::AnswerLost => counts.accepted += 1,
-            Outcome::Refused { .. } => counts.refused += 1,
+            CallOutcome::Accepted | CallOutcome::AnswerLost => counts.accepted += 1,
+            CallOutcome::Refused { .. } => counts.refused += 1,
         }
         if call.operation.changes_instance() {
             if self.log.len() == LOG_LIMIT {
@@ -94,7 +94,7 @@ pub(crate) struct CallBook {
 }
 
 impl CallBook {
-    pub(crate) fn record(&mut self, name: &str, call: Call) {
+    pub(crate) fn record(&mut self, name: &str, call: RecordedCall) {
         if let Some(calls) = self.by_name.get_mut(name) {
             calls.record(call);
         } else if self.by_name.len() < NAME_LIMIT {
@@ -111,7 +111,7 @@ impl CallBook {
     }
 }
 
-impl Outcome {
+impl CallOutcome {
     pub(crate) fn refused(error: &ApiError) -> Self {
         Self::Refused { code: error.code(), message: error.to_string() }
     }

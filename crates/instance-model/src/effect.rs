@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Hook, Status, Time};
+use crate::{Hook, NotebookInstanceStatus, Time};
 
 /// One start of an instance, numbered through the account. The world maps it to a boot id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,9 +47,9 @@ pub enum Effect {
         /// The instance's name.
         instance: String,
         /// The state before; `None` for a new instance.
-        from: Option<Status>,
+        from: Option<NotebookInstanceStatus>,
         /// The state now.
-        to: Status,
+        to: NotebookInstanceStatus,
         /// When.
         at: Time,
         /// The failure reason, with Failed.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Status;
+use crate::NotebookInstanceStatus;
 
 /// An error answer. `Display` is the message, as AWS words it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,11 +10,11 @@ pub enum ApiError {
     /// The instance's state does not allow the operation.
     IllegalTransition {
         /// The state it is in.
-        status: Status,
+        status: NotebookInstanceStatus,
         /// The states that would allow it.
-        legal: &'static [Status],
+        legal: &'static [NotebookInstanceStatus],
         /// The state it would have entered.
-        target: Status,
+        target: NotebookInstanceStatus,
         /// The instance's ARN.
         arn: String,
     },

@@ -74,7 +74,7 @@ pub enum FaultKind {
 
 /// A fault to arm.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct InstanceFault {
     /// Only this instance; `None`: any.
     pub instance: Option<String>,
     /// How often it fires; `None`: until cleared.
@@ -83,7 +83,7 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-impl Fault {
+impl InstanceFault {
     /// A fault that fires once, on any instance.
     #[must_use]
     pub const fn once(kind: FaultKind) -> Self {
@@ -115,7 +115,7 @@ pub struct ArmedFault {
     /// Its id.
     pub id: FaultId,
     /// The fault.
-    pub fault: Fault,
+    pub fault: InstanceFault,
     /// How often it fired so far.
     pub fired: u32,
 }
@@ -151,7 +151,7 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub(crate) fn arm(&mut self, fault: Fault) -> Result<FaultId, FaultError> {
+    pub(crate) fn arm(&mut self, fault: InstanceFault) -> Result<FaultId, FaultError> {
         if self.armed.len() == ARMED_LIMIT {
             return Err(FaultError::TooMany);
         }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{BootNumber, FaultId, Hook, Status, Time};
+use crate::{BootNumber, FaultId, Hook, NotebookInstanceStatus, Time};
 
 /// Past states kept for stale answers; a whole start and stop is six.
 const HISTORY_LIMIT: usize = 64;
@@ -78,7 +78,7 @@ pub struct InstanceView {
     /// Its ARN; the name in it is lower case, as on AWS.
     pub arn: String,
     /// Its state.
-    pub status: Status,
+    pub status: NotebookInstanceStatus,
     /// Why it is Failed.
     pub failure_reason: Option<String>,
     /// When it was created.
@@ -117,7 +117,7 @@ pub(crate) enum Provisioned {
     /// There is no capacity: Failed.
     NoCapacity,
     /// The Start is not carried out: the state before it, with the failure reason that it had.
-    Back { to: Status, reason: Option<String> },
+    Back { to: NotebookInstanceStatus, reason: Option<String> },
 }
 
 /// What happens to an instance at present.
@@ -139,7 +139,7 @@ pub(crate) enum Phase {
     Deleting { due: Due },
     /// `PendingMaintenance`, then (`lasting` is `None`) `InMaintenance`, then `back_to`
     /// with the failure reason it had.
-    Maintenance { due: Due, lasting: Option<Duration>, back_to: Status, reason: Option<String> },
+    Maintenance { due: Due, lasting: Option<Duration>, back_to: NotebookInstanceStatus, reason: Option<String> },
 }
 
 impl Phase {
@@ -184,7 +184,7 @@ impl Instance {
     }
 
     /// Enters a state at a time; the views before stay available to stale answers.
-    pub(crate) fn enter(&mut self, at: Time, status: Status, failure_reason: Option<String>) {
+    pub(crate) fn enter(&mut self, at: Time, status: NotebookInstanceStatus, failure_reason: Option<String>) {
         self.view.status = status;
         self.view.failure_reason = failure_reason;
         self.view.modified = at;

@@ -40,16 +40,16 @@ mod validate;
 mod tests;
 
 pub use account::{Account, Snapshot};
-pub use calls::{Call, Counts, InstanceCalls, Outcome};
+pub use calls::{CallOutcome, Counts, InstanceCalls, RecordedCall};
 pub use command::{Change, Command, CreateConfig, CreateInstance, LifecycleChange, Response, UpdateInstance};
 pub use effect::{BootNumber, Effect};
 pub use error::ApiError;
-pub use faults::{ArmedFault, Fault, FaultError, FaultId, FaultKind, Moment};
+pub use faults::{ArmedFault, FaultError, FaultId, FaultKind, InstanceFault, Moment};
 pub use instance::{InstanceSettings, InstanceView};
 pub use lifecycle::{ConfigView, Hook, ScriptResult};
 pub use listing::{ConfigSort, InstanceFilter, InstanceSort, ListQuery, Page, shown};
 pub use operation::Operation;
-pub use status::Status;
+pub use status::NotebookInstanceStatus;
 pub use timings::Timings;
 
 /// A point in time: always given by the caller.

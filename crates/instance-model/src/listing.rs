@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use chrono::SubsecRound;
 
-use crate::{ApiError, ConfigView, InstanceView, Status, Time};
+use crate::{ApiError, ConfigView, InstanceView, NotebookInstanceStatus, Time};
 
 /// AWS's default page.
 const DEFAULT_PAGE: usize = 10;
@@ -67,7 +67,7 @@ pub struct ListQuery<Sort> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstanceFilter {
     /// Only instances in this state.
-    pub status: Option<Status>,
+    pub status: Option<NotebookInstanceStatus>,
     /// Only instances whose lifecycle configuration's name contains this.
     pub config_contains: Option<String>,
     /// Only instances whose default Git repository contains this.

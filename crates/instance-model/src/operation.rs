@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Status;
+use crate::NotebookInstanceStatus;
 
 /// An operation of the `SageMaker` API that this model knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,12 +90,22 @@ impl Operation {
     /// The states in which an existing instance accepts this operation and the state it then enters,
     /// in the order in which AWS's messages list them. `None`: the operation changes no state.
     #[must_use]
-    pub const fn transition(self) -> Option<(&'static [Status], Status)> {
+    pub const fn transition(self) -> Option<(&'static [NotebookInstanceStatus], NotebookInstanceStatus)> {
         match self {
-            Self::StartNotebookInstance => Some((&[Status::Stopped, Status::Failed], Status::Pending)),
-            Self::StopNotebookInstance => Some((&[Status::InService], Status::Stopping)),
-            Self::UpdateNotebookInstance => Some((&[Status::Stopped], Status::Updating)),
-            Self::DeleteNotebookInstance => Some((&[Status::Stopped, Status::Failed], Status::Deleting)),
+            Self::StartNotebookInstance => Some((
+                &[NotebookInstanceStatus::Stopped, NotebookInstanceStatus::Failed],
+                NotebookInstanceStatus::Pending,
+            )),
+            Self::StopNotebookInstance => {
+                Some((&[NotebookInstanceStatus::InService], NotebookInstanceStatus::Stopping))
+            }
+            Self::UpdateNotebookInstance => {
+                Some((&[NotebookInstanceStatus::Stopped], NotebookInstanceStatus::Updating))
+            }
+            Self::DeleteNotebookInstance => Some((
+                &[NotebookInstanceStatus::Stopped, NotebookInstanceStatus::Failed],
+                NotebookInstanceStatus::Deleting,
+            )),
             _ => None,
         }
     }

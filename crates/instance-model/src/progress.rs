@@ -3,7 +3,7 @@
 use std::mem;
 
 use crate::{
-    Account, BootNumber, Effect, FaultKind, Hook, ScriptResult, Status, Time,
+    Account, BootNumber, Effect, FaultKind, Hook, NotebookInstanceStatus, ScriptResult, Time,
     instance::{BootPlan, Due, Phase, Provisioned},
 };
 
@@ -85,7 +85,7 @@ impl Account {
             Phase::Failing { reason } => {
                 let reason = mem::take(reason);
                 instance.boot = None;
-                self.enter(now, name, Status::Failed, Some(reason), Phase::Steady);
+                self.enter(now, name, NotebookInstanceStatus::Failed, Some(reason), Phase::Steady);
                 self.maintain(now, name);
             }
             Phase::Stopping { kill_at: None, killed, .. } => {
@@ -133,12 +133,12 @@ impl Account {
                 self.kill_boot(name);
             }
             Phase::Stopping { .. } => {
-                self.enter(at, name, Status::Stopped, None, Phase::Steady);
+                self.enter(at, name, NotebookInstanceStatus::Stopped, None, Phase::Steady);
                 self.maintain(at, name);
             }
             Phase::Updating { settings, .. } => {
                 instance.view.settings = settings.as_ref().clone().into();
-                self.enter(at, name, Status::Stopped, None, Phase::Steady);
+                self.enter(at, name, NotebookInstanceStatus::Stopped, None, Phase::Steady);
                 self.maintain(at, name);
             }
             Phase::Deleting { .. } => {
@@ -150,7 +150,7 @@ impl Account {
             Phase::Maintenance { lasting: lasting @ Some(_), back_to, reason, .. } => {
                 let due = Due { at: at + lasting.take().unwrap_or_default(), held_by: None };
                 let phase = Phase::Maintenance { due, lasting: None, back_to: *back_to, reason: reason.take() };
-                self.enter(at, name, Status::InMaintenance, None, phase);
+                self.enter(at, name, NotebookInstanceStatus::InMaintenance, None, phase);
             }
             Phase::Maintenance { back_to, reason, .. } => {
                 let (back_to, reason) = (*back_to, reason.take());
@@ -163,7 +163,7 @@ impl Account {
     fn provisioned(&mut self, at: Time, name: &str, then: Provisioned, plan: BootPlan) {
         let (status, reason) = match then {
             Provisioned::Boot => return self.start_boot(at, name, plan),
-            Provisioned::NoCapacity => (Status::Failed, Some(NO_CAPACITY.to_owned())),
+            Provisioned::NoCapacity => (NotebookInstanceStatus::Failed, Some(NO_CAPACITY.to_owned())),
             Provisioned::Back { to, reason } => (to, reason),
         };
         self.enter(at, name, status, reason, Phase::Steady);
@@ -171,7 +171,14 @@ impl Account {
     }
 
     /// Moves an instance to a state and a phase, and tells the world.
-    pub(crate) fn enter(&mut self, at: Time, name: &str, status: Status, failure_reason: Option<String>, phase: Phase) {
+    pub(crate) fn enter(
+        &mut self,
+        at: Time,
+        name: &str,
+        status: NotebookInstanceStatus,
+        failure_reason: Option<String>,
+        phase: Phase,
+    ) {
         let Some(instance) = self.instances.get_mut(name) else {
             return;
         };
@@ -201,7 +208,7 @@ impl Account {
 
     fn next_script(&mut self, at: Time, name: &str, mut plan: BootPlan) {
         let Some((hook, script)) = plan.scripts.pop_front() else {
-            self.enter(at, name, Status::InService, None, Phase::Steady);
+            self.enter(at, name, NotebookInstanceStatus::InService, None, Phase::Steady);
             self.maintain(at, name);
             return;
         };
@@ -247,7 +254,7 @@ impl Account {
         if let Some((_, (pending, lasting))) = wanted {
             let due = Due { at: at + pending, held_by: None };
             let phase = Phase::Maintenance { due, lasting: Some(lasting), back_to, reason };
-            self.enter(at, name, Status::PendingMaintenance, None, phase);
+            self.enter(at, name, NotebookInstanceStatus::PendingMaintenance, None, phase);
         }
     }
 

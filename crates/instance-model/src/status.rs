@@ -4,7 +4,7 @@ use std::fmt;
 
 /// `NotebookInstanceStatus` of the service model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
+pub enum NotebookInstanceStatus {
     /// Being provisioned, or running its lifecycle scripts.
     Pending,
     /// On, and billed.
@@ -25,7 +25,7 @@ pub enum Status {
     InMaintenance,
 }
 
-impl Status {
+impl NotebookInstanceStatus {
     /// Every state, in the order of the service model.
     pub const ALL: [Self; 9] = [
         Self::Pending,
@@ -62,7 +62,7 @@ impl Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for NotebookInstanceStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -6,7 +6,7 @@ use aws_sdk_sagemaker::types::{
     DirectInternetAccess, InstanceType, NotebookInstanceLifecycleHook, NotebookInstanceStatus as Status,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use reveille_notebook_service::Service;
+use reveille_notebook_service::NotebookService;
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -41,7 +41,7 @@ pub(crate) async fn create_config(clients: &Clients, name: &str, on_start: &str)
 /// The service refuses it, or it does not come to rest.
 pub(crate) async fn create_stopped(
     clients: &Clients,
-    service: &Service,
+    service: &NotebookService,
     name: &str,
     subnet: Option<&str>,
 ) -> Result<(), LocalError> {
@@ -69,7 +69,7 @@ pub(crate) async fn create_stopped(
 /// The service refuses it, or the change takes too long.
 pub(crate) async fn set_config(
     clients: &Clients,
-    service: &Service,
+    service: &NotebookService,
     name: &str,
     config: &str,
 ) -> Result<(), LocalError> {
@@ -84,7 +84,7 @@ pub(crate) async fn set_config(
     wait_for(service, name, Status::Stopped.as_str()).await
 }
 
-async fn wait_for(service: &Service, name: &str, status: &str) -> Result<(), LocalError> {
+async fn wait_for(service: &NotebookService, name: &str, status: &str) -> Result<(), LocalError> {
     let deadline = Instant::now() + LIMIT;
     let action = || format!("bring the notebook instance {name} to {status}");
     loop {

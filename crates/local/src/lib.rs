@@ -22,5 +22,5 @@ pub use error::LocalError;
 pub use local::{INSTANCE, Local, NOTEBOOK};
 pub use options::{Options, ProgressListener};
 pub use project::{FUNCTIONS_BINARY, Project, RUNNER_BINARY};
-pub use reveille_instance_model::Status;
+pub use reveille_instance_model::NotebookInstanceStatus;
 pub use reveille_notebook_service::Machines;

@@ -8,7 +8,7 @@ use std::{
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use reveille_lifecycle::{ON_START, Preamble, render};
-use reveille_notebook_service::{AccessKey, Config, Service, ServiceError, serve};
+use reveille_notebook_service::{AccessKey, Config, NotebookService, ServiceError, serve};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -46,7 +46,7 @@ const PREFIX_PARAMETER: &str = "RunsPrefix";
 /// [`Local::stop`] ends everything that it started; dropping it does the same without waiting for anything.
 pub struct Local {
     // Dropped in this order: instances before the AWS that they talk to, the folder last.
-    service: Option<Service>,
+    service: Option<NotebookService>,
     ministack: Option<Ministack>,
     clients: Clients,
     environment: BTreeMap<String, String>,
@@ -201,7 +201,7 @@ impl Local {
         self.create(name, None, &config).await
     }
 
-    /// The same, in a subnet without a way to the internet; see [`Service::set_subnet`].
+    /// The same, in a subnet without a way to the internet; see [`NotebookService::set_subnet`].
     ///
     /// # Errors
     /// As [`Local::create_instance_with_commands`].
@@ -260,7 +260,7 @@ impl Local {
     /// Never: it is taken by [`Local::stop`] only, which takes the whole.
     #[must_use]
     #[expect(clippy::expect_used, reason = "only `stop`, which consumes self, takes it out")]
-    pub fn service(&self) -> &Service {
+    pub fn service(&self) -> &NotebookService {
         self.service.as_ref().expect("running until `stop`")
     }
 

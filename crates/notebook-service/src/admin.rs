@@ -7,7 +7,8 @@ use axum::{
     response::Response,
 };
 use reveille_instance_model::{
-    ArmedFault, Call, Fault, FaultId, FaultKind, InstanceCalls, Moment, Operation, Outcome, Snapshot,
+    ArmedFault, CallOutcome, FaultId, FaultKind, InstanceCalls, InstanceFault, Moment, Operation, RecordedCall,
+    Snapshot,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -51,7 +52,7 @@ const KINDS: &str = "missing-capacity (afterMs), start-dropped (pendingMs), quot
 
 impl FaultRequest {
     /// The fault. Fields that its kind does not have are refused by name.
-    fn fault(mut self) -> Result<Fault, String> {
+    fn fault(mut self) -> Result<InstanceFault, String> {
         let kind = self.kind()?;
         let times = match (self.times, self.until_cleared) {
             (Some(_), true) => return Err("times and untilCleared exclude each other; give one".to_owned()),
@@ -69,7 +70,7 @@ impl FaultRequest {
         if let Some((field, _)) = left.iter().find(|(_, given)| *given) {
             return Err(format!("a fault of kind {} has no field {field}; remove it", self.kind));
         }
-        Ok(Fault { instance: self.instance, times, kind })
+        Ok(InstanceFault { instance: self.instance, times, kind })
     }
 
     fn kind(&mut self) -> Result<FaultKind, String> {
@@ -147,11 +148,11 @@ fn fault_json(armed: &ArmedFault) -> Value {
     Value::Object(map)
 }
 
-fn call_json(call: &Call) -> Value {
+fn call_json(call: &RecordedCall) -> Value {
     let (outcome, code, message) = match &call.outcome {
-        Outcome::Accepted => ("accepted", None, None),
-        Outcome::AnswerLost => ("answerLost", None, None),
-        Outcome::Refused { code, message } => ("refused", Some(*code), Some(message)),
+        CallOutcome::Accepted => ("accepted", None, None),
+        CallOutcome::AnswerLost => ("answerLost", None, None),
+        CallOutcome::Refused { code, message } => ("refused", Some(*code), Some(message)),
     };
     json!({
         "at": seconds(call.at),
@@ -248,7 +249,7 @@ pub(crate) async fn clear_one(State(shared): Handle, Path(id): Path<String>) -> 
 mod tests {
     use super::*;
 
-    fn fault(body: &str) -> Result<Fault, String> {
+    fn fault(body: &str) -> Result<InstanceFault, String> {
         let request: FaultRequest = serde_json::from_str(body).map_err(|error| error.to_string())?;
         request.fault()
     }
@@ -280,9 +281,9 @@ mod tests {
     #[test]
     fn the_scope_of_a_fault_is_taken_over() {
         let armed = fault(r#"{"kind":"quota","instance":"a","times":3}"#).unwrap();
-        assert_eq!(armed, Fault::once(FaultKind::Quota).on("a").times(3));
+        assert_eq!(armed, InstanceFault::once(FaultKind::Quota).on("a").times(3));
         let armed = fault(r#"{"kind":"quota","untilCleared":true}"#).unwrap();
-        assert_eq!(armed, Fault::once(FaultKind::Quota).until_cleared());
+        assert_eq!(armed, InstanceFault::once(FaultKind::Quota).until_cleared());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::{
 };
 
 use crate::{
-    Machine,
+    MachineDisk,
     config::{Machines, POWER_OFF_LIMIT},
     launch::Boot,
     network::{Endpoint, Network},
@@ -127,7 +127,7 @@ impl Booted {
     /// Boots a machine and waits until it is up. Blocks for a second or more.
     pub(crate) fn boot(
         &self,
-        disk: &Machine,
+        disk: &MachineDisk,
         named: &Named<'_>,
         environment: &BTreeMap<String, String>,
         console: &Path,

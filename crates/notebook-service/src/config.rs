@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use reveille_instance_model::{Status, Time, Timings};
+use reveille_instance_model::{NotebookInstanceStatus, Time, Timings};
 
 use crate::AccessKey;
 
@@ -14,9 +14,9 @@ pub struct StateChange {
     /// Its ARN.
     pub arn: String,
     /// The state before; `None` for a new instance.
-    pub from: Option<Status>,
+    pub from: Option<NotebookInstanceStatus>,
     /// The state now; `None`: it is gone.
-    pub to: Option<Status>,
+    pub to: Option<NotebookInstanceStatus>,
     /// When.
     pub at: Time,
     /// Why it is Failed.

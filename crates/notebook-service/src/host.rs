@@ -10,7 +10,7 @@ use std::{
 use reveille_instance_model::Hook;
 
 use crate::{
-    Config, Machine,
+    Config, MachineDisk,
     booted::{self, Booted, Named},
     launch::{Boot, Launch},
     network::Endpoint,
@@ -38,7 +38,13 @@ impl Host {
     }
 
     /// Brings an instance up. Blocks.
-    pub(crate) fn boot(&self, disk: &Machine, named: &Named<'_>, config: &Config, console: &Path) -> io::Result<Boot> {
+    pub(crate) fn boot(
+        &self,
+        disk: &MachineDisk,
+        named: &Named<'_>,
+        config: &Config,
+        console: &Path,
+    ) -> io::Result<Boot> {
         match self {
             Self::Folders => {
                 let id = uuid::fresh()?;
@@ -59,7 +65,7 @@ impl Host {
 
     /// Where a script is written, as this process sees it, and how it is started.
     pub(crate) fn launch(
-        disk: &Machine,
+        disk: &MachineDisk,
         boot: &Boot,
         hook: Hook,
         content: &[u8],
@@ -89,7 +95,7 @@ impl Host {
     }
 
     /// Ends a boot, as a Stop does; tells how many processes it had. Blocks.
-    pub(crate) fn end(&self, disk: &Machine, boot: &Boot, grace: Duration) -> Result<usize, KillError> {
+    pub(crate) fn end(&self, disk: &MachineDisk, boot: &Boot, grace: Duration) -> Result<usize, KillError> {
         match (self, &boot.machine) {
             (Self::Machines(machines), Some((machine, leader))) => {
                 let count = booted::processes(machine).map_or(0, |pids| pids.len());
@@ -100,7 +106,7 @@ impl Host {
     }
 
     /// The processes of a boot.
-    pub(crate) fn processes(disk: &Machine, boot: &Boot) -> io::Result<Vec<i32>> {
+    pub(crate) fn processes(disk: &MachineDisk, boot: &Boot) -> io::Result<Vec<i32>> {
         match &boot.machine {
             Some((machine, _)) => booted::processes(machine),
             None => processes_of_boot(disk.root(), &boot.id),
@@ -108,7 +114,7 @@ impl Host {
     }
 
     /// Ends every boot there is at once.
-    pub(crate) fn end_all(&self, boots: &[(Machine, Boot)], grace: Duration) -> Result<(), KillError> {
+    pub(crate) fn end_all(&self, boots: &[(MachineDisk, Boot)], grace: Duration) -> Result<(), KillError> {
         let mut result = match self {
             Self::Machines(machines) => machines.end_all(),
             Self::Folders => Ok(()),

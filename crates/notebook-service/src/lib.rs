@@ -33,7 +33,7 @@ mod wire;
 
 pub use access_key::AccessKey;
 pub use config::{Config, LogListener, Machines, StateChange, StateListener};
-pub use machine::Machine;
+pub use machine::MachineDisk;
 pub use network::Endpoint;
 pub use processes::{KillError, kill_boot, processes_of_boot};
-pub use service::{Service, ServiceError, serve};
+pub use service::{NotebookService, ServiceError, serve};

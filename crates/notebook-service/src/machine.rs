@@ -14,11 +14,11 @@ const BOOT_ID: &str = "proc/sys/kernel/random/boot_id";
 
 /// The disk of one instance.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub struct MachineDisk {
     root: PathBuf,
 }
 
-impl Machine {
+impl MachineDisk {
     /// The disk with this root: `REVEILLE_ROOT` of its processes.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
@@ -105,7 +105,7 @@ mod tests {
     fn a_boot_renews_everything_but_the_notebook_folder() {
         let directory = std::env::temp_dir().join(format!("reveille-machine-{}", std::process::id()));
         let _ = fs::remove_dir_all(&directory);
-        let machine = Machine::new(directory.join("nightly"));
+        let machine = MachineDisk::new(directory.join("nightly"));
         let outside = directory.join("outside");
         fs::create_dir_all(&outside).unwrap();
         fs::write(outside.join("kept"), "x").unwrap();

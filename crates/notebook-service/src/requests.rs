@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reveille_instance_model::{
     ApiError, Command, ConfigSort, CreateConfig, CreateInstance, InstanceFilter, InstanceSettings, InstanceSort,
-    ListQuery, Operation, Status, UpdateInstance,
+    ListQuery, NotebookInstanceStatus, Operation, UpdateInstance,
 };
 
 use crate::{
@@ -134,7 +134,7 @@ fn descending(text: &str) -> Option<bool> {
 
 fn instance_filter(from: &mut Members) -> Result<InstanceFilter, WireError> {
     Ok(InstanceFilter {
-        status: from.choice("StatusEquals", Status::parse)?,
+        status: from.choice("StatusEquals", NotebookInstanceStatus::parse)?,
         config_contains: from.text("NotebookInstanceLifecycleConfigNameContains")?,
         default_repository_contains: from.text("DefaultCodeRepositoryContains")?,
         additional_repository: from.text("AdditionalCodeRepositoryEquals")?,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use reveille_instance_model::{
-    Account, ApiError, ArmedFault, Command, Fault, FaultError, FaultId, Hook, InstanceCalls, Response, Snapshot,
+    Account, ApiError, ArmedFault, Command, FaultError, FaultId, Hook, InstanceCalls, InstanceFault, Response, Snapshot,
 };
 use tokio::{
     net::TcpListener,
@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    AccessKey, Config, Machine, booted, driver,
+    AccessKey, Config, MachineDisk, booted, driver,
     guard::Guard,
     host::Host,
     http::router,
@@ -83,8 +83,8 @@ impl fmt::Display for ServiceError {
 
 impl std::error::Error for ServiceError {}
 
-/// The running service. Dropping it kills every boot without grace; [`Service::shutdown`] is kinder.
-pub struct Service {
+/// The running service. Dropping it kills every boot without grace; [`NotebookService::shutdown`] is kinder.
+pub struct NotebookService {
     shared: Arc<Shared>,
     address: SocketAddr,
     http: JoinHandle<()>,
@@ -95,7 +95,7 @@ pub struct Service {
 ///
 /// # Errors
 /// The directory or the port cannot be used.
-pub async fn serve(mut config: Config) -> Result<Service, ServiceError> {
+pub async fn serve(mut config: Config) -> Result<NotebookService, ServiceError> {
     // For this user alone: scripts write their environment, and the access key is in it.
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.directory);
     let usable = made.and_then(|()| fs::canonicalize(&config.directory));
@@ -136,7 +136,7 @@ pub async fn serve(mut config: Config) -> Result<Service, ServiceError> {
     });
     let driver = tokio::spawn(driver::drive(shared.clone()));
     shared.log(&format!("listening on http://{address}"));
-    Ok(Service { shared, address, http, driver })
+    Ok(NotebookService { shared, address, http, driver })
 }
 
 /// The key that is configured, or a new one, which scripts are told too: what they start calls this service.
@@ -149,7 +149,7 @@ fn access_key(config: &mut Config) -> Result<AccessKey, ServiceError> {
     Ok(key)
 }
 
-impl Service {
+impl NotebookService {
     /// The endpoint: what `AWS_ENDPOINT_URL_SAGEMAKER` is set to.
     #[must_use]
     pub fn endpoint(&self) -> String {
@@ -212,7 +212,7 @@ impl Service {
 
     /// The disk of an instance of this name.
     #[must_use]
-    pub fn machine(&self, name: &str) -> Machine {
+    pub fn machine(&self, name: &str) -> MachineDisk {
         self.shared.machine(name)
     }
 
@@ -232,7 +232,7 @@ impl Service {
     ///
     /// # Errors
     /// Too many are armed, or a maintenance has no number of times.
-    pub fn arm(&self, fault: Fault) -> Result<FaultId, FaultError> {
+    pub fn arm(&self, fault: InstanceFault) -> Result<FaultId, FaultError> {
         self.shared.arm(fault)
     }
 
@@ -270,7 +270,7 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for NotebookService {
     fn drop(&mut self) {
         self.http.abort();
         self.driver.abort();

@@ -9,14 +9,15 @@ use std::{
 
 use chrono::Utc;
 use reveille_instance_model::{
-    Account, ApiError, BootNumber, Command, Fault, FaultError, FaultId, Hook, Response, Snapshot, Status, Time,
+    Account, ApiError, BootNumber, Command, FaultError, FaultId, Hook, InstanceFault, NotebookInstanceStatus, Response,
+    Snapshot, Time,
 };
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
 };
 
-use crate::{Config, Machine, config::StateChange, guard::Guard, host::Host, launch::Boot, processes::KillError};
+use crate::{Config, MachineDisk, config::StateChange, guard::Guard, host::Host, launch::Boot, processes::KillError};
 
 /// Now, for the model.
 pub(crate) fn now() -> Time {
@@ -77,8 +78,8 @@ impl Shared {
         work.spawn(task);
     }
 
-    pub(crate) fn machine(&self, instance: &str) -> Machine {
-        Machine::new(self.config.directory.join("instances").join(instance))
+    pub(crate) fn machine(&self, instance: &str) -> MachineDisk {
+        MachineDisk::new(self.config.directory.join("instances").join(instance))
     }
 
     pub(crate) fn log_file(&self, instance: &str, hook: Hook) -> PathBuf {
@@ -96,7 +97,7 @@ impl Shared {
     }
 
     pub(crate) fn tell(&self, change: &StateChange) {
-        let name = |status: Option<Status>| status.map_or("none", Status::as_str);
+        let name = |status: Option<NotebookInstanceStatus>| status.map_or("none", NotebookInstanceStatus::as_str);
         let StateChange { instance, from, to, .. } = change;
         let reason = change.failure_reason.as_deref().unwrap_or_default();
         self.log(&format!("instance {instance}: {} -> {} {reason}", name(*from), name(*to)));
@@ -117,7 +118,7 @@ impl Shared {
         result
     }
 
-    pub(crate) fn arm(&self, fault: Fault) -> Result<FaultId, FaultError> {
+    pub(crate) fn arm(&self, fault: InstanceFault) -> Result<FaultId, FaultError> {
         let armed = self.account().arm(now(), fault);
         self.wake.notify_one();
         armed
@@ -145,7 +146,7 @@ impl Shared {
             account.names().filter_map(|name| account.snapshot(name)).collect()
         };
         let alive = |snapshot: &Snapshot| Some((self.machine(&snapshot.view.name), self.boot(snapshot)?));
-        let boots: Vec<(Machine, Boot)> = snapshots.iter().filter_map(alive).collect();
+        let boots: Vec<(MachineDisk, Boot)> = snapshots.iter().filter_map(alive).collect();
         self.host.end_all(&boots, grace)
     }
 }

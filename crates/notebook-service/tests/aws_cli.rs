@@ -6,9 +6,9 @@ mod support;
 
 use std::{env, path::PathBuf, process::Output};
 
-use reveille_instance_model::{Fault, FaultKind, Status};
+use reveille_instance_model::{FaultKind, InstanceFault, NotebookInstanceStatus};
 use serde_json::Value;
-use support::World;
+use support::TestService;
 use tokio::process::Command;
 
 fn aws() -> Option<PathBuf> {
@@ -21,7 +21,7 @@ fn aws() -> Option<PathBuf> {
 
 struct Cli<'a> {
     program: PathBuf,
-    world: &'a World,
+    world: &'a TestService,
 }
 
 impl Cli<'_> {
@@ -64,7 +64,7 @@ async fn the_aws_command_drives_an_instance_through_its_life() {
         eprintln!("skipped: there is no aws command; set REVEILLE_AWS_CLI");
         return;
     };
-    let world = World::new().await;
+    let world = TestService::new().await;
     let cli = Cli { program, world: &world };
     let hook = "Content=IyEvYmluL2Jhc2gKZWNobyBnb29kIG1vcm5pbmcK";
     let config = ["--notebook-instance-lifecycle-config-name", "wake"];
@@ -81,7 +81,7 @@ async fn the_aws_command_drives_an_instance_through_its_life() {
     .concat();
     cli.ok(&create).await;
     // The command's own waiter polls every 30 seconds; the state comes much sooner.
-    world.reaches("nightly", Status::InService).await;
+    world.reaches("nightly", NotebookInstanceStatus::InService).await;
     cli.ok(&[["wait", "notebook-instance-in-service"].as_slice(), &name].concat()).await;
     let view = cli.ok(&on("describe-notebook-instance")).await;
     assert_eq!(view["NotebookInstanceStatus"], "InService");
@@ -94,7 +94,7 @@ async fn the_aws_command_drives_an_instance_through_its_life() {
     let tags = cli.ok(&["list-tags", "--resource-arn", arn]).await;
     assert_eq!(tags["Tags"][0]["Value"], "a b");
 
-    let stuck = world.service.arm(Fault::once(FaultKind::StuckStopping)).unwrap();
+    let stuck = world.service.arm(InstanceFault::once(FaultKind::StuckStopping)).unwrap();
     cli.ok(&on("stop-notebook-instance")).await;
     let error = cli.refused(&on("start-notebook-instance")).await;
     let text = format!(
@@ -102,7 +102,7 @@ async fn the_aws_command_drives_an_instance_through_its_life() {
     );
     assert!(error.contains(&text), "{error}");
     assert_eq!(world.service.clear_faults(Some(stuck)), 1);
-    world.reaches("nightly", Status::Stopped).await;
+    world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
     let list = cli.ok(&["list-notebook-instances", "--status-equals", "Stopped"]).await;
     assert_eq!(list["NotebookInstances"].as_array().unwrap().len(), 1);
     cli.ok(&on("delete-notebook-instance")).await;

@@ -10,12 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reveille_instance_model::Status;
+use reveille_instance_model::NotebookInstanceStatus;
 use reveille_notebook_service::Machines;
-use support::World;
+use support::TestService;
 
 /// Both drivers, by name; machines only where there is a root of them.
-async fn worlds() -> Vec<(&'static str, World)> {
+async fn worlds() -> Vec<(&'static str, TestService)> {
     let mut worlds = Vec::new();
     for (name, machines) in [
         ("folder", None),
@@ -29,7 +29,7 @@ async fn worlds() -> Vec<(&'static str, World)> {
         config.machines = machines;
         config.timings.script_limit = Duration::from_secs(100);
         config.environment.insert("GREETING".to_owned(), "good morning".to_owned());
-        worlds.push((name, World::with(config).await));
+        worlds.push((name, TestService::with(config).await));
     }
     worlds
 }
@@ -56,7 +56,7 @@ const LATER: &str = "hello, good morning\nnotebook-instance/nightly\nin the root
 
 /// Waits until the log is this: what came last may be written after the script's end. Standard output and error are two pipes,
 /// so their lines may change places.
-async fn says(world: &World, expected: &str) {
+async fn says(world: &TestService, expected: &str) {
     let sorted = |text: &str| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines.sort();
@@ -73,7 +73,7 @@ async fn says(world: &World, expected: &str) {
 async fn an_instance_is_the_same_whatever_it_is() {
     for (driver, world) in worlds().await {
         world.create("nightly", SCRIPT);
-        world.reaches("nightly", Status::InService).await;
+        world.reaches("nightly", NotebookInstanceStatus::InService).await;
         let boots = fs::canonicalize(world.service.machine("nightly").notebooks()).unwrap().join("boot");
         let first = world.service.boot_id("nightly").unwrap();
         says(&world, FIRST).await;
@@ -82,19 +82,19 @@ async fn an_instance_is_the_same_whatever_it_is() {
         world.has("nightly", b"sleep\x004004\0", 1).await;
 
         world.stop("nightly");
-        world.reaches("nightly", Status::Stopped).await;
+        world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
         assert_eq!(world.service.processes("nightly").unwrap(), Vec::<i32>::new(), "{driver}: Stopped means dead");
         assert_eq!(world.service.boot_id("nightly"), None, "{driver}");
 
         world.start("nightly");
-        world.reaches("nightly", Status::InService).await;
+        world.reaches("nightly", NotebookInstanceStatus::InService).await;
         says(&world, &format!("{FIRST}{LATER}")).await;
         let second = world.service.boot_id("nightly").unwrap();
         assert_ne!(second, first, "{driver}");
         assert_eq!(fs::read_to_string(&boots).unwrap().trim(), second, "{driver}");
 
         world.create("failing", "#!/bin/bash\nsetsid sleep 4005 &\nexit 3\n");
-        world.reaches("failing", Status::Failed).await;
+        world.reaches("failing", NotebookInstanceStatus::Failed).await;
         let reason = world.service.snapshot("failing").unwrap().view.failure_reason.unwrap();
         assert!(reason.starts_with("Notebook Instance Lifecycle Config '"), "{driver}: {reason}");
         assert_eq!(world.service.processes("failing").unwrap(), Vec::<i32>::new(), "{driver}");
@@ -109,17 +109,17 @@ async fn how_long_a_start_and_a_stop_take() {
     println!("| driver | start, median of {ROUNDS} | slowest | stop, median | memory of an idle boot |");
     for (driver, world) in worlds().await {
         world.create("nightly", "#!/bin/bash\nsetsid sleep 4006 </dev/null >/dev/null 2>&1 &\n");
-        world.reaches("nightly", Status::InService).await;
+        world.reaches("nightly", NotebookInstanceStatus::InService).await;
         let (mut starts, mut stops) = (Vec::new(), Vec::new());
         let memory = resident(&world.service.processes("nightly").unwrap());
         for _ in 0..ROUNDS {
             let begun = Instant::now();
             world.stop("nightly");
-            world.reaches("nightly", Status::Stopped).await;
+            world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
             stops.push(begun.elapsed().as_secs_f64());
             let begun = Instant::now();
             world.start("nightly");
-            world.reaches("nightly", Status::InService).await;
+            world.reaches("nightly", NotebookInstanceStatus::InService).await;
             starts.push(begun.elapsed().as_secs_f64());
         }
         for times in [&mut starts, &mut stops] {

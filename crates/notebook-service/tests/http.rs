@@ -3,21 +3,21 @@
 
 mod support;
 
-use reveille_instance_model::{Fault, FaultKind, Status};
+use reveille_instance_model::{FaultKind, InstanceFault, NotebookInstanceStatus};
 use serde_json::{Value, json};
-use support::World;
+use support::TestService;
 
 const CREATE: &str = r#"{"NotebookInstanceName":"nightly","InstanceType":"ml.t3.medium","RoleArn":"arn:aws:iam::000000000000:role/notebooks","Tags":[{"Key":"team","Value":"a"}]}"#;
 const NAMED: &str = r#"{"NotebookInstanceName":"nightly"}"#;
 const ARN: &str = "arn:aws:sagemaker:us-east-1:000000000000:notebook-instance/nightly";
 
-async fn ok(world: &World, operation: &str, body: &str) -> Value {
+async fn ok(world: &TestService, operation: &str, body: &str) -> Value {
     let (status, value) = world.api(operation, body).await;
     assert_eq!(status, 200, "{operation}: {value}");
     value
 }
 
-async fn refused(world: &World, operation: &str, body: &str) -> (u16, String, String) {
+async fn refused(world: &TestService, operation: &str, body: &str) -> (u16, String, String) {
     let (status, value) = world.api(operation, body).await;
     let text = |field: &str| value[field].as_str().unwrap().to_owned();
     (status, text("__type"), text("message"))
@@ -25,9 +25,9 @@ async fn refused(world: &World, operation: &str, body: &str) -> (u16, String, St
 
 #[tokio::test]
 async fn an_instance_lives_from_create_to_delete() {
-    let world = World::new().await;
+    let world = TestService::new().await;
     // So that Pending is seen however slowly we look.
-    let stuck = world.service.arm(Fault::once(FaultKind::StuckPending)).unwrap();
+    let stuck = world.service.arm(InstanceFault::once(FaultKind::StuckPending)).unwrap();
     assert_eq!(ok(&world, "CreateNotebookInstance", CREATE).await, json!({"NotebookInstanceArn": ARN}));
     let view = ok(&world, "DescribeNotebookInstance", NAMED).await;
     assert_eq!(view["NotebookInstanceStatus"], "Pending");
@@ -35,7 +35,7 @@ async fn an_instance_lives_from_create_to_delete() {
     assert_eq!(view["PlatformIdentifier"], "notebook-al2023-v1");
     let created = view["CreationTime"].as_f64().unwrap();
     assert!(created > 1.7e9 && created < 1e11, "seconds, not milliseconds: {created}");
-    world.reaches("nightly", Status::InService).await;
+    world.reaches("nightly", NotebookInstanceStatus::InService).await;
 
     let (status, code, message) = refused(&world, "StartNotebookInstance", NAMED).await;
     assert_eq!((status, code.as_str()), (400, "ValidationException"));
@@ -46,12 +46,12 @@ async fn an_instance_lives_from_create_to_delete() {
         )
     );
     assert_eq!(ok(&world, "StopNotebookInstance", NAMED).await, json!({}));
-    world.reaches("nightly", Status::Stopped).await;
+    world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
     let list = ok(&world, "ListNotebookInstances", r#"{"StatusEquals":"Stopped"}"#).await;
     assert_eq!(list["NotebookInstances"][0]["NotebookInstanceName"], "nightly");
     let update = r#"{"NotebookInstanceName":"nightly","InstanceType":"ml.m5.xlarge"}"#;
     assert_eq!(ok(&world, "UpdateNotebookInstance", update).await, json!({}));
-    world.reaches("nightly", Status::Stopped).await;
+    world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
     ok(&world, "DeleteNotebookInstance", NAMED).await;
     let begun = tokio::time::Instant::now();
     while world.status("nightly").is_some() {
@@ -65,7 +65,7 @@ async fn an_instance_lives_from_create_to_delete() {
 
 #[tokio::test]
 async fn configurations_and_tags_are_served() {
-    let world = World::new().await;
+    let world = TestService::new().await;
     let named = r#"{"NotebookInstanceLifecycleConfigName":"wake"}"#;
     let create = r#"{"NotebookInstanceLifecycleConfigName":"wake","OnStart":[{"Content":"ZXhpdCAw"}]}"#;
     let made = ok(&world, "CreateNotebookInstanceLifecycleConfig", create).await;
@@ -94,7 +94,7 @@ async fn configurations_and_tags_are_served() {
 
 #[tokio::test]
 async fn what_is_not_understood_is_refused() {
-    let world = World::new().await;
+    let world = TestService::new().await;
     let (status, code, message) = refused(&world, "CreateTrainingJob", "{}").await;
     assert_eq!((status, code.as_str()), (400, "UnknownOperationException"));
     assert!(message.contains("CreateTrainingJob"), "{message}");
@@ -113,15 +113,15 @@ async fn what_is_not_understood_is_refused() {
 
 #[tokio::test]
 async fn faults_are_armed_listed_and_cleared() {
-    let world = World::new().await;
+    let world = TestService::new().await;
     ok(&world, "CreateNotebookInstance", CREATE).await;
-    world.reaches("nightly", Status::InService).await;
+    world.reaches("nightly", NotebookInstanceStatus::InService).await;
     let fault = r#"{"kind":"server-error","operation":"StopNotebookInstance","afterEffect":true,"instance":"nightly"}"#;
     let (status, armed) = world.http("POST /_reveille/faults", fault).await;
     assert_eq!((status, &armed), (200, &json!({"id": 1})));
     let (status, code, _) = refused(&world, "StopNotebookInstance", NAMED).await;
     assert_eq!((status, code.as_str()), (500, "InternalFailure"));
-    world.reaches("nightly", Status::Stopped).await;
+    world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
     let (_, listed) = world.http("GET /_reveille/faults", "").await;
     assert_eq!(listed["faults"][0]["fired"], 1);
 
@@ -147,9 +147,9 @@ async fn faults_are_armed_listed_and_cleared() {
 
 #[tokio::test]
 async fn the_truth_about_instances_and_their_calls_is_shown() {
-    let world = World::new().await;
+    let world = TestService::new().await;
     ok(&world, "CreateNotebookInstance", CREATE).await;
-    world.reaches("nightly", Status::InService).await;
+    world.reaches("nightly", NotebookInstanceStatus::InService).await;
     refused(&world, "StartNotebookInstance", NAMED).await;
     refused(&world, "StopNotebookInstance", r#"{"NotebookInstanceName":"ghost"}"#).await;
     let (status, facts) = world.http("GET /_reveille/instances", "").await;
@@ -170,7 +170,7 @@ async fn the_truth_about_instances_and_their_calls_is_shown() {
 /// What each kind of request that is not ours looks like: the request line's end, its headers, the answer's status.
 #[tokio::test]
 async fn neither_pages_nor_foreign_hosts_nor_strangers_are_served() {
-    let world = World::new().await;
+    let world = TestService::new().await;
     let (address, credential) = (world.address(), world.credential());
     let key = world.service.access_key().as_str();
     let host = format!("host: {address}\r\n");

@@ -13,9 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reveille_instance_model::Status;
+use reveille_instance_model::NotebookInstanceStatus;
 use reveille_notebook_service::{Config, Endpoint, Machines};
-use support::{PATIENCE, World};
+use support::{PATIENCE, TestService};
 
 /// The root, if this is `make test-boot`.
 fn root() -> Option<PathBuf> {
@@ -26,7 +26,7 @@ fn root() -> Option<PathBuf> {
     root
 }
 
-async fn world() -> Option<World> {
+async fn world() -> Option<TestService> {
     let mut config = support::config();
     // What separates the options of mounts stands in a user's path, too.
     config.directory.set_file_name(format!("{}, of: a b", config.directory.display()));
@@ -35,7 +35,7 @@ async fn world() -> Option<World> {
     config.timings.script_limit = Duration::from_secs(100);
     config.environment.insert("GREETING".to_owned(), "good morning".to_owned());
     config.environment.insert("AWS_ACCESS_KEY_ID".to_owned(), "role-key".to_owned());
-    Some(World::with(config).await)
+    Some(TestService::with(config).await)
 }
 
 /// The control groups and processes of machines of this service's folder.
@@ -63,7 +63,7 @@ async fn a_script_finds_a_machine_like_the_real_one() {
          systemctl is-system-running; id -u ec2-user; stat -c %U /home/ec2-user/SageMaker; aws --version\n\
          echo ${REVEILLE_ROOT-none} $AWS_ACCESS_KEY_ID $PATH; cat /proc/sys/kernel/random/boot_id\n",
     );
-    world.reaches("nightly", Status::InService).await;
+    world.reaches("nightly", NotebookInstanceStatus::InService).await;
     let log = world.log("nightly");
     let lines: Vec<&str> = log.lines().collect();
     assert_eq!(lines[..3], ["root", "/", "/root good morning"], "{log}");
@@ -95,16 +95,16 @@ async fn only_the_notebook_folder_outlives_a_boot_and_what_a_script_left_does_no
         "#!/bin/bash\nls -A /home/ec2-user/SageMaker /opt/mine 2>/dev/null | tr '\\n' ' '; echo end\n\
          mkdir -p /opt/mine; touch /opt/mine/b /home/ec2-user/SageMaker/a\nnohup sleep 1000 >/dev/null 2>&1 &\n",
     );
-    world.reaches("nightly", Status::InService).await;
+    world.reaches("nightly", NotebookInstanceStatus::InService).await;
     let first = world.service.boot_id("nightly").unwrap();
     // What a script leaves behind lives on.
     world.has("nightly", b"sleep\x001000\0", 1).await;
     world.stop("nightly");
-    world.reaches("nightly", Status::Stopped).await;
+    world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
     assert_eq!(world.service.processes("nightly").unwrap(), Vec::<i32>::new());
     assert_eq!(traces(&world.directory), Vec::<String>::new());
     world.start("nightly");
-    world.reaches("nightly", Status::InService).await;
+    world.reaches("nightly", NotebookInstanceStatus::InService).await;
     assert_ne!(world.service.boot_id("nightly").unwrap(), first);
     assert_eq!(world.log("nightly"), "/home/ec2-user/SageMaker: end\n/home/ec2-user/SageMaker: a end\n");
     world.end().await;
@@ -114,7 +114,7 @@ async fn only_the_notebook_folder_outlives_a_boot_and_what_a_script_left_does_no
 async fn a_script_that_fails_fails_the_instance_and_its_machine_is_gone() {
     let Some(world) = world().await else { return };
     world.create("nightly", "echo going; exit 3\n");
-    world.reaches("nightly", Status::Failed).await;
+    world.reaches("nightly", NotebookInstanceStatus::Failed).await;
     assert_eq!(world.log("nightly"), "going\n");
     assert_eq!(traces(&world.directory), Vec::<String>::new());
     world.end().await;
@@ -122,9 +122,9 @@ async fn a_script_that_fails_fails_the_instance_and_its_machine_is_gone() {
 
 /// Boots an instance from this root, which cannot come up; gives the reason.
 async fn does_not_come_up(config: Config) -> String {
-    let world = World::with(config).await;
+    let world = TestService::with(config).await;
     world.create("nightly", "echo never\n");
-    world.reaches("nightly", Status::Failed).await;
+    world.reaches("nightly", NotebookInstanceStatus::Failed).await;
     let reason = world.service.snapshot("nightly").unwrap().view.failure_reason.clone().unwrap_or_default();
     assert_eq!(world.log("nightly"), "", "its script did not run");
     assert_eq!(traces(&world.directory), Vec::<String>::new());
@@ -218,11 +218,11 @@ async fn a_machine_in_a_subnet_reaches_named_endpoints_and_nothing_else() {
          ls /sys/class/net; getent hosts pypi.org || echo nobody\n"
     );
     world.create_in("nightly", Some("subnet-1"), &script);
-    world.reaches("nightly", Status::InService).await;
+    world.reaches("nightly", NotebookInstanceStatus::InService).await;
     assert_eq!(world.log("nightly"), "hello\nno\nno\nlo\nnobody\n");
     // Any other subnet has the host's network.
     world.create_in("beside", Some("subnet-2"), &script);
-    world.reaches("beside", Status::InService).await;
+    world.reaches("beside", NotebookInstanceStatus::InService).await;
     assert!(world.log("beside").starts_with("no\nhello\nhello\n"), "{}", world.log("beside"));
     world.end().await;
 }

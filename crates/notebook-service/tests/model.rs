@@ -8,9 +8,11 @@ mod support;
 use std::{env, fs, path::PathBuf, process::Command as Process, time::Duration};
 
 use regex::Regex;
-use reveille_instance_model::{Command, CreateConfig, CreateInstance, InstanceSettings, Operation, Status};
+use reveille_instance_model::{
+    Command, CreateConfig, CreateInstance, InstanceSettings, NotebookInstanceStatus, Operation,
+};
 use serde_json::{Map, Value, json};
-use support::World;
+use support::TestService;
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 const ROLE: &str = "arn:aws:iam::000000000000:role/notebooks";
@@ -212,22 +214,22 @@ fn texts(shape: &str) -> Vec<Value> {
 }
 
 /// A stopped instance with a lifecycle configuration; what is asked for happens at once.
-async fn world() -> World {
+async fn world() -> TestService {
     let mut config = support::config();
     config.timings.pending = Duration::ZERO;
     config.timings.updating = Duration::ZERO;
     config.timings.deleting = Duration::ZERO;
     config.timings.stopping = Duration::ZERO;
     config.timings.shutdown = Duration::ZERO;
-    let world = World::with(config).await;
+    let world = TestService::with(config).await;
     make(&world, "stopped", "wake");
-    world.reaches("stopped", Status::InService).await;
+    world.reaches("stopped", NotebookInstanceStatus::InService).await;
     world.stop("stopped");
-    world.reaches("stopped", Status::Stopped).await;
+    world.reaches("stopped", NotebookInstanceStatus::Stopped).await;
     world
 }
 
-fn make(world: &World, instance: &str, config: &str) {
+fn make(world: &TestService, instance: &str, config: &str) {
     let new = CreateConfig { name: config.to_owned(), ..CreateConfig::default() };
     world.service.apply("test", Command::CreateConfig(new)).unwrap();
     let settings = InstanceSettings::new("ml.t3.medium", ROLE);
@@ -296,7 +298,7 @@ async fn valid_requests_of_each_shape_are_accepted() {
 }
 
 /// Brings about what the request needs: a free name, or something to stop or delete.
-async fn prepare(world: &World, operation: Operation, request: &mut Value, number: usize) {
+async fn prepare(world: &TestService, operation: Operation, request: &mut Value, number: usize) {
     let (instance, config) = (format!("n-{number}"), format!("c-{number}"));
     match operation {
         Operation::CreateNotebookInstance => {
@@ -308,10 +310,10 @@ async fn prepare(world: &World, operation: Operation, request: &mut Value, numbe
         Operation::StartNotebookInstance | Operation::StopNotebookInstance | Operation::DeleteNotebookInstance => {
             request["NotebookInstanceName"] = json!(instance);
             make(world, &instance, &config);
-            world.reaches(&instance, Status::InService).await;
+            world.reaches(&instance, NotebookInstanceStatus::InService).await;
             if operation != Operation::StopNotebookInstance {
                 world.stop(&instance);
-                world.reaches(&instance, Status::Stopped).await;
+                world.reaches(&instance, NotebookInstanceStatus::Stopped).await;
             }
         }
         Operation::CreateNotebookInstanceLifecycleConfig => {

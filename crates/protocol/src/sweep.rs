@@ -20,7 +20,7 @@ use reveille_domain::ports::{
     ExecutionSeen, ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
     StopNotebookInstance,
 };
-use reveille_domain::records::{Outcome, Progress, Report, Reporter, Status};
+use reveille_domain::records::{Outcome, Progress, Report, Reporter, RunStatus};
 use reveille_domain::{Code, Failure, InstanceName, Unreadable};
 use serde::Deserialize;
 
@@ -309,7 +309,7 @@ fn compose(
     });
     outcome.run = at.run.clone();
     if seen.status == ExecutionStatus::Aborted && outcome.code == Some(Code::Cancelled) {
-        outcome.status = Status::Aborted;
+        outcome.status = RunStatus::Aborted;
     }
     outcome
 }

@@ -10,14 +10,14 @@ use reveille_domain::ports::{CallErrorKind, StartAnswer};
 use reveille_domain::records::Execution;
 use reveille_protocol::admit_run::{AdmitRunOutput, admit_run};
 use serde_json::{Value, json};
-use support::{Fault, World, block_on, now, stack};
+use support::{StepFault, StepWorld, block_on, now, stack};
 
-fn world() -> World {
-    World::answering(Ok(StartAnswer::Accepted))
+fn world() -> StepWorld {
+    StepWorld::answering(Ok(StartAnswer::Accepted))
 }
 
 /// Admits an execution; the code it is refused with.
-fn admit(world: &World, name: &str, started: DateTime<Utc>, input: &Value) -> Result<AdmitRunOutput, Code> {
+fn admit(world: &StepWorld, name: &str, started: DateTime<Utc>, input: &Value) -> Result<AdmitRunOutput, Code> {
     let execution = Execution { arn: format!("arn:{name}"), name: name.into(), start_time: started, redrive_count: 0 };
     let call = json!({"execution": execution, "input": input, "attempt": 1});
     block_on(admit_run(&stack(), world, serde_json::from_value(call).unwrap())).map_err(|failure| failure.code)
@@ -92,7 +92,7 @@ fn a_trigger_that_cannot_be_taken_hides_no_refusal() {
         [(CallErrorKind::AccessDenied, Code::InvalidRequest), (CallErrorKind::Throttled, Code::Throttled)]
     {
         let world = world();
-        let fault = Fault { action: "s3:PutObject", key_end: ".json", kind, times: 1 };
+        let fault = StepFault { action: "s3:PutObject", key_end: ".json", kind, times: 1 };
         world.faults.borrow_mut().push(fault);
         assert_eq!(admit(&world, "one", now(), input), Err(expected), "{kind:?}");
     }

@@ -7,10 +7,10 @@ use reveille_domain::ports::{CallErrorKind, StartAnswer};
 use reveille_domain::{Code, Failure};
 use reveille_protocol::await_run::{AwaitRunOutput, await_run};
 use serde_json::json;
-use support::{Fault, World, block_on, now, stack};
+use support::{StepFault, StepWorld, block_on, now, stack};
 
 /// One call of a run. `stack()` lets three wait.
-fn submit(world: &World, silences: u32) -> Result<AwaitRunOutput, Failure> {
+fn submit(world: &StepWorld, silences: u32) -> Result<AwaitRunOutput, Failure> {
     let call = json!({
         "execution": {"arn": "arn:x", "name": "x", "startTime": now(), "redriveCount": 0},
         "run": {"id": "x-1", "attempt": 1, "instance": "nightly", "admittedAt": now(),
@@ -23,8 +23,8 @@ fn submit(world: &World, silences: u32) -> Result<AwaitRunOutput, Failure> {
 }
 
 /// A world with so many other runs in the inbox.
-fn waited_in_by(others: u32) -> World {
-    let world = World::answering(Ok(StartAnswer::Accepted));
+fn waited_in_by(others: u32) -> StepWorld {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
     for other in 0..others {
         world.put(&format!("inbox/nightly/other-{other}"), &json!({}));
     }
@@ -57,7 +57,7 @@ fn the_last_run_that_may_wait_is_accepted() {
     assert_eq!(full.unwrap_err().code, Code::Busy, "it took the last place");
 }
 
-fn submit_as_another(world: &World) -> Result<AwaitRunOutput, Failure> {
+fn submit_as_another(world: &StepWorld) -> Result<AwaitRunOutput, Failure> {
     let own = world.objects.borrow_mut().remove(TICKET).unwrap();
     world.objects.borrow_mut().insert("inbox/nightly/x-0".into(), own);
     submit(world, 0)
@@ -95,7 +95,7 @@ fn a_listing_that_fails_is_the_steps_failure() {
         [(CallErrorKind::Throttled, Code::Throttled), (CallErrorKind::NoAnswer, Code::ServiceUnavailable)]
     {
         let world = waited_in_by(0);
-        world.faults.borrow_mut().push(Fault { action: "s3:ListBucket", key_end: "inbox/", kind, times: 1 });
+        world.faults.borrow_mut().push(StepFault { action: "s3:ListBucket", key_end: "inbox/", kind, times: 1 });
         assert_eq!(submit(&world, 0).unwrap_err().code, code);
         assert!(world.objects.borrow().is_empty());
         assert_eq!(submit(&world, 0), Ok(AwaitRunOutput::Submitted), "{code}");
@@ -104,8 +104,8 @@ fn a_listing_that_fails_is_the_steps_failure() {
 
 #[test]
 fn nothing_that_fails_after_the_ticket_ends_the_run() {
-    let world = World::answering(Ok(StartAnswer::Accepted));
-    world.faults.borrow_mut().push(Fault {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    world.faults.borrow_mut().push(StepFault {
         action: "s3:GetObject",
         key_end: "report.json",
         kind: CallErrorKind::AccessDenied,

@@ -11,7 +11,7 @@ use reveille_protocol::admit_run;
 use reveille_protocol::check_instance::decide::Check;
 use reveille_protocol::check_instance::{CheckInstanceInput, check_instance};
 use serde_json::json;
-use support::{World, block_on, now, stack};
+use support::{StepWorld, block_on, now, stack};
 
 fn run(when_busy: &str) -> RunRef {
     let execution = serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
@@ -19,13 +19,13 @@ fn run(when_busy: &str) -> RunRef {
     admit_run::decide::run_ref(&admit_run::decide::request(input, &execution, now()).unwrap(), "0".repeat(64), 1)
 }
 
-fn world(status: InstanceStatus) -> World {
-    let world = World::answering(Ok(StartAnswer::Accepted));
+fn world(status: InstanceStatus) -> StepWorld {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
     world.status.set((status, 0));
     world
 }
 
-fn look(world: &World, run: RunRef, waiting: Option<Waiting>, silences: u32) -> Result<Check, Code> {
+fn look(world: &StepWorld, run: RunRef, waiting: Option<Waiting>, silences: u32) -> Result<Check, Code> {
     let input = CheckInstanceInput { run, waiting, silences };
     block_on(check_instance(&stack(), world, input)).map(|output| output.decision).map_err(|failure| failure.code)
 }

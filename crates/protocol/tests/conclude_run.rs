@@ -7,7 +7,7 @@ use reveille_domain::ports::{CallError, CallErrorKind, StartAnswer};
 use reveille_domain::{Code, RETRIED};
 use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
 use serde_json::{Value, json};
-use support::{World, block_on, now, stack};
+use support::{StepWorld, block_on, now, stack};
 
 /// ConcludeRun's arguments after a failure of the attempt, in the words of a state.
 fn call(attempt: u32, redrive_count: u32, admitted: bool, code: &str, on_runner_lost: &str) -> Value {
@@ -24,13 +24,13 @@ fn call(attempt: u32, redrive_count: u32, admitted: bool, code: &str, on_runner_
     })
 }
 
-fn conclude(world: &World, call: Value) -> Result<ConcludeRunOutput, Code> {
+fn conclude(world: &StepWorld, call: Value) -> Result<ConcludeRunOutput, Code> {
     let call = serde_json::from_value(call).unwrap();
     block_on(conclude_run(&stack(), world, call)).map_err(|failure| failure.code)
 }
 
-fn world() -> World {
-    World::answering(Ok(StartAnswer::Accepted))
+fn world() -> StepWorld {
+    StepWorld::answering(Ok(StartAnswer::Accepted))
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn an_event_that_is_throttled_is_published_later() {
         resource: "default".to_owned(),
         message: "ThrottlingException: Rate exceeded.".to_owned(),
     };
-    let mut world = World { publishing: Err(throttled), ..world() };
+    let mut world = StepWorld { publishing: Err(throttled), ..world() };
     let arguments = serde_json::from_value(call(1, 0, true, "QuotaExceeded", "fail")).unwrap();
     let failure = block_on(conclude_run(&stack(), &world, arguments)).unwrap_err();
     assert_eq!(failure.code, Code::OutcomeNotRecorded);

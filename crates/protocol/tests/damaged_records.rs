@@ -10,7 +10,7 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::memory::Stopping;
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, InstanceStatus};
-use reveille_domain::records::{Claim, Claimant, Outcome, Progress, Report, Reporter, Rest, Status};
+use reveille_domain::records::{Claim, Claimant, Outcome, Progress, Report, Reporter, Rest, RunStatus};
 use reveille_domain::{Code, Failure, InstanceName, RunId};
 use reveille_protocol::await_run::{self, await_run};
 use reveille_protocol::check_instance::check_instance;
@@ -20,7 +20,7 @@ use reveille_protocol::sweep::sweep;
 use reveille_protocol::verify_stopped::{self, verify_stopped};
 use serde_json::{Value, json};
 use support::runner::{attempt, execution, request, serve, waiting_run};
-use support::{World, block_on, now, stack};
+use support::{StepWorld, block_on, now, stack};
 
 /// A damage: its name, and what stands there instead of a record.
 type Damage = (&'static str, fn(&[u8]) -> Vec<u8>);
@@ -92,7 +92,7 @@ fn caught(state: &str, failure: &Failure) -> Caught {
 }
 
 /// VerifyStopped, as the state machine calls it.
-fn stop(world: &World) -> (Option<Stopping>, Option<Caught>) {
+fn stop(world: &StepWorld) -> (Option<Stopping>, Option<Caught>) {
     let mut stopping: Option<Stopping> = None;
     for _ in 0..500 {
         let call = json!({"run": run(), "stopping": stopping});
@@ -109,7 +109,7 @@ fn stop(world: &World) -> (Option<Stopping>, Option<Caught>) {
 }
 
 /// The rest of the execution, from the error that a step ended with.
-fn end(world: &World, error: Option<&Failure>) -> Result<ConcludeRunOutput, Failure> {
+fn end(world: &StepWorld, error: Option<&Failure>) -> Result<ConcludeRunOutput, Failure> {
     let (stopping, stop_error) = stop(world);
     let call = json!({"execution": execution(), "input": {"instance": "nightly", "notebook": "a.ipynb"}, "attempt": 1,
         "run": run(), "stopping": stopping, "stopError": stop_error,
@@ -117,19 +117,19 @@ fn end(world: &World, error: Option<&Failure>) -> Result<ConcludeRunOutput, Fail
     block_on(conclude_run(&stack(), world, serde_json::from_value(call).unwrap()))
 }
 
-fn recorded(world: &World) -> Option<Outcome> {
+fn recorded(world: &StepWorld) -> Option<Outcome> {
     serde_json::from_slice(world.objects.borrow().get(&stack().layout.outcome(&attempt()))?).ok()
 }
 
 /// What must hold of every execution: one event, and an instance that was seen at rest.
-fn check_end(world: &World, what: &str) {
+fn check_end(world: &StepWorld, what: &str) {
     assert_eq!(world.events.get(), 1, "{what}");
     assert_eq!(world.status.get().0, InstanceStatus::Stopped, "{what}");
     assert_eq!(world.published.borrow()[0]["instanceAfter"], json!(Rest::AtRest), "{what}");
     assert!(world.log.borrow().len() < 60, "{what}: {}", world.log.borrow().join("\n"));
 }
 
-fn damaged(key: &str, record: &[u8], damage: Damage) -> (World, String) {
+fn damaged(key: &str, record: &[u8], damage: Damage) -> (StepWorld, String) {
     let world = waiting_run();
     world.objects.borrow_mut().insert(key.to_owned(), damage.1(record));
     (world, format!("{key}: {}", damage.0))
@@ -163,7 +163,7 @@ fn with_a_runner_the_run_ends_at_once_and_names_the_record() {
                     let failure = ended.unwrap_err();
                     assert_eq!(failure.code, Code::Internal, "{what}");
                     assert!(failure.message.contains(&key) && failure.message.contains("succeeded"), "{failure}");
-                    assert_eq!(world.published.borrow()[0]["status"], json!(Status::Succeeded), "{what}");
+                    assert_eq!(world.published.borrow()[0]["status"], json!(RunStatus::Succeeded), "{what}");
                 }
                 other => unreachable!("{other}"),
             }
@@ -292,7 +292,7 @@ fn the_sweeper_publishes_no_forged_outcome() {
         let published = world.published.borrow();
         assert_eq!(published.len(), 1, "{field}");
         assert_eq!((&published[0]["instance"], &published[0]["executionArn"]), (&json!("nightly"), &json!("arn")));
-        assert_eq!(published[0]["status"], json!(Status::Failed), "{field}");
+        assert_eq!(published[0]["status"], json!(RunStatus::Failed), "{field}");
     }
 }
 

@@ -13,7 +13,7 @@ use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
 use reveille_protocol::sweep::{self, SweepInput};
 use serde_json::json;
 use support::runner::{attempt, execution, serve, waiting_run};
-use support::{Fault, World, block_on, now, stack};
+use support::{StepFault, StepWorld, block_on, now, stack};
 
 /// What the sweeper puts for an execution that a person stopped.
 fn stopped() -> Report {
@@ -33,7 +33,7 @@ fn stopped() -> Report {
 }
 
 /// A run whose execution is stopped while its notebook executes.
-fn aborted_while_it_executes() -> World {
+fn aborted_while_it_executes() -> StepWorld {
     let mut world = waiting_run();
     world.endless.set(true);
     world.during = Some((stack().layout.report(&attempt()), serde_json::to_vec(&stopped()).unwrap()));
@@ -48,17 +48,17 @@ fn aborted_while_it_executes() -> World {
     world
 }
 
-fn announce(world: &World) {
+fn announce(world: &StepWorld) {
     let announced = SweepInput { execution_arn: Some("arn".to_owned()) };
     block_on(sweep::sweep(&stack(), world, announced)).unwrap();
 }
 
-fn read<T: serde::de::DeserializeOwned>(world: &World, key: &str) -> T {
+fn read<T: serde::de::DeserializeOwned>(world: &StepWorld, key: &str) -> T {
     serde_json::from_slice(&world.objects.borrow()[key]).unwrap()
 }
 
 /// The outputs in both records; the verdict is the one that stood.
-fn assert_named(world: &World) {
+fn assert_named(world: &StepWorld) {
     let (at, layout) = (attempt(), stack().layout);
     let report: Report = read(world, &layout.report(&at));
     let outcome: Outcome = read(world, &layout.outcome(&at));
@@ -95,9 +95,9 @@ fn an_outcome_that_stands_already_gets_the_outputs_added() {
         let outcome = elsewhere.objects.borrow()[&key].clone();
         assert!(serde_json::from_slice::<Outcome>(&outcome).unwrap().outputs.is_empty());
 
-        let world = World { and_during: Some((key.clone(), outcome.clone())), ..aborted_while_it_executes() };
+        let world = StepWorld { and_during: Some((key.clone(), outcome.clone())), ..aborted_while_it_executes() };
         if let Some(kind) = kind {
-            let fault = Fault { action: "s3:PutObject", key_end: "1/report.json", kind, times: 2 };
+            let fault = StepFault { action: "s3:PutObject", key_end: "1/report.json", kind, times: 2 };
             world.faults.borrow_mut().push(fault);
         }
         serve(&world);
@@ -126,7 +126,7 @@ fn only_a_functions_verdict_without_outputs_gets_any() {
 /// nobody sweeps an execution that runs or that succeeded.
 #[test]
 fn the_next_attempt_completes_the_outcome_of_the_one_before() {
-    let world = World::answering(Ok(StartAnswer::Accepted));
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
     let (layout, first) = (stack().layout, attempt());
     let second = AttemptRef { attempt: 2, ..first.clone() };
     let conclude = |attempt: u32, code: &str| {

@@ -5,13 +5,13 @@
 mod support;
 
 use reveille_domain::ports::{CallErrorKind, InstanceStatus};
-use reveille_domain::records::{Rest, Status};
+use reveille_domain::records::{Rest, RunStatus};
 use reveille_domain::{Code, Failure};
 use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
 use reveille_protocol::verify_stopped::{StopDecision, verify_stopped};
 use serde_json::{Value, json};
 use support::runner::{attempt, execution, waiting_run};
-use support::{Fault, World, block_on, now, stack};
+use support::{StepFault, StepWorld, block_on, now, stack};
 
 const LEASE: &str = "leases/nightly.json";
 const COMMAND: &str = "aws sagemaker stop-notebook-instance --notebook-instance-name nightly";
@@ -28,13 +28,13 @@ fn waiting(starts: u32, own_boot: &Value) -> Value {
         "ownBoot": own_boot})
 }
 
-fn verify(world: &World, waiting: &Value) -> Result<(StopDecision, Option<Rest>), Failure> {
+fn verify(world: &StepWorld, waiting: &Value) -> Result<(StopDecision, Option<Rest>), Failure> {
     let call = json!({"run": run(), "waiting": waiting});
     let answer = block_on(verify_stopped(&stack(), world, serde_json::from_value(call).unwrap()))?;
     Ok((answer.decision, answer.stopping.rest))
 }
 
-fn conclude(world: &World, stop_error: &Failure) -> Result<ConcludeRunOutput, Failure> {
+fn conclude(world: &StepWorld, stop_error: &Failure) -> Result<ConcludeRunOutput, Failure> {
     let cause = json!({"errorType": stop_error.code, "errorMessage": stop_error.message}).to_string();
     let call = json!({"execution": execution(), "input": {"instance": "nightly", "notebook": "a.ipynb"}, "attempt": 1,
         "run": run(), "waiting": waiting(1, &json!(now())),
@@ -43,7 +43,7 @@ fn conclude(world: &World, stop_error: &Failure) -> Result<ConcludeRunOutput, Fa
 }
 
 /// Ways to lose a lease.
-fn lost() -> [(&'static str, World); 3] {
+fn lost() -> [(&'static str, StepWorld); 3] {
     let gone = waiting_run();
     gone.objects.borrow_mut().remove(LEASE);
     let garbage = waiting_run();
@@ -70,7 +70,7 @@ fn the_execution_that_started_the_boot_says_that_it_may_still_be_up() {
         assert_eq!(failure.code, Code::StopNotConfirmed, "{what}");
         assert!(failure.message.contains(COMMAND) && failure.message.contains("succeeded"), "{what}: {failure}");
         let published = world.published.borrow()[0].clone();
-        assert_eq!(published["status"], json!(Status::Succeeded), "{what}");
+        assert_eq!(published["status"], json!(RunStatus::Succeeded), "{what}");
         assert_eq!(published["instanceAfter"], json!(Rest::NotConfirmed), "{what}");
     }
 }
@@ -103,7 +103,7 @@ fn without_a_bucket_the_last_message_says_how_to_stop_the_instance() {
     let world = waiting_run();
     for action in ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] {
         let kind = CallErrorKind::Refused;
-        world.faults.borrow_mut().push(Fault { action, key_end: "", kind, times: u32::MAX });
+        world.faults.borrow_mut().push(StepFault { action, key_end: "", kind, times: u32::MAX });
     }
     let stop_error = verify(&world, &waiting(1, &json!(now()))).unwrap_err();
     let failure = conclude(&world, &stop_error).unwrap_err();

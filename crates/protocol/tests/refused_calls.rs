@@ -4,7 +4,7 @@
 mod support;
 
 use reveille_domain::ports::CallErrorKind;
-use support::Fault;
+use support::StepFault;
 use support::runner::{serve, waiting_run};
 
 const KINDS: [CallErrorKind; 4] =
@@ -26,7 +26,7 @@ fn one_call_that_fails_never_sets_a_run_aside() {
         for kind in KINDS {
             for times in 1..=3 {
                 let world = waiting_run();
-                world.faults.borrow_mut().push(Fault { action, key_end, kind, times });
+                world.faults.borrow_mut().push(StepFault { action, key_end, kind, times });
                 serve(&world);
                 let said = world.log.borrow().join("\n");
                 let what = format!("{action} on {key_end}: {kind:?}, {times} times\n{said}");

@@ -10,7 +10,7 @@ use reveille_domain::{Code, input};
 use reveille_protocol::admit_run;
 use reveille_protocol::start_instance::{self, StartDecision, start_instance};
 use serde_json::json;
-use support::{World, block_on, now, stack};
+use support::{StepWorld, block_on, now, stack};
 
 fn run() -> RunRef {
     let execution = serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
@@ -23,7 +23,7 @@ fn outcome(
     answer: Call<StartAnswer>,
     before: Option<Lease>,
 ) -> (Result<StartDecision, Code>, u32, Option<(LeaseState, bool)>) {
-    let world = World::answering(answer);
+    let world = StepWorld::answering(answer);
     if let Some(lease) = before {
         world.objects.borrow_mut().insert("leases/nightly.json".into(), serde_json::to_vec(&lease).unwrap());
     }

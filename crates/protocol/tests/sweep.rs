@@ -10,7 +10,7 @@ use reveille_protocol::admit_run::admit_run;
 use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
 use reveille_protocol::sweep::{SweepInput, sweep};
 use serde_json::{Value, json};
-use support::{World, block_on, now, stack};
+use support::{StepWorld, block_on, now, stack};
 
 /// Its outcome stands, and its event could not be published: the announced end of the execution makes up for it, once.
 #[test]
@@ -21,7 +21,7 @@ fn an_event_that_was_not_published_is_published_by_the_sweeper() {
         resource: "default".to_owned(),
         message: "AccessDeniedException: not authorized".to_owned(),
     };
-    let mut world = World { publishing: Err(denied), ..World::answering(Ok(StartAnswer::Accepted)) };
+    let mut world = StepWorld { publishing: Err(denied), ..StepWorld::answering(Ok(StartAnswer::Accepted)) };
     let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
     let input = json!({"instance": "nightly", "notebook": "a.ipynb"});
     let call = json!({
@@ -52,7 +52,7 @@ fn an_event_that_was_not_published_is_published_by_the_sweeper() {
 /// Its runner was lost, its instance is at rest, and a person stops it on the way to its second attempt.
 #[test]
 fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
-    let world = World::answering(Ok(StartAnswer::Accepted));
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
     let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
     let input = json!({"instance": "nightly", "notebook": "a.ipynb", "onRunnerLost": "rerun"});
     let admit = json!({"execution": execution, "input": input, "attempt": 1});
@@ -81,7 +81,7 @@ fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
 
 /// The message of a run whose execution a person stopped, and so announced; the outcome and its event have the same one.
 fn stopped(input: &Value, progress: Option<Value>, error: Option<&str>, cause: Option<&str>) -> String {
-    let world = World::answering(Ok(StartAnswer::Accepted));
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
     let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
     let run = execution.run();
     if let Some(progress) = progress {
@@ -152,7 +152,7 @@ fn an_execution_without_an_instance_that_a_person_stops_is_aborted_too() {
 /// outcome: an execution that failed keeps its one outcome and its one event.
 #[test]
 fn an_attempt_that_a_notebook_made_up_is_not_concluded() {
-    let world = World::answering(Ok(StartAnswer::Accepted));
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
     let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
     let run = execution.run();
     let input = json!({"instance": "nightly", "notebook": "a.ipynb"});
@@ -185,7 +185,7 @@ fn an_attempt_that_a_notebook_made_up_is_not_concluded() {
 fn an_execution_whose_input_cannot_be_read_is_concluded_under_its_instance() {
     let deep = "[".repeat(5_000) + &"]".repeat(5_000);
     for value in ["1e400", r#""\ud800""#, "NaN", &deep] {
-        let world = World::answering(Ok(StartAnswer::Accepted));
+        let world = StepWorld::answering(Ok(StartAnswer::Accepted));
         world.only(ExecutionSeen {
             status: ExecutionStatus::Aborted,
             execution: Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 },

@@ -14,18 +14,18 @@ use reveille_domain::records::{Execution, Lease};
 use reveille_protocol::sweep::decide::Cursor;
 use reveille_protocol::sweep::{self, SweepInput};
 use serde_json::{Value, json};
-use support::{Fault, World, block_on, now, stack};
+use support::{StepFault, StepWorld, block_on, now, stack};
 
-fn world() -> World {
-    World::answering(Ok(StartAnswer::Accepted))
+fn world() -> StepWorld {
+    StepWorld::answering(Ok(StartAnswer::Accepted))
 }
 
 /// One sweep of the timer. What it could not do is no failure of these tests.
-fn sweep(world: &World) {
+fn sweep(world: &StepWorld) {
     drop(block_on(sweep::sweep(&stack(), world, SweepInput::default())));
 }
 
-fn with_leases(names: impl Iterator<Item = String>) -> World {
+fn with_leases(names: impl Iterator<Item = String>) -> StepWorld {
     let world = world();
     // It is coming up, so that its lease stays.
     world.status.set((InstanceStatus::Pending, 0));
@@ -73,7 +73,7 @@ fn a_sweep_without_its_cursor_begins_at_the_beginning() {
         world.objects.borrow_mut().insert("sweeper.json".to_owned(), b"garbage".to_vec());
         if let Some(action) = fault {
             let kind = CallErrorKind::AccessDenied;
-            world.faults.borrow_mut().push(Fault { action, key_end: "sweeper.json", kind, times: 9 });
+            world.faults.borrow_mut().push(StepFault { action, key_end: "sweeper.json", kind, times: 9 });
         }
         sweep(&world);
         assert_eq!(world.described.borrow().len(), 3, "{fault:?}");
@@ -90,12 +90,12 @@ fn ended(name: &str, started: DateTime<Utc>, redrive_count: u32) -> ExecutionSee
     }
 }
 
-fn has_outcome(world: &World, seen: &ExecutionSeen) -> bool {
+fn has_outcome(world: &StepWorld, seen: &ExecutionSeen) -> bool {
     let at = AttemptRef { instance: "nightly".into(), run: seen.execution.run(), attempt: 1 };
     world.objects.borrow().contains_key(&stack().layout.outcome(&at))
 }
 
-fn put_cursor(world: &World, looked_at: DateTime<Utc>) {
+fn put_cursor(world: &StepWorld, looked_at: DateTime<Utc>) {
     world.put("sweeper.json", &Cursor { looked_at: Some(looked_at), ..Cursor::default() });
 }
 

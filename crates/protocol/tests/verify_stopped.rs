@@ -11,7 +11,7 @@ use reveille_protocol::admit_run;
 use reveille_protocol::runner::decide::{Bind, bind};
 use reveille_protocol::verify_stopped::{StopDecision, VerifyStoppedInput, verify_stopped};
 use serde_json::json;
-use support::{World, block_on, now, stack};
+use support::{StepWorld, block_on, now, stack};
 
 const LEASE: &str = "leases/nightly.json";
 
@@ -21,7 +21,7 @@ fn run() -> RunRef {
     admit_run::decide::run_ref(&admit_run::decide::request(input, &execution, now()).unwrap(), "0".repeat(64), 1)
 }
 
-fn record<T: serde::de::DeserializeOwned>(world: &World, key: &str) -> Option<T> {
+fn record<T: serde::de::DeserializeOwned>(world: &StepWorld, key: &str) -> Option<T> {
     world.objects.borrow().get(key).map(|body| serde_json::from_slice(body).unwrap())
 }
 
@@ -32,15 +32,15 @@ fn lease(state: LeaseState) -> Lease {
 }
 
 /// What the step answers `passed` seconds later, when the instance has been at rest for as long as it says.
-fn verify(world: &World, passed: i64) -> StopDecision {
+fn verify(world: &StepWorld, passed: i64) -> StopDecision {
     world.passed.set(passed);
     block_on(verify_stopped(&stack(), world, VerifyStoppedInput { run: run(), waiting: None, stopping: None }))
         .unwrap()
         .decision
 }
 
-fn at_rest(lease: &Lease, since: i64) -> World {
-    let world = World::answering(Ok(StartAnswer::Accepted));
+fn at_rest(lease: &Lease, since: i64) -> StepWorld {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
     world.put(LEASE, lease);
     world.status.set((InstanceStatus::Failed, since));
     world

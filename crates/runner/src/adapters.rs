@@ -20,7 +20,7 @@ use tokio::sync::{OnceCell, watch};
 
 use crate::environment::Environment;
 use crate::log::log;
-use crate::notebook::{Folders, Running};
+use crate::notebook::{Folders, NotebookTask};
 use crate::person;
 
 /// Everything outside of the loop.
@@ -69,10 +69,10 @@ impl Log for RunnerAdapters {
 }
 
 impl ExecuteNotebook for RunnerAdapters {
-    type Running = Running;
+    type Running = NotebookTask;
 
-    async fn execute_notebook(&self, request: &Request, attempt: u32) -> Running {
-        Running::start(
+    async fn execute_notebook(&self, request: &Request, attempt: u32) -> NotebookTask {
+        NotebookTask::start(
             Rc::clone(&self.aws),
             Rc::clone(&self.engine),
             self.root.clone(),

@@ -49,7 +49,7 @@ impl Folders {
 }
 
 /// A notebook that executes in a task of its own, which ends with it.
-pub struct Running {
+pub struct NotebookTask {
     task: JoinHandle<ExecutedNotebook>,
     marker: String,
     cells: Rc<Cell<Cells>>,
@@ -81,7 +81,7 @@ pub fn left(folders: &Folders) -> Option<LeftNotebook> {
     })
 }
 
-impl Running {
+impl NotebookTask {
     /// Starts the task.
     pub fn start(
         aws: Rc<Aws>,
@@ -120,13 +120,13 @@ impl Running {
 }
 
 /// A task goes on when its handle is dropped: it is told to end, and the engine's own drop kills the processes.
-impl Drop for Running {
+impl Drop for NotebookTask {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl RunningNotebook for Running {
+impl RunningNotebook for NotebookTask {
     fn cells(&self) -> Cells {
         self.cells.get()
     }

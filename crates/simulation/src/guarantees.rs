@@ -207,7 +207,7 @@ fn check_instance_after(world: &World, execution: &Started, outcome: &Outcome) {
 
 /// G1 and G2 for all executions of one trigger.
 fn check_trigger(world: &World, trigger: usize, executions: &[Started], notebooks: &[Begun], findings: &mut Findings) {
-    use crate::world::Cause;
+    use crate::world::StartCause;
     let broken = |guarantee, what: String| {
         world.ledger.violation(guarantee, world.now_ms(), format!("trigger {trigger}: {what}"));
     };
@@ -220,19 +220,19 @@ fn check_trigger(world: &World, trigger: usize, executions: &[Started], notebook
             broken("G2", format!("{} executed {begun} notebooks, and {asked} were asked for", execution.run));
         }
         let duplicate = describe(world, &execution.arn).as_ref().is_some_and(|ended| held_by(ended).is_some());
-        if execution.cause == Cause::Delivered && !duplicate {
+        if execution.cause == StartCause::Delivered && !duplicate {
             answered += 1;
         }
-        if matches!(execution.cause, Cause::ByHand | Cause::Rerun) && duplicate {
+        if matches!(execution.cause, StartCause::ByHand | StartCause::Rerun) && duplicate {
             broken("G5", format!("{} was asked for by a person, and ended as a duplicate", execution.run));
         }
     }
-    let delivered: Vec<&Started> = mine().filter(|execution| execution.cause == Cause::Delivered).collect();
+    let delivered: Vec<&Started> = mine().filter(|execution| execution.cause == StartCause::Delivered).collect();
     let executing = delivered.iter().filter(|execution| count(notebooks, &execution.run) > 0).count();
     if executing > 1 {
         broken("G2", format!("{executing} deliveries of one event executed a notebook"));
     }
-    let by_person = mine().any(|execution| execution.cause == Cause::Repeated);
+    let by_person = mine().any(|execution| execution.cause == StartCause::Repeated);
     if !delivered.is_empty() && answered == 0 && !by_person {
         findings.lost_events += 1;
         broken("G1", "every delivery ended as a duplicate".into());

@@ -15,7 +15,7 @@ const MOST_FAILURES: usize = 1_000;
 
 /// A schedule in which a guarantee did not hold.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct FailedSeed {
     /// Its seed.
     pub seed: u64,
     /// The first thing that did not hold.
@@ -66,7 +66,7 @@ pub struct Totals {
     unclassified: u64,
     wastes: BTreeMap<Cause, Wasted>,
     faults: BTreeMap<Fault, Count>,
-    failures: Vec<Failure>,
+    failures: Vec<FailedSeed>,
 }
 
 impl Totals {
@@ -96,7 +96,7 @@ impl Totals {
         self.failed += 1;
         *self.broken.entry(of.to_owned()).or_default() += 1;
         if self.failures.len() < MOST_FAILURES {
-            self.failures.push(Failure { seed, what });
+            self.failures.push(FailedSeed { seed, what });
         }
     }
 
@@ -133,7 +133,7 @@ impl Totals {
 
     /// Seeds in which a guarantee did not hold, with what did not.
     #[must_use]
-    pub fn failures(&self) -> &[Failure] {
+    pub fn failures(&self) -> &[FailedSeed] {
         &self.failures
     }
 

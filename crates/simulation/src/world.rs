@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reveille_asl::interpreter::{Clock, Machine, Service};
+use reveille_asl::interpreter::{ExecutionClock, Machine, Service};
 use reveille_instance_model::{Account, BootNumber};
 use reveille_protocol::Stack;
 use tokio::sync::Notify;
@@ -34,7 +34,7 @@ mod sweeper;
 
 pub use boots::{Boot, By, Origin};
 pub use bucket::Bucket;
-pub use events::Cause;
+pub use events::StartCause;
 pub use functions::{Functions, RETRIES_OF_A_DEATH};
 pub use ports::{Actor, Ports};
 pub use sweeper::SWEEPS_EVERY_MS;
@@ -51,7 +51,7 @@ pub struct World {
     /// The schedule it plays.
     pub schedule: Rc<Schedule>,
     /// True time. Everybody reads it through a clock of their own.
-    pub clock: Clock,
+    pub clock: ExecutionClock,
     /// The deployed stack.
     pub stack: Stack,
     /// The records.
@@ -90,7 +90,7 @@ impl World {
     /// A world at its beginning. `traced`: keep a timeline.
     #[must_use]
     pub fn new(schedule: Rc<Schedule>, machine: &Rc<Machine>, lie: Option<Lie>, traced: bool) -> Rc<Self> {
-        let clock = Clock::starting_at(BEGINNING_MS);
+        let clock = ExecutionClock::starting_at(BEGINNING_MS);
         let world = Rc::new(Self {
             clock,
             stack: Stack {

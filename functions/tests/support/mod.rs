@@ -42,14 +42,14 @@ struct Shared {
 }
 
 /// The runtime API.
-pub struct RuntimeApi {
+pub struct FakeRuntimeApi {
     pub address: SocketAddr,
     shared: Arc<Shared>,
     posts: Receiver<Post>,
     given: u32,
 }
 
-impl RuntimeApi {
+impl FakeRuntimeApi {
     pub fn listen() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -136,7 +136,7 @@ fn runtime_connection(stream: TcpStream, shared: &Shared, posts: &Sender<Post>) 
 
 /// S3 and EventBridge.
 #[derive(Clone)]
-pub struct Aws {
+pub struct FakeAws {
     pub address: SocketAddr,
     pub objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     pub events: Arc<Mutex<Vec<Value>>>,
@@ -145,7 +145,7 @@ pub struct Aws {
     pub requests: Arc<Mutex<u32>>,
 }
 
-impl Aws {
+impl FakeAws {
     pub fn listen() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let aws = Self {
@@ -204,11 +204,11 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    pub fn start(handler: &str, api: SocketAddr, aws: &Aws) -> Self {
+    pub fn start(handler: &str, api: SocketAddr, aws: &FakeAws) -> Self {
         Self::start_with(handler, api, aws, |_| {})
     }
 
-    pub fn start_with(handler: &str, api: SocketAddr, aws: &Aws, change: impl FnOnce(&mut Command)) -> Self {
+    pub fn start_with(handler: &str, api: SocketAddr, aws: &FakeAws, change: impl FnOnce(&mut Command)) -> Self {
         Self::run(env!("CARGO_BIN_EXE_bootstrap").as_ref(), handler, api, aws, change)
     }
 
@@ -216,7 +216,7 @@ impl Bootstrap {
         program: &std::path::Path,
         handler: &str,
         api: SocketAddr,
-        aws: &Aws,
+        aws: &FakeAws,
         change: impl FnOnce(&mut Command),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();

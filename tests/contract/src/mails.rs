@@ -7,7 +7,7 @@ use reveille_domain::card;
 use reveille_domain::error::{Code, Evidence, FailedCell, Failure};
 use reveille_domain::input::NotebookSource;
 use reveille_domain::layout::{AttemptRef, Layout};
-use reveille_domain::records::{Outcome, Phases, Rest, Status};
+use reveille_domain::records::{Outcome, Phases, Rest, RunStatus};
 use reveille_domain::run_event::RunEvent;
 use reveille_domain::{InstanceName, RunId};
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub const PAGE: &str = "docs/mails.md";
 /// # Panics
 /// Never: its texts are valid.
 #[must_use]
-pub fn outcome(status: Status, failure: Option<Failure>) -> Outcome {
+pub fn outcome(status: RunStatus, failure: Option<Failure>) -> Outcome {
     let place = |name: &str| format!("s3://reveille-runsbucket-1/runs/nightly/daily-2026-11-24-0b1f6f3c55/1/{name}");
     Outcome {
         run: RunId::from_key("daily-2026-11-24-0b1f6f3c55"),
@@ -101,13 +101,13 @@ fn documented(code: Code) -> Failure {
 /// Each example: what it is of, and its outcome.
 #[must_use]
 pub fn examples() -> Vec<(&'static str, Outcome)> {
-    let mut not_stopped = outcome(Status::Succeeded, Some(documented(Code::StopNotConfirmed)));
+    let mut not_stopped = outcome(RunStatus::Succeeded, Some(documented(Code::StopNotConfirmed)));
     not_stopped.instance_after = Rest::NotConfirmed;
-    let mut aborted = outcome(Status::Aborted, Some(documented(Code::Cancelled)));
+    let mut aborted = outcome(RunStatus::Aborted, Some(documented(Code::Cancelled)));
     aborted.outputs.clear();
     aborted.instance_after = Rest::NotConfirmed;
     vec![
-        ("A cell raised", outcome(Status::Failed, Some(raised()))),
+        ("A cell raised", outcome(RunStatus::Failed, Some(raised()))),
         ("The notebook succeeded, and its instance was not seen to stop", not_stopped),
         ("A person stopped the execution", aborted),
     ]

@@ -10,7 +10,7 @@ use reveille_domain::limits::{
     Bounds, MAX_FILE_NAME_BYTES, MAX_KERNEL_CHARS, MAX_NOTEBOOK_BYTES, MAX_PARAMETER_NAME, MAX_PARAMETERS,
     QUEUE_SECONDS, RUN_SECONDS, START_SECONDS, STOP_SECONDS,
 };
-use reveille_domain::records::{Outcome, Phase, Phases, Rest, Status};
+use reveille_domain::records::{Outcome, Phase, Phases, Rest, RunStatus};
 use reveille_domain::run_event::{DETAIL_TYPE, RunEvent, SOURCE};
 use serde_json::{Map, Value, json};
 
@@ -164,7 +164,7 @@ fn shared_field(name: &str) -> Value {
     match name {
         "run" => json!({"type": "string", "minLength": 1, "description": "The run's id."}),
         "attempt" => whole("The attempt.", 1),
-        "status" => json!({"enum": names::<Status>(), "description": "How the run ended."}),
+        "status" => json!({"enum": names::<RunStatus>(), "description": "How the run ended."}),
         "instance" => instance("The instance, if the input named one."),
         // A record may be older than a rule of the input's.
         "notebook" => json!({"type": "string", "minLength": 1, "description": "The notebook, if the input was valid."}),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use reveille_asl::lint::{Classification, HistoryBounds, MustPass, Options, lint, worst_case_history};
+use reveille_asl::lint::{Classification, HistoryBounds, LintOptions, MustPass, lint, worst_case_history};
 use reveille_contract_tests::{definition, read, template};
 use reveille_domain::Code;
 use reveille_domain::error::RetryClass;
@@ -33,12 +33,12 @@ fn what_is_retried_agrees_with_the_classes_of_the_codes() {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     let findings = lint(
         &definition(),
-        &Options {
+        &LintOptions {
             uncaught: &["ConcludeRun"],
             must_pass: &[MustPass { from: "StartInstance", through: "VerifyStopped" }],
             max_attempts: 10,
             classification: Some(Classification { codes: &codes, allowed: &allowed }),
-            ..Options::default()
+            ..LintOptions::default()
         },
     );
     let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();

@@ -3,7 +3,7 @@
 
 use reveille_contract_tests::{fires, mails, python, read, template};
 use reveille_domain::error::{Code, Evidence, FailedCell, Failure};
-use reveille_domain::records::Status;
+use reveille_domain::records::RunStatus;
 use serde_json::{Value, json};
 
 #[test]
@@ -24,7 +24,7 @@ fn hostile_text_stays_in_its_line() {
     };
     let failure =
         Failure::new(Code::NotebookFailed, hostile).with_evidence(Evidence { cell: Some(cell), log_tail: vec![] });
-    let detail = mails::detail(&mails::outcome(Status::Failed, Some(failure)));
+    let detail = mails::detail(&mails::outcome(RunStatus::Failed, Some(failure)));
     let ours = mails::rendered(&detail);
     let target =
         &template("infra/template.yaml")["Resources"]["NotifyRule"]["Properties"]["Targets"][0]["InputTransformer"];

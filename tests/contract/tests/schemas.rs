@@ -10,7 +10,7 @@ use reveille_domain::error::{Code, Evidence, FailedCell, Failure};
 use reveille_domain::input::{self, Html, NotebookSource, OnRunnerLost, PYTHON_KEYWORDS, WhenBusy};
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::limits::{MAX_INPUT_BYTES, MAX_PARAMETER_NAME, MAX_PARAMETERS};
-use reveille_domain::records::{Outcome, Phase, Phases, Rest, Status};
+use reveille_domain::records::{Outcome, Phase, Phases, Rest, RunStatus};
 use reveille_domain::run_event::{DETAIL_TYPE, RunEvent, SOURCE};
 use reveille_domain::{InstanceName, RunId};
 use serde_json::{Map, Value, json};
@@ -215,7 +215,7 @@ fn full_outcome() -> Outcome {
     Outcome {
         run: RunId::from_key("daily-0123456789"),
         attempt: 1,
-        status: Status::Failed,
+        status: RunStatus::Failed,
         code: Some(Code::NotebookFailed),
         failure: Some(Failure::new(Code::NotebookFailed, "Cell 3 raised.").with_evidence(evidence)),
         instance: InstanceName::parse("nightly").ok(),
@@ -235,7 +235,7 @@ fn full_outcome() -> Outcome {
 /// An outcome with nothing that one need not have.
 fn small_outcome() -> Outcome {
     Outcome {
-        status: Status::Succeeded,
+        status: RunStatus::Succeeded,
         code: None,
         failure: None,
         instance: None,
@@ -305,7 +305,7 @@ fn the_schema_of_the_outcome_is_that_of_the_type() {
         assert!(full.get(name).is_some(), "{name} is in the fullest outcome");
     }
     let mut written = vec![full.clone(), json!(small_outcome())];
-    for status in names::<Status>() {
+    for status in names::<RunStatus>() {
         written.push(json!({"status": status}));
     }
     written.extend(names::<Rest>().into_iter().map(|rest| json!({"instanceAfter": rest})));

@@ -6,5 +6,5 @@ mod run;
 mod world;
 
 pub use notebook::{Notebook, code, markdown};
-pub use run::{Ended, Run};
-pub use world::{MAX_WAITING_RUNS, SUBNET_PORTS, World};
+pub use run::{Run, RunEnd};
+pub use world::{LocalAws, MAX_WAITING_RUNS, SUBNET_PORTS};

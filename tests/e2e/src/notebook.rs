@@ -22,7 +22,7 @@ pub fn markdown(source: &str) -> Value {
 }
 
 impl Notebook {
-    /// A cell that waits until the scenario calls [`crate::World::open_gate`]: for what has to happen while it runs, however
+    /// A cell that waits until the scenario calls [`crate::LocalAws::open_gate`]: for what has to happen while it runs, however
     /// slow the machine is.
     pub const GATE: &str = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.1)";
 

@@ -3,18 +3,18 @@
 use aws_sdk_sfn::types::HistoryEventType;
 use serde_json::{Value, json};
 
-use crate::world::{World, until};
+use crate::world::{LocalAws, until};
 
 /// An execution of the state machine.
 pub struct Run<'a> {
-    world: &'a World,
+    world: &'a LocalAws,
     /// The execution's ARN.
     pub arn: String,
 }
 
 /// How an execution ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct RunEnd {
     /// `SUCCEEDED`, `FAILED`, ...
     pub status: String,
     /// The error's name.
@@ -25,7 +25,7 @@ pub struct Ended {
     pub output: Value,
 }
 
-impl World {
+impl LocalAws {
     /// Starts an execution.
     pub async fn start_execution(&self, input: &Value) -> Run<'_> {
         self.start_execution_with(&input.to_string()).await
@@ -77,7 +77,7 @@ impl World {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) const fn new(world: &'a World, arn: String) -> Self {
+    pub(crate) const fn new(world: &'a LocalAws, arn: String) -> Self {
         Self { world, arn }
     }
 
@@ -108,11 +108,11 @@ impl<'a> Run<'a> {
     }
 
     /// Waits for the end.
-    pub async fn ended(&self) -> Ended {
+    pub async fn ended(&self) -> RunEnd {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         until(&format!("{} to end", self.arn), async || {
             let seen = self.describe().await;
-            (seen.status().as_str() != "RUNNING").then(|| Ended {
+            (seen.status().as_str() != "RUNNING").then(|| RunEnd {
                 status: seen.status().as_str().to_owned(),
                 error: text(seen.error()),
                 cause: text(seen.cause()),
@@ -229,7 +229,7 @@ impl<'a> Run<'a> {
     }
 
     /// Asserts a failure with a code, in the execution and in its outcome alike.
-    pub async fn assert_failed(&self, instance: &str, code: &str) -> Ended {
+    pub async fn assert_failed(&self, instance: &str, code: &str) -> RunEnd {
         let ended = self.ended().await;
         assert_eq!((ended.status.as_str(), ended.error.as_str()), ("FAILED", code), "{}", ended.cause);
         let outcome = self.outcome(instance).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use reveille_domain::layout::Layout;
-use reveille_instance_model::{Command, Fault, Operation};
+use reveille_instance_model::{Command, InstanceFault, Operation};
 use reveille_local::{Local, Machines, Options, Project};
 use tokio::time::Instant;
 
@@ -27,11 +27,11 @@ pub const SUBNET_PORTS: [u16; 3] = [4001, 4002, 4003];
 pub const MAX_WAITING_RUNS: usize = 24;
 
 /// The local AWS.
-pub struct World {
+pub struct LocalAws {
     local: Local,
 }
 
-impl World {
+impl LocalAws {
     /// Starts it, with a short heartbeat and a schedule that fires every minute.
     pub async fn start() -> Self {
         Self::with(None).await
@@ -135,7 +135,7 @@ impl World {
     }
 
     /// Arms a fault of the notebook instance service.
-    pub fn arm(&self, fault: Fault) {
+    pub fn arm(&self, fault: InstanceFault) {
         self.local.service().arm(fault).expect("the fault is armed");
     }
 

@@ -5,12 +5,12 @@ use tokio::time::Instant;
 
 /// Tells the date. The passing of time is tokio's.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock {
+pub struct ExecutionClock {
     origin: Instant,
     origin_ms: i64,
 }
 
-impl Clock {
+impl ExecutionClock {
     /// A clock that shows `unix_ms` (milliseconds since 1970-01-01T00:00:00Z) now. Made inside the runtime whose clock
     /// is to count.
     #[must_use]

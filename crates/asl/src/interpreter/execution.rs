@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use super::clock::{Clock, iso};
+use super::clock::{ExecutionClock, iso};
 use super::failure::{Failure, names};
-use super::history::{Event, EventKind, HISTORY_LIMIT};
+use super::history::{EventKind, HISTORY_LIMIT, HistoryEvent};
 use super::machine::Machine;
 use super::value;
 use super::view::Variables;
@@ -102,12 +102,12 @@ pub(crate) enum Ending {
 
 /// An execution, running or ended.
 #[derive(Debug)]
-pub struct Execution {
+pub struct StepFunctionsExecution {
     pub(crate) arn: Rc<str>,
     pub(crate) name: String,
     pub(crate) machine: Rc<Machine>,
     pub(crate) input: Value,
-    clock: Clock,
+    clock: ExecutionClock,
     start_ms: i64,
     status: Cell<Status>,
     stop_ms: Cell<Option<i64>>,
@@ -115,15 +115,15 @@ pub struct Execution {
     failure: RefCell<(Option<String>, Option<String>)>,
     redrive_count: Cell<u32>,
     redrive_ms: Cell<Option<i64>>,
-    history: RefCell<Vec<Event>>,
+    history: RefCell<Vec<HistoryEvent>>,
     trace: RefCell<Vec<Rc<str>>>,
     pub(crate) position: RefCell<Position>,
     run: RefCell<Option<AbortHandle>>,
     ended: Notify,
 }
 
-impl Execution {
-    pub(crate) fn new(machine: &Rc<Machine>, name: &str, input: Value, clock: Clock) -> Self {
+impl StepFunctionsExecution {
+    pub(crate) fn new(machine: &Rc<Machine>, name: &str, input: Value, clock: ExecutionClock) -> Self {
         let position = Position {
             state: machine.scope.start,
             input: value::from_json(input.clone()),
@@ -171,7 +171,7 @@ impl Execution {
 
     /// Its events.
     #[must_use]
-    pub fn history(&self) -> Vec<Event> {
+    pub fn history(&self) -> Vec<HistoryEvent> {
         self.history.borrow().clone()
     }
 
@@ -253,7 +253,7 @@ impl Execution {
             let text = |part: &Option<String>| part.clone().unwrap_or_default();
             format!("{} {}", text(&failure.error), text(&failure.cause)).trim_end().into()
         });
-        history.push(Event { id, at_ms: self.clock.now_ms(), kind, state: state.cloned(), detail });
+        history.push(HistoryEvent { id, at_ms: self.clock.now_ms(), kind, state: state.cloned(), detail });
         id
     }
 

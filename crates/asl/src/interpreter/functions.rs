@@ -9,7 +9,7 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::clock::{Clock, iso};
+use super::clock::{ExecutionClock, iso};
 use super::random::Random;
 
 /// The longest array that `$range` makes: that of the intrinsic `States.ArrayRange`, which it stands for ("Intrinsic
@@ -20,7 +20,7 @@ const RANGE_LIMIT: usize = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
     pub random: Rc<Random>,
-    pub clock: Clock,
+    pub clock: ExecutionClock,
 }
 
 /// Makes `name` callable, when it is one of the functions of this module.
@@ -54,7 +54,7 @@ fn draw(arguments: &[JValue], random: &Random) -> JValue {
     }
 }
 
-fn now(arguments: &[JValue], clock: Clock) -> Result<JValue, EvaluatorError> {
+fn now(arguments: &[JValue], clock: ExecutionClock) -> Result<JValue, EvaluatorError> {
     if arguments.is_empty() {
         return Ok(JValue::from(iso(clock.now_ms())));
     }
@@ -147,7 +147,7 @@ mod tests {
         // Without a paused clock, a busy machine's milliseconds show in `$now()`.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let _entered = runtime.enter();
-        let sources = Sources { random: Rc::new(Random::new(1)), clock: Clock::starting_at(0) };
+        let sources = Sources { random: Rc::new(Random::new(1)), clock: ExecutionClock::starting_at(0) };
         let mut evaluator = Evaluator::new();
         for name in &expression.reads().functions {
             register(&mut evaluator, name, &sources).unwrap();

@@ -48,7 +48,7 @@ pub enum EventKind {
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct HistoryEvent {
     /// From 1; each event one more.
     pub id: u64,
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -61,7 +61,7 @@ pub struct Event {
     pub detail: Option<Box<str>>,
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for HistoryEvent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, at_ms, kind, state, detail } = self;
         write!(formatter, "#{id} {} {kind:?}", super::clock::iso(*at_ms))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jsonata_core::value::JValue;
 
 use super::clock::parse_iso;
-use super::execution::{Execution, Position};
+use super::execution::{Position, StepFunctionsExecution};
 use super::failure::{Failure, names};
 use super::history::EventKind;
 use super::machine::{Effects, Kind, Next, Rule, Scope, State};
@@ -21,7 +21,7 @@ use super::view::{EvaluationError, StateContext, View};
 /// One run of an execution: its first, or one after a redrive.
 pub(crate) struct Run<T> {
     pub service: Rc<Inner<T>>,
-    pub execution: Rc<Execution>,
+    pub execution: Rc<StepFunctionsExecution>,
     /// The `Execution` part of the context object.
     pub context: JValue,
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::callbacks::Callbacks;
-use super::clock::{Clock, sleep_until};
-use super::execution::{Ending, Execution, Status};
+use super::clock::{ExecutionClock, sleep_until};
+use super::execution::{Ending, Status, StepFunctionsExecution};
 use super::failure::{Failure, MissedHeartbeat, names};
 use super::functions::Sources;
 use super::history::HISTORY_LIMIT;
@@ -107,12 +107,12 @@ impl<T> Clone for Service<T> {
 
 impl<T: Tasks + 'static> Service<T> {
     /// A service whose tasks call into `tasks`. The same `seed` gives the same jitter, tokens and random numbers.
-    pub fn new(tasks: T, clock: Clock, seed: u64) -> Self {
+    pub fn new(tasks: T, clock: ExecutionClock, seed: u64) -> Self {
         Self::linked(clock, seed, |_| tasks)
     }
 
     /// The same, for a world that is made with its links to the service.
-    pub fn linked(clock: Clock, seed: u64, tasks: impl FnOnce(Links) -> T) -> Self {
+    pub fn linked(clock: ExecutionClock, seed: u64, tasks: impl FnOnce(Links) -> T) -> Self {
         let links = Links::default();
         Self(Rc::new(Inner {
             tasks: tasks(links.clone()),
@@ -143,7 +143,7 @@ impl<T: Tasks + 'static> Service<T> {
 
     /// The execution of this ARN.
     #[must_use]
-    pub fn execution(&self, arn: &str) -> Option<Rc<Execution>> {
+    pub fn execution(&self, arn: &str) -> Option<Rc<StepFunctionsExecution>> {
         self.0.executions.get(arn)
     }
 
@@ -156,7 +156,7 @@ impl<T: Tasks + 'static> Service<T> {
         machine: &Rc<Machine>,
         name: &str,
         input: &Value,
-    ) -> Result<Rc<Execution>, StartError> {
+    ) -> Result<Rc<StepFunctionsExecution>, StartError> {
         if !is_execution_name(name) {
             return Err(StartError::InvalidName { name: name.to_owned() });
         }
@@ -172,7 +172,7 @@ impl<T: Tasks + 'static> Service<T> {
                 return Err(StartError::ExecutionAlreadyExists { name: name.to_owned() });
             }
         }
-        let execution = Rc::new(Execution::new(machine, name, input.clone(), self.0.clock));
+        let execution = Rc::new(StepFunctionsExecution::new(machine, name, input.clone(), self.0.clock));
         self.0.executions.insert(&execution);
         execution.started();
         self.run(&execution, false);
@@ -199,7 +199,7 @@ impl<T: Tasks + 'static> Service<T> {
     ///
     /// # Errors
     /// [`RedriveError`], with AWS's names.
-    pub fn redrive_execution(&self, arn: &str) -> Result<Rc<Execution>, RedriveError> {
+    pub fn redrive_execution(&self, arn: &str) -> Result<Rc<StepFunctionsExecution>, RedriveError> {
         let execution =
             self.execution(arn).ok_or_else(|| RedriveError::ExecutionDoesNotExist { arn: arn.to_owned() })?;
         if let Some(reason) = self.not_redrivable(&execution) {
@@ -210,7 +210,7 @@ impl<T: Tasks + 'static> Service<T> {
         Ok(execution)
     }
 
-    fn not_redrivable(&self, execution: &Execution) -> Option<&'static str> {
+    fn not_redrivable(&self, execution: &StepFunctionsExecution) -> Option<&'static str> {
         match execution.status() {
             Status::Running => return Some("is RUNNING"),
             Status::Succeeded => return Some("is SUCCEEDED"),
@@ -223,12 +223,12 @@ impl<T: Tasks + 'static> Service<T> {
         (execution.history_len() as u64 >= HISTORY_LIMIT - 1).then_some("has too many events in its history")
     }
 
-    fn ended_before(&self, execution: &Execution, period_ms: i64) -> bool {
+    fn ended_before(&self, execution: &StepFunctionsExecution, period_ms: i64) -> bool {
         execution.stop_ms().is_some_and(|stopped| self.0.clock.now_ms() - stopped > period_ms)
     }
 
     /// Runs the execution as a local task, within the machine's own timeout, which begins anew with a redrive.
-    fn run(&self, execution: &Rc<Execution>, resumed: bool) {
+    fn run(&self, execution: &Rc<StepFunctionsExecution>, resumed: bool) {
         self.0.tasks.status_changed(&execution.describe());
         let inner = Rc::clone(&self.0);
         let running = Rc::clone(execution);
@@ -248,7 +248,7 @@ impl<T: Tasks + 'static> Service<T> {
 }
 
 /// Ends an execution whose run panicked, most likely in the world's code: nobody would wait for its end for ever.
-struct PanicWatch(Rc<Execution>);
+struct PanicWatch(Rc<StepFunctionsExecution>);
 
 impl Drop for PanicWatch {
     fn drop(&mut self) {
@@ -260,7 +260,7 @@ impl Drop for PanicWatch {
 }
 
 impl<T: Tasks> Inner<T> {
-    fn end(&self, execution: &Execution, ending: Ending) {
+    fn end(&self, execution: &StepFunctionsExecution, ending: Ending) {
         execution.end(ending);
         self.tasks.status_changed(&execution.describe());
     }

@@ -5,29 +5,29 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::callbacks::Callbacks;
-use super::clock::Clock;
-use super::execution::Execution;
+use super::clock::ExecutionClock;
+use super::execution::StepFunctionsExecution;
 use super::failure::MissedHeartbeat;
 use super::functions::Sources;
 
 /// The executions of a service, to be looked up by their ARN.
 #[derive(Debug, Clone, Default)]
-pub struct Executions(Rc<RefCell<HashMap<Rc<str>, Rc<Execution>>>>);
+pub struct Executions(Rc<RefCell<HashMap<Rc<str>, Rc<StepFunctionsExecution>>>>);
 
 impl Executions {
-    pub(super) fn insert(&self, execution: &Rc<Execution>) {
+    pub(super) fn insert(&self, execution: &Rc<StepFunctionsExecution>) {
         self.0.borrow_mut().insert(Rc::clone(&execution.arn), Rc::clone(execution));
     }
 
     /// The execution of this ARN.
     #[must_use]
-    pub fn get(&self, arn: &str) -> Option<Rc<Execution>> {
+    pub fn get(&self, arn: &str) -> Option<Rc<StepFunctionsExecution>> {
         self.0.borrow().get(arn).cloned()
     }
 
     /// All executions, in no particular order.
     #[must_use]
-    pub fn all(&self) -> Vec<Rc<Execution>> {
+    pub fn all(&self) -> Vec<Rc<StepFunctionsExecution>> {
         self.0.borrow().values().cloned().collect()
     }
 }
@@ -35,7 +35,7 @@ impl Executions {
 /// What all runs share.
 pub(crate) struct Inner<T> {
     pub tasks: T,
-    pub clock: Clock,
+    pub clock: ExecutionClock,
     pub sources: Sources,
     pub callbacks: Callbacks,
     pub missed_heartbeat: Cell<MissedHeartbeat>,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::model::{Machine, State, strings};
-use super::{Classification, Findings, Options, Rule};
+use super::{Classification, Findings, LintOptions, Rule};
 use crate::expression;
 
 /// The errors that Lambda itself, not the function, reports, and that AWS advises to retry ("Handling transient Lambda
@@ -32,7 +32,7 @@ const AWS_PREFIXES: &[&str] = &["States.", "Lambda.", "Sandbox.", "Runtime."];
 /// and that the second stands for a missed heartbeat too; the second is what was recorded on AWS.
 const MISSED_HEARTBEAT: [&str; 2] = ["States.HeartbeatTimeout", "States.Timeout"];
 
-pub(super) fn check(machine: &Machine, options: &Options, findings: &mut Findings) {
+pub(super) fn check(machine: &Machine, options: &LintOptions, findings: &mut Findings) {
     for state in machine.states() {
         for field in ["Retry", "Catch"] {
             states_all(state, field, findings);
@@ -143,7 +143,7 @@ fn expressions(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
     }
 }
 
-fn check_retrier(state: &State, index: usize, retrier: &Value, options: &Options, findings: &mut Findings) {
+fn check_retrier(state: &State, index: usize, retrier: &Value, options: &LintOptions, findings: &mut Findings) {
     let mut report = |message: String| {
         findings.add(state.name, Rule::Retrier, format!("Retry[{index}]: {message}"));
     };

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::errors::catches_everything;
 use super::model::{Machine, Scope, State};
-use super::{Findings, MustPass, Options, Rule};
+use super::{Findings, LintOptions, MustPass, Rule};
 
-pub(super) fn check(machine: &Machine, options: &Options, findings: &mut Findings) {
+pub(super) fn check(machine: &Machine, options: &LintOptions, findings: &mut Findings) {
     for scope in &machine.scopes {
         targets(scope, findings);
         unreachable(scope, findings);

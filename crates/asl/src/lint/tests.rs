@@ -79,13 +79,13 @@ fn allowed(_state: &str, code: &str) -> AllowedAttempts {
 
 const MUST_PASS: &[MustPass] = &[MustPass { from: "Start", through: "Stop" }];
 
-fn options() -> Options<'static> {
-    Options {
+fn options() -> LintOptions<'static> {
+    LintOptions {
         uncaught: &["Conclude"],
         must_pass: MUST_PASS,
         classification: Some(Classification { codes: CODES, allowed: &allowed }),
         history: Some(HistoryBounds { entries: BTreeMap::from([("Pause", 100)]), redrives: 1, retries: None }),
-        ..Options::default()
+        ..LintOptions::default()
     }
 }
 
@@ -216,10 +216,10 @@ fn a_path_around_a_state_is_found() {
 
 #[test]
 fn a_rule_about_a_state_that_does_not_exist_is_found() {
-    let options = Options {
+    let options = LintOptions {
         must_pass: &[MustPass { from: "Strat", through: "Stop" }],
         uncaught: &["Conclude"],
-        ..Options::default()
+        ..LintOptions::default()
     };
     let found = lint(&sound(), &options);
     assert_eq!(found.len(), 1);

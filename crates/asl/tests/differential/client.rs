@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::Ending;
+use crate::AgreedEnding;
 
 /// The function that the machines call.
 pub const FUNCTION: &str = "asl-differential-echo";
@@ -23,11 +23,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
 
 /// A local AWS.
-pub struct Engine {
+pub struct StepFunctionsLocal {
     host: String,
 }
 
-impl Engine {
+impl StepFunctionsLocal {
     /// The engine at `http://HOST:PORT`, with the function in it.
     pub fn at(endpoint: &str) -> Self {
         let host = endpoint.strip_prefix("http://").expect("ASL_ENDPOINT is http://HOST:PORT").trim_end_matches('/');
@@ -43,7 +43,7 @@ impl Engine {
     }
 
     /// Runs a machine to its end.
-    pub fn run(&self, name: &str, definition: &Value, input: &Value) -> Ending {
+    pub fn run(&self, name: &str, definition: &Value, input: &Value) -> AgreedEnding {
         let created = self.states(
             "CreateStateMachine",
             &json!({
@@ -59,7 +59,7 @@ impl Engine {
             let text = |field: &str| described[field].as_str().map(str::to_owned);
             if described["status"] != "RUNNING" {
                 let output = text("output").and_then(|output| serde_json::from_str(&output).ok());
-                return Ending { status: text("status").unwrap(), error: text("error"), output };
+                return AgreedEnding { status: text("status").unwrap(), error: text("error"), output };
             }
             assert!(begun.elapsed() < PATIENCE, "the engine does not end {name}");
             std::thread::sleep(POLL);

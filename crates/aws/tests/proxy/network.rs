@@ -14,17 +14,17 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 pub const HOST: &str = "s3.reveille-test.invalid";
 
 /// First lines of requests.
-pub type Log = Arc<Mutex<Vec<String>>>;
+pub type ProxyLog = Arc<Mutex<Vec<String>>>;
 
 pub struct Network {
     /// Where the proxy listens.
     pub proxy: u16,
     /// What the proxy was asked: the request line, and `Proxy-Authorization` where there was one.
-    pub asked: Log,
+    pub asked: ProxyLog,
     /// Where the endpoint listens, without TLS.
     pub endpoint: u16,
     /// What reached the endpoint.
-    pub reached: Log,
+    pub reached: ProxyLog,
     /// The authority of the endpoint's certificate.
     pub authority_pem: String,
 }
@@ -32,7 +32,7 @@ pub struct Network {
 impl Network {
     pub fn new() -> Self {
         let (authority_pem, tls) = certificates();
-        let (asked, reached) = (Log::default(), Log::default());
+        let (asked, reached) = (ProxyLog::default(), ProxyLog::default());
         let endpoint = listen({
             let reached = Arc::clone(&reached);
             move |stream| answer(stream, &reached)
@@ -82,7 +82,7 @@ fn head(stream: &mut impl BufRead) -> std::io::Result<Option<Vec<String>>> {
 }
 
 /// Answers as S3 does where there is no such object, and as the instance's metadata does.
-fn answer(stream: impl Read + Write, reached: &Log) -> std::io::Result<()> {
+fn answer(stream: impl Read + Write, reached: &ProxyLog) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(lines) = head(&mut stream)? {
         reached.lock().unwrap().push(lines[0].clone());
@@ -109,7 +109,7 @@ fn answer(stream: impl Read + Write, reached: &Log) -> std::io::Result<()> {
 }
 
 /// What a forward proxy does: CONNECT opens a tunnel, a request with a whole URL is passed on.
-fn relay(stream: TcpStream, asked: &Log, endpoint: u16, with_tls: u16) -> std::io::Result<()> {
+fn relay(stream: TcpStream, asked: &ProxyLog, endpoint: u16, with_tls: u16) -> std::io::Result<()> {
     let mut from_client = BufReader::new(stream.try_clone()?);
     let mut to_client = stream;
     let Some(lines) = head(&mut from_client)? else { return Ok(()) };

@@ -7,7 +7,7 @@ use aws_sdk_sfn::{
 use reveille_domain::{
     Code, RunId,
     layout::{AttemptRef, INVALID_INSTANCE},
-    records::{Outcome, Status},
+    records::{Outcome, RunStatus},
 };
 use serde_json::Value;
 
@@ -138,7 +138,7 @@ impl Account {
                 run.outcome = recorded.filter(|outcome| outcome.execution_arn == run.execution.arn);
             }
         }
-        if run.outcome.as_ref().is_some_and(|outcome| outcome.status == Status::Skipped) {
+        if run.outcome.as_ref().is_some_and(|outcome| outcome.status == RunStatus::Skipped) {
             run.ending = Ending::Skipped;
         }
         Ok(run)

@@ -68,7 +68,9 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DemoArguments) -> Resul
     let (sender, mut changes) = unbounded_channel();
     let options = Options {
         on_state_change: Some(Arc::new(move |change| {
-            let name = |status: Option<_>| status.map_or("none", |status: reveille_local::Status| status.as_str());
+            let name = |status: Option<_>| {
+                status.map_or("none", |status: reveille_local::NotebookInstanceStatus| status.as_str())
+            };
             // Nobody listens any more when the demo is over.
             let _ = sender.send(InstanceChange {
                 at: change.at,

@@ -94,7 +94,7 @@ fn an_instance_cannot_name_a_configuration_that_is_not_there() {
         ..UpdateInstance::default()
     };
     assert!(world.apply(Command::Update(update)).unwrap_err().to_string().contains(missing));
-    assert_eq!(world.status(), Status::Stopped);
+    assert_eq!(world.status(), NotebookInstanceStatus::Stopped);
 }
 
 fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -14,14 +14,14 @@ fn a_script_must_end_before_the_instance_is_in_service() {
     world.scripts = None;
     world.start().unwrap();
     world.wait(10 + 299);
-    assert_eq!(world.status(), Status::Pending);
+    assert_eq!(world.status(), NotebookInstanceStatus::Pending);
     let boot = world.boot().unwrap();
     assert!(world.account.script_ended(world.now, NAME, boot, Hook::OnStart, ScriptResult::Succeeded));
     world.settle();
-    assert_eq!(world.status(), Status::InService);
+    assert_eq!(world.status(), NotebookInstanceStatus::InService);
     let again = world.account.script_ended(world.now, NAME, boot, Hook::OnStart, ScriptResult::Failed);
     assert!(!again, "it ended already");
-    assert_eq!(world.status(), Status::InService);
+    assert_eq!(world.status(), NotebookInstanceStatus::InService);
 }
 
 #[test]
@@ -32,14 +32,14 @@ fn a_script_over_the_limit_fails_the_instance_once_its_boot_is_dead() {
     world.start().unwrap();
     world.wait(10 + 300);
     assert!(matches!(world.seen.last(), Some(Effect::KillBoot { .. })));
-    assert_eq!(world.status(), Status::Pending, "processes are still alive");
+    assert_eq!(world.status(), NotebookInstanceStatus::Pending, "processes are still alive");
     let boot = world.boot().unwrap();
     let late = world.account.script_ended(world.now, NAME, boot, Hook::OnStart, ScriptResult::Succeeded);
     assert!(!late, "too late is too late");
     assert!(world.account.boot_killed(world.now, NAME, boot));
     world.settle();
     let view = world.describe().unwrap();
-    assert_eq!((view.status, view.failure_reason), (Status::Failed, Some(reason())));
+    assert_eq!((view.status, view.failure_reason), (NotebookInstanceStatus::Failed, Some(reason())));
     assert_eq!(world.boot(), None);
 }
 
@@ -50,14 +50,14 @@ fn the_limit_is_configurable() {
     world.account.set_timings(Timings { script_limit: seconds(2), ..timings() });
     world.start().unwrap();
     world.wait(11);
-    assert_eq!(world.status(), Status::Pending);
+    assert_eq!(world.status(), NotebookInstanceStatus::Pending);
     world.wait(1);
-    assert_eq!(world.status(), Status::Failed);
+    assert_eq!(world.status(), NotebookInstanceStatus::Failed);
 }
 
 #[test]
 fn a_script_that_fails_at_once_gets_the_same_words() {
-    let mut world = World::in_status(Status::Failed);
+    let mut world = World::in_status(NotebookInstanceStatus::Failed);
     assert_eq!(world.describe().unwrap().failure_reason, Some(reason()));
     assert_eq!(world.boot(), None);
     world.seen.clear();
@@ -74,12 +74,12 @@ fn on_start_does_not_run_when_on_create_failed() {
     world.create(NAME, Some("wake")).unwrap();
     world.wait(10);
     assert_eq!(world.hooks(), [Hook::OnCreate]);
-    assert_eq!(world.status(), Status::Failed);
+    assert_eq!(world.status(), NotebookInstanceStatus::Failed);
 }
 
 #[test]
 fn each_boot_has_its_own_number_and_an_older_one_is_not_listened_to() {
-    let mut world = World::in_status(Status::InService);
+    let mut world = World::in_status(NotebookInstanceStatus::InService);
     let first = world.boot().unwrap();
     world.stop().unwrap();
     world.wait(5);
@@ -92,7 +92,7 @@ fn each_boot_has_its_own_number_and_an_older_one_is_not_listened_to() {
     assert!(!world.account.script_ended(world.now, NAME, first, Hook::OnStart, ScriptResult::Failed));
     assert!(!world.account.script_ended(world.now, NAME, second, Hook::OnCreate, ScriptResult::Failed));
     assert!(!world.account.boot_killed(world.now, NAME, second), "no kill was asked for");
-    assert_eq!(world.status(), Status::Pending);
+    assert_eq!(world.status(), NotebookInstanceStatus::Pending);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_boot_runs_the_scripts_that_stood_when_start_was_accepted() {
             "Unable to describe Notebook Instance Lifecycle Config '{CONFIG_ARN}'. (Details: Notebook Instance Lifecycle Config does not exist.)"
         )
     );
-    assert_eq!(world.status(), Status::Stopped);
+    assert_eq!(world.status(), NotebookInstanceStatus::Stopped);
 }
 
 #[test]
@@ -132,7 +132,11 @@ fn a_boot_that_does_not_come_up_fails_the_instance_with_its_own_reason_with_or_w
         assert!(world.account.boot_killed(world.now, NAME, boot));
         world.settle();
         let view = world.describe().unwrap();
-        assert_eq!((view.status, view.failure_reason.as_deref()), (Status::Failed, Some("no space")), "{scripts}");
+        assert_eq!(
+            (view.status, view.failure_reason.as_deref()),
+            (NotebookInstanceStatus::Failed, Some("no space")),
+            "{scripts}"
+        );
         assert_eq!(world.boot(), None);
         assert!(!world.account.boot_failed(world.now, NAME, boot, "late"), "that boot is over");
     }

@@ -59,7 +59,7 @@ fn a_list_is_by_name_and_every_filter_filters() {
     }
     let none = InstanceFilter::default();
     for (filter, expected) in [
-        (InstanceFilter { status: Some(Status::Stopping), ..none.clone() }, ["a-1"].as_slice()),
+        (InstanceFilter { status: Some(NotebookInstanceStatus::Stopping), ..none.clone() }, ["a-1"].as_slice()),
         (InstanceFilter { config_contains: text("wa"), ..none.clone() }, &["b-2"]),
         (InstanceFilter { default_repository_contains: text("example"), ..none.clone() }, &["a-3"]),
         (InstanceFilter { default_repository_contains: text("other"), ..none.clone() }, &[]),

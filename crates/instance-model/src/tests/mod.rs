@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
     Account, ApiError, BootNumber, Change, Command, CreateConfig, CreateInstance, Effect, Hook, InstanceSettings,
-    InstanceView, LifecycleChange, Response, ScriptResult, Status, Time, Timings, UpdateInstance,
+    InstanceView, LifecycleChange, NotebookInstanceStatus, Response, ScriptResult, Time, Timings, UpdateInstance,
 };
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/notebooks";
@@ -60,37 +60,37 @@ impl World {
         world.config("wake");
         world.create(NAME, Some("wake")).unwrap();
         world.wait(10);
-        assert_eq!(world.status(), Status::InService);
+        assert_eq!(world.status(), NotebookInstanceStatus::InService);
         world.stop().unwrap();
         world.wait(10);
-        assert_eq!(world.status(), Status::Stopped);
+        assert_eq!(world.status(), NotebookInstanceStatus::Stopped);
         world.seen.clear();
         world
     }
 
     /// With an instance in this state.
-    fn in_status(status: Status) -> Self {
+    fn in_status(status: NotebookInstanceStatus) -> Self {
         let mut world = Self::with_stopped();
         match status {
-            Status::Stopped => {}
-            Status::Pending => world.start().unwrap(),
-            Status::InService => world.run(),
-            Status::Stopping => {
+            NotebookInstanceStatus::Stopped => {}
+            NotebookInstanceStatus::Pending => world.start().unwrap(),
+            NotebookInstanceStatus::InService => world.run(),
+            NotebookInstanceStatus::Stopping => {
                 world.run();
                 world.stop().unwrap();
             }
-            Status::Failed => {
+            NotebookInstanceStatus::Failed => {
                 world.scripts = Some(ScriptResult::Failed);
                 world.start().unwrap();
                 world.wait(10);
                 world.scripts = Some(ScriptResult::Succeeded);
             }
-            Status::Updating => world.update().unwrap(),
-            Status::Deleting => world.delete().unwrap(),
-            Status::PendingMaintenance | Status::InMaintenance => {
+            NotebookInstanceStatus::Updating => world.update().unwrap(),
+            NotebookInstanceStatus::Deleting => world.delete().unwrap(),
+            NotebookInstanceStatus::PendingMaintenance | NotebookInstanceStatus::InMaintenance => {
                 let maintenance = crate::FaultKind::Maintenance { pending: seconds(30), lasting: seconds(30) };
-                world.account.arm(world.now, crate::Fault::once(maintenance)).unwrap();
-                world.wait(if status == Status::InMaintenance { 30 } else { 0 });
+                world.account.arm(world.now, crate::InstanceFault::once(maintenance)).unwrap();
+                world.wait(if status == NotebookInstanceStatus::InMaintenance { 30 } else { 0 });
             }
         }
         assert_eq!(world.status(), status);
@@ -100,7 +100,7 @@ impl World {
     fn run(&mut self) {
         self.start().unwrap();
         self.wait(10);
-        assert_eq!(self.status(), Status::InService);
+        assert_eq!(self.status(), NotebookInstanceStatus::InService);
     }
 
     fn apply(&mut self, command: Command) -> Result<Response, ApiError> {
@@ -156,11 +156,11 @@ impl World {
         }
     }
 
-    fn status(&mut self) -> Status {
+    fn status(&mut self) -> NotebookInstanceStatus {
         self.describe().unwrap().status
     }
 
-    fn arm(&mut self, fault: crate::Fault) -> crate::FaultId {
+    fn arm(&mut self, fault: crate::InstanceFault) -> crate::FaultId {
         let id = self.account.arm(self.now, fault).unwrap();
         self.settle();
         id
@@ -203,7 +203,7 @@ impl World {
         }
     }
 
-    fn statuses(&self) -> Vec<Status> {
+    fn statuses(&self) -> Vec<NotebookInstanceStatus> {
         self.seen
             .iter()
             .filter_map(|effect| match effect {

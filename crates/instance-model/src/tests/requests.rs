@@ -48,7 +48,7 @@ fn a_retired_platform_is_refused_in_awss_words() {
     };
     let error = world.apply(Command::Update(update)).unwrap_err();
     assert_eq!(error.to_string(), "Platform identifier (notebook-al2-v3) is not supported for this service.");
-    assert_eq!(world.status(), Status::Stopped);
+    assert_eq!(world.status(), NotebookInstanceStatus::Stopped);
 }
 
 #[test]

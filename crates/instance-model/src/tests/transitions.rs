@@ -21,17 +21,21 @@ fn call(world: &mut World, operation: Operation) -> Result<(), ApiError> {
 }
 
 /// The legal pairs, written out from the facts: everything else is refused.
-fn legal(status: Status, operation: Operation) -> Option<Status> {
+fn legal(status: NotebookInstanceStatus, operation: Operation) -> Option<NotebookInstanceStatus> {
     match (operation, status) {
-        (Operation::StartNotebookInstance, Status::Stopped | Status::Failed) => Some(Status::Pending),
-        (Operation::StopNotebookInstance, Status::InService) => Some(Status::Stopping),
-        (Operation::UpdateNotebookInstance, Status::Stopped) => Some(Status::Updating),
-        (Operation::DeleteNotebookInstance, Status::Stopped | Status::Failed) => Some(Status::Deleting),
+        (Operation::StartNotebookInstance, NotebookInstanceStatus::Stopped | NotebookInstanceStatus::Failed) => {
+            Some(NotebookInstanceStatus::Pending)
+        }
+        (Operation::StopNotebookInstance, NotebookInstanceStatus::InService) => Some(NotebookInstanceStatus::Stopping),
+        (Operation::UpdateNotebookInstance, NotebookInstanceStatus::Stopped) => Some(NotebookInstanceStatus::Updating),
+        (Operation::DeleteNotebookInstance, NotebookInstanceStatus::Stopped | NotebookInstanceStatus::Failed) => {
+            Some(NotebookInstanceStatus::Deleting)
+        }
         _ => None,
     }
 }
 
-fn refusal(status: Status, operation: Operation) -> String {
+fn refusal(status: NotebookInstanceStatus, operation: Operation) -> String {
     let (legal, target) = match operation {
         Operation::StartNotebookInstance => ("Stopped, Failed", "Pending"),
         Operation::StopNotebookInstance => ("InService", "Stopping"),
@@ -44,7 +48,7 @@ fn refusal(status: Status, operation: Operation) -> String {
 
 #[test]
 fn every_operation_in_every_state_is_accepted_or_refused_in_awss_words() {
-    for status in Status::ALL {
+    for status in NotebookInstanceStatus::ALL {
         for operation in STATE_OPERATIONS {
             let mut world = World::in_status(status);
             let before = world.describe().unwrap();
@@ -71,12 +75,12 @@ fn a_start_goes_through_pending_to_in_service() {
     world.start().unwrap();
     let begun = world.now;
     world.wait(9);
-    assert_eq!(world.status(), Status::Pending);
+    assert_eq!(world.status(), NotebookInstanceStatus::Pending);
     world.wait(1);
     let view = world.describe().unwrap();
-    assert_eq!(view.status, Status::InService);
+    assert_eq!(view.status, NotebookInstanceStatus::InService);
     assert_eq!(view.modified, begun + seconds(10));
-    assert_eq!(world.statuses(), [Status::Pending, Status::InService]);
+    assert_eq!(world.statuses(), [NotebookInstanceStatus::Pending, NotebookInstanceStatus::InService]);
     assert_eq!(world.hooks(), [Hook::OnStart], "OnCreate ran at creation only");
 }
 
@@ -87,13 +91,13 @@ fn a_creation_runs_on_create_and_then_on_start() {
     world.create(NAME, Some("wake")).unwrap();
     world.wait(10);
     assert_eq!(world.hooks(), [Hook::OnCreate, Hook::OnStart]);
-    assert_eq!(world.statuses(), [Status::Pending, Status::InService]);
+    assert_eq!(world.statuses(), [NotebookInstanceStatus::Pending, NotebookInstanceStatus::InService]);
     assert_eq!(world.describe().unwrap().arn, ARN);
 }
 
 #[test]
 fn a_stop_kills_the_boot_and_only_then_is_stopped() {
-    let mut world = World::in_status(Status::InService);
+    let mut world = World::in_status(NotebookInstanceStatus::InService);
     let boot = world.boot().unwrap();
     world.kills = false;
     world.seen.clear();
@@ -102,13 +106,13 @@ fn a_stop_kills_the_boot_and_only_then_is_stopped() {
     world.wait(1);
     assert!(world.seen.contains(&Effect::KillBoot { instance: NAME.to_owned(), boot }));
     world.wait(60);
-    assert_eq!(world.status(), Status::Stopping, "processes are still alive");
+    assert_eq!(world.status(), NotebookInstanceStatus::Stopping, "processes are still alive");
     assert_eq!(world.boot(), Some(boot));
     assert!(!world.account.boot_killed(world.now, NAME, BootNumber(boot.0 + 1)), "another boot");
     assert!(world.account.boot_killed(world.now, NAME, boot));
     let killed_at = world.now;
     world.settle();
-    assert_eq!(world.status(), Status::Stopped);
+    assert_eq!(world.status(), NotebookInstanceStatus::Stopped);
     assert_eq!(world.describe().unwrap().modified, killed_at, "not before it was true");
     assert_eq!(world.boot(), None);
     assert!(!world.account.boot_killed(world.now, NAME, boot), "nobody waits for it any more");
@@ -121,7 +125,7 @@ fn an_update_changes_the_settings_when_it_ends() {
     assert_eq!(world.describe().unwrap().settings.instance_type, "ml.t3.medium");
     world.wait(3);
     let view = world.describe().unwrap();
-    assert_eq!((view.status, view.settings.instance_type.as_str()), (Status::Stopped, "ml.m5.xlarge"));
+    assert_eq!((view.status, view.settings.instance_type.as_str()), (NotebookInstanceStatus::Stopped, "ml.m5.xlarge"));
     assert_eq!(view.settings.lifecycle_config, None);
     world.seen.clear();
     world.run();
@@ -130,10 +134,10 @@ fn an_update_changes_the_settings_when_it_ends() {
 
 #[test]
 fn a_deleted_instance_is_gone_and_its_name_is_free() {
-    let mut world = World::in_status(Status::Failed);
+    let mut world = World::in_status(NotebookInstanceStatus::Failed);
     world.delete().unwrap();
     world.wait(1);
-    assert_eq!(world.status(), Status::Deleting);
+    assert_eq!(world.status(), NotebookInstanceStatus::Deleting);
     assert_eq!(
         world.create(NAME, None).unwrap_err().to_string(),
         format!("Cannot create a duplicate Notebook Instance ({ARN})")
@@ -150,14 +154,17 @@ fn a_deleted_instance_is_gone_and_its_name_is_free() {
 
 #[test]
 fn maintenance_goes_back_to_where_it_came_from() {
-    for status in [Status::InService, Status::Stopped, Status::Failed] {
+    for status in [NotebookInstanceStatus::InService, NotebookInstanceStatus::Stopped, NotebookInstanceStatus::Failed] {
         let mut world = World::in_status(status);
         let (reason, boot) = (world.describe().unwrap().failure_reason, world.boot());
         world.seen.clear();
         let kind = crate::FaultKind::Maintenance { pending: seconds(2), lasting: seconds(3) };
-        world.arm(crate::Fault::once(kind));
+        world.arm(crate::InstanceFault::once(kind));
         world.wait(60);
-        assert_eq!(world.statuses(), [Status::PendingMaintenance, Status::InMaintenance, status]);
+        assert_eq!(
+            world.statuses(),
+            [NotebookInstanceStatus::PendingMaintenance, NotebookInstanceStatus::InMaintenance, status]
+        );
         assert_eq!(world.describe().unwrap().failure_reason, reason);
         assert_eq!(world.boot(), boot, "the boot survives");
     }
@@ -173,10 +180,10 @@ fn what_is_due_is_announced_and_happens_at_its_own_time() {
     world.now += seconds(100);
     world.settle();
     let view = world.describe().unwrap();
-    assert_eq!(view.status, Status::InService);
+    assert_eq!(view.status, NotebookInstanceStatus::InService);
     assert_eq!(view.modified, world.now, "the script ended when the world said so");
     let starts = world.seen.iter().find_map(|effect| match effect {
-        Effect::StateChanged { to: Status::Pending, at, .. } => Some(*at),
+        Effect::StateChanged { to: NotebookInstanceStatus::Pending, at, .. } => Some(*at),
         _ => None,
     });
     assert_eq!(starts, Some(due - seconds(10)));
@@ -204,9 +211,9 @@ fn durations_of_zero_end_at_once() {
     };
     world.account.set_timings(zero);
     world.start().unwrap();
-    assert_eq!(world.status(), Status::InService);
+    assert_eq!(world.status(), NotebookInstanceStatus::InService);
     world.stop().unwrap();
-    assert_eq!(world.status(), Status::Stopped);
+    assert_eq!(world.status(), NotebookInstanceStatus::Stopped);
     world.delete().unwrap();
     assert_eq!(world.describe(), Err(ApiError::RecordNotFound));
 }
@@ -229,9 +236,9 @@ fn the_calls_are_counted_and_logged() {
     let last = calls.log().last().unwrap();
     assert_eq!((last.at, last.caller.as_str()), (world.now, "tester"));
     assert_eq!(last.operation, Operation::StopNotebookInstance);
-    let refused = crate::Outcome::Refused {
+    let refused = crate::CallOutcome::Refused {
         code: "ValidationException",
-        message: refusal(Status::Pending, Operation::StopNotebookInstance),
+        message: refusal(NotebookInstanceStatus::Pending, Operation::StopNotebookInstance),
     };
     assert_eq!(last.outcome, refused);
     assert_eq!(calls.log().count(), 5, "Describe is counted, not logged");

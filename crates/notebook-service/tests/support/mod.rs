@@ -14,8 +14,10 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use reveille_instance_model::{Command, CreateConfig, CreateInstance, Hook, InstanceSettings, Status, Timings};
-use reveille_notebook_service::{Config, Service, StateChange, processes_of_boot, serve};
+use reveille_instance_model::{
+    Command, CreateConfig, CreateInstance, Hook, InstanceSettings, NotebookInstanceStatus, Timings,
+};
+use reveille_notebook_service::{Config, NotebookService, StateChange, processes_of_boot, serve};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -28,8 +30,8 @@ pub const PATIENCE: Duration = Duration::from_mins(5);
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-pub struct World {
-    pub service: Service,
+pub struct TestService {
+    pub service: NotebookService,
     pub directory: PathBuf,
     pub changes: Arc<Mutex<Vec<StateChange>>>,
 }
@@ -50,7 +52,7 @@ pub fn config() -> Config {
     config
 }
 
-impl World {
+impl TestService {
     pub async fn new() -> Self {
         Self::with(config()).await
     }
@@ -91,15 +93,15 @@ impl World {
         self.service.apply("test", Command::Stop { name: name.to_owned() }).unwrap();
     }
 
-    pub fn status(&self, name: &str) -> Option<Status> {
+    pub fn status(&self, name: &str) -> Option<NotebookInstanceStatus> {
         self.service.snapshot(name).map(|snapshot| snapshot.view.status)
     }
 
-    pub async fn reaches(&self, name: &str, status: Status) {
+    pub async fn reaches(&self, name: &str, status: NotebookInstanceStatus) {
         let begun = Instant::now();
         while self.status(name) != Some(status) {
             let view = self.service.snapshot(name).map(|snapshot| snapshot.view);
-            let failed = view.as_ref().is_some_and(|view| view.status == Status::Failed);
+            let failed = view.as_ref().is_some_and(|view| view.status == NotebookInstanceStatus::Failed);
             assert!(!failed && begun.elapsed() < PATIENCE, "{name} is not {status}: {view:?}");
             sleep(Duration::from_millis(10)).await;
         }
@@ -128,7 +130,7 @@ impl World {
         }
     }
 
-    pub fn statuses(&self, name: &str) -> Vec<Option<Status>> {
+    pub fn statuses(&self, name: &str) -> Vec<Option<NotebookInstanceStatus>> {
         let changes = self.changes.lock().unwrap();
         changes.iter().filter(|change| change.instance == name).map(|change| change.to).collect()
     }

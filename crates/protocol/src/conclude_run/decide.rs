@@ -11,7 +11,7 @@ use reveille_domain::error::{Code, Failure};
 use reveille_domain::ids::InstanceName;
 use reveille_domain::input::NotebookSource;
 use reveille_domain::memory::{Stopping, Waiting};
-use reveille_domain::records::{Execution, Outcome, Phase, Phases, Report, Rest, RunRef, Status};
+use reveille_domain::records::{Execution, Outcome, Phase, Phases, Report, Rest, RunRef, RunStatus};
 use reveille_domain::unreadable::{RecordKind, Unreadable};
 
 /// An error as a Catch carries it: which state, and the `Error` and `Cause` of its `$states.errorOutput`.
@@ -65,9 +65,9 @@ pub struct OutcomeFacts<'a> {
 pub fn outcome(facts: &OutcomeFacts<'_>) -> Outcome {
     let first = first_failure(facts);
     let status = match (&first, facts.skipped) {
-        (Some(_), _) => Status::Failed,
-        (None, true) => Status::Skipped,
-        (None, false) => Status::Succeeded,
+        (Some(_), _) => RunStatus::Failed,
+        (None, true) => RunStatus::Skipped,
+        (None, false) => RunStatus::Succeeded,
     };
     let failure = match (first, unconfirmed_stop(facts)) {
         (Some(first), Some(stop)) => Some(first.also(&stop)),
@@ -140,9 +140,9 @@ fn unconfirmed_stop(facts: &OutcomeFacts<'_>) -> Option<String> {
 pub fn unrecorded(outcome: Outcome, damaged: &Unreadable) -> Outcome {
     let failure = outcome.failure.clone().unwrap_or_else(|| {
         let ended = match outcome.status {
-            Status::Succeeded => "The notebook succeeded, but its outcome cannot be recorded.",
-            Status::Skipped => "The run was skipped, but its outcome cannot be recorded.",
-            Status::Failed | Status::Aborted => "The outcome cannot be recorded.",
+            RunStatus::Succeeded => "The notebook succeeded, but its outcome cannot be recorded.",
+            RunStatus::Skipped => "The run was skipped, but its outcome cannot be recorded.",
+            RunStatus::Failed | RunStatus::Aborted => "The outcome cannot be recorded.",
         };
         Failure::new(Code::Internal, ended)
     });

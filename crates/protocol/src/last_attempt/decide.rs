@@ -5,7 +5,7 @@ use reveille_domain::input::{self, OnRunnerLost};
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_RERUNS;
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus};
-use reveille_domain::records::{Outcome, Status};
+use reveille_domain::records::{Outcome, RunStatus};
 
 /// Whether ConcludeRun ended the execution: no other state fails it with a code of ours.
 #[must_use]
@@ -20,7 +20,8 @@ pub fn is_concluded(seen: &ExecutionSeen) -> bool {
 pub fn may_be_followed(at: &AttemptRef, outcome: &Outcome, seen: &ExecutionSeen) -> bool {
     if outcome.redrive_count < seen.execution.redrive_count {
         // Of a notebook that succeeded, a redrive only verifies the stop.
-        return outcome.status != Status::Succeeded && outcome.code.is_some_and(|code| code != Code::StopNotConfirmed);
+        return outcome.status != RunStatus::Succeeded
+            && outcome.code.is_some_and(|code| code != Code::StopNotConfirmed);
     }
     let asked = || input::read(&seen.input).is_ok_and(|input| input.on_runner_lost == OnRunnerLost::Rerun);
     outcome.code == Some(Code::RunnerLost) && at.attempt <= MAX_RERUNS && asked()

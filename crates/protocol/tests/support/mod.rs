@@ -9,9 +9,10 @@ use reveille_domain::layout::Layout;
 use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
-    DescribeWholeExecution, EndedExecution, EndedList, EndedPage, Ending, ExecutionSeen, ExecutionStatus, GetAnswer,
-    GetObject, InstanceStatus, ListEndedExecutions, ListObjects, Nonces, Object, Observation, PublishEvent, PutAnswer,
-    PutCondition, PutObject, StartAnswer, StartNotebookInstance, StopAnswer, StopNotebookInstance, TokenAnswer,
+    DescribeWholeExecution, EndedExecution, EndedList, EndedPage, ExecutionEnding, ExecutionSeen, ExecutionStatus,
+    GetAnswer, GetObject, InstanceStatus, ListEndedExecutions, ListObjects, Nonces, Object, Observation, PublishEvent,
+    PutAnswer, PutCondition, PutObject, StartAnswer, StartNotebookInstance, StopAnswer, StopNotebookInstance,
+    TokenAnswer,
 };
 use reveille_domain::records::{Lease, LeaseState};
 use reveille_domain::{Failure, InstanceName};
@@ -22,7 +23,7 @@ use tokio::sync::Notify;
 pub mod runner;
 
 /// The world of a step.
-pub struct World {
+pub struct StepWorld {
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
     pub answer: Call<StartAnswer>,
     pub nonces: Cell<u32>,
@@ -31,7 +32,7 @@ pub struct World {
     /// What PutEvents answers.
     pub publishing: Call<()>,
     /// Calls that fail.
-    pub faults: RefCell<Vec<Fault>>,
+    pub faults: RefCell<Vec<StepFault>>,
     /// Seconds that passed since `now()`.
     pub passed: Cell<i64>,
     /// What was sent to task tokens: a failure, or none for a success.
@@ -70,7 +71,7 @@ pub struct World {
     pub status: Cell<(InstanceStatus, i64)>,
 }
 
-impl World {
+impl StepWorld {
     /// Where Start answers this.
     pub fn answering(answer: Call<StartAnswer>) -> Self {
         Self {
@@ -130,7 +131,7 @@ impl World {
 }
 
 /// A call that fails, a number of times.
-pub struct Fault {
+pub struct StepFault {
     /// The action.
     pub action: &'static str,
     /// What is in the key.
@@ -161,20 +162,20 @@ fn etag(body: &[u8]) -> String {
     String::from_utf8_lossy(body).into_owned()
 }
 
-impl Clock for World {
+impl Clock for StepWorld {
     fn now(&self) -> DateTime<Utc> {
         now() + TimeDelta::seconds(self.passed.get())
     }
 }
 
-impl Nonces for World {
+impl Nonces for StepWorld {
     fn nonce(&self) -> String {
         self.nonces.set(self.nonces.get() + 1);
         self.nonces.get().to_string()
     }
 }
 
-impl DescribeNotebookInstance for World {
+impl DescribeNotebookInstance for StepWorld {
     async fn describe_notebook_instance(&self, name: &InstanceName) -> Call<Option<Observation>> {
         self.pass();
         self.described.borrow_mut().push(name.to_string());
@@ -188,7 +189,7 @@ impl DescribeNotebookInstance for World {
     }
 }
 
-impl StartNotebookInstance for World {
+impl StartNotebookInstance for StepWorld {
     async fn start_notebook_instance(&self, _: &InstanceName) -> Call<StartAnswer> {
         // The intent stands before the effect.
         let lease: Lease = serde_json::from_slice(&self.objects.borrow()["leases/nightly.json"]).unwrap();
@@ -198,7 +199,7 @@ impl StartNotebookInstance for World {
     }
 }
 
-impl GetObject for World {
+impl GetObject for StepWorld {
     async fn get_object(&self, key: &str) -> Call<GetAnswer> {
         self.fail("s3:GetObject", key)?;
         Ok(match self.objects.borrow().get(key) {
@@ -209,7 +210,7 @@ impl GetObject for World {
     }
 }
 
-impl PutObject for World {
+impl PutObject for StepWorld {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
         self.fail("s3:PutObject", key)?;
         let stands = self.objects.borrow().get(key).map(|body| etag(body));
@@ -227,7 +228,7 @@ impl PutObject for World {
     }
 }
 
-impl DeleteObject for World {
+impl DeleteObject for StepWorld {
     async fn delete_object(&self, key: &str, expected: &str) -> Call<bool> {
         self.fail("s3:DeleteObject", key)?;
         let holds = self.objects.borrow().get(key).is_some_and(|body| etag(body) == expected);
@@ -238,7 +239,7 @@ impl DeleteObject for World {
     }
 }
 
-impl PublishEvent for World {
+impl PublishEvent for StepWorld {
     async fn publish_event(&self, _: &str, detail: &Value) -> Call<()> {
         self.events.set(self.events.get() + 1);
         self.published.borrow_mut().push(detail.clone());
@@ -246,7 +247,7 @@ impl PublishEvent for World {
     }
 }
 
-impl ListObjects for World {
+impl ListObjects for StepWorld {
     async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
         self.fail("s3:ListBucket", prefix)?;
         self.lists.borrow_mut().push((prefix.to_owned(), limit));
@@ -257,7 +258,7 @@ impl ListObjects for World {
     }
 }
 
-impl StopNotebookInstance for World {
+impl StopNotebookInstance for StepWorld {
     async fn stop_notebook_instance(&self, _: &InstanceName) -> Call<StopAnswer> {
         if self.status.get().0 != InstanceStatus::InService {
             return Ok(StopAnswer::WrongStatus("Status (Stopped) not in ([InService]).".to_owned()));
@@ -268,13 +269,13 @@ impl StopNotebookInstance for World {
     }
 }
 
-impl DescribeExecution for World {
+impl DescribeExecution for StepWorld {
     async fn is_running(&self, _: &str) -> Call<bool> {
         Ok(false)
     }
 }
 
-impl DescribeWholeExecution for World {
+impl DescribeWholeExecution for StepWorld {
     async fn describe_whole_execution(&self, arn: &str) -> Call<Option<ExecutionSeen>> {
         self.pass();
         let known = self.executions.borrow();
@@ -282,13 +283,13 @@ impl DescribeWholeExecution for World {
     }
 }
 
-impl ListEndedExecutions for World {
+impl ListEndedExecutions for StepWorld {
     async fn list_ended_executions(&self, list: EndedList, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
         self.fail("states:ListExecutions", page.unwrap_or_default())?;
         let status = match list.ending {
-            Ending::Aborted => ExecutionStatus::Aborted,
-            Ending::TimedOut => ExecutionStatus::TimedOut,
-            Ending::Failed => ExecutionStatus::Failed,
+            ExecutionEnding::Aborted => ExecutionStatus::Aborted,
+            ExecutionEnding::TimedOut => ExecutionStatus::TimedOut,
+            ExecutionEnding::Failed => ExecutionStatus::Failed,
         };
         let known = self.executions.borrow();
         let listed: Vec<EndedExecution> = known
@@ -307,7 +308,7 @@ impl ListEndedExecutions for World {
     }
 }
 
-impl AnswerTask for World {
+impl AnswerTask for StepWorld {
     async fn send_task_success(&self, _: &str, _: &Value) -> Call<TokenAnswer> {
         self.answers.borrow_mut().push(None);
         Ok(TokenAnswer::Accepted)

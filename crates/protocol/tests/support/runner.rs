@@ -14,7 +14,7 @@ use reveille_domain::{InstanceName, RunId};
 use reveille_protocol::runner::{Identity, Runner};
 use serde_json::json;
 
-use super::{World, block_on, now, stack};
+use super::{StepWorld, block_on, now, stack};
 
 /// The run that waits in the inbox.
 pub fn attempt() -> AttemptRef {
@@ -27,8 +27,8 @@ pub fn execution() -> records::Execution {
 }
 
 /// A world in which a run waits on an instance that was started for it.
-pub fn waiting_run() -> World {
-    let world = World::answering(Ok(StartAnswer::Accepted));
+pub fn waiting_run() -> StepWorld {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
     let at = attempt();
     let layout = stack().layout;
     let instance = InstanceName::parse(&at.instance).unwrap();
@@ -62,7 +62,7 @@ pub fn request(run: &RunId) -> Request {
 }
 
 /// Lets a runner serve until it has slept as often as the world allows.
-pub fn serve(world: &World) {
+pub fn serve(world: &StepWorld) {
     world.sleeps_left.set(100);
     let me = Identity { instance: InstanceName::parse("nightly").unwrap(), boot_id: "boot".into() };
     let layout = stack().layout;
@@ -75,7 +75,7 @@ pub fn serve(world: &World) {
     });
 }
 
-impl Sleep for World {
+impl Sleep for StepWorld {
     async fn sleep(&self, duration: Duration) {
         let left = self.sleeps_left.get().checked_sub(1);
         let Some(left) = left.filter(|_| self.status.get().0 == InstanceStatus::InService) else {
@@ -92,29 +92,29 @@ impl Sleep for World {
     }
 }
 
-impl SendTaskHeartbeat for World {
+impl SendTaskHeartbeat for StepWorld {
     async fn send_task_heartbeat(&self, _: &str) -> Call<TokenAnswer> {
         Ok(TokenAnswer::Accepted)
     }
 }
 
-impl Log for World {
+impl Log for StepWorld {
     fn log(&self, message: &str) {
         self.log.borrow_mut().push(message.to_owned());
     }
 }
 
-impl SeePerson for World {
+impl SeePerson for StepWorld {
     async fn see_person(&self) -> PersonSeen {
         PersonSeen { busy: false, last_active: None, ahead: None, jupyter: Jupyter::NoServer }
     }
 }
 
-impl KillLeftovers for World {
+impl KillLeftovers for StepWorld {
     async fn kill_leftovers(&self) {}
 }
 
-impl UploadFile for World {
+impl UploadFile for StepWorld {
     async fn upload_file(&self, key: &str, _: &Path, _: &str) -> Call<()> {
         self.fail("s3:PutObject", key)?;
         self.uploaded.borrow_mut().push(key.to_owned());
@@ -123,11 +123,11 @@ impl UploadFile for World {
 }
 
 /// A notebook that ends at once, with success; or (`endless`) when it is ended, and leaves its outputs.
-pub struct Ended {
+pub struct EndedNotebook {
     endless: bool,
 }
 
-impl RunningNotebook for Ended {
+impl RunningNotebook for EndedNotebook {
     fn cells(&self) -> Cells {
         Cells::default()
     }
@@ -155,25 +155,25 @@ impl RunningNotebook for Ended {
     }
 }
 
-impl FindLeftNotebook for World {
+impl FindLeftNotebook for StepWorld {
     async fn find_left_notebook(&self) -> Option<LeftNotebook> {
         None
     }
 }
 
-impl AskedToEnd for World {
+impl AskedToEnd for StepWorld {
     async fn asked_to_end(&self) {
         std::future::pending::<()>().await;
     }
 }
 
-impl ExecuteNotebook for World {
-    type Running = Ended;
+impl ExecuteNotebook for StepWorld {
+    type Running = EndedNotebook;
 
-    async fn execute_notebook(&self, _: &Request, _: u32) -> Ended {
+    async fn execute_notebook(&self, _: &Request, _: u32) -> EndedNotebook {
         self.executed.set(self.executed.get() + 1);
         let written = [&self.during, &self.and_during].into_iter().flatten();
         self.objects.borrow_mut().extend(written.cloned());
-        Ended { endless: self.endless.get() }
+        EndedNotebook { endless: self.endless.get() }
     }
 }

@@ -116,7 +116,7 @@ pub(super) fn check_verdict(world: &World, at: &AttemptRef, outcome: &Outcome, n
     let masked = match reported {
         Some(code) => outcome.code != Some(code),
         None => {
-            outcome.status != records::Status::Succeeded
+            outcome.status != records::RunStatus::Succeeded
                 || outcome.code.is_some_and(|code| code != Code::StopNotConfirmed)
         }
     };

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reveille_domain::ports::{Call, CallError, CallErrorKind, InstanceStatus, Observation, StartAnswer, StopAnswer};
-use reveille_instance_model::{ApiError, Command, Fault as ModelFault, FaultKind, Response, Status};
+use reveille_instance_model::{ApiError, Command, FaultKind, InstanceFault, NotebookInstanceStatus, Response};
 
 use super::World;
 use super::boots::By;
@@ -40,7 +40,7 @@ impl World {
             let mut account = self.account.borrow_mut();
             let fault = lags.then(|| {
                 let age = Duration::from_millis(self.pick(1_000, LAGS_MS));
-                account.arm(self.now(), ModelFault::once(FaultKind::StaleDescribe { age }).on(instance)).ok()
+                account.arm(self.now(), InstanceFault::once(FaultKind::StaleDescribe { age }).on(instance)).ok()
             });
             let answer = account.apply(self.now(), "describe", command);
             if let Some(Some(fault)) = fault {
@@ -71,16 +71,16 @@ fn call_error(action: &'static str, resource: &str, error: &ApiError) -> CallErr
     CallError { kind, action, resource: resource.to_owned(), message: error.to_string() }
 }
 
-fn status(status: Status) -> InstanceStatus {
+fn status(status: NotebookInstanceStatus) -> InstanceStatus {
     match status {
-        Status::Pending => InstanceStatus::Pending,
-        Status::InService => InstanceStatus::InService,
-        Status::Stopping => InstanceStatus::Stopping,
-        Status::Stopped => InstanceStatus::Stopped,
-        Status::Failed => InstanceStatus::Failed,
-        Status::Deleting => InstanceStatus::Deleting,
-        Status::Updating => InstanceStatus::Updating,
-        Status::PendingMaintenance => InstanceStatus::PendingMaintenance,
-        Status::InMaintenance => InstanceStatus::InMaintenance,
+        NotebookInstanceStatus::Pending => InstanceStatus::Pending,
+        NotebookInstanceStatus::InService => InstanceStatus::InService,
+        NotebookInstanceStatus::Stopping => InstanceStatus::Stopping,
+        NotebookInstanceStatus::Stopped => InstanceStatus::Stopped,
+        NotebookInstanceStatus::Failed => InstanceStatus::Failed,
+        NotebookInstanceStatus::Deleting => InstanceStatus::Deleting,
+        NotebookInstanceStatus::Updating => InstanceStatus::Updating,
+        NotebookInstanceStatus::PendingMaintenance => InstanceStatus::PendingMaintenance,
+        NotebookInstanceStatus::InMaintenance => InstanceStatus::InMaintenance,
     }
 }

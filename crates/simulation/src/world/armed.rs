@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reveille_instance_model::{Fault as ModelFault, FaultId, FaultKind};
+use reveille_instance_model::{FaultId, FaultKind, InstanceFault};
 
 use super::driver::NextRunner;
 use super::ledger::Hindrance;
@@ -114,7 +114,7 @@ impl World {
         if of_a_runner && !self.await_runner(&name).await {
             return;
         }
-        let once = |kind| ModelFault::once(kind).on(&name);
+        let once = |kind| InstanceFault::once(kind).on(&name);
         match what {
             InstanceTrouble::CapacityMissing => {
                 let at_once = lasting.as_millis().is_multiple_of(3);
@@ -174,7 +174,7 @@ impl World {
     }
 
     /// Arms a fault of the model, counts how often it fires, and clears it when `lasting` is over.
-    async fn model_fault(self: &Rc<Self>, fault: ModelFault, counted: Fault, lasting: Duration) {
+    async fn model_fault(self: &Rc<Self>, fault: InstanceFault, counted: Fault, lasting: Duration) {
         let Ok(id) = self.account.borrow_mut().arm(self.now(), fault) else { return };
         self.pump();
         let over = tokio::time::Instant::now() + lasting;

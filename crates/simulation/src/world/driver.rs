@@ -8,8 +8,8 @@ use std::time::Duration;
 use reveille_domain::InstanceName;
 use reveille_domain::layout::Layout;
 use reveille_instance_model::{
-    Account, ApiError, BootNumber, Command, CreateConfig, CreateInstance, Effect, Hook, InstanceSettings, ScriptResult,
-    Status, Timings,
+    Account, ApiError, BootNumber, Command, CreateConfig, CreateInstance, Effect, Hook, InstanceSettings,
+    NotebookInstanceStatus, ScriptResult, Timings,
 };
 use reveille_protocol::runner::{Identity, Runner};
 use tokio::sync::{Notify, watch};
@@ -139,15 +139,15 @@ impl World {
                 self.spawn_open(Rc::clone(self).power_off(instance, boot, up));
             }
             Effect::StateChanged { instance, from, to, failure_reason, .. } => {
-                if to == Status::InService
+                if to == NotebookInstanceStatus::InService
                     && let Some(up) = self.boot_of(&instance)
                 {
                     up.in_service_ms.set(Some(self.now_ms()));
                 }
-                if to == Status::Failed {
+                if to == NotebookInstanceStatus::Failed {
                     self.ledger.start_failed(&instance);
                 }
-                let from = from.map_or("nothing", Status::as_str);
+                let from = from.map_or("nothing", NotebookInstanceStatus::as_str);
                 self.say(|| format!("{instance}: {from} -> {to} {}", failure_reason.unwrap_or_default()));
             }
             Effect::Deleted { instance, .. } => self.say(|| format!("{instance}: is gone")),
@@ -368,14 +368,14 @@ impl World {
     }
 
     /// The state of an instance; `None`: it is gone.
-    pub(super) fn status(&self, instance: &str) -> Option<Status> {
+    pub(super) fn status(&self, instance: &str) -> Option<NotebookInstanceStatus> {
         self.account.borrow().snapshot(instance).map(|snapshot| snapshot.view.status)
     }
 
     /// Whether an instance is coming up.
     #[must_use]
     pub fn is_pending(&self, instance: &str) -> bool {
-        self.status(instance) == Some(Status::Pending)
+        self.status(instance) == Some(NotebookInstanceStatus::Pending)
     }
 
     /// Starts an instance.

@@ -15,7 +15,7 @@ const LATE: Duration = Duration::from_mins(1);
 
 /// Why an execution was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub enum StartCause {
     /// A rule delivered an event.
     Delivered,
     /// A person started a run that no event asked for.
@@ -31,7 +31,7 @@ impl World {
     pub(crate) async fn deliver(self: Rc<Self>, number: usize) {
         let trigger = &self.schedule.triggers[number];
         tokio::time::sleep(trigger.at).await;
-        let cause = if trigger.event.is_some() { Cause::Delivered } else { Cause::ByHand };
+        let cause = if trigger.event.is_some() { StartCause::Delivered } else { StartCause::ByHand };
         let earlier = &self.schedule.triggers[..number];
         match trigger.event {
             None => self.fired(Fault::PersonRunsByHand, ""),
@@ -55,14 +55,14 @@ impl World {
     }
 
     /// Starts an execution for a trigger.
-    pub(super) fn begin(&self, number: usize, cause: Cause) {
+    pub(super) fn begin(&self, number: usize, cause: StartCause) {
         let trigger = &self.schedule.triggers[number];
         let mut input = input(trigger);
-        if cause == Cause::Rerun {
+        if cause == StartCause::Rerun {
             input["rerun"] = json!(true);
         }
         if let Some(event) = trigger.event
-            && cause == Cause::Delivered
+            && cause == StartCause::Delivered
             && self.ledger.is_overtaken(event)
         {
             self.counters.fired(Fault::DeliveredOutOfOrder);

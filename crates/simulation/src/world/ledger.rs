@@ -14,7 +14,7 @@ use reveille_domain::{Code, RunId};
 use serde_json::Value;
 
 use super::boots::{Boot, By, Origin};
-use super::events::Cause;
+use super::events::StartCause;
 use super::{World, time};
 use crate::hostility::Hostility;
 use crate::schedule::Trigger;
@@ -32,7 +32,7 @@ pub struct Started {
     /// The trigger.
     pub trigger: usize,
     /// Why.
-    pub cause: Cause,
+    pub cause: StartCause,
     /// Its ARN.
     pub arn: Rc<str>,
     /// The name of its records' folder.
@@ -162,7 +162,14 @@ impl Ledger {
     }
 
     /// An execution began.
-    pub(super) fn execution_started(&self, number: usize, trigger: &Trigger, cause: Cause, arn: &Rc<str>, now_ms: i64) {
+    pub(super) fn execution_started(
+        &self,
+        number: usize,
+        trigger: &Trigger,
+        cause: StartCause,
+        arn: &Rc<str>,
+        now_ms: i64,
+    ) {
         let name = arn.rsplit(':').next().unwrap_or_default();
         let instance = reveille_domain::input::instance_of(&(&trigger.input).into());
         self.executions.borrow_mut().push(Started {

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use reveille_asl::interpreter::Status as ExecutionStatus;
-use reveille_instance_model::{Command, Status};
+use reveille_asl::interpreter::Status;
+use reveille_instance_model::{Command, NotebookInstanceStatus};
 
 use super::boots::By;
-use super::events::Cause;
+use super::events::StartCause;
 use super::{World, pass_ms};
 use crate::fault::Fault;
 use crate::schedule::{Deed, Hand};
@@ -28,7 +28,7 @@ impl World {
             Deed::Start { index, work } => self.person_starts(&name(index), work).await,
             Deed::StartFailed { index, work } => {
                 let name = name(index);
-                if self.await_status(&name, &[Status::Failed]).await {
+                if self.await_status(&name, &[NotebookInstanceStatus::Failed]).await {
                     pass_ms(self.pick(0, 60_000)).await;
                     self.fired(Fault::PersonStartsAfterFailure, &name);
                     self.person_starts(&name, work).await;
@@ -49,11 +49,11 @@ impl World {
                 let fault =
                     if hand.at > plan.at + OLD { Fault::PersonReplaysOldEvent } else { Fault::PersonRepeatsSoon };
                 self.fired(fault, "");
-                self.begin(trigger, Cause::Repeated);
+                self.begin(trigger, StartCause::Repeated);
             }
             Deed::Rerun { trigger } => {
                 self.fired(Fault::PersonAsksForRerun, "");
-                self.begin(trigger, Cause::Rerun);
+                self.begin(trigger, StartCause::Rerun);
             }
             Deed::Redrive { trigger } => self.person_redrives(trigger),
             Deed::Abort { trigger } => self.person_aborts(trigger),
@@ -61,12 +61,12 @@ impl World {
     }
 
     async fn person_starts(self: &Rc<Self>, instance: &str, work: Duration) {
-        if !matches!(self.status(instance), Some(Status::Stopped | Status::Failed)) {
+        if !matches!(self.status(instance), Some(NotebookInstanceStatus::Stopped | NotebookInstanceStatus::Failed)) {
             return;
         }
         if self.start(instance, By::Person, "a person").is_ok() {
             self.fired(Fault::PersonStarts, instance);
-            if self.await_status(instance, &[Status::InService, Status::Failed]).await {
+            if self.await_status(instance, &[NotebookInstanceStatus::InService, NotebookInstanceStatus::Failed]).await {
                 self.person_works(instance, work);
             }
         }
@@ -74,15 +74,17 @@ impl World {
 
     /// Whether the instance came to rest.
     async fn person_stops(self: &Rc<Self>, instance: &str) -> bool {
-        if self.status(instance) == Some(Status::InService) && self.stop(instance, By::Person, "a person").is_ok() {
+        if self.status(instance) == Some(NotebookInstanceStatus::InService)
+            && self.stop(instance, By::Person, "a person").is_ok()
+        {
             self.fired(Fault::PersonStops, instance);
-            return self.await_status(instance, &[Status::Stopped]).await;
+            return self.await_status(instance, &[NotebookInstanceStatus::Stopped]).await;
         }
         false
     }
 
     fn person_works(&self, instance: &str, work: Duration) {
-        if work.is_zero() || self.status(instance) != Some(Status::InService) {
+        if work.is_zero() || self.status(instance) != Some(NotebookInstanceStatus::InService) {
             return;
         }
         if let Some(boot) = self.boot_of(instance) {
@@ -95,7 +97,7 @@ impl World {
 
     async fn person_deletes(self: &Rc<Self>, instance: &str) {
         self.person_stops(instance).await;
-        if !self.await_status(instance, &[Status::Stopped, Status::Failed]).await {
+        if !self.await_status(instance, &[NotebookInstanceStatus::Stopped, NotebookInstanceStatus::Failed]).await {
             return;
         }
         let command = Command::Delete { name: instance.to_owned() };
@@ -107,7 +109,7 @@ impl World {
     }
 
     /// Waits until the instance is in one of these states. `false`: it is gone, or the person's patience is over.
-    async fn await_status(&self, instance: &str, wanted: &[Status]) -> bool {
+    async fn await_status(&self, instance: &str, wanted: &[NotebookInstanceStatus]) -> bool {
         for _ in 0..PATIENCE_LOOKS {
             match self.status(instance) {
                 Some(status) if wanted.contains(&status) => return true,
@@ -128,7 +130,7 @@ impl World {
 
     fn person_aborts(&self, trigger: usize) {
         let Some(arn) = self.ledger.newest_execution(trigger) else { return };
-        let runs = self.service().execution(&arn).is_some_and(|known| known.status() == ExecutionStatus::Running);
+        let runs = self.service().execution(&arn).is_some_and(|known| known.status() == Status::Running);
         if runs && self.service().stop_execution(&arn, None, None).is_ok() {
             self.fired(Fault::PersonAborts, &arn);
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use reveille_asl::interpreter::{Description, Status};
 use reveille_domain::InputText;
 use reveille_domain::ports::{
-    Call, DescribeWholeExecution, EndedExecution, EndedList, EndedPage, Ending, ExecutionSeen, ExecutionStatus,
-    ListEndedExecutions,
+    Call, DescribeWholeExecution, EndedExecution, EndedList, EndedPage, ExecutionEnding, ExecutionSeen,
+    ExecutionStatus, ListEndedExecutions,
 };
 use serde_json::{Value, json};
 
@@ -92,9 +92,9 @@ impl ListEndedExecutions for Ports {
                 .filter_map(|known| {
                     let shown = service.execution(&known.arn)?.describe();
                     let ending = match shown.status {
-                        Status::Aborted => Ending::Aborted,
-                        Status::TimedOut => Ending::TimedOut,
-                        Status::Failed => Ending::Failed,
+                        Status::Aborted => ExecutionEnding::Aborted,
+                        Status::TimedOut => ExecutionEnding::TimedOut,
+                        Status::Failed => ExecutionEnding::Failed,
                         Status::Running | Status::Succeeded => return None,
                     };
                     let shown_by_now = known.ended_ms.is_some_and(|at| world.now_ms() - at >= LISTED_AFTER_MS);

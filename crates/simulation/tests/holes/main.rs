@@ -58,7 +58,7 @@ fn an_aborted_run_still_stands_in_the_inbox() {
     assert_success(only(&played, 0), Rest::AtRest);
     let aborted = only(&played, 1);
     assert_eq!((aborted.status, aborted.notebooks, code(aborted)), (Status::Aborted, 0, Some(Code::Cancelled)));
-    assert_eq!(aborted.outcome.as_ref().unwrap().status, records::Status::Aborted);
+    assert_eq!(aborted.outcome.as_ref().unwrap().status, records::RunStatus::Aborted);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_success_stays_one_when_only_its_stop_could_not_be_verified() {
             assert_eq!((ending.status, ending.notebooks), (Status::Failed, 1), "{how:?}");
             assert_eq!(code(ending), Some(Code::StopNotConfirmed), "{how:?}");
             let outcome = ending.outcome.as_ref().unwrap();
-            assert_eq!(outcome.status, records::Status::Succeeded, "{how:?}");
+            assert_eq!(outcome.status, records::RunStatus::Succeeded, "{how:?}");
             assert_eq!(outcome.instance_after, Rest::NotConfirmed, "{how:?}");
         }
     }

@@ -13,7 +13,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::InstanceName;
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use reveille_instance_model::Hook;
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ const LIBRARY: &str = ".clock.so";
 const PRELOAD: &str = "LD_PRELOAD=/home/ec2-user/SageMaker/.clock.so";
 
 /// Puts the clock of an instance beside its notebooks: so many seconds ahead of the right one. The commands below use it.
-pub(crate) fn put(world: &World, instance: &str, seconds: i64) {
+pub(crate) fn put(world: &LocalAws, instance: &str, seconds: i64) {
     let folder = world.local().notebooks(instance);
     fs::create_dir_all(&folder).unwrap();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boot/clock.c");
@@ -69,7 +69,7 @@ fn of_machine() -> String {
 }
 
 /// The services as AWS has them; gives the commands that name them, and what counts the refusals of Step Functions.
-fn services(world: &World, name: &str) -> (String, Arc<AtomicUsize>) {
+fn services(world: &LocalAws, name: &str) -> (String, Arc<AtomicUsize>) {
     let to = |port| network::behind(world, port);
     let (s3, _) = clocked(to(S3), Refusal::TooSkewed);
     let (states, refused) = clocked(to(STATES), Refusal::Expired);
@@ -82,7 +82,7 @@ fn time(record: &Value, name: &str) -> DateTime<Utc> {
     record[name].as_str().and_then(|at| at.parse().ok()).unwrap_or_else(|| panic!("no {name}: {record}"))
 }
 
-async fn off(world: &World, name: &str, seconds: i64) {
+async fn off(world: &LocalAws, name: &str, seconds: i64) {
     let (endpoints, refused) = services(world, name);
     let commands = endpoints + RUNNER_LOG_KEPT + &of_machine();
     equipped_in(world, name, Some(name), &commands).await;
@@ -120,12 +120,12 @@ async fn off(world: &World, name: &str, seconds: i64) {
     assert!(log.contains("this machine's clock is") && log.contains(side) && log.contains("chronyc makestep"), "{log}");
 }
 
-async fn refused(world: &World) {
+async fn refused(world: &LocalAws) {
     const HOURS: i64 = 3 * 3_600;
     tokio::join!(refused_with(world, "boot-hours-ahead", HOURS), refused_with(world, "boot-hours-behind", -HOURS));
 }
 
-async fn refused_with(world: &World, name: &str, seconds: i64) {
+async fn refused_with(world: &LocalAws, name: &str, seconds: i64) {
     let (endpoints, _) = services(world, name);
     equipped_in(world, name, Some(name), &(endpoints + &of_machine())).await;
     put(world, name, seconds);

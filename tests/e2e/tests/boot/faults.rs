@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::Command as Process};
 
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use reveille_instance_model::{Command, Operation};
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -24,12 +24,12 @@ static ENGINE: OnceCell<std::path::PathBuf> = OnceCell::const_new();
 const HOME: &str = ".reveille/engine";
 
 /// An instance whose engine's environment an earlier boot has made: what a scenario is about is not how it is made.
-pub(crate) async fn equipped(world: &World, name: &str, commands: &str) {
+pub(crate) async fn equipped(world: &LocalAws, name: &str, commands: &str) {
     equipped_in(world, name, None, commands).await;
 }
 
 /// The same, in a subnet.
-pub(crate) async fn equipped_in(world: &World, name: &str, subnet: Option<&str>, commands: &str) {
+pub(crate) async fn equipped_in(world: &LocalAws, name: &str, subnet: Option<&str>, commands: &str) {
     let made = ENGINE
         .get_or_init(|| async {
             const FIRST: &str = "boot-first";
@@ -53,13 +53,13 @@ pub(crate) async fn equipped_in(world: &World, name: &str, subnet: Option<&str>,
 pub(crate) const RUNNER_LOG_KEPT: &str = "ln -s /home/ec2-user/SageMaker/runner.log /var/log/reveille-runner.log\n";
 
 /// What the runner of such an instance said.
-pub(crate) fn runner_log(world: &World, name: &str) -> String {
+pub(crate) fn runner_log(world: &LocalAws, name: &str) -> String {
     std::fs::read_to_string(world.local().notebooks(name).join("runner.log")).unwrap_or_default()
 }
 
 /// The instance is at rest. A boot that has no runner and takes longer than a heartbeat may be stopped by the sweeper before its
 /// run waits on it, and is then started again: how often, the speed of this machine decides.
-pub(crate) async fn rests_without_a_runner(world: &World, name: &str) {
+pub(crate) async fn rests_without_a_runner(world: &LocalAws, name: &str) {
     world.until_status(name, "Stopped").await;
     let starts = world.accepted(name, Operation::StartNotebookInstance);
     assert!(starts > 0, "{name} was started");
@@ -72,12 +72,12 @@ fn copy(from: &Path, into: &Path) {
 }
 
 /// The cause of a run that fails with this code.
-async fn ended_with(world: &World, instance: &str, cells: &[&str], code: &str) -> String {
+async fn ended_with(world: &LocalAws, instance: &str, cells: &[&str], code: &str) -> String {
     let run = start(world, instance, &Notebook::of(cells)).await;
     run.assert_failed(instance, code).await.cause
 }
 
-async fn lifecycle(world: &World) {
+async fn lifecycle(world: &LocalAws) {
     world.local().create_instance_with_commands("boot-fails", "echo going; exit 3\n").await.unwrap();
     let cause = ended_with(world, "boot-fails", &["1"], "LifecycleFailed").await;
     assert!(cause.contains("boot-fails"), "{cause}");
@@ -89,7 +89,7 @@ async fn lifecycle(world: &World) {
     world.assert_at_rest("boot-hangs", 1).await;
 }
 
-async fn over_the_limit(world: &World) {
+async fn over_the_limit(world: &LocalAws) {
     const NAME: &str = "boot-limit";
     equipped(world, NAME, "").await;
     let notebook = Notebook::of(&[
@@ -107,7 +107,7 @@ async fn over_the_limit(world: &World) {
 /// systemd sends its signal to the runner and to the kernel at once: what the kernel's end looks like to the runner is not
 /// what is told of the run.
 /// systemd tells the runner, and keeps the network until it has ended: what the cells printed is kept.
-async fn powered_off(world: &World) {
+async fn powered_off(world: &LocalAws) {
     const NAME: &str = "boot-off";
     equipped(world, NAME, "").await;
     let cell = "import time\nprint('be' + 'fore', flush=True)\n\
@@ -126,7 +126,7 @@ async fn powered_off(world: &World) {
     world.assert_at_rest(NAME, 1).await;
 }
 
-async fn out_of_memory(world: &World) {
+async fn out_of_memory(world: &LocalAws) {
     const NAME: &str = "boot-memory";
     equipped(world, NAME, RUNNER_LOG_KEPT).await;
     // More than the machine has, and each page written to.
@@ -156,7 +156,7 @@ mount -t tmpfs -o "size=$((size + size / 8 + 8192))k,uid=1000,gid=1000" small /h
 cp -a /run/kept/. /home/ec2-user/SageMaker/
 "#;
 
-async fn full_disk(world: &World) {
+async fn full_disk(world: &LocalAws) {
     const NAME: &str = "boot-full";
     equipped(world, NAME, SMALL_VOLUME).await;
     let fill = "with open('fill', 'wb', buffering=0) as file:\n    while True:\n        file.write(bytes(1 << 12))";
@@ -165,7 +165,7 @@ async fn full_disk(world: &World) {
     world.assert_at_rest(NAME, 1).await;
 }
 
-async fn other_pins(world: &World) {
+async fn other_pins(world: &LocalAws) {
     const NAME: &str = "boot-pins";
     equipped(world, NAME, "").await;
     let marker = world.local().notebooks(NAME).join(HOME).join(".reveille-complete");

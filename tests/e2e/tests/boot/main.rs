@@ -13,7 +13,7 @@ mod pythons;
 use std::{fs, process::ExitCode, sync::Arc};
 
 use libtest_mimic::{Arguments, Trial};
-use reveille_e2e_tests::{Notebook, Run, World};
+use reveille_e2e_tests::{LocalAws, Notebook, Run};
 use reveille_local::Machines;
 use serde_json::{Value, json};
 use tokio::runtime::{Handle, Runtime};
@@ -22,7 +22,7 @@ use tokio::runtime::{Handle, Runtime};
 const AT_A_TIME: usize = 3;
 const ROOT: &str = "REVEILLE_MACHINE_ROOT";
 
-type Scenario = (&'static str, fn(&Handle, &World));
+type Scenario = (&'static str, fn(&Handle, &LocalAws));
 
 const RUNS: &[Scenario] = &[
     ("runs_one_after_another_on_boots_of_their_own", |h, w| h.block_on(one_after_another(w))),
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         return libtest_mimic::run(&arguments, trials).exit_code();
     };
     let runtime = Runtime::new().expect("a runtime");
-    let world = Arc::new(runtime.block_on(World::with(Some(Machines::new(root)))));
+    let world = Arc::new(runtime.block_on(LocalAws::with(Some(Machines::new(root)))));
     let trials = all()
         .map(|(name, scenario)| {
             let (world, handle) = (Arc::clone(&world), runtime.handle().clone());
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-async fn start<'a>(world: &'a World, instance: &str, notebook: &Notebook) -> Run<'a> {
+async fn start<'a>(world: &'a LocalAws, instance: &str, notebook: &Notebook) -> Run<'a> {
     world.put_notebook(instance, "run.ipynb", notebook);
     world.start_execution(&json!({"instance": instance, "notebook": "run.ipynb"})).await
 }
@@ -89,7 +89,7 @@ print(json.dumps({
     'python': sys.prefix, 'bashrc': os.path.exists(home + '/left'), 'kept': os.path.exists('kept')}))
 open('kept', 'w').close(); open(home + '/left', 'w').close()";
 
-async fn one_after_another(world: &World) {
+async fn one_after_another(world: &LocalAws) {
     const NAME: &str = "boot-runs";
     world.instance(NAME).await;
     let run = start(world, NAME, &Notebook::of(&[LOOK])).await;
@@ -107,7 +107,7 @@ async fn one_after_another(world: &World) {
 
     // The engine's environment was made at the first run, and is used at the second.
     let engine = world.local().notebooks(NAME).join(".reveille/engine");
-    let made = |world: &World| {
+    let made = |world: &LocalAws| {
         fs::metadata(world.local().notebooks(NAME).join(".reveille/engine/pyvenv.cfg")).unwrap().modified().unwrap()
     };
     assert!(engine.is_dir(), "{}", engine.display());
@@ -125,14 +125,14 @@ async fn one_after_another(world: &World) {
 }
 
 /// The process of an instance whose command line ends in this.
-fn process(world: &World, instance: &str, program: &str) -> Option<i32> {
+fn process(world: &LocalAws, instance: &str, program: &str) -> Option<i32> {
     world.processes(instance).into_iter().find(|pid| {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         line.split('\0').next().is_some_and(|first| first.ends_with(program))
     })
 }
 
-async fn ended_from_outside(world: &World) {
+async fn ended_from_outside(world: &LocalAws) {
     const NAME: &str = "boot-ended";
     let sleeps = Notebook::of(&[
         "import subprocess, time\nsubprocess.Popen(['sleep', '4321'], start_new_session=True)\ntime.sleep(900)",

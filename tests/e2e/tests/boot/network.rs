@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
-use reveille_e2e_tests::{Notebook, SUBNET_PORTS, World};
+use reveille_e2e_tests::{LocalAws, Notebook, SUBNET_PORTS};
 use reveille_instance_model::Hook;
 use reveille_notebook_service::Endpoint;
 use serde_json::Value;
@@ -33,25 +33,25 @@ pub(crate) const STATES: u16 = SUBNET_PORTS[1];
 pub(crate) const SAGEMAKER: u16 = SUBNET_PORTS[2];
 
 /// All that is needed, in a network of its own; gives the commands that name the endpoints.
-pub(crate) fn private(world: &World, name: &str) -> String {
+pub(crate) fn private(world: &LocalAws, name: &str) -> String {
     subnet(world, name, &[S3, STATES, SAGEMAKER]);
     endpoints()
 }
 
 /// A subnet with these endpoints, and no other way out.
-fn subnet(world: &World, name: &str, reached: &[u16]) {
+fn subnet(world: &LocalAws, name: &str, reached: &[u16]) {
     let endpoints: Vec<(u16, u16)> = reached.iter().map(|port| (*port, behind(world, *port))).collect();
     subnet_with(world, name, &endpoints);
 }
 
 /// The same, with what answers at each.
-pub(crate) fn subnet_with(world: &World, name: &str, reached: &[(u16, u16)]) {
+pub(crate) fn subnet_with(world: &LocalAws, name: &str, reached: &[(u16, u16)]) {
     let endpoints = reached.iter().map(|(port, to)| Endpoint { port: *port, to: *to }).collect();
     world.local().service().set_subnet(name, endpoints);
 }
 
 /// The port of the local AWS that an endpoint leads to.
-pub(crate) fn behind(world: &World, endpoint: u16) -> u16 {
+pub(crate) fn behind(world: &LocalAws, endpoint: u16) -> u16 {
     let service = if endpoint == SAGEMAKER { "AWS_ENDPOINT_URL_SAGEMAKER" } else { "AWS_ENDPOINT_URL" };
     port(&world.local().environment()[service])
 }
@@ -68,7 +68,7 @@ pub(crate) fn endpoints() -> String {
 const OTHERS: u16 = 4009;
 
 /// Everything else of AWS, CloudWatch Logs included, has an address at which nobody of ours asks.
-async fn three_endpoints(world: &World) {
+async fn three_endpoints(world: &LocalAws) {
     const NAME: &str = "boot-private";
     let (others, asked) = nobody();
     let reached = [S3, STATES, SAGEMAKER].map(|port| (port, behind(world, port)));
@@ -85,7 +85,7 @@ async fn three_endpoints(world: &World) {
 }
 
 /// The runner is fetched from S3. It takes no run that it could not answer.
-async fn without_one(world: &World) {
+async fn without_one(world: &LocalAws) {
     for (name, reached) in [("boot-no-s3", [STATES, SAGEMAKER]), ("boot-no-states", [S3, SAGEMAKER])] {
         subnet(world, name, &reached);
         equipped_in(world, name, Some(name), &(endpoints() + RUNNER_LOG_KEPT)).await;
@@ -108,7 +108,7 @@ async fn without_one(world: &World) {
 }
 
 /// The runner cannot stop its instance; whoever waits for the stop does.
-async fn without_sagemaker(world: &World) {
+async fn without_sagemaker(world: &LocalAws) {
     const NAME: &str = "boot-no-sagemaker";
     subnet(world, NAME, &[S3, STATES]);
     equipped_in(world, NAME, Some(NAME), &endpoints()).await;
@@ -128,7 +128,7 @@ ip route add default via 198.51.100.1
 printf '198.51.100.1 pypi.org files.pythonhosted.org\n' >>/etc/hosts
 ";
 
-async fn without_pypi(world: &World) {
+async fn without_pypi(world: &LocalAws) {
     const NAME: &str = "boot-no-pypi";
     subnet(world, NAME, &[S3, STATES, SAGEMAKER]);
     // By itself pip gives up after two minutes, and is asked twice.

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use reveille_domain::InstanceName;
-use reveille_e2e_tests::{Notebook, Run, World};
+use reveille_e2e_tests::{LocalAws, Notebook, Run};
 use reveille_instance_model::Command;
 use serde_json::{Value, json};
 
@@ -36,12 +36,12 @@ const PYTHON: &str = "/home/ec2-user/anaconda3/envs/JupyterSystemEnv/bin/python"
 /// Long enough that nobody is taken for being at work: so long ago by the server's clock all happens that happens in it.
 const LONG_AGO: i64 = -3_600;
 
-fn file(world: &World, instance: &str, name: &str) -> PathBuf {
+fn file(world: &LocalAws, instance: &str, name: &str) -> PathBuf {
     world.local().notebooks(instance).join(name)
 }
 
 /// Lets the person do something, and waits until it is done; gives what it printed.
-async fn does(world: &World, instance: &str, commands: &str) -> String {
+async fn does(world: &LocalAws, instance: &str, commands: &str) -> String {
     let (part, whole) = (file(world, instance, "do.part"), file(world, instance, "do"));
     std::fs::write(&part, commands).unwrap();
     std::fs::rename(part, whole).unwrap();
@@ -50,13 +50,13 @@ async fn does(world: &World, instance: &str, commands: &str) -> String {
     said
 }
 
-async fn lease(world: &World, instance: &str) -> Value {
+async fn lease(world: &LocalAws, instance: &str) -> Value {
     let key = world.layout().lease(&InstanceName::parse(instance).unwrap());
     serde_json::from_slice(&world.object(&key).await.expect("a lease stands")).unwrap()
 }
 
 /// Starts a run that goes on until the file `go` is there.
-async fn waiting_run<'a>(world: &'a World, instance: &str) -> Run<'a> {
+async fn waiting_run<'a>(world: &'a LocalAws, instance: &str) -> Run<'a> {
     let waits = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.2)";
     let run = start(world, instance, &Notebook::of(&[waits])).await;
     run.until_claimed(instance).await;
@@ -64,13 +64,13 @@ async fn waiting_run<'a>(world: &'a World, instance: &str) -> Run<'a> {
 }
 
 /// Does something as the person in the instance's Jupyter, in the notebook folder; gives what they saw.
-async fn in_jupyter(world: &World, instance: &str, what: &str) -> String {
+async fn in_jupyter(world: &LocalAws, instance: &str, what: &str) -> String {
     std::fs::write(file(world, instance, "person.py"), PERSON).unwrap();
     does(world, instance, &format!("runuser -u ec2-user -- {PYTHON} person.py {what}")).await
 }
 
 /// An instance with a Jupyter, whose clock may be off.
-async fn with_jupyter(world: &World, name: &str, server_clock: Option<i64>) {
+async fn with_jupyter(world: &LocalAws, name: &str, server_clock: Option<i64>) {
     let clock = server_clock.map(|_| clock::of_unit("jupyter-server") + "systemctl restart jupyter-server\n");
     let commands = network::private(world, name) + &clock.unwrap_or_default() + HANDS;
     equipped_in(world, name, Some(name), &commands).await;
@@ -80,7 +80,7 @@ async fn with_jupyter(world: &World, name: &str, server_clock: Option<i64>) {
 }
 
 /// Lets the run end, and tells where its instance is left.
-async fn left_after(world: &World, instance: &str, run: &Run<'_>) -> Value {
+async fn left_after(world: &LocalAws, instance: &str, run: &Run<'_>) -> Value {
     world.open_gate(instance);
     run.assert_succeeded(instance).await;
     std::fs::remove_file(file(world, instance, "go")).unwrap();
@@ -88,14 +88,14 @@ async fn left_after(world: &World, instance: &str, run: &Run<'_>) -> Value {
 }
 
 /// The instance is on, for a person; they stop it by hand.
-async fn stopped_by_the_person(world: &World, name: &str) {
+async fn stopped_by_the_person(world: &LocalAws, name: &str) {
     assert_eq!(world.status(name).await, "InService", "a person works on it");
     assert!(lease(world, name).await["personAt"].is_string());
     world.by_hand(Command::Stop { name: name.to_owned() });
     world.until_status(name, "Stopped").await;
 }
 
-async fn busy_kernel(world: &World) {
+async fn busy_kernel(world: &LocalAws) {
     const NAME: &str = "boot-person";
     with_jupyter(world, NAME, None).await;
 
@@ -125,7 +125,7 @@ async fn busy_kernel(world: &World) {
 
 /// The kernel was used long ago, by the only clock that dates it. What keeps an instance on is use, not that a kernel is there;
 /// and one that was shut down holds nobody.
-async fn shut_down_kernel(world: &World) {
+async fn shut_down_kernel(world: &LocalAws) {
     const NAME: &str = "boot-shut";
     with_jupyter(world, NAME, Some(LONG_AGO)).await;
     let run = waiting_run(world, NAME).await;
@@ -142,7 +142,7 @@ async fn shut_down_kernel(world: &World) {
 }
 
 /// The terminal itself was used long ago, and the job prints nothing: that it runs is all that tells of a person.
-async fn terminal(world: &World) {
+async fn terminal(world: &LocalAws) {
     const NAME: &str = "boot-terminal";
     with_jupyter(world, NAME, Some(LONG_AGO)).await;
     let run = waiting_run(world, NAME).await;
@@ -156,7 +156,7 @@ async fn terminal(world: &World) {
     stopped_by_the_person(world, NAME).await;
 }
 
-async fn conda_kernel(world: &World) {
+async fn conda_kernel(world: &LocalAws) {
     const NAME: &str = "boot-conda";
     equipped_in(world, NAME, None, "").await;
     let look = "import json, os, sys\nprint(json.dumps({'python': sys.prefix, **{name: os.environ.get(name) for name in \

@@ -10,7 +10,7 @@ use std::{
 };
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use reveille_instance_model::Hook;
 use serde_json::json;
 
@@ -71,7 +71,7 @@ fn certificates() -> (String, String, String) {
 
 impl Proxy {
     /// Starts it, as the only way out of the instance's subnet.
-    fn of(world: &World, instance: &str) -> Self {
+    fn of(world: &LocalAws, instance: &str) -> Self {
         let folder = world.local().notebooks(instance).with_extension("proxy");
         fs::create_dir_all(&folder).unwrap();
         let (authority, certificate, key) = certificates();
@@ -95,7 +95,7 @@ impl Proxy {
     }
 
     /// Puts its authority where a person would: into the notebook folder.
-    fn give_authority(&self, world: &World, instance: &str) {
+    fn give_authority(&self, world: &LocalAws, instance: &str) {
         let folder = world.local().notebooks(instance);
         fs::create_dir_all(&folder).unwrap();
         fs::copy(self.folder.join(AUTHORITY), folder.join(AUTHORITY)).unwrap();
@@ -113,11 +113,11 @@ fn settings() -> String {
     format!("for name in ${{!AWS_ENDPOINT_URL*}}; do unset \"$name\"; done\nHTTPS_PROXY={proxy}\n")
 }
 
-fn on_start_log(world: &World, instance: &str) -> String {
+fn on_start_log(world: &LocalAws, instance: &str) -> String {
     fs::read_to_string(world.local().service().log_file(instance, Hook::OnStart)).unwrap()
 }
 
-async fn through(world: &World) {
+async fn through(world: &LocalAws) {
     const NAME: &str = "boot-proxy";
     let proxy = Proxy::of(world, NAME);
     let authority = format!("/home/ec2-user/SageMaker/{AUTHORITY}");
@@ -140,7 +140,7 @@ async fn through(world: &World) {
 }
 
 /// The system's own bundle is for programs that read it. The aws command and the runner read `AWS_CA_BUNDLE`.
-async fn of_the_system(world: &World) {
+async fn of_the_system(world: &LocalAws) {
     const NAME: &str = "boot-authority";
     let proxy = Proxy::of(world, NAME);
     let add = format!("cat /home/ec2-user/SageMaker/{AUTHORITY} >>/etc/ssl/certs/ca-certificates.crt\n");
@@ -151,7 +151,7 @@ async fn of_the_system(world: &World) {
 }
 
 /// The script is root, and the runner is not.
-async fn unreadable(world: &World) {
+async fn unreadable(world: &LocalAws) {
     const NAME: &str = "boot-of-root";
     let proxy = Proxy::of(world, NAME);
     let take = format!("mv /home/ec2-user/SageMaker/{AUTHORITY} /root/; AWS_CA_BUNDLE=/root/{AUTHORITY}\n");
@@ -161,7 +161,7 @@ async fn unreadable(world: &World) {
 }
 
 /// No notebook starts, and the on-start script's log says why.
-async fn told(world: &World, name: &str, parts: &[&str]) {
+async fn told(world: &LocalAws, name: &str, parts: &[&str]) {
     let run = start(world, name, &Notebook::of(&["open('ran', 'w')"])).await;
     let ended = run.assert_failed(name, "RunnerSilent").await;
     assert!(ended.cause.contains(&format!("{name}/LifecycleConfigOnStart")), "{}", ended.cause);

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use serde_json::json;
 
 use crate::{
@@ -36,7 +36,7 @@ fn of_pyenv(version: &str) -> Option<PathBuf> {
 }
 
 /// Puts a Python into the notebook folder, where the machine finds it. What was installed into it stays behind.
-fn install(world: &World, instance: &str, version: &str, from: &Path) {
+fn install(world: &LocalAws, instance: &str, version: &str, from: &Path) {
     let into = world.local().notebooks(instance).join(version);
     let excluded = ["site-packages", "test", "__pycache__", "libpython*.a"].map(|name| format!("--exclude={name}"));
     fs::create_dir_all(&into).unwrap();
@@ -73,7 +73,7 @@ fn of_conda(version: &str) -> String {
 
 const WHICH: &str = "import json, sys\nprint(json.dumps(list(sys.version_info[:2])))";
 
-async fn beside_too_old(world: &World) {
+async fn beside_too_old(world: &LocalAws) {
     const NAME: &str = "boot-al2023";
     let (Some(old), Some(new)) = (of_pyenv("3.9"), of_pyenv("3.10")) else { return };
     // Nothing but these two, as on a notebook instance.
@@ -91,7 +91,7 @@ async fn beside_too_old(world: &World) {
     world.assert_at_rest(NAME, 1).await;
 }
 
-async fn too_old(world: &World) {
+async fn too_old(world: &LocalAws) {
     const NAME: &str = "boot-39";
     let Some(old) = of_pyenv("3.9") else { return };
     let commands = found("3.9") + &of_the_system("3.9") + "rm -rf /home/ec2-user/anaconda3\n";

@@ -1,7 +1,7 @@
 //! Executions that a person stops: no Catch runs, and the sweeper does what is left to do.
 
-use reveille_e2e_tests::{Notebook, Run, World};
-use reveille_instance_model::{Fault, FaultKind};
+use reveille_e2e_tests::{LocalAws, Notebook, Run};
+use reveille_instance_model::{FaultKind, InstanceFault};
 use serde_json::json;
 
 use crate::Scenario;
@@ -13,7 +13,7 @@ pub const ALL: &[Scenario] = &[
 ];
 
 /// What its cells printed by then is kept, in the usual place, and the outcome names it.
-async fn while_running(world: &World) {
+async fn while_running(world: &LocalAws) {
     let sleeper = "open('begun', 'w').close()\nimport time\nprint('in the ' + 'middle', flush=True)\ntime.sleep(3600)";
     world.instance_with("abort-run", &Notebook::of(&["print('be' + 'fore')", sleeper, "print('never')"])).await;
     let run = world.start_execution(&json!({"instance": "abort-run", "notebook": "run.ipynb"})).await;
@@ -38,7 +38,7 @@ async fn while_running(world: &World) {
 }
 
 /// The second run waits behind the first; it runs on the same boot, and nothing of the first runs beside it.
-async fn next_in_the_queue(world: &World) {
+async fn next_in_the_queue(world: &LocalAws) {
     let sleeper =
         "import subprocess, time\nsubprocess.Popen(['sleep', '54321'], start_new_session=True)\ntime.sleep(600)";
     world.instance_with("abort-queue", &Notebook::of(&[sleeper])).await;
@@ -59,15 +59,15 @@ async fn next_in_the_queue(world: &World) {
 }
 
 /// Whether the first run's background process is there.
-fn sleeps(world: &World) -> bool {
+fn sleeps(world: &LocalAws) -> bool {
     let processes = world.processes("abort-queue");
     let line = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     processes.iter().any(|pid| line(pid).contains("54321"))
 }
 
-async fn while_starting(world: &World) {
+async fn while_starting(world: &LocalAws) {
     world.instance_with("abort-start", &Notebook::of(&["1"])).await;
-    let stuck = Fault::once(FaultKind::StuckPending).on("abort-start");
+    let stuck = InstanceFault::once(FaultKind::StuckPending).on("abort-start");
     let stuck = world.local().service().arm(stuck).expect("the fault is armed");
     let run = world.start_execution(&json!({"instance": "abort-start", "notebook": "run.ipynb"})).await;
     world.until_status("abort-start", "Pending").await;

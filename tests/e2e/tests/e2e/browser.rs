@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use reveille_e2e_tests::World;
+use reveille_e2e_tests::LocalAws;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -166,7 +166,7 @@ fn rebound_name(service: &str) -> String {
     format!("{service}.rebound.example")
 }
 
-async fn reaches_nothing(world: &World) {
+async fn reaches_nothing(world: &LocalAws) {
     let functions =
         aws(world, &["lambda", "list-functions", "--query", "Functions[].FunctionName", "--output", "text"]);
     let function = functions.await.split_whitespace().find(|name| name.contains("AdmitRun")).unwrap().to_owned();
@@ -304,7 +304,7 @@ impl Drop for Group {
     }
 }
 
-async fn assert_nothing_done(world: &World, function: &str) {
+async fn assert_nothing_done(world: &LocalAws, function: &str) {
     let clients = world.local().clients();
     let bucket = world.local().trigger_bucket();
     let listed = clients.s3.list_objects_v2().bucket(bucket).prefix("planted").send().await.unwrap();

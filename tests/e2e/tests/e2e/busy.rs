@@ -1,6 +1,6 @@
 //! More than one run on one instance.
 
-use reveille_e2e_tests::{MAX_WAITING_RUNS, Notebook, World};
+use reveille_e2e_tests::{LocalAws, MAX_WAITING_RUNS, Notebook};
 use serde_json::json;
 
 use crate::Scenario;
@@ -12,7 +12,7 @@ pub const ALL: &[Scenario] = &[
     ("busy::a_run_that_waited_too_long_times_out_in_the_queue", |h, w| h.block_on(queue_timeout(w))),
 ];
 
-async fn two_at_once(world: &World) {
+async fn two_at_once(world: &LocalAws) {
     let notebook = Notebook::of(&[Notebook::GATE, "print(who)"]).with_parameters("who = 'nobody'");
     world.instance_with("two", &notebook).await;
     let input = |who: &str| json!({"instance": "two", "notebook": "run.ipynb", "parameters": {"who": who}});
@@ -31,7 +31,7 @@ async fn two_at_once(world: &World) {
     world.assert_at_rest("two", 1).await;
 }
 
-async fn fail_or_skip(world: &World) {
+async fn fail_or_skip(world: &LocalAws) {
     world.instance_with("occupied", &Notebook::of(&[Notebook::GATE])).await;
     let first = world.start_execution(&json!({"instance": "occupied", "notebook": "run.ipynb"})).await;
     first.until_claimed("occupied").await;
@@ -50,7 +50,7 @@ async fn fail_or_skip(world: &World) {
 }
 
 /// As many runs as may wait: the one more ends at once and leaves its records, and those that wait keep their places.
-async fn flooded(world: &World) {
+async fn flooded(world: &LocalAws) {
     world.instance_with("flooded", &Notebook::of(&[Notebook::GATE])).await;
     let input = json!({"instance": "flooded", "notebook": "run.ipynb"});
     let first = world.start_execution(&input).await;
@@ -90,7 +90,7 @@ async fn flooded(world: &World) {
     world.assert_at_rest("flooded", 1).await;
 }
 
-async fn queue_timeout(world: &World) {
+async fn queue_timeout(world: &LocalAws) {
     world.instance_with("queue", &Notebook::of(&[Notebook::GATE])).await;
     let first = world.start_execution(&json!({"instance": "queue", "notebook": "run.ipynb"})).await;
     first.until_claimed("queue").await;

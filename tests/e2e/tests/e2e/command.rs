@@ -2,7 +2,7 @@
 
 use std::process::{Output, Stdio};
 
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -15,7 +15,7 @@ pub const ALL: &[Scenario] = &[
 ];
 
 /// Runs the command to its end.
-async fn reveille(world: &World, arguments: &[&str]) -> Output {
+async fn reveille(world: &LocalAws, arguments: &[&str]) -> Output {
     let command = world.local().project().binary("reveille");
     let mut command = Command::new(command);
     command.args(arguments).envs(world.local().environment()).stdin(Stdio::null()).kill_on_drop(true);
@@ -36,7 +36,7 @@ fn ended(output: &Output, code: i32) {
 }
 
 /// A run that fails: its exit code, its card, its log, its row, and the same as JSON.
-async fn followed(world: &World) {
+async fn followed(world: &LocalAws) {
     let notebook = Notebook::of(&["print('day is', day)", "raise ValueError('no orders')"]).with_parameters("day = 0");
     world.instance_with("command-run", &notebook).await;
     let run = reveille(world, &["run", "run.ipynb", "--on", "command-run", "-p", "day", "2026-11-26"]).await;
@@ -75,7 +75,7 @@ async fn followed(world: &World) {
     assert_eq!((&mine["status"], &mine["on"]), (&"Stopped".into(), &false.into()));
 }
 
-async fn cancelled(world: &World) {
+async fn cancelled(world: &LocalAws) {
     let notebook = Notebook::of(&["import time", "time.sleep(600)"]);
     world.instance_with("command-cancel", &notebook).await;
     let run = reveille(world, &["run", "run.ipynb", "--on", "command-cancel", "--detach"]).await;
@@ -94,7 +94,7 @@ async fn cancelled(world: &World) {
     assert!(said(&again).contains("had ended already: ABORTED"), "{}", said(&again));
 }
 
-async fn typed_wrong(world: &World) {
+async fn typed_wrong(world: &LocalAws) {
     for (arguments, code, sentence) in [
         (&["run", "run.txt", "--on", "command-wrong"][..], 2, "does not end in .ipynb"),
         (&["run", "run.ipynb", "--on", "command_wrong"], 2, "is not a notebook instance name"),

@@ -1,6 +1,6 @@
 //! What runs here is what users deploy.
 
-use reveille_e2e_tests::World;
+use reveille_e2e_tests::LocalAws;
 use serde_json::Value;
 
 use crate::Scenario;
@@ -9,7 +9,7 @@ pub const ALL: &[Scenario] =
     &[("deployment::what_is_deployed_is_the_template", |h, w| h.block_on(deployed_is_the_template(w)))];
 
 /// The engine's own copy of the template is the checkout's, but for the locations of the artifacts.
-async fn deployed_is_the_template(world: &World) {
+async fn deployed_is_the_template(world: &LocalAws) {
     let output = tokio::process::Command::new(world.local().project().tools().join("aws"))
         .args(["cloudformation", "get-template", "--stack-name", "reveille", "--template-stage", "Original"])
         .args(["--query", "TemplateBody", "--output", "json"])

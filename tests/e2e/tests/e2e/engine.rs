@@ -6,7 +6,7 @@ use std::env;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use serde_json::Value;
 
 use crate::Scenario;
@@ -44,7 +44,7 @@ const NO_PYPI: [(&str, &str); 3] =
 const HOME: &str = ".reveille/engine";
 
 /// The Python that stands for conda's: the one that .venv was made with, which has no packages of ours.
-async fn bare_python(world: &World) -> PathBuf {
+async fn bare_python(world: &LocalAws) -> PathBuf {
     let mut python = tokio::process::Command::new(world.local().project().tools().join("python"));
     python.args(["-I", "-c", "import os, sys; print(os.path.realpath(sys.executable))"]);
     let output = python.output().await.expect("`make setup` has run");
@@ -52,7 +52,7 @@ async fn bare_python(world: &World) -> PathBuf {
 }
 
 /// An instance as AWS makes it: nothing is equipped, conda is there anew at each boot, and `aws` is on the path.
-async fn bare_instance(world: &World, name: &str, variables: &[(&str, String)]) {
+async fn bare_instance(world: &LocalAws, name: &str, variables: &[(&str, String)]) {
     let aws = world.local().project().tools().join("aws");
     let mut commands = format!(
         "unset REVEILLE_PYTHON\n\
@@ -77,13 +77,13 @@ fn way_to_pypi() -> Vec<(&'static str, String)> {
 }
 
 /// What the runner of the instance's last boot has said.
-fn runner_log(world: &World, instance: &str) -> String {
+fn runner_log(world: &LocalAws, instance: &str) -> String {
     let root = world.local().service().machine(instance).root().to_owned();
     std::fs::read_to_string(root.join("var/log/reveille-runner.log")).unwrap_or_default()
 }
 
 /// Asserts that the environment in the folder that persists is whole and ran the notebook.
-async fn assert_made(world: &World, instance: &str, from: &str) {
+async fn assert_made(world: &LocalAws, instance: &str, from: &str) {
     let folder = world.local().notebooks(instance).join(HOME);
     let marker =
         std::fs::read_to_string(folder.join(".reveille-complete")).expect("the environment is marked as whole");
@@ -98,7 +98,7 @@ async fn assert_made(world: &World, instance: &str, from: &str) {
 }
 
 /// Runs the notebook once more; where that fails, the runner's log says why.
-async fn assert_runs(world: &World, instance: &str) {
+async fn assert_runs(world: &LocalAws, instance: &str) {
     let run = world.run(instance).await;
     if run.ended().await.status != "SUCCEEDED" {
         eprintln!("{}", runner_log(world, instance));
@@ -106,7 +106,7 @@ async fn assert_runs(world: &World, instance: &str) {
     run.assert_succeeded(instance).await;
 }
 
-async fn from_pypi(world: &World) {
+async fn from_pypi(world: &LocalAws) {
     bare_instance(world, "engine-pypi", &way_to_pypi()).await;
     let run = world.run("engine-pypi").await;
     let ended = run.ended().await;
@@ -136,7 +136,7 @@ async fn from_pypi(world: &World) {
 }
 
 /// Types the message's commands word for word.
-async fn from_the_bucket(world: &World) {
+async fn from_the_bucket(world: &LocalAws) {
     let cut_off: Vec<_> = NO_PYPI.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
     bare_instance(world, "engine-bucket", &cut_off).await;
     let run = world.run("engine-bucket").await;

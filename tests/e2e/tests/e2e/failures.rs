@@ -1,6 +1,6 @@
 //! Runs whose notebook fails, each way with its own code; the instance rests all the same.
 
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use serde_json::json;
 
 use crate::Scenario;
@@ -16,7 +16,7 @@ pub const ALL: &[Scenario] = &[
     ("failures::a_file_that_is_no_notebook_is_refused", |h, w| h.block_on(no_notebook(w))),
 ];
 
-async fn failing_cell(world: &World) {
+async fn failing_cell(world: &LocalAws) {
     let notebook = Notebook::of(&["print('fine')", "print('still fine')", "raise ValueError('no rows for today')"]);
     world.instance_with("fails-cell", &notebook).await;
     let run = world.run("fails-cell").await;
@@ -33,7 +33,7 @@ async fn failing_cell(world: &World) {
     world.assert_at_rest("fails-cell", 1).await;
 }
 
-async fn missing_notebook(world: &World) {
+async fn missing_notebook(world: &LocalAws) {
     world.instance("fails-missing").await;
     let run = world.run("fails-missing").await;
     let ended = run.assert_failed("fails-missing", "NotebookNotFound").await;
@@ -41,7 +41,7 @@ async fn missing_notebook(world: &World) {
     world.assert_at_rest("fails-missing", 1).await;
 }
 
-async fn link_out(world: &World) {
+async fn link_out(world: &LocalAws) {
     world.instance("fails-link").await;
     let outside = world.local().directory().join("outside.ipynb");
     std::fs::write(&outside, Notebook::of(&["print('out')"]).to_json()).unwrap();
@@ -53,7 +53,7 @@ async fn link_out(world: &World) {
     world.assert_at_rest("fails-link", 1).await;
 }
 
-async fn missing_kernel(world: &World) {
+async fn missing_kernel(world: &LocalAws) {
     world.instance_with("fails-kernel", &Notebook::of(&["1"]).for_kernel("cobol")).await;
     let run = world.run("fails-kernel").await;
     let ended = run.assert_failed("fails-kernel", "KernelNotFound").await;
@@ -61,7 +61,7 @@ async fn missing_kernel(world: &World) {
     world.assert_at_rest("fails-kernel", 1).await;
 }
 
-async fn kernel_dies(world: &World) {
+async fn kernel_dies(world: &LocalAws) {
     world.instance_with("fails-dies", &Notebook::of(&["print('alive')", "import os\nos._exit(9)"])).await;
     let run = world.run("fails-dies").await;
     let ended = run.assert_failed("fails-dies", "KernelDied").await;
@@ -70,7 +70,7 @@ async fn kernel_dies(world: &World) {
     world.assert_at_rest("fails-dies", 1).await;
 }
 
-async fn over_the_limit(world: &World) {
+async fn over_the_limit(world: &LocalAws) {
     let notebook = Notebook::of(&[
         "print('be' + 'fore')",
         "import subprocess, time\nsubprocess.Popen(['sleep', '600'], start_new_session=True)\ntime.sleep(600)",
@@ -86,7 +86,7 @@ async fn over_the_limit(world: &World) {
 }
 
 /// Nothing restarts the runner here: the heartbeat ends, its progress is stale, and the functions stop its boot.
-async fn runner_killed(world: &World) {
+async fn runner_killed(world: &LocalAws) {
     world.instance_with("fails-runner", &Notebook::of(&["import time\ntime.sleep(600)"])).await;
     let run = world.start_execution(&json!({"instance": "fails-runner", "notebook": "run.ipynb"})).await;
     run.until_claimed("fails-runner").await;
@@ -107,7 +107,7 @@ fn kill(pid: i32) {
     assert!(status.success());
 }
 
-async fn no_notebook(world: &World) {
+async fn no_notebook(world: &LocalAws) {
     world.instance("fails-text").await;
     std::fs::write(world.local().notebooks("fails-text").join("run.ipynb"), "not a notebook").unwrap();
     let run = world.run("fails-text").await;

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
-use reveille_e2e_tests::World;
+use reveille_e2e_tests::LocalAws;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -49,12 +49,12 @@ fn request(line: &str, headers: &[String], body: &str) -> String {
 }
 
 /// The addresses of both services: host and port.
-pub fn addresses(world: &World) -> [String; 2] {
+pub fn addresses(world: &LocalAws) -> [String; 2] {
     ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SAGEMAKER"]
         .map(|name| world.local().environment()[name].replace("http://", ""))
 }
 
-pub fn key(world: &World) -> &str {
+pub fn key(world: &LocalAws) -> &str {
     &world.local().environment()["AWS_ACCESS_KEY_ID"]
 }
 
@@ -65,7 +65,7 @@ fn credential(key: &str, service: &str) -> String {
 }
 
 /// Each way in that there was, against each service.
-async fn refused(world: &World) {
+async fn refused(world: &LocalAws) {
     let key = key(world);
     let bucket = world.local().trigger_bucket();
     for address in addresses(world) {
@@ -200,7 +200,7 @@ async fn malformed(address: &str, put: &str, right: &str) {
 }
 
 /// With the key: in the header, presigned, as a person who types an address.
-async fn served(world: &World) {
+async fn served(world: &LocalAws) {
     let (key, bucket) = (key(world), world.local().trigger_bucket());
     let [address, sagemaker] = addresses(world);
     let host = format!("Host: {address}");
@@ -236,7 +236,7 @@ async fn served(world: &World) {
 }
 
 /// Each function's runtime API listens on a port of its own, and the protocol has no credential.
-async fn runtime_apis(world: &World) {
+async fn runtime_apis(world: &LocalAws) {
     let state_machine = world.local().state_machine();
     let started = world.local().clients().sfn.start_execution().state_machine_arn(state_machine).input("{}");
     // Whatever becomes of it, a function was started for it, and is kept warm.
@@ -268,7 +268,7 @@ async fn runtime_apis(world: &World) {
 }
 
 /// The runtime APIs of this local AWS's functions; others may run on this machine.
-fn runtime_addresses(world: &World) -> Vec<String> {
+fn runtime_addresses(world: &LocalAws) -> Vec<String> {
     let ours = format!("AWS_ENDPOINT_URL={}", world.local().environment()["AWS_ENDPOINT_URL"]);
     let environments = fs::read_dir("/proc").unwrap().flatten();
     let environments = environments.filter_map(|entry| fs::read(entry.path().join("environ")).ok());
@@ -282,7 +282,7 @@ fn runtime_addresses(world: &World) -> Vec<String> {
 }
 
 /// No file that others may read and no command line, both of which every user sees, has the key.
-async fn hidden(world: &World) {
+async fn hidden(world: &LocalAws) {
     let key = key(world).as_bytes();
     let directory = world.local().directory();
     assert_eq!(fs::metadata(directory).unwrap().mode() & 0o777, 0o700);
@@ -320,13 +320,13 @@ fn files_with(folder: &Path, needle: &[u8], found: &mut Vec<String>) {
     }
 }
 
-pub async fn aws(world: &World, arguments: &[&str]) -> String {
+pub async fn aws(world: &LocalAws, arguments: &[&str]) -> String {
     let output = command_output(world, arguments, key(world)).await;
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-async fn command_output(world: &World, arguments: &[&str], key: &str) -> std::process::Output {
+async fn command_output(world: &LocalAws, arguments: &[&str], key: &str) -> std::process::Output {
     let mut command = tokio::process::Command::new(world.local().project().tools().join("aws"));
     command.args(arguments).envs(world.local().environment()).env("AWS_ACCESS_KEY_ID", key);
     command.output().await.unwrap()

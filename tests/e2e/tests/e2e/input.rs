@@ -1,6 +1,6 @@
 //! Inputs that are refused: by name, with an outcome, and with nothing started.
 
-use reveille_e2e_tests::World;
+use reveille_e2e_tests::LocalAws;
 use serde_json::{Value, json};
 
 use crate::Scenario;
@@ -12,7 +12,7 @@ pub const ALL: &[Scenario] = &[
     ("input::an_input_without_an_instance_still_has_an_outcome", |h, w| h.block_on(no_instance(w))),
 ];
 
-async fn bad_fields(world: &World) {
+async fn bad_fields(world: &LocalAws) {
     world.instance("bad-input").await;
     let with = |field: &str, value: Value| {
         let mut input = json!({"instance": "bad-input", "notebook": "run.ipynb"});
@@ -42,7 +42,7 @@ async fn bad_fields(world: &World) {
     world.assert_at_rest("bad-input", 0).await;
 }
 
-async fn too_large(world: &World) {
+async fn too_large(world: &LocalAws) {
     world.instance("large-input").await;
     let mut input = json!({"instance": "large-input", "notebook": "run.ipynb", "parameters": {"text": ""}});
     let room = 64 * 1024 - input.to_string().len();
@@ -54,7 +54,7 @@ async fn too_large(world: &World) {
 }
 
 /// Texts that are JSON, or that an engine makes of it, and that no step may fail over without a code.
-async fn unheld(world: &World) {
+async fn unheld(world: &LocalAws) {
     world.instance("unheld-input").await;
     let deep = "[".repeat(126) + &"]".repeat(126);
     for value in ["1e400", r#""\ud800""#, &deep, "9007199254740993", "123456789012345678901234567890"] {
@@ -67,7 +67,7 @@ async fn unheld(world: &World) {
     world.assert_at_rest("unheld-input", 0).await;
 }
 
-async fn no_instance(world: &World) {
+async fn no_instance(world: &LocalAws) {
     for input in
         [json!({"notebook": "run.ipynb"}), json!({"instance": "../x", "notebook": "run.ipynb"}), json!("hello")]
     {

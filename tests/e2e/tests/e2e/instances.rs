@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_sagemaker::types::NotebookInstanceLifecycleHook;
-use reveille_e2e_tests::{Notebook, World};
-use reveille_instance_model::{Command, Fault, FaultKind, Operation};
+use reveille_e2e_tests::{LocalAws, Notebook};
+use reveille_instance_model::{Command, FaultKind, InstanceFault, Operation};
 use serde_json::json;
 
 use crate::Scenario;
@@ -27,7 +27,7 @@ fn hello() -> Notebook {
     Notebook::of(&["print('hello')"])
 }
 
-async fn missing_instance(world: &World) {
+async fn missing_instance(world: &LocalAws) {
     let run = world.start_execution(&json!({"instance": "no-such-instance", "notebook": "run.ipynb"})).await;
     let ended = run.assert_failed("no-such-instance", "InstanceNotFound").await;
     assert!(ended.cause.contains("no-such-instance"), "{}", ended.cause);
@@ -35,10 +35,12 @@ async fn missing_instance(world: &World) {
     assert_eq!(world.status("no-such-instance").await, "Gone");
 }
 
-async fn no_capacity(world: &World) {
+async fn no_capacity(world: &LocalAws) {
     world.instance_with("no-capacity", &hello()).await;
     world.arm(
-        Fault::once(FaultKind::MissingCapacity { after: Duration::from_secs(3) }).on("no-capacity").until_cleared(),
+        InstanceFault::once(FaultKind::MissingCapacity { after: Duration::from_secs(3) })
+            .on("no-capacity")
+            .until_cleared(),
     );
     let run = world
         .start_execution(&json!({"instance": "no-capacity", "notebook": "run.ipynb", "limits": {"startSeconds": 30}}))
@@ -50,17 +52,17 @@ async fn no_capacity(world: &World) {
     assert_eq!(world.processes("no-capacity"), Vec::<i32>::new());
 }
 
-async fn capacity_comes_back(world: &World) {
+async fn capacity_comes_back(world: &LocalAws) {
     world.instance_with("capacity-back", &hello()).await;
-    world.arm(Fault::once(FaultKind::MissingCapacity { after: Duration::from_secs(1) }).on("capacity-back"));
+    world.arm(InstanceFault::once(FaultKind::MissingCapacity { after: Duration::from_secs(1) }).on("capacity-back"));
     let run = world.run("capacity-back").await;
     run.assert_succeeded("capacity-back").await;
     world.assert_at_rest("capacity-back", 2).await;
 }
 
-async fn quota(world: &World) {
+async fn quota(world: &LocalAws) {
     world.instance_with("quota", &hello()).await;
-    world.arm(Fault::once(FaultKind::Quota).on("quota").until_cleared());
+    world.arm(InstanceFault::once(FaultKind::Quota).on("quota").until_cleared());
     let run = world.run("quota").await;
     let ended = run.assert_failed("quota", "QuotaExceeded").await;
     assert!(ended.cause.contains("account-level service limit"), "{}", ended.cause);
@@ -69,7 +71,7 @@ async fn quota(world: &World) {
 }
 
 /// A script of somebody else's that really fails when it is really run.
-async fn lifecycle_fails(world: &World) {
+async fn lifecycle_fails(world: &LocalAws) {
     world.instance_with("lifecycle", &hello()).await;
     let sagemaker = &world.local().clients().sagemaker;
     let script = NotebookInstanceLifecycleHook::builder().content("IyEvYmluL2Jhc2gKZXhpdCAzCg==").build();
@@ -88,7 +90,7 @@ async fn lifecycle_fails(world: &World) {
     assert_eq!(world.processes("lifecycle"), Vec::<i32>::new());
 }
 
-async fn a_persons_instance(world: &World) {
+async fn a_persons_instance(world: &LocalAws) {
     world.instance_with("persons", &hello()).await;
     world.by_hand(Command::Start { name: "persons".to_owned() });
     world.until_status("persons", "InService").await;
@@ -103,7 +105,7 @@ async fn a_persons_instance(world: &World) {
     world.until_status("persons", "Stopped").await;
 }
 
-async fn stopping(world: &World) {
+async fn stopping(world: &LocalAws) {
     world.instance_with("stopping", &hello()).await;
     world.by_hand(Command::Start { name: "stopping".to_owned() });
     world.until_status("stopping", "InService").await;
@@ -113,7 +115,7 @@ async fn stopping(world: &World) {
     world.assert_at_rest("stopping", 2).await;
 }
 
-async fn updating(world: &World) {
+async fn updating(world: &LocalAws) {
     world.instance_with("updating", &hello()).await;
     let sagemaker = &world.local().clients().sagemaker;
     let update = sagemaker.update_notebook_instance().notebook_instance_name("updating").volume_size_in_gb(6);
@@ -125,13 +127,13 @@ async fn updating(world: &World) {
 
 /// The start was accepted and its answer lost: nothing is sent a second time, and the boot is used. It is not known
 /// whose it is, so it is not stopped at once.
-async fn answer_lost(world: &World) {
+async fn answer_lost(world: &LocalAws) {
     world.instance_with("answer-lost", &hello()).await;
     let lost = FaultKind::ServerError {
         operation: Some(Operation::StartNotebookInstance),
         moment: reveille_instance_model::Moment::AfterEffect,
     };
-    world.arm(Fault::once(lost).on("answer-lost"));
+    world.arm(InstanceFault::once(lost).on("answer-lost"));
     let run = world.run("answer-lost").await;
     run.assert_succeeded("answer-lost").await;
     assert_eq!(run.outcome("answer-lost").await["instanceAfter"], "leftRunning");
@@ -140,13 +142,15 @@ async fn answer_lost(world: &World) {
     world.until_status("answer-lost", "Stopped").await;
 }
 
-async fn throttled(world: &World) {
+async fn throttled(world: &LocalAws) {
     world.instance_with("throttled", &hello()).await;
     world.arm(
-        Fault::once(FaultKind::Throttle { operation: Some(Operation::StartNotebookInstance) }).on("throttled").times(2),
+        InstanceFault::once(FaultKind::Throttle { operation: Some(Operation::StartNotebookInstance) })
+            .on("throttled")
+            .times(2),
     );
     world.arm(
-        Fault::once(FaultKind::Throttle { operation: Some(Operation::DescribeNotebookInstance) })
+        InstanceFault::once(FaultKind::Throttle { operation: Some(Operation::DescribeNotebookInstance) })
             .on("throttled")
             .times(4),
     );
@@ -156,7 +160,7 @@ async fn throttled(world: &World) {
 }
 
 /// A client that we did not write starts and stops an instance of ours.
-async fn aws_command(world: &World) {
+async fn aws_command(world: &LocalAws) {
     world.instance("by-command").await;
     for (operation, status) in [("start", "InService"), ("stop", "Stopped")] {
         let output = tokio::process::Command::new(world.local().project().tools().join("aws"))

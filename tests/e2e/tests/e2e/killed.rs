@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 use std::time::Instant;
 
-use reveille_e2e_tests::{Notebook, Run, World};
+use reveille_e2e_tests::{LocalAws, Notebook, Run};
 use reveille_instance_model::{Command, Operation};
 use serde_json::json;
 
@@ -21,7 +21,7 @@ pub const ALL: &[Scenario] = &[
     ("killed::a_burst_of_fifty_events_has_fifty_outcomes_and_three_starts", |h, w| h.block_on(burst(w))),
 ];
 
-async fn papermill_killed(world: &World) {
+async fn papermill_killed(world: &LocalAws) {
     world.instance_with("kill-papermill", &Notebook::of(&["import time\ntime.sleep(600)"])).await;
     let run = world.start_execution(&json!({"instance": "kill-papermill", "notebook": "run.ipynb"})).await;
     run.until_claimed("kill-papermill").await;
@@ -41,7 +41,7 @@ async fn papermill_killed(world: &World) {
 }
 
 /// As when the machine under the instance dies: the service still shows it InService.
-async fn all_killed(world: &World) {
+async fn all_killed(world: &LocalAws) {
     world.instance_with("kill-all", &Notebook::of(&["import time\ntime.sleep(600)"])).await;
     let run = world.start_execution(&json!({"instance": "kill-all", "notebook": "run.ipynb"})).await;
     run.until_claimed("kill-all").await;
@@ -59,7 +59,7 @@ fn command_line(pid: i32) -> String {
 }
 
 /// The process of VerifyStopped is killed when it is seen, twice: the second is one that was just started for a call.
-async fn function_crashes(world: &World) {
+async fn function_crashes(world: &LocalAws) {
     // A call may pass between two looks, on a busy machine above all: then the next run's is tried.
     const RUNS: u64 = 10;
     world.instance_with("kill-function", &Notebook::of(&["print('hello')"])).await;
@@ -124,7 +124,7 @@ fn printing_sleeper() -> Notebook {
 
 /// Whoever stops it, the run is lost, and told so; nobody starts the instance again for it. What its cells printed by then is
 /// kept, and the outcome names it: the machine asks the runner to end.
-async fn stopped_by_hand(world: &World) {
+async fn stopped_by_hand(world: &LocalAws) {
     // The runner has a minute. On a machine that is so busy that this is too short, it is tried again.
     const TRIES: u32 = 4;
     let mut seen = Vec::new();
@@ -163,7 +163,7 @@ async fn assert_kept(run: &Run<'_>, instance: &str, outcome: &serde_json::Value)
 }
 
 /// As systemd does on an instance. What the first process left on the disk is kept by the second, which tells the execution.
-async fn runner_restarted(world: &World) {
+async fn runner_restarted(world: &LocalAws) {
     world.instance_with("kill-runner", &printing_sleeper()).await;
     let run = world.start_execution(&json!({"instance": "kill-runner", "notebook": "run.ipynb"})).await;
     world.file("kill-runner", "begun").await;
@@ -193,7 +193,7 @@ async fn runner_restarted(world: &World) {
 
 /// Fifty events on three instances: fifty outcomes, one start for each instance, all at rest.
 #[expect(clippy::print_stdout, reason = "the burst's figures are for whoever reads the test's output")]
-async fn burst(world: &World) {
+async fn burst(world: &LocalAws) {
     const INSTANCES: [&str; 3] = ["burst-a", "burst-b", "burst-c"];
     const EVENTS: usize = 50;
     let started = Instant::now();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
-use reveille_e2e_tests::World;
+use reveille_e2e_tests::LocalAws;
 use tokio::runtime::{Handle, Runtime};
 
 mod aborted;
@@ -27,7 +27,7 @@ mod triggers;
 /// Scenarios at a time: each starts a kernel or two, and two cores are what CI has.
 const AT_A_TIME: usize = 3;
 
-type Scenario = (&'static str, fn(&Handle, &World));
+type Scenario = (&'static str, fn(&Handle, &LocalAws));
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         eprintln!("{why}");
     }
     let runtime = Runtime::new().expect("a runtime");
-    let world = Arc::new(runtime.block_on(World::start()));
+    let world = Arc::new(runtime.block_on(LocalAws::start()));
     let trials = scenarios
         .into_iter()
         .map(|(name, scenario)| {

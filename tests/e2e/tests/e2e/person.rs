@@ -10,7 +10,7 @@ use aws_sdk_sagemaker::types::NotebookInstanceLifecycleHook;
 use aws_smithy_types::base64;
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::InstanceName;
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use reveille_instance_model::{Command, Operation};
 use tokio::process::{Child, Command as Process};
 
@@ -34,7 +34,7 @@ client.execute("import time; time.sleep(300)")
 time.sleep(1)
 "#;
 
-async fn busy_kernel(world: &World) {
+async fn busy_kernel(world: &LocalAws) {
     let port = free_port();
     let folder = world.local().directory().join("person");
     std::fs::create_dir_all(&folder).unwrap();
@@ -64,7 +64,7 @@ async fn busy_kernel(world: &World) {
     world.until_status("person", "Stopped").await;
 }
 
-async fn lease(world: &World, instance: &str) -> serde_json::Value {
+async fn lease(world: &LocalAws, instance: &str) -> serde_json::Value {
     let key = world.layout().lease(&InstanceName::parse(instance).unwrap());
     serde_json::from_slice(&world.object(&key).await.expect("a lease stands")).unwrap()
 }
@@ -85,7 +85,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Server).serve_forever()
 "#;
 
 /// Last used a little less than 900 s ago: left running by the run, and stopped when the quiet is over.
-async fn quiet_for_long(world: &World) {
+async fn quiet_for_long(world: &LocalAws) {
     const QUIET_FOR: i64 = 900 - 60;
     let port = free_port();
     let last_used = (Utc::now() - TimeDelta::seconds(QUIET_FOR)).to_rfc3339();
@@ -112,7 +112,7 @@ async fn quiet_for_long(world: &World) {
 
 /// A job that prints nothing, in a real pseudo-terminal of a real shell. On a real instance the runner reads `/proc`; a local
 /// one has a `/proc` of its own, in which the shell and its job are shown.
-async fn silent_job(world: &World) {
+async fn silent_job(world: &LocalAws) {
     const IN_A_TERMINAL: &str = r#"
 import os, pty, sys, time
 shell, terminal = pty.fork()
@@ -157,7 +157,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn jupyter(world: &World, port: u16, folder: &Path) -> Child {
+fn jupyter(world: &LocalAws, port: u16, folder: &Path) -> Child {
     Process::new(world.local().project().tools().join("python"))
         .args(["-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"])
         .args(["--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"])
@@ -173,7 +173,7 @@ fn jupyter(world: &World, port: u16, folder: &Path) -> Child {
 }
 
 /// On a real instance the server is where the runner looks by itself; here its address is put in front of the script.
-async fn asks_that_server(world: &World, instance: &str, port: u16) {
+async fn asks_that_server(world: &LocalAws, instance: &str, port: u16) {
     let sagemaker = &world.local().clients().sagemaker;
     let ours = sagemaker.describe_notebook_instance_lifecycle_config();
     let ours = ours.notebook_instance_lifecycle_config_name("reveille").send().await.expect("our configuration");
@@ -189,7 +189,7 @@ async fn asks_that_server(world: &World, instance: &str, port: u16) {
     world.until_status(instance, "Stopped").await;
 }
 
-async fn start_busy_kernel(world: &World, port: u16, folder: &Path) {
+async fn start_busy_kernel(world: &LocalAws, port: u16, folder: &Path) {
     let kernels = format!("http://127.0.0.1:{port}/api/kernels");
     let mut answer = String::new();
     while !answer.contains("\"id\"") {
@@ -206,7 +206,7 @@ async fn start_busy_kernel(world: &World, port: u16, folder: &Path) {
 }
 
 /// One request, by the Python that is there anyway; nothing is answered until the server is up.
-async fn curl(world: &World, request: &[&str]) -> String {
+async fn curl(world: &LocalAws, request: &[&str]) -> String {
     const REQUEST: &str =
         "import sys, urllib.request as u\nprint(u.urlopen(u.Request(sys.argv[2], method=sys.argv[1])).read().decode())";
     let output =

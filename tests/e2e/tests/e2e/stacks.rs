@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reveille_e2e_tests::{Notebook, Run, World};
+use reveille_e2e_tests::{LocalAws, Notebook, Run};
 use serde_json::{Value, json};
 
 use crate::Scenario;
@@ -15,13 +15,13 @@ pub const ALL: &[Scenario] = &[
 ];
 
 /// What bash prints of a command that succeeds.
-async fn typed(world: &World, command: &str) -> String {
+async fn typed(world: &LocalAws, command: &str) -> String {
     let output = world.type_in(command).await;
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-async fn deploy(world: &World, stack: &str, template: &str, parameters: &str) {
+async fn deploy(world: &LocalAws, stack: &str, template: &str, parameters: &str) {
     let command = format!(
         "aws cloudformation deploy --stack-name {stack} --template-file infra/{template} --parameter-overrides {parameters}"
     );
@@ -29,7 +29,7 @@ async fn deploy(world: &World, stack: &str, template: &str, parameters: &str) {
 }
 
 /// Waits for an execution of a notebook on an instance.
-async fn execution_of<'a>(world: &'a World, instance: &str, notebook: &str) -> Run<'a> {
+async fn execution_of<'a>(world: &'a LocalAws, instance: &str, notebook: &str) -> Run<'a> {
     loop {
         for run in world.executions_of(instance).await {
             if run.input().await["notebook"] == notebook {
@@ -40,7 +40,7 @@ async fn execution_of<'a>(world: &'a World, instance: &str, notebook: &str) -> R
     }
 }
 
-async fn upload_and_next(world: &World) {
+async fn upload_and_next(world: &LocalAws) {
     world.instance("chained").await;
     let first = Notebook::of(&["print(source)"]).with_parameters("source = None");
     world.put_notebook("chained", "first.ipynb", &first);
@@ -79,7 +79,7 @@ async fn upload_and_next(world: &World) {
     world.until_status("chained", "Stopped").await;
 }
 
-async fn schedule(world: &World) {
+async fn schedule(world: &LocalAws) {
     let notebook = Notebook::of(&["print('due', due)"]).with_parameters("due = None");
     world.instance_with("by-scheduler", &notebook).await;
     let due = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S").to_string();
@@ -101,12 +101,12 @@ async fn schedule(world: &World) {
 }
 
 /// A command of a service whose endpoint this version of the aws command does not take from the environment.
-async fn service(world: &World, command: &str) -> String {
+async fn service(world: &LocalAws, command: &str) -> String {
     typed(world, &format!("aws --endpoint-url \"$AWS_ENDPOINT_URL\" {command}")).await
 }
 
 /// What a mail would say: the topic hands it to a queue too.
-async fn told(world: &World) {
+async fn told(world: &LocalAws) {
     let notebook = Notebook::of(&["print(1)", "raise ValueError('no \"amount\" \\\\ here')"]);
     world.instance_with("told", &notebook).await;
     let url = service(world, "sqs create-queue --queue-name told --query QueueUrl --output text").await;
@@ -145,7 +145,7 @@ async fn told(world: &World) {
     assert!(lines.iter().any(|line| line.contains("redrive-execution") && line.contains(&run.arn)), "{card}");
 }
 
-async fn alarms(world: &World) {
+async fn alarms(world: &LocalAws) {
     deploy(world, "alarms", "alarms.yaml", "SilentSeconds=3600").await;
     let alarms = service(world, "cloudwatch describe-alarms --alarm-name-prefix alarms --output json").await;
     let alarms: Value = serde_json::from_str(&alarms).unwrap();

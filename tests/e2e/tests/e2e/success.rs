@@ -1,7 +1,7 @@
 //! Runs that succeed.
 
 use chrono::{DateTime, Utc};
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use reveille_instance_model::Operation;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub const ALL: &[Scenario] = &[
     ("success::transitions_do_not_grow_with_the_notebook", |h, w| h.block_on(transitions(w))),
 ];
 
-async fn runs_and_rests(world: &World) {
+async fn runs_and_rests(world: &LocalAws) {
     let notebook = Notebook::of(&["print('hello from', day)", "open('left_here.txt', 'w').write(day)"])
         .with_parameters("day = 'never'");
     world.instance_with("success-plain", &notebook).await;
@@ -56,12 +56,12 @@ fn last_cell_at(notebook: &Value) -> DateTime<Utc> {
 }
 
 /// When the notebook instance service took the stop.
-fn stopped_at(world: &World, instance: &str) -> DateTime<Utc> {
+fn stopped_at(world: &LocalAws, instance: &str) -> DateTime<Utc> {
     let calls = world.local().service().calls(instance).unwrap();
     calls.log().filter(|call| call.operation == Operation::StopNotebookInstance).last().expect("a stop").at
 }
 
-async fn hostile_parameters(world: &World) {
+async fn hostile_parameters(world: &LocalAws) {
     let hostile = json!({
         "quotes": "it's \"quoted\" `ticks` $(touch pwned) ; rm -rf / && echo $HOME | cat > x",
         "lines": "one\ntwo\r\n\tthree\\n\u{0}\u{7f}",
@@ -89,7 +89,7 @@ async fn hostile_parameters(world: &World) {
 }
 
 /// A run is no worse for it, and the outcome says why.
-async fn no_page(world: &World) {
+async fn no_page(world: &LocalAws) {
     let cell = "import os\nos.mkdir(os.path.join(os.readlink(f'/proc/{os.getppid()}/cwd'), 'output.html'))";
     world.instance_with("success-no-page", &Notebook::of(&[cell])).await;
     let run = world.run("success-no-page").await;
@@ -101,7 +101,7 @@ async fn no_page(world: &World) {
     world.assert_at_rest("success-no-page", 1).await;
 }
 
-async fn notebook_in_s3(world: &World) {
+async fn notebook_in_s3(world: &LocalAws) {
     world.instance("success-s3").await;
     let notebook = Notebook::of(&["print('from S3')"]);
     let bucket = world.local().trigger_bucket();
@@ -115,7 +115,7 @@ async fn notebook_in_s3(world: &World) {
 
 /// The waiting state waits for its callback: a notebook of 90 s, which outlasts many heartbeats, costs as many
 /// transitions as one of 5 s.
-async fn transitions(world: &World) {
+async fn transitions(world: &LocalAws) {
     let sleeper = Notebook::of(&["import time\ntime.sleep(seconds)"]).with_parameters("seconds = 0");
     let mut counts = Vec::new();
     for (instance, seconds) in [("success-short", 5), ("success-long", 90)] {

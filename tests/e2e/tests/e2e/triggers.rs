@@ -1,6 +1,6 @@
 //! Executions that EventBridge starts: an object that lands, and a schedule.
 
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use reveille_local::{INSTANCE, NOTEBOOK};
 use serde_json::json;
 
@@ -15,7 +15,7 @@ pub const ALL: &[Scenario] = &[
     ("triggers::a_schedule_fires", |h, w| h.block_on(schedule(w))),
 ];
 
-async fn object_lands(world: &World) {
+async fn object_lands(world: &LocalAws) {
     let show = Notebook::of(&["print(source, size)"]).with_parameters("source = size = None");
     world.put_notebook(INSTANCE, NOTEBOOK, &show);
     let bucket = world.local().trigger_bucket();
@@ -38,7 +38,7 @@ async fn object_lands(world: &World) {
     world.assert_at_rest(INSTANCE, 1).await;
 }
 
-async fn second_delivery(world: &World) {
+async fn second_delivery(world: &LocalAws) {
     world.instance_with("duplicate", &Notebook::of(&["print('once')"])).await;
     let event = json!({"id": "e", "source": "aws.s3", "time": chrono::Utc::now().to_rfc3339(),
         "detail": {"bucket": {"name": "in"}, "object": {"key": "k", "sequencer": "1"}}});
@@ -62,7 +62,7 @@ async fn second_delivery(world: &World) {
 }
 
 /// `Object Restore Completed`, as S3 sends it: twice, with the same id.
-async fn restored_twice(world: &World) {
+async fn restored_twice(world: &LocalAws) {
     let notebook = Notebook::of(&["print(k)"]).with_parameters("k = None");
     world.instance_with("restored", &notebook).await;
     let event = json!({"version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103",
@@ -82,7 +82,7 @@ async fn restored_twice(world: &World) {
 }
 
 /// What "Create folder" in the S3 console puts: no file, so nothing is started and nothing recorded.
-async fn folder(world: &World) {
+async fn folder(world: &LocalAws) {
     let event = json!({"id": "e", "source": "aws.s3", "detail-type": "Object Created", "time": chrono::Utc::now().to_rfc3339(),
         "detail": {"bucket": {"name": "in"}, "object": {"key": "incoming/new folder/", "size": 0,
         "etag": "d41d8cd98f00b204e9800998ecf8427e", "sequencer": "3"}}});
@@ -98,7 +98,7 @@ async fn folder(world: &World) {
 }
 
 /// As a rule starts it that cannot tell the key apart: there is nothing to run, and nothing is recorded.
-async fn another_key(world: &World) {
+async fn another_key(world: &LocalAws) {
     let key = "incoming/orders.csv.gz";
     let event = json!({"id": "e", "source": "aws.s3", "time": chrono::Utc::now().to_rfc3339(),
         "detail": {"bucket": {"name": "in"}, "object": {"key": key, "sequencer": "2"}}});
@@ -112,7 +112,7 @@ async fn another_key(world: &World) {
 }
 
 /// The template's rule fires every minute.
-async fn schedule(world: &World) {
+async fn schedule(world: &LocalAws) {
     world.instance("scheduled").await;
     let notebook = Notebook::of(&["print('day', day)"]).with_parameters("day = None");
     world.put_notebook("scheduled", "day.ipynb", &notebook);

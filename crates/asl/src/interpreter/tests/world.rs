@@ -49,7 +49,7 @@ where
     F: Fn(TaskCall, &Links) -> A + 'static,
     A: Future<Output = Answer> + 'static,
 {
-    Service::linked(Clock::starting_at(START_MS), 1, |links| World {
+    Service::linked(ExecutionClock::starting_at(START_MS), 1, |links| World {
         behaviour: Box::new(move |call| Box::pin(behaviour(call, &links))),
         calls: RefCell::default(),
         changes: RefCell::default(),

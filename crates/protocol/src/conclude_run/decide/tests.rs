@@ -70,21 +70,21 @@ fn a_stop_that_was_not_confirmed_never_takes_the_place_of_a_verdict() {
     {
         let stop = caught(error, r#"{"errorMessage":"why."}"#);
         let outcome = outcome_of(Some(&report(None)), None, Some(&stop), false);
-        assert_eq!((outcome.status, outcome.code), (Status::Succeeded, Some(Code::StopNotConfirmed)), "{error}");
+        assert_eq!((outcome.status, outcome.code), (RunStatus::Succeeded, Some(Code::StopNotConfirmed)), "{error}");
         let failed = report(Some(Failure::new(Code::NotebookFailed, "Cell 3 raised.")));
         let outcome = outcome_of(Some(&failed), None, Some(&stop), false);
         let message = outcome.failure.unwrap().message;
-        assert_eq!((outcome.status, outcome.code), (Status::Failed, Some(Code::NotebookFailed)), "{error}");
+        assert_eq!((outcome.status, outcome.code), (RunStatus::Failed, Some(Code::NotebookFailed)), "{error}");
         assert!(message.starts_with("Cell 3 raised.") && message.contains("why."), "{message}");
     }
-    assert_eq!(outcome_of(None, None, Some(&caught("Internal", "")), true).status, Status::Skipped);
+    assert_eq!(outcome_of(None, None, Some(&caught("Internal", "")), true).status, RunStatus::Skipped);
 }
 
 #[test]
 fn the_report_is_the_truth_and_the_token_only_a_wake_up() {
     let [outcome, _] = ["States.Timeout", "States.HeartbeatTimeout"].map(|name| {
         let outcome = outcome_of(Some(&report(None)), Some(&caught(name, "")), None, false);
-        assert_eq!((outcome.status, outcome.code), (Status::Succeeded, None));
+        assert_eq!((outcome.status, outcome.code), (RunStatus::Succeeded, None));
         outcome
     });
     assert!((outcome.phases.running.unwrap().seconds - 8.0).abs() < 1e-9);
@@ -100,7 +100,7 @@ fn why_there_is_no_page_is_told_bounded_and_old_records_are_still_read() {
     let outcome = outcome_of(Some(&told), None, None, false);
     assert!(outcome.html_error.as_ref().unwrap().starts_with("OSError: no room."));
     assert_eq!(outcome.html_error.as_ref().unwrap().chars().count(), 2_000);
-    assert_eq!(outcome.status, Status::Succeeded, "it decides nothing");
+    assert_eq!(outcome.status, RunStatus::Succeeded, "it decides nothing");
 
     let mut old = serde_json::to_value(&outcome).unwrap();
     assert!(old.as_object_mut().unwrap().remove("htmlError").is_some(), "{old}");
@@ -137,7 +137,7 @@ fn outputs_that_come_later_are_added_and_nothing_else_changes() {
 #[test]
 fn an_end_without_any_evidence_is_a_defect_and_no_success() {
     assert_eq!(outcome_of(None, None, None, false).code, Some(Code::Internal));
-    assert_eq!(outcome_of(None, None, None, true).status, Status::Skipped);
+    assert_eq!(outcome_of(None, None, None, true).status, RunStatus::Skipped);
 }
 
 /// A notebook may write it into a report, and answer a token with it.
@@ -146,7 +146,7 @@ fn no_run_ends_with_the_code_of_concludes_own_trouble() {
     let forged = report(Some(Failure::new(Code::OutcomeNotRecorded, "forged")));
     let token = caught("OutcomeNotRecorded", r#"{"errorMessage": "forged"}"#);
     for outcome in [outcome_of(Some(&forged), None, None, false), outcome_of(None, Some(&token), None, false)] {
-        assert_eq!((outcome.status, outcome.code), (Status::Failed, Some(Code::Internal)));
+        assert_eq!((outcome.status, outcome.code), (RunStatus::Failed, Some(Code::Internal)));
         assert_eq!(outcome.failure.map(|failure| failure.code), Some(Code::Internal));
     }
 }

@@ -75,12 +75,12 @@ fn what_happened(failure: &Failure) -> Vec<String> {
 }
 
 /// What became of the instance, where somebody should look.
-fn after(status: Status, rest: Rest, instance: &str) -> Option<String> {
+fn after(status: RunStatus, rest: Rest, instance: &str) -> Option<String> {
     let line = match rest {
         Rest::AtRest | Rest::HandedOver | Rest::NotTouched => return None,
         Rest::LeftRunning => format!("The instance {instance} was left running: a person uses it, or started it."),
         // Its outcome is written before anybody could see the instance stop: an alarm with each of them would be ignored.
-        Rest::NotConfirmed if status == Status::Aborted => {
+        Rest::NotConfirmed if status == RunStatus::Aborted => {
             format!("Reveille is stopping the instance {instance}, unless other runs or a person use it.")
         }
         Rest::NotConfirmed => {

@@ -1,12 +1,9 @@
 //! Lies of ports, for the tests of the simulation itself: each takes one lock out of the protocol, without a switch in
 //! the code that is deployed.
 
-use std::rc::Rc;
-
+use chrono::{DateTime, Utc};
 use reveille_domain::ports::{Object, PutCondition};
 use serde_json::{Value, json};
-
-use crate::world::{Actor, time};
 
 /// One lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,21 +93,27 @@ impl Lie {
         outcome.to_string().into_bytes()
     }
 
-    /// What a read is turned into.
+    /// What a read is turned into; `boot`: the one that a runner reads on.
     #[must_use]
-    pub fn about_get(self, actor: &Rc<Actor>, key: &str, stands: Option<Object>, now_ms: i64) -> Option<Object> {
+    pub fn about_get(
+        self,
+        boot: Option<&str>,
+        key: &str,
+        stands: Option<Object>,
+        now: DateTime<Utc>,
+    ) -> Option<Object> {
         let object = stands?;
-        if self == Self::NobodyGivesUp && actor.boot.is_some() && key.ends_with("/claim.json") {
+        if self == Self::NobodyGivesUp && boot.is_some() && key.ends_with("/claim.json") {
             let claim = serde_json::from_slice::<Value>(&object.body).unwrap_or_default();
             return (claim["by"] != "release").then_some(object);
         }
         if self == Self::BelievesTheFuture && key.starts_with("leases/") {
-            let now = time(now_ms).to_rfc3339();
+            let now = now.to_rfc3339();
             let body = String::from_utf8_lossy(&object.body).replace("2099-01-01T00:00:00Z", &now);
             return Some(Object { body: body.into_bytes(), ..object });
         }
-        let (field, told) = match (self, &actor.boot) {
-            (Self::NoOwnership, Some(boot)) if key.starts_with("leases/") => ("bootId", json!(boot.id)),
+        let (field, told) = match (self, boot) {
+            (Self::NoOwnership, Some(boot)) if key.starts_with("leases/") => ("bootId", json!(boot)),
             (Self::ForgetsItself, None) if key.starts_with("triggers/") => ("startTime", json!("2000-01-01T00:00:00Z")),
             (Self::NoHash, Some(_)) if key.starts_with("inbox/") => ("requestSha256", Value::Null),
             _ => return Some(object),

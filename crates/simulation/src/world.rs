@@ -18,6 +18,8 @@ use crate::fault::{Counters, Fault};
 use crate::lies::Lie;
 use crate::schedule::{Parameters, Schedule};
 
+mod account;
+mod actor;
 mod api;
 mod armed;
 mod boots;
@@ -30,13 +32,16 @@ pub mod ledger;
 mod notebook;
 mod people;
 mod ports;
+mod process;
+mod runners;
 mod sweeper;
 
+pub use actor::Actor;
 pub use boots::{Boot, By, Origin};
 pub use bucket::Bucket;
 pub use events::StartCause;
 pub use functions::{Functions, RETRIES_OF_A_DEATH};
-pub use ports::{Actor, Ports};
+pub use ports::Ports;
 pub use sweeper::SWEEPS_EVERY_MS;
 
 use armed::Armed;
@@ -99,7 +104,7 @@ impl World {
                 max_waiting_runs: reveille_domain::limits::MAX_WAITING_RUNS.default,
             },
             bucket: Bucket::default(),
-            account: RefCell::new(driver::account(&schedule)),
+            account: RefCell::new(account::account(&schedule)),
             boots: RefCell::default(),
             ledger: Ledger::default(),
             counters: Counters::default(),
@@ -239,4 +244,9 @@ pub fn time(ms: i64) -> DateTime<Utc> {
 /// Lets simulated time pass.
 pub(crate) async fn pass_ms(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+/// A duration in milliseconds.
+pub(crate) fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }

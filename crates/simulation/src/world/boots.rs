@@ -8,8 +8,7 @@ use reveille_instance_model::BootNumber;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
-use super::notebook::NotebookRun;
-use super::ports::Actor;
+use super::process::{NotebookRun, RunnerProcess};
 use super::time;
 
 /// Who did something.
@@ -91,7 +90,7 @@ pub struct Boot {
     /// The notebooks that were begun on it.
     pub(super) notebooks: RefCell<Vec<Rc<NotebookRun>>>,
     /// The runner's process.
-    pub(super) runner: RefCell<Option<(Rc<Actor>, AbortHandle)>>,
+    pub(super) runner: RefCell<Option<RunnerProcess>>,
     /// Everything else that lives on it.
     pub(super) tasks: RefCell<Vec<AbortHandle>>,
 }
@@ -193,8 +192,8 @@ impl Boot {
     /// Ends everything on it.
     pub(super) fn kill(&self, now_ms: i64) {
         self.ended_ms.set(Some(now_ms));
-        if let Some((_, runner)) = self.runner.take() {
-            runner.abort();
+        if let Some(runner) = self.runner.take() {
+            runner.handle.abort();
         }
         for task in self.tasks.take() {
             task.abort();

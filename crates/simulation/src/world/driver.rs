@@ -1,27 +1,18 @@
 //! The notebook instances: calls into the model, and its effects carried out.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reveille_domain::InstanceName;
-use reveille_domain::layout::Layout;
 use reveille_instance_model::{
-    Account, ApiError, BootNumber, Command, CreateConfig, CreateInstance, Effect, Hook, InstanceSettings,
-    NotebookInstanceStatus, ScriptResult, Timings,
+    ApiError, BootNumber, Command, Effect, Hook, NotebookInstanceStatus, ScriptResult, Timings,
 };
-use reveille_protocol::runner::{Identity, Runner};
 use tokio::sync::{Notify, watch};
 
 use super::boots::{Boot, By, Origin};
-use super::ports::{Actor, Ports};
-use super::{BEGINNING_MS, World, pass_ms, time};
+use super::{World, ms, pass_ms};
 use crate::fault::Fault;
-use crate::schedule::{Caller, Schedule};
 
-/// The lifecycle configuration of every instance.
-const CONFIG: &str = "reveille";
 /// The on-start script waits this long for the runner's ready file (infra/lifecycle/on-start.sh).
 const READY_MS: u64 = 30_000;
 /// A rest shorter than this is seen by no poll and by no sweep: some minutes of stopping, and the sweeper's interval.
@@ -40,50 +31,6 @@ pub(super) enum NextRunner {
     Absent,
     /// It is started, and binds only after the instance is `InService`.
     Late,
-}
-
-/// The account with the schedule's instances, all stopped.
-pub(super) fn account(schedule: &Schedule) -> Account {
-    let start = time(BEGINNING_MS);
-    let mut account = Account::new(
-        "eu-west-1",
-        "123456789012",
-        Timings { pending: Duration::ZERO, shutdown: Duration::ZERO, stopping: Duration::ZERO, ..Timings::default() },
-    );
-    let script =
-        CreateConfig { name: CONFIG.into(), on_start: Some("IyEvYmluL2Jhc2gK".into()), ..CreateConfig::default() };
-    let created = account.apply(start, "setup", Command::CreateConfig(script));
-    debug_assert!(created.is_ok(), "{created:?}");
-    for instance in &schedule.instances {
-        // Created before the world begins: its first boot, without a runner, is over at once.
-        let settings = InstanceSettings::new("ml.t3.medium", "arn:aws:iam::123456789012:role/notebook");
-        let new = CreateInstance { name: instance.name.clone(), settings, tags: BTreeMap::new() };
-        let created = account.apply(start, "setup", Command::CreateInstance(new));
-        debug_assert!(created.is_ok(), "{created:?}");
-        let stopped = account.apply(start, "setup", Command::Stop { name: instance.name.clone() });
-        debug_assert!(stopped.is_ok(), "{stopped:?}");
-        for effect in account.advance(start) {
-            if let Effect::KillBoot { instance, boot } = effect {
-                account.boot_killed(start, &instance, boot);
-            }
-        }
-        let update = reveille_instance_model::UpdateInstance {
-            name: instance.name.clone(),
-            lifecycle_config: reveille_instance_model::LifecycleChange::Set(CONFIG.into()),
-            ..reveille_instance_model::UpdateInstance::default()
-        };
-        account.set_timings(Timings { updating: Duration::ZERO, ..Timings::default() });
-        let updated = account.apply(start, "setup", Command::Update(update));
-        debug_assert!(updated.is_ok(), "{updated:?}");
-        account.set_timings(Timings {
-            pending: Duration::ZERO,
-            shutdown: Duration::ZERO,
-            stopping: Duration::ZERO,
-            ..Timings::default()
-        });
-    }
-    drop(account.advance(start));
-    account
 }
 
 impl World {
@@ -283,90 +230,6 @@ impl World {
         self.pump();
     }
 
-    /// Starts a process of the runner; what is answered is rung when it has bound the boot.
-    pub(super) fn start_runner(self: &Rc<Self>, boot: &Rc<Boot>) -> Rc<Notify> {
-        let ready = Rc::new(Notify::new());
-        let label = format!("runner #{} on {}/{}", self.fresh(), boot.instance, boot.number);
-        let actor = Actor::new(Caller::Runner, label, Some(Rc::clone(boot)), boot.skew_ms, None);
-        let ports = Ports { world: Rc::clone(self), actor: Rc::clone(&actor) };
-        let layout: Layout = self.stack.layout.clone();
-        let Ok(instance) = InstanceName::parse(&boot.instance) else { return ready };
-        let me = Identity { instance, boot_id: boot.id.clone() };
-        let (bell, up) = (Rc::clone(&ready), Rc::clone(boot));
-        let process = tokio::task::spawn_local(async move {
-            let runner = Runner::bind(&layout, &ports, &me).await;
-            bell.notify_one();
-            up.bound.set(true);
-            Box::pin(runner.serve()).await;
-            up.runner_leaves();
-        });
-        boot.runner.replace(Some((actor, process.abort_handle())));
-        ready
-    }
-
-    /// The boot of an instance that is up.
-    pub(super) fn boot_of(&self, instance: &str) -> Option<Rc<Boot>> {
-        self.boots.borrow().values().rev().find(|boot| boot.instance == instance && boot.is_up()).cloned()
-    }
-
-    /// Kills the runner's process, and starts another after `restart_ms`.
-    pub(super) async fn kill_runner(self: &Rc<Self>, instance: &str, restart_ms: Option<u64>) {
-        let Some(boot) = self.boot_of(instance) else { return };
-        let Some((actor, process)) = boot.runner.take() else { return };
-        actor.killed.set(true);
-        process.abort();
-        let Some(restart_ms) = restart_ms else {
-            boot.runner_lost_ms.set(Some(self.now_ms()));
-            return self.fired(Fault::RunnerKilledForGood, instance);
-        };
-        self.fired(Fault::RunnerKilled, instance);
-        pass_ms(restart_ms).await;
-        if boot.is_up() {
-            boot.restarts_ms.borrow_mut().push(self.now_ms());
-            self.start_runner(&boot);
-        }
-    }
-
-    /// Cuts the runner off for a while.
-    pub(super) fn partition_runner(&self, instance: &str, lasting: Duration) {
-        if let Some(boot) = self.boot_of(instance) {
-            self.fired(Fault::RunnerPartitioned, instance);
-            boot.cut_off_until_ms.set(self.now_ms() + ms(lasting));
-        }
-    }
-
-    /// Silences Jupyter for a while; it is counted when the runner asks.
-    pub(super) fn silence_jupyter(&self, instance: &str, lasting: Duration) {
-        if let Some(boot) = self.boot_of(instance) {
-            boot.jupyter_silent_until_ms.set(self.now_ms() + ms(lasting));
-        }
-    }
-
-    /// Ends Jupyter for a while: connections are refused, and what it knew of kernels is gone.
-    pub(super) fn restart_jupyter(&self, instance: &str, lasting: Duration) {
-        if let Some(boot) = self.boot_of(instance) {
-            self.fired(Fault::JupyterRestarts, instance);
-            boot.jupyter_gone_until_ms.set(self.now_ms() + ms(lasting));
-        }
-    }
-
-    /// Takes the right to stop the instance from its role for a while.
-    pub(super) fn take_right_to_stop(&self, instance: &str, lasting: Duration) {
-        if let Some(boot) = self.boot_of(instance) {
-            boot.may_not_stop_until_ms.set(self.now_ms() + ms(lasting));
-        }
-    }
-
-    /// Whether the boot's own role is refused to stop it.
-    pub(super) fn stop_is_denied(&self, boot: &Boot) -> bool {
-        let denied = self.now_ms() < boot.may_not_stop_until_ms.get();
-        if denied {
-            boot.denied.set(true);
-            self.fired(Fault::StopDenied, &boot.instance);
-        }
-        denied
-    }
-
     /// The state of an instance; `None`: it is gone.
     pub(super) fn status(&self, instance: &str) -> Option<NotebookInstanceStatus> {
         self.account.borrow().snapshot(instance).map(|snapshot| snapshot.view.status)
@@ -426,8 +289,4 @@ impl World {
 
 fn shown(answer: Result<(), &ApiError>) -> String {
     answer.map_or_else(ToString::to_string, |()| "accepted".to_owned())
-}
-
-fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }

@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::ports::{Actor, Ports};
+use super::actor::Actor;
+use super::ports::Ports;
 use super::{World, pass_ms};
 use crate::fault::Fault;
 use crate::schedule::{Caller, Invocation, Step};

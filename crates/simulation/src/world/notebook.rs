@@ -12,10 +12,10 @@ use reveille_domain::ports::{Cells, ExecutedNotebook, OutputFile, RunningNoteboo
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure};
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
+use super::actor::Actor;
 use super::boots::Boot;
-use super::ports::Actor;
+use super::process::NotebookRun;
 use super::{World, pass_ms};
 use crate::fault::Fault;
 use crate::hostility::REPLACED_NOTEBOOK;
@@ -27,38 +27,6 @@ const ENDLESS: Duration = Duration::from_hours(48);
 
 /// The longest that the end of a notebook takes for a machine that is about to go.
 const ENDS_WITHIN_MS: u64 = 27_000;
-
-/// One execution of a notebook.
-pub(super) struct NotebookRun {
-    /// The attempt.
-    pub(super) at: AttemptRef,
-    began_ms: i64,
-    ended_ms: Cell<Option<i64>>,
-    ended: Cell<bool>,
-    result: RefCell<Option<ExecutedNotebook>>,
-    bell: Notify,
-    process: RefCell<Option<AbortHandle>>,
-}
-
-impl NotebookRun {
-    /// Whether its process lives.
-    pub(super) fn executes(&self) -> bool {
-        !self.ended.get()
-    }
-
-    /// When it ended by itself.
-    pub(super) fn ended_ms(&self) -> Option<i64> {
-        self.ended_ms.get()
-    }
-
-    /// Kills its process.
-    pub(super) fn end(&self) {
-        self.ended.set(true);
-        if let Some(process) = self.process.take() {
-            process.abort();
-        }
-    }
-}
 
 /// The runner's handle on it.
 pub struct Running {

@@ -1,6 +1,8 @@
 //! Each known hole of the run protocol, closed: the directed tests beside the random schedules.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod cuts;
+mod starts;
 mod support;
 
 use std::time::Duration;
@@ -16,37 +18,11 @@ use reveille_simulation::world::By;
 use serde_json::json;
 use support::*;
 
-const START: Caller = Caller::Function(Step::StartInstance);
-
 #[test]
 fn nothing_goes_wrong() {
     let played = hold(world(vec![event(1, 1)]));
     assert_success(only(&played, 0), Rest::AtRest);
     assert_eq!(played.boots.len(), 1);
-}
-
-#[test]
-fn starts_answer_is_lost() {
-    for mode in [Mode::AnswerLost, Mode::NotReached, Mode::LandsLate, Mode::Throttled] {
-        let mut schedule = world(vec![event(1, 1)]);
-        schedule.troubles.push(call(START, Action::Start, mode, 1));
-        let played = hold(schedule);
-        assert_eq!(only(&played, 0).notebooks, 1, "{mode:?}");
-        assert_eq!(only(&played, 0).status, Status::Succeeded, "{mode:?}\n{}", played.timeline.join("\n"));
-        assert_eq!(played.boots.len(), 1, "one start is one boot: {mode:?}");
-    }
-}
-
-#[test]
-fn the_intent_is_written_the_function_dies_and_a_person_starts() {
-    let mut schedule = world(vec![event(1, 1)]);
-    schedule.troubles.push(cut(Step::StartInstance, Invocation::Cut(Cut::After(2)), 4));
-    schedule.hands.push(hand(3, Deed::Start { index: 0, work: Duration::from_mins(45) }));
-    let played = hold(schedule);
-    assert_success(only(&played, 0), Rest::LeftRunning);
-    let (by, on_ms) = played.boots[0];
-    assert_eq!((played.boots.len(), by), (1, By::Person));
-    assert!(on_ms >= (45 + 30) * 60_000, "on for {on_ms} ms, the work and its quiet:\n{}", played.timeline.join("\n"));
 }
 
 #[test]
@@ -283,58 +259,6 @@ fn a_request_that_is_refused_is_refused_again_when_it_is_redriven() {
     assert_eq!(only(&played, 0).outcome.as_ref().unwrap().attempt, 3);
 }
 
-/// Calls of the longest step, the lease's swap and a second look included.
-const MOST_CALLS: u32 = 12;
-
-#[test]
-fn every_step_is_cut_off_before_and_after_each_of_its_effects() {
-    for step in Step::ALL {
-        for number in 0..MOST_CALLS {
-            for how in [Cut::Before(number), Cut::After(number), Cut::Hangs(number)] {
-                let mut schedule = world(vec![event(1, 1), event(2, 30)]);
-                // The sweeper is not tried again: its timer comes again.
-                let times = if step == Step::Sweep { 1 } else { 2 };
-                schedule.troubles.push(cut(step, Invocation::Cut(how), times));
-                // For the sweeper: something to sweep.
-                schedule.hands.push(hand(70, Deed::Abort { trigger: 1 }));
-                let played = hold(schedule);
-                assert_eq!(only(&played, 0).notebooks, 1, "{step:?} {how:?}");
-                assert_eq!(only(&played, 0).status, Status::Succeeded, "{step:?} {how:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn every_step_runs_twice_in_a_row_each_time() {
-    for step in Step::ALL {
-        let mut schedule = world(vec![event(1, 1), event(2, 30)]);
-        schedule.troubles.push(cut(step, Invocation::Twice, 1_000));
-        schedule.hands.push(hand(70, Deed::Abort { trigger: 1 }));
-        let played = hold(schedule);
-        assert!(played.faults.contains_key(&Fault::StepRanTwice), "{step:?}");
-        assert_eq!((only(&played, 0).notebooks, only(&played, 0).status), (1, Status::Succeeded), "{step:?}");
-    }
-}
-
-#[test]
-fn the_runner_is_killed_at_any_moment() {
-    for (asked, most) in [("fail", 1), ("rerun", 3)] {
-        let input = json!({"onRunnerLost": asked});
-        let ends = second_of(&hold(world(vec![event_with(1, 1, &input)])), "boot 2 is dead");
-        for at_ms in (62_000..ends * 1_000).step_by(250) {
-            for what in [InstanceTrouble::KillRunner, InstanceTrouble::KillRunnerForGood] {
-                let mut schedule = world(vec![event_with(1, 1, &input)]);
-                let mut kill = at_instance(0, what, 0);
-                kill.at = Duration::from_millis(at_ms);
-                schedule.troubles.push(kill);
-                let played = hold(schedule);
-                assert!(only(&played, 0).notebooks <= most, "at {at_ms} ms {what:?}");
-            }
-        }
-    }
-}
-
 /// The runner is told by the fence of its starter that nobody comes; no step waits for another in a circle.
 #[test]
 fn a_run_that_gives_up_during_the_start_does_not_keep_the_instance_up() {
@@ -360,61 +284,6 @@ fn a_run_that_waits_for_the_start_of_one_that_gave_up_still_finds_the_boot() {
         assert_success(only(&played, 1), Rest::AtRest);
         assert_eq!(played.boots.len(), 1, "polled every {start_poll} s");
     }
-}
-
-/// "At rest" is answered while the lease may not be removed yet: it must not take a later boot for ours.
-#[test]
-fn a_start_that_failed_at_once_takes_nobodys_later_boot_for_ours() {
-    for at in [30, 45, 60, 90, 200] {
-        let mut schedule = world(vec![event(1, 1)]);
-        schedule.instances[0].pending = seconds(15);
-        schedule.troubles.push(at_instance(0, InstanceTrouble::LifecycleScriptFails, 3_600));
-        schedule.hands.push(hand(at, Deed::Start { index: 0, work: Duration::ZERO }));
-        let played = hold(schedule);
-        assert_eq!(code(only(&played, 0)), Some(Code::LifecycleFailed), "at {at} s");
-        let (by, on_ms) = *played.boots.last().unwrap();
-        assert_eq!(by, By::Person, "at {at} s");
-        assert!(on_ms > 1_500_000, "the person's boot was stopped after {on_ms} ms:\n{}", played.timeline.join("\n"));
-    }
-}
-
-/// It is sent again after a minute, and so often only as `startSeconds` have minutes.
-#[test]
-fn a_start_that_is_accepted_and_not_carried_out_is_sent_again() {
-    let mut schedule = world(vec![event(1, 1)]);
-    schedule.troubles.push(at_instance(0, InstanceTrouble::StartDropped, 3_600));
-    let played = hold(schedule);
-    assert_success(only(&played, 0), Rest::AtRest);
-    assert_eq!((starts(&played), played.boots.len()), (2, 1));
-
-    let mut schedule = world(vec![event_with(1, 1, &json!({"limits": {"startSeconds": 300}}))]);
-    for _ in 0..100 {
-        schedule.troubles.push(at_instance(0, InstanceTrouble::StartDropped, 3_600));
-    }
-    let played = hold(schedule);
-    let ending = only(&played, 0);
-    assert_eq!(code(ending), Some(Code::StartNotConfirmed));
-    assert_eq!(ending.outcome.as_ref().unwrap().instance_after, Rest::AtRest);
-    assert!((3..=5).contains(&starts(&played)), "{} starts in 300 s", starts(&played));
-    assert!(played.boots.is_empty());
-}
-
-/// A person starts the instance before it is sent again. Nobody can know whose boot it is; their work is respected.
-#[test]
-fn a_person_starts_after_a_start_that_was_not_carried_out() {
-    for at in [20, 50, 63, 70] {
-        let mut schedule = world(vec![event(1, 1)]);
-        schedule.troubles.push(at_instance(0, InstanceTrouble::StartDropped, 3_600));
-        schedule.hands.push(hand(at, Deed::Start { index: 0, work: Duration::from_mins(10) }));
-        let played = hold(schedule);
-        assert_eq!((only(&played, 0).status, only(&played, 0).notebooks), (Status::Succeeded, 1), "at {at} s");
-        let (_, on_ms) = played.boots[0];
-        assert!(at > 60 || on_ms > 20 * 60_000, "at {at} s: on for {on_ms} ms");
-    }
-}
-
-fn starts(played: &reveille_simulation::play::Played) -> usize {
-    played.timeline.iter().filter(|line| line.contains("Start nb-0: accepted")).count()
 }
 
 #[test]

@@ -21,7 +21,10 @@ impl GetObject for Ports {
             .call(About::new(Action::Get, "s3:GetObject", key), move |world| {
                 let stands = world.bucket.get(&owned);
                 let stands = match world.lie {
-                    Some(lie) => lie.about_get(&actor, &owned, stands, world.now_ms()),
+                    Some(lie) => {
+                        let boot = actor.boot.as_ref().map(|boot| boot.id.as_str());
+                        lie.about_get(boot, &owned, stands, world.now())
+                    }
                     None => stands,
                 };
                 Ok(match stands {

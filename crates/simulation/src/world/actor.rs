@@ -1,0 +1,52 @@
+//! Who calls: an invocation of a step, or a process of a runner.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use chrono::TimeDelta;
+use tokio::sync::Notify;
+
+use super::World;
+use super::boots::Boot;
+use crate::schedule::{Caller, Cut};
+
+/// Who calls.
+pub struct Actor {
+    /// The step, or the runner.
+    pub caller: Caller,
+    /// For the timeline.
+    pub label: String,
+    /// The boot that a runner lives on.
+    pub boot: Option<Rc<Boot>>,
+    /// How far its clock is from true time.
+    pub skew: TimeDelta,
+    /// Where its process ends.
+    pub cut: Option<Cut>,
+    /// Rung when its process died at a call.
+    pub died: Notify,
+    pub(super) calls: Cell<u32>,
+    /// Whether its process was killed from outside.
+    pub(super) killed: Rc<Cell<bool>>,
+}
+
+impl Actor {
+    /// An actor.
+    #[must_use]
+    pub fn new(caller: Caller, label: String, boot: Option<Rc<Boot>>, skew_ms: i64, cut: Option<Cut>) -> Rc<Self> {
+        Rc::new(Self {
+            caller,
+            label,
+            boot,
+            skew: TimeDelta::milliseconds(skew_ms),
+            cut,
+            died: Notify::new(),
+            calls: Cell::new(0),
+            killed: Rc::default(),
+        })
+    }
+
+    /// Whether nothing that it sends arrives.
+    pub(super) fn cut_off(&self, world: &World) -> bool {
+        self.boot.as_ref().is_some_and(|boot| world.now_ms() < boot.cut_off_until_ms.get())
+    }
+}

@@ -222,7 +222,7 @@ mod tests {
         assert!(!short.values().any(|line| line.contains("redrive")));
         outcome.instance_after = Rest::NotConfirmed;
         assert!(card(&outcome, "nightly", ARN)["line02"].starts_with("LOOK AT THE INSTANCE nightly"));
-        outcome.status = Status::Aborted;
+        outcome.status = RunStatus::Aborted;
         assert!(card(&outcome, "nightly", ARN)["line02"].starts_with("Reveille is stopping the instance nightly"));
     }
 

@@ -216,7 +216,7 @@ fn the_small_stacks_take_what_the_main_stacks_trigger_takes() {
     let rule = &main["Resources"]["ObjectCreatedRule"]["Properties"];
     let (ours, target) = target(&template(UPLOAD));
     let renamed = |value: &Value| value.to_string().replace("Trigger", "");
-    assert_eq!(renamed(&rule["EventPattern"]), ours["EventPattern"].to_string(), "trigger.rs tries this pattern");
+    assert_eq!(renamed(&rule["EventPattern"]), ours["EventPattern"].to_string(), "trigger_rule.rs tries this pattern");
     assert_eq!(renamed(&rule["Targets"][0]["InputTransformer"]), target["InputTransformer"].to_string());
 }
 

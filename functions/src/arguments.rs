@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use reveille_domain::{Code, Failure, InputText, input, text};
+use reveille_protocol::step::Step;
 use reveille_protocol::{admit_run, conclude_run};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::handler::Handler;
+use crate::handler::takes_input;
 
 /// An invocation's arguments.
 #[derive(Debug)]
@@ -40,9 +41,9 @@ impl TakesInput for conclude_run::ConcludeRunInput {
 ///
 /// # Errors
 /// `InvalidRequest` where the input is to blame, else `Internal`.
-pub fn read(handler: Handler, payload: &[u8]) -> Result<Arguments, Failure> {
+pub fn read(handler: Step, payload: &[u8]) -> Result<Arguments, Failure> {
     let payload = decoded(handler, payload)?;
-    let place = if handler.takes_input() { text::field(&payload, "input") } else { None };
+    let place = if takes_input(handler) { text::field(&payload, "input") } else { None };
     let Some(place) = place else {
         return Ok(Arguments { own: parsed(handler, &payload)?, input: None });
     };
@@ -51,18 +52,18 @@ pub fn read(handler: Handler, payload: &[u8]) -> Result<Arguments, Failure> {
 }
 
 /// The payload as text. A run is concluded whatever its input is; and what is not UTF-8 can only be the input.
-fn decoded(handler: Handler, payload: &[u8]) -> Result<Cow<'_, str>, Failure> {
+fn decoded(handler: Step, payload: &[u8]) -> Result<Cow<'_, str>, Failure> {
     match (std::str::from_utf8(payload), handler) {
         (Ok(text), _) => Ok(Cow::Borrowed(text)),
-        (Err(_), Handler::ConcludeRun) => Ok(String::from_utf8_lossy(payload)),
-        (Err(error), Handler::AdmitRun) => {
+        (Err(_), Step::ConcludeRun) => Ok(String::from_utf8_lossy(payload)),
+        (Err(error), Step::AdmitRun) => {
             Err(input::invalid(format!("the input: it is not UTF-8 (byte {} of the payload)", error.valid_up_to())))
         }
         (Err(error), _) => Err(unknown(handler, &format!("they are not UTF-8, at byte {}", error.valid_up_to()))),
     }
 }
 
-fn parsed(handler: Handler, text: &str) -> Result<Value, Failure> {
+fn parsed(handler: Step, text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text).map_err(|error| unknown(handler, &error.to_string()))
 }
 
@@ -70,7 +71,7 @@ fn parsed(handler: Handler, text: &str) -> Result<Value, Failure> {
 ///
 /// # Errors
 /// `Internal`: the machine and the functions are of different versions.
-pub fn plain<C: DeserializeOwned>(handler: Handler, arguments: Arguments) -> Result<C, Failure> {
+pub fn plain<C: DeserializeOwned>(handler: Step, arguments: Arguments) -> Result<C, Failure> {
     serde_json::from_value(arguments.own).map_err(|error| unknown(handler, &error.to_string()))
 }
 
@@ -78,7 +79,7 @@ pub fn plain<C: DeserializeOwned>(handler: Handler, arguments: Arguments) -> Res
 ///
 /// # Errors
 /// As [`plain`].
-pub fn with_input<C: TakesInput>(handler: Handler, arguments: Arguments) -> Result<C, Failure> {
+pub fn with_input<C: TakesInput>(handler: Step, arguments: Arguments) -> Result<C, Failure> {
     let mut call: C = serde_json::from_value(arguments.own).map_err(|error| unknown(handler, &error.to_string()))?;
     if let Some(input) = arguments.input {
         call.put(input);
@@ -86,7 +87,7 @@ pub fn with_input<C: TakesInput>(handler: Handler, arguments: Arguments) -> Resu
     Ok(call)
 }
 
-fn unknown(handler: Handler, error: &str) -> Failure {
+fn unknown(handler: Step, error: &str) -> Failure {
     let error = input::without_value(error);
     Failure::new(
         Code::Internal,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::arguments::{self, Arguments};
-use crate::handler::Handler;
+use reveille_protocol::step::Step;
 
 /// An answer without a decision is the sweeper's three counts; a longer one does not belong into a log.
 const MAX_SHOWN_ANSWER: usize = 256;
@@ -24,10 +24,10 @@ const MAX_SHOWN_ANSWER: usize = 256;
 /// What made it impossible to go on.
 pub async fn serve<C, A: Serialize>(
     api: &mut RuntimeApi,
-    handler: Handler,
+    handler: Step,
     stack: &Stack,
     aws: &Aws,
-    parse: fn(Handler, Arguments) -> Result<C, Failure>,
+    parse: fn(Step, Arguments) -> Result<C, Failure>,
     step: impl AsyncFn(&Stack, &Aws, C) -> Result<A, Failure>,
 ) -> Result<ExitCode, String> {
     let step = &step;
@@ -36,7 +36,7 @@ pub async fn serve<C, A: Serialize>(
         let result = match arguments::read(handler, &invocation.payload) {
             Ok(arguments) => {
                 line = Subject::of(&arguments.own);
-                let concludes = handler == Handler::ConcludeRun;
+                let concludes = handler == Step::ConcludeRun;
                 let unconfirmed = concludes.then(|| conclude_run::unconfirmed_in(&arguments.own)).flatten();
                 match parse(handler, arguments) {
                     Ok(call) => {
@@ -57,7 +57,7 @@ pub async fn serve<C, A: Serialize>(
 
 /// What came of the step; of one that was given up, what it waited for.
 fn told<A>(
-    handler: Handler,
+    handler: Step,
     aws: &Aws,
     ended: StepEnded<Result<A, Failure>>,
     unconfirmed: Option<&InstanceName>,
@@ -94,13 +94,13 @@ fn told<A>(
 }
 
 /// A step that was given up: what it sent may still take effect, as after a lost answer, and it is run again.
-fn given_up(handler: Handler, unconfirmed: Option<&InstanceName>, message: String) -> Failure {
+fn given_up(handler: Step, unconfirmed: Option<&InstanceName>, message: String) -> Failure {
     let failure = Failure::new(Code::ServiceUnavailable, message);
     // No run's own code, or the state machine would take it for the end of the run.
-    if handler == Handler::ConcludeRun { conclude_run::not_recorded(&failure, unconfirmed) } else { failure }
+    if handler == Step::ConcludeRun { conclude_run::not_recorded(&failure, unconfirmed) } else { failure }
 }
 
-fn json<A: Serialize>(handler: Handler, answer: &A) -> Result<Value, Failure> {
+fn json<A: Serialize>(handler: Step, answer: &A) -> Result<Value, Failure> {
     serde_json::to_value(answer).map_err(|error| {
         Failure::new(Code::Internal, format!("The answer of {} cannot be written as JSON: {error}.", handler.name()))
     })
@@ -126,7 +126,7 @@ impl Subject {
         }
     }
 
-    fn log(self, handler: Handler, invocation: &LambdaInvocation, result: &Result<Value, Failure>) {
+    fn log(self, handler: Step, invocation: &LambdaInvocation, result: &Result<Value, Failure>) {
         let level = if result.is_ok() { Level::Info } else { Level::Error };
         let mut line = Line::new(level).with("step", handler.name()).about(invocation);
         let fields = [("execution", self.execution), ("run", self.run), ("instance", self.instance)];

@@ -12,6 +12,7 @@ use reveille_protocol::await_run::await_run;
 use reveille_protocol::check_instance::check_instance;
 use reveille_protocol::conclude_run::conclude_run;
 use reveille_protocol::start_instance::start_instance;
+use reveille_protocol::step::Step;
 use reveille_protocol::sweep::sweep;
 use reveille_protocol::verify_stopped::verify_stopped;
 
@@ -21,7 +22,6 @@ mod handler;
 mod invocation;
 
 use arguments::{plain, with_input};
-use handler::Handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -42,22 +42,22 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn prepare() -> Result<(Handler, Stack, Aws, RuntimeApi), String> {
-    let handler = Handler::from_env()?;
+async fn prepare() -> Result<(Step, Stack, Aws, RuntimeApi), String> {
+    let handler = handler::from_env()?;
     let (stack, aws) = environment::read(handler).await?;
     Ok((handler, stack, aws, RuntimeApi::from_env()?))
 }
 
 /// From `_HANDLER` to the step of the same name.
-async fn serve(handler: Handler, stack: &Stack, aws: &Aws, api: &mut RuntimeApi) -> Result<ExitCode, String> {
+async fn serve(handler: Step, stack: &Stack, aws: &Aws, api: &mut RuntimeApi) -> Result<ExitCode, String> {
     use invocation::serve;
     match handler {
-        Handler::AdmitRun => serve(api, handler, stack, aws, with_input, admit_run).await,
-        Handler::CheckInstance => serve(api, handler, stack, aws, plain, check_instance).await,
-        Handler::StartInstance => serve(api, handler, stack, aws, plain, start_instance).await,
-        Handler::AwaitRun => serve(api, handler, stack, aws, plain, await_run).await,
-        Handler::VerifyStopped => serve(api, handler, stack, aws, plain, verify_stopped).await,
-        Handler::ConcludeRun => serve(api, handler, stack, aws, with_input, conclude_run).await,
-        Handler::Sweep => serve(api, handler, stack, aws, plain, sweep).await,
+        Step::AdmitRun => serve(api, handler, stack, aws, with_input, admit_run).await,
+        Step::CheckInstance => serve(api, handler, stack, aws, plain, check_instance).await,
+        Step::StartInstance => serve(api, handler, stack, aws, plain, start_instance).await,
+        Step::AwaitRun => serve(api, handler, stack, aws, plain, await_run).await,
+        Step::VerifyStopped => serve(api, handler, stack, aws, plain, verify_stopped).await,
+        Step::ConcludeRun => serve(api, handler, stack, aws, with_input, conclude_run).await,
+        Step::Sweep => serve(api, handler, stack, aws, plain, sweep).await,
     }
 }

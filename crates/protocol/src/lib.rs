@@ -14,6 +14,7 @@ mod own;
 pub mod runner;
 pub mod stack;
 pub mod start_instance;
+pub mod step;
 pub mod store;
 pub mod swap_lease;
 pub mod sweep;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use reveille_asl::interpreter::MissedHeartbeat;
+pub use reveille_protocol::step::Step;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,46 +15,6 @@ mod generate;
 mod written;
 
 pub use generate::generate;
-
-/// A step of the state machine, or the sweeper, by its function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Step {
-    AdmitRun,
-    CheckInstance,
-    StartInstance,
-    AwaitRun,
-    VerifyStopped,
-    ConcludeRun,
-    Sweep,
-}
-
-impl Step {
-    /// Every step.
-    pub const ALL: [Self; 7] = [
-        Self::AdmitRun,
-        Self::CheckInstance,
-        Self::StartInstance,
-        Self::AwaitRun,
-        Self::VerifyStopped,
-        Self::ConcludeRun,
-        Self::Sweep,
-    ];
-
-    /// The function's name: the last part of its ARN.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AdmitRun => "admit_run",
-            Self::CheckInstance => "check_instance",
-            Self::StartInstance => "start_instance",
-            Self::AwaitRun => "await_run",
-            Self::VerifyStopped => "verify_stopped",
-            Self::ConcludeRun => "conclude_run",
-            Self::Sweep => "sweep",
-        }
-    }
-}
 
 /// Who makes a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

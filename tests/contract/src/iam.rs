@@ -94,7 +94,9 @@ fn listed(template: &Value, document: &Value, parameter: Option<&String>) -> Vec
         .collect()
 }
 
-fn texts(value: &Value) -> Vec<String> {
+/// Each text of a policy's `Action` or `Resource`, with `${Name}` for what the stack knows.
+#[must_use]
+pub fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(texts).collect(),
         Value::String(text) => vec![text.clone()],

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 pub mod iam;
+pub mod intrinsics;
 pub mod mails;
 pub mod names;
 pub mod schemas;

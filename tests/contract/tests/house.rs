@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use reveille_contract_tests::{definition, read, root, rust_below, snake};
+use reveille_contract_tests::{definition, files_below, read, root, rust_below, snake};
 
 const PROTOCOL: &str = "crates/protocol/src";
 
@@ -102,4 +102,33 @@ fn no_two_public_types_share_a_name() {
     }
     places.retain(|_, places| places.len() > 1);
     assert!(places.is_empty(), "name each for whose it is: {places:#?}");
+}
+
+/// What is longer than it should be, each until it is split.
+const LONG: [(&str, usize); 6] = [
+    ("crates/notebook/src/driver/reveille_driver/run.py", 500),
+    ("crates/notebook/tests/cases.rs", 520),
+    ("crates/simulation/src/world/driver.rs", 440),
+    ("crates/simulation/src/world/hostile.rs", 460),
+    ("crates/simulation/src/world/ports.rs", 460),
+    ("crates/simulation/tests/holes/main.rs", 480),
+];
+
+/// A file is read at one sitting.
+#[test]
+fn no_source_file_is_over_400_lines() {
+    let mut seen = 0;
+    for folder in ["crates", "functions", "infra", "tests"] {
+        for file in files_below(&root().join(folder)) {
+            if !file.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+                continue;
+            }
+            seen += 1;
+            let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+            let excepted = LONG.iter().find(|(long, _)| file.ends_with(long));
+            let limit = excepted.map_or(400, |(_, limit)| *limit);
+            assert!(lines <= limit, "{} has {lines} lines: split it by what it holds", file.display());
+        }
+    }
+    assert!(seen > 300, "{seen} files");
 }

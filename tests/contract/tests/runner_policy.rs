@@ -2,7 +2,7 @@
 //! same role, so that this is what a notebook may do to the records.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use reveille_contract_tests::{read, template};
+use reveille_contract_tests::{iam, read, template};
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::{InstanceName, RunId};
 use serde_json::Value;
@@ -122,13 +122,7 @@ fn the_simulation_enforces_this_policy() {
     let template = template("infra/instance.yaml");
     let statements = &template["Resources"]["RunnerPolicy"]["Properties"]["PolicyDocument"]["Statement"];
     let resource = |resource: &Value| {
-        let joined = resource["Fn::Join"][1].as_array().map(|parts| {
-            let text =
-                |part: &Value| part["Fn::Sub"].as_str().map_or_else(|| "${InstanceName}".to_owned(), str::to_owned);
-            parts.iter().map(text).collect::<String>()
-        });
-        let arn =
-            joined.or_else(|| resource["Fn::Sub"].as_str().or_else(|| resource.as_str()).map(str::to_owned)).unwrap();
+        let arn = iam::texts(resource).concat();
         let bucket = "arn:${AWS::Partition}:s3:::${RunsBucket}";
         match arn.strip_prefix(bucket) {
             Some(key) => key.trim_start_matches('/').to_owned(),

@@ -3,96 +3,30 @@
 //! write. And the schedule of the sweeper, which has an old name.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use std::collections::BTreeMap;
-
+use reveille_contract_tests::intrinsics::ParametrisedStack;
 use reveille_contract_tests::{fires, template};
 use reveille_domain::input::{Html, Keys, WhenBusy};
 use serde_json::{Value, json};
 
-/// The template with values for its parameters, as far as the rule needs CloudFormation's functions.
-struct Stack<'a> {
-    template: &'a Value,
-    parameters: BTreeMap<&'static str, String>,
-}
+/// The main stack, with a trigger of this prefix and suffix.
+struct Trigger<'a>(ParametrisedStack<'a>);
 
-impl<'a> Stack<'a> {
+impl<'a> Trigger<'a> {
     fn new(template: &'a Value, prefix: &str, suffix: &str) -> Self {
-        let parameters = BTreeMap::from([
-            ("TriggerBucket", "in".to_owned()),
-            ("TriggerPrefix", prefix.to_owned()),
-            ("TriggerSuffix", suffix.to_owned()),
-            ("TriggerInstance", "nightly".to_owned()),
-            ("TriggerNotebook", "a.ipynb".to_owned()),
-            ("TriggerParameters", "{}".to_owned()),
-            ("TriggerWhenBusy", "skip".to_owned()),
-            ("TriggerLimits", r#"{"runSeconds": 60}"#.to_owned()),
-            ("TriggerHtml", "sanitized".to_owned()),
-        ]);
-        Self { template, parameters }
-    }
-
-    fn condition(&self, name: &str) -> bool {
-        self.holds(&self.template["Conditions"][name])
-    }
-
-    fn holds(&self, condition: &Value) -> bool {
-        let (function, argument) = condition.as_object().and_then(|fields| fields.iter().next()).expect("a condition");
-        let all = || argument.as_array().expect("a list").iter();
-        match function.as_str() {
-            "Condition" => self.condition(argument.as_str().unwrap()),
-            "Fn::Not" => !self.holds(&argument[0]),
-            "Fn::And" => all().all(|one| self.holds(one)),
-            "Fn::Or" => all().any(|one| self.holds(one)),
-            "Fn::Equals" => self.value(&argument[0]) == self.value(&argument[1]),
-            other => panic!("{other}"),
-        }
-    }
-
-    fn text(&self, value: &Value) -> String {
-        self.value(value).as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
-    }
-
-    /// A value with its functions applied.
-    fn value(&self, value: &Value) -> Value {
-        match value {
-            Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
-            Value::Object(fields) => match fields.iter().next().map(|(name, argument)| (name.as_str(), argument)) {
-                Some(("Ref", name)) => self.parameters[name.as_str().unwrap()].clone().into(),
-                Some(("Fn::If", branches)) => {
-                    let holds = self.condition(branches[0].as_str().unwrap());
-                    self.value(&branches[if holds { 1 } else { 2 }])
-                }
-                Some(("Fn::Join", arguments)) => {
-                    let parts = self.value(&arguments[1]);
-                    let parts: Vec<&str> =
-                        parts.as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
-                    parts.join(arguments[0].as_str().unwrap()).into()
-                }
-                Some(("Fn::Select", arguments)) => {
-                    let index = usize::try_from(arguments[0].as_u64().unwrap()).unwrap();
-                    self.value(&arguments[1])[index].clone()
-                }
-                Some(("Fn::Split", arguments)) => {
-                    self.text(&arguments[1]).split(arguments[0].as_str().unwrap()).collect()
-                }
-                Some(("Fn::Sub", text)) => {
-                    let text = text.as_str().unwrap().to_owned();
-                    let filled =
-                        |text: String, (name, value): (&&str, &String)| text.replace(&format!("${{{name}}}"), value);
-                    self.parameters.iter().fold(text, filled).into()
-                }
-                _ => fields
-                    .iter()
-                    .map(|(name, field)| (name.clone(), self.value(field)))
-                    .collect::<serde_json::Map<_, _>>()
-                    .into(),
-            },
-            scalar => scalar.clone(),
-        }
+        Self(ParametrisedStack::new(
+            template,
+            &[
+                ("TriggerBucket", "in"),
+                ("TriggerPrefix", prefix),
+                ("TriggerSuffix", suffix),
+                ("TriggerInstance", "nightly"),
+                ("TriggerNotebook", "a.ipynb"),
+            ],
+        ))
     }
 
     fn pattern(&self) -> Value {
-        self.value(&self.template["Resources"]["ObjectCreatedRule"]["Properties"]["EventPattern"])
+        self.0.value(&self.0.template["Resources"]["ObjectCreatedRule"]["Properties"]["EventPattern"])
     }
 
     /// The filters of the key: one must take it.
@@ -103,15 +37,14 @@ impl<'a> Stack<'a> {
     /// Whether the rule says all that is meant, so that no execution is started for another object: one of the two is empty, or
     /// the prefix is a folder and the suffix has no slash.
     fn rule_decides(&self) -> bool {
-        let (prefix, suffix) = (&self.parameters["TriggerPrefix"], &self.parameters["TriggerSuffix"]);
+        let (prefix, suffix) = (&self.0.parameters["TriggerPrefix"], &self.0.parameters["TriggerSuffix"]);
         prefix.is_empty() || suffix.is_empty() || prefix.ends_with('/') && !suffix.contains('/')
     }
 
     /// What the rule hands to the execution, without the event.
     fn keys(&self) -> Keys {
-        let target = &self.template["Resources"]["ObjectCreatedRule"]["Properties"]["Targets"][0];
-        let input = self.text(&target["InputTransformer"]["InputTemplate"]);
-        let input: Value = serde_json::from_str(&input.replace("<aws.events.event.json>", "{}")).unwrap();
+        let target = &self.0.template["Resources"]["ObjectCreatedRule"]["Properties"]["Targets"][0];
+        let input: Value = serde_json::from_str(&self.0.input(target, "{}")).unwrap();
         serde_json::from_value(input["keys"].clone()).unwrap()
     }
 }
@@ -170,7 +103,7 @@ fn rule_and_admission_take_what_begins_and_ends_as_asked() {
     let pairs = shorts.iter().flat_map(|prefix| shorts.iter().map(move |suffix| (prefix.as_str(), suffix.as_str())));
     let (mut decided, mut shared) = (0, 0);
     for (prefix, suffix) in pairs.chain(PAIRS) {
-        let stack = Stack::new(&template, prefix, suffix);
+        let stack = Trigger::new(&template, prefix, suffix);
         let (filters, admission) = (stack.filters(), stack.keys());
         assert_eq!(admission, Keys { prefix: prefix.to_owned(), suffix: suffix.to_owned() });
         let alone = stack.rule_decides();
@@ -207,7 +140,7 @@ fn a_folder_and_an_ending_are_decided_by_the_rule() {
     for (prefix, suffix) in
         [("incoming/", ".csv"), ("warehouse/", "_SUCCESS"), ("a/b.csv/", ".csv"), ("", "/x.csv"), ("a", "")]
     {
-        assert!(Stack::new(&template, prefix, suffix).rule_decides(), "{prefix} {suffix}");
+        assert!(Trigger::new(&template, prefix, suffix).rule_decides(), "{prefix} {suffix}");
     }
 }
 
@@ -217,7 +150,7 @@ fn a_matcher_that_we_did_not_write_agrees() {
     let template = template("infra/template.yaml");
     let mut tried = Vec::new();
     for (prefix, suffix) in PAIRS {
-        let stack = Stack::new(&template, prefix, suffix);
+        let stack = Trigger::new(&template, prefix, suffix);
         let pattern = stack.pattern();
         let (first, last) = (prefix.chars().next().unwrap_or('x'), suffix.chars().last().unwrap_or('x'));
         let overlaps = (0..=suffix.len()).map(|shared| format!("{prefix}{}", &suffix[shared..]));
@@ -252,15 +185,16 @@ fn a_trigger_says_what_becomes_of_its_runs_on_a_busy_instance_and_their_limits()
             assert!(serde_json::from_value::<Html>(page.clone()).is_ok(), "{page}");
         }
         for when_busy in declared["AllowedValues"].as_array().unwrap() {
-            let input =
-                template["Resources"][rule]["Properties"]["Targets"][0]["InputTransformer"]["InputTemplate"]["Fn::Sub"]
-                    .as_str()
-                    .unwrap()
-                    .replace(&format!("${{{trigger}WhenBusy}}"), when_busy.as_str().unwrap())
-                    .replace(&format!("${{{trigger}Limits}}"), r#"{"runSeconds": 60}"#)
-                    .replace(&format!("${{{trigger}Html}}"), "sanitized")
-                    .replace(&format!("${{{trigger}Parameters}}"), "{}")
-                    .replace("<aws.events.event.json>", "null");
+            let given = [
+                ("WhenBusy", when_busy.as_str().unwrap()),
+                ("Limits", r#"{"runSeconds": 60}"#),
+                ("Html", "sanitized"),
+                ("Parameters", "{}"),
+            ]
+            .map(|(name, value)| (format!("{trigger}{name}"), value));
+            let stack =
+                ParametrisedStack::new(&template, &given.each_ref().map(|(name, value)| (name.as_str(), *value)));
+            let input = stack.input(&template["Resources"][rule]["Properties"]["Targets"][0], "null");
             let input: Value = serde_json::from_str(&input).unwrap();
             assert_eq!(&input["whenBusy"], when_busy, "{rule}");
             assert!(serde_json::from_value::<WhenBusy>(input["whenBusy"].clone()).is_ok(), "{input}");
@@ -285,8 +219,7 @@ fn a_stack_that_set_the_sweepers_schedule_by_its_old_name_keeps_it_until_the_new
         (default, hourly, hourly),
         ("rate(2 hours)", hourly, hourly),
     ] {
-        let parameters = BTreeMap::from([("ReleaseSchedule", old.to_owned()), ("SweepSchedule", new.to_owned())]);
-        let stack = Stack { template: &template, parameters };
+        let stack = ParametrisedStack::new(&template, &[("ReleaseSchedule", old), ("SweepSchedule", new)]);
         let timer = &template["Resources"]["SweepFunction"]["Properties"]["Events"]["Timer"]["Properties"];
         assert_eq!(stack.value(&timer["Schedule"]), runs, "{old:?}, {new:?}");
     }

@@ -2,9 +2,10 @@
 //! main stack is there.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{TimeDelta, Utc};
+use reveille_contract_tests::intrinsics::ParametrisedStack;
 use reveille_contract_tests::{fires, read, template, templates};
 use reveille_domain::InputText;
 use reveille_domain::input;
@@ -37,21 +38,6 @@ fn target(template: &Value) -> (Value, Value) {
     (properties.clone(), target)
 }
 
-/// What the target is given, with the parameters' defaults but for these.
-fn rendered(template: &Value, given: &[(&str, &str)]) -> String {
-    let (_, target) = target(template);
-    let text = &target["InputTransformer"]["InputTemplate"]["Fn::Sub"];
-    let text = text.as_str().or_else(|| target["Input"]["Fn::Sub"].as_str()).expect("an input").to_owned();
-    let declared = template["Parameters"].as_object().unwrap().iter();
-    let values: BTreeMap<&str, String> = declared
-        .map(|(name, parameter)| {
-            let given = given.iter().find(|(known, _)| known == name).map(|(_, value)| (*value).to_owned());
-            (name.as_str(), given.or_else(|| parameter["Default"].as_str().map(str::to_owned)).unwrap_or_default())
-        })
-        .collect();
-    values.iter().fold(text, |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
-}
-
 /// An event, and another delivery of it; and the event after it.
 fn deliveries(path: &str) -> [String; 3] {
     let event = |id: &str, time: &str, detail: Value, source: &str| {
@@ -79,14 +65,15 @@ fn deliveries(path: &str) -> [String; 3] {
 /// The inputs of an execution, of another one by the same cause, and of one by the next.
 fn inputs(path: &str) -> [String; 3] {
     let template = template(path);
-    let given = [("Instance", "nightly"), ("Notebook", "reports/daily.ipynb"), ("Prefix", ""), ("Suffix", "")];
-    let text = rendered(&template, &given);
+    let given = [("Instance", "nightly"), ("Notebook", "reports/daily.ipynb")];
+    let (stack, (_, target)) = (ParametrisedStack::new(&template, &given), target(&template));
     if path == SCHEDULE {
         let firings = [
             ("x-1", "1", "2026-11-23T12:00:00Z"),
             ("x-2", "2", "2026-11-23T12:00:00Z"),
             ("x-3", "1", "2026-11-24T12:00:00Z"),
         ];
+        let text = stack.input(&target, "");
         return firings.map(|(execution, attempt, time)| {
             text.replace("<aws.scheduler.schedule-arn>", SCHEDULE_ARN)
                 .replace("<aws.scheduler.scheduled-time>", time)
@@ -94,7 +81,7 @@ fn inputs(path: &str) -> [String; 3] {
                 .replace("<aws.scheduler.attempt-number>", attempt)
         });
     }
-    deliveries(path).map(|event| text.replace("<aws.events.event.json>", &event))
+    deliveries(path).map(|event| stack.input(&target, &event))
 }
 
 fn execution(name: &str, start: &str) -> Execution {

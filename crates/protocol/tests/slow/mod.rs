@@ -9,11 +9,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{
-    AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Cells, Clock, DeleteObject, DescribeExecution,
-    DescribeNotebookInstance, ExecuteNotebook, ExecutedNotebook, FindLeftNotebook, GetAnswer, GetObject,
-    InstanceStatus, Jupyter, KillLeftovers, LeftNotebook, ListObjects, Log, Nonces, Object, Observation, OutputFile,
-    PersonSeen, PutAnswer, PutCondition, PutObject, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer,
-    StopNotebookInstance, TokenAnswer, UploadFile,
+    AnswerTask, AskedToEnd, Call, Cells, Clock, DescribeExecution, DescribeNotebookInstance, ExecuteNotebook,
+    ExecutedNotebook, FindLeftNotebook, InstanceStatus, Jupyter, KillLeftovers, LeftNotebook, Log, Nonces, Observation,
+    OutputFile, PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance,
+    TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{Lease, LeaseState, Request, Ticket};
 use reveille_domain::{Code, Failure, InstanceName, RunId};
@@ -21,6 +20,8 @@ use reveille_protocol::runner::{Identity, Runner};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+
+mod records;
 
 /// What every call takes.
 const LATENCY: Duration = Duration::from_millis(25);
@@ -200,10 +201,6 @@ impl Slow {
     }
 }
 
-fn etag(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).into_owned()
-}
-
 impl Clock for Slow {
     fn now(&self) -> DateTime<Utc> {
         start() + TimeDelta::from_std(self.began.elapsed()).unwrap()
@@ -220,77 +217,6 @@ impl Nonces for Slow {
     fn nonce(&self) -> String {
         self.nonces.set(self.nonces.get() + 1);
         self.nonces.get().to_string()
-    }
-}
-
-impl ListObjects for Slow {
-    async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
-        self.call().await;
-        if self.began.elapsed() >= self.list_hangs_after.get() {
-            return std::future::pending().await;
-        }
-        let objects = self.objects.borrow();
-        let keys =
-            objects.keys().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
-        Ok(keys.take(limit).cloned().collect())
-    }
-}
-
-impl GetObject for Slow {
-    async fn get_object(&self, key: &str) -> Call<GetAnswer> {
-        self.call().await;
-        Ok(self
-            .objects
-            .borrow()
-            .get(key)
-            .map_or(GetAnswer::Nothing, |body| GetAnswer::Object(Object { body: body.clone(), etag: etag(body) })))
-    }
-}
-
-impl PutObject for Slow {
-    async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
-        self.call().await;
-        let mut objects = self.objects.borrow_mut();
-        let reported = objects.keys().any(|key| key.ends_with("/report.json"));
-        if key.starts_with("leases/") && reported && self.failing_leases.get() > 0 {
-            self.failing_leases.set(self.failing_leases.get() - 1);
-            let (kind, action, resource) = (CallErrorKind::NoAnswer, "s3:PutObject", key.to_owned());
-            return Err(CallError { kind, action, resource, message: "no answer".into() });
-        }
-        let (from, until) = self.unwritable_lease.get();
-        if key.starts_with("leases/") && (from..until).contains(&self.began.elapsed()) {
-            let (kind, action, resource) = (CallErrorKind::NoAnswer, "s3:PutObject", key.to_owned());
-            return Err(CallError { kind, action, resource, message: "no answer".into() });
-        }
-        let (run, until) = self.failing_report.get();
-        if self.began.elapsed() < until && key.ends_with(&format!("{run}/1/report.json")) {
-            let (kind, action, resource) = (CallErrorKind::NoAnswer, "s3:PutObject", key.to_owned());
-            return Err(CallError { kind, action, resource, message: "no answer".into() });
-        }
-        let stands = objects.get(key).map(|body| etag(body));
-        let holds = match condition {
-            PutCondition::Always => true,
-            PutCondition::IfAbsent => stands.is_none(),
-            PutCondition::IfMatch(expected) => stands == Some(expected),
-        };
-        if !holds {
-            return Ok(PutAnswer::ConditionFailed);
-        }
-        let written = etag(&body);
-        objects.insert(key.to_owned(), body);
-        Ok(PutAnswer::Written(written))
-    }
-}
-
-impl DeleteObject for Slow {
-    async fn delete_object(&self, key: &str, expected: &str) -> Call<bool> {
-        self.call().await;
-        let mut objects = self.objects.borrow_mut();
-        let holds = objects.get(key).is_some_and(|body| etag(body) == expected);
-        if holds {
-            objects.remove(key);
-        }
-        Ok(holds)
     }
 }
 

@@ -1,0 +1,50 @@
+//! Which step a function is: one for each state that calls a function, and the sweeper.
+
+use serde::{Deserialize, Serialize};
+
+/// A step, by its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Step {
+    /// State AdmitRun.
+    AdmitRun,
+    /// State CheckInstance.
+    CheckInstance,
+    /// State StartInstance.
+    StartInstance,
+    /// State AwaitRun.
+    AwaitRun,
+    /// State VerifyStopped.
+    VerifyStopped,
+    /// State ConcludeRun.
+    ConcludeRun,
+    /// The sweeper.
+    Sweep,
+}
+
+impl Step {
+    /// Every step.
+    pub const ALL: [Self; 7] = [
+        Self::AdmitRun,
+        Self::CheckInstance,
+        Self::StartInstance,
+        Self::AwaitRun,
+        Self::VerifyStopped,
+        Self::ConcludeRun,
+        Self::Sweep,
+    ];
+
+    /// Its module, its function and the template's `Handler`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AdmitRun => "admit_run",
+            Self::CheckInstance => "check_instance",
+            Self::StartInstance => "start_instance",
+            Self::AwaitRun => "await_run",
+            Self::VerifyStopped => "verify_stopped",
+            Self::ConcludeRun => "conclude_run",
+            Self::Sweep => "sweep",
+        }
+    }
+}

@@ -14,6 +14,6 @@ pub(crate) fn place(cell: u32, cells: u32) -> String {
 pub(crate) fn advice(when: &str) -> String {
     let redrive = if when.is_empty() { "Redrive" } else { "redrive" };
     format!(
-        "The notebook may have had side effects, and what it wrote elsewhere is as it left it. {when}{redrive} the execution when it is safe to run the notebook again; \"onRunnerLost\": \"rerun\" does so automatically, up to {MAX_RERUNS} times."
+        "The notebook may have changed data before it ended, and nothing of that is undone. {when}{redrive} the execution when it is safe to run the notebook again; \"onRunnerLost\": \"rerun\" does so automatically, up to {MAX_RERUNS} times."
     )
 }

@@ -108,8 +108,7 @@ fn fields() -> Vec<(Vec<&'static str>, bool)> {
 
 /// One rule, whatever the field: null is as if the field were not there.
 ///
-/// docs/input.md: "A field of the contract that is `null` counts as absent, at every level: it has its default, and
-/// a required one is refused as null."
+/// docs/input.md: "An optional field that is `null`, at any level, gets its default. A required field must not be `null`."
 #[test]
 fn null_is_the_default_everywhere() {
     let event = json!({"source": "aws.s3", "time": null, "detail": {"bucket": {"name": "b"}, "object": {"key": "k", "etag": null}}});

@@ -24,8 +24,9 @@ pub(super) fn lost(at: &AttemptRef, claimed_at: DateTime<Utc>, now: DateTime<Utc
     let failure = Failure::new(
         Code::RunnerLost,
         format!(
-            "The runner on notebook instance {} died while the notebook ran, and was started again; what was left of the run was killed. The notebook may have had side effects. Redrive the execution when it is safe to run the notebook again, or set \"onRunnerLost\": \"rerun\".",
-            at.instance
+            "The runner on notebook instance {} died while the notebook ran, and was started again; what was left of the run was killed. {}",
+            at.instance,
+            crate::lost::advice("")
         ),
     );
     Report::without_outputs(at, Reporter::Runner, Some(failure), Some(claimed_at), now)

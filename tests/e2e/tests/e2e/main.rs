@@ -20,6 +20,7 @@ mod input;
 mod instances;
 mod killed;
 mod person;
+mod release;
 mod stacks;
 mod success;
 mod triggers;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         command::ALL,
         stacks::ALL,
         deployment::ALL,
+        release::ALL,
         guard::ALL,
         browser::ALL,
         engine::ALL,

@@ -1,0 +1,199 @@
+//! The templates as they are released: with the places of the artifacts as parameters, and nothing that asks for a compiler.
+//! Changes lines that it knows, and refuses a template that lacks one: a release with a half changed template would deploy something else.
+
+use std::fmt;
+
+use object::elf;
+
+use crate::ReleaseError;
+
+/// A processor that programs are built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Architecture {
+    /// 64-bit Intel and AMD: that of notebook instances.
+    X86,
+    /// 64-bit ARM: Graviton.
+    Arm,
+}
+
+impl Architecture {
+    /// By its name in a template.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::X86, Self::Arm].into_iter().find(|architecture| architecture.name() == name)
+    }
+
+    /// Its name in a template.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::X86 => "x86_64",
+            Self::Arm => "arm64",
+        }
+    }
+
+    pub(crate) const fn machine(self) -> u16 {
+        match self {
+            Self::X86 => elf::EM_X86_64,
+            Self::Arm => elf::EM_AARCH64,
+        }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The names of the artifacts that templates tell of.
+pub(crate) struct Names<'a> {
+    pub(crate) version: &'a str,
+    /// The functions' archive for each processor, the default first.
+    pub(crate) functions: &'a [(Architecture, String)],
+    pub(crate) definition: &'a str,
+    pub(crate) runner: &'a str,
+    pub(crate) runner_sha256: &'a str,
+}
+
+/// Templates that are released as they are.
+pub(crate) const UNCHANGED: [&str; 4] =
+    ["alarms.yaml", "trigger-run.yaml", "trigger-schedule.yaml", "trigger-upload.yaml"];
+/// The stack.
+pub(crate) const STACK: &str = "template.yaml";
+/// The instance.
+pub(crate) const INSTANCE: &str = "instance.yaml";
+
+const BUILD: &str =
+    "    Metadata:\n      BuildMethod: rust-cargolambda\n      BuildProperties:\n        Binary: bootstrap\n";
+const CODE: &str = "      CodeUri: ../\n";
+const DEFINITION: &str = "      DefinitionUri: ../statemachines/notebook_run.asl.json\n";
+const ARCHITECTURE: &str = "    Default: arm64\n    AllowedValues: [arm64, x86_64]\n    Description: Architecture of the functions; arm64 is about 20 % cheaper.\n";
+const PARAMETERS: &str = "\nParameters:\n";
+const GROUPS: &str = "    ParameterGroups:\n";
+const CONDITIONS: &str = "\nConditions:\n";
+const RUNNER_KEY: &str = "    Default: artifacts/reveille-runner\n";
+const RUNNER_SHA256: &str = "  RunnerSha256:\n    Type: String\n";
+
+/// One replacement: what stands there, how often, and what comes instead.
+type Change = (&'static str, usize, String);
+
+/// The stack's template.
+pub(crate) fn stack(text: &str, names: &Names<'_>) -> Result<String, ReleaseError> {
+    let functions = text.matches("    Type: AWS::Serverless::Function\n").count();
+    let built: Vec<&str> = names.functions.iter().map(|(architecture, _)| architecture.name()).collect();
+    let [(default, archive), others @ ..] = names.functions else {
+        return Err(ReleaseError::Usage("no programs: name a processor and their folder".to_owned()));
+    };
+    // By content: other programs have other names, which is what CloudFormation updates a function for. No mapping: `x86_64` can be no key
+    // of one.
+    let (archive, condition) = match others {
+        [] => (archive.clone(), String::new()),
+        [(other, its), ..] => (
+            format!("!If [IsOtherArchitecture, {its}, {archive}]"),
+            format!("  IsOtherArchitecture: !Equals [!Ref Architecture, {other}]\n"),
+        ),
+    };
+    let location = |name: &str| {
+        format!(
+            r#"
+        Bucket: !Ref ArtifactsBucket
+        Key: !Sub
+          - "${{ArtifactsPrefix}}${{Name}}"
+          - Name: {name}
+"#
+        )
+    };
+    let code = location(&archive);
+    let parameters = format!(
+        r#"
+Parameters:
+  ArtifactsBucket:
+    Type: String
+    AllowedPattern: "^[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]$"
+    Description: Bucket to which the files of this release were copied. It is in the region of the stack.
+  ArtifactsPrefix:
+    Type: String
+    Default: reveille/{version}/
+    AllowedPattern: "^([A-Za-z0-9._-]+/)*$"
+    Description: Where in that bucket; empty, or ends with a slash.
+"#,
+        version = names.version
+    );
+    let group = "    ParameterGroups:\n      - Label: { default: \"The release\" }\n        Parameters: [ArtifactsBucket, ArtifactsPrefix]\n";
+    let changes: [Change; 7] = [
+        (BUILD, functions, String::new()),
+        (CODE, functions, format!("      CodeUri:{code}")),
+        (DEFINITION, 1, format!("      DefinitionUri:{}", location(names.definition))),
+        (
+            ARCHITECTURE,
+            1,
+            format!(
+                "    Default: {default}\n    AllowedValues: [{}]\n    Description: Architecture of the functions, as far as this release has it.\n",
+                built.join(", ")
+            ),
+        ),
+        (PARAMETERS, 1, parameters),
+        (GROUPS, 1, group.to_owned()),
+        (CONDITIONS, 1, format!("{CONDITIONS}{condition}")),
+    ];
+    changed(STACK, text, &changes)
+}
+
+/// The instance's template: it knows the release's runner, so that nobody carries a checksum by hand.
+pub(crate) fn instance(text: &str, names: &Names<'_>) -> Result<String, ReleaseError> {
+    let changes: [Change; 2] = [
+        (RUNNER_KEY, 1, format!("    Default: artifacts/{}\n", names.runner)),
+        (RUNNER_SHA256, 1, format!("{RUNNER_SHA256}    Default: {}\n", names.runner_sha256)),
+    ];
+    changed(INSTANCE, text, &changes)
+}
+
+fn changed(file: &'static str, text: &str, changes: &[Change]) -> Result<String, ReleaseError> {
+    let mut text = text.to_owned();
+    for (there, times, instead) in changes {
+        let found = text.matches(there).count();
+        if found != *times {
+            let problem = format!("{:?} is there {found} times instead of {times}", there.trim());
+            return Err(ReleaseError::Template { file, problem });
+        }
+        text = text.replace(there, instead);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Architecture, Names, stack};
+
+    fn released(text: &str, functions: &[(Architecture, String)]) -> Result<String, String> {
+        let names = Names { version: "1.2.3", functions, definition: "d.json", runner: "r", runner_sha256: "0" };
+        stack(text, &names).map_err(|error| error.to_string())
+    }
+
+    fn ours() -> String {
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/template.yaml")).unwrap()
+    }
+
+    #[test]
+    fn a_template_that_is_another_is_refused_by_what_it_lacks() {
+        let one = [(Architecture::X86, "f.zip".to_owned())];
+        released(&ours(), &one).unwrap();
+        for line in
+            ["      CodeUri: ../\n", "      BuildMethod: rust-cargolambda\n", "\nConditions:\n", "    Default: arm64\n"]
+        {
+            let error = released(&ours().replacen(line, "", 1), &one).unwrap_err();
+            assert!(error.contains("infra/template.yaml") && error.contains("times instead of"), "{line}: {error}");
+        }
+        assert!(released(&ours(), &[]).is_err());
+    }
+
+    #[test]
+    fn of_two_processors_the_first_is_the_default() {
+        let both = [(Architecture::X86, "x.zip".to_owned()), (Architecture::Arm, "a.zip".to_owned())];
+        let text = released(&ours(), &both).unwrap();
+        assert!(text.contains("    Default: x86_64\n    AllowedValues: [x86_64, arm64]\n"));
+        assert!(text.contains("Name: !If [IsOtherArchitecture, a.zip, x.zip]\n"));
+        assert!(text.contains("  IsOtherArchitecture: !Equals [!Ref Architecture, arm64]\n"));
+    }
+}

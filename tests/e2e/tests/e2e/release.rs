@@ -1,0 +1,178 @@
+//! A stack deployed from a release, by the commands of docs/deploy.md, where nothing that compiles can be found; and a run on it.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use reveille_e2e_tests::{Notebook, World};
+use reveille_release::{Architecture, Parts, Programs, assemble};
+use serde_json::Value;
+
+use crate::Scenario;
+
+pub const ALL: &[Scenario] =
+    &[("release::what_was_released_is_deployed_without_a_compiler_and_runs", |h, w| h.block_on(deployed(w)))];
+
+/// What the documented commands need. None of it compiles, links or packages.
+const COMMANDS: [&str; 3] = ["sha256sum", "cat", "cut"];
+
+/// A release of what this world's stack was deployed from: the same programs and templates as those of `make release`, but built for tests.
+fn released(world: &World, folder: &Path) -> PathBuf {
+    let artifacts = world.local().directory().join("artifacts");
+    let programs = folder.join("programs");
+    fs::create_dir_all(&programs).unwrap();
+    for name in ["bootstrap", "reveille-runner"] {
+        symlink(artifacts.join(name), programs.join(name)).unwrap();
+    }
+    // The command is released, and not deployed.
+    symlink("/bin/true", programs.join("reveille")).unwrap();
+    let engine = folder.join("reveille-engine-0000000000000000-cp310-x86_64.zip");
+    // An archive without files: this world's instances have papermill.
+    fs::write(&engine, [b"PK\x05\x06".as_slice(), &[0; 18]].concat()).unwrap();
+    let parts = Parts {
+        root: world.local().project().root().to_owned(),
+        version: "0.0.1".to_owned(),
+        revision: "a test".to_owned(),
+        built_with: "cargo test".to_owned(),
+        programs: vec![Programs { architecture: Architecture::X86, folder: programs }],
+        engine,
+    };
+    let output = folder.join("dist");
+    assemble(&parts, &output).unwrap_or_else(|error| panic!("{error}"));
+    output
+}
+
+/// A shell that finds the aws command, and otherwise hardly anything.
+struct Shell<'a> {
+    world: &'a World,
+    folder: PathBuf,
+    path: PathBuf,
+}
+
+impl<'a> Shell<'a> {
+    fn new(world: &'a World, folder: &Path) -> Self {
+        let path = folder.join("bin");
+        fs::create_dir(&path).unwrap();
+        symlink(world.local().project().tools().join("aws"), path.join("aws")).unwrap();
+        for name in COMMANDS {
+            symlink(Path::new("/usr/bin").join(name), path.join(name)).unwrap();
+        }
+        Self { world, folder: folder.to_owned(), path }
+    }
+
+    /// What a command prints that succeeds.
+    async fn types(&self, command: &str) -> String {
+        let mut bash = tokio::process::Command::new("/bin/bash");
+        bash.args(["-c", command]).current_dir(&self.folder).env_clear();
+        bash.envs(self.world.local().environment()).env("PATH", &self.path).env("HOME", &self.folder);
+        let output = bash.stdin(Stdio::null()).output().await.expect("bash is there");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{command}: {said}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    async fn output(&self, name: &str) -> String {
+        let query = format!("Stacks[0].Outputs[?OutputKey=='{name}'].OutputValue");
+        self.types(&format!(
+            "aws cloudformation describe-stacks --stack-name released --query \"{query}\" --output text"
+        ))
+        .await
+    }
+}
+
+/// The example's parameters, and polls that suit a local instance.
+fn parameters(dist: &Path) -> String {
+    let mut example: Value = serde_json::from_slice(&fs::read(dist.join("parameters.json")).unwrap()).unwrap();
+    let more = ["StartPollSeconds=1", "StopPollSeconds=1", "HeartbeatSeconds=20"];
+    example.as_array_mut().unwrap().extend(more.map(Value::from));
+    example.to_string()
+}
+
+/// The default of a parameter of the released instance's template.
+fn default(dist: &Path, parameter: &str) -> String {
+    let text = fs::read_to_string(dist.join("instance.yaml")).unwrap();
+    let template = reveille_contract_tests::parse_template(&text);
+    template["Parameters"][parameter]["Default"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no default: {parameter}"))
+        .to_owned()
+}
+
+async fn deployed(world: &World) {
+    let folder = tempfile::tempdir().unwrap();
+    let dist = released(world, folder.path());
+    let shell = Shell::new(world, folder.path());
+    let compilers =
+        shell.types("for tool in cargo rustc cc gcc ld sam zip python3; do command -v $tool; done; true").await;
+    assert_eq!(compilers, "", "nothing compiles here");
+    fs::write(folder.path().join("mine.json"), parameters(&dist)).unwrap();
+
+    shell.types("cd dist && sha256sum --check --quiet SHA256SUMS").await;
+    shell.types("aws s3 mb s3://my-artifacts").await;
+    shell.types("aws s3 cp dist/ s3://my-artifacts/reveille/0.0.1/ --recursive").await;
+    let deploy = "aws cloudformation deploy --stack-name released --template-file dist/template.yaml --s3-bucket my-artifacts \
+                  --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameter-overrides file://mine.json";
+    shell.types(deploy).await;
+    values_arrived(&shell).await;
+
+    let bucket = shell.output("RunsBucketName").await;
+    shell.types(&format!("aws s3 cp dist/ s3://{bucket}/artifacts/ --recursive --exclude '*' --include 'reveille-runner-*' --include 'reveille-engine-*'")).await;
+    // The local CloudFormation makes no instances: the values of the released template reach the script as it would write them.
+    let (key, sha256) = (default(&dist, "RunnerKey"), default(&dist, "RunnerSha256"));
+    let settings =
+        format!("REVEILLE_BUCKET='{bucket}'\nREVEILLE_RUNNER_KEY='{key}'\nREVEILLE_RUNNER_SHA256='{sha256}'\n");
+    world.local().create_instance_with_commands("released", &settings).await.expect("the instance is created");
+    world.put_notebook("released", "run.ipynb", &Notebook::of(&["print('from a release')"]));
+
+    let machine = shell.output("StateMachineArn").await;
+    let start = format!(
+        "aws --endpoint-url \"$AWS_ENDPOINT_URL\" stepfunctions start-execution --state-machine-arn {machine} \
+         --input '{{\"instance\": \"released\", \"notebook\": \"run.ipynb\"}}' --query executionArn --output text"
+    );
+    let execution = shell.types(&start).await;
+    let outcome = ended(world, &execution).await;
+    assert_eq!(outcome["status"], "SUCCEEDED", "{outcome}");
+    let page = outcome["outputs"]["notebook"].as_str().unwrap_or_else(|| panic!("{outcome}")).to_owned();
+    assert!(page.starts_with(&format!("s3://{bucket}/runs/released/")), "{page}");
+    assert!(shell.types(&format!("aws s3 cp {page} - | cat")).await.contains("from a release"));
+    world.assert_at_rest("released", 1).await;
+}
+
+/// Spaces and braces of the example's values are in the stack as they are in the file.
+async fn values_arrived(shell: &Shell<'_>) {
+    let rules = "aws --endpoint-url \"$AWS_ENDPOINT_URL\" events list-rules --query 'Rules[].[Name,ScheduleExpression]' --output text";
+    let rules = shell.types(rules).await;
+    let rule = rules
+        .lines()
+        .find(|line| line.starts_with("released") && line.ends_with("cron(0 6 ? * MON-FRI *)"))
+        .unwrap_or_else(|| panic!("no such schedule: {rules}"));
+    let name = rule.split('\t').next().unwrap();
+    let targets =
+        format!("aws --endpoint-url \"$AWS_ENDPOINT_URL\" events list-targets-by-rule --rule {name} --output json");
+    let targets: Value = serde_json::from_str(&shell.types(&targets).await).unwrap();
+    let input = targets["Targets"][0]["InputTransformer"]["InputTemplate"].as_str().unwrap();
+    for value in [
+        r#""parameters": {"day": "{{ date }}", "regions": ["eu", "us"]}"#,
+        r#""notebook": "reports/daily report.ipynb""#,
+        r#""limits": {"runSeconds": 3600, "startSeconds": 1800}"#,
+    ] {
+        assert!(input.contains(value), "{value} is not in {input}");
+    }
+}
+
+/// The output of an execution that succeeds.
+async fn ended(world: &World, execution: &str) -> Value {
+    loop {
+        let call = world.local().clients().sfn.describe_execution().execution_arn(execution);
+        let answer = call.send().await.expect("the execution is there");
+        match answer.status().as_str() {
+            "RUNNING" => tokio::time::sleep(Duration::from_millis(300)).await,
+            "SUCCEEDED" => return serde_json::from_str(answer.output().expect("an output")).unwrap(),
+            other => panic!("{other}: {:?} {:?}", answer.error(), answer.cause()),
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use reveille_e2e_tests::{Notebook, World};
+use reveille_e2e_tests::{LocalAws, Notebook};
 use reveille_release::{Architecture, Parts, Programs, assemble};
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub const ALL: &[Scenario] =
 const COMMANDS: [&str; 3] = ["sha256sum", "cat", "cut"];
 
 /// A release of what this world's stack was deployed from: the same programs and templates as those of `make release`, but built for tests.
-fn released(world: &World, folder: &Path) -> PathBuf {
+fn released(world: &LocalAws, folder: &Path) -> PathBuf {
     let artifacts = world.local().directory().join("artifacts");
     let programs = folder.join("programs");
     fs::create_dir_all(&programs).unwrap();
@@ -48,13 +48,13 @@ fn released(world: &World, folder: &Path) -> PathBuf {
 
 /// A shell that finds the aws command, and otherwise hardly anything.
 struct Shell<'a> {
-    world: &'a World,
+    world: &'a LocalAws,
     folder: PathBuf,
     path: PathBuf,
 }
 
 impl<'a> Shell<'a> {
-    fn new(world: &'a World, folder: &Path) -> Self {
+    fn new(world: &'a LocalAws, folder: &Path) -> Self {
         let path = folder.join("bin");
         fs::create_dir(&path).unwrap();
         symlink(world.local().project().tools().join("aws"), path.join("aws")).unwrap();
@@ -102,7 +102,7 @@ fn default(dist: &Path, parameter: &str) -> String {
         .to_owned()
 }
 
-async fn deployed(world: &World) {
+async fn deployed(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
     let dist = released(world, folder.path());
     let shell = Shell::new(world, folder.path());
@@ -165,7 +165,7 @@ async fn values_arrived(shell: &Shell<'_>) {
 }
 
 /// The output of an execution that succeeds.
-async fn ended(world: &World, execution: &str) -> Value {
+async fn ended(world: &LocalAws, execution: &str) -> Value {
     loop {
         let call = world.local().clients().sfn.describe_execution().execution_arn(execution);
         let answer = call.send().await.expect("the execution is there");

@@ -4,11 +4,13 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use reveille_domain::InstanceName;
+
 use crate::{clients::RunName, stack::StackArguments};
 
 /// Wakes a notebook instance, runs a notebook on it, and proves that it went back to sleep.
 #[derive(Debug, Parser)]
-#[command(name = "reveille", version, after_help = EXIT_CODES)]
+#[command(name = "reveille", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -35,6 +37,10 @@ pub(crate) enum Command {
     Open(OpenArguments),
     /// Stop runs, and wait until each has its outcome and its instance is seen stopped
     Cancel(CancelArguments),
+    /// Run a run's notebook again: by redriving its execution, or else as a new run with the same input
+    Rerun(RerunArguments),
+    /// List the runs that use an instance or wait for it
+    Queue(QueueArguments),
     /// List the notebook instances: which are on, and why
     Instances(InstancesArguments),
     /// Explain an error code
@@ -61,13 +67,9 @@ pub(crate) struct FormatArguments {
     pub(crate) output: Format,
 }
 
+/// What the notebook is to be run with.
 #[derive(Args, Debug)]
-pub(crate) struct RunArguments {
-    /// A path below the instance's notebook folder, or s3://bucket/key.ipynb
-    pub(crate) notebook: String,
-    /// The notebook instance
-    #[arg(long = "on", value_name = "INSTANCE")]
-    pub(crate) instance: String,
+pub(crate) struct ParameterArguments {
     /// A parameter, as papermill takes it: `-p NAME VALUE` or `-p NAME=VALUE`; numbers, True, False and None are read as such
     #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE", value_parser = parameter_of_notebook)]
     pub(crate) parameters: Vec<(String, String)>,
@@ -80,6 +82,17 @@ pub(crate) struct RunArguments {
     /// Parameters as YAML or JSON; -p and -r take precedence over them
     #[arg(short = 'y', long = "parameters-yaml", value_name = "TEXT")]
     pub(crate) yaml: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// A path below the instance's notebook folder, or s3://bucket/key.ipynb
+    pub(crate) notebook: String,
+    /// The notebook instance
+    #[arg(long = "on", value_name = "INSTANCE")]
+    pub(crate) instance: String,
+    #[command(flatten)]
+    pub(crate) parameters: ParameterArguments,
     /// The kernel, if not the notebook's own
     #[arg(long, value_name = "NAME")]
     pub(crate) kernel: Option<String>,
@@ -180,6 +193,37 @@ pub(crate) struct CancelArguments {
     /// The runs
     #[arg(value_parser = RunName::parse, required = true)]
     pub(crate) runs: Vec<RunName>,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RerunArguments {
+    /// The run: its id, or the start of its id, its execution's ARN, @last or @last-failed
+    #[arg(value_parser = RunName::parse)]
+    pub(crate) run: RunName,
+    #[command(flatten)]
+    pub(crate) parameters: ParameterArguments,
+    /// Start a new run also where the old one could be redriven
+    #[arg(long)]
+    pub(crate) new: bool,
+    /// Start it, print its id, and return
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// How the answer is written; JSON says what was started, and does not follow it
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct QueueArguments {
+    /// The notebook instance
+    #[arg(value_parser = InstanceName::parse)]
+    pub(crate) instance: InstanceName,
+    #[command(flatten)]
+    pub(crate) format: FormatArguments,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
 }

@@ -4,12 +4,16 @@
 pub(crate) const AT_ONCE: usize = 16;
 
 mod account;
+mod again;
 mod executions;
 mod instances;
+mod queue;
 mod records;
 mod run;
 
 pub(crate) use account::Account;
+pub(crate) use again::Past;
 pub(crate) use executions::{Execution, RunName};
 pub(crate) use instances::Instance;
+pub(crate) use queue::{Place, Took};
 pub(crate) use run::{Ending, Run};

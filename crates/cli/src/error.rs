@@ -80,6 +80,9 @@ pub(crate) enum CliError {
     Usage(String),
     #[error("{0}")]
     NotThere(String),
+    /// What is asked for makes no sense as things are.
+    #[error("{0}")]
+    NotNow(String),
 }
 
 impl CliError {

@@ -11,6 +11,8 @@ use crate::clients::{Ending, Run};
 pub(crate) enum Exit {
     /// All went as it should.
     Done,
+    /// What was named is not there.
+    NotThere,
     /// The command gave up waiting; the run goes on.
     Waiting,
     /// The run failed, for the notebook's or its author's reasons.
@@ -29,6 +31,7 @@ impl Exit {
     pub(crate) const fn number(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::NotThere => 5,
             Self::Waiting => 6,
             Self::Notebook => 10,
             Self::Platform => 11,
@@ -75,8 +78,9 @@ const fn fault(code: Code) -> Exit {
         | Code::RunTimedOut => Exit::Notebook,
         Code::Cancelled => Exit::Cancelled,
         Code::StopNotConfirmed => Exit::NotStopped,
-        Code::InstanceNotFound
-        | Code::InstanceUnavailable
+        // As where a command is given the name itself.
+        Code::InstanceNotFound => Exit::NotThere,
+        Code::InstanceUnavailable
         | Code::LifecycleConfigMissing
         | Code::QuotaExceeded
         | Code::CapacityUnavailable
@@ -106,6 +110,7 @@ mod tests {
         assert_eq!(fault(Code::NotebookFailed), Exit::Notebook);
         assert_eq!(fault(Code::RunnerLost), Exit::Platform);
         assert_eq!(fault(Code::StopNotConfirmed), Exit::NotStopped);
+        assert_eq!(fault(Code::InstanceNotFound).number(), 5);
         assert!(Code::ALL.into_iter().all(|code| fault(code) != Exit::Done));
     }
 }

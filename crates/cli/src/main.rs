@@ -15,7 +15,7 @@ use clap::Parser;
 
 use crate::{
     arguments::{Arguments, Command},
-    commands::{cancel, demo, explain, instances, local, logs, open, run, runs, show, watch},
+    commands::{cancel, demo, explain, instances, local, logs, open, queue, rerun, run, runs, show, watch},
     error::CliError,
     exit::Exit,
     ui::terminal::Terminal,
@@ -43,6 +43,8 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
         Command::Logs(options) => logs::run(terminal, options).await,
         Command::Open(options) => open::run(terminal, options).await,
         Command::Cancel(options) => cancel::run(terminal, options).await,
+        Command::Rerun(options) => rerun::run(terminal, options).await,
+        Command::Queue(options) => queue::run(terminal, options).await,
         Command::Instances(options) => instances::run(terminal, options).await,
         Command::Explain(options) => explain::run(terminal, options),
         Command::Local(options) => local::run(terminal, options).await.map(|()| Exit::Done),

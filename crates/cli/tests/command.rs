@@ -142,6 +142,9 @@ fn what_local_prints_runs_a_notebook_and_ctrl_c_ends_everything() {
         sleep(Duration::from_millis(200));
     };
     assert!(seen.contains("\"SUCCEEDED\"") && seen.contains("output.ipynb"), "{seen}");
+    let run = lines.iter().find(|line| line.contains(" run ") && line.contains(" --on nightly")).expect("a command");
+    let followed = shell(&format!("{exports}\n{run}"));
+    assert!(followed.contains("✓ SUCCEEDED") && followed.contains("Next: reveille open"), "{followed}");
     reveille.signal(Signal::INT);
     assert_eq!(reveille.ended(), Some(0));
     assert_eq!(reveille.processes(), Vec::<String>::new());

@@ -13,6 +13,7 @@ use crate::error::CliError;
 
 /// The largest record that is read: an outcome has at most 64 KiB of evidence, a request 64 KiB of input.
 const MAX_RECORD: i64 = 1024 * 1024;
+
 impl Account {
     /// The latest attempt of a run that left anything.
     pub(crate) async fn latest_attempt(&self, instance: &str, run: &RunId) -> Result<Option<AttemptRef>, CliError> {
@@ -62,7 +63,7 @@ impl Account {
     }
 
     /// A record, if it is there. One that cannot be read is an error: it is not the same as none.
-    async fn record<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CliError> {
+    pub(super) async fn record<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CliError> {
         let Some(body) = self.object(key, MAX_RECORD).await? else { return Ok(None) };
         let read = serde_json::from_slice(&body);
         read.map(Some).map_err(|error| CliError::Record { key: key.to_owned(), problem: error.to_string() })

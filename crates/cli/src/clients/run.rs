@@ -71,6 +71,27 @@ impl Run {
     }
 }
 
+#[cfg(test)]
+impl Run {
+    /// One of a notebook that failed.
+    pub(crate) fn of_test(notebook: &str) -> Self {
+        let arn = "arn:aws:states:us-east-1:1:execution:m:daily".to_owned();
+        let (started, status) = (chrono::Utc::now(), ExecutionStatus::Failed);
+        Self {
+            execution: Execution { arn, name: "daily".to_owned(), status, started, stopped: Some(started) },
+            id: RunId::from_key("daily-1"),
+            instance: Some("nightly".to_owned()),
+            notebook: Some(notebook.to_owned()),
+            trigger: "by hand".to_owned(),
+            ending: Ending::Failed,
+            outcome: None,
+            at: None,
+            error: None,
+            cause: None,
+        }
+    }
+}
+
 impl Account {
     /// An execution, whole.
     pub(super) async fn described(&self, arn: &str) -> Result<(Execution, DescribeExecutionOutput), CliError> {

@@ -1,5 +1,7 @@
 //! `reveille local`: leaves a local AWS running, and tells how to use it.
 
+use std::path::PathBuf;
+
 use reveille_local::{INSTANCE, Local, Machines, NOTEBOOK, Options};
 
 use unicode_width::UnicodeWidthStr;
@@ -60,6 +62,8 @@ fn instructions(terminal: &Terminal, local: &Local) -> Vec<String> {
     lines.extend(environment);
     lines.push(format!("export PATH={}:$PATH", quoted(&local.project().tools().display().to_string())));
     lines.extend([String::new(), title("Run a notebook:"), String::new()]);
+    lines.extend(command_lines(&run_command(), terminal.width()));
+    lines.extend([String::new(), title("Or start one as any AWS client does:"), String::new()]);
     lines.extend(command_lines(&start_command(local), terminal.width()));
     lines.extend([String::new(), title("Or let a file land:"), String::new()]);
     lines.push(format!("aws s3 cp README.md s3://{}/incoming/README.md", local.trigger_bucket()));
@@ -76,7 +80,18 @@ fn instructions(terminal: &Terminal, local: &Local) -> Vec<String> {
     lines
 }
 
-/// The command that runs a notebook here.
+/// The command that runs a notebook here and follows it, with this program as it was called.
+fn run_command() -> String {
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    // A name without a folder was found on the PATH, and is there in another terminal, too.
+    let is_path = called.components().count() > 1;
+    let program = if is_path { std::path::absolute(&called).unwrap_or(called) } else { PathBuf::from("reveille") };
+    let day = chrono::Utc::now().date_naive();
+    let program = quoted(&program.display().to_string());
+    format!("{program} run {NOTEBOOK} --on {INSTANCE} -p day {day} -p source 'started by hand'")
+}
+
+/// The same for any AWS client.
 fn start_command(local: &Local) -> String {
     let input = serde_json::json!({
         "instance": INSTANCE,

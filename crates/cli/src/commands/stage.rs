@@ -34,6 +34,10 @@ pub(super) async fn stage(account: &Account, run: &Run) -> Result<String, CliErr
 async fn in_the_queue_or_running(account: &Account, run: &Run, instance: &str) -> Result<String, CliError> {
     let waiting = || format!("waiting for its turn on {instance}");
     let Some(at) = &run.at else { return Ok(waiting()) };
+    // It ended before a redrive or a repetition; the next attempt has no record yet.
+    if account.outcome(at).await?.is_some() {
+        return Ok(waiting());
+    }
     // A runner writes progress of what it has claimed only.
     if let Some(progress) = account.progress(at).await?.filter(|progress| progress.cells > 0) {
         return Ok(cells(&progress));

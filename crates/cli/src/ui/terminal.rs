@@ -90,6 +90,13 @@ impl Terminal {
         write(&format!("{erase}{}\n", only_tones(text)));
     }
 
+    /// A sentence, in as many lines as it takes.
+    pub(crate) fn lines(&self, text: &str) {
+        for line in fitted(text, self.width()) {
+            self.line(&line);
+        }
+    }
+
     /// An answer for a program: JSON, whose own escapes leave no control character in it.
     pub(crate) fn result(answer: &serde_json::Value) {
         // A value that was parsed or made by us can be written.

@@ -24,8 +24,9 @@ pub(crate) fn seconds(length: f64) -> String {
     duration(TimeDelta::try_milliseconds(to_millis(length)).unwrap_or_default())
 }
 
+/// Whole milliseconds.
 #[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and a phase has far fewer milliseconds")]
-fn to_millis(seconds: f64) -> i64 {
+pub(crate) fn to_millis(seconds: f64) -> i64 {
     (seconds * 1_000.0) as i64
 }
 

@@ -15,23 +15,23 @@ pub const ALL: &[Scenario] = &[
 ];
 
 /// Runs the command to its end.
-async fn reveille(world: &LocalAws, arguments: &[&str]) -> Output {
+pub async fn reveille(world: &LocalAws, arguments: &[&str]) -> Output {
     let command = world.local().project().binary("reveille");
     let mut command = Command::new(command);
     command.args(arguments).envs(world.local().environment()).stdin(Stdio::null()).kill_on_drop(true);
     command.output().await.expect("the command is built with the workspace")
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn complained(output: &Output) -> String {
+pub fn complained(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 #[track_caller]
-fn ended(output: &Output, code: i32) {
+pub fn ended(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}\n{}", said(output), complained(output));
 }
 
@@ -104,6 +104,10 @@ async fn typed_wrong(world: &LocalAws) {
         (&["show", "no-such-run"], 5, "no run's id begins with no-such-run"),
         (&["show", "@first"], 2, "@last"),
         (&["runs", "--stack", "no-such-stack"], 5, "there is no stack no-such-stack"),
+        (&["rerun", "no-such-run"], 5, "no run's id begins with no-such-run"),
+        (&["rerun", "a", "-p", "n=1", "-p", "n=2"], 2, "n is given twice"),
+        (&["queue", "no-such-instance"], 5, "there is no notebook instance no-such-instance"),
+        (&["queue", "a/../b"], 2, "is not a notebook instance name"),
         (&["explain", "NoSuchCode"], 5, "NoSuchCode"),
     ] {
         let output = reveille(world, arguments).await;

@@ -12,6 +12,7 @@ mod aborted;
 mod browser;
 mod busy;
 mod command;
+mod command_again;
 mod deployment;
 mod engine;
 mod failures;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         input::ALL,
         triggers::ALL,
         command::ALL,
+        command_again::ALL,
         stacks::ALL,
         deployment::ALL,
         release::ALL,

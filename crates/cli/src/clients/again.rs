@@ -1,0 +1,82 @@
+//! What it takes to run a run again: its input, whether Step Functions can redrive it, and the two calls that do it.
+
+use std::time::Duration;
+
+use aws_sdk_sfn::{operation::redrive_execution::RedriveExecutionError, types::ExecutionRedriveStatus};
+use tokio::time::{Instant, sleep};
+
+use super::{Account, Execution, RunName};
+use crate::error::CliError;
+
+/// DescribeExecution is eventually consistent: right after a redrive it may show the end before it.
+const PATIENCE: Duration = Duration::from_mins(1);
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What an execution says of itself for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Past {
+    pub(crate) input: String,
+    /// What Step Functions says against a redrive; `None`: it is possible.
+    pub(crate) not_redrivable: Option<String>,
+    redrives: i32,
+}
+
+#[cfg(test)]
+impl Past {
+    /// One that nobody has redriven.
+    pub(crate) fn of_test(not_redrivable: Option<&str>) -> Self {
+        Self { input: "{}".to_owned(), not_redrivable: not_redrivable.map(str::to_owned), redrives: 0 }
+    }
+}
+
+impl Account {
+    /// Reads it.
+    pub(crate) async fn past(&self, execution: &Execution) -> Result<Past, CliError> {
+        let (_, described) = self.described(&execution.arn).await?;
+        let not_redrivable = match described.redrive_status() {
+            Some(ExecutionRedriveStatus::Redrivable) => None,
+            _ => Some(described.redrive_status_reason().unwrap_or("Step Functions does not offer it").to_owned()),
+        };
+        let redrives = described.redrive_count.unwrap_or_default();
+        let input = described.input.ok_or_else(|| CliError::Asked {
+            action: "read the run's input",
+            message: "Step Functions did not show it; may you use the key that it is encrypted with?".to_owned(),
+        })?;
+        Ok(Past { input, not_redrivable, redrives })
+    }
+
+    /// Redrives an execution; the answer says what Step Functions has against it, if it has anything.
+    pub(crate) async fn redrive(
+        &self,
+        execution: &Execution,
+        past: &Past,
+    ) -> Result<Result<Execution, String>, CliError> {
+        match self.sfn.redrive_execution().execution_arn(&execution.arn).send().await {
+            Ok(_) => self.redriven(execution, past).await.map(Ok),
+            Err(error) if error.as_service_error().is_some_and(RedriveExecutionError::is_execution_not_redrivable) => {
+                let said = error.as_service_error().and_then(|error| error.meta().message());
+                Ok(Err(said.unwrap_or("Step Functions refused it").to_owned()))
+            }
+            Err(error) => Err(CliError::asked("redrive the execution", &error)),
+        }
+    }
+
+    async fn redriven(&self, execution: &Execution, past: &Past) -> Result<Execution, CliError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (seen, described) = self.described(&execution.arn).await?;
+            let is_seen = seen.is_running() || described.redrive_count.unwrap_or_default() > past.redrives;
+            if is_seen || Instant::now() > deadline {
+                return Ok(seen);
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Starts an execution with an input that was checked.
+    pub(crate) async fn start(&self, name: String, input: String) -> Result<Execution, CliError> {
+        let call = self.sfn.start_execution().state_machine_arn(&self.state_machine).name(name).input(input);
+        let started = call.send().await.map_err(|error| CliError::asked("start the execution", &error))?;
+        self.find(&RunName::Arn(started.execution_arn)).await
+    }
+}

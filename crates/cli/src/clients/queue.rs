@@ -1,0 +1,98 @@
+//! An instance's queue: the tickets of the runs that wait for it, and how long its notebooks took before.
+
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reveille_domain::{InstanceName, RunId, records::Ticket};
+use reveille_protocol::runner::decide::queue_order;
+
+use super::{AT_ONCE, Account, Ending, Execution, Run};
+use crate::error::CliError;
+
+/// Tickets that are read: more than a stack lets wait unless it was told otherwise, and some seconds.
+const MOST: usize = 1_000;
+/// Earlier runs that are looked at for the times that notebooks take.
+const EARLIER: usize = 200;
+
+/// A place in the queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) run: Run,
+    pub(crate) since: DateTime<Utc>,
+    /// When it is given up.
+    pub(crate) until: Option<DateTime<Utc>>,
+}
+
+/// How long a notebook took on an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Took {
+    pub(crate) notebook: String,
+    pub(crate) seconds: f64,
+}
+
+impl Account {
+    /// The runs that stand in an instance's inbox and whose executions go on, in the order in which they will run. The one that runs is
+    /// among them.
+    pub(crate) async fn inbox(&self, instance: &InstanceName) -> Result<Vec<Place>, CliError> {
+        let keys = self.keys(&self.layout.inbox(instance)).await?;
+        let key = |key: &String| self.layout.run_of_ticket(instance, key).map(|run| (key.clone(), run));
+        let named: Vec<(String, RunId)> = keys.iter().filter_map(key).take(MOST).collect();
+        let ticket = async |(key, run): (String, RunId)| self.ticket(&key, &run).await;
+        let read: Vec<Option<Ticket>> = stream::iter(named).map(ticket).buffered(AT_ONCE).try_collect().await?;
+        let mut tickets: Vec<Ticket> = read.into_iter().flatten().collect();
+        tickets.sort_by(queue_order);
+        let place = async |ticket: Ticket| self.place(ticket).await;
+        let places: Vec<Option<Place>> = stream::iter(tickets).map(place).buffered(AT_ONCE).try_collect().await?;
+        Ok(places.into_iter().flatten().collect())
+    }
+
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, CliError> {
+        let mut keys = Vec::new();
+        let mut token = None;
+        loop {
+            let call = self.s3.list_objects_v2().bucket(&self.layout.bucket).prefix(prefix);
+            let listed = call.set_continuation_token(token.take()).send().await;
+            let listed = listed.map_err(|error| CliError::asked("list the instance's queue", &error))?;
+            keys.extend(listed.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+            match listed.next_continuation_token {
+                Some(next) if keys.len() < MOST => token = Some(next),
+                _ => return Ok(keys),
+            }
+        }
+    }
+
+    /// A run's ticket. What cannot be read is none: the runner takes it for none as well.
+    async fn ticket(&self, key: &str, run: &RunId) -> Result<Option<Ticket>, CliError> {
+        match self.record::<Ticket>(key).await {
+            Ok(ticket) => Ok(ticket.filter(|ticket| ticket.run == *run)),
+            Err(CliError::Record { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `None`: its execution has ended, or there is none.
+    async fn place(&self, ticket: Ticket) -> Result<Option<Place>, CliError> {
+        let execution = match self.described(&ticket.execution_arn).await {
+            Ok((execution, _)) => execution,
+            Err(CliError::NoRun { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !execution.is_running() {
+            return Ok(None);
+        }
+        let limit = chrono::TimeDelta::seconds(ticket.queue_seconds.into());
+        let until = ticket.queued_at.checked_add_signed(limit);
+        Ok(Some(Place { run: self.outline(&execution).await?, since: ticket.queued_at, until }))
+    }
+
+    /// How long notebooks took, the newest first, as the stack's newest successes tell it.
+    pub(crate) async fn earlier(&self) -> Result<Vec<Took>, CliError> {
+        let executions = self.newest(Some(aws_sdk_sfn::types::ExecutionStatus::Succeeded), EARLIER).await?;
+        let look = |execution: Execution| async move { self.outline(&execution).await };
+        let runs: Vec<Run> = stream::iter(executions).map(look).buffered(AT_ONCE).try_collect().await?;
+        let took = runs
+            .into_iter()
+            .filter(|run| run.ending == Ending::Succeeded)
+            .filter_map(|run| Some(Took { notebook: run.notebook?, seconds: run.outcome?.phases.running?.seconds }));
+        Ok(took.collect())
+    }
+}

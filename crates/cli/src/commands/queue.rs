@@ -1,0 +1,228 @@
+//! `reveille queue`: which run uses an instance, which wait, and when each may start.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use reveille_domain::records::Lease;
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::{Format, QueueArguments},
+    clients::{Account, Place, Run, Took},
+    error::CliError,
+    exit::Exit,
+    ui::{
+        table::{self, Cell, Column},
+        terminal::{Terminal, Tone},
+        times,
+    },
+};
+
+const COLUMNS: [Column; 5] = [
+    Column { title: "PLACE", rank: 0, least: 5 },
+    Column { title: "NOTEBOOK", rank: 0, least: 14 },
+    Column { title: "RUN", rank: 0, least: 12 },
+    Column { title: "SINCE", rank: 1, least: 7 },
+    Column { title: "EXPECTED", rank: 0, least: 17 },
+];
+
+/// Earlier runs of a notebook that count: what it took months ago says little.
+const COUNT: usize = 9;
+
+/// A row of the queue.
+#[derive(Clone, Debug)]
+struct Row {
+    run: Run,
+    /// 0: it runs.
+    place: usize,
+    since: DateTime<Utc>,
+    /// When it will start, or where it runs, end.
+    expected: Expected,
+    until: Option<DateTime<Utc>>,
+}
+
+/// When something may happen, guessed from earlier runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    /// Its turn has come.
+    Now,
+    At(DateTime<Utc>),
+    /// A notebook before it never succeeded here.
+    Unknown,
+}
+
+pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    let name = &arguments.instance;
+    let status = account.status(name.as_str()).await?.ok_or_else(|| {
+        let region = &account.region;
+        CliError::NotThere(format!(
+            "there is no notebook instance {name} in {region}; `reveille instances` lists those there are"
+        ))
+    })?;
+    let lease = account.lease(name).await?;
+    let running = running(&account, lease.as_ref()).await?;
+    let mut waiting = account.inbox(name).await?;
+    waiting.retain(|place| running.as_ref().is_none_or(|(run, _)| run.id != place.run.id));
+    let earlier = if waiting.is_empty() && running.is_none() { Vec::new() } else { account.earlier().await? };
+    let now = Utc::now();
+    let rows = rows(running, waiting, &earlier, now);
+    if arguments.format.output == Format::Json {
+        let runs: Vec<Value> = rows.iter().map(as_json).collect();
+        Terminal::result(&json!({"instance": name, "status": status.as_str(), "runs": runs}));
+        return Ok(Exit::Done);
+    }
+    if rows.is_empty() {
+        let status = status.as_str();
+        terminal
+            .note(&format!("no run uses {name} ({status}) or waits for it; `reveille runs` lists those that ended"));
+        return Ok(Exit::Done);
+    }
+    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells(row, now)).collect();
+    for line in table::lines(terminal, &COLUMNS, &cells) {
+        terminal.line(&line);
+    }
+    Ok(Exit::Done)
+}
+
+/// The run that uses the instance, and since when.
+async fn running(account: &Account, lease: Option<&Lease>) -> Result<Option<(Run, DateTime<Utc>)>, CliError> {
+    let Some(at) = lease.and_then(|lease| lease.busy.as_ref()) else { return Ok(None) };
+    let Some(request) = account.request(&at.instance, &at.run).await? else { return Ok(None) };
+    let execution = match account.find(&crate::clients::RunName::Arn(request.execution_arn)).await {
+        Ok(execution) => execution,
+        Err(CliError::NoRun { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !execution.is_running() {
+        return Ok(None);
+    }
+    let since = account.claim(at).await?.map_or(execution.started, |claim| claim.at);
+    Ok(Some((account.outline(&execution).await?, since)))
+}
+
+fn rows(running: Option<(Run, DateTime<Utc>)>, waiting: Vec<Place>, earlier: &[Took], now: DateTime<Utc>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut next = Expected::Now;
+    if let Some((run, since)) = running {
+        next = after(Expected::At(since), &run, earlier);
+        rows.push(Row { run, place: 0, since, expected: next, until: None });
+    }
+    for (index, Place { run, since, until }) in waiting.into_iter().enumerate() {
+        let begins = match next {
+            // What takes longer than before ends any moment, as far as anybody can say.
+            Expected::At(at) => Expected::At(at.max(now)),
+            other => other,
+        };
+        let from = if begins == Expected::Now { Expected::At(now) } else { begins };
+        next = after(from, &run, earlier);
+        rows.push(Row { run, place: index + 1, since, expected: begins, until });
+    }
+    rows
+}
+
+/// When a run that starts then may have ended.
+fn after(start: Expected, run: &Run, earlier: &[Took]) -> Expected {
+    let took = run.notebook.as_deref().and_then(|notebook| typical(notebook, earlier));
+    match (start, took) {
+        (Expected::At(start), Some(took)) => start.checked_add_signed(took).map_or(Expected::Unknown, Expected::At),
+        (Expected::Now | Expected::At(_) | Expected::Unknown, _) => Expected::Unknown,
+    }
+}
+
+/// The median of a notebook's newest runs: one that hung does not move it.
+fn typical(notebook: &str, earlier: &[Took]) -> Option<TimeDelta> {
+    let mut seconds: Vec<f64> =
+        earlier.iter().filter(|took| took.notebook == notebook).map(|took| took.seconds).take(COUNT).collect();
+    seconds.sort_by(f64::total_cmp);
+    let median = seconds.get(seconds.len() / 2)?;
+    TimeDelta::try_milliseconds(times::to_millis(*median))
+}
+
+fn cells(row: &Row, now: DateTime<Utc>) -> Vec<Cell> {
+    let runs = row.place == 0;
+    vec![
+        if runs { ("runs".to_owned(), Tone::Moving) } else { (row.place.to_string(), Tone::Plain) },
+        (row.run.notebook.clone().unwrap_or_else(|| "(none)".to_owned()), Tone::Strong),
+        (row.run.id.to_string(), Tone::Plain),
+        (times::duration(now - row.since), Tone::Quiet),
+        (expected(row, now), Tone::Plain),
+    ]
+}
+
+fn expected(row: &Row, now: DateTime<Utc>) -> String {
+    let what = if row.place == 0 { "ends" } else { "starts" };
+    match row.expected {
+        Expected::Now => "is next".to_owned(),
+        Expected::At(at) if at <= now && row.place == 0 => "overdue".to_owned(),
+        Expected::At(at) if at <= now => "is next".to_owned(),
+        Expected::At(at) => format!("{what} in ~{}", times::duration(at - now)),
+        Expected::Unknown => "not known".to_owned(),
+    }
+}
+
+fn as_json(row: &Row) -> Value {
+    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let expected = if let Expected::At(at) = row.expected { Some(time(at)) } else { None };
+    let (start, end) = if row.place == 0 { (None, expected) } else { (expected, None) };
+    json!({
+        "place": row.place,
+        "state": if row.place == 0 { "running" } else { "waiting" },
+        "run": row.run.id,
+        "notebook": row.run.notebook,
+        "since": time(row.since),
+        "expectedStart": start,
+        "expectedEnd": end,
+        "waitsUntil": row.until.map(time),
+        "executionArn": row.run.execution.arn,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, Utc};
+    use unicode_width::UnicodeWidthStr;
+
+    use super::{COLUMNS, Expected, cells, expected, rows, typical};
+    use crate::{
+        clients::{Place, Run, Took},
+        ui::{table, terminal::Terminal},
+    };
+
+    fn took(notebook: &str, seconds: f64) -> Took {
+        Took { notebook: notebook.to_owned(), seconds }
+    }
+
+    #[test]
+    fn a_start_is_guessed_from_what_runs_before_it() {
+        let now = Utc::now();
+        let ago = |minutes| now - TimeDelta::minutes(minutes);
+        let place = |notebook: &str| Place { run: Run::of_test(notebook), since: ago(5), until: None };
+        let earlier = [took("a.ipynb", 600.0), took("a.ipynb", 660.0), took("a.ipynb", 9_000.0), took("b.ipynb", 60.0)];
+        let queue = || vec![place("b.ipynb"), place("new.ipynb"), place("b.ipynb")];
+        let guessed = rows(Some((Run::of_test("a.ipynb"), ago(1))), queue(), &earlier, now);
+        let minutes = |minutes| Expected::At(now + TimeDelta::minutes(minutes));
+        let expectations: Vec<_> = guessed.iter().map(|row| row.expected).collect();
+        assert_eq!(expectations, [minutes(10), minutes(10), minutes(11), Expected::Unknown]);
+        // What runs takes longer than ever: the next may start any moment, and those behind it after that.
+        let late = rows(Some((Run::of_test("a.ipynb"), ago(300))), queue(), &earlier, now);
+        assert_eq!(expected(&late[0], now), "overdue");
+        assert_eq!(expected(&late[1], now), "is next");
+        assert_eq!(late[2].expected, minutes(1));
+        // Nobody runs.
+        assert_eq!(rows(None, queue(), &earlier, now)[0].expected, Expected::Now);
+        assert!(rows(None, Vec::new(), &earlier, now).is_empty());
+        for width in [60, 80, 200] {
+            let cells: Vec<_> = guessed.iter().map(|row| cells(row, now)).collect();
+            let lines = table::lines(&Terminal::plain(width), &COLUMNS, &cells);
+            assert!(lines.iter().all(|line| line.width() <= width), "{lines:#?}");
+            assert!(lines[1].starts_with("runs   a.ipynb") && lines[2].starts_with("1      b.ipynb"), "{lines:#?}");
+        }
+    }
+
+    #[test]
+    fn the_typical_time_is_the_median_of_the_newest() {
+        let mut earlier: Vec<Took> = (0..9).map(|_| took("a.ipynb", 10.0)).collect();
+        earlier.extend((0..50).map(|_| took("a.ipynb", 1_000.0)));
+        assert_eq!(typical("a.ipynb", &earlier), Some(TimeDelta::seconds(10)));
+        assert_eq!(typical("b.ipynb", &earlier), None);
+    }
+}

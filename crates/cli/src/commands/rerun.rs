@@ -1,0 +1,196 @@
+//! `reveille rerun`: runs a run's notebook again, by a redrive where that does it, or else as a new run.
+
+use reveille_domain::Code;
+use serde_json::{Map, Value, json};
+
+use super::{
+    parameters,
+    run::{check, execution_name},
+    watch,
+};
+use crate::{
+    arguments::{Format, RerunArguments},
+    clients::{Account, Ending, Past, Run},
+    error::CliError,
+    exit::Exit,
+    ui::terminal::{Terminal, Tone},
+};
+
+/// How it is run again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Plan {
+    /// As the next attempt of the same run.
+    Redrive,
+    /// As a run of its own; the reason ends "because".
+    New { because: String },
+}
+
+impl Plan {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Redrive => "redrive",
+            Self::New { .. } => "new",
+        }
+    }
+}
+
+pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Result<Exit, CliError> {
+    let changes = parameters::given(&arguments.parameters)?;
+    let account = Account::of(&arguments.stack).await?;
+    let old = account.run(&account.find(&arguments.run).await?).await?;
+    refuse(&old)?;
+    let past = account.past(&old.execution).await?;
+    let input = input_of_new(&past.input, changes.clone())?;
+    // A redrive would be refused as a new run is.
+    check(&input)?;
+    let mut plan = plan(&old, &past, !changes.is_empty(), arguments.new);
+    let mut execution = None;
+    if plan == Plan::Redrive {
+        match account.redrive(&old.execution, &past).await? {
+            Ok(redriven) => execution = Some(redriven),
+            Err(because) => plan = Plan::New { because },
+        }
+    }
+    let execution = match execution {
+        Some(redriven) => redriven,
+        None => account.start(execution_name(old.notebook.as_deref().unwrap_or_default()), input).await?,
+    };
+    let (from, id) = (&old.id, execution.run());
+    if arguments.output == Format::Json {
+        let because = if let Plan::New { because } = &plan { Some(because) } else { None };
+        let arn = &execution.arn;
+        Terminal::result(&json!({"from": from, "run": id, "by": plan.word(), "because": because, "executionArn": arn}));
+        return Ok(Exit::Done);
+    }
+    let how = match &plan {
+        Plan::Redrive => format!("{from} is redriven: the same run, with the same input, as its next attempt"),
+        Plan::New { because } => format!("{from} -> {id}: a new run, because {}", because.trim_end_matches('.')),
+    };
+    if arguments.detach {
+        terminal.line(id.as_str());
+        terminal.note(&format!("{how}; follow it with: reveille watch {id}"));
+        return Ok(Exit::Done);
+    }
+    terminal.line(&format!("{} {id}", terminal.paint(Tone::Quiet, "run")));
+    terminal.lines(&how);
+    watch::follow(terminal, &account, &execution).await
+}
+
+/// What cannot be run again.
+fn refuse(old: &Run) -> Result<(), CliError> {
+    let id = &old.id;
+    match old.ending {
+        Ending::Running => Err(CliError::NotNow(format!(
+            "{id} is under way; follow it with `reveille watch {id}`, or end it first with `reveille cancel {id}`"
+        ))),
+        Ending::NotSelected => Err(CliError::NotNow(format!(
+            "{id} ran nothing, because its trigger does not ask for {}, and would run nothing again; start the notebook with `reveille run`",
+            old.trigger
+        ))),
+        Ending::Succeeded
+        | Ending::Failed
+        | Ending::Skipped
+        | Ending::Duplicate
+        | Ending::Aborted
+        | Ending::TimedOut => Ok(()),
+    }
+}
+
+fn plan(old: &Run, past: &Past, changed: bool, new: bool) -> Plan {
+    let because = |because: &str| Plan::New { because: because.to_owned() };
+    match (old.ending, old.code()) {
+        _ if new => because("--new asks for one"),
+        _ if changed => because("its parameters change"),
+        (Ending::Succeeded, _) => because("the old one succeeded"),
+        (Ending::Skipped | Ending::Duplicate | Ending::NotSelected, _) => because("the old one ran nothing"),
+        // Its notebook has succeeded, so that a redrive would only look at the instance again.
+        (_, Some(Code::StopNotConfirmed)) => because("a redrive does not run a notebook again that has succeeded"),
+        _ => past.not_redrivable.as_deref().map_or(Plan::Redrive, |reason| Plan::New {
+            because: format!("Step Functions cannot redrive the old one ({})", reason.trim_end_matches('.')),
+        }),
+    }
+}
+
+/// The input of a new run: the old one's, with changed parameters, and for what an event started the word that it is meant to run again.
+fn input_of_new(old: &str, changes: Map<String, Value>) -> Result<String, CliError> {
+    // The same sentence for what is no JSON and for what is no object.
+    let Ok(Value::Object(mut input)) = serde_json::from_str::<Value>(old) else {
+        return Err(CliError::Usage(
+            "the run's input is no JSON object; start the notebook with `reveille run`".to_owned(),
+        ));
+    };
+    if !changes.is_empty() {
+        match input.entry("parameters").or_insert(Value::Null) {
+            Value::Object(parameters) => parameters.extend(changes),
+            other => *other = Value::Object(changes),
+        }
+    }
+    if input.get("event").is_some_and(|event| !event.is_null()) {
+        input.insert("rerun".to_owned(), Value::Bool(true));
+    }
+    Ok(Value::Object(input).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Plan, input_of_new, plan, refuse};
+    use crate::clients::{Ending, Past, Run};
+
+    fn old(ending: Ending, error: Option<&str>) -> Run {
+        Run { ending, error: error.map(str::to_owned), ..Run::of_test("daily.ipynb") }
+    }
+
+    fn past(not_redrivable: Option<&str>) -> Past {
+        Past::of_test(not_redrivable)
+    }
+
+    #[test]
+    fn a_redrive_only_where_it_runs_the_same_again() {
+        let (may, not) = (past(None), past(Some("EXECUTION_OLDER")));
+        assert_eq!(plan(&old(Ending::Failed, Some("NotebookFailed")), &may, false, false), Plan::Redrive);
+        assert_eq!(plan(&old(Ending::Aborted, None), &may, false, false), Plan::Redrive);
+        assert_eq!(plan(&old(Ending::TimedOut, None), &may, false, false), Plan::Redrive);
+        let failed = old(Ending::Failed, Some("NotebookFailed"));
+        for (run, past, changed, new, because) in [
+            (&failed, &may, true, false, "parameters"),
+            (&failed, &may, false, true, "--new"),
+            (&failed, &not, false, false, "EXECUTION_OLDER"),
+            (&old(Ending::Failed, Some("StopNotConfirmed")), &may, false, false, "has succeeded"),
+            (&old(Ending::Succeeded, None), &may, false, false, "succeeded"),
+            (&old(Ending::Duplicate, None), &may, false, false, "ran nothing"),
+        ] {
+            let Plan::New { because: said } = plan(run, past, changed, new) else { panic!("{because}: a redrive") };
+            assert!(said.contains(because), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_is_under_way_or_was_never_asked_for_is_refused() {
+        let said = refuse(&old(Ending::Running, None)).unwrap_err();
+        assert!(said.to_string().contains("reveille cancel daily"), "{said}");
+        assert_eq!(said.exit_code(), 1);
+        assert!(refuse(&old(Ending::NotSelected, None)).is_err());
+        assert!(refuse(&old(Ending::Aborted, None)).is_ok());
+    }
+
+    #[test]
+    fn a_new_input_is_the_old_one_with_what_changes() {
+        let read = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+        let change = || json!({"day": "2026-11-27"}).as_object().unwrap().clone();
+        let old = r#"{"instance": "a", "parameters": {"day": "{{ date }}", "n": 1}, "event": {"id": "1"}, "html": "sanitized"}"#;
+        assert_eq!(
+            read(input_of_new(old, change()).unwrap()),
+            json!({"instance": "a", "parameters": {"day": "2026-11-27", "n": 1}, "event": {"id": "1"}, "html": "sanitized", "rerun": true})
+        );
+        for old in [r#"{"instance": "a"}"#, r#"{"instance": "a", "parameters": null, "event": null}"#] {
+            let new = read(input_of_new(old, change()).unwrap());
+            assert_eq!((&new["parameters"], new.get("rerun")), (&json!({"day": "2026-11-27"}), None));
+        }
+        assert_eq!(input_of_new(r#"{"a":1}"#, serde_json::Map::new()).unwrap(), r#"{"a":1}"#);
+        for wrong in ["[]", "nonsense", ""] {
+            assert!(input_of_new(wrong, change()).is_err(), "{wrong}");
+        }
+    }
+}

@@ -25,7 +25,6 @@ const MAX_ID_CHARS: usize = 256;
 /// A Step Functions cause holds 32,768 characters, its JSON included.
 const MAX_ERROR_CHARS: usize = 16_000;
 
-/// One invocation.
 #[derive(Debug)]
 pub struct LambdaInvocation {
     /// Lambda's id of it.
@@ -103,7 +102,6 @@ impl RuntimeApi {
         })
     }
 
-    /// Answers with a result.
     pub(crate) async fn respond(&mut self, invocation: &LambdaInvocation, answer: &str) -> Result<Answered, String> {
         self.post(invocation, "response", &[], answer.to_owned()).await
     }

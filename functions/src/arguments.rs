@@ -21,7 +21,6 @@ pub struct Arguments {
 
 /// A step that takes the execution's input.
 pub trait TakesInput: DeserializeOwned {
-    /// Puts the input in.
     fn put(&mut self, input: InputText);
 }
 

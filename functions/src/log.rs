@@ -17,7 +17,6 @@ pub enum Level {
     Error,
 }
 
-/// One line.
 #[derive(Debug)]
 pub struct Line(Map<String, Value>);
 
@@ -39,7 +38,6 @@ impl Line {
         self
     }
 
-    /// With a number.
     #[must_use]
     pub fn with_number(mut self, name: &'static str, number: u64) -> Self {
         self.0.insert(name.to_owned(), Value::from(number));

@@ -15,7 +15,6 @@ pub struct Message {
     pub start: String,
     /// Names in lower case, and values.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Vec<u8>,
 }
 

@@ -85,7 +85,6 @@ fn lines(ratios: &Ratios) -> String {
 /// One target and what was reached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TargetVerdict {
-    /// The figure.
     pub figure: &'static str,
     /// What was measured, with its unit.
     pub reached: String,

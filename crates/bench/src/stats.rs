@@ -14,7 +14,6 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Milliseconds.
     #[must_use]
     pub fn milliseconds(&self) -> f64 {
         self.elapsed.as_secs_f64() * 1e3

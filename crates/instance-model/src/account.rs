@@ -87,7 +87,6 @@ impl Account {
         format!("arn:aws:sagemaker:{}:{}:{kind}/{name}", self.region, self.id)
     }
 
-    /// The region.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region

@@ -21,7 +21,6 @@ pub enum CallOutcome {
     Refused {
         /// The error code.
         code: &'static str,
-        /// The message.
         message: String,
     },
 }

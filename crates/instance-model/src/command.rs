@@ -14,40 +14,33 @@ pub enum Command {
     CreateInstance(CreateInstance),
     /// Reads one instance.
     DescribeInstance {
-        /// Its name.
         name: String,
     },
-    /// Lists instances.
     ListInstances(ListQuery<InstanceSort>, InstanceFilter),
     /// Starts an instance.
     Start {
-        /// Its name.
         name: String,
     },
     /// Stops an instance.
     Stop {
-        /// Its name.
         name: String,
     },
     /// Changes an instance.
     Update(UpdateInstance),
     /// Deletes an instance.
     Delete {
-        /// Its name.
         name: String,
     },
     /// Creates a lifecycle configuration.
     CreateConfig(CreateConfig),
     /// Reads one lifecycle configuration.
     DescribeConfig {
-        /// Its name.
         name: String,
     },
     /// Replaces the given scripts of a lifecycle configuration; its tags are ignored.
     UpdateConfig(CreateConfig),
     /// Deletes a lifecycle configuration.
     DeleteConfig {
-        /// Its name.
         name: String,
     },
     /// Lists lifecycle configurations.
@@ -56,7 +49,6 @@ pub enum Command {
     AddTags {
         /// The resource.
         arn: String,
-        /// The tags.
         tags: BTreeMap<String, String>,
     },
     /// Reads the tags of a resource.
@@ -117,7 +109,6 @@ pub struct CreateInstance {
     pub name: String,
     /// Everything else about it.
     pub settings: InstanceSettings,
-    /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -150,7 +141,6 @@ pub type LifecycleChange = Change<String>;
 /// A change of an instance; what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpdateInstance {
-    /// Its name.
     pub name: String,
     /// A new instance type.
     pub instance_type: Option<String>,
@@ -179,13 +169,11 @@ pub struct UpdateInstance {
 /// A new lifecycle configuration, or a change of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateConfig {
-    /// Its name.
     pub name: String,
     /// The base64 content of the `OnCreate` script.
     pub on_create: Option<String>,
     /// The base64 content of the `OnStart` script.
     pub on_start: Option<String>,
-    /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -196,7 +184,6 @@ pub enum Response {
     Empty,
     /// The ARN of a new instance.
     InstanceArn(String),
-    /// One instance.
     Instance(Box<InstanceView>),
     /// Some instances.
     Instances(Page<InstanceView>),
@@ -206,6 +193,5 @@ pub enum Response {
     Config(Box<ConfigView>),
     /// Some lifecycle configurations.
     Configs(Page<ConfigView>),
-    /// Tags.
     Tags(BTreeMap<String, String>),
 }

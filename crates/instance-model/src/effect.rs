@@ -30,7 +30,6 @@ pub enum Effect {
         instance: String,
         /// The boot it runs in.
         boot: BootNumber,
-        /// Which hook it is.
         hook: Hook,
         /// The decoded script.
         script: Arc<[u8]>,
@@ -42,7 +41,6 @@ pub enum Effect {
         /// The boot that ends.
         boot: BootNumber,
     },
-    /// The state changed.
     StateChanged {
         /// The instance's name.
         instance: String,

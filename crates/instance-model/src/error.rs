@@ -44,7 +44,6 @@ pub enum ApiError {
     ResourceLimitExceeded {
         /// What is limited, e.g. `ml.t3.medium for notebook instance usage`.
         what: String,
-        /// The limit.
         limit: usize,
         /// How many are in use.
         in_use: usize,

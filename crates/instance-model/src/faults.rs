@@ -112,9 +112,7 @@ impl InstanceFault {
 /// A fault that was armed, and how often it fired. It stays listed when it is used up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArmedFault {
-    /// Its id.
     pub id: FaultId,
-    /// The fault.
     pub fault: InstanceFault,
     /// How often it fired so far.
     pub fired: u32,

@@ -30,9 +30,7 @@ pub struct InstanceSettings {
     pub direct_internet_access: String,
     /// The minimum version of the instance metadata service: `1` or `2`.
     pub imds_version: String,
-    /// The subnet.
     pub subnet_id: Option<String>,
-    /// The security groups.
     pub security_groups: Vec<String>,
     /// The key that encrypts the volume.
     pub kms_key_id: Option<String>,
@@ -73,7 +71,6 @@ impl InstanceSettings {
 /// An instance as the API describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceView {
-    /// Its name.
     pub name: String,
     /// Its ARN; the name in it is lower case, as on AWS.
     pub arn: String,
@@ -85,7 +82,6 @@ pub struct InstanceView {
     pub created: Time,
     /// When its state changed last.
     pub modified: Time,
-    /// Its settings.
     pub settings: Arc<InstanceSettings>,
 }
 
@@ -126,20 +122,43 @@ pub(crate) enum Phase {
     /// Nothing: `InService`, Stopped or Failed.
     Steady,
     /// Pending, before there is a machine.
-    Provisioning { due: Due, then: Provisioned, plan: BootPlan },
+    Provisioning {
+        due: Due,
+        then: Provisioned,
+        plan: BootPlan,
+    },
     /// Pending, a lifecycle script runs.
-    Script { hook: Hook, deadline: Time, plan: BootPlan },
+    Script {
+        hook: Hook,
+        deadline: Time,
+        plan: BootPlan,
+    },
     /// Pending, the boot is being killed; Failed follows.
-    Failing { reason: String },
+    Failing {
+        reason: String,
+    },
     /// Stopping. `kill_at` until the kill was asked for, `killed` once it is confirmed.
-    Stopping { kill_at: Option<Time>, killed: bool, due: Due },
+    Stopping {
+        kill_at: Option<Time>,
+        killed: bool,
+        due: Due,
+    },
     /// Updating to these settings.
-    Updating { due: Due, settings: Box<InstanceSettings> },
-    /// Deleting.
-    Deleting { due: Due },
+    Updating {
+        due: Due,
+        settings: Box<InstanceSettings>,
+    },
+    Deleting {
+        due: Due,
+    },
     /// `PendingMaintenance`, then (`lasting` is `None`) `InMaintenance`, then `back_to`
     /// with the failure reason it had.
-    Maintenance { due: Due, lasting: Option<Duration>, back_to: NotebookInstanceStatus, reason: Option<String> },
+    Maintenance {
+        due: Due,
+        lasting: Option<Duration>,
+        back_to: NotebookInstanceStatus,
+        reason: Option<String>,
+    },
 }
 
 impl Phase {

@@ -72,9 +72,7 @@ impl Script {
 /// A lifecycle configuration, as the API describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigView {
-    /// Its name.
     pub name: String,
-    /// Its ARN.
     pub arn: String,
     /// The base64 content of the `OnCreate` script.
     pub on_create: Option<String>,

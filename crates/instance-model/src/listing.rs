@@ -19,10 +19,8 @@ pub fn shown(time: Time) -> Time {
 /// What instances are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InstanceSort {
-    /// By name.
     #[default]
     Name,
-    /// By the time of creation.
     CreationTime,
     /// By state.
     Status,
@@ -31,10 +29,8 @@ pub enum InstanceSort {
 /// What lifecycle configurations are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConfigSort {
-    /// By name.
     #[default]
     Name,
-    /// By the time of creation.
     CreationTime,
     /// By the time of the last change.
     LastModifiedTime,

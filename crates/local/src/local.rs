@@ -316,16 +316,9 @@ impl Local {
         self.folder.path()
     }
 
-    /// The log of ministack.
     #[must_use]
     pub fn ministack_log(&self) -> Option<&Path> {
         self.ministack.as_ref().map(Ministack::log)
-    }
-
-    /// The id of the ministack process.
-    #[must_use]
-    pub fn ministack_pid(&self) -> Option<u32> {
-        self.ministack.as_ref().and_then(Ministack::pid)
     }
 
     /// The checkout that was deployed.

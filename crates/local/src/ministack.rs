@@ -105,19 +105,12 @@ impl Ministack {
         Ok(ministack)
     }
 
-    /// Its endpoint.
     pub(crate) fn endpoint(port: u16) -> String {
         format!("http://127.0.0.1:{port}")
     }
 
-    /// Its log.
     pub(crate) fn log(&self) -> &Path {
         &self.log
-    }
-
-    /// The id of its process, while it runs.
-    pub(crate) fn pid(&self) -> Option<u32> {
-        self.child().id()
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {

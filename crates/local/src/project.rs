@@ -9,7 +9,6 @@ use crate::LocalError;
 
 /// The multi-call bootstrap of the functions.
 pub const FUNCTIONS_BINARY: &str = "bootstrap";
-/// The runner.
 pub const RUNNER_BINARY: &str = "reveille-runner";
 
 /// A checkout of the project.

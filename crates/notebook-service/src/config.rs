@@ -11,7 +11,6 @@ use crate::AccessKey;
 pub struct StateChange {
     /// The instance's name.
     pub instance: String,
-    /// Its ARN.
     pub arn: String,
     /// The state before; `None` for a new instance.
     pub from: Option<NotebookInstanceStatus>,

@@ -105,7 +105,6 @@ impl Host {
         }
     }
 
-    /// The processes of a boot.
     pub(crate) fn processes(disk: &MachineDisk, boot: &Boot) -> io::Result<Vec<i32>> {
         match &boot.machine {
             Some((machine, _)) => booted::processes(machine),

@@ -25,7 +25,6 @@ impl MachineDisk {
         Self { root }
     }
 
-    /// The root.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root

@@ -135,7 +135,6 @@ impl Shared {
         snapshot.boot.and_then(|boot| self.boots().get(&boot).cloned())
     }
 
-    /// Its id.
     pub(crate) fn boot_id(&self, snapshot: &Snapshot) -> Option<String> {
         self.boot(snapshot).map(|boot| boot.id)
     }

@@ -6,6 +6,7 @@
 //!
 //! Never: knows runs, S3, leases or AWS; hands anything to a shell; writes outside the job's output folder
 //! (but the notebook itself may, in its own folder; and a kernel's sockets need a short path, see `kernel_folder`).
+#![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod activity;

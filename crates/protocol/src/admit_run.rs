@@ -68,7 +68,7 @@ pub enum AdmitRunOutput {
     },
 }
 
-/// Runs the step.
+/// Validates the input, recognises a duplicate, and writes the request once.
 ///
 /// # Errors
 /// `InvalidRequest`, or a call's failure.

@@ -42,7 +42,7 @@ pub enum AwaitRunOutput {
     Answered,
 }
 
-/// Runs the step.
+/// Puts the ticket into the inbox, then answers for a report that is there already.
 ///
 /// # Errors
 /// `Busy`, or a call's failure.

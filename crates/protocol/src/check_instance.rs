@@ -45,7 +45,7 @@ pub struct CheckInstanceOutput {
     pub waiting: Waiting,
 }
 
-/// Runs the step.
+/// Looks at the instance, and says whether to start it, to wait or to go on.
 ///
 /// # Errors
 /// The failure that ends the run, or a call's failure.

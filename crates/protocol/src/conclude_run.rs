@@ -79,7 +79,7 @@ pub enum ConcludeRunOutput {
     },
 }
 
-/// Runs the step.
+/// Writes the outcome once, publishes its event, and fails with the run's own code.
 ///
 /// # Errors
 /// The run's own failure; or `OutcomeNotRecorded` for a call's failure, which no run ends with, so that the state

@@ -54,7 +54,7 @@ pub struct StartInstanceOutput {
     pub waiting: Waiting,
 }
 
-/// Runs the step.
+/// Writes the lease, looks once more, and sends Start once.
 ///
 /// # Errors
 /// A refusal that ends the run (`QuotaExceeded`, `AccessDenied`, `InstanceNotFound`), or a call's failure.

@@ -50,7 +50,7 @@ pub struct SweepInput {
     pub execution_arn: Option<String>,
 }
 
-/// Runs the step.
+/// Concludes executions that ended without an outcome, and stops instances that nobody else stops.
 ///
 /// # Errors
 /// The first call's failure, after everything else was tried.

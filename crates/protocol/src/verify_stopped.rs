@@ -55,7 +55,7 @@ pub struct VerifyStoppedOutput {
     pub stopping: Stopping,
 }
 
-/// Runs the step.
+/// Takes a run that gave up out of the queue, then looks until the instance has stopped or is in use.
 ///
 /// # Errors
 /// `StopNotConfirmed` after stopSeconds, or a call's failure.

@@ -41,7 +41,6 @@ struct Shared {
     changed: Condvar,
 }
 
-/// The runtime API.
 pub struct FakeRuntimeApi {
     pub address: SocketAddr,
     shared: Arc<Shared>,
@@ -197,7 +196,6 @@ impl FakeAws {
     }
 }
 
-/// The bootstrap.
 pub struct Bootstrap {
     child: Child,
     folder: tempfile::TempDir,

@@ -39,7 +39,6 @@ pub const TEMPLATES: [&str; 2] = ["infra/template.yaml", "infra/instance.yaml"];
 pub struct Role {
     /// Its logical name.
     pub name: String,
-    /// Its properties.
     pub properties: Value,
     /// What it may do, each with the parameter that asks for it, if it is off until then.
     pub statements: Vec<(Value, Option<String>)>,
@@ -295,7 +294,6 @@ fn types() -> BTreeMap<String, BTreeSet<String>> {
     types
 }
 
-/// The page.
 #[must_use]
 pub fn page() -> String {
     let mut text = read("tests/contract/src/iam.head.txt");

@@ -113,7 +113,6 @@ pub fn examples() -> Vec<(&'static str, Outcome)> {
     ]
 }
 
-/// The page.
 #[must_use]
 pub fn page() -> String {
     let mut text = read("tests/contract/src/mails.head.txt");

@@ -19,14 +19,12 @@ pub struct RunEnd {
     pub status: String,
     /// The error's name.
     pub error: String,
-    /// Its cause.
     pub cause: String,
     /// The output of a success.
     pub output: Value,
 }
 
 impl LocalAws {
-    /// Starts an execution.
     pub async fn start_execution(&self, input: &Value) -> Run<'_> {
         self.start_execution_with(&input.to_string()).await
     }

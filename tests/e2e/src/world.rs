@@ -26,7 +26,6 @@ pub const SUBNET_PORTS: [u16; 3] = [4001, 4002, 4003];
 /// Runs that may wait on an instance: more than any scenario has but the one that floods it.
 pub const MAX_WAITING_RUNS: usize = 24;
 
-/// The local AWS.
 pub struct LocalAws {
     local: Local,
 }
@@ -110,7 +109,6 @@ impl LocalAws {
         self.put_notebook(name, "run.ipynb", notebook);
     }
 
-    /// Puts an object.
     pub async fn put_object(&self, bucket: &str, key: &str, body: &[u8]) {
         let call = self.local.clients().s3.put_object().bucket(bucket).key(key);
         call.body(ByteStream::from(body.to_vec())).send().await.expect("the object is put");

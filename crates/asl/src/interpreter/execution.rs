@@ -151,7 +151,6 @@ impl StepFunctionsExecution {
         }
     }
 
-    /// Its ARN.
     #[must_use]
     pub fn arn(&self) -> &Rc<str> {
         &self.arn
@@ -169,7 +168,6 @@ impl StepFunctionsExecution {
         self.trace.borrow().clone()
     }
 
-    /// Its events.
     #[must_use]
     pub fn history(&self) -> Vec<HistoryEvent> {
         self.history.borrow().clone()

@@ -46,7 +46,6 @@ pub enum EventKind {
     EvaluationFailed,
 }
 
-/// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEvent {
     /// From 1; each event one more.

@@ -73,7 +73,6 @@ pub(crate) enum Next {
     End,
 }
 
-/// One state.
 #[derive(Debug)]
 pub(crate) struct State {
     pub name: Rc<str>,
@@ -110,7 +109,6 @@ pub(crate) struct Rule {
     pub next: usize,
 }
 
-/// A Task.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub resource: Rc<str>,
@@ -139,7 +137,6 @@ impl Integration {
     }
 }
 
-/// A Parallel.
 #[derive(Debug)]
 pub(crate) struct Parallel {
     pub branches: Vec<Scope>,

@@ -36,7 +36,6 @@ pub enum MachineError {
     /// An expression does not compile.
     #[error("state '{state}', field '{location}': {reason}")]
     Expression {
-        /// The state.
         state: String,
         /// Where the expression stands.
         location: String,
@@ -46,17 +45,13 @@ pub enum MachineError {
     /// A type of state that this interpreter does not run.
     #[error("state '{state}' is of the type '{kind}', which this interpreter does not run: use another")]
     Kind {
-        /// The state.
         state: String,
         /// Its type.
         kind: String,
     },
     /// Branches nested too deep.
     #[error("state '{state}' is nested too deep: flatten it")]
-    Depth {
-        /// The state.
-        state: String,
-    },
+    Depth { state: String },
     /// The ARN has no name to make the ARNs of executions from.
     #[error("'{arn}' is no ARN of a state machine (arn:aws:states:REGION:ACCOUNT:stateMachine:NAME): pass one")]
     Arn {

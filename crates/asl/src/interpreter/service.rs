@@ -36,18 +36,12 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 pub enum StartError {
     /// The name is taken: by an execution that ended, or by one that runs with another input.
     #[error("ExecutionAlreadyExists: '{name}' was used in the last 90 days: choose another name")]
-    ExecutionAlreadyExists {
-        /// The name.
-        name: String,
-    },
+    ExecutionAlreadyExists { name: String },
     /// The name is empty, too long, or has a character that AWS refuses.
     #[error(
         "InvalidName: '{name}' is no name of 1 to 80 characters without spaces, brackets, wildcards or quotes: choose another"
     )]
-    InvalidName {
-        /// The name.
-        name: String,
-    },
+    InvalidName { name: String },
     /// The input is too large.
     #[error("InvalidExecutionInput: the input has {bytes} bytes, more than 262144: pass less")]
     InvalidExecutionInput {
@@ -79,7 +73,6 @@ pub enum RedriveError {
     /// It runs, succeeded, ended too long ago or has too long a history.
     #[error("ExecutionNotRedrivable: '{arn}' {reason}: start a new execution")]
     ExecutionNotRedrivable {
-        /// Its ARN.
         arn: String,
         /// Why.
         reason: &'static str,
@@ -141,7 +134,6 @@ impl<T: Tasks + 'static> Service<T> {
         &self.0.tasks
     }
 
-    /// The execution of this ARN.
     #[must_use]
     pub fn execution(&self, arn: &str) -> Option<Rc<StepFunctionsExecution>> {
         self.0.executions.get(arn)

@@ -19,7 +19,6 @@ impl Executions {
         self.0.borrow_mut().insert(Rc::clone(&execution.arn), Rc::clone(execution));
     }
 
-    /// The execution of this ARN.
     #[must_use]
     pub fn get(&self, arn: &str) -> Option<Rc<StepFunctionsExecution>> {
         self.0.borrow().get(arn).cloned()

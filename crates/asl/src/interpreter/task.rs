@@ -9,7 +9,6 @@ use super::callbacks::Token;
 use super::execution::Description;
 use super::failure::Failure;
 
-/// One call of a task.
 #[derive(Debug, Clone)]
 pub struct TaskCall {
     /// `Resource`, as it stands in the definition.
@@ -56,7 +55,6 @@ impl TaskAnswer {
 pub struct TaskError {
     /// The error's name, which `ErrorEquals` is compared with.
     pub error: String,
-    /// Its cause.
     pub cause: String,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::model::{Machine, State, strings};
+use super::model::{Machine, State, errors_of};
 use super::{Classification, Findings, LintOptions, Rule};
 use crate::expression;
 
@@ -64,13 +64,13 @@ pub(super) fn check(machine: &Machine, options: &LintOptions, findings: &mut Fin
 
 /// Whether the last catcher takes every error (that can be caught at all).
 pub(super) fn catches_everything(state: &State) -> bool {
-    state.list("Catch").last().is_some_and(|catcher| strings(catcher, "ErrorEquals") == ["States.ALL"])
+    state.list("Catch").last().is_some_and(|catcher| errors_of(catcher) == ["States.ALL"])
 }
 
 fn states_all(state: &State, field: &str, findings: &mut Findings) {
     let entries = state.list(field);
     for (index, entry) in entries.iter().enumerate() {
-        let errors = strings(entry, "ErrorEquals");
+        let errors = errors_of(entry);
         let place = format!("{field}[{index}]/ErrorEquals");
         if errors.is_empty() {
             findings.add(state.name, Rule::Fields, format!("\"{place}\" is no list of error names: write one"));
@@ -98,7 +98,7 @@ fn states_all(state: &State, field: &str, findings: &mut Findings) {
 /// In one entry: with an entry for each, the two would be told apart, which AWS does not do.
 fn both_heartbeat_names(state: &State, field: &str, findings: &mut Findings) {
     for (index, entry) in state.list(field).iter().enumerate() {
-        let errors = strings(entry, "ErrorEquals");
+        let errors = errors_of(entry);
         let named: Vec<&str> = MISSED_HEARTBEAT.into_iter().filter(|name| errors.contains(name)).collect();
         if let [alone] = named[..] {
             findings.add(
@@ -133,7 +133,6 @@ fn heartbeat_names_in_expressions(state: &State, findings: &mut Findings) {
     }
 }
 
-/// The expressions in a value.
 fn expressions(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
     match value {
         Value::String(text) => Box::new(expression::unwrap(text).into_iter()),
@@ -187,7 +186,7 @@ fn check_retrier(state: &State, index: usize, retrier: &Value, options: &LintOpt
 /// `States.TaskFailed` stands for every error of a task but `States.Timeout` ("Handling errors").
 fn attempts_for(state: &State, error: &str) -> Option<u64> {
     let retrier = state.list("Retry").iter().find(|retrier| {
-        strings(retrier, "ErrorEquals").iter().any(|name| [error, "States.ALL", "States.TaskFailed"].contains(name))
+        errors_of(retrier).iter().any(|name| [error, "States.ALL", "States.TaskFailed"].contains(name))
     })?;
     Some(max_attempts(retrier))
 }
@@ -212,7 +211,7 @@ fn lambda_retriers(state: &State, findings: &mut Findings) {
 fn known_codes(state: &State, classification: &Classification, findings: &mut Findings) {
     for field in ["Retry", "Catch"] {
         for entry in state.list(field) {
-            for name in strings(entry, "ErrorEquals") {
+            for name in errors_of(entry) {
                 let of_aws = AWS_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
                 if !of_aws && !classification.codes.contains(&name) {
                     findings.add(

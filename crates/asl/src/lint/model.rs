@@ -30,7 +30,6 @@ pub(super) struct Scope<'a> {
     pub states: BTreeMap<&'a str, State<'a>>,
 }
 
-/// One state.
 #[derive(Debug)]
 pub(super) struct State<'a> {
     pub name: &'a str,
@@ -185,9 +184,9 @@ fn array<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The strings of `value[field]`; none when it is no array.
-pub(super) fn strings<'a>(value: &'a Value, field: &str) -> Vec<&'a str> {
-    array(value, field).iter().filter_map(Value::as_str).collect()
+/// The errors of a retrier or a catcher (`ErrorEquals`); none when it is no array.
+pub(super) fn errors_of(entry: &Value) -> Vec<&str> {
+    array(entry, "ErrorEquals").iter().filter_map(Value::as_str).collect()
 }
 
 /// The ways out of a state. A catcher's and a rule's own `Assign` takes the place of the state's.

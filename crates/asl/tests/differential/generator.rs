@@ -60,7 +60,6 @@ const CONDITIONS: &[&str] = &[
 
 const ERRORS: &[&str] = &[client::FUNCTION_ERROR, "States.TaskFailed", "States.ALL", "Other"];
 
-/// The machine of this seed.
 pub fn machine(seed: u64) -> Value {
     let mut dice = Dice(seed);
     let count = 3 + dice.below(5);

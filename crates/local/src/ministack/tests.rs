@@ -154,7 +154,7 @@ async fn silent_tickets_fail_and_beaten_ones_live() {
     let (status, error, _) = world.end(&refused).await;
     assert_eq!((status, error.as_deref()), (ExecutionStatus::Failed, Some("Refused")), "the function's own error");
 
-    let (pid, marker) = (world.ministack.pid().unwrap(), world.ministack.marker.clone());
+    let (pid, marker) = (world.ministack.child().id().unwrap(), world.ministack.marker.clone());
     assert!(processes::marked(&marker).len() >= 2, "ministack and a warm function");
     world.ministack.stop().await.unwrap();
     assert!(!Path::new(&format!("/proc/{pid}")).exists());

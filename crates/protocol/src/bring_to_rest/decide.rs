@@ -59,7 +59,7 @@ pub enum LeaseAfter {
     Remove,
 }
 
-/// Decides.
+/// The one action that a look at a boot leads to.
 #[must_use]
 pub fn action(seen: &BootSeen<'_>) -> RestAction {
     let Some(observation) = seen.observation else { return at_rest(seen) };

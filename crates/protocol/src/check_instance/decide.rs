@@ -47,7 +47,7 @@ pub struct InstanceSeen<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Decides.
+/// What comes next for a run, from what was seen of its instance.
 ///
 /// # Errors
 /// The failure that ends the run.

@@ -115,7 +115,7 @@ pub enum IdleAction {
     Stay,
 }
 
-/// Decides.
+/// What a runner without a ticket does with its boot.
 #[must_use]
 pub fn idle(idle: &Idle) -> IdleAction {
     let up_for = age(idle.bound_at, idle.now);

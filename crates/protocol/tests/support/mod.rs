@@ -22,7 +22,6 @@ use tokio::sync::Notify;
 
 pub mod runner;
 
-/// The world of a step.
 pub struct StepWorld {
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
     pub answer: Call<StartAnswer>,
@@ -132,9 +131,7 @@ impl StepWorld {
 
 /// A call that fails, a number of times.
 pub struct StepFault {
-    /// The action.
     pub action: &'static str,
-    /// What is in the key.
     pub key_end: &'static str,
     /// How it fails.
     pub kind: CallErrorKind,

@@ -208,17 +208,6 @@ impl Ledger {
         self.executions.borrow().iter().all(|execution| execution.ended_ms.is_some())
     }
 
-    /// When the last execution on an instance ended; `None` if one runs, or there was none.
-    #[must_use]
-    pub fn last_end_ms(&self, instance: &str) -> Option<i64> {
-        let executions = self.executions.borrow();
-        let mut last = None;
-        for execution in executions.iter().filter(|execution| execution.instance == instance) {
-            last = last.max(Some(execution.ended_ms?));
-        }
-        last
-    }
-
     /// The newest execution of a trigger.
     #[must_use]
     pub fn newest_execution(&self, trigger: usize) -> Option<Rc<str>> {

@@ -61,7 +61,6 @@ pub fn skipped() -> Option<String> {
 
 /// The page's own server; or one that lets every page in, as the local AWS once did; or a name that is rebound.
 struct Server {
-    /// The page.
     page: String,
     /// Where everything but the page itself goes, as it came: the name points there, once the page is loaded.
     rebound_to: Option<String>,
@@ -114,7 +113,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One request.
 struct Request {
     /// All of it.
     raw: Vec<u8>,

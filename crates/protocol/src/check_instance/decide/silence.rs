@@ -45,7 +45,7 @@ pub struct SilenceSeen<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Decides.
+/// What a run does whose heartbeats stopped.
 #[must_use]
 pub fn resolve_silence(seen: &SilenceSeen<'_>) -> SilenceVerdict {
     let Some(claim) = seen.claim else { return unclaimed(seen) };

@@ -1,4 +1,4 @@
-//! `JSONata` expressions as they stand in a definition: `{% ... %}`.
+//! `JSONata` expressions as they appear in a definition: `{% ... %}`.
 //!
 //! Owns: telling an expression from a literal, compiling it once, and saying which variables, functions and parts of
 //! `$states` it reads. Never does: gives those variables values; that is the interpreter's work.

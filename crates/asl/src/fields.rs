@@ -114,13 +114,13 @@ pub fn of_state(state_type: &str) -> Option<Shape> {
     STATES.iter().find(|(name, _)| *name == state_type).map(|(_, shape)| *shape)
 }
 
-/// Whether `field` may stand in a state of this shape.
+/// Whether `field` may be in a state of this shape.
 #[must_use]
 pub fn allowed_in_state(shape: &Shape, field: &str) -> bool {
     COMMON.contains(&field) || allowed(shape, field)
 }
 
-/// Whether `field` may stand in an object of this shape.
+/// Whether `field` may be in an object of this shape.
 #[must_use]
 pub fn allowed(shape: &Shape, field: &str) -> bool {
     shape.required.contains(&field) || shape.optional.contains(&field)

@@ -90,7 +90,7 @@ impl PutObject for Aws {
         };
         match answer {
             Ok(answer) => etag("s3:PutObject", &self.layout.uri(key), answer.e_tag()).map(PutAnswer::Written),
-            // Another object stands there (412), or none does (404): either way not the one that was meant.
+            // Another object is there (412), or none is (404): either way not the one that was meant.
             Err(error) if is_condition_failure(service_error(&error)) => Ok(PutAnswer::ConditionFailed),
             Err(error) => Err(call_error("s3:PutObject", &self.layout.uri(key), &error)),
         }

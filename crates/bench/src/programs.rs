@@ -26,7 +26,7 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// All of them, as they stand in the table.
+    /// All of them, as they appear in the table.
     pub const ALL: [Self; 3] = [Self::Floor, Self::Ours, Self::Python];
 
     /// The order in which they take turns: Python's start, which takes a hundred times as long, is between the copying

@@ -93,7 +93,7 @@ mod tests {
         assert_eq!((age(just_over, at(0)), believed(just_over, at(0))), (TimeDelta::MAX, None));
     }
 
-    /// Whatever stands in a record can be compared: no time in it ends the process.
+    /// Whatever is in a record can be compared: no time in it ends the process.
     #[test]
     fn the_first_and_the_last_time_there_are_can_be_compared() {
         for (first, second) in [(DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC), (at(0), DateTime::<Utc>::MAX_UTC)]

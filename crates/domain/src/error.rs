@@ -106,7 +106,7 @@ impl Code {
         Self::Internal,
     ];
 
-    /// The code's name, as it stands in ASL, in Lambda errors, in records and in the docs.
+    /// The code's name, as it appears in ASL, in Lambda errors, in records and in the docs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -243,7 +243,7 @@ const MAX_LINE_CHARS: usize = 400;
 const MAX_ERROR_NAME_CHARS: usize = 200;
 /// Evidence as JSON, where one character may be six bytes: a quarter of an EventBridge entry.
 const MAX_EVIDENCE_BYTES: usize = 64 * 1024;
-/// A failure's sentence and tail, as they stand in a JSON string: an ASL `Cause` holds 32,768 characters, the braces and names
+/// A failure's sentence and tail, as they appear in a JSON string: an ASL `Cause` holds 32,768 characters, the braces and names
 /// around them included.
 const MAX_CAUSE_CHARS: usize = 30_000;
 

@@ -136,7 +136,7 @@ impl RunId {
 
 impl<'de> Deserialize<'de> for RunId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Says nothing of what stands there.
+        // Says nothing of what is there.
         Self::parse(&String::deserialize(deserializer)?)
             .ok_or_else(|| serde::de::Error::custom("it is not the id of a run"))
     }

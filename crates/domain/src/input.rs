@@ -89,7 +89,7 @@ pub struct Limits {
     pub queue_seconds: u32,
     /// From the claim until the notebook ends.
     pub run_seconds: u32,
-    /// From the notebook's end until the instance is observed at rest.
+    /// From the notebook's end until the instance is seen to have stopped.
     pub stop_seconds: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Where each record stands in the stack's bucket. The only place that builds S3 keys.
+//! Where each record is in the stack's bucket. The only place that builds S3 keys.
 
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,7 @@ impl Layout {
         format!("{}{run}", self.inbox(instance))
     }
 
-    /// The run whose ticket stands under a key of the instance's inbox; `None`: no ticket can stand there. Whatever an object
+    /// The run whose ticket is under a key of the instance's inbox; `None`: no ticket can be there. Whatever an object
     /// says of itself, its key decides whose ticket it is.
     #[must_use]
     pub fn run_of_ticket(&self, instance: &InstanceName, key: &str) -> Option<RunId> {

@@ -111,7 +111,7 @@ pub struct Stopping {
     pub since: DateTime<Utc>,
     /// Poll intervals until the next look.
     pub patience: u32,
-    /// When the instance was observed at rest, or left.
+    /// When the instance was seen to have stopped, or was left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<DateTime<Utc>>,
     /// What became of it.

@@ -193,7 +193,7 @@ mod tests {
         });
     }
 
-    /// The text that becomes this one: what stands between braces has them doubled.
+    /// The text that becomes this one: what is between braces has them doubled.
     fn doubled(text: &str) -> String {
         match text.split_once(OPEN).and_then(|(before, rest)| Some((before, rest.split_once(CLOSE)?))) {
             Some((before, (inner, rest))) => format!("{before}{LITERAL_OPEN}{inner}{LITERAL_CLOSE}{}", doubled(rest)),

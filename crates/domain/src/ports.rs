@@ -155,7 +155,7 @@ pub struct Object {
     pub etag: String,
 }
 
-/// What stands under a key.
+/// What is under a key.
 #[derive(Clone, PartialEq, Eq)]
 pub enum GetAnswer {
     /// No object.
@@ -171,7 +171,7 @@ pub enum GetAnswer {
 
 /// `s3:GetObject` on the stack's records.
 pub trait GetObject {
-    /// What stands under the key. Strongly consistent, as S3 is.
+    /// What is under the key. Strongly consistent, as S3 is.
     async fn get_object(&self, key: &str) -> Call<GetAnswer>;
 }
 
@@ -180,16 +180,16 @@ pub trait GetObject {
 pub enum PutCondition {
     /// None: overwrite.
     Always,
-    /// `If-None-Match: *`: only if no object stands there.
+    /// `If-None-Match: *`: only if there is no object.
     IfAbsent,
-    /// `If-Match`: only if this very object stands there.
+    /// `If-Match`: only if this very object is there.
     IfMatch(String),
 }
 
 /// What a conditional write answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PutAnswer {
-    /// It stands, under this entity tag.
+    /// It was written, under this entity tag.
     Written(String),
     /// The condition did not hold; nothing changed.
     ConditionFailed,

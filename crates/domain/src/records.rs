@@ -1,4 +1,4 @@
-//! The records that stand in S3, as JSON. Names of fields are part of the product: people and tools read them.
+//! The records in S3, as JSON. Names of fields are part of the product: people and tools read them.
 
 use std::collections::BTreeMap;
 
@@ -126,7 +126,7 @@ pub struct Ticket {
     pub execution_arn: String,
     /// When the run was admitted: the queue's order.
     pub admitted_at: DateTime<Utc>,
-    /// When the attempt first stood in the queue: queueSeconds counts from here.
+    /// When the attempt first entered the queue: queueSeconds counts from here.
     pub queued_at: DateTime<Utc>,
     /// The silence after which the waiting state gives up; the runner beats several times within it.
     pub heartbeat_seconds: u32,
@@ -318,7 +318,7 @@ pub struct Phases {
     /// The notebook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<Phase>,
-    /// Until the instance was observed at rest, or left to others.
+    /// Until the instance was seen to have stopped, or was left to others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Phase>,
 }
@@ -335,7 +335,7 @@ pub enum Rest {
     LeftRunning,
     /// It was never touched by this run.
     NotTouched,
-    /// It could not be observed at rest in time; the sweeper goes on.
+    /// It was not seen to stop in time; the sweeper goes on.
     NotConfirmed,
 }
 

@@ -26,7 +26,7 @@ pub fn plain(text: &str) -> String {
             '\u{9b}' => control_sequence(&mut rest),
             '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => control_string(&mut rest),
             '\r' if rest.peek() == Some(&'\n') => {}
-            // A progress bar overwrites its line; the next state of it stands on a line of its own here.
+            // A progress bar overwrites its line; each state of it gets a line of its own here.
             '\r' => kept.push('\n'),
             '\n' | '\t' => kept.push(character),
             _ if is_hidden(character) => {}

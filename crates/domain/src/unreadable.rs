@@ -52,7 +52,7 @@ impl RecordKind {
     ];
 }
 
-/// A record: it knows its kind, and under which key it may stand.
+/// A record: it knows its kind, and under which key it may be.
 pub trait Record: Serialize + DeserializeOwned {
     /// Its kind.
     const KIND: RecordKind;
@@ -63,7 +63,7 @@ pub trait Record: Serialize + DeserializeOwned {
     /// What in the content belongs to another key, in words; `None` if nothing does.
     fn foreign_to(&self, key: &str) -> Option<String> {
         let end = self.key_end()?;
-        // A key without a prefix begins where the end's first `/` would stand.
+        // A key without a prefix begins where the end's first `/` would be.
         (!format!("/{key}").ends_with(&end)).then(|| format!("…{end}"))
     }
 }
@@ -207,7 +207,7 @@ impl fmt::Display for Damage {
 pub struct Unreadable {
     /// What it should be.
     pub kind: RecordKind,
-    /// Where it stands.
+    /// Where it is.
     pub key: String,
     /// The entity tag that it was read under: under another one it is another object, and worth another look.
     pub etag: String,

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::{Operation, error::ApiError};
 
-/// Faults that may stand at once: enough for any test, and a bound on every call's search.
+/// Faults that may be armed at once: enough for any test, and a bound on every call's search.
 const ARMED_LIMIT: usize = 1000;
 /// Maintenances one fault may ask for: they follow each other without a pause, so that there has to
 /// be an end.

@@ -15,7 +15,7 @@
 //! instance waits (a script at most for its limit).
 //!
 //! The source of the rules is the `SageMaker` API reference, its service model (botocore 1.44) and
-//! messages that users quoted; what is inferred says so where it stands.
+//! messages that users quoted; what is inferred says so in its place.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod account;

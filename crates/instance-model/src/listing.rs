@@ -102,7 +102,7 @@ pub(crate) trait Listed {
     fn name(&self) -> &str;
     fn created(&self) -> Time;
     fn modified(&self) -> Time;
-    /// How two of them stand in this order, apart from their names.
+    /// Which of two comes first in this order, apart from their names.
     fn order(&self, other: &Self, by: Self::Sort) -> Ordering;
 }
 

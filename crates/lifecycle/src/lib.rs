@@ -5,7 +5,7 @@
 //! (`infra/lifecycle/on-start.sh` does).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-/// The body, as it stands in `infra/lifecycle/on-start.sh`.
+/// The body, as it appears in `infra/lifecycle/on-start.sh`.
 pub const ON_START: &str = include_str!("../../../infra/lifecycle/on-start.sh");
 /// The line of the body that the settings take the place of.
 const PLACE: &str = "# --- preamble ---\n";

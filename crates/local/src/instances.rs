@@ -1,4 +1,4 @@
-//! Makes notebook instances through the `SageMaker` API, as `infra/instance.yaml` does on AWS, and leaves them at rest.
+//! Makes notebook instances through the `SageMaker` API, as `infra/instance.yaml` does on AWS, and leaves them stopped.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(crate) async fn create_config(clients: &Clients, name: &str, on_start: &str)
 /// and no script need run in it.
 ///
 /// # Errors
-/// The service refuses it, or it does not come to rest.
+/// The service refuses it, or it does not stop.
 pub(crate) async fn create_stopped(
     clients: &Clients,
     service: &NotebookService,
@@ -63,7 +63,7 @@ pub(crate) async fn create_stopped(
     wait_for(service, name, Status::Stopped.as_str()).await
 }
 
-/// Gives an instance at rest a lifecycle configuration.
+/// Gives a stopped instance a lifecycle configuration.
 ///
 /// # Errors
 /// The service refuses it, or the change takes too long.

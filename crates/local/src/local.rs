@@ -25,7 +25,7 @@ use crate::{
 const LIFECYCLE_CONFIG: &str = "reveille";
 /// The line of the on-start script below which a person puts commands of their own.
 const PREAMBLE: &str = "# --- preamble ---\n";
-/// Where the runner stands in the stack's bucket.
+/// Where the runner is in the stack's bucket.
 const RUNNER_KEY: &str = "artifacts/reveille-runner";
 /// The bucket whose new objects start runs.
 const TRIGGER_BUCKET: &str = "reveille-incoming";
@@ -41,7 +41,7 @@ const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "
 /// The template's parameter that holds the prefix of the records.
 const PREFIX_PARAMETER: &str = "RunsPrefix";
 
-/// A running local AWS, with the stack deployed and one notebook instance at rest.
+/// A running local AWS, with the stack deployed and one notebook instance stopped.
 ///
 /// [`Local::stop`] ends everything that it started; dropping it does the same without waiting for anything.
 pub struct Local {
@@ -217,7 +217,7 @@ impl Local {
         self.equip(name, config).await
     }
 
-    /// Gives an instance at rest the lifecycle configuration and the example notebooks.
+    /// Gives a stopped instance the lifecycle configuration and the example notebooks.
     async fn equip(&self, name: &str, config: &str) -> Result<(), LocalError> {
         instances::set_config(&self.clients, self.service(), name, config).await?;
         let examples = self.project.file("examples");

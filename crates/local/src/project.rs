@@ -1,4 +1,4 @@
-//! Where things stand in a checkout: the template, the tools, the binaries. Owns no content.
+//! Where things are in a checkout: the template, the tools, the binaries. Owns no content.
 
 use std::{
     env,
@@ -76,7 +76,7 @@ impl Project {
     }
 }
 
-/// Cargo puts a program into `<target>/<profile>`, and a test into its `deps`: the binaries stand in one of the
+/// Cargo puts a program into `<target>/<profile>`, and a test into its `deps`: the binaries are in one of the
 /// folders above. Where it runs from elsewhere, the usual target folder is tried.
 fn find_binaries(root: &Path) -> Result<PathBuf, LocalError> {
     let program = env::current_exe().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What AWS's own service model says of each request: types, required members, lengths, ranges, patterns and values.
 //!
-//! Owns the check of a request against that model, in AWS's words. The model stands in `table.rs`, which
+//! Owns the check of a request against that model, in AWS's words. The model is in `table.rs`, which
 //! `make constraints` writes from botocore; a test holds it to the botocore that is installed. It knows nothing of states, of
 //! what exists, or of rules between members: those are `reveille-instance-model`'s.
 

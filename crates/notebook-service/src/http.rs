@@ -20,7 +20,7 @@ use crate::{
     wire::{AWS_JSON, WireError, answer, body},
 };
 
-/// How much of a user agent stands in the call log.
+/// How much of a user agent is in the call log.
 const USER_AGENT_LIMIT: usize = 120;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {

@@ -162,7 +162,7 @@ impl NotebookService {
         &self.shared.guard.key
     }
 
-    /// Applies one request as the API would, without HTTP; `caller` stands in the call log.
+    /// Applies one request as the API would, without HTTP; `caller` is in the call log.
     ///
     /// # Errors
     /// As the API answers them.

@@ -28,7 +28,7 @@ fn root() -> Option<PathBuf> {
 
 async fn world() -> Option<TestService> {
     let mut config = support::config();
-    // What separates the options of mounts stands in a user's path, too.
+    // What separates the options of mounts may be in a user's path too.
     config.directory.set_file_name(format!("{}, of: a b", config.directory.display()));
     config.machines = Some(Machines::new(root()?));
     // The boot counts too, and a machine may take a minute for it.

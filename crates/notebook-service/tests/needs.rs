@@ -58,7 +58,7 @@ impl Folder {
             symlink(found.unwrap_or_else(|| panic!("{program}")), bin.join(program)).unwrap();
         }
         for program in NEEDED.into_iter().filter(|program| *program != but) {
-            // It runs what stands behind its three options.
+            // It runs what is behind its three options.
             stand_in(&bin, program, if program == "unshare" { "shift 3; exec \"$@\"" } else { "" });
         }
         stand_in(&bin, "df", "echo Avail; echo 999999");

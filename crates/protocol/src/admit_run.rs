@@ -135,9 +135,9 @@ async fn hold_trigger<P: GetObject + PutObject>(
     store::read(ports, &key).await?.map(|stored| stored.record).ok_or_else(|| gone(&key))
 }
 
-/// Records the request, or answers the one that this execution recorded before. With it the SHA-256 of what stands.
+/// Records the request, or answers the one that this execution recorded before. With it the SHA-256 of what is recorded.
 ///
-/// What stands there may be somebody else's: the execution's input says what was asked for, and is recorded again.
+/// What is there may be somebody else's: the execution's input says what was asked for, and is recorded again.
 async fn record<P: Clock + GetObject + PutObject>(
     stack: &Stack,
     ports: &P,
@@ -167,7 +167,7 @@ fn duplicate(holder: TriggerRecord) -> AdmitRunOutput {
     }
 }
 
-/// A record that was refused because it stands, and is gone or another at the next look: somebody changes records by hand.
+/// A record that was refused because there is one, and is gone or another at the next look: somebody changes records by hand.
 fn gone(key: &str) -> Failure {
     Failure::new(
         Code::ServiceUnavailable,

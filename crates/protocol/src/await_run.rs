@@ -2,7 +2,7 @@
 //!
 //! - Takes the run, how often its ticket fell silent, and the waiting state's token.
 //! - Refuses a run that would be one more than may wait on the instance. A run that has its place keeps it.
-//! - Writes the inbox entry, with the token inside, *then* reads the report: if it stands, the runner may be past
+//! - Writes the inbox entry, with the token inside, *then* reads the report: if there is one, the runner may be past
 //!   this run, so the step answers the token itself and removes the entry.
 //! - Run twice it overwrites its own entry. The token is a capability: it is stored, never logged.
 
@@ -36,9 +36,9 @@ pub struct AwaitRunInput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum AwaitRunOutput {
-    /// The run stands in the queue.
+    /// The run is in the queue.
     Submitted,
-    /// The report stood already.
+    /// The report was there already.
     Answered,
 }
 
@@ -55,7 +55,7 @@ where
     // What cannot be read is no ticket; it is overwritten.
     let mut unreadable = Vec::new();
     let before = store::or_evidence(store::read::<Ticket>(ports, &key).await, &mut unreadable)?;
-    // Whatever stands under its key, the queue gets no longer by overwriting it.
+    // Whatever is under its key, the queue gets no longer by overwriting it.
     if silences == 0 && before.is_none() && unreadable.is_empty() {
         find_room(stack, ports, &run).await?;
     }
@@ -93,7 +93,7 @@ async fn find_room<P: GetObject + ListObjects>(stack: &Stack, ports: &P, run: &R
     if submitted { Ok(()) } else { Err(full) }
 }
 
-/// Whether something stands under the key, readable or not.
+/// Whether something is under the key, readable or not.
 async fn stands<T: Record>(ports: &impl GetObject, key: &str) -> Result<bool, StoreError> {
     let mut unreadable = Vec::new();
     let record = store::or_evidence(store::read::<T>(ports, key).await, &mut unreadable)?;

@@ -42,7 +42,7 @@ where
         + DescribeExecution,
 {
     let observation = ports.describe_notebook_instance(instance).await?;
-    // Without a lease that can be read, the boot may be a person's; at rest it needs none.
+    // Without a lease that can be read, the boot may be a person's; a stopped instance needs none.
     let mut damaged = Vec::new();
     let stored = store::or_evidence(swap_lease::read(&stack.layout, ports, instance).await, &mut damaged)?;
     let up = observation.as_ref().is_some_and(|seen| seen.status == InstanceStatus::InService);

@@ -113,7 +113,7 @@ where
     Ok(())
 }
 
-/// Listens for a run whose ticket fell silent: whether its report stands. An error ends the run.
+/// Listens for a run whose ticket fell silent: whether it has a report. An error ends the run.
 async fn hear<P>(
     stack: &Stack,
     ports: &P,

@@ -106,7 +106,7 @@ enum Ended {
     Failed(Failure),
 }
 
-/// The instance, where nobody saw it at rest or left to others.
+/// The instance, where nobody saw it stopped or left to others.
 fn unconfirmed(call: &ConcludeRunInput) -> Option<InstanceName> {
     let seen = call.stopping.as_ref().is_some_and(|stopping| stopping.rest.is_some());
     call.run.as_ref().filter(|_| !seen && !call.skipped).map(|run| run.instance.clone())
@@ -166,7 +166,7 @@ where
     let outcome = if store::put_once(ports, &stack.layout.outcome(&at), &fresh).await? {
         left::completed(&stack.layout, ports, &at, report.as_ref(), fresh).await
     } else {
-        // Our own write whose answer was lost, or the sweeper's: what stands is the outcome.
+        // Our own write whose answer was lost, or the sweeper's: what is there is the outcome.
         match own::outcome(&stack.layout, ports, &at, arn).await {
             Err(StoreError::Unreadable(unreadable)) => {
                 return cannot_record(stack, ports, &call, &at, report.as_ref(), fresh, &unreadable).await;
@@ -182,7 +182,7 @@ where
     finish(stack, ports, &at, arn, outcome).await
 }
 
-/// Something else stands where the outcome belongs, and will however often this is tried: the event carries the outcome,
+/// Something else is where the outcome belongs, and will however often this is tried: the event carries the outcome,
 /// and the execution names the record.
 async fn cannot_record<P: PublishEvent>(
     stack: &Stack,
@@ -242,7 +242,7 @@ fn compose<P: Clock>(
 }
 
 /// A lost runner's run is repeated when that was asked for, and only where nothing of it can still run: its boot was
-/// observed at rest, or a later runner process of that boot killed what was left.
+/// seen to have stopped, or a later runner process of that boot killed what was left.
 fn is_rerun(call: &ConcludeRunInput, report: Option<&Report>, outcome: &Outcome) -> bool {
     let asked = call.run.as_ref().is_some_and(|run| run.on_runner_lost == OnRunnerLost::Rerun);
     let over = outcome.instance_after == Rest::AtRest || report.is_some_and(|report| report.by == Reporter::Runner);

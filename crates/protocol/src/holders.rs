@@ -80,7 +80,7 @@ where
     }
 }
 
-/// Whether a live run other than `me` stands in the inbox. Where the time is over before each ticket was looked at, one is
+/// Whether a live run other than `me` is in the inbox. Where the time is over before each ticket was looked at, one is
 /// assumed: nothing is stopped on a guess. Tickets of runs that ended are removed by whoever concludes them, so that a later
 /// look comes further.
 async fn waits_in_inbox<P>(
@@ -111,7 +111,7 @@ where
     Ok(looked < many)
 }
 
-/// Whether the run whose ticket stands under a key is live.
+/// Whether the run whose ticket is under a key is live.
 async fn is_live<P>(
     stack: &Stack,
     ports: &P,

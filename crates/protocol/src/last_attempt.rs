@@ -1,6 +1,6 @@
 //! Which attempt an execution was at when it ended.
 //!
-//! Its outcomes tell, and its ticket: only functions write them. What else stands in a run's folder a notebook on the instance
+//! Its outcomes tell, and its ticket: only functions write them. What else is in a run's folder a notebook on the instance
 //! may have put there, also for an attempt that never was. It counts only where the execution may have come to that attempt.
 
 use std::collections::BTreeSet;
@@ -45,7 +45,7 @@ pub async fn last_attempt<P: GetObject + ListObjects>(
             &mut Vec::new(),
         )?
     {
-        // A redriven run that only stands in the queue has left no other record of its attempt.
+        // A redriven run that is only in the queue has left no other record of its attempt.
         at.attempt = at.attempt.max(ticket.record.attempt);
     }
     Ok(at)
@@ -64,7 +64,7 @@ async fn newest<P: GetObject + ListObjects>(
         let followed = match own::outcome(&stack.layout, ports, &next, &seen.execution.arn).await {
             Ok(None) => break,
             Ok(Some(outcome)) => may_be_followed(&next, &outcome.record, seen),
-            // Something else stands in its place; of what came after it nothing is known.
+            // Something else is in its place; of what came after it nothing is known.
             Err(StoreError::Unreadable(_)) => true,
             Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error.into()),
         };

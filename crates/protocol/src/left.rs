@@ -15,7 +15,7 @@ use crate::store::{self, StoreError, Stored};
 
 pub mod decide;
 
-/// The runner's part: adds what its own report names to the one that stands.
+/// The runner's part: adds what its own report names to the first one.
 ///
 /// # Errors
 /// The first call's failure, or `Unreadable`.
@@ -52,7 +52,7 @@ pub async fn complete_previous<P: GetObject + PutObject>(
     }
 }
 
-/// Adds the outputs that the report names to the outcome, if one stands without them. Answers the outcome as it then is.
+/// Adds the outputs that the report names to the outcome, if there is one without them. Answers the outcome as it then is.
 ///
 /// # Errors
 /// The first call's failure, or `Unreadable`.

@@ -11,7 +11,7 @@ use crate::store::{self, StoreError, Stored};
 /// The report of an attempt.
 ///
 /// # Errors
-/// The call's, or `Unreadable` when what stands there is not the attempt's own.
+/// The call's, or `Unreadable` when what is there is not the attempt's own.
 pub async fn report<P: GetObject>(
     layout: &Layout,
     ports: &P,
@@ -26,7 +26,7 @@ pub async fn report<P: GetObject>(
 /// The outcome of an attempt of this execution.
 ///
 /// # Errors
-/// The call's, or `Unreadable` when what stands there is not the attempt's own.
+/// The call's, or `Unreadable` when what is there is not the attempt's own.
 pub async fn outcome<P: GetObject>(
     layout: &Layout,
     ports: &P,

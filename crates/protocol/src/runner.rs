@@ -121,7 +121,7 @@ pub struct Runner<'a, P> {
     /// The attempt that is being served.
     held: RefCell<Option<AttemptRef>>,
     /// The attempts that this process began to execute: none is ever executed again, whatever its claim says. Each with its
-    /// report until that stands in S3; another run may be served meanwhile.
+    /// report until that is in S3; another run may be served meanwhile.
     begun: RefCell<BTreeMap<AttemptRef, Option<Report>>>,
     /// How far the notebook at hand is.
     cells: Cell<Cells>,

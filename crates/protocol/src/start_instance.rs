@@ -39,7 +39,7 @@ pub enum StartDecision {
     Started,
     /// Start was sent and its answer never came.
     Unsure,
-    /// Somebody else started it, or it is no longer at rest.
+    /// Somebody else started it, or it is no longer stopped.
     Raced,
     /// Something that was sent before may not have shown yet; nothing was sent now.
     Waited,
@@ -83,7 +83,7 @@ where
     let etag = stored.as_ref().map(|stored| stored.etag.as_str());
     let written = match store::swap(ports, &stack.layout.lease(instance), &intent, etag).await? {
         Some(etag) => Some(etag),
-        // Our own write whose answer was lost is told by its nonce; it must not stand there for nothing.
+        // Our own write whose answer was lost is told by its nonce; it must not stay there for nothing.
         None => swap_lease::read(&stack.layout, ports, instance)
             .await?
             .filter(|stored| stored.record.nonce == intent.nonce)

@@ -23,7 +23,7 @@ pub struct Stored<T> {
 pub enum StoreError {
     /// The call failed. It says nothing of the record.
     Call(CallError),
-    /// Something stands there that is no such record.
+    /// Something is there that is no such record.
     Unreadable(Unreadable),
     /// Others changed the record at every try of a compare-and-swap.
     Contended {
@@ -64,7 +64,7 @@ impl std::fmt::Display for StoreError {
 /// Reads a record.
 ///
 /// # Errors
-/// The call's, or `Unreadable` when what stands there is no such record, or belongs to another key.
+/// The call's, or `Unreadable` when what is there is no such record, or belongs to another key.
 pub async fn read<T: Record>(ports: &impl GetObject, key: &str) -> Result<Option<Stored<T>>, StoreError> {
     match fetch::<T>(ports, key).await? {
         Some(object) => parse(key, object).map(Some),
@@ -143,7 +143,7 @@ pub fn or_evidence<T>(
     }
 }
 
-/// Puts a record if none stands there. `false`: one stands already, which may be our own when an answer was lost.
+/// Puts a record if there is none. `false`: there is one already, which may be our own when an answer was lost.
 ///
 /// # Errors
 /// The call's.
@@ -151,7 +151,7 @@ pub async fn put_once<T: Record>(ports: &impl PutObject, key: &str, record: &T) 
     Ok(write(ports, key, record, PutCondition::IfAbsent).await?.is_some())
 }
 
-/// Puts a record over whatever stands there.
+/// Puts a record over whatever is there.
 ///
 /// # Errors
 /// The call's.
@@ -159,7 +159,7 @@ pub async fn put<T: Record>(ports: &impl PutObject, key: &str, record: &T) -> Ca
     write(ports, key, record, PutCondition::Always).await.map(|_| ())
 }
 
-/// Puts a record over the one that was read under the entity tag, or where none stood. `None`: it changed meanwhile.
+/// Puts a record over the one that was read under the entity tag, or where there was none. `None`: it changed meanwhile.
 ///
 /// # Errors
 /// The call's.

@@ -23,8 +23,8 @@ pub async fn read<P: GetObject>(
     store::read(ports, &layout.lease(instance)).await
 }
 
-/// Changes the lease: `change` sees what stands and answers what shall stand, or `None` to leave it. Answers what
-/// stands afterwards.
+/// Changes the lease: `change` sees what is there and answers what to write, or `None` to leave it. Answers what
+/// is there afterwards.
 ///
 /// # Errors
 /// The call's, `Unreadable`, or `Contended` when others changed it at every try.

@@ -204,7 +204,7 @@ where
         if announced && seen.error.as_deref() == Some(Code::OutcomeNotRecorded.as_str()) {
             conclude_run::publish(stack, ports, &at, arn, &standing.record).await?;
         }
-        // The runner may have been done only after the outcome stood. The next sweep tries again; the instance waits for none of it.
+        // The runner may have been done only after the outcome was written. The next sweep tries again; the instance waits for none of it.
         if standing.record.outputs.is_empty() && standing.record.source_sha256.is_none() {
             let _added = left::add_to(&stack.layout, ports, &at, &standing).await;
         }
@@ -231,7 +231,7 @@ where
     let report = report.map(|stored| stored.record);
     let outcome = compose(ports.now(), &at, &seen, &caught, instance.as_ref(), report.as_ref(), &unread);
     if let Some(unreadable) = damaged.first() {
-        // Something else stands where the outcome belongs. Whoever gave the verdict publishes it, once.
+        // Something else is where the outcome belongs. Whoever gave the verdict publishes it, once.
         if first || announced {
             conclude_run::publish(stack, ports, &at, arn, &conclude::unrecorded(outcome, unreadable)).await?;
         }
@@ -270,7 +270,7 @@ where
 {
     fence(stack, ports, at).await?;
     let report = Report::without_outputs(at, Reporter::Function, Some(conclude::classify(caught)), None, ports.now());
-    // A verdict that stands is the verdict, whoever reached it.
+    // The first verdict counts, whoever reached it.
     let first = store::put_once(ports, &stack.layout.report(at), &report).await?;
     let key = stack.layout.ticket(instance, &at.run);
     if let Some(etag) = ticket_of(ports, &key, at).await? {
@@ -302,7 +302,7 @@ fn compose(
         error: Some(caught),
         stop_error: None,
         waiting: unknown,
-        // The sweeper goes on until the instance is at rest; nobody waits to see it.
+        // The sweeper goes on until the instance has stopped; nobody waits to see it.
         stopping: Some(&Stopping { since: now, patience: 1, ended_at: None, rest: None }),
         skipped: false,
         now,

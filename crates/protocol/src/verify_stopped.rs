@@ -1,4 +1,4 @@
-//! **VerifyStopped**: bring the instance to rest, and say so only when it was observed.
+//! **VerifyStopped**: stop the instance, and say so only when it was observed.
 //!
 //! - Takes the run and what it remembers from its last look.
 //! - Effects: at the first look, the run's place in the queue is withdrawn (fenced, then removed), so that no run counts
@@ -40,7 +40,7 @@ pub struct VerifyStoppedInput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum StopDecision {
-    /// The instance is at rest, handed over, or left to a person.
+    /// The instance has stopped, was handed over, or left to a person.
     Done,
     /// Look again after the poll interval.
     Wait,
@@ -105,7 +105,7 @@ where
     Ok(VerifyStoppedOutput { decision: StopDecision::Wait, stopping })
 }
 
-/// What the lease says of an instance that does not come to rest: the record that held things up.
+/// What the lease says of an instance that does not stop: the record that held things up.
 fn held_up_by(key: &str, lease: &Result<Option<Stored<Lease>>, StoreError>) -> String {
     match lease {
         Ok(Some(Stored { record: Lease { state, at, .. }, .. })) => {

@@ -14,7 +14,7 @@ use crate::store::{self, StoreError};
 pub enum Withdrawn {
     /// Nobody will execute it; its ticket, if there was one, is gone.
     Fenced,
-    /// Its report stands; its ticket, if there was one, is gone.
+    /// It has its report; its ticket, if there was one, is gone.
     Reported,
     /// A runner claimed it and has not reported: it executes, or died. Its ticket is the runner's to answer.
     Claimed,
@@ -33,7 +33,7 @@ pub async fn withdraw<P>(
 where
     P: Clock + Nonces + GetObject + PutObject + DeleteObject,
 {
-    // Also where it never stood in the queue: the fence tells the runner of a boot that this run started that nobody comes.
+    // Also where it never was in the queue: the fence tells the runner of a boot that this run started that nobody comes.
     let whose = fence(stack, ports, at).await?;
     if whose == Withdrawn::Claimed {
         return Ok(whose);

@@ -1,4 +1,4 @@
-//! AwaitRun: how many may wait, and, once the ticket stands, that the notebook may be executing already.
+//! AwaitRun: how many may wait, and, once the ticket is there, that the notebook may be executing already.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 mod support;
@@ -63,7 +63,7 @@ fn submit_as_another(world: &StepWorld) -> Result<AwaitRunOutput, Failure> {
     submit(world, 0)
 }
 
-/// Its ticket, its claim or its report stands, readable or not, or it comes back from a silence.
+/// Its ticket, its claim or its report is there, readable or not, or it comes back from a silence.
 #[test]
 fn a_run_that_was_submitted_is_never_refused() {
     let at = "runs/nightly/x-1/1";

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use support::runner::{attempt, execution, request, serve, waiting_run};
 use support::{StepWorld, block_on, now, stack};
 
-/// A damage: its name, and what stands there instead of a record.
+/// A damage: its name, and what is there instead of a record.
 type Damage = (&'static str, fn(&[u8]) -> Vec<u8>);
 
 const DAMAGES: [Damage; 8] = [
@@ -39,7 +39,7 @@ const DAMAGES: [Damage; 8] = [
     }),
 ];
 
-/// The run's records, as they would stand there if nothing were wrong.
+/// The run's records, as they would be there if nothing were wrong.
 fn records() -> [(String, Vec<u8>); 5] {
     let (at, layout) = (attempt(), stack().layout);
     let claim = Claim {
@@ -121,7 +121,7 @@ fn recorded(world: &StepWorld) -> Option<Outcome> {
     serde_json::from_slice(world.objects.borrow().get(&stack().layout.outcome(&attempt()))?).ok()
 }
 
-/// What must hold of every execution: one event, and an instance that was seen at rest.
+/// What must hold of every execution: one event, and an instance that was seen stopped.
 fn check_end(world: &StepWorld, what: &str) {
     assert_eq!(world.events.get(), 1, "{what}");
     assert_eq!(world.status.get().0, InstanceStatus::Stopped, "{what}");

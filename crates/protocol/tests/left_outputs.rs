@@ -57,7 +57,7 @@ fn read<T: serde::de::DeserializeOwned>(world: &StepWorld, key: &str) -> T {
     serde_json::from_slice(&world.objects.borrow()[key]).unwrap()
 }
 
-/// The outputs in both records; the verdict is the one that stood.
+/// The outputs in both records; the verdict is the first one.
 fn assert_named(world: &StepWorld) {
     let (at, layout) = (attempt(), stack().layout);
     let report: Report = read(world, &layout.report(&at));
@@ -82,7 +82,7 @@ fn an_outcome_that_is_recorded_after_the_notebook_ended_names_its_outputs() {
     assert_named(&world);
 }
 
-/// As a rule: the outcome stands at once, the runner ends the notebook at its next beat. The runner completes the report, and
+/// As a rule: the outcome is written at once, the runner ends the notebook at its next beat. The runner completes the report, and
 /// the sweeper the outcome. Calls that fail for a while cost nothing.
 #[test]
 fn an_outcome_that_stands_already_gets_the_outputs_added() {

@@ -142,7 +142,7 @@ fn a_runner_that_was_started_again_reports_the_lost_run_with_what_it_left() {
 }
 
 /// The instance is gone under its notebook before anything could be kept. Its next boot keeps it, and names it where the
-/// verdict of a function stands, or will stand.
+/// function has given a verdict, or will.
 #[test]
 fn the_next_boot_keeps_what_the_one_before_left() {
     for stands_after in [0, 400] {

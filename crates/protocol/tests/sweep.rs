@@ -12,7 +12,7 @@ use reveille_protocol::sweep::{SweepInput, sweep};
 use serde_json::{Value, json};
 use support::{StepWorld, block_on, now, stack};
 
-/// Its outcome stands, and its event could not be published: the announced end of the execution makes up for it, once.
+/// Its outcome is written, and its event could not be published: the announced end of the execution makes up for it, once.
 #[test]
 fn an_event_that_was_not_published_is_published_by_the_sweeper() {
     let denied = CallError {
@@ -49,7 +49,7 @@ fn an_event_that_was_not_published_is_published_by_the_sweeper() {
     assert_eq!(world.events.get(), 1);
 }
 
-/// Its runner was lost, its instance is at rest, and a person stops it on the way to its second attempt.
+/// Its runner was lost, its instance has stopped, and a person stops it on the way to its second attempt.
 #[test]
 fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
     let world = StepWorld::answering(Ok(StartAnswer::Accepted));

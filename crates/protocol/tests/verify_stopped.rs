@@ -31,7 +31,7 @@ fn lease(state: LeaseState) -> Lease {
     Lease { state, certain: state == LeaseState::Open, ..Lease::starting(&run().id, "n".into(), before, now()) }
 }
 
-/// What the step answers `passed` seconds later, when the instance has been at rest for as long as it says.
+/// What the step answers `passed` seconds later, when the instance has been stopped for as long as it says.
 fn verify(world: &StepWorld, passed: i64) -> StopDecision {
     world.passed.set(passed);
     block_on(verify_stopped(&stack(), world, VerifyStoppedInput { run: run(), waiting: None, stopping: None }))

@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Error, Visitor, value};
 use serde::forward_to_deserialize_any;
 
-/// The fields of a struct, or the variants of an enum, as they stand in JSON.
+/// The fields of a struct, or the variants of an enum, as they appear in JSON.
 ///
 /// # Panics
 /// If the type is neither.

@@ -1,7 +1,7 @@
 //! The JSON Schemas of what others write and read: the input, the outcome and the event.
 //!
 //! Names, values and bounds come from the domain's types and constants. What a type cannot say (a pattern, a sentence for a
-//! reader) stands here, and `tests/schemas.rs` holds it to what the product takes.
+//! reader) is here, and `tests/schemas.rs` holds it to what the product takes.
 
 use reveille_domain::error::{Code, Evidence, FailedCell, Failure, MAX_MESSAGE_CHARS};
 use reveille_domain::ids::MAX_INSTANCE_NAME;

@@ -74,7 +74,7 @@ fn every_relative_link_leads_somewhere() {
 
 /// What a link may name in a document: its headings, as GitHub writes them.
 fn anchors(text: &str) -> BTreeSet<String> {
-    // What stands between fences is code: a comment there is no heading.
+    // What is between fences is code: a comment there is no heading.
     let outside = text.split("\n```").step_by(2);
     let headings = outside.flat_map(str::lines).filter_map(|line| line.strip_prefix('#'));
     headings.filter_map(|line| line.trim_start_matches('#').strip_prefix(' ')).map(anchor).collect()
@@ -92,7 +92,7 @@ fn anchors_are_read_as_they_are_written() {
 }
 
 /// README shows a part of what the demo prints, as a picture and as text; docs/local.md has all of it. The command's own words
-/// stand there too.
+/// are there too.
 #[test]
 fn what_the_demo_prints_is_shown_alike() {
     let page = read("docs/local.md");

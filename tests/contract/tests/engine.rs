@@ -33,7 +33,7 @@ fn the_documents_name_the_versions_that_are_supported() {
     }
 }
 
-/// What a text must not hide in a message stands twice, in two languages.
+/// What a text must not hide in a message is written twice, in two languages.
 #[test]
 fn the_driver_drops_the_characters_that_the_domain_hides() {
     let source = read("crates/notebook/src/driver/reveille_driver/texts.py");

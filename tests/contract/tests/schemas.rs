@@ -153,7 +153,7 @@ fn inputs() -> Vec<Value> {
     inputs
 }
 
-/// Without what stands there.
+/// Without what is there.
 fn without(value: &Value, pointer: &str) -> Option<Value> {
     let mut value = value.clone();
     let (parent, name) = pointer.rsplit_once('/').unwrap();

@@ -11,7 +11,7 @@ fn rows(text: &str) -> Vec<Vec<String>> {
     rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
-/// A test of libtest's, or an end-to-end scenario, which stands in its file's list under the file's own name.
+/// A test of libtest's, or an end-to-end scenario, which is in its file's list under the file's own name.
 fn is_a_test(file: &str, name: &str) -> bool {
     let source = read(file);
     if let Some(scenarios) = file.strip_prefix("tests/e2e/tests/e2e/") {

@@ -90,7 +90,7 @@ impl<'a> Run<'a> {
         call.send().await.expect("the execution is stopped");
     }
 
-    /// Waits until a record stands.
+    /// Waits until there is a record.
     pub async fn until_record(&self, instance: &str, name: &str) -> Value {
         until(name, async || self.record(instance, name).await).await
     }

@@ -74,13 +74,13 @@ impl LocalAws {
         &self.local
     }
 
-    /// Where the stack's records stand.
+    /// Where  records are.
     #[must_use]
     pub fn layout(&self) -> Layout {
         Layout { bucket: self.local.bucket().to_owned(), prefix: self.local.prefix().to_owned() }
     }
 
-    /// An instance at rest.
+    /// A stopped instance.
     pub async fn instance(&self, name: &str) {
         self.local.create_instance(name).await.expect("the instance is created");
     }
@@ -173,7 +173,7 @@ impl LocalAws {
         bash.stdin(Stdio::null()).output().await.expect("bash is there")
     }
 
-    /// Asserts that the instance is at rest, started this often, and that nothing of its boot runs.
+    /// Asserts that the instance has stopped, was started this often, and that nothing of its boot runs.
     pub async fn assert_at_rest(&self, instance: &str, starts: u64) {
         let status = self.status(instance).await;
         assert!(["Stopped", "Failed", "Gone"].contains(&status.as_str()), "{instance} is {status}, not at rest");

@@ -12,7 +12,7 @@ pub struct Reads {
     /// Functions that are called and that nothing inside the expression binds, without their `$`.
     pub functions: BTreeSet<String>,
     /// Names of functions that are read as values, without their `$`: `$map(x, $string)`. A variable may have such a
-    /// name, and then stands in the function's place.
+    /// name, and then takes the function's place.
     pub function_values: BTreeSet<String>,
     /// The parts of `$states` it reads (`input`, `context`, `result`, `errorOutput`), the first name after `$states.`.
     pub states: BTreeSet<String>,

@@ -24,7 +24,7 @@ const MAX_CAUSE: usize = 32_768;
 pub struct Token(Rc<str>);
 
 impl Token {
-    /// The token's text, as it stands in `$states.context.Task.Token`.
+    /// The token's text, as it appears in `$states.context.Task.Token`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -82,7 +82,7 @@ impl Description {
     }
 }
 
-/// Where an execution stands: what a redrive goes on from.
+/// How far an execution got: what a redrive goes on from.
 #[derive(Debug, Clone)]
 pub(crate) struct Position {
     pub state: usize,

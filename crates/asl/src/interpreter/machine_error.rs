@@ -37,7 +37,7 @@ pub enum MachineError {
     #[error("state '{state}', field '{location}': {reason}")]
     Expression {
         state: String,
-        /// Where the expression stands.
+        /// Where the expression is.
         location: String,
         /// The compiler's own words.
         reason: String,

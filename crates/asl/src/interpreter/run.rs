@@ -45,7 +45,7 @@ pub(crate) struct Done {
 pub(crate) type ScopeFuture<'a> = Pin<Box<dyn Future<Output = Result<JValue, Failure>> + 'a>>;
 
 impl<T: Tasks> Run<T> {
-    /// Runs from where the execution stands. `resumed` after a redrive, which does not enter the state anew.
+    /// Runs on from where the execution is. `resumed` after a redrive, which does not enter the state anew.
     pub(crate) async fn go(&self, resumed: bool) -> Result<JValue, Failure> {
         let position = self.execution.position.borrow().clone();
         self.scope(&self.execution.machine.scope, position, true, resumed).await

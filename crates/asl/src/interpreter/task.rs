@@ -11,7 +11,7 @@ use super::failure::Failure;
 
 #[derive(Debug, Clone)]
 pub struct TaskCall {
-    /// `Resource`, as it stands in the definition.
+    /// `Resource`, as it appears in the definition.
     pub resource: Rc<str>,
     /// The Lambda function: `Arguments.FunctionName`, or the resource itself when that is a function's ARN.
     pub function_name: Option<String>,

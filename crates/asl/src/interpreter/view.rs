@@ -134,7 +134,7 @@ impl<'a> View<'a> {
             context.bind("states".to_owned(), self.states(site.needs_context));
         }
         let reads = site.expression.reads();
-        // A variable may have the name of a function, and then stands in its place.
+        // A variable may have the name of a function, and then takes its place.
         let functions = || reads.functions.iter().chain(&reads.function_values);
         for name in reads.variables.iter().chain(functions()) {
             if let Some(value) = self.variables.get(name) {

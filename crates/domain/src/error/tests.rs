@@ -10,7 +10,7 @@ fn every_code_is_listed_once_and_parses_back() {
     assert_eq!(Code::parse("NoSuchCode"), None);
 }
 
-/// The reason is at the beginning and the advice at the end; what is too long stands between.
+/// The reason is at the beginning and the advice at the end; what is too long is between.
 #[test]
 fn a_long_message_loses_its_middle() {
     let value = "é".repeat(99_999);

@@ -142,7 +142,7 @@ fn null_is_the_default_everywhere() {
             without_nulls(&without),
             "{path:?}: two inputs that mean the same are one trigger"
         );
-        // What stands inside of what belongs to the user is no absence.
+        // What is inside of what belongs to the user is no absence.
         let Ok(input) = null_read else { continue };
         if path[0] != "parameters" {
             assert_eq!(input.parameters, *full["parameters"].as_object().unwrap(), "{path:?}");

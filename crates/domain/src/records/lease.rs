@@ -13,7 +13,7 @@ use crate::observation::Observation;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LeaseState {
-    /// The intent to start stands; Start is about to be called, or its caller died.
+    /// The intent to start is written; Start is about to be called, or its caller died.
     Starting,
     /// Start was called and its answer never came.
     Unsure,
@@ -145,7 +145,7 @@ impl Lease {
         Self { ended: true, nonce, ..self.clone() }
     }
 
-    /// Whether the boot of this lease is seen to have ended: the instance came to rest after the lease was written, and no
+    /// Whether the boot of this lease is seen to have ended: the instance stopped after the lease was written, and no
     /// start of ours can still arrive.
     #[must_use]
     pub fn its_boot_has_ended(&self, rest: &Observation, now: DateTime<Utc>) -> bool {

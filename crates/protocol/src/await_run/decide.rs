@@ -4,7 +4,7 @@ use reveille_domain::layout::Layout;
 use reveille_domain::records::RunRef;
 use reveille_domain::{Code, Failure};
 
-/// Whether there is room for a run beside those whose tickets stand under the keys of its instance's inbox.
+/// Whether there is room for a run beside those whose tickets are under the keys of its instance's inbox.
 ///
 /// # Errors
 /// `Busy`: as many others wait as may.

@@ -1,4 +1,4 @@
-//! What to do about an instance, from what is observed: bring an instance of ours to rest, and touch no one else's.
+//! What to do about an instance, from what is observed: stop an instance of ours, and touch no one else's.
 //!
 //! Shared by VerifyStopped, which waits for the answer, and the sweeper, which follows up.
 
@@ -17,7 +17,7 @@ pub mod lost_lease;
 pub struct BootSeen<'a> {
     /// What Describe showed; `None` if the instance is gone.
     pub observation: Option<&'a Observation>,
-    /// The lease, if one stands.
+    /// The lease, if there is one.
     pub lease: Option<&'a Lease>,
     /// Whether another run is live: in the inbox, or the one that the lease is busy with; its execution is running and
     /// it has no report.
@@ -48,7 +48,7 @@ pub enum RestAction {
     Stop,
 }
 
-/// What becomes of the lease of an instance at rest.
+/// What becomes of the lease of a stopped instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseAfter {
     /// There is nothing to do about it.
@@ -78,7 +78,7 @@ pub fn action(seen: &BootSeen<'_>) -> RestAction {
     }
 }
 
-/// An instance at rest is done only when its lease can take no later boot for ours.
+/// A stopped instance is done only when its lease can take no later boot for ours.
 fn at_rest(seen: &BootSeen<'_>) -> RestAction {
     let lease = match seen.lease {
         None => LeaseAfter::Keep,

@@ -26,7 +26,7 @@ pub enum Check {
     Ready,
     /// It is busy and the request said to skip: end without a run.
     Skip,
-    /// The run's report stands: nothing is left to do but to see the instance at rest.
+    /// The run has its report: nothing is left to do but to see the instance stopped.
     Reported,
 }
 
@@ -37,7 +37,7 @@ pub struct InstanceSeen<'a> {
     pub instance: &'a InstanceName,
     /// What Describe showed; `None` if there is no such instance.
     pub observation: Option<&'a Observation>,
-    /// The lease, if one stands.
+    /// The lease, if there is one.
     pub lease: Option<&'a Lease>,
     /// Its key, for messages.
     pub lease_key: &'a str,

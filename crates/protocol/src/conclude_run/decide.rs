@@ -46,7 +46,7 @@ pub struct OutcomeFacts<'a> {
     pub damaged: &'a [Unreadable],
     /// The first error that a Catch carried.
     pub error: Option<&'a Caught>,
-    /// The failure to see the instance at rest.
+    /// The failure to see the instance stopped.
     pub stop_error: Option<&'a Caught>,
     /// The wait for the instance.
     pub waiting: Option<&'a Waiting>,
@@ -134,7 +134,7 @@ fn unconfirmed_stop(facts: &OutcomeFacts<'_>) -> Option<String> {
     Some(format!("That its instance was stopped could not be confirmed ({}): {} {next}", stop.code, stop.message))
 }
 
-/// An outcome that cannot be recorded, because something else stands in its place. The event carries it, and the execution
+/// An outcome that cannot be recorded, because something else is in its place. The event carries it, and the execution
 /// ends with the name of that record.
 #[must_use]
 pub fn unrecorded(outcome: Outcome, damaged: &Unreadable) -> Outcome {

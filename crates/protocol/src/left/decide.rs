@@ -30,7 +30,7 @@ pub fn html_error(report: &Report) -> Option<String> {
     report.html_error.as_deref().map(printable_message)
 }
 
-/// Outputs of one run: there are three. More, or longer ones, stand in no report that a runner wrote.
+/// Outputs of one run: there are three. More, or longer ones, are in no report that a runner wrote.
 const MAX_OUTPUTS: usize = 8;
 /// Bytes of an output's name and of its URI, which holds a key of at most 1,024 bytes.
 const MAX_OUTPUT_BYTES: usize = 1_200;

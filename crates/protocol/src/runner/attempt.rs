@@ -33,7 +33,7 @@ const ANSWER_TRIES: u32 = 5;
 pub(super) enum Fence {
     /// It is ours.
     Claimed(DateTime<Utc>),
-    /// A verdict stands.
+    /// There is a verdict.
     Reported(Report),
     /// Somebody else owns it.
     Taken,
@@ -81,7 +81,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         if let Some(report) = store::read::<Report>(&self.ports, &self.layout.report(&at)).await? {
             return self.answer(&at, &report.record).await;
         }
-        // A run that was aborted while it stood in the queue is not executed.
+        // A run that was aborted while it was in the queue is not executed.
         if !self.is_waited_for(stored).await? || !self.hold_lease(&at).await? {
             return Ok(());
         }
@@ -238,7 +238,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
                     self.ports.log(&format!("{trouble}: {error}"));
                 }
-                // What stands there stays there.
+                // What is there stays there.
                 answer @ (Ok(_) | Err(StoreError::Unreadable(_))) => return answer,
             }
             self.ports.sleep(pause).await;
@@ -293,7 +293,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         for (at, report) in pending {
             match self.try_report(&self.layout.report(&at), &report).await {
                 Ok(_) => drop(self.begun.borrow_mut().insert(at, None)),
-                // It never can be. Its ticket, if it still stands, is refused when its turn comes.
+                // It never can be. Its ticket, if it is still there, is refused when its turn comes.
                 Err(StoreError::Unreadable(unreadable)) => {
                     self.ports.log(&format!("the report of run {} cannot be written: {unreadable}", at.run));
                     self.begun.borrow_mut().insert(at, None);
@@ -305,7 +305,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
     }
 
-    /// Puts the report, patiently: without it the run is lost. Answers the report that stands, which is another's when
+    /// Puts the report, patiently: without it the run is lost. Answers the report that is there, which is another's when
     /// the attempt was declared lost meanwhile.
     pub(super) async fn put_report(&self, at: &AttemptRef, report: Report) -> Result<Report, StoreError> {
         let key = self.layout.report(at);
@@ -320,7 +320,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         Ok(store::read(&self.ports, key).await?.map_or_else(|| report.clone(), |stored| stored.record))
     }
 
-    /// Reads the ticket as it stands now, answers its token and removes it; again, if it was replaced meanwhile.
+    /// Reads the ticket as it is now, answers its token and removes it; again, if it was replaced meanwhile.
     pub(super) async fn answer(&self, at: &AttemptRef, report: &Report) -> Result<(), StoreError> {
         let key = self.layout.ticket(&self.me.instance, &at.run);
         for _ in 0..ANSWER_TRIES {

@@ -71,7 +71,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
     }
 
-    /// Whether the attempt that started the boot has its verdict, or its outcome without one. Whatever stands there, its
+    /// Whether the attempt that started the boot has its verdict, or its outcome without one. Whatever is there, its
     /// execution is past needing this boot.
     async fn is_over(&self, starter: &AttemptRef) -> Result<bool, StoreError> {
         for key in [self.layout.report(starter), self.layout.outcome(starter)] {
@@ -100,7 +100,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         self.person.borrow_mut().see(&seen, self.ports.now());
     }
 
-    /// Says in the lease that this runner lives, and what it knows of a person on its boot: whoever brings the instance to rest
+    /// Says in the lease that this runner lives, and what it knows of a person on its boot: whoever stops the instance
     /// relies on both.
     pub(super) async fn say_alive(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();

@@ -15,13 +15,13 @@ use reveille_domain::records::{Lease, LeaseState, Ticket};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is written at once")]
 pub enum Bind {
-    /// Ours: write this lease over the one that stands, by compare-and-swap.
+    /// Ours: write this lease over the one that is there, by compare-and-swap.
     Ours(Lease),
     /// Ours, bound before by an earlier runner process of this very boot.
     Again,
     /// A person's.
     Persons {
-        /// The lease that stands is of a boot that ended: remove it, so that nobody takes this boot for ours.
+        /// The lease that is there is of a boot that ended: remove it, so that nobody takes this boot for ours.
         remove_lease: bool,
     },
 }
@@ -32,7 +32,7 @@ pub fn bind(lease: Option<&Lease>, boot_id: &str, nonce: String, now: DateTime<U
     let Some(lease) = lease else { return Bind::Persons { remove_lease: false } };
     match (lease.boot_id.as_deref(), lease.state) {
         (Some(bound), _) if bound == boot_id => Bind::Again,
-        // Whoever ended the boot that the lease names saw it at rest.
+        // Whoever ended the boot that the lease names saw it stopped.
         _ if lease.ended => Bind::Persons { remove_lease: age(lease.at, now) >= IN_FLIGHT },
         (Some(_), _) => Bind::Persons { remove_lease: true },
         (None, LeaseState::Starting | LeaseState::Open | LeaseState::Unsure) => Bind::Ours(Lease {

@@ -1,5 +1,5 @@
 //! What an earlier runner process left of a notebook on the instance's disk: one that was killed, on this boot or on the one
-//! before. Its outputs are uploaded to their usual place, and named where a verdict without outputs stands.
+//! before. Its outputs are uploaded to their usual place, and named where there is a verdict without outputs.
 //!
 //! It gives no verdict: that a run was lost is told by its ticket, or was told by a function. The files lie in a folder that
 //! notebooks can write to; they are believed as far as the instance's role may write them anyway (docs/adr/0026).
@@ -15,7 +15,7 @@ use crate::store::{self, StoreError};
 
 /// Uploading what was left holds up the first run of this process: by a minute at most, beside minutes of a start.
 const KEEPING_TAKES: Duration = Duration::from_mins(1);
-/// Between two looks whether a verdict stands that lacks the outputs.
+/// Between two looks whether there is a verdict that lacks the outputs.
 const NAME_EVERY: Duration = Duration::from_mins(1);
 /// A function takes a runner for lost after three heartbeats at most, each of at most five minutes as deployed; later than
 /// in an hour nobody completes the outcome either.
@@ -84,7 +84,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
     }
 
-    /// Names what was kept in the verdict of a function, once one stands. Never returns.
+    /// Names what was kept in the verdict of a function, once there is one. Never returns.
     pub(super) async fn name_what_was_left(&self) -> std::convert::Infallible {
         let kept = self.kept.borrow().clone().filter(|(_, left)| !left.outputs.is_empty());
         if let Some((at, left)) = kept {

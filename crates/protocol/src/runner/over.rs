@@ -1,4 +1,4 @@
-//! Tickets that are over: under whose token nobody waits, and those that waited too long, wherever they stand in the queue and
+//! Tickets that are over: under whose token nobody waits, and those that waited too long, wherever they are in the queue and
 //! whatever executes meanwhile. Thousands may be over at once: so many calls at a time, beside everything else.
 
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             Err(StoreError::Unreadable(unreadable)) => self.refuse(stored, &unreadable).await,
             ended @ (Ok(()) | Err(StoreError::Call(_) | StoreError::Contended { .. })) => ended,
         };
-        // Where the ticket still stands, it is looked at again after a while.
+        // Where the ticket still is, it is looked at again after a while.
         self.queue.end_again(run, self.ports.now() + AGAIN_AFTER);
         if let Err(error) = ended {
             self.ports.log(&format!("run {run} could not be taken out of the queue; trying again: {error}"));

@@ -28,7 +28,7 @@ const POLL: Duration = Duration::from_secs(1);
 const SLOW_POLL: Duration = Duration::from_secs(5);
 /// An inbox is idle for longer after this.
 const BRISK_FOR: TimeDelta = TimeDelta::seconds(60);
-/// What is no ticket is looked at again after this: a ticket may stand there since.
+/// What is no ticket is looked at again after this: a ticket may be there since.
 const STRAY_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// Between two looks for tickets that are over, at least.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
@@ -55,7 +55,7 @@ struct Entry {
     is_silent: bool,
     /// It is being taken out of the queue.
     is_ending: bool,
-    /// It was tried to take it out; if it still stands there, it is tried again from then on.
+    /// It was tried to take it out; if it is still there, it is tried again from then on.
     end_again_at: Option<DateTime<Utc>>,
 }
 
@@ -106,7 +106,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Whether it is known that no ticket stands there.
+    /// Whether it is known that no ticket is there.
     pub(super) fn is_empty(&self) -> bool {
         self.is_known.get() && self.entries.borrow().is_empty()
     }
@@ -119,7 +119,7 @@ impl Queue {
         tickets.min_by(|a, b| queue_order(&a.record, &b.record)).cloned()
     }
 
-    /// Whether this very ticket still stands there.
+    /// Whether this very ticket is still there.
     pub(super) fn holds(&self, stored: &Stored<Ticket>) -> bool {
         self.entries.borrow().get(&stored.record.run).is_some_and(|entry| entry.stored.etag == stored.etag)
     }
@@ -215,7 +215,7 @@ impl Queue {
         waits.min().map(|wait| wait.to_std().unwrap_or(Duration::ZERO).max(SHORTEST_WAIT))
     }
 
-    /// It was tried to take a ticket out. Where it still stands, it is tried again after a while.
+    /// It was tried to take a ticket out. Where it still is, it is tried again after a while.
     pub(super) fn end_again(&self, run: &RunId, at: DateTime<Utc>) {
         if let Some(entry) = self.entries.borrow_mut().get_mut(run) {
             entry.is_ending = false;
@@ -255,7 +255,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
         entries.values().map(|entry| beat_every(entry.stored.record.heartbeat_seconds)).min().unwrap_or(SLOW_POLL)
     }
 
-    /// Reads the inbox: which tickets stand there, and those that are new.
+    /// Reads the inbox: which tickets are there, and those that are new.
     pub(super) async fn refresh(&self) -> Result<(), StoreError> {
         let refreshed = self.try_refresh().await;
         let was_known = self.queue.is_known.replace(refreshed.is_ok());

@@ -5,7 +5,7 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::records::{Report, Reporter, Ticket};
 use reveille_domain::{Code, Failure};
 
-/// What a notebook is ended with when its verdict stands already; that verdict is the one that counts.
+/// What a notebook is ended with when it has its verdict already; that verdict is the one that counts.
 pub(super) fn taken_away(at: &AttemptRef) -> Failure {
     Failure::new(
         Code::Cancelled,

@@ -14,7 +14,7 @@ use reveille_domain::records::{Closer, Lease, LeaseState};
 /// Whether Start may be sent now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Write the intent over what stands (if something stands), then send.
+    /// Write the intent over what is there (if anything is), then send.
     Send {
         /// An earlier send may have been accepted without our knowing: a refusal for the status is then no proof that
         /// somebody else started the instance.
@@ -24,7 +24,7 @@ pub enum Plan {
     Wait(&'static str),
 }
 
-/// Decides from the lease that stands, and from the instance, which was observed Stopped or Failed.
+/// Decides from the lease that is there, and from the instance, which was observed Stopped or Failed.
 #[must_use]
 pub fn plan(lease: Option<&Lease>, me: &RunId, seen: &Observation, now: DateTime<Utc>) -> Plan {
     let Some(lease) = lease else { return Plan::Send { unresolved: false } };
@@ -70,7 +70,7 @@ pub enum Settled {
     Withdraw,
 }
 
-/// The lease after Start's answer. `current` is what stands now: the runner may have bound it in between.
+/// The lease after Start's answer. `current` is what is there now: the runner may have bound it in between.
 #[must_use]
 pub fn settle(current: &Lease, sent: Sent, unresolved: bool, nonce: &str, now: DateTime<Utc>) -> Settled {
     let with =

@@ -31,16 +31,16 @@ pub struct Slow {
     pub layout: Layout,
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
     began: Instant,
-    /// When each token was last beaten, or given; only of tickets that stand.
+    /// When each token was last beaten, or given; only of tickets in the inbox.
     beaten: RefCell<BTreeMap<String, Instant>>,
-    /// The longest time between two beats of a ticket that stood.
+    /// The longest time between two beats of a ticket in the inbox.
     pub longest_gap: Cell<Duration>,
     /// How long a notebook takes.
     pub notebook: Cell<Duration>,
     pub executed: Cell<u32>,
     /// From when on the listing never answers.
     pub list_hangs_after: Cell<Duration>,
-    /// Lease writes that fail once a report stands.
+    /// Lease writes that fail once there is a report.
     pub failing_leases: Cell<u32>,
     /// From when and until when leases cannot be written.
     pub unwritable_lease: Cell<(Duration, Duration)>,

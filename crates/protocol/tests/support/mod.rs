@@ -1,5 +1,5 @@
 #![allow(dead_code, reason = "each test of a step uses a part of it")]
-//! A bucket with conditional writes, an instance at rest, and one answer of StartNotebookInstance.
+//! A bucket with conditional writes, a stopped instance, and one answer of StartNotebookInstance.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -188,7 +188,7 @@ impl DescribeNotebookInstance for StepWorld {
 
 impl StartNotebookInstance for StepWorld {
     async fn start_notebook_instance(&self, _: &InstanceName) -> Call<StartAnswer> {
-        // The intent stands before the effect.
+        // The intent is written before the effect.
         let lease: Lease = serde_json::from_slice(&self.objects.borrow()["leases/nightly.json"]).unwrap();
         assert_eq!(lease.state, LeaseState::Starting);
         self.starts.set(self.starts.get() + 1);

@@ -19,7 +19,7 @@ pub(crate) const ALL: &[Scenario] = &[
     ("faults::an_environment_of_other_pins_is_renewed", |h, w| h.block_on(other_pins(w))),
 ];
 
-/// Where an engine was made once; its files stand at the same place on each machine.
+/// Where an engine was made once; its files are at the same place on each machine.
 static ENGINE: OnceCell<std::path::PathBuf> = OnceCell::const_new();
 const HOME: &str = ".reveille/engine";
 
@@ -57,7 +57,7 @@ pub(crate) fn runner_log(world: &LocalAws, name: &str) -> String {
     std::fs::read_to_string(world.local().notebooks(name).join("runner.log")).unwrap_or_default()
 }
 
-/// The instance is at rest. A boot that has no runner and takes longer than a heartbeat may be stopped by the sweeper before its
+/// The instance has stopped. A boot that has no runner and takes longer than a heartbeat may be stopped by the sweeper before its
 /// run waits on it, and is then started again: how often, the speed of this machine decides.
 pub(crate) async fn rests_without_a_runner(world: &LocalAws, name: &str) {
     world.until_status(name, "Stopped").await;

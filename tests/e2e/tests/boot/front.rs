@@ -1,4 +1,4 @@
-//! What stands between a machine and the local AWS in a scenario: a service that looks at the time of what it is asked, as
+//! What is between a machine and the local AWS in a scenario: a service that looks at the time of what it is asked, as
 //! AWS's own do, and a place where nobody should ask.
 
 use std::{

@@ -17,7 +17,7 @@ pub(crate) const ALL: &[Scenario] = &[
     ("person::the_kernel_of_a_conda_environment_is_activated", |h, w| h.block_on(conda_kernel(w))),
 ];
 
-/// Does what a person does who is logged in: whatever stands in the file `do` of the notebook folder, as root.
+/// Does what a person does who is logged in: whatever is in the file `do` of the notebook folder, as root.
 const HANDS: &str = r"
 (
     cd /home/ec2-user/SageMaker

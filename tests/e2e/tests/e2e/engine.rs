@@ -158,7 +158,7 @@ async fn from_the_bucket(world: &LocalAws) {
     assert_made(world, "engine-bucket", &format!("s3://{}/artifacts/reveille-engine-", world.local().bucket())).await;
     world.assert_at_rest("engine-bucket", 2).await;
 
-    // Whatever else stands there is not installed. (Renewed, because its marker is another.)
+    // Whatever else is there is not installed. (Renewed, because its marker is another.)
     let archives = world.keys("artifacts/reveille-engine-").await;
     world.put_object(world.local().bucket(), &archives[0], b"<html>The proxy says no.</html>").await;
     let folder = world.local().notebooks("engine-bucket").join(HOME);

@@ -165,7 +165,7 @@ async fn refused(world: &LocalAws) {
     assert!(armed.iter().all(|fault| fault.fault.instance.is_some()), "{armed:?}");
 }
 
-/// Requests that name no host, two, or another one in their target; and the key where no credential stands.
+/// Requests that name no host, two, or another one in their target; and the key where no credential is expected.
 async fn malformed(address: &str, put: &str, right: &str) {
     let path = put.trim_start_matches("PUT ");
     let host = format!("Host: {address}");

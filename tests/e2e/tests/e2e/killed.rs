@@ -191,7 +191,7 @@ async fn runner_restarted(world: &LocalAws) {
     again.wait().unwrap();
 }
 
-/// Fifty events on three instances: fifty outcomes, one start for each instance, all at rest.
+/// Fifty events on three instances: fifty outcomes, one start for each instance, all stopped.
 #[expect(clippy::print_stdout, reason = "the burst's figures are for whoever reads the test's output")]
 async fn burst(world: &LocalAws) {
     const INSTANCES: [&str; 3] = ["burst-a", "burst-b", "burst-c"];

@@ -231,7 +231,7 @@ impl Compiler<'_> {
         Ok(Handlers { retriers, catchers })
     }
 
-    /// `States.ALL` stands alone and in the last entry ("Handling errors in Step Functions workflows").
+    /// `States.ALL` must be alone, and in the last entry ("Handling errors in Step Functions workflows").
     fn all_is_last(&self, body: &Body, field: &str, entry: &Body) -> Result<(), MachineError> {
         let errors = error_equals(entry, self.place)?;
         if !errors.iter().any(|error| error == "States.ALL") {

@@ -21,7 +21,7 @@ pub struct LostLeaseSeen<'a> {
     pub observation: Option<&'a Observation>,
     /// What the execution remembers of its start, if an execution asks.
     pub waiting: Option<&'a Waiting>,
-    /// What stands where the lease should.
+    /// What is where the lease should be.
     pub damage: Option<&'a Unreadable>,
 }
 

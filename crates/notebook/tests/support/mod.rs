@@ -80,9 +80,14 @@ impl Bench {
         Self { folder, job }
     }
 
+    /// A bench with this notebook.
+    pub fn of(notebook: &Value) -> Self {
+        Self::of_bytes(notebook.to_string().as_bytes())
+    }
+
     /// A bench with a Python notebook of these code cells.
     pub fn of_cells(cells: &[&str]) -> Self {
-        Self::of_bytes(notebook(cells).to_string().as_bytes())
+        Self::of(&notebook(cells))
     }
 
     pub fn start(&self) -> NotebookProcess {

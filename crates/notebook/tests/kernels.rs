@@ -1,0 +1,121 @@
+//! Which kernel runs a notebook, in which environment, and what can be passed to it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::fs;
+
+use reveille_notebook::Verdict;
+use serde_json::{Value, json};
+use support::{Bench, notebook, python};
+
+/// A kernel of a conda environment: in the folder where an instance has them, started by a script of its own.
+fn kernel(bench: &Bench, env: &str, language: &str, argv: &[&str], variables: &Value) -> std::path::PathBuf {
+    let env = bench.folder.path().join("home/ec2-user/anaconda3/envs").join(env);
+    let spec = env.join("share/jupyter/kernels/special");
+    fs::create_dir_all(&spec).unwrap();
+    let real = fs::canonicalize(python().parent().unwrap()).unwrap().join("python");
+    let argv: Vec<&str> = [real.to_str().unwrap()].into_iter().chain(argv.iter().copied()).collect();
+    let content = json!({"argv": argv, "display_name": "Special", "language": language, "env": variables});
+    fs::write(spec.join("kernel.json"), content.to_string()).unwrap();
+    env
+}
+
+const IPYKERNEL: [&str; 4] = ["-m", "ipykernel_launcher", "-f", "{connection_file}"];
+
+#[tokio::test]
+async fn a_value_that_the_language_lacks_is_refused_by_name() {
+    let cases = [("bash", json!({"k": 1}), "object"), ("C#", Value::Null, "null"), ("klingon", json!(1), "klingon")];
+    for (language, value, word) in cases {
+        let mut bench = Bench::of_cells(&["1"]);
+        kernel(&bench, "other", language, &IPYKERNEL, &json!({}));
+        bench.job.kernel = Some("special".to_owned());
+        bench.job.parameters.insert("mine".to_owned(), value);
+        let Verdict::ParametersRefused { reason } = bench.run().await else { panic!("{language}") };
+        assert!(reason.contains("kernel special") && reason.contains(word), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn the_notebooks_own_language_counts_first() {
+    let mut source = notebook(&["assert x is None"]);
+    source["metadata"] =
+        json!({"kernelspec": {"name": "special", "display_name": "S"}, "language_info": {"name": "ipython"}});
+    let mut bench = Bench::of(&source);
+    kernel(&bench, "other", "no language at all", &IPYKERNEL, &json!({}));
+    bench.job.parameters.insert("x".to_owned(), Value::Null);
+    assert_eq!(bench.run().await, Verdict::Succeeded);
+}
+
+#[tokio::test]
+async fn a_kernel_of_python_that_is_not_ipykernel_gets_ports() {
+    let mut source = notebook(&["print('ran', x)"]);
+    source["metadata"]["kernelspec"]["name"] = json!("conda_other");
+    let mut bench = Bench::of(&source);
+    let program = bench.folder.path().join("other_python_kernel.py");
+    let text = "import json, runpy, sys\n\
+                assert json.load(open(sys.argv[-1]))['transport'] == 'tcp', 'this kernel knows no sockets'\n\
+                sys.argv = ['kernel', '-f', sys.argv[-1]]\n\
+                runpy.run_module('ipykernel_launcher', run_name='__main__')";
+    fs::write(&program, text).unwrap();
+    kernel(&bench, "other", "python", &[program.to_str().unwrap(), "-f", "{connection_file}"], &json!({}));
+    bench.job.parameters.insert("x".to_owned(), json!(1));
+    assert_eq!(bench.run().await, Verdict::Succeeded, "{}", bench.output("log.txt"));
+    assert!(!bench.output("log.txt").contains("try 1"), "at the first try");
+}
+
+#[tokio::test]
+async fn a_conda_environment_is_activated() {
+    let cell = "import json, os\nopen('seen.json', 'w').write(json.dumps(dict(os.environ)))";
+    let mut source = notebook(&[cell]);
+    source["metadata"]["kernelspec"]["name"] = json!("conda_geo");
+    let bench = Bench::of(&source);
+    let env = kernel(&bench, "geo", "python", &IPYKERNEL, &json!({"OWN": "${HOME}/x"}));
+    let scripts = env.join("etc/conda/activate.d");
+    fs::create_dir_all(&scripts).unwrap();
+    fs::write(scripts.join("a.sh"), "export PROJ_LIB=\"$CONDA_PREFIX/share/proj\"\necho noise").unwrap();
+    fs::write(scripts.join("b.sh"), "export LINES_OF=$'two\\nlines'").unwrap();
+    let packages = env.join("etc/conda/env_vars.d");
+    fs::create_dir_all(&packages).unwrap();
+    fs::write(packages.join("gdal.json"), r#"{"GDAL_DATA": "share/gdal", "MODEL_STAGE": "test"}"#).unwrap();
+    fs::create_dir_all(env.join("conda-meta")).unwrap();
+    fs::write(env.join("conda-meta/state"), r#"{"env_vars": {"MODEL_STAGE": "prod", "GONE": "***unset***"}}"#).unwrap();
+    assert_eq!(bench.run().await, Verdict::Succeeded, "{}", bench.output("log.txt"));
+    let seen: Value = serde_json::from_slice(&fs::read(bench.job.working_dir.join("seen.json")).unwrap()).unwrap();
+    let prefix = env.to_str().unwrap();
+    assert_eq!(seen["CONDA_PREFIX"], prefix);
+    assert_eq!(seen["CONDA_DEFAULT_ENV"], "geo");
+    assert_eq!(seen["PROJ_LIB"], format!("{prefix}/share/proj"));
+    assert_eq!((&seen["MODEL_STAGE"], &seen["GDAL_DATA"]), (&json!("prod"), &json!("share/gdal")));
+    assert_eq!(seen["GONE"], Value::Null, "it was taken away");
+    assert_eq!(seen["LINES_OF"], "two\nlines");
+    assert!(!seen["OWN"].as_str().unwrap().contains("${"), "{}", seen["OWN"]);
+    assert!(seen["PATH"].as_str().unwrap().starts_with(&format!("{prefix}/bin:")));
+}
+
+#[tokio::test]
+async fn sparkmagics_errors_are_made_fatal_without_touching_a_persons_file() {
+    let cell = "import json, os\n\
+                folder, file = os.environ['SPARKMAGIC_CONF_DIR'], os.environ['SPARKMAGIC_CONF_FILE']\n\
+                open('seen.json', 'w').write(open(os.path.join(folder, file)).read())";
+    let mut source = notebook(&[cell]);
+    source["metadata"]["kernelspec"]["name"] = json!("conda_spark");
+    let bench = Bench::of(&source);
+    let own = bench.folder.path().join("own");
+    fs::create_dir(&own).unwrap();
+    let text = r#"{"session_configs": {"driverMemory": "1000M"}, "all_errors_are_fatal": false}"#;
+    fs::write(own.join("config.json"), text).unwrap();
+    let program = bench.folder.path().join("sparkmagic/kernel.py");
+    fs::create_dir(program.parent().unwrap()).unwrap();
+    fs::write(&program, "import runpy\nrunpy.run_module('ipykernel_launcher', run_name='__main__')").unwrap();
+    let argv = [program.to_str().unwrap(), "-f", "{connection_file}"];
+    kernel(&bench, "spark", "python", &argv, &json!({"SPARKMAGIC_CONF_DIR": own}));
+    assert_eq!(bench.run().await, Verdict::Succeeded, "{}", bench.output("log.txt"));
+    let seen: Value = serde_json::from_slice(&fs::read(bench.job.working_dir.join("seen.json")).unwrap()).unwrap();
+    assert_eq!(
+        (&seen["all_errors_are_fatal"], &seen["spark_statement_errors_are_fatal"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(seen["session_configs"]["driverMemory"], "1000M");
+    assert_eq!(fs::read_to_string(own.join("config.json")).unwrap(), text);
+}

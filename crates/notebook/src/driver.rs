@@ -14,7 +14,7 @@ macro_rules! files {
 }
 
 /// Every file of `src/driver`; a test holds the list to the folder.
-const FILES: [(&str, &str); 17] = files![
+const FILES: [(&str, &str); 18] = files![
     "__main__.py",
     "reveille_driver/__init__.py",
     "reveille_driver/client.py",
@@ -29,6 +29,7 @@ const FILES: [(&str, &str); 17] = files![
     "reveille_driver/run.py",
     "reveille_driver/sanitize.py",
     "reveille_driver/source.py",
+    "reveille_driver/spared.py",
     "reveille_driver/streams.py",
     "reveille_driver/texts.py",
     "reveille_driver/words.py",

@@ -15,12 +15,17 @@ from urllib.parse import unquote
 from reveille_driver import sanitize, source
 from reveille_driver.layout import pieces
 from reveille_driver.record import Record
+from reveille_driver.spared import package_alone
 from reveille_driver.texts import clean, write_atomically
 
 ATTACHMENT = "attachment:"
 ESCAPE = "\x1b"
 # After the codes that reset every colour.
 RESET = re.compile(r"(?<=\x1b\[0m)|(?<=\x1b\[m)")
+# Code as pygments colours it, in a box, and its pieces: plain text, or text in one colour. No character that cleaning takes out.
+COLOURED = re.compile(r'<div class="[\w -]*"><pre><span></span>(.*)\n?</pre></div>\n?', re.DOTALL)
+TEXT = r"(?:[^<>&\x00-\x08\x0b-\x1f\x7f-\x9f]|&(?:amp|lt|gt|quot|\#39);)"
+PIECE = re.compile(rf'{TEXT}+|<span class="[\w -]+">{TEXT}*</span>')
 # The page loads nothing: it is read from a bucket, months later, where no network is promised. So formulas stay as they
 # were written, and what draws itself needs its scripts in the output.
 TEMPLATE = """{%- extends 'index.html.j2' -%}
@@ -235,6 +240,9 @@ def too_slow(*_):
 
 def exporter(sanitizes):
     """nbconvert's own page, whole in itself, without the cells and parts that tags take out."""
+    # Without the exporters to every other format.
+    package_alone("nbconvert")
+    package_alone("nbconvert.exporters")
     from nbconvert.exporters.html import HTMLExporter
     from traitlets.config import Config
 
@@ -245,11 +253,20 @@ def exporter(sanitizes):
     page = HTMLExporter(config=Config({"TagRemovePreprocessor": tags}), raw_template=template, sanitize_html=sanitizes)
     if sanitizes:
         page.register_filter("clean_html", sanitize.cleaner())
+    else:
+        clean_html = page.environment.filters["clean_html"]
+        page.register_filter("clean_html", lambda text: text if is_coloured_code(text) else clean_html(text))
     # A page of a notebook that some rule does not like is better than none.
     page._validate_preprocessor = lambda *_: None
     find_attachments()
     lend_lexers()
     return page
+
+
+def is_coloured_code(text):
+    """Whether this is what pygments makes of code, whole, in which there is nothing to clean."""
+    found = COLOURED.fullmatch(text) if isinstance(text, str) else None
+    return found is not None and not PIECE.sub("", found[1])
 
 
 def lend_lexers():

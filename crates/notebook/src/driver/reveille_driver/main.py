@@ -6,7 +6,12 @@ only answer the engine reads; what stands on stdout and stderr is for people. Th
 DISK_FULL: then result.json itself may not have been written.
 """
 
+import gc
 import sys
+
+# Nothing that is loaded is ever garbage; looking for some meanwhile takes a seventh of the time. It is looked for once
+# everything is loaded.
+gc.disable()
 
 # asyncio loads TLS where it is there. Nobody here speaks it, and it takes a tenth of the time until the kernel starts.
 TLS = "ssl" in sys.modules
@@ -24,28 +29,11 @@ import threading  # noqa: E402
 import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+from reveille_driver.spared import spare
 from reveille_driver.texts import caused_by_full_disk, clean, write_atomically
 
 # Exit code for "no space left": no file can carry that answer. The engine knows the same number.
 DISK_FULL = 28
-# Not to be loaded, though it is there; whoever asks for it can do without.
-NEEDLESS = (
-    # By jsonschema, for checks of formats that no notebook has; the first alone takes a second.
-    "rfc3987_syntax",
-    "rfc3987",
-    "rfc3986_validator",
-    "rfc3339_validator",
-    "isoduration",
-    "fqdn",
-    "uri_template",
-    "webcolors",
-    # By the page's parser of HTML, to guess how bytes are encoded; it is given texts. Some 3 MiB.
-    "cchardet",
-    "chardet",
-    "charset_normalizer",
-    # By nbconvert, to show a page in a browser: a web server. Some 2 MiB.
-    "nbconvert.postprocessors.serve",
-)
 
 
 class Lines(logging.Formatter):
@@ -64,9 +52,8 @@ def main():
     # A parameter may be an integer of any length.
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)
-    for name in NEEDLESS:
-        sys.modules[name] = None
     spec = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    spare(spec["sanitize_html"])
     output_dir = Path(spec["output_dir"])
     try:
         if spec["mode"] == "finish":
@@ -185,6 +172,9 @@ class Preparing(threading.Thread):
             self.made = self.export.prepared(self.sanitizes)
         except Exception:  # told by the export, where it matters
             pass
+        finally:
+            gc.freeze()
+            gc.enable()
 
     def page(self):
         """The page that is prepared, or None."""

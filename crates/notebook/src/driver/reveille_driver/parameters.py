@@ -5,10 +5,8 @@ of parameters, languages and kernels alone.
 """
 
 import ast
-import importlib.util
-import sys
-import types
 
+from reveille_driver.spared import package_alone
 from reveille_driver.words import ALIASES, RESERVED
 
 INJECTED_TAG = "injected-parameters"
@@ -26,14 +24,7 @@ def load_translators():
 
     Raises ImportError where papermill is not installed.
     """
-    if "papermill" not in sys.modules:
-        spec = importlib.util.find_spec("papermill")
-        if spec is None or not spec.submodule_search_locations:
-            raise ImportError("No module named 'papermill'")
-        package = types.ModuleType("papermill")
-        package.__path__ = list(spec.submodule_search_locations)
-        package.__spec__ = spec
-        sys.modules["papermill"] = package
+    package_alone("papermill")
     from papermill.translators import PythonTranslator, Translator, papermill_translators
     from papermill.version import version
 

@@ -7,6 +7,8 @@ can be read in one way only is repaired. The source file itself is never written
 import json
 import re
 
+from reveille_driver.spared import real
+
 # An escaped surrogate: nearly always half of a pair that is whole, which only encoding it tells.
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -75,6 +77,8 @@ def upgraded(notebook, text):
     version = notebook.get("nbformat") if isinstance(notebook, dict) else None
     if type(version) is not int or not 1 <= version <= 3:
         return notebook
+    # Reading one validates.
+    real("jsonschema")
     import nbformat
 
     try:

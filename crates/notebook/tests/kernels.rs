@@ -7,28 +7,14 @@ use std::fs;
 
 use reveille_notebook::Verdict;
 use serde_json::{Value, json};
-use support::{Bench, notebook, python};
-
-/// A kernel of a conda environment: in the folder where an instance has them, started by a script of its own.
-fn kernel(bench: &Bench, env: &str, language: &str, argv: &[&str], variables: &Value) -> std::path::PathBuf {
-    let env = bench.folder.path().join("home/ec2-user/anaconda3/envs").join(env);
-    let spec = env.join("share/jupyter/kernels/special");
-    fs::create_dir_all(&spec).unwrap();
-    let real = fs::canonicalize(python().parent().unwrap()).unwrap().join("python");
-    let argv: Vec<&str> = [real.to_str().unwrap()].into_iter().chain(argv.iter().copied()).collect();
-    let content = json!({"argv": argv, "display_name": "Special", "language": language, "env": variables});
-    fs::write(spec.join("kernel.json"), content.to_string()).unwrap();
-    env
-}
-
-const IPYKERNEL: [&str; 4] = ["-m", "ipykernel_launcher", "-f", "{connection_file}"];
+use support::{Bench, IPYKERNEL, kernel, notebook};
 
 #[tokio::test]
 async fn a_value_that_the_language_lacks_is_refused_by_name() {
     let cases = [("bash", json!({"k": 1}), "object"), ("C#", Value::Null, "null"), ("klingon", json!(1), "klingon")];
     for (language, value, word) in cases {
         let mut bench = Bench::of_cells(&["1"]);
-        kernel(&bench, "other", language, &IPYKERNEL, &json!({}));
+        kernel(&bench, "other", "special", language, &IPYKERNEL, &json!({}));
         bench.job.kernel = Some("special".to_owned());
         bench.job.parameters.insert("mine".to_owned(), value);
         let Verdict::ParametersRefused { reason } = bench.run().await else { panic!("{language}") };
@@ -42,7 +28,7 @@ async fn the_notebooks_own_language_counts_first() {
     source["metadata"] =
         json!({"kernelspec": {"name": "special", "display_name": "S"}, "language_info": {"name": "ipython"}});
     let mut bench = Bench::of(&source);
-    kernel(&bench, "other", "no language at all", &IPYKERNEL, &json!({}));
+    kernel(&bench, "other", "special", "no language at all", &IPYKERNEL, &json!({}));
     bench.job.parameters.insert("x".to_owned(), Value::Null);
     assert_eq!(bench.run().await, Verdict::Succeeded);
 }
@@ -58,7 +44,7 @@ async fn a_kernel_of_python_that_is_not_ipykernel_gets_ports() {
                 sys.argv = ['kernel', '-f', sys.argv[-1]]\n\
                 runpy.run_module('ipykernel_launcher', run_name='__main__')";
     fs::write(&program, text).unwrap();
-    kernel(&bench, "other", "python", &[program.to_str().unwrap(), "-f", "{connection_file}"], &json!({}));
+    kernel(&bench, "other", "special", "python", &[program.to_str().unwrap(), "-f", "{connection_file}"], &json!({}));
     bench.job.parameters.insert("x".to_owned(), json!(1));
     assert_eq!(bench.run().await, Verdict::Succeeded, "{}", bench.output("log.txt"));
     assert!(!bench.output("log.txt").contains("try 1"), "at the first try");
@@ -70,7 +56,7 @@ async fn a_conda_environment_is_activated() {
     let mut source = notebook(&[cell]);
     source["metadata"]["kernelspec"]["name"] = json!("conda_geo");
     let bench = Bench::of(&source);
-    let env = kernel(&bench, "geo", "python", &IPYKERNEL, &json!({"OWN": "${HOME}/x"}));
+    let env = kernel(&bench, "geo", "special", "python", &IPYKERNEL, &json!({"OWN": "${HOME}/x"}));
     let scripts = env.join("etc/conda/activate.d");
     fs::create_dir_all(&scripts).unwrap();
     fs::write(scripts.join("a.sh"), "export PROJ_LIB=\"$CONDA_PREFIX/share/proj\"\necho noise").unwrap();
@@ -109,7 +95,7 @@ async fn sparkmagics_errors_are_made_fatal_without_touching_a_persons_file() {
     fs::create_dir(program.parent().unwrap()).unwrap();
     fs::write(&program, "import runpy\nrunpy.run_module('ipykernel_launcher', run_name='__main__')").unwrap();
     let argv = [program.to_str().unwrap(), "-f", "{connection_file}"];
-    kernel(&bench, "spark", "python", &argv, &json!({"SPARKMAGIC_CONF_DIR": own}));
+    kernel(&bench, "spark", "special", "python", &argv, &json!({"SPARKMAGIC_CONF_DIR": own}));
     assert_eq!(bench.run().await, Verdict::Succeeded, "{}", bench.output("log.txt"));
     let seen: Value = serde_json::from_slice(&fs::read(bench.job.working_dir.join("seen.json")).unwrap()).unwrap();
     assert_eq!(

@@ -126,6 +126,21 @@ pub fn marked(marker: &str) -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(carries).collect()
 }
 
+/// A kernel of a conda environment: in the folder where an instance has them, started by a script of its own.
+pub fn kernel(bench: &Bench, env: &str, name: &str, language: &str, argv: &[&str], variables: &Value) -> PathBuf {
+    let env = bench.folder.path().join("home/ec2-user/anaconda3/envs").join(env);
+    let spec = env.join("share/jupyter/kernels").join(name);
+    fs::create_dir_all(&spec).unwrap();
+    let real = fs::canonicalize(python().parent().unwrap()).unwrap().join("python");
+    let argv: Vec<&str> = [real.to_str().unwrap()].into_iter().chain(argv.iter().copied()).collect();
+    let content = json!({"argv": argv, "display_name": "Special", "language": language, "env": variables});
+    fs::write(spec.join("kernel.json"), content.to_string()).unwrap();
+    env
+}
+
+/// The arguments of a kernel's interpreter.
+pub const IPYKERNEL: [&str; 4] = ["-m", "ipykernel_launcher", "-f", "{connection_file}"];
+
 pub fn code_cell(source: &str) -> Value {
     json!({"cell_type": "code", "id": format!("c{}", source.len()), "source": source, "metadata": {}, "outputs": [], "execution_count": null})
 }

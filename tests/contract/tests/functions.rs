@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reveille_contract_tests::{definition, files, functions, read, snake, template};
+use reveille_contract_tests::{definition, files, functions, read, root, snake, template};
 use serde_json::{Value, json};
 
 /// `AdmitRunFunction` to `admit_run`.
@@ -268,4 +268,46 @@ fn every_task_says_which_execution_it_is() {
             }
         }
     }
+}
+
+/// Somebody who has only the picture of the console finds by a state's name, without a search, all that is its: where the name is the
+/// path, a look at the folder is enough. (The function's own tests hold the rest: its line in the table, its step, its handler.)
+#[test]
+fn a_states_name_alone_leads_to_all_that_is_its() {
+    let (template, definition) = (template("infra/template.yaml"), reveille_contract_tests::definition());
+    let pages = ["docs/architecture.md", "docs/iam.md"].map(read);
+    let mut tasks = 0;
+    for (state, body) in definition["States"].as_object().unwrap() {
+        assert!(pages[0].contains(state.as_str()), "docs/architecture.md tells what {state} is for");
+        if body["Type"] != "Task" {
+            continue;
+        }
+        tasks += 1;
+        let room = snake(state);
+        let function = &template["Resources"][format!("{state}Function")];
+        assert_eq!(function["Properties"]["Handler"], *room, "{state}Function is its function");
+        assert!(
+            function["Properties"]["Policies"].is_array(),
+            "{state}Function has a role of its own, {state}FunctionRole"
+        );
+        let effects = read(&format!("crates/protocol/src/{room}.rs"));
+        // What to do about a boot is decided for VerifyStopped, for the sweeper and for CheckInstance alike.
+        let decisions = if state == "VerifyStopped" { "bring_to_rest" } else { &room };
+        assert!(
+            read(&format!("crates/protocol/src/{decisions}/decide.rs")).starts_with("//! "),
+            "{decisions}/decide.rs"
+        );
+        let module_doc: String = effects.lines().take_while(|line| line.starts_with("//!")).collect();
+        assert!(decisions == room || module_doc.contains(decisions), "{room}.rs says at its top where it decides");
+        assert!(
+            effects.starts_with(&format!("//! **{state}**: ")),
+            "crates/protocol/src/{room}.rs begins with its state"
+        );
+        assert!(effects.contains(&format!("pub async fn {room}<P>(")), "{room}::{room} is the step");
+        assert!(effects.contains(&format!("pub struct {state}Input")), "{state}Input is what it is given");
+        assert!(root().join(format!("crates/protocol/tests/{room}.rs")).is_file(), "its test is {room}.rs");
+        assert!(pages[0].contains(&format!("**{state}**")), "docs/architecture.md has its paragraph");
+        assert!(pages[1].contains(state.as_str()), "docs/iam.md has its role");
+    }
+    assert_eq!(tasks, 6, "AdmitRun to ConcludeRun");
 }

@@ -132,3 +132,74 @@ fn no_source_file_is_over_400_lines() {
     }
     assert!(seen > 300, "{seen} files");
 }
+
+/// Which rooms of the protocol each of its rooms imports.
+fn doors() -> BTreeMap<String, BTreeSet<String>> {
+    let mut doors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let protocol = protocol();
+    for (file, text) in &protocol {
+        let own = doors.entry(room(file).to_owned()).or_default();
+        for path in without_tests(text).split("crate::").skip(1) {
+            let list = path.strip_prefix('{').map_or(path, |list| list.split('}').next().unwrap());
+            let named = if path.starts_with('{') { list.split(',').collect() } else { vec![list] };
+            own.extend(named.iter().filter_map(|name| {
+                name.trim().split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().map(str::to_owned)
+            }));
+        }
+    }
+    let rooms: BTreeSet<String> = doors.keys().cloned().collect();
+    for (room, leads_to) in &mut doors {
+        leads_to.retain(|other| rooms.contains(other) && other != room);
+    }
+    doors
+}
+
+/// A walk through rooms, each with the rooms that it opens onto: those that were entered, in order, and each step back, into a room that
+/// the walk has not left yet or that it came through as a state's.
+fn walk(doors: &BTreeMap<String, BTreeSet<String>>, through: &[&str]) -> (Vec<String>, Vec<String>) {
+    fn enter(
+        doors: &BTreeMap<String, BTreeSet<String>>,
+        through: &[&str],
+        open: &mut Vec<String>,
+        entered: &mut Vec<String>,
+        back: &mut Vec<String>,
+    ) {
+        let room = open.last().expect("one is open").clone();
+        entered.push(room.clone());
+        for next in &doors[&room] {
+            if open.contains(next) || (through.contains(&next.as_str()) && entered.contains(next)) {
+                back.push(format!("{room} leads back to {next}"));
+            } else if !entered.contains(next) {
+                open.push(next.clone());
+                enter(doors, through, open, entered, back);
+                open.pop();
+            }
+        }
+    }
+    let (mut entered, mut back) = (Vec::new(), Vec::new());
+    for room in through {
+        if !entered.iter().any(|known| known == room) {
+            enter(doors, through, &mut vec![(*room).to_owned()], &mut entered, &mut back);
+        }
+    }
+    (entered, back)
+}
+
+/// Whoever follows an object that landed, or a cell that raised, from state to state opens each room once, and reads on downwards.
+#[test]
+fn a_walk_through_a_run_takes_no_step_back() {
+    let doors = doors();
+    assert!(doors["verify_stopped"].contains("bring_to_rest") && doors["sweep"].contains("conclude_run"), "{doors:?}");
+    let an_object_lands =
+        ["admit_run", "check_instance", "start_instance", "await_run", "runner", "verify_stopped", "conclude_run"];
+    let a_cell_raises = ["runner", "await_run", "verify_stopped", "conclude_run"];
+    for (through, most) in [(&an_object_lands[..], 18), (&a_cell_raises[..], 15)] {
+        let (entered, back) = walk(&doors, through);
+        assert!(back.is_empty(), "{back:?}");
+        assert!(entered.len() <= most, "{} rooms: {entered:?}", entered.len());
+    }
+    let circle = |rooms: &[(&str, &str)]| {
+        rooms.iter().map(|(room, next)| ((*room).to_owned(), BTreeSet::from([(*next).to_owned()]))).collect()
+    };
+    assert_eq!(walk(&circle(&[("a", "b"), ("b", "a")]), &["a"]).1, ["b leads back to a"]);
+}

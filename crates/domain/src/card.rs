@@ -204,6 +204,8 @@ mod tests {
     }
 
     /// However much there is to say, what to do is not pushed out.
+    ///
+    /// docs/output.md: "`card` says the same in plain sentences, for emails, in `line01` to `line14`"
     #[test]
     fn the_longest_card_has_all_its_lines() {
         let tail = vec!["x".repeat(4_000); 40];

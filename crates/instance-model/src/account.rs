@@ -354,7 +354,7 @@ impl Account {
         let cleared = self.faults.clear(id);
         let (now, faults) = (self.now, &self.faults);
         for instance in self.instances.values_mut() {
-            instance.release(now, |held_by| !faults.stands(held_by));
+            instance.release(now, |held_by| !faults.is_armed(held_by));
         }
         cleared
     }

@@ -174,7 +174,7 @@ impl Faults {
         before - self.armed.len()
     }
 
-    pub(crate) fn stands(&self, id: FaultId) -> bool {
+    pub(crate) fn is_armed(&self, id: FaultId) -> bool {
         self.armed.iter().any(|armed| armed.id == id)
     }
 

@@ -148,11 +148,11 @@ async fn record<P: Clock + GetObject + PutObject>(
     if store::put_once(ports, &key, &request).await? {
         return Ok((request, sha256));
     }
-    let (stands, its_sha256) = store::read_hashed::<Request>(ports, &key).await?.ok_or_else(|| gone(&key))?;
-    if decide::is_same_request(&stands.record, &request) && !is_ahead(stands.record.admitted_at, ports.now()) {
-        return Ok((stands.record, its_sha256));
+    let (existing, its_sha256) = store::read_hashed::<Request>(ports, &key).await?.ok_or_else(|| gone(&key))?;
+    if decide::is_same_request(&existing.record, &request) && !is_ahead(existing.record.admitted_at, ports.now()) {
+        return Ok((existing.record, its_sha256));
     }
-    store::swap(ports, &key, &request, Some(&stands.etag)).await?.ok_or_else(|| gone(&key))?;
+    store::swap(ports, &key, &request, Some(&existing.etag)).await?.ok_or_else(|| gone(&key))?;
     Ok((request, sha256))
 }
 

@@ -89,12 +89,12 @@ async fn find_room<P: GetObject + ListObjects>(stack: &Stack, ports: &P, run: &R
     let Err(full) = decide::room(&stack.layout, run, &keys, stack.max_waiting_runs) else { return Ok(()) };
     // It was submitted already, and its answer may have been lost: the notebook may be executing.
     let (claim, report) = (stack.layout.claim(&run.at()), stack.layout.report(&run.at()));
-    let submitted = stands::<Claim>(ports, &claim).await? || stands::<Report>(ports, &report).await?;
+    let submitted = exists::<Claim>(ports, &claim).await? || exists::<Report>(ports, &report).await?;
     if submitted { Ok(()) } else { Err(full) }
 }
 
 /// Whether something is under the key, readable or not.
-async fn stands<T: Record>(ports: &impl GetObject, key: &str) -> Result<bool, StoreError> {
+async fn exists<T: Record>(ports: &impl GetObject, key: &str) -> Result<bool, StoreError> {
     let mut unreadable = Vec::new();
     let record = store::or_evidence(store::read::<T>(ports, key).await, &mut unreadable)?;
     Ok(record.is_some() || !unreadable.is_empty())

@@ -26,11 +26,11 @@ pub async fn add_to_report<P: GetObject + PutObject>(
     left: &Report,
 ) -> Result<(), StoreError> {
     let key = layout.report(at);
-    if let Some(stands) = store::read::<Report>(ports, &key).await?
-        && let Some(report) = stands.record.with_outputs_of(left)
+    if let Some(existing) = store::read::<Report>(ports, &key).await?
+        && let Some(report) = existing.record.with_outputs_of(left)
     {
         // Nobody else changes a report: a tag that is gone was this very write, whose answer was lost.
-        store::swap(ports, &key, &report, Some(&stands.etag)).await?;
+        store::swap(ports, &key, &report, Some(&existing.etag)).await?;
     }
     Ok(())
 }
@@ -45,10 +45,10 @@ pub async fn complete_previous<P: GetObject + PutObject>(
 ) {
     let Some(attempt) = at.attempt.checked_sub(1).filter(|attempt| *attempt > 0) else { return };
     let before = AttemptRef { attempt, ..at.clone() };
-    if let Ok(Some(stands)) = own::outcome(layout, ports, &before, execution_arn).await
-        && stands.record.outputs.is_empty()
+    if let Ok(Some(existing)) = own::outcome(layout, ports, &before, execution_arn).await
+        && existing.record.outputs.is_empty()
     {
-        let _added = add_to(layout, ports, &before, &stands).await;
+        let _added = add_to(layout, ports, &before, &existing).await;
     }
 }
 
@@ -62,7 +62,7 @@ async fn add_to_outcome<P: GetObject + PutObject>(
     at: &AttemptRef,
 ) -> Result<Option<Outcome>, StoreError> {
     match store::read::<Outcome>(ports, &layout.outcome(at)).await? {
-        Some(stands) => add_to(layout, ports, at, &stands).await,
+        Some(existing) => add_to(layout, ports, at, &existing).await,
         None => Ok(None),
     }
 }
@@ -75,13 +75,13 @@ pub async fn add_to<P: GetObject + PutObject>(
     layout: &Layout,
     ports: &P,
     at: &AttemptRef,
-    stands: &Stored<Outcome>,
+    existing: &Stored<Outcome>,
 ) -> Result<Option<Outcome>, StoreError> {
     // What a notebook says of itself ends here: outputs lie in the attempt's own folder.
     let Some(report) = own::report(layout, ports, at).await? else { return Ok(None) };
-    let Some(outcome) = decide::with_outputs(&stands.record, &report.record) else { return Ok(None) };
+    let Some(outcome) = decide::with_outputs(&existing.record, &report.record) else { return Ok(None) };
     // Who was faster added the same.
-    store::swap(ports, &layout.outcome(at), &outcome, Some(&stands.etag)).await?;
+    store::swap(ports, &layout.outcome(at), &outcome, Some(&existing.etag)).await?;
     Ok(Some(outcome))
 }
 

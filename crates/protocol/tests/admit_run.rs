@@ -156,5 +156,5 @@ fn a_request_that_somebody_replaced_is_recorded_again() {
     spelt.push(b'\n');
     world.objects.borrow_mut().insert(key.clone(), spelt.clone());
     let Ok(AdmitRunOutput::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("spelt otherwise") };
-    assert_eq!(run.request_sha256.as_deref(), Some(sha256_hex(&spelt).as_str()), "of what stands");
+    assert_eq!(run.request_sha256.as_deref(), Some(sha256_hex(&spelt).as_str()), "of what is recorded");
 }

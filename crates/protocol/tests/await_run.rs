@@ -85,7 +85,7 @@ fn a_run_that_was_submitted_is_never_refused() {
         assert_eq!(submit(&again, 0), Ok(AwaitRunOutput::Submitted));
         again.put("inbox/nightly/later", &json!({}));
     }
-    assert_eq!(again.lists.borrow().len(), 1, "who stands there is not counted anew");
+    assert_eq!(again.lists.borrow().len(), 1, "who is there is not counted anew");
 }
 
 /// What cannot be counted is not full, and not empty: the state machine tries again.

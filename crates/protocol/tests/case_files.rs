@@ -16,13 +16,13 @@ use reveille_domain::ports::StartAnswer;
 use reveille_domain::records::Execution;
 use reveille_protocol::admit_run::{AdmitRunOutput, admit_run};
 use serde_json::{Value, json};
-use support::{World, block_on, now, stack};
+use support::{StepWorld, block_on, now, stack};
 
-fn world() -> World {
-    World::answering(Ok(StartAnswer::Accepted))
+fn world() -> StepWorld {
+    StepWorld::answering(Ok(StartAnswer::Accepted))
 }
 
-fn admit(world: &World, name: &str, input: &Value) -> Result<AdmitRunOutput, Failure> {
+fn admit(world: &StepWorld, name: &str, input: &Value) -> Result<AdmitRunOutput, Failure> {
     let execution = Execution { arn: format!("arn:{name}"), name: name.into(), start_time: now(), redrive_count: 0 };
     let call = json!({"execution": execution, "input": input, "attempt": 1});
     block_on(admit_run(&stack(), world, serde_json::from_value(call).unwrap()))

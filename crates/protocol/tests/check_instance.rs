@@ -105,6 +105,6 @@ fn a_silent_run_is_heard_or_declared_lost() {
     let key = stack().layout.report(&at);
     let verdict = lost.objects.borrow()[&key].clone();
     assert_eq!(serde_json::from_slice::<Report>(&verdict).unwrap().by, Reporter::Function);
-    assert_eq!(look(&lost, run, silent(), 1), Ok(Check::Reported), "the verdict stands, and is met");
+    assert_eq!(look(&lost, run, silent(), 1), Ok(Check::Reported), "there is a verdict, and it is met");
     assert_eq!(lost.objects.borrow()[&key], verdict);
 }

@@ -93,12 +93,12 @@ fn the_ticket_of_a_notebook_that_executes_stays_whatever_became_of_its_token() {
             tokio::time::sleep(Duration::from_secs(30)).await;
             world.gone.borrow_mut().insert("token-00000".to_owned());
             tokio::time::sleep(Duration::from_secs(200)).await;
-            let stands = |number| {
+            let waits = |number| {
                 let run = RunId::from_key(&format!("r-{number:05}"));
                 world.record(&world.layout.ticket(&nightly(), &run)).is_some()
             };
-            assert!(stands(0), "it executes");
-            assert!(!stands(1), "nobody waits for it");
+            assert!(waits(0), "it executes");
+            assert!(!waits(1), "nobody waits for it");
         };
         tokio::join!(world.serve(Duration::from_secs(290)), later);
         assert_eq!(world.executed.get(), 1);

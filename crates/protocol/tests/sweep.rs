@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use support::{StepWorld, block_on, now, stack};
 
 /// Its outcome is written, and its event could not be published: the announced end of the execution makes up for it, once.
+///
+/// docs/output.md: "ConcludeRun publishes after it has written `outcome.json`."
 #[test]
 fn an_event_that_was_not_published_is_published_by_the_sweeper() {
     let denied = CallError {
@@ -30,7 +32,7 @@ fn an_event_that_was_not_published_is_published_by_the_sweeper() {
     });
     let failure = block_on(conclude_run(&stack(), &world, serde_json::from_value(call).unwrap())).unwrap_err();
     assert_eq!(failure.code, Code::OutcomeNotRecorded);
-    assert_eq!(world.objects.borrow().len(), 1, "the outcome stands");
+    assert_eq!(world.objects.borrow().len(), 1, "the outcome is written");
 
     world.publishing = Ok(());
     world.events.set(0);
@@ -50,6 +52,9 @@ fn an_event_that_was_not_published_is_published_by_the_sweeper() {
 }
 
 /// Its runner was lost, its instance has stopped, and a person stops it on the way to its second attempt.
+///
+/// docs/output.md: "If `onRunnerLost: rerun` repeats an attempt, the attempt that was lost has an outcome but no event
+/// of its own."
 #[test]
 fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
     let world = StepWorld::answering(Ok(StartAnswer::Accepted));

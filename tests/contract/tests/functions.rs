@@ -274,7 +274,7 @@ fn every_task_says_which_execution_it_is() {
 /// path, a look at the folder is enough. (The function's own tests hold the rest: its line in the table, its step, its handler.)
 #[test]
 fn a_states_name_alone_leads_to_all_that_is_its() {
-    let (template, definition) = (template("infra/template.yaml"), reveille_contract_tests::definition());
+    let (template, definition) = (template("infra/template.yaml"), definition());
     let pages = ["docs/architecture.md", "docs/iam.md"].map(read);
     let mut tasks = 0;
     for (state, body) in definition["States"].as_object().unwrap() {

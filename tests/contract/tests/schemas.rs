@@ -298,6 +298,7 @@ fn hold(schema: &Value, full: &Value, written: &[Value], read: impl Fn(&Value) -
     assert!(changed.len() > 60, "{}", changed.len());
 }
 
+/// docs/output.md: "Its [JSON Schema](schemas/outcome.json) lists every field."
 #[test]
 fn the_schema_of_the_outcome_is_that_of_the_type() {
     let full = json!(full_outcome());
@@ -318,6 +319,7 @@ fn the_schema_of_the_outcome_is_that_of_the_type() {
     hold(&schemas::outcome(), &full, &written, |value| serde_json::from_value::<Outcome>(value.clone()).is_ok());
 }
 
+/// docs/output.md: "Its [JSON Schema](schemas/event.json) lists every field."
 #[test]
 fn the_schema_of_the_event_is_that_of_the_type() {
     let full = event_of(&full_outcome(), "nightly");

@@ -5,7 +5,7 @@ use reveille_contract_tests::read;
 
 /// The rows of the table: their cells.
 fn rows(text: &str) -> Vec<Vec<String>> {
-    let table = text.split("## Who reaches what").nth(1).expect("the section stands there");
+    let table = text.split("## Who reaches what").nth(1).expect("there is the section");
     let lines = table.lines().skip_while(|line| !line.starts_with("| who")).skip(2);
     let rows = lines.take_while(|line| line.starts_with('|'));
     rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()

@@ -11,6 +11,8 @@ fn every_code_is_listed_once_and_parses_back() {
 }
 
 /// The reason is at the beginning and the advice at the end; what is too long is between.
+///
+/// docs/output.md: "A longer one is shortened in its middle."
 #[test]
 fn a_long_message_loses_its_middle() {
     let value = "é".repeat(99_999);
@@ -22,6 +24,8 @@ fn a_long_message_loses_its_middle() {
 }
 
 /// What a notebook or a forged record says is shown, and does nothing else.
+///
+/// docs/output.md: "control characters other than line breaks and tabs are removed, and so are marks that reorder text"
 #[test]
 fn no_failure_holds_a_control_character() {
     let hostile = "a\u{1b}[\u{1b}[31m2Jb\u{1b}c\u{9b}2Jc\rd\u{202e}e\u{1b}]0;t\u{7}f".to_owned();

@@ -179,8 +179,8 @@ pub fn run_ref(request: &Request, request_sha256: String, attempt: u32) -> RunRe
 /// Whether what is now where this execution's request was recorded is that request. When it was admitted, only the record
 /// says; all else follows from the execution's input, which nobody can change.
 #[must_use]
-pub fn is_same_request(stands: &Request, asked: &Request) -> bool {
-    *stands == Request { admitted_at: stands.admitted_at, ..asked.clone() }
+pub fn is_same_request(existing: &Request, asked: &Request) -> bool {
+    *existing == Request { admitted_at: existing.admitted_at, ..asked.clone() }
 }
 
 #[cfg(test)]

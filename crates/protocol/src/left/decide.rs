@@ -7,14 +7,14 @@ use reveille_domain::records::{Outcome, Report};
 
 /// An outcome with the outputs of its report, where it was recorded before they were known. `None`: there is nothing to add.
 #[must_use]
-pub fn with_outputs(stands: &Outcome, report: &Report) -> Option<Outcome> {
+pub fn with_outputs(existing: &Outcome, report: &Report) -> Option<Outcome> {
     let outputs = outputs(report);
-    let adds = stands.outputs.is_empty() && !outputs.is_empty();
+    let adds = existing.outputs.is_empty() && !outputs.is_empty();
     adds.then(|| Outcome {
         outputs,
         html_error: html_error(report),
-        source_sha256: stands.source_sha256.clone().or_else(|| source_sha256(report)),
-        ..stands.clone()
+        source_sha256: existing.source_sha256.clone().or_else(|| source_sha256(report)),
+        ..existing.clone()
     })
 }
 

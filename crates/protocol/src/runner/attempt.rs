@@ -104,12 +104,12 @@ impl<P: RunnerPorts> Runner<'_, P> {
                     }
                 };
                 self.begun.borrow_mut().insert(at.clone(), Some(report.clone()));
-                let stands = self.put_report(&at, report.clone()).await?;
+                let existing = self.put_report(&at, report.clone()).await?;
                 self.begun.borrow_mut().insert(at.clone(), None);
-                self.add_outputs(&at, &stands, &report).await;
+                self.add_outputs(&at, &existing, &report).await;
                 self.served.set(true);
                 self.next_look.set(self.ports.now());
-                Some(stands)
+                Some(existing)
             }
             Fence::Reported(report) => Some(report),
             Fence::Taken => None,
@@ -179,9 +179,9 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
         // An earlier runner process of this boot claimed it and died; what it left was killed when we began.
         let report = self.with_what_was_left(at, lost(at, claim.at, self.ports.now()));
-        let stands = self.put_report(at, report.clone()).await?;
-        self.add_outputs(at, &stands, &report).await;
-        Ok(Fence::Reported(stands))
+        let existing = self.put_report(at, report.clone()).await?;
+        self.add_outputs(at, &existing, &report).await;
+        Ok(Fence::Reported(existing))
     }
 
     /// Executes the notebook, and composes the report.

@@ -17,20 +17,20 @@ use crate::{store, swap_lease};
 pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<bool, StoreError> {
     let nonce = ports.nonce();
     let decide = |lease: Option<&Lease>| decide::bind(lease, &me.boot_id, nonce.clone(), ports.now());
-    let stands = swap_lease::update(layout, ports, &me.instance, |lease| match decide(lease) {
+    let existing = swap_lease::update(layout, ports, &me.instance, |lease| match decide(lease) {
         Bind::Ours(bound) => Some(bound),
         Bind::Again | Bind::Persons { .. } => None,
     })
     .await?;
-    let Some(stands) = stands else { return Ok(false) };
-    match decide(Some(&stands.record)) {
+    let Some(existing) = existing else { return Ok(false) };
+    match decide(Some(&existing.record)) {
         // Bound just now, or by an earlier process of this boot, whose claim, if it left one, is met in the inbox.
         Bind::Again => {
             reopen(layout, ports, me).await?;
             Ok(true)
         }
         Bind::Persons { remove_lease: true } => {
-            store::remove(ports, &layout.lease(&me.instance), &stands.etag).await?;
+            store::remove(ports, &layout.lease(&me.instance), &existing.etag).await?;
             Ok(false)
         }
         Bind::Persons { remove_lease: false } => Ok(false),

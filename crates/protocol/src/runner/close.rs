@@ -123,12 +123,12 @@ impl<P: RunnerPorts> Runner<'_, P> {
     /// Closes the boot: nothing is claimed from now on; if nothing came meanwhile, the instance stops.
     async fn close(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
-        let stands = swap_lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
+        let existing = swap_lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state == LeaseState::Open)?;
             Some(lease.closing(Closer::Runner, nonce.clone(), self.ports.now()))
         })
         .await?;
-        let closed = stands.is_some_and(|stands| stands.record.nonce == nonce);
+        let closed = existing.is_some_and(|existing| existing.record.nonce == nonce);
         if !closed {
             // A function closes it, or it is not ours any more.
             return Ok(());

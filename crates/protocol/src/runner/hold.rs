@@ -15,7 +15,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             return Ok(true);
         }
         let nonce = self.ports.nonce();
-        let stands = swap_lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
+        let existing = swap_lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease))?;
             matches!(lease.state, LeaseState::Open | LeaseState::Busy).then(|| Lease {
                 state: LeaseState::Busy,
@@ -27,8 +27,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
             })
         })
         .await;
-        let stands = match stands {
-            Ok(stands) => stands,
+        let existing = match existing {
+            Ok(existing) => existing,
             // It is no lease of this boot, and no fault of the run.
             Err(StoreError::Unreadable(unreadable)) => {
                 self.ports.log(&unreadable.to_string());
@@ -36,13 +36,13 @@ impl<P: RunnerPorts> Runner<'_, P> {
             }
             Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
         };
-        match stands {
-            Some(stands) if self.is_mine(&stands.record) && stands.record.state == LeaseState::Closing => {
+        match existing {
+            Some(existing) if self.is_mine(&existing.record) && existing.record.state == LeaseState::Closing => {
                 // A function's stop that did not happen is over after a while.
                 bind::reopen(self.layout, &self.ports, self.me).await?;
                 Ok(false)
             }
-            Some(stands) if self.is_mine(&stands.record) => Ok(stands.record.state == LeaseState::Busy),
+            Some(existing) if self.is_mine(&existing.record) => Ok(existing.record.state == LeaseState::Busy),
             // Removed, or another boot's: this boot is no longer known to be ours, so it is never stopped by us.
             Some(_) | None => {
                 self.ours.set(false);

@@ -89,11 +89,11 @@ impl<P: RunnerPorts> Runner<'_, P> {
         let kept = self.kept.borrow().clone().filter(|(_, left)| !left.outputs.is_empty());
         if let Some((at, left)) = kept {
             for _ in 0..NAME_TRIES {
-                let stands = store::read::<Report>(&self.ports, &self.layout.report(&at)).await;
-                match stands {
+                let existing = store::read::<Report>(&self.ports, &self.layout.report(&at)).await;
+                match existing {
                     Ok(None) => {}
-                    Ok(Some(stands)) => {
-                        self.add_outputs(&at, &stands.record, &left).await;
+                    Ok(Some(existing)) => {
+                        self.add_outputs(&at, &existing.record, &left).await;
                         break;
                     }
                     Err(error) => self.ports.log(&format!("the report of run {} was not read: {error}", at.run)),

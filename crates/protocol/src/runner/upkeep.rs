@@ -83,8 +83,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
 
     /// Names what the notebook left in somebody else's report; a function names it in the outcome. It is tried as
     /// patiently as an upload; without it the outputs are in their place all the same.
-    pub(super) async fn add_outputs(&self, at: &AttemptRef, stands: &Report, left: &Report) {
-        if stands.with_outputs_of(left).is_none() {
+    pub(super) async fn add_outputs(&self, at: &AttemptRef, existing: &Report, left: &Report) {
+        if existing.with_outputs_of(left).is_none() {
             return;
         }
         let trouble = format!("the outputs of run {} could not be named in its report", at.run);

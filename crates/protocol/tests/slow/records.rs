@@ -55,11 +55,11 @@ impl PutObject for Slow {
             let (kind, action, resource) = (CallErrorKind::NoAnswer, "s3:PutObject", key.to_owned());
             return Err(CallError { kind, action, resource, message: "no answer".into() });
         }
-        let stands = objects.get(key).map(|body| etag(body));
+        let existing = objects.get(key).map(|body| etag(body));
         let holds = match condition {
             PutCondition::Always => true,
-            PutCondition::IfAbsent => stands.is_none(),
-            PutCondition::IfMatch(expected) => stands == Some(expected),
+            PutCondition::IfAbsent => existing.is_none(),
+            PutCondition::IfMatch(expected) => existing == Some(expected),
         };
         if !holds {
             return Ok(PutAnswer::ConditionFailed);

@@ -210,11 +210,11 @@ impl GetObject for StepWorld {
 impl PutObject for StepWorld {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
         self.fail("s3:PutObject", key)?;
-        let stands = self.objects.borrow().get(key).map(|body| etag(body));
+        let existing = self.objects.borrow().get(key).map(|body| etag(body));
         let holds = match condition {
             PutCondition::Always => true,
-            PutCondition::IfAbsent => stands.is_none(),
-            PutCondition::IfMatch(expected) => stands == Some(expected),
+            PutCondition::IfAbsent => existing.is_none(),
+            PutCondition::IfMatch(expected) => existing == Some(expected),
         };
         if !holds {
             return Ok(PutAnswer::ConditionFailed);

@@ -94,7 +94,8 @@ async fn off(world: &LocalAws, name: &str, seconds: i64) {
     run.until_claimed(name).await;
     // A beat comes after this.
     run.until_record(name, "1/progress.json").await;
-    let lease = world.object(&world.layout().lease(&InstanceName::parse(name).unwrap())).await.expect("a lease stands");
+    let lease =
+        world.object(&world.layout().lease(&InstanceName::parse(name).unwrap())).await.expect("there is a lease");
     let lease: Value = serde_json::from_slice(&lease).unwrap();
     let records =
         [lease, run.record(name, "1/claim.json").await.unwrap(), run.record(name, "1/progress.json").await.unwrap()];

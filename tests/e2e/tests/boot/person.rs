@@ -52,7 +52,7 @@ async fn does(world: &LocalAws, instance: &str, commands: &str) -> String {
 
 async fn lease(world: &LocalAws, instance: &str) -> Value {
     let key = world.layout().lease(&InstanceName::parse(instance).unwrap());
-    serde_json::from_slice(&world.object(&key).await.expect("a lease stands")).unwrap()
+    serde_json::from_slice(&world.object(&key).await.expect("there is a lease")).unwrap()
 }
 
 /// Starts a run that goes on until the file `go` is there.

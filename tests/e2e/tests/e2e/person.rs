@@ -66,7 +66,7 @@ async fn busy_kernel(world: &LocalAws) {
 
 async fn lease(world: &LocalAws, instance: &str) -> serde_json::Value {
     let key = world.layout().lease(&InstanceName::parse(instance).unwrap());
-    serde_json::from_slice(&world.object(&key).await.expect("a lease stands")).unwrap()
+    serde_json::from_slice(&world.object(&key).await.expect("there is a lease")).unwrap()
 }
 
 /// A server that shows one kernel, last used at a time, for as long as it lives.

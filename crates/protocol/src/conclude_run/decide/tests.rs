@@ -113,13 +113,13 @@ fn why_there_is_no_page_is_told_bounded_and_old_records_are_still_read() {
 /// docs/output.md: "then `outputs` and `sourceSha256` are added to it"
 #[test]
 fn outputs_that_come_later_are_added_and_nothing_else_changes() {
-    let stands = outcome_of(
+    let existing = outcome_of(
         Some(&Report { by: Reporter::Function, ..report(Some(Failure::new(Code::Cancelled, "x"))) }),
         None,
         None,
         false,
     );
-    assert_eq!(with_outputs(&stands, &report(None)), None, "there are none");
+    assert_eq!(with_outputs(&existing, &report(None)), None, "there are none");
     let uri = |name: &str| (name.to_owned(), format!("s3://b/{name}"));
     let later = Report {
         outputs: [uri("notebook"), uri("log"), ("x".repeat(9_999), String::new())].into(),
@@ -127,11 +127,11 @@ fn outputs_that_come_later_are_added_and_nothing_else_changes() {
         source_sha256: Some("a".repeat(64)),
         ..report(None)
     };
-    let outcome = with_outputs(&stands, &later).unwrap();
+    let outcome = with_outputs(&existing, &later).unwrap();
     assert_eq!(outcome.outputs, [uri("notebook"), uri("log")].into(), "bounded as in an outcome");
     assert_eq!(with_outputs(&outcome, &later), None, "once");
     let rest = Outcome { outputs: BTreeMap::new(), html_error: None, source_sha256: None, ..outcome };
-    assert_eq!(rest, stands);
+    assert_eq!(rest, existing);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 # Keeps one boot of a machine, and ends it without a trace. Run by bash -c, as root, by the notebook service.
 # Arguments: the boot's name, the root, the folder of this boot (with `upper`), the notebook folder, the memory limit in bytes,
-# the file of the console, and its network: `host`, or `private` (a namespace of its own, with a loopback device only).
+# and its network: `host`, or `private` (a namespace of its own, with a loopback device only).
 # Standard input is the life line: when it ends (the service closed it, or is gone, kill -9 included), the machine ends.
-# Standard output tells one line: `leader PID`, the machine's first process as the host sees it.
+# Standard output tells one line: `leader PID`, the machine's first process as the host sees it. Standard error is its console.
 set -u
-name=$1 root=$2 folder=$3 notebooks=$4 memory=$5 console=$6 network=$7
+name=$1 root=$2 folder=$3 notebooks=$4 memory=$5 network=$6
 exec 3<&0 </dev/null
 # Whatever reaches this process, it cleans up: whoever reads its line may be gone, for example. Handlers are not inherited.
 trap : PIPE HUP INT QUIT TERM
@@ -26,6 +26,8 @@ clean() {
         left=0
         for group in "${groups[@]}"; do
             [ -d "$group" ] || continue
+            # Where the kernel kills a whole group, none is forked away from it.
+            [ ! -e "$group/cgroup.kill" ] || echo 1 >"$group/cgroup.kill" 2>/dev/null
             find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null | xargs -r kill -KILL 2>/dev/null
             find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null
             [ ! -d "$group" ] || left=1
@@ -72,7 +74,7 @@ boot='exec 7<"$root" 8<"$folder/upper" 9<"$folder/work" && fds=/proc/self/fd &&
 mkdir -p "$folder/work" "$folder/root"
 (
     for group in "${groups[@]}"; do echo "$BASHPID" >"$group/cgroup.procs"; done
-    exec setpriv --pdeathsig KILL unshare --mount --propagation private bash -c "$boot" </dev/null >>"$console" 2>&1 3<&- 4<&-
+    exec setpriv --pdeathsig KILL unshare --mount --propagation private bash -c "$boot" </dev/null >&2 3<&- 4<&-
 ) &
 machine=$!
 

@@ -21,13 +21,14 @@ use std::{
 
 use crate::{
     MachineDisk,
-    config::{Machines, POWER_OFF_LIMIT},
+    config::Machines,
     launch::Boot,
     network::{Endpoint, Network},
     processes::KillError,
     uuid,
 };
 
+mod console;
 mod disk;
 mod inside;
 mod missing;
@@ -41,9 +42,13 @@ const KEEPER: &str = include_str!("../machines/keeper.sh");
 const ROOT_STAMP: &str = "etc/reveille-root";
 /// Where the host's own programs are found.
 const HOST_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+/// How long a machine's manager may take for an order; it takes some milliseconds, and one that hangs never answers.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How long the last processes may take to feel SIGKILL.
 const KILL_LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);
+/// How long what a machine said last may take into its file, when it has ended.
+const CONSOLE_LIMIT: Duration = Duration::from_secs(10);
 /// How much of the end of its console is told of a machine that does not come up.
 const CONSOLE_END: u64 = 1500;
 /// What every program says of a full disk.
@@ -83,6 +88,8 @@ struct Running {
 struct Kept {
     keeper: Child,
     life_line: Option<ChildStdin>,
+    /// Is told when the whole console has been written.
+    console: mpsc::Receiver<()>,
     /// Its endpoints, in a subnet.
     network: Option<Network>,
 }
@@ -94,6 +101,8 @@ impl Kept {
         loop {
             // A child that cannot be waited for any more is gone.
             if !matches!(self.keeper.try_wait(), Ok(None)) {
+                // What it said is on its way: nobody is left who could write more. An error is that it has been told before.
+                let _ = self.console.recv_timeout(CONSOLE_LIMIT);
                 return true;
             }
             if begun.elapsed() > limit {
@@ -188,9 +197,7 @@ impl Booted {
     ) -> io::Result<mpsc::Receiver<Option<i32>>> {
         console.parent().map_or(Ok(()), fs::create_dir_all)?;
         // Of the last boot only: a console is not a log that grows.
-        File::create(console)?;
-        // Both the machine and its keeper write there: neither over what the other wrote.
-        let console_file = File::options().append(true).open(console)?;
+        let console = File::options().read(true).write(true).create(true).truncate(true).open(console)?;
         let mut running = self.running();
         if running.closing {
             return Err(io::Error::other("the service ends"));
@@ -199,19 +206,19 @@ impl Booted {
             .args(["-c", KEEPER, "keeper", machine])
             .args([&self.options.root, folder, notebooks])
             .arg(self.options.memory.to_string())
-            .arg(console)
             .arg(network)
             .env_clear()
             .env("PATH", HOST_PATH)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(console_file)
+            .stderr(Stdio::piped())
             // Ctrl-C in the terminal of the service is not for the machines.
             .process_group(0)
             .spawn()?;
         let (life_line, output) = (keeper.stdin.take(), keeper.stdout.take());
-        running.machines.insert(machine.to_owned(), Kept { keeper, life_line, network: None });
+        let console = console::keep(keeper.stderr.take(), console);
+        running.machines.insert(machine.to_owned(), Kept { keeper, life_line, console, network: None });
         drop(running);
         let (told, leader) = mpsc::channel();
         thread::spawn(move || {
@@ -225,21 +232,21 @@ impl Booted {
 
     fn wait_until_up(&self, machine: &str, leader: i32, begun: Instant) -> Result<(), String> {
         loop {
-            let state = inside(leader).args(["systemctl", "is-system-running"]).output();
-            let state = state.map_err(|error| format!("its state cannot be asked for: {error}"))?;
-            let state = String::from_utf8_lossy(&state.stdout);
-            let state = match state.trim() {
-                // A degraded one is up: some unit of its own failed.
-                "running" | "degraded" => return Ok(()),
-                "" => "its first process does not answer".to_owned(),
-                other => format!("its state is '{other}'"),
-            };
+            // A manager that answers is waited for; one that does not yet is asked again.
+            let left = self.options.up_limit.saturating_sub(begun.elapsed());
+            let state = state_of(leader, &["--wait"], left)?;
+            // A degraded one is up: some unit of its own failed.
+            if ["running", "degraded"].contains(&state.as_str()) {
+                return Ok(());
+            }
             // Nobody waits for a machine that ended while it booted: neither its user, nor a service that ends.
             if !self.is_kept(machine) {
                 return Err("it ended while it booted".to_owned());
             }
-            if begun.elapsed() > self.options.up_limit {
-                return Err(self.too_slow(&state));
+            if begun.elapsed() >= self.options.up_limit {
+                let state = state_of(leader, &[], ANSWER_LIMIT)?;
+                let none = "its first process does not answer".to_owned();
+                return Err(self.too_slow(&if state.is_empty() { none } else { format!("its state is '{state}'") }));
             }
             thread::sleep(POLL);
         }
@@ -247,9 +254,9 @@ impl Booted {
 
     /// The error of a machine that did not come up, which is ended.
     fn told(&self, machine: &str, console: &Path, why: &str) -> io::Error {
-        // Best effort: the reason is told in any case. What is told is what it said before it was ended.
-        let said = disk::end_of(console, CONSOLE_END).unwrap_or_default();
+        // Best effort: the reason is told in any case. A machine that is cut off says nothing of it.
         let _ = self.end(machine, None);
+        let said = console::end_of(console, CONSOLE_END).unwrap_or_default();
         let room = if said.contains(NO_SPACE) {
             ", and its disk is full: make room where the service has its folder"
         } else {
@@ -263,13 +270,13 @@ impl Booted {
         self.running().machines.get_mut(machine).is_some_and(|kept| matches!(kept.keeper.try_wait(), Ok(None)))
     }
 
-    /// Ends a machine: with its first process given it is powered off first, as a Stop does. Blocks.
-    pub(crate) fn end(&self, machine: &str, power_off: Option<i32>) -> Result<(), KillError> {
+    /// Ends a machine: with its first process given it is powered off first, as a Stop does, and has so long for it. Blocks.
+    pub(crate) fn end(&self, machine: &str, power_off: Option<(i32, Duration)>) -> Result<(), KillError> {
         let Some(mut kept) = self.running().machines.remove(machine) else { return Ok(()) };
-        if let Some(leader) = power_off {
+        if let Some((leader, grace)) = power_off {
             // One that does not listen is killed next.
-            let _ = inside(leader).args(["systemctl", "poweroff", "--no-block"]).output();
-            kept.gone_within(POWER_OFF_LIMIT);
+            let _ = inside(leader, ANSWER_LIMIT).args(["systemctl", "poweroff", "--no-block"]).output();
+            kept.gone_within(grace);
         }
         drop(kept.life_line.take());
         if kept.gone_within(KILL_LIMIT) {
@@ -299,4 +306,11 @@ impl Booted {
         }
         result
     }
+}
+
+/// What a machine's manager says of the machine; empty: it does not answer.
+fn state_of(leader: i32, options: &[&str], limit: Duration) -> Result<String, String> {
+    let asked = inside(leader, limit).args(["systemctl", "is-system-running"]).args(options).output();
+    let asked = asked.map_err(|error| format!("its state cannot be asked for: {error}"))?;
+    Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
 }

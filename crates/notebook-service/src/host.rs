@@ -99,7 +99,7 @@ impl Host {
         match (self, &boot.machine) {
             (Self::Machines(machines), Some((machine, leader))) => {
                 let count = booted::processes(machine).map_or(0, |pids| pids.len());
-                machines.end(machine, Some(*leader)).map(|()| count)
+                machines.end(machine, Some((*leader, grace))).map(|()| count)
             }
             _ => kill_boot(disk.root(), &boot.id, grace),
         }

@@ -10,10 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
+};
 
-/// Between two looks at what is still alive.
+/// Between two looks at what is still alive, where the kernel does not tell when a process ends.
 const POLL: Duration = Duration::from_millis(20);
+/// How many processes are waited for at a time: each takes a descriptor of the service, which may have a thousand.
+const AWAITED: usize = 64;
+/// The longest wait for those that were killed: by then, others may have been started.
+const KILL_ROUND: Duration = Duration::from_secs(1);
 /// How long SIGKILL may take to be felt (a process in uninterruptible sleep feels it late).
 const KILL_LIMIT: Duration = Duration::from_mins(1);
 
@@ -114,7 +122,7 @@ pub fn kill_boot(root: &Path, boot: &str, grace: Duration) -> Result<usize, Kill
     let told = roots(&pids);
     send(&told, Signal::TERM);
     while told.iter().any(|pid| pids.contains(pid)) && begun.elapsed() < grace {
-        thread::sleep(POLL);
+        wait_for_an_end(&told, grace.saturating_sub(begun.elapsed()));
         pids = find()?;
     }
     while !pids.is_empty() {
@@ -122,10 +130,36 @@ pub fn kill_boot(root: &Path, boot: &str, grace: Duration) -> Result<usize, Kill
             return Err(KillError::Alive { root: root.to_owned(), boot: boot.to_owned(), pids });
         }
         send(&pids, Signal::KILL);
-        thread::sleep(POLL);
+        let round = Instant::now();
+        for pid in &pids {
+            wait_for_an_end(&[*pid], KILL_ROUND.saturating_sub(round.elapsed()));
+        }
         pids = find()?;
     }
     Ok(count)
+}
+
+/// Waits until one of these processes has ended, or for so long: to look for all processes of a boot, each process of this
+/// computer is read. Those that have ended before are not waited for. May return early.
+fn wait_for_an_end(pids: &[i32], limit: Duration) {
+    let mut open = Vec::new();
+    for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)).take(AWAITED) {
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(descriptor) => open.push(descriptor),
+            Err(Errno::SRCH) => {}
+            // An old kernel, or no descriptor is left.
+            Err(_) => return thread::sleep(POLL.min(limit)),
+        }
+    }
+    // One that has ended, and that its parent does not wait for, stays a process.
+    let mut awaited: Vec<_> = open.iter().map(|descriptor| PollFd::new(descriptor, PollFlags::IN)).collect();
+    let _ = poll(&mut awaited, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    let mut awaited: Vec<_> = awaited.into_iter().filter(|descriptor| descriptor.revents().is_empty()).collect();
+    if awaited.is_empty() {
+        return;
+    }
+    // A signal to this process ends the wait: the caller looks again.
+    let _ = poll(&mut awaited, Timespec::try_from(limit).ok().as_ref());
 }
 
 #[cfg(test)]

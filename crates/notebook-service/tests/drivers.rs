@@ -7,15 +7,16 @@ mod support;
 use std::{
     env, fs,
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
-use reveille_instance_model::NotebookInstanceStatus;
+use reveille_instance_model::{Hook, NotebookInstanceStatus};
 use reveille_notebook_service::Machines;
 use support::TestService;
 
-/// Both drivers, by name; machines only where there is a root of them.
-async fn worlds() -> Vec<(&'static str, TestService)> {
+/// Both drivers, by name; machines only where there is a root of them. What is stopped has so long to end.
+async fn worlds(kill_grace: Duration) -> Vec<(&'static str, TestService)> {
     let mut worlds = Vec::new();
     for (name, machines) in [
         ("folder", None),
@@ -27,12 +28,18 @@ async fn worlds() -> Vec<(&'static str, TestService)> {
         }
         let mut config = support::config();
         config.machines = machines;
+        config.kill_grace = kill_grace;
         config.timings.script_limit = Duration::from_secs(100);
         config.environment.insert("GREETING".to_owned(), "good morning".to_owned());
         worlds.push((name, TestService::with(config).await));
     }
     worlds
 }
+
+/// What is told to end ends within it, or is killed.
+const SHORT: Duration = Duration::from_secs(1);
+/// Nothing that a test starts takes so long to end.
+const LONG: Duration = Duration::from_hours(1);
 
 const ROUNDS: usize = 5;
 
@@ -71,7 +78,7 @@ async fn says(world: &TestService, expected: &str) {
 
 #[tokio::test]
 async fn an_instance_is_the_same_whatever_it_is() {
-    for (driver, world) in worlds().await {
+    for (driver, world) in worlds(SHORT).await {
         world.create("nightly", SCRIPT);
         world.reaches("nightly", NotebookInstanceStatus::InService).await;
         let boots = fs::canonicalize(world.service.machine("nightly").notebooks()).unwrap().join("boot");
@@ -102,16 +109,79 @@ async fn an_instance_is_the_same_whatever_it_is() {
     }
 }
 
+#[tokio::test]
+async fn on_create_runs_before_on_start_at_the_first_boot_only_whatever_the_instance_is() {
+    let writes = |word: &str| {
+        let here = r#"[ "$PWD" = "${REVEILLE_ROOT:-/}" ]"#;
+        format!("{here} && echo {word} | tee -a ${{REVEILLE_ROOT-}}/home/ec2-user/SageMaker/order\n")
+    };
+    for (driver, world) in worlds(SHORT).await {
+        world.create_with("nightly", None, Some(&writes("create")), &writes("start"));
+        world.reaches("nightly", NotebookInstanceStatus::InService).await;
+        world.stop("nightly");
+        world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
+        world.start("nightly");
+        world.reaches("nightly", NotebookInstanceStatus::InService).await;
+        let order = fs::read_to_string(world.service.machine("nightly").notebooks().join("order")).unwrap();
+        assert_eq!(order, "create\nstart\nstart\n", "{driver}");
+        let log = world.service.log_file("nightly", Hook::OnCreate);
+        let begun = Instant::now();
+        while fs::read_to_string(&log).unwrap_or_default() != "create\n" {
+            assert!(begun.elapsed() < support::PATIENCE, "{driver}: {:?}", fs::read_to_string(&log));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        world.end().await;
+    }
+}
+
+/// A process that a script leaves behind, and what it does when it is told to end. Its readiness is a file, so that nobody stops it
+/// before it listens.
+fn listening(answer: &str) -> String {
+    format!(
+        "#!/bin/bash\ncd ${{REVEILLE_ROOT-}}/home/ec2-user/SageMaker\n\
+         setsid bash -c 'trap \"{answer}\" TERM; touch ready; while :; do sleep 0.1; done' </dev/null >/dev/null 2>&1 &\n\
+         until [ -e ready ]; do sleep 0.1; done\n"
+    )
+}
+
+#[tokio::test]
+async fn what_is_told_to_end_has_its_time_whatever_the_instance_is() {
+    for (driver, world) in worlds(LONG).await {
+        world.create("nightly", &listening("sleep 2; touch ended; exit"));
+        world.reaches("nightly", NotebookInstanceStatus::InService).await;
+        world.stop("nightly");
+        world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
+        assert!(world.service.machine("nightly").notebooks().join("ended").exists(), "{driver}: it was cut off");
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_listen_is_killed_when_its_time_is_over_whatever_the_instance_is() {
+    for (driver, world) in worlds(SHORT).await {
+        world.create("nightly", &listening(""));
+        world.reaches("nightly", NotebookInstanceStatus::InService).await;
+        let begun = Instant::now();
+        world.stop("nightly");
+        world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
+        // systemd alone gives it a minute and a half.
+        assert!(begun.elapsed() < Duration::from_mins(1), "{driver}: {:?}", begun.elapsed());
+        assert_eq!(world.service.processes("nightly").unwrap(), Vec::<i32>::new(), "{driver}");
+        world.end().await;
+    }
+}
+
 /// Prints how long instances take with each driver, in seconds. Figures, which no test may depend on: see docs/machines.md.
 #[tokio::test]
 #[ignore = "prints figures: cargo test --locked --workspace --test drivers -- --ignored --nocapture"]
 async fn how_long_a_start_and_a_stop_take() {
-    println!("| driver | start, median of {ROUNDS} | slowest | stop, median | memory of an idle boot |");
-    for (driver, world) in worlds().await {
+    println!("| driver | start, median of {ROUNDS} | slowest | stop, median | memory of an idle boot | its disk |");
+    for (driver, world) in worlds(LONG).await {
         world.create("nightly", "#!/bin/bash\nsetsid sleep 4006 </dev/null >/dev/null 2>&1 &\n");
         world.reaches("nightly", NotebookInstanceStatus::InService).await;
         let (mut starts, mut stops) = (Vec::new(), Vec::new());
         let memory = resident(&world.service.processes("nightly").unwrap());
+        let disk = used(&world.directory.join("machines")) + used(&world.directory.join("instances"));
         for _ in 0..ROUNDS {
             let begun = Instant::now();
             world.stop("nightly");
@@ -127,11 +197,18 @@ async fn how_long_a_start_and_a_stop_take() {
         }
         let (middle, last) = (ROUNDS / 2, ROUNDS - 1);
         println!(
-            "| {driver} | {:.1} s | {:.1} s | {:.1} s | {memory} MiB |",
-            starts[middle], starts[last], stops[middle]
+            "| {driver} | {:.1} s | {:.1} s | {:.1} s | {memory} MiB | {:.1} MiB |",
+            starts[middle], starts[last], stops[middle], disk
         );
         world.end().await;
     }
+}
+
+/// What the files of a folder take on the disk, in MiB. Where a machine sees all of its root, nothing is counted twice.
+fn used(folder: &Path) -> f64 {
+    let run = Command::new("du").args(["-sxk", "--"]).arg(folder).output().unwrap();
+    let kib = String::from_utf8_lossy(&run.stdout).split_whitespace().next().and_then(|kib| kib.parse::<u32>().ok());
+    f64::from(kib.unwrap_or_default()) / 1024.0
 }
 
 /// What these processes have in memory, each counted for itself.

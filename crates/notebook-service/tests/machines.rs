@@ -5,6 +5,7 @@
 mod support;
 
 use std::{
+    collections::HashSet,
     env, fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -54,6 +55,28 @@ fn traces(directory: &Path) -> Vec<String> {
     found
 }
 
+/// The addresses other than those of 127.0.0.0/8 and ::1 at which these processes listen.
+fn heard_elsewhere(processes: &[i32]) -> Vec<String> {
+    let sockets: HashSet<String> = processes
+        .iter()
+        .flat_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten())
+        .filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.to_str()?.to_owned()))
+        .collect();
+    let mut heard = Vec::new();
+    // TCP that listens, and UDP that is bound.
+    for (table, state) in [("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")] {
+        for line in fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default().lines().skip(1) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let (address, is, inode) = (words[1], words[3], words[9]);
+            let local = address.starts_with("0100007F:") || address.starts_with("00000000000000000000000001000000:");
+            if is == state && !local && sockets.contains(&format!("socket:[{inode}]")) {
+                heard.push(format!("{table} {address}"));
+            }
+        }
+    }
+    heard
+}
+
 #[tokio::test]
 async fn a_script_finds_a_machine_like_the_real_one() {
     let Some(world) = world().await else { return };
@@ -75,7 +98,9 @@ async fn a_script_finds_a_machine_like_the_real_one() {
         ["none role-key /sbin:/bin:/usr/sbin:/usr/bin", &world.service.boot_id("nightly").unwrap()],
         "{log}"
     );
-    assert!(!world.service.processes("nightly").unwrap().is_empty());
+    let processes = world.service.processes("nightly").unwrap();
+    assert!(!processes.is_empty());
+    assert_eq!(heard_elsewhere(&processes), Vec::<String>::new(), "it is on the host's network");
     let (directory, console) = (world.directory.clone(), world.service.console("nightly"));
     world.service.shutdown().await.unwrap();
     let console = fs::read_to_string(console).unwrap();
@@ -117,6 +142,26 @@ async fn a_script_that_fails_fails_the_instance_and_its_machine_is_gone() {
     world.reaches("nightly", NotebookInstanceStatus::Failed).await;
     assert_eq!(world.log("nightly"), "going\n");
     assert_eq!(traces(&world.directory), Vec::<String>::new());
+    world.end().await;
+}
+
+/// Ten times as much as is kept; what is told of a machine that fails is the end.
+#[tokio::test]
+async fn a_console_and_a_journal_do_not_grow_without_end() {
+    let Some(world) = world().await else { return };
+    world.create(
+        "nightly",
+        "yes 'the same again and again' 2>/dev/null | head -c 10000000 >/dev/console; echo 'the last word' >/dev/console\n\
+         head -c 30000000 /dev/urandom | base64 -w 4000 | systemd-cat; journalctl --sync\n\
+         du -scm /run/log/journal /var/log/journal 2>/dev/null | tail -n 1 | cut -f 1\n",
+    );
+    world.reaches("nightly", NotebookInstanceStatus::InService).await;
+    let journal: u64 = world.log("nightly").trim().parse().unwrap_or_else(|_| panic!("{}", world.log("nightly")));
+    assert!(journal <= 16, "{journal} MiB");
+    let console = world.service.console("nightly");
+    until("the last word", || fs::read_to_string(&console).ok().filter(|said| said.contains("the last word")));
+    let length = fs::metadata(&console).unwrap().len();
+    assert!((1 << 18..=1 << 20).contains(&length), "{length}");
     world.end().await;
 }
 

@@ -5,15 +5,15 @@ use std::{
     ffi::OsString,
     fs, io,
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
+
+use rustix::io::Errno;
 
 use super::{HOST_PATH, ROLE};
 use crate::launch::Launch;
-
-/// How long a question to a machine's manager may take, in seconds; it takes some milliseconds, and one that hangs never answers.
-const ANSWER_LIMIT: &str = "10";
 
 /// The PATH of lifecycle scripts, as AWS documents it.
 const SCRIPT_PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin";
@@ -47,12 +47,14 @@ fn enter(leader: i32) -> Vec<String> {
     [vec!["nsenter".to_owned(), format!("--target={leader}")], fixed.to_vec()].concat()
 }
 
-/// A question to a machine's manager, or an order. One that it does not answer in time has no answer.
-pub(super) fn inside(leader: i32) -> Command {
+/// A question to a machine's manager, or an order. One that it does not answer within the limit has no answer.
+pub(super) fn inside(leader: i32, limit: Duration) -> Command {
     let mut command = Command::new("timeout");
     command
         // `nsenter` forks, and the whole group is ended.
-        .args(["--signal=KILL", ANSWER_LIMIT])
+        .arg("--signal=KILL")
+        // Nought would be no limit.
+        .arg(format!("{:.3}", limit.as_secs_f64().max(0.1)))
         .args(enter(leader))
         .env_clear()
         .env("PATH", HOST_PATH)
@@ -61,16 +63,38 @@ pub(super) fn inside(leader: i32) -> Command {
     command
 }
 
-/// The processes of a machine, found by its control group.
+/// Where control groups are: of version 2, or where there are both, those of systemd's own hierarchy. The keeper makes a group of
+/// the machine's name in it, and the machine's systemd makes others below that.
+const GROUPS: [(&str, &str); 2] =
+    [("/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup"), ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/systemd")];
+/// No machine nests its control groups nearly as deep.
+const DEEPEST: u32 = 32;
+
+/// The processes of a machine: those in its control group. One that has ended has none.
 pub(crate) fn processes(machine: &str) -> io::Result<Vec<i32>> {
+    let there = GROUPS.into_iter().find(|(mark, _)| Path::new(mark).exists());
+    let (_, groups) = there.ok_or_else(|| io::Error::other("there are no control groups below /sys/fs/cgroup"))?;
     let mut pids = Vec::new();
-    for entry in fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
-        let groups = fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
-        if groups.lines().any(|line| line.split('/').any(|part| part == machine)) {
-            pids.push(pid);
+    collect(&Path::new(groups).join(machine), DEEPEST, &mut pids)?;
+    pids.sort_unstable();
+    pids.dedup();
+    Ok(pids)
+}
+
+/// A group that goes away meanwhile had no process left.
+fn collect(group: &Path, deepest: u32, pids: &mut Vec<i32>) -> io::Result<()> {
+    let gone = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::NotFound) || Errno::from_io_error(error) == Some(Errno::NODEV)
+    };
+    match fs::read_to_string(group.join("cgroup.procs")) {
+        Ok(lines) => pids.extend(lines.lines().filter_map(|line| line.parse::<i32>().ok())),
+        Err(error) if gone(&error) => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if deepest > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect(&entry.path(), deepest - 1, pids)?;
         }
     }
-    pids.sort_unstable();
-    Ok(pids)
+    Ok(())
 }

@@ -72,8 +72,14 @@ impl TestService {
 
     /// The same, in a subnet.
     pub fn create_in(&self, name: &str, subnet: Option<&str>, on_start: &str) {
+        self.create_with(name, subnet, None, on_start);
+    }
+
+    /// The same, with an on-create script.
+    pub fn create_with(&self, name: &str, subnet: Option<&str>, on_create: Option<&str>, on_start: &str) {
         let new = CreateConfig {
             name: format!("{name}-config"),
+            on_create: on_create.map(|script| STANDARD.encode(script)),
             on_start: Some(STANDARD.encode(on_start)),
             ..CreateConfig::default()
         };

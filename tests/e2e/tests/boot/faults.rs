@@ -5,10 +5,10 @@ use std::{path::Path, process::Command as Process};
 
 use reveille_e2e_tests::{LocalAws, Notebook};
 use reveille_instance_model::{Command, Operation};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::{Scenario, printed, start};
+use crate::{LOOK, Scenario, archives, printed, start};
 
 pub(crate) const ALL: &[Scenario] = &[
     ("faults::a_lifecycle_script_that_fails_or_takes_too_long_is_told", |h, w| h.block_on(lifecycle(w))),
@@ -19,9 +19,36 @@ pub(crate) const ALL: &[Scenario] = &[
     ("faults::an_environment_of_other_pins_is_renewed", |h, w| h.block_on(other_pins(w))),
 ];
 
-/// Where an engine was made once; its files are at the same place on each machine.
-static ENGINE: OnceCell<std::path::PathBuf> = OnceCell::const_new();
+/// The first run of all: it makes an engine, whose files are at the same place on each machine.
+static FIRST: OnceCell<First> = OnceCell::const_new();
 const HOME: &str = ".reveille/engine";
+
+/// What came of it.
+pub(crate) struct First {
+    engine: std::path::PathBuf,
+    /// What its one cell printed.
+    pub(crate) printed: Value,
+    pub(crate) claim: Value,
+}
+
+/// The first run, on an instance of this name, of which the engine is made: whoever needs one first starts it.
+pub(crate) const FIRST_INSTANCE: &str = "boot-runs";
+
+pub(crate) async fn first(world: &LocalAws) -> &'static First {
+    const NAME: &str = FIRST_INSTANCE;
+    FIRST
+        .get_or_init(|| async {
+            world.instance(NAME).await;
+            let _index = archives::none().await;
+            let run = start(world, NAME, &Notebook::of(&[LOOK])).await;
+            run.assert_succeeded(NAME).await;
+            world.until_status(NAME, "Stopped").await;
+            let printed = printed(&run, NAME).await;
+            let claim = run.record(NAME, "1/claim.json").await.unwrap();
+            First { engine: world.local().notebooks(NAME).join(HOME), printed, claim }
+        })
+        .await
+}
 
 /// An instance whose engine's environment an earlier boot has made: what a scenario is about is not how it is made.
 pub(crate) async fn equipped(world: &LocalAws, name: &str, commands: &str) {
@@ -30,15 +57,7 @@ pub(crate) async fn equipped(world: &LocalAws, name: &str, commands: &str) {
 
 /// The same, in a subnet.
 pub(crate) async fn equipped_in(world: &LocalAws, name: &str, subnet: Option<&str>, commands: &str) {
-    let made = ENGINE
-        .get_or_init(|| async {
-            const FIRST: &str = "boot-first";
-            world.instance(FIRST).await;
-            start(world, FIRST, &Notebook::of(&["print('made')"])).await.assert_succeeded(FIRST).await;
-            world.until_status(FIRST, "Stopped").await;
-            world.local().notebooks(FIRST).join(HOME)
-        })
-        .await;
+    let made = &first(world).await.engine;
     let created = match subnet {
         None => world.local().create_instance_with_commands(name, commands).await,
         Some(subnet) => world.local().create_instance_in_subnet(name, subnet, commands).await,
@@ -78,15 +97,17 @@ async fn ended_with(world: &LocalAws, instance: &str, cells: &[&str], code: &str
 }
 
 async fn lifecycle(world: &LocalAws) {
-    world.local().create_instance_with_commands("boot-fails", "echo going; exit 3\n").await.unwrap();
-    let cause = ended_with(world, "boot-fails", &["1"], "LifecycleFailed").await;
-    assert!(cause.contains("boot-fails"), "{cause}");
-    world.assert_at_rest("boot-fails", 1).await;
+    tokio::join!(
+        lifecycle_failed(world, "boot-fails", "echo going; exit 3\n"),
+        lifecycle_failed(world, "boot-hangs", "setsid sleep 4000 & sleep 4000\n")
+    );
+}
 
-    world.local().create_instance_with_commands("boot-hangs", "setsid sleep 4000 & sleep 4000\n").await.unwrap();
-    let cause = ended_with(world, "boot-hangs", &["1"], "LifecycleFailed").await;
-    assert!(cause.contains("boot-hangs"), "{cause}");
-    world.assert_at_rest("boot-hangs", 1).await;
+async fn lifecycle_failed(world: &LocalAws, name: &str, commands: &str) {
+    world.local().create_instance_with_commands(name, commands).await.unwrap();
+    let cause = ended_with(world, name, &["1"], "LifecycleFailed").await;
+    assert!(cause.contains(name), "{cause}");
+    world.assert_at_rest(name, 1).await;
 }
 
 async fn over_the_limit(world: &LocalAws) {
@@ -172,6 +193,7 @@ async fn other_pins(world: &LocalAws) {
     let fingerprint = std::fs::read_to_string(&marker).unwrap();
     std::fs::remove_file(&marker).unwrap();
     std::fs::write(&marker, "of another version").unwrap();
+    let _index = archives::none().await;
     let run = start(world, NAME, &Notebook::of(&["print('renewed')"])).await;
     run.assert_succeeded(NAME).await;
     assert_eq!(std::fs::read_to_string(&marker).unwrap(), fingerprint);

@@ -2,6 +2,7 @@
 //! these as root; without a root of machines there is nothing to test, and each says so.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "this is a test")]
 
+mod archives;
 mod clock;
 mod faults;
 mod front;
@@ -18,8 +19,8 @@ use reveille_local::Machines;
 use serde_json::{Value, json};
 use tokio::runtime::{Handle, Runtime};
 
-/// Scenarios at a time: each boots a machine, and the first run of each installs an engine.
-const AT_A_TIME: usize = 3;
+/// Scenarios at a time: each boots a machine, and waits most of the time.
+const AT_A_TIME: usize = 4;
 const ROOT: &str = "REVEILLE_MACHINE_ROOT";
 
 type Scenario = (&'static str, fn(&Handle, &LocalAws));
@@ -90,19 +91,15 @@ print(json.dumps({
 open('kept', 'w').close(); open(home + '/left', 'w').close()";
 
 async fn one_after_another(world: &LocalAws) {
-    const NAME: &str = "boot-runs";
-    world.instance(NAME).await;
-    let run = start(world, NAME, &Notebook::of(&[LOOK])).await;
-    run.assert_succeeded(NAME).await;
+    const NAME: &str = faults::FIRST_INSTANCE;
+    let faults::First { printed: first, claim, .. } = faults::first(world).await;
     world.assert_at_rest(NAME, 1).await;
-    let first = printed(&run, NAME).await;
     assert_eq!((&first["user"], &first["home"]), (&json!("ec2-user"), &json!("/home/ec2-user")), "{first}");
     assert_eq!(first["folder"], "/home/ec2-user/SageMaker", "{first}");
     assert_eq!(first["unit"], true, "the notebook runs in the runner's unit: {first}");
     let endpoint = &world.local().environment()["AWS_ENDPOINT_URL_SAGEMAKER"];
     assert_eq!(first["endpoint"], json!(endpoint), "a setting of the on-start script reaches the notebook");
     assert_eq!((&first["bashrc"], &first["kept"]), (&json!(false), &json!(false)), "{first}");
-    let claim = run.record(NAME, "1/claim.json").await.unwrap();
     assert!(claim.to_string().contains(first["boot"].as_str().unwrap()), "{claim} {first}");
 
     // The engine's environment was made at the first run, and is used at the second.
@@ -137,7 +134,7 @@ async fn ended_from_outside(world: &LocalAws) {
     let sleeps = Notebook::of(&[
         "import subprocess, time\nsubprocess.Popen(['sleep', '4321'], start_new_session=True)\ntime.sleep(900)",
     ]);
-    world.instance(NAME).await;
+    faults::equipped(world, NAME, "").await;
     let run = start(world, NAME, &sleeps).await;
     run.until_record(NAME, "1/progress.json").await;
     run.abort().await;

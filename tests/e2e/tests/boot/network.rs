@@ -10,7 +10,7 @@ use reveille_notebook_service::Endpoint;
 use serde_json::Value;
 
 use crate::{
-    Scenario,
+    Scenario, archives,
     faults::{RUNNER_LOG_KEPT, equipped_in, rests_without_a_runner, runner_log},
     front::nobody,
     start,
@@ -86,25 +86,27 @@ async fn three_endpoints(world: &LocalAws) {
 
 /// The runner is fetched from S3. It takes no run that it could not answer.
 async fn without_one(world: &LocalAws) {
-    for (name, reached) in [("boot-no-s3", [STATES, SAGEMAKER]), ("boot-no-states", [S3, SAGEMAKER])] {
-        subnet(world, name, &reached);
-        equipped_in(world, name, Some(name), &(endpoints() + RUNNER_LOG_KEPT)).await;
-        let run = start(world, name, &Notebook::of(&["open('ran', 'w')"])).await;
-        let ended = run.assert_failed(name, "RunnerSilent").await;
-        // Without S3 there is no runner; without Step Functions there is one that says in its log what it misses.
-        let told = if reached.contains(&S3) {
-            assert!(runner_log(world, name).contains("states:SendTaskHeartbeat"), "{}", runner_log(world, name));
-            "started when it booted, but did not pick up the run".to_owned()
-        } else {
-            format!("{name}/LifecycleConfigOnStart")
-        };
-        assert!(ended.cause.contains(&told), "{}", ended.cause);
-        assert_eq!(run.claims(name).await, 0);
-        assert!(!world.local().notebooks(name).join("ran").exists(), "no notebook started");
-        let log = std::fs::read_to_string(world.local().service().log_file(name, Hook::OnStart)).unwrap();
-        assert_eq!(log.contains("THE RUNNER IS NOT STARTED"), name == "boot-no-s3", "{log}");
-        rests_without_a_runner(world, name).await;
-    }
+    tokio::join!(without(world, "boot-no-s3", [STATES, SAGEMAKER]), without(world, "boot-no-states", [S3, SAGEMAKER]));
+}
+
+async fn without(world: &LocalAws, name: &str, reached: [u16; 2]) {
+    subnet(world, name, &reached);
+    equipped_in(world, name, Some(name), &(endpoints() + RUNNER_LOG_KEPT)).await;
+    let run = start(world, name, &Notebook::of(&["open('ran', 'w')"])).await;
+    let ended = run.assert_failed(name, "RunnerSilent").await;
+    // Without S3 there is no runner; without Step Functions there is one that says in its log what it misses.
+    let told = if reached.contains(&S3) {
+        assert!(runner_log(world, name).contains("states:SendTaskHeartbeat"), "{}", runner_log(world, name));
+        "started when it booted, but did not pick up the run".to_owned()
+    } else {
+        format!("{name}/LifecycleConfigOnStart")
+    };
+    assert!(ended.cause.contains(&told), "{}", ended.cause);
+    assert_eq!(run.claims(name).await, 0);
+    assert!(!world.local().notebooks(name).join("ran").exists(), "no notebook started");
+    let log = std::fs::read_to_string(world.local().service().log_file(name, Hook::OnStart)).unwrap();
+    assert_eq!(log.contains("THE RUNNER IS NOT STARTED"), !reached.contains(&S3), "{log}");
+    rests_without_a_runner(world, name).await;
 }
 
 /// The runner cannot stop its instance; whoever waits for the stop does.
@@ -143,11 +145,14 @@ async fn without_pypi(world: &LocalAws) {
     let message = message["errorMessage"].as_str().unwrap().to_owned();
     let commands: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     assert_eq!(commands.len(), 2, "make wheelhouse, and aws s3 cp: {message}");
-    for command in commands {
+    let _archive = archives::one().await;
+    for command in &commands {
         let output = world.type_in(command).await;
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     }
     start(world, NAME, &notebook).await.assert_succeeded(NAME).await;
     world.until_status(NAME, "Stopped").await;
     world.assert_at_rest(NAME, 2).await;
+    let archive = commands[1].split_whitespace().last().unwrap();
+    assert!(world.type_in(&format!("aws s3 rm {archive}")).await.status.success());
 }

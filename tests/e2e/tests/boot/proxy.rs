@@ -15,7 +15,7 @@ use reveille_instance_model::Hook;
 use serde_json::json;
 
 use crate::{
-    Scenario,
+    Scenario, archives,
     faults::{equipped_in, rests_without_a_runner},
     network::{self, S3, SAGEMAKER},
     printed, start,
@@ -126,6 +126,7 @@ async fn through(world: &LocalAws) {
     proxy.give_authority(world, NAME);
     let notebook =
         "import json, os\nprint(json.dumps([os.environ.get('HTTPS_PROXY'), os.environ.get('AWS_CA_BUNDLE')]))";
+    let _index = archives::none().await;
     let run = start(world, NAME, &Notebook::of(&[notebook])).await;
     run.assert_succeeded(NAME).await;
     world.until_status(NAME, "Stopped").await;

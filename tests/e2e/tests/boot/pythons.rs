@@ -11,7 +11,7 @@ use reveille_e2e_tests::{LocalAws, Notebook};
 use serde_json::json;
 
 use crate::{
-    Scenario,
+    Scenario, archives,
     faults::{RUNNER_LOG_KEPT, runner_log},
     printed, start,
 };
@@ -19,6 +19,10 @@ use crate::{
 pub(crate) const ALL: &[Scenario] = &[
     ("pythons::beside_a_3_9_of_the_system_condas_3_10_is_taken", |h, w| h.block_on(beside_too_old(w))),
     ("pythons::where_there_is_3_9_alone_the_run_says_what_is_needed", |h, w| h.block_on(too_old(w))),
+    ("pythons::condas_3_12_comes_before_the_systems", |h, w| h.block_on(before_the_systems(w, "3.12", "python3"))),
+    ("pythons::a_3_13_of_jupyters_own_environment_comes_before_the_systems", |h, w| {
+        h.block_on(before_the_systems(w, "3.13", "JupyterSystemEnv"));
+    }),
 ];
 
 /// The folder of a Python of this version, if pyenv has one.
@@ -62,12 +66,13 @@ fn of_the_system(version: &str) -> String {
     format!("{kept}\nln -sf {HERE}/{version}/bin/python{version} /usr/bin/python3\n")
 }
 
-/// Makes a Python that of the kernel conda_python3, and the only one of conda's.
-fn of_conda(version: &str) -> String {
-    let env = "/home/ec2-user/anaconda3/envs/python3";
+/// Makes a Python that of a conda environment, and the only one of conda's. All of it is there, as conda lays it: a link to an
+/// interpreter elsewhere finds its library from Python 3.11 on, and an environment that is made with it does not.
+fn of_conda(version: &str, environment: &str) -> String {
+    let envs = "/home/ec2-user/anaconda3/envs";
     format!(
-        "rm -rf {env} /home/ec2-user/anaconda3/envs/JupyterSystemEnv; mkdir -p {env}/bin\n\
-         ln -s {HERE}/{version}/bin/python{version} {env}/bin/python\n"
+        "rm -rf {envs}; mkdir -p {envs}/{environment}; mount --bind {HERE}/{version} {envs}/{environment}\n\
+         chown -R ec2-user:ec2-user {envs}\n"
     )
 }
 
@@ -77,10 +82,12 @@ async fn beside_too_old(world: &LocalAws) {
     const NAME: &str = "boot-al2023";
     let (Some(old), Some(new)) = (of_pyenv("3.9"), of_pyenv("3.10")) else { return };
     // Nothing but these two, as on a notebook instance.
-    let commands = [RUNNER_LOG_KEPT, &found("3.9"), &found("3.10"), &of_the_system("3.9"), &of_conda("3.10")].concat();
+    let commands =
+        [RUNNER_LOG_KEPT, &found("3.9"), &found("3.10"), &of_the_system("3.9"), &of_conda("3.10", "python3")].concat();
     world.local().create_instance_with_commands(NAME, &commands).await.unwrap();
     install(world, NAME, "3.9", &old);
     install(world, NAME, "3.10", &new);
+    let _index = archives::none().await;
     let run = start(world, NAME, &Notebook::of(&[WHICH])).await;
     run.assert_succeeded(NAME).await;
     assert_eq!(printed(&run, NAME).await, json!([3, 10]));
@@ -102,4 +109,23 @@ async fn too_old(world: &LocalAws) {
     assert!(cause.contains("is Python 3.9") && cause.contains("3.10 or newer is needed"), "{cause}");
     world.until_status(NAME, "Stopped").await;
     world.assert_at_rest(NAME, 1).await;
+}
+
+/// The engine is made with conda's Python where there is one.
+async fn before_the_systems(world: &LocalAws, version: &str, environment: &str) {
+    let Some(python) = of_pyenv(version) else { return };
+    let name = format!("boot-{}", version.replace('.', ""));
+    let commands = [RUNNER_LOG_KEPT, &found(version), &of_conda(version, environment)].concat();
+    world.local().create_instance_with_commands(&name, &commands).await.unwrap();
+    install(world, &name, version, &python);
+    let _index = archives::none().await;
+    let run = start(world, &name, &Notebook::of(&[WHICH])).await;
+    run.assert_succeeded(&name).await;
+    let log = runner_log(world, &name);
+    assert!(log.contains(&format!("anaconda3/envs/{environment}/bin/python (Python {version}")), "{log}");
+    assert!(log.contains("/usr/bin/python3 is Python 3."), "there was another one: {log}");
+    let (major, minor) = version.split_once('.').unwrap();
+    assert_eq!(printed(&run, &name).await, json!([major.parse::<u32>().unwrap(), minor.parse::<u32>().unwrap()]));
+    world.until_status(&name, "Stopped").await;
+    world.assert_at_rest(&name, 1).await;
 }

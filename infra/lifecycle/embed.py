@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes infra/instance.yaml from infra/lifecycle/instance.head.yaml and on-start.sh: `make instance-template`.
 
-CloudFormation has no include without a bucket, so the script stands in the template. A contract test fails when the two
+CloudFormation has no include without a bucket, so the script is written into the template. A contract test fails when the two
 differ.
 """
 import pathlib

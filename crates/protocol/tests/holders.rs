@@ -52,7 +52,7 @@ fn five_hundred_runs_that_ended_are_seen_to_have_ended() {
 }
 
 #[test]
-fn a_run_that_lives_is_found_wherever_it_stands_and_ends_the_look() {
+fn a_live_run_is_found_wherever_it_is_and_ends_the_look() {
     for (live, calls) in [(0, 100), (250, 1_000), (499, 1_600)] {
         let (answer, _, took) = look(500, Some(live));
         assert_eq!(answer, Err(Code::Busy), "{live}");

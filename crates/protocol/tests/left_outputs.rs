@@ -85,7 +85,7 @@ fn an_outcome_that_is_recorded_after_the_notebook_ended_names_its_outputs() {
 /// As a rule: the outcome is written at once, the runner ends the notebook at its next beat. The runner completes the report, and
 /// the sweeper the outcome. Calls that fail for a while cost nothing.
 #[test]
-fn an_outcome_that_stands_already_gets_the_outputs_added() {
+fn an_outcome_that_is_there_already_gets_the_outputs_added() {
     for kind in [None, Some(CallErrorKind::Throttled), Some(CallErrorKind::NoAnswer)] {
         let elsewhere = aborted_while_it_executes();
         let (key, report) = elsewhere.during.clone().unwrap();

@@ -90,7 +90,7 @@ fn a_boot_that_may_be_a_persons_is_left_running() {
 }
 
 #[test]
-fn an_instance_at_rest_needs_no_lease() {
+fn a_stopped_instance_needs_no_lease() {
     for (what, world) in lost() {
         world.status.set((InstanceStatus::Stopped, 0));
         let verified = verify(&world, &waiting(1, &json!(now())));

@@ -143,7 +143,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("s3:DeleteObject", "inbox/", "takes a run out of the queue"),
     ("s3:GetObject", "leases/", "reads whose boot it is"),
     ("s3:PutObject", "leases/", "notes whose boot it is"),
-    ("s3:DeleteObject", "leases/", "removes the note once the instance was seen at rest"),
+    ("s3:DeleteObject", "leases/", "removes the note once the instance was seen to have stopped"),
     ("s3:GetObject", "sweeper.json", "reads how far the last sweep came"),
     ("s3:PutObject", "sweeper.json", "notes how far this sweep came"),
     ("s3:PutObject", "claim.json", "claims an attempt, so that nobody else runs it"),

@@ -70,7 +70,7 @@ fn quotes(source: &str, page: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_sentence_that_a_test_holds_stands_in_its_page() {
+fn a_sentence_that_a_test_holds_is_on_its_page() {
     let mut sources = Vec::new();
     for folder in ["crates", "functions", "tests"] {
         sources.extend(

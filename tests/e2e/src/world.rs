@@ -176,7 +176,7 @@ impl LocalAws {
     /// Asserts that the instance has stopped, was started this often, and that nothing of its boot runs.
     pub async fn assert_at_rest(&self, instance: &str, starts: u64) {
         let status = self.status(instance).await;
-        assert!(["Stopped", "Failed", "Gone"].contains(&status.as_str()), "{instance} is {status}, not at rest");
+        assert!(["Stopped", "Failed", "Gone"].contains(&status.as_str()), "{instance} is {status}, not stopped");
         assert_eq!(self.accepted(instance, Operation::StartNotebookInstance), starts, "starts of {instance}");
         assert_eq!(self.processes(instance), Vec::<i32>::new(), "processes of {instance}'s boot");
     }

@@ -245,7 +245,7 @@ struct PanicWatch(Rc<StepFunctionsExecution>);
 impl Drop for PanicWatch {
     fn drop(&mut self) {
         if std::thread::panicking() && self.0.status() == Status::Running {
-            let cause = "the interpreter or the world it calls panicked; the message stands in the output".to_owned();
+            let cause = "the interpreter or the world it calls panicked; the message is in the output".to_owned();
             self.0.end(Ending::Finished(Err(Failure::new(names::RUNTIME, Some(cause)))));
         }
     }

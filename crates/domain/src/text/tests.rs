@@ -84,7 +84,7 @@ fn what_is_no_input_at_all_is_refused_with_its_place() {
 }
 
 #[test]
-fn no_value_stands_in_a_message() {
+fn no_value_is_in_a_message() {
     for value in [
         r#""secret\ud800""#,
         "[\"secret\", 1e400]",

@@ -182,7 +182,7 @@ fn stuck_stopping_kills_the_boot_and_lasts_until_the_fault_is_cleared() {
 }
 
 #[test]
-fn an_armed_maintenance_waits_for_the_next_rest() {
+fn an_armed_maintenance_waits_for_the_next_stop() {
     let mut world = World::with_stopped();
     world.start().unwrap();
     world.seen.clear();

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_stands_so_start_is_sent() {
+    fn there_is_no_lease_so_start_is_sent() {
         assert_eq!(plan(None, &RunId::from_key("me"), &at_rest(0), at(0)), Plan::Send { unresolved: false });
     }
 

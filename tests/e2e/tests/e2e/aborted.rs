@@ -7,9 +7,9 @@ use serde_json::json;
 use crate::Scenario;
 
 pub const ALL: &[Scenario] = &[
-    ("aborted::a_notebook_that_runs_is_ended_and_its_instance_rests", |h, w| h.block_on(while_running(w))),
+    ("aborted::a_notebook_that_runs_is_ended_and_its_instance_stops", |h, w| h.block_on(while_running(w))),
     ("aborted::nothing_of_an_aborted_run_is_left_when_the_next_one_runs", |h, w| h.block_on(next_in_the_queue(w))),
-    ("aborted::an_instance_that_was_starting_is_brought_to_rest", |h, w| h.block_on(while_starting(w))),
+    ("aborted::an_instance_that_was_starting_is_stopped", |h, w| h.block_on(while_starting(w))),
 ];
 
 /// What its cells printed by then is kept, in the usual place, and the outcome names it.

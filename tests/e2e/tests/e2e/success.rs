@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::Scenario;
 
 pub const ALL: &[Scenario] = &[
-    ("success::a_notebook_runs_and_the_instance_rests", |h, w| h.block_on(runs_and_rests(w))),
+    ("success::a_notebook_runs_and_the_instance_stops", |h, w| h.block_on(runs_and_rests(w))),
     ("success::hostile_parameters_reach_the_notebook_unchanged", |h, w| h.block_on(hostile_parameters(w))),
     ("success::a_run_without_a_page_says_why", |h, w| h.block_on(no_page(w))),
     ("success::a_notebook_in_s3_runs", |h, w| h.block_on(notebook_in_s3(w))),

@@ -80,7 +80,7 @@ test-boot: setup build ## Run the product on instances that really boot (as root
 	@if ! missing=$$($(MACHINES)/can-boot.sh '$(ROOTS)/$(SUITE)'); then echo "skipped: $$missing"; exit 0; fi; \
 	  $(MAKE) --no-print-directory root && export REVEILLE_MACHINE_ROOT='$(ROOTS)/$(SUITE)' && \
 	  $(CARGO) test --locked --workspace --test machines --test drivers && \
-	  $(CARGO) test --locked --workspace --test boot
+	  tests/e2e/in-memory.sh $(CARGO) test --locked --workspace --test boot
 
 # At most 10,000 seeded fault schedules; `make simulate RUNS=1000000` for more, `make simulate SEED=7` to replay one.
 RUNS ?= 10000

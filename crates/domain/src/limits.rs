@@ -107,6 +107,10 @@ pub const HOLDERS_AT_ONCE: usize = 16;
 /// each of which may be slow.
 pub const HOLDERS_TIME: TimeDelta = TimeDelta::seconds(5);
 
+/// While a notebook executes, the lease is told of a person who goes on working this often: a fifteenth of the quiet that is waited
+/// for afterwards. An idle runner writes six times as often.
+pub const SIGN_APART: TimeDelta = TimeDelta::seconds(60);
+
 /// A runner that found an empty inbox on a boot it has served nothing on waits this long for the execution that
 /// started it: a poll interval, a few Step Functions retries and a slow Lambda.
 pub const BOOT_GRACE: TimeDelta = TimeDelta::seconds(900);

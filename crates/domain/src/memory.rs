@@ -44,20 +44,26 @@ pub struct Waiting {
     /// instance may have written.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own_certain: bool,
+    /// The attempt whose memory this is. The next one begins anew, and remembers the boot all the same: it may still be up. None in
+    /// the memory of earlier versions, which was never handed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
 }
 
 impl Waiting {
-    /// The memory at a look: continued, or begun anew after a silence.
+    /// The memory at a look: continued, or begun anew after a silence, or by another attempt.
     #[must_use]
-    pub fn at_look(before: Option<Self>, silences: u32, now: DateTime<Utc>) -> Self {
+    pub fn at_look(before: Option<Self>, attempt: u32, silences: u32, now: DateTime<Utc>) -> Self {
+        let continues = before.as_ref().is_some_and(|waiting| waiting.is_of(attempt));
         match before {
-            Some(waiting) if waiting.silences == silences => {
+            Some(waiting) if continues && waiting.silences == silences => {
                 Self { patience: patience(age(waiting.since, now)), ..waiting }
             }
             before => Self {
-                first_at: before.as_ref().map_or(now, |waiting| waiting.first_at),
+                first_at: before.as_ref().filter(|_| continues).map_or(now, |waiting| waiting.first_at),
                 own_boot: before.as_ref().and_then(|waiting| waiting.own_boot),
                 own_certain: before.is_some_and(|waiting| waiting.own_certain),
+                attempt: Some(attempt),
                 since: now,
                 silences,
                 starts: 0,
@@ -68,6 +74,12 @@ impl Waiting {
                 ready_at: None,
             },
         }
+    }
+
+    /// Whether this is the memory of that attempt, and not what an earlier one handed on.
+    #[must_use]
+    pub fn is_of(&self, attempt: u32) -> bool {
+        self.attempt.is_none_or(|own| own == attempt)
     }
 
     /// Whether startSeconds are over.

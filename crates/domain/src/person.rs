@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::age::{age, believed};
-use crate::limits::{JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
+use crate::limits::{JUPYTER_UNKNOWN, PERSON_QUIET, SIGN_APART, UNSURE_QUIET};
 use crate::ports::{Jupyter, PersonSeen};
 use crate::records::Lease;
 
@@ -27,6 +27,17 @@ impl Signs {
     pub fn in_lease(lease: &Lease) -> Self {
         let known = |at: Option<DateTime<Utc>>| at.map(|at| at.min(lease.at));
         Self { last: known(lease.person_at), silent_since: known(lease.jupyter_silent_since), ahead: None }
+    }
+
+    /// What a runner's process begins with: the signs that an earlier process of its boot wrote into the lease. A silence that it met goes
+    /// on; one that ends is met with the first look.
+    #[must_use]
+    pub fn of_earlier_process(lease: &Lease, now: DateTime<Utc>) -> Self {
+        let mut signs = Self::default();
+        signs.remember(lease, now);
+        signs.silent_since =
+            Self::in_lease(lease).silent_since.and_then(|since| believed(since, now)).map(|since| since.min(now));
+        signs
     }
 
     /// Adds what a lease tells, by this clock: an earlier runner process of this boot may have seen more.
@@ -51,6 +62,17 @@ impl Signs {
             Jupyter::Answered | Jupyter::NoServer => None,
             Jupyter::Silent => Some(self.silent_since.map_or(now, |since| since.min(now))),
         };
+    }
+
+    /// Whether these signs say something that those which others were told of do not: a person who came, or went on for a while, or a
+    /// silence that began or ended.
+    #[must_use]
+    pub fn is_news_to(&self, told: &Self) -> bool {
+        let newer = match (self.last, told.last) {
+            (Some(last), Some(told)) => last - told >= SIGN_APART,
+            (last, told) => last.is_some() && told.is_none(),
+        };
+        newer || self.silent_since.is_some() != told.silent_since.is_some()
     }
 
     /// Whether a person may be working: their last sign is recent, or Jupyter has been silent for a short while only.

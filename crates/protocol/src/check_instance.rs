@@ -58,9 +58,10 @@ where
     P: Clock + Nonces + DescribeNotebookInstance + GetObject + PutObject + ListObjects + DescribeExecution,
 {
     let CheckInstanceInput { run, waiting, silences } = call;
-    let first_look = waiting.is_none();
-    let back_from_silence = waiting.as_ref().is_some_and(|waiting| waiting.silences != silences);
-    let mut waiting = Waiting::at_look(waiting, silences, ports.now());
+    let before = waiting.as_ref().filter(|waiting| waiting.is_of(run.attempt));
+    let first_look = before.is_none();
+    let back_from_silence = before.is_some_and(|waiting| waiting.silences != silences);
+    let mut waiting = Waiting::at_look(waiting, run.attempt, silences, ports.now());
     let observation = ports.describe_notebook_instance(&run.instance).await?;
     if back_from_silence {
         // A runner that lives is met again by submitting the ticket anew.

@@ -1,7 +1,7 @@
 //! **ConcludeRun**: record the outcome, publish the event, end the execution with the run's own code.
 //!
 //! - Takes everything the state machine carried: the first error, the wait, the stop.
-//! - Effects, in this order: `outcome.json` (put once), one `Notebook Run Status Change` event.
+//! - Effects, in this order: if a runner owns the attempt and has not reported, its report (put once); `outcome.json` (put once), one `Notebook Run Status Change` event.
 //! - A failed run fails the execution *here*, so that a redrive re-enters here and may run it again as the next attempt.
 //! - Run twice it publishes twice and answers the same.
 
@@ -10,7 +10,7 @@ use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
 use reveille_domain::limits::MAX_RERUNS;
 use reveille_domain::memory::{Stopping, Waiting};
 use reveille_domain::ports::{Clock, GetObject, PublishEvent, PutObject};
-use reveille_domain::records::{Execution, Outcome, Report, Reporter, Rest, RunRef};
+use reveille_domain::records::{Claim, Claimant, Execution, Outcome, Report, Reporter, Rest, RunRef};
 use reveille_domain::run_event::{DETAIL_TYPE, RunEvent};
 use reveille_domain::{Code, Failure, InputText, InstanceName, RETRIED, Unreadable};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,9 @@ use crate::left;
 use crate::own;
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
-use decide::{Caught, OutcomeFacts, Standing};
+use crate::verdict;
+use crate::verdict::decide::{Caught, classify};
+use decide::{OutcomeFacts, Standing};
 
 pub mod decide;
 
@@ -137,8 +139,7 @@ where
     let instance = instance_of(&call);
     let at = attempt_ref(&call, instance.as_ref());
     let mut damaged = Vec::new();
-    let report = store::or_evidence(own::report(&stack.layout, ports, &at).await, &mut damaged)?;
-    let report = report.map(|stored| stored.record);
+    let report = verdict_of(stack, ports, &call, &at, &mut damaged).await?;
     let fresh = compose(ports, &call, instance.as_ref(), report.as_ref(), &damaged);
     let arn = &call.execution.arn;
     let standing = match own::outcome(&stack.layout, ports, &at, arn).await {
@@ -180,6 +181,36 @@ where
         return Ok(Ended::Output(run_again(&at)));
     }
     finish(stack, ports, &at, arn, outcome).await
+}
+
+/// The report of the attempt. If its execution gave it up while a runner owns it, that is its verdict: nothing that the runner reports
+/// later may say something else than the outcome.
+async fn verdict_of<P>(
+    stack: &Stack,
+    ports: &P,
+    call: &ConcludeRunInput,
+    at: &AttemptRef,
+    damaged: &mut Vec<Unreadable>,
+) -> Result<Option<Report>, StoreError>
+where
+    P: Clock + GetObject + PutObject,
+{
+    let report = store::or_evidence(own::report(&stack.layout, ports, at).await, damaged)?;
+    if report.is_some() || !damaged.is_empty() || !is_claimed(stack, ports, at).await? {
+        return Ok(report.map(|stored| stored.record));
+    }
+    let failure = call.error.as_ref().map_or_else(decide::without_a_word, classify);
+    verdict::give(&stack.layout, ports, at, failure).await?;
+    Ok(store::or_evidence(own::report(&stack.layout, ports, at).await, damaged)?.map(|stored| stored.record))
+}
+
+/// Whether a runner owns the attempt, or may: what cannot be read may have been written over its claim.
+async fn is_claimed<P: GetObject>(stack: &Stack, ports: &P, at: &AttemptRef) -> Result<bool, StoreError> {
+    match store::read::<Claim>(ports, &stack.layout.claim(at)).await {
+        Ok(claim) => Ok(claim.is_some_and(|claim| claim.record.by == Claimant::Runner)),
+        Err(StoreError::Unreadable(_)) => Ok(true),
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
+    }
 }
 
 /// Something else is where the outcome belongs, and will however often this is tried: the event carries the outcome,
@@ -234,7 +265,7 @@ fn compose<P: Clock>(
         damaged,
         error: call.error.as_ref(),
         stop_error: call.stop_error.as_ref(),
-        waiting: call.waiting.as_ref(),
+        waiting: call.waiting.as_ref().filter(|waiting| waiting.is_of(call.attempt)),
         stopping: call.stopping.as_ref(),
         skipped: call.skipped,
         now: ports.now(),

@@ -1,5 +1,8 @@
-//! Which runs hold an instance: those in its inbox, and the one that its lease is busy with. A run is live while its
-//! execution is running and it has no report.
+//! Which runs hold an instance: those in its inbox, the one that its lease is busy with, and the one that started its boot, as
+//! long as no runner has bound it. A run is live while its execution is running and it has no report.
+//!
+//! The run that started a boot looks at it at every poll only, and puts its ticket when it saw it up. Until then the boot is
+//! held by nothing else: a start may take longer than a heartbeat, after which a boot without a runner counts as abandoned.
 //!
 //! A notebook that executes holds its instance whatever became of its ticket: its token may have timed out while the
 //! runner was cut off, and the ticket may be gone until its execution submits it anew.
@@ -12,7 +15,7 @@ use futures_util::stream::iter;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::{HOLDERS_AT_ONCE, HOLDERS_TIME, MAX_INBOX};
 use reveille_domain::ports::{Clock, DescribeExecution, GetObject, ListObjects};
-use reveille_domain::records::{Lease, LeaseState, Report, Request, Ticket};
+use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Report, Request, Ticket};
 use reveille_domain::{InstanceName, RunId};
 
 use crate::stack::Stack;
@@ -51,7 +54,27 @@ where
     if !holders.other_live_run {
         holders.other_live_run = waits_in_inbox(stack, ports, instance, me).await?;
     }
+    let starter = lease.filter(|lease| lease.boot_id.is_none() && me != Some(&lease.started_by));
+    if let Some(lease) = starter.filter(|_| !holders.other_live_run) {
+        let run = lease.started_by.clone();
+        let at = AttemptRef { instance: instance.to_string(), run, attempt: lease.started_attempt };
+        holders.other_live_run = is_on_its_way(stack, ports, &at).await?;
+    }
     Ok(holders)
+}
+
+/// Whether the attempt that started a boot may still come to it: it is neither over nor given up.
+async fn is_on_its_way<P>(stack: &Stack, ports: &P, at: &AttemptRef) -> Result<bool, StoreError>
+where
+    P: GetObject + DescribeExecution,
+{
+    let given_up = match store::read::<Claim>(ports, &stack.layout.claim(at)).await {
+        Ok(claim) => claim.is_some_and(|claim| claim.record.by == Claimant::Release),
+        // A notebook wrote it, on an earlier boot or on this one: it tells nothing.
+        Err(StoreError::Unreadable(_)) => false,
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
+    };
+    Ok(!given_up && reported_at(stack, ports, at).await?.is_none() && is_running(stack, ports, at).await?)
 }
 
 async fn reported_at<P: GetObject>(

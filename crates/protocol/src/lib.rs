@@ -20,6 +20,7 @@ pub mod store;
 pub mod swap_lease;
 pub mod sweep;
 mod token;
+pub mod verdict;
 pub mod verify_stopped;
 pub mod withdraw;
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::InstanceName;
+use reveille_domain::age::believed;
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::person::Signs;
 use reveille_domain::ports::{
@@ -109,6 +110,7 @@ pub struct Runner<'a, P> {
     me: &'a Identity,
     /// Fresh for each runner process: its claims are told from those of an earlier process of the same boot.
     nonce: String,
+    /// When a runner bound this boot first, which an earlier process may have done.
     bound_at: DateTime<Utc>,
     /// Whether the boot is ours; a person's is served and never stopped.
     ours: Cell<bool>,
@@ -117,6 +119,8 @@ pub struct Runner<'a, P> {
     given_up: Cell<bool>,
     next_look: Cell<DateTime<Utc>>,
     person: RefCell<Signs>,
+    /// The signs that the lease tells of, as this process last wrote it.
+    told: Cell<Signs>,
     queue: Queue,
     /// The attempt that is being served.
     held: RefCell<Option<AttemptRef>>,
@@ -147,13 +151,13 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
     pub async fn bind(layout: &'a Layout, ports: &'a P, me: &'a Identity) -> Self {
         let ports = Bounded(ports);
         ports.kill_leftovers().await;
-        let ours = loop {
+        let lease = loop {
             match bind::bind(layout, &ports, me).await {
-                Ok(ours) => break ours,
+                Ok(lease) => break lease,
                 // Without a lease nobody knows whose boot this is; reading it again would not tell.
                 Err(StoreError::Unreadable(unreadable)) => {
                     ports.log(&unreadable.to_string());
-                    break false;
+                    break None;
                 }
                 Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
                     ports.log(&format!("this boot could not be bound, and is tried again: {error}"));
@@ -161,12 +165,16 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
                 }
             }
         };
+        let ours = lease.is_some();
         ports.log(if ours {
             "this boot is ours"
         } else {
             "a person started this boot: runs are served, and the instance is never stopped"
         });
         let now = ports.now();
+        // What an earlier process of this boot began to wait for is not begun anew.
+        let bound_at = lease.as_ref().and_then(|lease| believed(lease.bound_at?, now)).map_or(now, |at| at.min(now));
+        let person = lease.map(|lease| Signs::of_earlier_process(&lease, now)).unwrap_or_default();
         let queue = Queue::default();
         queue.busy_at.set(now);
         Self {
@@ -174,12 +182,13 @@ impl<'a, P: RunnerPorts> Runner<'a, P> {
             layout,
             ports,
             me,
-            bound_at: now,
+            bound_at,
             ours: Cell::new(ours),
             served: Cell::new(false),
             given_up: Cell::new(false),
             next_look: Cell::new(now),
-            person: RefCell::default(),
+            person: RefCell::new(person),
+            told: Cell::new(person),
             queue,
             held: RefCell::default(),
             begun: RefCell::default(),

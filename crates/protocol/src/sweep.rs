@@ -20,18 +20,20 @@ use reveille_domain::ports::{
     ExecutionSeen, ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
     StopNotebookInstance,
 };
-use reveille_domain::records::{Outcome, Progress, Report, Reporter, RunStatus};
+use reveille_domain::records::{Outcome, Progress, Report, RunStatus};
 use reveille_domain::{Code, Failure, InstanceName, Unreadable};
 use serde::Deserialize;
 
 use crate::conclude_run;
-use crate::conclude_run::decide::{self as conclude, Caught, OutcomeFacts};
+use crate::conclude_run::decide::{self as conclude, OutcomeFacts};
 use crate::last_attempt::decide::{is_concluded, may_be_followed};
 use crate::last_attempt::last_attempt;
 use crate::left;
 use crate::own;
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
+use crate::verdict;
+use crate::verdict::decide::{Caught, classify};
 use crate::withdraw::{fence, ticket_of};
 use decide::Cursor;
 use swept::Swept;
@@ -269,9 +271,7 @@ where
     P: Clock + Nonces + GetObject + PutObject + DeleteObject,
 {
     fence(stack, ports, at).await?;
-    let report = Report::without_outputs(at, Reporter::Function, Some(conclude::classify(caught)), None, ports.now());
-    // The first verdict counts, whoever reached it.
-    let first = store::put_once(ports, &stack.layout.report(at), &report).await?;
+    let first = verdict::give(&stack.layout, ports, at, classify(caught)).await?;
     let key = stack.layout.ticket(instance, &at.run);
     if let Some(etag) = ticket_of(ports, &key, at).await? {
         store::remove(ports, &key, &etag).await?;

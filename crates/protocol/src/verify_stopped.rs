@@ -2,7 +2,7 @@
 //!
 //! - Takes the run and what it remembers from its last look.
 //! - Effects: at the first look, the run's place in the queue is withdrawn (fenced, then removed), so that no run counts
-//!   on a run that has given up; then those of `bring_to_rest`: lease `closing`, Stop, lease removed.
+//!   on a run that has given up, and its notebook, if one runs, has the caught error for its verdict; then those of `bring_to_rest`: lease `closing`, Stop, lease removed.
 //! - Run twice it looks twice. Its own failure never hides the run's.
 
 use reveille_domain::age::{age, seconds};
@@ -20,6 +20,7 @@ use crate::bring_to_rest::bring_to_rest;
 use crate::stack::Stack;
 use crate::store::{StoreError, Stored};
 use crate::swap_lease;
+use crate::verdict::decide::{Caught, classify};
 use crate::withdraw::withdraw;
 
 /// What the state machine passes.
@@ -34,6 +35,9 @@ pub struct VerifyStoppedInput {
     /// What this step remembers.
     #[serde(default)]
     pub stopping: Option<Stopping>,
+    /// Why the run gave up, if it did; executions that began under an earlier version do not pass it.
+    #[serde(default)]
+    pub error: Option<Caught>,
 }
 
 /// What to do next.
@@ -75,13 +79,13 @@ where
         + ListObjects
         + DescribeExecution,
 {
-    let VerifyStoppedInput { run, waiting, stopping } = call;
+    let VerifyStoppedInput { run, waiting, stopping, error } = call;
     let now = ports.now();
     let first_look = stopping.is_none();
     let mut stopping = stopping.unwrap_or(Stopping { since: now, patience: 1, ended_at: None, rest: None });
     stopping.patience = patience(age(stopping.since, now));
     if first_look {
-        withdraw(stack, ports, &run.at(), &run.instance).await?;
+        withdraw(stack, ports, &run.at(), &run.instance, error.as_ref().map(classify)).await?;
     }
     if let Some(rest) = bring_to_rest(stack, ports, &run.instance, Some(&run.id), waiting.as_ref()).await? {
         stopping.rest = Some(rest);

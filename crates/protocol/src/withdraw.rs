@@ -8,6 +8,7 @@ use reveille_domain::{Failure, InstanceName};
 
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
+use crate::verdict;
 
 /// Whose the attempt is after it was withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,8 @@ pub enum Withdrawn {
     Claimed,
 }
 
-/// Withdraws an attempt.
+/// Withdraws an attempt. `given_up`: why its execution ends without a verdict. Then an attempt that a runner claimed has that for
+/// its verdict, and its notebook is ended.
 ///
 /// # Errors
 /// The first call's failure.
@@ -29,14 +31,17 @@ pub async fn withdraw<P>(
     ports: &P,
     at: &AttemptRef,
     instance: &InstanceName,
+    given_up: Option<Failure>,
 ) -> Result<Withdrawn, Failure>
 where
     P: Clock + Nonces + GetObject + PutObject + DeleteObject,
 {
     // Also where it never was in the queue: the fence tells the runner of a boot that this run started that nobody comes.
-    let whose = fence(stack, ports, at).await?;
+    let mut whose = fence(stack, ports, at).await?;
     if whose == Withdrawn::Claimed {
-        return Ok(whose);
+        let Some(failure) = given_up else { return Ok(whose) };
+        verdict::give(&stack.layout, ports, at, failure).await?;
+        whose = Withdrawn::Reported;
     }
     let key = stack.layout.ticket(instance, &at.run);
     // Another ticket in its place is a redrive's, which is submitted anew.

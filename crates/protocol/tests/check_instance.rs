@@ -81,7 +81,7 @@ fn who_is_busy_is_asked_at_the_first_look_only() {
         let world = world(InstanceStatus::Stopped);
         world.put(&stack().layout.lease(&run(when_busy).instance), &lease(LeaseState::Starting, None));
         assert_eq!(look(&world, run(when_busy), None, 0), expected, "{when_busy}");
-        let waiting = Waiting::at_look(None, 0, now());
+        let waiting = Waiting::at_look(None, 1, 0, now());
         assert_eq!(look(&world, run(when_busy), Some(waiting), 0), Ok(Check::Start), "{when_busy}");
     }
 }
@@ -91,7 +91,7 @@ fn who_is_busy_is_asked_at_the_first_look_only() {
 fn a_silent_run_is_heard_or_declared_lost() {
     let run = run("queue");
     let at = run.at();
-    let silent = || Some(Waiting::at_look(None, 0, now()));
+    let silent = || Some(Waiting::at_look(None, 1, 0, now()));
     let reported = world(InstanceStatus::InService);
     let report = Report::without_outputs(&at, Reporter::Runner, None, None, now());
     reported.put(&stack().layout.report(&at), &report);

@@ -193,3 +193,34 @@ fn a_report_whose_outputs_lie_elsewhere_is_not_believed() {
         assert_eq!(world.published.borrow()[0]["outputs"] == json!({"html": uri}), believed, "{uri}");
     }
 }
+
+/// Whatever the runner reports after the outcome: one verdict.
+#[test]
+fn an_outcome_without_a_report_leaves_no_room_for_another_verdict() {
+    for by in ["runner", "release"] {
+        let world = world();
+        let at = json!({"instance": "nightly", "run": run_id(), "attempt": 1});
+        let folder = format!("runs/nightly/{}/1/", run_id());
+        world.put(
+            &(folder.clone() + "claim.json"),
+            &json!({"by": by, "nonce": "c", "bootId": "b", "at": now(), "attempt": at}),
+        );
+        assert_eq!(conclude(&world, call(1, 0, true, "AccessDenied", "fail")), Err(Code::AccessDenied));
+        let report = world
+            .objects
+            .borrow()
+            .get(&(folder.clone() + "report.json"))
+            .map(|body| serde_json::from_slice::<Value>(body).unwrap());
+        let given = report.map(|report| report["failure"]["code"].clone());
+        assert_eq!(given, (by == "runner").then(|| json!("AccessDenied")), "{by}");
+        let outcome: Value = serde_json::from_slice(&world.objects.borrow()[&(folder + "outcome.json")]).unwrap();
+        assert_eq!(outcome["code"], "AccessDenied", "{by}");
+    }
+}
+
+/// The id that the execution of these calls gives its run.
+fn run_id() -> String {
+    let execution: reveille_domain::records::Execution =
+        serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
+    execution.run().to_string()
+}

@@ -14,9 +14,9 @@ use reveille_domain::records::{Claim, Claimant, Outcome, Progress, Report, Repor
 use reveille_domain::{Code, Failure, InstanceName, RunId};
 use reveille_protocol::await_run::{self, await_run};
 use reveille_protocol::check_instance::check_instance;
-use reveille_protocol::conclude_run::decide::Caught;
 use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
 use reveille_protocol::sweep::sweep;
+use reveille_protocol::verdict::decide::Caught;
 use reveille_protocol::verify_stopped::{self, verify_stopped};
 use serde_json::{Value, json};
 use support::runner::{attempt, execution, request, serve, waiting_run};

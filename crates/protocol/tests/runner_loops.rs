@@ -7,7 +7,7 @@ mod slow;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reveille_domain::records::Ticket;
+use reveille_domain::records::{Lease, Ticket};
 use reveille_domain::{InstanceName, RunId};
 use slow::{Slow, nightly};
 
@@ -223,5 +223,51 @@ fn a_run_whose_report_is_still_to_be_put_is_executed_once_whatever_is_served_mea
         for run in [1, 2, 5] {
             assert_eq!(world.report(run).unwrap().get("failure"), None, "{run}");
         }
+    });
+}
+
+/// Whatever a runner waits for on a boot that served nothing counts from its first process: one that dies again and again would
+/// otherwise keep the boot on for ever.
+#[test]
+fn a_runner_that_is_started_again_and_again_waits_as_long_as_one_that_lives() {
+    for (certain, grace) in [(true, 900), (false, 1_800)] {
+        play(async || {
+            let world = Slow::with_runs(0, 300, LONG);
+            let mut lease: Lease = serde_json::from_value(world.record("leases/nightly.json").unwrap()).unwrap();
+            lease.certain = certain;
+            world.put_record("leases/nightly.json", &lease);
+            for _ in 0..40 {
+                world.serve(Duration::from_secs(100)).await;
+                if world.stopped.get().is_some() {
+                    break;
+                }
+            }
+            let stopped = world.stopped.get().expect("it is stopped in the end").as_secs();
+            assert!((grace..grace + 60).contains(&stopped), "stopped after {stopped} s of {grace}");
+        });
+    }
+}
+
+/// A heartbeat may be an hour. If the runner dies before the next beat, the lease is all that tells of the person.
+#[test]
+fn a_person_beside_a_notebook_is_told_at_once_and_not_at_the_next_beat() {
+    play(async || {
+        let world = Slow::with_runs(1, 3_600, LONG);
+        world.notebook.set(Duration::from_mins(50));
+        world.person_until.set(Duration::from_secs(500));
+        let told = |world: &Slow| {
+            let lease: Lease = serde_json::from_value(world.record("leases/nightly.json").unwrap()).unwrap();
+            lease.person_at.map(|at| (at - Slow::time_of(Duration::ZERO)).num_seconds())
+        };
+        let (mut first, mut last) = (None, None);
+        let watch = async {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            first = told(&world);
+            tokio::time::sleep(Duration::from_mins(9)).await;
+            last = told(&world);
+        };
+        tokio::join!(world.serve(Duration::from_secs(700)), watch);
+        assert!(first.is_some_and(|at| at <= 60), "{first:?}");
+        assert!(last.is_some_and(|at| (430..=500).contains(&at)), "{last:?}");
     });
 }

@@ -27,7 +27,7 @@ fn outcome(
     if let Some(lease) = before {
         world.objects.borrow_mut().insert("leases/nightly.json".into(), serde_json::to_vec(&lease).unwrap());
     }
-    let call = start_instance::StartInstanceInput { run: run(), waiting: Waiting::at_look(None, 0, now()) };
+    let call = start_instance::StartInstanceInput { run: run(), waiting: Waiting::at_look(None, 1, 0, now()) };
     let answer = block_on(start_instance(&stack(), &world, call));
     let lease = world.objects.borrow().get("leases/nightly.json").map(|body| {
         let lease: Lease = serde_json::from_slice(body).unwrap();

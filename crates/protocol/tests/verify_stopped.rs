@@ -4,10 +4,11 @@
 mod support;
 
 use chrono::TimeDelta;
-use reveille_domain::ports::{InstanceStatus, StartAnswer};
-use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState, RunRef};
-use reveille_domain::{RunId, input};
+use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, InstanceStatus, StartAnswer};
+use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState, Report, Reporter, RunRef};
+use reveille_domain::{Code, RunId, input};
 use reveille_protocol::admit_run;
+use reveille_protocol::bring_to_rest::bring_to_rest;
 use reveille_protocol::runner::decide::{Bind, bind};
 use reveille_protocol::verify_stopped::{StopDecision, VerifyStoppedInput, verify_stopped};
 use serde_json::json;
@@ -34,9 +35,13 @@ fn lease(state: LeaseState) -> Lease {
 /// What the step answers `passed` seconds later, when the instance has been stopped for as long as it says.
 fn verify(world: &StepWorld, passed: i64) -> StopDecision {
     world.passed.set(passed);
-    block_on(verify_stopped(&stack(), world, VerifyStoppedInput { run: run(), waiting: None, stopping: None }))
-        .unwrap()
-        .decision
+    block_on(verify_stopped(
+        &stack(),
+        world,
+        VerifyStoppedInput { run: run(), waiting: None, stopping: None, error: None },
+    ))
+    .unwrap()
+    .decision
 }
 
 fn at_rest(lease: &Lease, since: i64) -> StepWorld {
@@ -99,4 +104,78 @@ fn a_lease_of_an_older_version_is_read() {
     let old = json!({"state": "open", "nonce": "n", "at": now(), "startedBy": "x-1", "certain": true});
     let lease: Lease = serde_json::from_value(old).unwrap();
     assert!(!lease.ended && !lease.unresolved && lease.started_by == RunId::from_key("x-1"));
+}
+
+/// A refused call, or any other error, ends an execution while a runner executes its attempt: without a verdict the notebook would run
+/// on for nobody.
+#[test]
+fn a_notebook_whose_execution_gave_up_has_that_for_its_verdict() {
+    let claim = |by| Claim { by, nonce: "c".into(), boot_id: Some("b".into()), at: now(), attempt: Some(run().at()) };
+    for (code, by, verdict) in [
+        (Some("Internal"), Some(Claimant::Runner), Some(Code::Internal)),
+        (Some("AccessDenied"), Some(Claimant::Runner), Some(Code::AccessDenied)),
+        (Some("States.Runtime"), Some(Claimant::Runner), Some(Code::Internal)),
+        (Some("Internal"), Some(Claimant::Release), None),
+        (Some("Internal"), None, None),
+        // Nothing gave up: whoever reports, reports.
+        (None, Some(Claimant::Runner), None),
+    ] {
+        let world = at_rest(&lease(LeaseState::Busy), 20);
+        world.status.set((InstanceStatus::InService, 5));
+        if let Some(by) = by {
+            world.put(&stack().layout.claim(&run().at()), &claim(by));
+        }
+        let caught = |error: &str| json!({"state": "CheckInstance", "error": error, "cause": "it was refused"});
+        let call = json!({"run": run(), "waiting": null, "stopping": null, "error": code.map(caught)});
+        block_on(verify_stopped(&stack(), &world, serde_json::from_value(call).unwrap())).unwrap();
+        let report: Option<Report> = record(&world, &stack().layout.report(&run().at()));
+        let given = report.map(|report| (report.by, report.failure.unwrap().code));
+        assert_eq!(given, verdict.map(|code| (Reporter::Function, code)), "{code:?} {by:?}");
+    }
+}
+
+/// A start may take longer than a heartbeat, and the run that waits for it looks at every poll only: until its ticket is there,
+/// nothing but the lease tells of it.
+#[test]
+fn a_boot_that_no_runner_has_bound_is_not_stopped_under_the_run_that_started_it() {
+    for (bound, running, given_up, stops) in [
+        (false, true, false, false),
+        (false, false, false, true),
+        (false, true, true, true),
+        // Bound: it is a dead runner's, and its run starts another boot.
+        (true, true, false, true),
+    ] {
+        let boot_id = bound.then(|| "boot".to_owned());
+        let world = at_rest(&Lease { boot_id, ..lease(LeaseState::Open) }, 0);
+        world.status.set((InstanceStatus::InService, 390));
+        world.passed.set(400);
+        let (run, at) = (run(), run().at());
+        let execution = json!({"arn": "arn:x", "name": "x", "startTime": now()});
+        let input = json!({"instance": "nightly", "notebook": "a.ipynb"});
+        let request = admit_run::decide::request(
+            input::parse(&input).unwrap(),
+            &serde_json::from_value(execution.clone()).unwrap(),
+            now(),
+        );
+        world.put(&stack().layout.request(&at.instance, &at.run), &request.unwrap());
+        world.only(ExecutionSeen {
+            status: if running { ExecutionStatus::Running } else { ExecutionStatus::Aborted },
+            execution: serde_json::from_value(execution).unwrap(),
+            input: (&input).into(),
+            error: None,
+            cause: None,
+        });
+        if given_up {
+            let claim =
+                Claim { by: Claimant::Release, nonce: "c".into(), boot_id: None, at: now(), attempt: Some(at.clone()) };
+            world.put(&stack().layout.claim(&at), &claim);
+        }
+        // As the sweeper asks, which is no run.
+        let rest = block_on(bring_to_rest(&stack(), &world, &run.instance, None, None)).unwrap();
+        assert_eq!(
+            world.stops.get(),
+            u32::from(stops),
+            "bound {bound}, running {running}, given up {given_up}: {rest:?}"
+        );
+    }
 }

@@ -18,6 +18,9 @@ use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
 
 mod failures;
+mod mark;
+
+use mark::Mark;
 
 /// Larger files are no notebooks that a person wrote; outputs are kept outside of the source.
 const MAX_NOTEBOOK_BYTES: u64 = 64 * 1024 * 1024;
@@ -65,20 +68,11 @@ struct Stop {
     hurries: Cell<bool>,
 }
 
-/// In the work folder: whose outputs lie there. A runner that is begun after another was killed looks for it.
-const ATTEMPT: &str = "attempt.json";
-/// Three short fields.
-const ATTEMPT_LIMIT: u64 = 4 << 10;
-
 /// The notebook that was executed last in these folders, if anything of it is there.
 pub fn left(folders: &Folders) -> Option<LeftNotebook> {
-    let mark = regular::read(&folders.work.join(ATTEMPT), ATTEMPT_LIMIT).ok()?;
+    let Mark { at, source_sha256 } = Mark::read(&folders.work)?;
     let files = NotebookProcess::outputs_in(&folders.output()).into_iter().map(output_file).collect();
-    Some(LeftNotebook {
-        at: serde_json::from_slice(&mark).ok()?,
-        source_sha256: hash(&folders.work.join(SOURCE)).ok(),
-        files,
-    })
+    Some(LeftNotebook { at, source_sha256, files })
 }
 
 impl NotebookTask {
@@ -198,9 +192,16 @@ impl Run<'_> {
 
     async fn before_the_first_cell(&self, execution: &mut ExecutedNotebook) -> Result<(Source, &Engine), Failure> {
         let source = self.prepare().await?;
-        execution.source_sha256 = Some(hash(&source.copy).map_err(|error| self.disk(&source.copy, &error))?);
+        let sha256 = hash(source.copy.clone()).await.map_err(|error| self.disk(&source.copy, &error))?;
+        let mark = Mark { at: self.at(), source_sha256: Some(sha256.clone()) };
+        mark.write(&self.folders.work).map_err(|error| self.disk(&self.folders.work, &error))?;
+        execution.source_sha256 = Some(sha256);
         let engine = crate::engine::find(self.engine, self.aws, self.root).await;
         Ok((source, engine.map_err(|error| self.engine_failure(&error))?))
+    }
+
+    fn at(&self) -> AttemptRef {
+        AttemptRef { instance: self.request.instance.to_string(), run: self.request.run.clone(), attempt: self.attempt }
     }
 
     /// Waits for the end, or ends it when told to, looking at the progress meanwhile. The wait is dropped for nothing else:
@@ -246,13 +247,8 @@ impl Run<'_> {
             Ok(()) | Err(_) => {}
         }
         std::fs::create_dir_all(self.output_folder()).map_err(|error| self.disk(work, &error))?;
-        let mark = work.join(ATTEMPT);
-        let at = AttemptRef {
-            instance: self.request.instance.to_string(),
-            run: self.request.run.clone(),
-            attempt: self.attempt,
-        };
-        std::fs::write(&mark, serde_json::json!(at).to_string()).map_err(|error| self.disk(&mark, &error))?;
+        let mark = Mark { at: self.at(), source_sha256: None };
+        mark.write(work).map_err(|error| self.disk(work, &error))?;
         let copy = work.join(SOURCE);
         let working_folder = match &self.request.notebook {
             NotebookSource::Path(path) => self.copy_local(path, &copy)?,
@@ -328,8 +324,10 @@ fn output_file((output, path): (Output, PathBuf)) -> OutputFile {
     OutputFile { name, file_name: output.file_name(), path, content_type }
 }
 
-fn hash(path: &Path) -> io::Result<String> {
-    Ok(sha256_hex(&regular::read(path, MAX_NOTEBOOK_BYTES)?))
+/// On a thread of its own: a large notebook takes longer than the runner's loops may stand still.
+async fn hash(path: PathBuf) -> io::Result<String> {
+    let hashed = tokio::task::spawn_blocking(move || Ok(sha256_hex(&regular::read(&path, MAX_NOTEBOOK_BYTES)?)));
+    hashed.await.map_err(io::Error::other)?
 }
 
 fn count(number: usize) -> u32 {

@@ -85,6 +85,8 @@ pub enum Fault {
     StopDenied,
     PersonStartsAfterFailure,
     UncommonParameters,
+    StrayTicket,
+    Burst,
     Notebook(Hostility),
 }
 
@@ -95,7 +97,7 @@ impl Fault {
     }
 
     /// Every kind that no notebook makes.
-    pub const ALL: [Self; 73] = [
+    pub const ALL: [Self; 75] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -169,6 +171,8 @@ impl Fault {
         Self::StopDenied,
         Self::PersonStartsAfterFailure,
         Self::UncommonParameters,
+        Self::StrayTicket,
+        Self::Burst,
     ];
 
     /// Whether the fault leaves something that only the sweeper mends.
@@ -271,6 +275,8 @@ impl Fault {
             Self::StopDenied => "the instance may not stop itself",
             Self::PersonStartsAfterFailure => "a person starts a failed instance at once",
             Self::UncommonParameters => "heartbeats of 3 to 3,600 s, polls of 1 to 300 s",
+            Self::StrayTicket => "a copy of a ticket in an inbox",
+            Self::Burst => "hundreds of runs that expire at once",
             Self::Notebook(kind) => kind.name(),
         }
     }

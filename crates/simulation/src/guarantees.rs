@@ -10,6 +10,7 @@ use reveille_domain::{Code, InstanceName, RunId};
 use crate::world::World;
 use crate::world::ledger::{Begun, Started};
 
+mod memory;
 mod verdict;
 pub mod waste;
 
@@ -44,6 +45,7 @@ pub fn check(world: &World) -> Findings {
         check_trigger(world, trigger, &executions, &notebooks, &mut findings);
     }
     findings.wastes = waste::check(world);
+    memory::check(world);
     check_events(world, &executions);
     let doubles = world.ledger.violations().iter().filter(|violation| violation.guarantee == "G2").count();
     findings.double_runs = doubles as u64;

@@ -138,6 +138,20 @@ impl Hostility {
         )
     }
 
+    /// Whether it leaves no lease that can be read.
+    #[must_use]
+    pub const fn destroys_the_lease(self) -> bool {
+        matches!(self, Self::LeaseGone | Self::LeaseUnreadable | Self::LeaseOversized | Self::LeaseForeign)
+    }
+
+    /// Whether it leaves a lease that says something else than the one before it.
+    #[must_use]
+    pub const fn rewrites_the_lease(self) -> bool {
+        (self.loses_the_lease() && !self.destroys_the_lease())
+            || self.pretends_work()
+            || matches!(self, Self::LeaseOfTheFuture)
+    }
+
     /// Whether it pretends that a runner or a person is at work on the boot, for as long as it goes on.
     #[must_use]
     pub const fn pretends_work(self) -> bool {

@@ -5,6 +5,9 @@ use chrono::{DateTime, Utc};
 use reveille_domain::ports::{Object, PutCondition};
 use serde_json::{Value, json};
 
+/// What a stray object's key ends with: a copy of a ticket that somebody made.
+pub const STRAY: &str = ".bak";
+
 /// One lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
@@ -40,6 +43,14 @@ pub enum Lie {
     UnreadableIsRefused,
     /// A call that is refused is a record that cannot be read.
     RefusedIsUnreadable,
+    /// What was seen of a person is forgotten as soon as nobody is seen.
+    ForgetsPeople,
+    /// A stray object in an inbox is a ticket, whoever it names.
+    StrayTickets,
+    /// A runner makes one call after another: beats wait for whatever else it does.
+    OneAfterAnother,
+    /// A runner does not know when its boot was bound first.
+    BoundJustNow,
 }
 
 impl Lie {
@@ -62,7 +73,11 @@ impl Lie {
             | Self::NoHash
             | Self::NobodyGivesUp
             | Self::UnreadableIsRefused
-            | Self::RefusedIsUnreadable => false,
+            | Self::RefusedIsUnreadable
+            | Self::ForgetsPeople
+            | Self::StrayTickets
+            | Self::OneAfterAnother
+            | Self::BoundJustNow => false,
         };
         if overwritten { PutCondition::Always } else { condition }
     }
@@ -93,6 +108,12 @@ impl Lie {
         outcome.to_string().into_bytes()
     }
 
+    /// The key under which a stray object is listed, and from which it is read again where nothing else stands there.
+    #[must_use]
+    pub fn about_key(self, key: &str) -> &str {
+        if self == Self::StrayTickets { key.strip_suffix(STRAY).unwrap_or(key) } else { key }
+    }
+
     /// What a read is turned into; `boot`: the one that a runner reads on.
     #[must_use]
     pub fn about_get(
@@ -115,6 +136,7 @@ impl Lie {
         let (field, told) = match (self, boot) {
             (Self::NoOwnership, Some(boot)) if key.starts_with("leases/") => ("bootId", json!(boot)),
             (Self::ForgetsItself, None) if key.starts_with("triggers/") => ("startTime", json!("2000-01-01T00:00:00Z")),
+            (Self::BoundJustNow, Some(_)) if key.starts_with("leases/") => ("boundAt", Value::Null),
             (Self::NoHash, Some(_)) if key.starts_with("inbox/") => ("requestSha256", Value::Null),
             _ => return Some(object),
         };

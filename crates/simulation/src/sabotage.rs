@@ -36,7 +36,7 @@ pub struct Sabotage {
 }
 
 /// Every sabotage.
-pub const ALL: [Sabotage; 26] = [
+pub const ALL: [Sabotage; 31] = [
     lie("the fence: every claim is granted", Lie::NoFence, 1_000),
     lie("the trigger's record: every execution holds it", Lie::NoDedupe, 100),
     lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 1_000),
@@ -54,6 +54,11 @@ pub const ALL: [Sabotage; 26] = [
     lie("unreadable is not refused: a spoilt record is tried for ever", Lie::UnreadableIsRefused, 1_000)
         .since("a0d6d7a"),
     lie("refused is not unreadable: one 4xx is a spoilt record", Lie::RefusedIsUnreadable, 3_000).since("a7db3ce"),
+    lie("what was seen of a person: forgotten when their kernel ends", Lie::ForgetsPeople, 3_000),
+    lie("the key of a ticket: a copy beside it is one too", Lie::StrayTickets, 3_000),
+    lie("calls beside each other: beats wait for a burst that expires", Lie::OneAfterAnother, 3_000),
+    lie("when a boot was bound: a new process waits anew", Lie::BoundJustNow, 10_000),
+    edit("the memory of VerifyStopped: it goes by the lease alone", without_memory, 10_000),
     Sabotage { name: "the sweeper", how: How::NoSweeper, within: 1_000, commit: None },
     edit("the Retry of StartInstance", |definition| remove(definition, "StartInstance", "Retry"), 1_000),
     edit("the Retry of ConcludeRun", |definition| remove(definition, "ConcludeRun", "Retry"), 1_000),
@@ -93,6 +98,10 @@ fn without_recorded_name(definition: &mut Value) {
 
 fn catches(catcher: &Value, error: &str) -> bool {
     catcher["ErrorEquals"].as_array().is_some_and(|errors| errors.iter().any(|name| name == error))
+}
+
+fn without_memory(definition: &mut Value) {
+    definition["States"]["VerifyStopped"]["Arguments"]["Payload"]["waiting"] = Value::Null;
 }
 
 fn masking(definition: &mut Value) {

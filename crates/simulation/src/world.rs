@@ -33,6 +33,7 @@ mod notebook;
 mod people;
 mod ports;
 mod process;
+mod queues;
 mod runners;
 mod sweeper;
 
@@ -47,6 +48,7 @@ pub use sweeper::SWEEPS_EVERY_MS;
 use armed::Armed;
 use driver::NextRunner;
 use ledger::Ledger;
+use queues::Queues;
 
 /// When every simulated world begins: 2026-11-23T00:00:00Z.
 pub const BEGINNING_MS: i64 = 1_795_392_000_000;
@@ -75,6 +77,7 @@ pub struct World {
     pub lie: Option<Lie>,
     random: RefCell<fastrand::Rng>,
     armed: Armed,
+    queues: Queues,
     service: RefCell<Option<Service<Functions>>>,
     /// Rung when something may be due at the account earlier than before.
     due: Notify,
@@ -112,6 +115,7 @@ impl World {
             lie,
             random: RefCell::new(fastrand::Rng::with_seed(schedule.seed ^ 0x5eed)),
             armed: Armed::default(),
+            queues: Queues::default(),
             service: RefCell::new(None),
             due: Notify::new(),
             next_runner: RefCell::default(),

@@ -79,6 +79,10 @@ pub struct Lease {
     /// The kernel's boot id, once the runner bound it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
+    /// When a runner bound the boot first. What a runner waits for on a new boot counts from here, and not anew whenever its process
+    /// is started again; absent in leases of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_at: Option<DateTime<Utc>>,
     /// Whether the instance was seen `InService` while no runner had bound the boot: whoever binds it later may be the
     /// runner of another boot, so that it cannot be known any more whose boot it is.
     #[serde(default)]
@@ -122,6 +126,7 @@ impl Lease {
             certain: false,
             seen_before_start: seen_before,
             boot_id: None,
+            bound_at: None,
             seen_up: false,
             cannot_stop_itself: false,
             busy: None,

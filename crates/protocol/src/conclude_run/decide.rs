@@ -1,10 +1,9 @@
 //! ConcludeRun's decisions: which failure was first, what the outcome is, and what a redrive does.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::left::decide::{html_error, outputs, source_sha256};
+use crate::verdict::decide::{Caught, classify, of_a_run};
 
 use reveille_domain::age::believed;
 use reveille_domain::error::{Code, Failure};
@@ -13,19 +12,6 @@ use reveille_domain::input::NotebookSource;
 use reveille_domain::memory::{Stopping, Waiting};
 use reveille_domain::records::{Execution, Outcome, Phase, Phases, Report, Rest, RunRef, RunStatus};
 use reveille_domain::unreadable::{RecordKind, Unreadable};
-
-/// An error as a Catch carries it: which state, and the `Error` and `Cause` of its `$states.errorOutput`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Caught {
-    /// The state that failed.
-    pub state: String,
-    /// The error's name.
-    pub error: String,
-    /// Its cause: for a function's own error, Lambda's JSON.
-    #[serde(default)]
-    pub cause: String,
-}
 
 /// Everything the outcome is made of.
 #[derive(Clone, Debug)]
@@ -101,16 +87,18 @@ fn first_failure(facts: &OutcomeFacts<'_>) -> Option<Failure> {
         (Some(report), _) => report.failure.clone().map(|failure| of_a_run(failure.bounded()).retries_exhausted()),
         (None, Some(error)) => Some(with_damage(classify(error), damaged)),
         (None, None) if facts.skipped => None,
-        (None, None) => Some(damaged.cloned().map_or_else(
-            || {
-                Failure::new(
-                    Code::Internal,
-                    "The run reached its end without a report and without an error. This is a defect; report it with the execution's ARN.",
-                )
-            },
-            Failure::from,
-        )),
+        (None, None) => Some(damaged.cloned().map_or_else(without_a_word, Failure::from)),
     }
+}
+
+/// The failure of a run that was neither reported nor given up. No step of ours does that; an answer to its token may, that a
+/// notebook on the instance forged.
+#[must_use]
+pub fn without_a_word() -> Failure {
+    Failure::new(
+        Code::Internal,
+        "The run reached its end without a report and without an error. This is a defect; report it with the execution's ARN.",
+    )
 }
 
 /// The failure, which names the record that cannot be read, if it does not already.
@@ -148,47 +136,6 @@ pub fn unrecorded(outcome: Outcome, damaged: &Unreadable) -> Outcome {
     });
     let failure = with_damage(failure, Some(damaged));
     Outcome { code: Some(failure.code), failure: Some(failure), ..outcome }
-}
-
-/// Reads a caught error back into a failure: a step's own code keeps its sentence, an engine's error gets ours.
-#[must_use]
-pub fn classify(caught: &Caught) -> Failure {
-    let message = cause_message(&caught.cause);
-    if let Some(code) = Code::parse(&caught.error) {
-        return of_a_run(Failure::new(code, message)).retries_exhausted();
-    }
-    let code = match caught.error.as_str() {
-        "Lambda.TooManyRequestsException" => Code::Throttled,
-        "Lambda.ServiceException"
-        | "Lambda.AWSLambdaException"
-        | "Lambda.SdkClientException"
-        | "Lambda.ClientExecutionTimeoutException" => Code::ServiceUnavailable,
-        _ => Code::Internal,
-    };
-    Failure::new(
-        code,
-        format!(
-            "{} failed with {}: {}. Look at the function's log for this execution, then redrive it. If the notebook had started, a redrive may run it again.",
-            caught.state,
-            caught.error,
-            message.trim_end_matches('.')
-        ),
-    )
-}
-
-/// A failure that a run can end with. A notebook on the instance may write a report and answer a token with any code; with the
-/// code of ConcludeRun's own trouble the step would be retried in vain, and the execution end without a code of its run.
-fn of_a_run(failure: Failure) -> Failure {
-    let code = if failure.code == Code::OutcomeNotRecorded { Code::Internal } else { failure.code };
-    Failure { code, ..failure }
-}
-
-/// The sentence inside Lambda's `{"errorType", "errorMessage"}`, or the cause as it is.
-fn cause_message(cause: &str) -> String {
-    serde_json::from_str::<Value>(cause)
-        .ok()
-        .and_then(|value| value.get("errorMessage").and_then(Value::as_str).map(str::to_owned))
-        .unwrap_or_else(|| if cause.is_empty() { "no cause was given.".to_owned() } else { cause.to_owned() })
 }
 
 fn phases(facts: &OutcomeFacts<'_>) -> Phases {

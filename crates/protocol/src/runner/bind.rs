@@ -10,11 +10,15 @@ use super::{Identity, RunnerPorts};
 use crate::store::StoreError;
 use crate::{store, swap_lease};
 
-/// Answers whether the boot is ours.
+/// Answers the lease of the boot, if it is ours.
 ///
 /// # Errors
 /// A call's failure.
-pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identity) -> Result<bool, StoreError> {
+pub(super) async fn bind<P: RunnerPorts>(
+    layout: &Layout,
+    ports: &P,
+    me: &Identity,
+) -> Result<Option<Lease>, StoreError> {
     let nonce = ports.nonce();
     let decide = |lease: Option<&Lease>| decide::bind(lease, &me.boot_id, nonce.clone(), ports.now());
     let existing = swap_lease::update(layout, ports, &me.instance, |lease| match decide(lease) {
@@ -22,18 +26,18 @@ pub(super) async fn bind<P: RunnerPorts>(layout: &Layout, ports: &P, me: &Identi
         Bind::Again | Bind::Persons { .. } => None,
     })
     .await?;
-    let Some(existing) = existing else { return Ok(false) };
+    let Some(existing) = existing else { return Ok(None) };
     match decide(Some(&existing.record)) {
         // Bound just now, or by an earlier process of this boot, whose claim, if it left one, is met in the inbox.
         Bind::Again => {
             reopen(layout, ports, me).await?;
-            Ok(true)
+            Ok(Some(existing.record))
         }
         Bind::Persons { remove_lease: true } => {
             store::remove(ports, &layout.lease(&me.instance), &existing.etag).await?;
-            Ok(false)
+            Ok(None)
         }
-        Bind::Persons { remove_lease: false } => Ok(false),
+        Bind::Persons { remove_lease: false } => Ok(None),
         // The lease changed between the write and this look, which only another start can do: look again.
         Bind::Ours(_) => Err(StoreError::Contended { key: layout.lease(&me.instance), tries: 1 }),
     }

@@ -116,8 +116,9 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 ..lease.clone()
             })
         })
-        .await
-        .map(|_| ())
+        .await?;
+        self.told.set(person);
+        Ok(())
     }
 
     /// Closes the boot: nothing is claimed from now on; if nothing came meanwhile, the instance stops.

@@ -38,6 +38,7 @@ pub fn bind(lease: Option<&Lease>, boot_id: &str, nonce: String, now: DateTime<U
         (None, LeaseState::Starting | LeaseState::Open | LeaseState::Unsure) => Bind::Ours(Lease {
             state: LeaseState::Open,
             boot_id: Some(boot_id.to_owned()),
+            bound_at: Some(now),
             certain: lease.certain && !lease.seen_up,
             nonce,
             at: now,

@@ -72,11 +72,19 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
     }
 
+    /// Looks for a person, and tells the lease of a new sign. One that failed to be told is told at the next look.
     async fn watch_person(&self) -> std::convert::Infallible {
         loop {
             self.ports.sleep(LOOK_EVERY.to_std().unwrap_or_default()).await;
-            if self.ours.get() {
-                self.look_for_person().await;
+            if !self.ours.get() {
+                continue;
+            }
+            self.look_for_person().await;
+            // A heartbeat may be an hour: if this runner dies before the next beat, the lease is all that tells of a person.
+            if self.person.borrow().is_news_to(&self.told.get())
+                && let Err(failure) = self.say_alive().await
+            {
+                self.ports.log(&format!("the lease could not be written for a person's sign: {failure}"));
             }
         }
     }

@@ -267,8 +267,9 @@ impl StopNotebookInstance for StepWorld {
 }
 
 impl DescribeExecution for StepWorld {
-    async fn is_running(&self, _: &str) -> Call<bool> {
-        Ok(false)
+    async fn is_running(&self, arn: &str) -> Call<bool> {
+        let known = self.executions.borrow();
+        Ok(known.iter().any(|(seen, _)| seen.execution.arn == arn && seen.status == ExecutionStatus::Running))
     }
 }
 

@@ -107,11 +107,6 @@ pub(super) fn check_verdict(world: &World, at: &AttemptRef, outcome: &Outcome, n
         return;
     };
     let reported = report.failure.as_ref().map(|failure| failure.code);
-    // A refused call ended the execution while its notebook ran: the verdict came after the outcome.
-    let given_up = matches!(outcome.code, Some(Code::Internal | Code::AccessDenied)) && is_refused(world);
-    if given_up {
-        return;
-    }
     // Of a stop that could not be confirmed the outcome speaks beside the verdict.
     let masked = match reported {
         Some(code) => outcome.code != Some(code),

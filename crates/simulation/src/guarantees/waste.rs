@@ -6,17 +6,19 @@ use reveille_asl::interpreter::{EventKind, Status};
 use reveille_domain::limits::{
     BEATS_PER_HEARTBEAT, GIVEN_UP_GRACE, IN_FLIGHT, JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET, patience,
 };
-use reveille_domain::records::Rest;
+use reveille_domain::records::{Report, Reporter, Rest};
 
 use super::newest_outcome;
-use super::verdict::is_refused;
 use crate::hostility::Hostility;
-use crate::world::ledger::{Hindrance, Started};
+use crate::world::ledger::{Begun, Hindrance, Started};
 use crate::world::{Boot, By, Origin, SWEEPS_EVERY_MS, World};
 
 /// A living runner looks every ten seconds, closes the boot, and stops it: three calls that are not answered (5 s, and 3 s of
 /// pause) leave room below this.
 const MINUTE_MS: i64 = 60_000;
+/// A runner that is started again: systemd's pause, and what an earlier process left is kept for a minute at most. What that one
+/// waited for is not waited for anew.
+const RESTART_MS: i64 = 90_000;
 /// A call of the runner that went wrong: its client's patience, and the longest pause after it.
 const RUNNERS_CALL_MS: i64 = 15_000;
 
@@ -30,15 +32,13 @@ pub enum Cause {
     LivingRunner,
     /// The role of the instance does not let it stop itself.
     MayNotStopItself,
-    /// An execution was aborted: the sweeper and the next beat end what it left.
+    /// An execution was aborted, or gave up while its notebook ran: the verdict and the next beat end what it left.
     Abandoned,
     /// The run that started it was given up before it was served.
     GivenUp,
     /// A call or a function failed.
     Failures,
-    /// A refused call ended the execution while its notebook ran: the notebook ends by itself.
-    NotEnded,
-    /// Its runner died and was started again: what it had waited it waits anew.
+    /// Its runner died and was started again.
     Restarted,
     /// Its runner is dead, cut off, or never came.
     LostRunner,
@@ -54,13 +54,12 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::LivingRunner,
         Self::MayNotStopItself,
         Self::Abandoned,
         Self::GivenUp,
         Self::Failures,
-        Self::NotEnded,
         Self::Restarted,
         Self::LostRunner,
         Self::JupyterSilent,
@@ -75,10 +74,9 @@ impl Cause {
         match self {
             Self::LivingRunner => "a living runner, nothing wrong",
             Self::MayNotStopItself => "the instance may not stop itself",
-            Self::Abandoned => "an execution was aborted",
+            Self::Abandoned => "an execution was aborted, or gave up",
             Self::GivenUp => "its run was given up before it came",
             Self::Failures => "calls or functions failed",
-            Self::NotEnded => "its execution gave up, its notebook ran on",
             Self::Restarted => "its runner was restarted",
             Self::LostRunner => "the runner was lost",
             Self::JupyterSilent => "Jupyter was silent",
@@ -142,7 +140,8 @@ fn of(world: &World, boot: &Boot) -> Option<Waste> {
         .filter_map(|known| needed_until(world, known, end))
         .max()?;
     let strike = struck.map_or(0, |at| at.min(end));
-    let used_until = needed.max(in_service).max(boot.last_active_ms(end).unwrap_or(0)).max(strike);
+    let queue = world.queue_answered_ms(&boot.instance).map_or(0, |at| at.min(end));
+    let used_until = needed.max(queue).max(in_service).max(boot.last_active_ms(end).unwrap_or(0)).max(strike);
     let causes = causes(world, boot, used_until, end, struck.is_some());
     let (_, cause) = causes.iter().map(|(cause, ms)| (*ms, *cause)).max()?;
     Some(Waste { cause, ms: (end - used_until).max(0), allowed_ms: causes.iter().map(|(_, ms)| ms).sum() })
@@ -188,22 +187,19 @@ fn causes(world: &World, boot: &Boot, from: i64, end: i64, struck: bool) -> Vec<
     let person = boot.last_active_ms(end).is_some();
     let unsure = boot.origin != Origin::Known || boot.bound_late.get() || boot.start_unanswered;
     let restarts = boot.restarts_ms.borrow().iter().filter(|at| (from..=end).contains(at)).count();
-    let grace = if unsure { UNSURE_QUIET } else { GIVEN_UP_GRACE };
     let during = |at: i64| (from - IN_FLIGHT.num_milliseconds()..=end).contains(&at);
     let hindrances = world.ledger.hindrances();
     let functions = hindrances.iter().filter(|(at, what)| during(*at) && *what == Hindrance::Function).count();
     let runners = hindrances.iter().filter(|(at, what)| during(*at) && *what == Hindrance::Runner).count();
     let times = |count: usize, ms: i64| i64::try_from(count).unwrap_or(0) * ms;
     let failures = times(functions, look + IN_FLIGHT.num_milliseconds()) + times(runners, RUNNERS_CALL_MS);
-    let not_ended = if is_refused(world) { boot.executed_for_ms(from, end) } else { 0 };
     let all = [
         (Cause::LivingRunner, true, MINUTE_MS),
         (Cause::MayNotStopItself, boot.denied.get(), look),
         (Cause::Abandoned, is_abandoned(world, boot, end), look + heartbeat / i64::from(BEATS_PER_HEARTBEAT)),
         (Cause::GivenUp, !boot.served_any(), GIVEN_UP_GRACE.num_milliseconds()),
         (Cause::Failures, failures > 0, failures),
-        (Cause::NotEnded, not_ended > 0, not_ended),
-        (Cause::Restarted, restarts > 0, times(restarts, grace.num_milliseconds())),
+        (Cause::Restarted, restarts > 0, times(restarts, RESTART_MS)),
         (Cause::LostRunner, lost, heartbeat + look),
         (Cause::JupyterSilent, boot.jupyter_silent_until_ms.get() > from, JUPYTER_UNKNOWN.num_milliseconds()),
         (Cause::Person, person, PERSON_QUIET.num_milliseconds() + if lost { look } else { 0 }),
@@ -213,8 +209,17 @@ fn causes(world: &World, boot: &Boot, from: i64, end: i64, struck: bool) -> Vec<
     all.into_iter().filter(|(_, present, _)| *present).map(|(cause, _, ms)| (cause, ms)).collect()
 }
 
-/// Whether an execution ended on the boot without turning to its stop.
+/// Whether an execution ended on the boot without turning to its stop, or a function gave the verdict on a notebook that ran.
 fn is_abandoned(world: &World, boot: &Boot, end: i64) -> bool {
+    let ended = |begun: &Begun| {
+        let report = || world.bucket.record::<Report>(&world.stack.layout.report(&begun.at));
+        begun.at.instance == boot.instance
+            && begun.ended.is_none()
+            && report().is_some_and(|report| report.by == Reporter::Function)
+    };
+    if world.ledger.notebooks().iter().any(ended) {
+        return true;
+    }
     let executions = world.ledger.executions();
     let mut on_it = executions.iter().filter(|known| known.instance == boot.instance);
     on_it.any(|known| {

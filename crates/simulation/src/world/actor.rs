@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use chrono::TimeDelta;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use super::World;
 use super::boots::Boot;
@@ -25,6 +25,10 @@ pub struct Actor {
     /// Rung when its process died at a call.
     pub died: Notify,
     pub(super) calls: Cell<u32>,
+    /// Whether its next look at the clock is a day late, where it lies.
+    pub(super) late: Cell<bool>,
+    /// Whose turn it is to call, where it makes one call after another.
+    pub(super) turn: Mutex<()>,
     /// Whether its process was killed from outside.
     pub(super) killed: Rc<Cell<bool>>,
 }
@@ -41,6 +45,8 @@ impl Actor {
             cut,
             died: Notify::new(),
             calls: Cell::new(0),
+            late: Cell::new(false),
+            turn: Mutex::new(()),
             killed: Rc::default(),
         })
     }

@@ -110,6 +110,8 @@ impl World {
                 | InstanceTrouble::JupyterSilent
                 | InstanceTrouble::JupyterRestarts
                 | InstanceTrouble::MayNotStop
+                | InstanceTrouble::StrayTicket
+                | InstanceTrouble::Burst
         );
         if of_a_runner && !self.await_runner(&name).await {
             return;
@@ -154,6 +156,8 @@ impl World {
             InstanceTrouble::JupyterSilent => self.silence_jupyter(&name, lasting),
             InstanceTrouble::JupyterRestarts => self.restart_jupyter(&name, lasting),
             InstanceTrouble::MayNotStop => self.take_right_to_stop(&name, lasting),
+            InstanceTrouble::StrayTicket => self.copy_ticket(&name).await,
+            InstanceTrouble::Burst => self.burst(&name, lasting).await,
         }
     }
 

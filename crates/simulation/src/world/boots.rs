@@ -158,14 +158,6 @@ impl Boot {
         !self.notebooks.borrow().is_empty()
     }
 
-    /// How long a notebook executed on it after `from`, up to `end`.
-    #[must_use]
-    pub fn executed_for_ms(&self, from: i64, end: i64) -> i64 {
-        let notebooks = self.notebooks.borrow();
-        let last = notebooks.iter().map(|notebook| notebook.ended_ms().unwrap_or(end)).max();
-        (last.unwrap_or(from).min(end) - from).max(0)
-    }
-
     /// The notebook that executes on it now.
     pub(super) fn executing(&self) -> Option<Rc<NotebookRun>> {
         self.notebooks.borrow().iter().find(|notebook| notebook.executes()).cloned()

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use chrono::TimeDelta;
 use reveille_asl::interpreter::Status;
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{BEATS_PER_HEARTBEAT, JUPYTER_UNKNOWN, PERSON_QUIET, UNSURE_QUIET};
+use reveille_domain::limits::{JUPYTER_UNKNOWN, PERSON_QUIET, SIGN_APART, UNSURE_QUIET};
 use reveille_domain::records::{Lease, Report, Request};
 use reveille_domain::{Code, RunId};
 use serde_json::Value;
@@ -344,8 +344,8 @@ impl Ledger {
         }
         // What the runner was shown of a person it wrote down, unless its own calls went wrong.
         let well = !self.hindrances().iter().any(|(_, whose)| *whose == Hindrance::Runner);
-        // While a notebook executes it does so with each beat.
-        let beat_ms = i64::from(world.schedule.parameters.heartbeat) * 1_000 / i64::from(BEATS_PER_HEARTBEAT);
+        // While a notebook executes it does so at every so many seconds.
+        let beat_ms = SIGN_APART.num_milliseconds();
         let lost_ms = boot.runner_lost_ms.get().unwrap_or(i64::MAX);
         let written = |(since, last): &(i64, i64)| {
             well && boot.cut_off_until_ms.get() < *last && since + beat_ms + SLACK_MS < lost_ms

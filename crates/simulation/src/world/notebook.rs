@@ -93,7 +93,6 @@ impl World {
         let run = Rc::new(NotebookRun {
             at: me.clone(),
             began_ms: self.now_ms(),
-            ended_ms: Cell::new(None),
             ended: Cell::new(false),
             result: RefCell::new(None),
             bell: Notify::new(),
@@ -105,7 +104,6 @@ impl World {
         let handle = tokio::task::spawn_local(async move {
             tokio::time::sleep(takes).await;
             process.ended.set(true);
-            process.ended_ms.set(Some(world.now_ms()));
             world.ledger.notebook_ends(number, failure.as_ref().map(|failure| failure.code));
             process.result.replace(Some(execution(failure)));
             process.bell.notify_one();

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reveille_asl::interpreter::{CallbackError, Status};
 use reveille_domain::ports::{
     AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DescribeExecution, DescribeNotebookInstance,
@@ -39,7 +39,8 @@ pub struct Ports {
 
 impl Clock for Ports {
     fn now(&self) -> DateTime<Utc> {
-        self.world.now() + self.actor.skew
+        let late = if self.actor.late.take() { TimeDelta::days(1) } else { TimeDelta::zero() };
+        self.world.now() + self.actor.skew - late
     }
 }
 
@@ -119,7 +120,8 @@ impl DescribeExecution for Ports {
     async fn is_running(&self, execution_arn: &str) -> Call<bool> {
         let owned = execution_arn.to_owned();
         self.call(About::new(Action::DescribeExecution, "states:DescribeExecution", execution_arn), move |world| {
-            Ok(world.service().execution(&owned).is_some_and(|execution| execution.status() == Status::Running))
+            let runs = world.service().execution(&owned).is_some_and(|execution| execution.status() == Status::Running);
+            Ok(runs || world.waits_in_a_queue(&owned))
         })
         .await
     }
@@ -145,6 +147,9 @@ impl AnswerTask for Ports {
         let (token, output, ports) = (token.to_owned(), output.to_string(), self.clone());
         self.call(About::new(Action::Callback, "states:SendTaskSuccess", TOKEN), move |world| {
             world.say(|| format!("  {}: answers success", ports.actor.label));
+            if let Some(answer) = world.token_of_a_queue(&token, true) {
+                return Ok(answer);
+            }
             Ok(ports.taken(world.service().callbacks().send_task_success(&token, &output)))
         })
         .await
@@ -155,6 +160,9 @@ impl AnswerTask for Ports {
         let (token, code, ports) = (token.to_owned(), failure.code, self.clone());
         self.call(About::new(Action::Callback, "states:SendTaskFailure", TOKEN), move |world| {
             world.say(|| format!("  {}: answers {code}", ports.actor.label));
+            if let Some(answer) = world.token_of_a_queue(&token, true) {
+                return Ok(answer);
+            }
             let callbacks = world.service().callbacks();
             Ok(ports.taken(callbacks.send_task_failure(&token, Some(code.as_str()), Some(&cause))))
         })
@@ -166,6 +174,9 @@ impl SendTaskHeartbeat for Ports {
     async fn send_task_heartbeat(&self, token: &str) -> Call<TokenAnswer> {
         let (token, ports) = (token.to_owned(), self.clone());
         self.call(About::new(Action::Beat, "states:SendTaskHeartbeat", TOKEN), move |world| {
+            if let Some(answer) = world.token_of_a_queue(&token, false) {
+                return Ok(answer);
+            }
             Ok(ports.taken(world.service().callbacks().send_task_heartbeat(&token)))
         })
         .await
@@ -229,6 +240,8 @@ impl SeePerson for Ports {
                 return nobody;
             }
             let seen = boot.person_seen(self.world.now_ms());
+            let forgets = self.world.lie == Some(Lie::ForgetsPeople);
+            self.actor.late.set(forgets && !boot.person_works(self.world.now_ms(), 0));
             if seen.jupyter == Jupyter::Silent {
                 self.world.counters.fired(Fault::JupyterSilent);
             }

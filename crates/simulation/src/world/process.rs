@@ -21,7 +21,6 @@ pub(super) struct NotebookRun {
     /// The attempt.
     pub(super) at: AttemptRef,
     pub(super) began_ms: i64,
-    pub(super) ended_ms: Cell<Option<i64>>,
     pub(super) ended: Cell<bool>,
     pub(super) result: RefCell<Option<ExecutedNotebook>>,
     pub(super) bell: Notify,
@@ -32,11 +31,6 @@ impl NotebookRun {
     /// Whether its process lives.
     pub(super) fn executes(&self) -> bool {
         !self.ended.get()
-    }
-
-    /// When it ended by itself.
-    pub(super) fn ended_ms(&self) -> Option<i64> {
-        self.ended_ms.get()
     }
 
     /// Kills its process.

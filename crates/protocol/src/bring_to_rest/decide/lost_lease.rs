@@ -76,7 +76,7 @@ mod tests {
         let instance = InstanceName::parse("nightly").unwrap();
         let observation =
             Observation { status, failure_reason: None, last_modified: Some(at(modified)), lifecycle_config: None };
-        let mut waiting = Waiting::at_look(None, 0, at(0));
+        let mut waiting = Waiting::at_look(None, 1, 0, at(0));
         change(&mut waiting);
         let seen = LostLeaseSeen {
             instance: &instance,

@@ -37,7 +37,7 @@ fn run(
 }
 
 fn fresh() -> Waiting {
-    Waiting::at_look(None, 0, at(0))
+    Waiting::at_look(None, 1, 0, at(0))
 }
 
 fn started() -> Waiting {
@@ -151,6 +151,7 @@ fn a_boot_that_is_closing_is_waited_out() {
         certain: true,
         seen_before_start: None,
         boot_id: None,
+        bound_at: None,
         seen_up: false,
         cannot_stop_itself: false,
         busy: None,
@@ -219,9 +220,9 @@ fn an_instance_without_a_lifecycle_config_is_never_started() {
 #[test]
 fn a_silence_begins_the_wait_anew() {
     let waiting = Waiting { starts: 3, ..fresh() };
-    assert_eq!(Waiting::at_look(Some(waiting.clone()), 0, at(9)), waiting);
-    assert_eq!(Waiting::at_look(Some(waiting.clone()), 0, at(1_200)).patience, 2, "looked at less often");
-    let anew = Waiting::at_look(Some(waiting), 1, at(9));
+    assert_eq!(Waiting::at_look(Some(waiting.clone()), 1, 0, at(9)), waiting);
+    assert_eq!(Waiting::at_look(Some(waiting.clone()), 1, 0, at(1_200)).patience, 2, "looked at less often");
+    let anew = Waiting::at_look(Some(waiting), 1, 1, at(9));
     assert_eq!((anew.first_at, anew.since, anew.starts), (at(0), at(9), 0));
 }
 
@@ -233,4 +234,16 @@ fn a_busy_instance_is_answered_as_asked() {
     assert_eq!(when_busy(&instance, WhenBusy::Skip, false), Ok(None));
     assert_eq!(when_busy(&instance, WhenBusy::Fail, true).unwrap_err().code, Code::Busy);
     assert_eq!(when_busy(&instance, WhenBusy::Fail, false), Ok(None));
+}
+
+/// The boot of the attempt before may still be up when its lease is lost.
+#[test]
+fn another_attempt_begins_anew_and_remembers_the_boot() {
+    let before = Waiting { own_boot: Some(at(5)), own_certain: true, ready_at: Some(at(6)), ..started() };
+    let anew = Waiting::at_look(Some(before.clone()), 2, 0, at(100));
+    assert_eq!(anew, Waiting { own_boot: Some(at(5)), own_certain: true, ..Waiting::at_look(None, 2, 0, at(100)) });
+    assert!(before.is_of(1) && !before.is_of(2) && anew.is_of(2));
+    // The memory of an earlier version was never handed on to another attempt.
+    let old = Waiting { attempt: None, ..before };
+    assert_eq!(Waiting::at_look(Some(old.clone()), 2, 0, at(7)), old);
 }

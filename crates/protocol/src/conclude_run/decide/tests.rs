@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::left::decide::with_outputs;
+use crate::verdict::decide::classify;
 use reveille_domain::error::RETRIED;
 use reveille_domain::records::Reporter;
 

@@ -5,7 +5,7 @@ use reveille_domain::ports::{ExecutionSeen, ExecutionStatus};
 use reveille_domain::records::Progress;
 use reveille_domain::{Code, shown};
 
-use crate::conclude_run::decide::Caught;
+use crate::verdict::decide::Caught;
 
 /// What ended the execution. `progress`: what its attempt last told of the notebook.
 #[must_use]

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use serde_json::json;
 
 use super::{CALLS, choose, instance, percent, seconds, when, work};
-use crate::schedule::{Deed, Hand, InstanceTrouble, Mode, Parameters, Planned, Schedule, Trouble};
+use crate::schedule::{Deed, Hand, InstanceTrouble, Mode, Notebooks, Parameters, Planned, Schedule, Trouble};
 
 /// Of each hundred schedules so many have rarer troubles.
 const TROUBLES: u8 = 30;
@@ -15,6 +15,12 @@ const TROUBLES: u8 = 30;
 const PARAMETERS: u8 = 6;
 /// So many have a third instance.
 const THIRD: u8 = 5;
+/// Of each hundred schedules so many have somebody who copies a ticket.
+const STRAYS: u8 = 4;
+/// One schedule of so many is about a queue of hundreds: it takes as long as twenty others.
+const BURSTS: u64 = 400;
+/// A heartbeat so short that hundreds are hard to beat, within the template's range.
+const SHORT_HEARTBEAT: u32 = 20;
 /// The ends of the template's ranges, and something in between.
 const HEARTBEATS: [u32; 4] = [3, 20, 900, 3_600];
 const START_POLLS: [u32; 4] = [1, 5, 60, 200];
@@ -43,6 +49,33 @@ pub(super) fn add(mut schedule: Schedule) -> Schedule {
             trouble(rng, &mut schedule);
         }
     }
+    queues(schedule)
+}
+
+/// What stands in inboxes beside the tickets of executions. From a source of its own, likewise.
+fn queues(mut schedule: Schedule) -> Schedule {
+    let mut rng = Rng::with_seed(schedule.seed ^ 0x0071_7565_7565);
+    let rng = &mut rng;
+    let at_first =
+        |index, what, lasting| Planned { at: Duration::ZERO, trouble: Trouble::Instance { index, what, lasting } };
+    if percent(rng, STRAYS) {
+        let index = rng.usize(0..schedule.instances.len());
+        schedule.troubles.push(at_first(index, InstanceTrouble::StrayTicket, Duration::ZERO));
+    }
+    if schedule.seed % BURSTS != BURSTS / 2 {
+        return schedule;
+    }
+    // One run and its queue, and nothing else that could keep a beat away.
+    schedule.instances.truncate(1);
+    schedule.triggers.truncate(1);
+    let trigger = &mut schedule.triggers[0];
+    trigger.deliveries.truncate(1);
+    trigger.input = json!({"instance": schedule.instances[0].name, "notebook": "reports/daily.ipynb"});
+    schedule.parameters.heartbeat = SHORT_HEARTBEAT;
+    schedule.notebooks = Notebooks { least: 200, most: 400, ..Notebooks::default() };
+    schedule.hands.clear();
+    schedule.hostile.clear();
+    schedule.troubles = vec![at_first(0, InstanceTrouble::Burst, Duration::from_millis(rng.u64(30_000..=120_000)))];
     schedule
 }
 

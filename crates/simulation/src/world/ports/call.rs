@@ -6,6 +6,7 @@ use reveille_domain::ports::{Call, CallError, CallErrorKind};
 
 use super::Ports;
 use crate::fault::Fault;
+use crate::lies::Lie;
 use crate::schedule::{Action, Cut, Mode};
 use crate::world::{World, pass_ms};
 
@@ -39,6 +40,8 @@ impl Ports {
         about: About,
         effect: impl Fn(&Rc<World>) -> Call<T> + 'static,
     ) -> Call<T> {
+        let one_after_another = self.world.lie == Some(Lie::OneAfterAnother) && self.actor.boot.is_some();
+        let _turn = if one_after_another { Some(self.actor.turn.lock().await) } else { None };
         let number = self.actor.calls.get();
         self.actor.calls.set(number + 1);
         let world = &self.world;

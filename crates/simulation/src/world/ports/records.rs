@@ -11,7 +11,7 @@ use reveille_domain::ports::{
 };
 
 use super::{About, Ports};
-use crate::lies::Lie;
+use crate::lies::{Lie, STRAY};
 use crate::schedule::Action;
 
 impl GetObject for Ports {
@@ -20,6 +20,8 @@ impl GetObject for Ports {
         let answer = self
             .call(About::new(Action::Get, "s3:GetObject", key), move |world| {
                 let stands = world.bucket.get(&owned);
+                let strays = || world.bucket.get(&format!("{owned}{STRAY}"));
+                let stands = if world.lie == Some(Lie::StrayTickets) { stands.or_else(strays) } else { stands };
                 let stands = match world.lie {
                     Some(lie) => {
                         let boot = actor.boot.as_ref().map(|boot| boot.id.as_str());
@@ -97,7 +99,11 @@ impl ListObjects for Ports {
     async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
         let (owned, after) = (prefix.to_owned(), after.map(str::to_owned));
         self.call(About::new(Action::List, "s3:ListBucket", prefix), move |world| {
-            Ok(world.bucket.list(&owned, after.as_deref(), limit))
+            let keys = world.bucket.list(&owned, after.as_deref(), limit);
+            Ok(match world.lie {
+                Some(lie) => keys.into_iter().map(|key| lie.about_key(&key).to_owned()).collect(),
+                None => keys,
+            })
         })
         .await
     }

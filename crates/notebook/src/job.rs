@@ -24,14 +24,15 @@ pub(crate) const HURRIED_EXPORT: Duration = Duration::from_secs(10);
 pub struct Patience {
     /// After the last cell: for what the notebook registered for its kernel's end (`atexit`).
     pub exit: Duration,
-    /// At the limit, and when the run is cancelled: for the interrupted cell to say where it was.
+    /// At the limit, and when the run is cancelled: for the interrupted cell to say where it was. It is interrupted once more
+    /// if it does not, and has as long again.
     pub interrupt: Duration,
     /// Then: between the kernel's SIGTERM and its SIGKILL.
     pub grace: Duration,
     /// Beyond the last two: for the driver to save the notebook and mark the cell. A driver that needs longer is killed;
     /// what it last saved is then marked by another.
     pub save: Duration,
-    /// All of the last three together where the machine is about to go.
+    /// All of that together where the machine is about to go.
     pub hurry: Duration,
 }
 
@@ -46,7 +47,7 @@ impl Default for Patience {
 impl Patience {
     /// How long the driver may take from the order to end until it is gone.
     pub(crate) fn to_end(self) -> Duration {
-        [self.grace, self.save].into_iter().fold(self.interrupt, Duration::saturating_add)
+        [self.interrupt, self.grace, self.save].into_iter().fold(self.interrupt, Duration::saturating_add)
     }
 }
 

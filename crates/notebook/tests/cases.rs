@@ -233,12 +233,19 @@ async fn tags_take_cells_and_their_parts_out_of_the_page() {
 
 #[tokio::test]
 async fn a_cell_that_removes_the_runs_folder_does_not_lose_the_run() {
-    let cell = "import os, shutil\nshutil.rmtree(os.readlink(f'/proc/{os.getppid()}/cwd'))";
-    let bench = Bench::of_cells(&["print('first')", cell, "print('last')"]);
-    let mut execution = bench.start();
-    assert_eq!(execution.wait().await, Verdict::Succeeded);
-    assert_eq!(execution.html_error(), None);
-    assert!(bench.output("output.html").contains("last"));
+    for after in ["pass", "open(folder, 'w').close()"] {
+        // The driver writes there meanwhile.
+        let cell = format!(
+            "import os, shutil\nfolder = os.readlink(f'/proc/{{os.getppid()}}/cwd')\nwhile True:\n    try:\n        \
+             shutil.rmtree(folder)\n        {after}\n        break\n    except OSError: pass"
+        );
+        let bench = Bench::of_cells(&["print('first')", &cell, "print('last')"]);
+        // The log is gone with the folder.
+        let mut execution = bench.start();
+        assert_eq!(execution.wait().await, Verdict::Succeeded, "{after}");
+        assert_eq!(execution.html_error(), None, "{after}");
+        assert!(bench.output("output.html").contains("last"), "{after}");
+    }
 }
 
 /// What the format does not allow would cost the notebook its readers: it is left out, and the rest is kept.

@@ -85,6 +85,27 @@ async fn a_cell_that_computes_says_where_it_was() {
     assert!(kept(&bench).to_string().contains("computing"));
 }
 
+/// Interrupted in an `await`, ipykernel sleeps on; a pool waits for its threads when it is left. How long an answer may take is no
+/// part of what is tested: a machine that is busy gets more time.
+#[tokio::test]
+async fn a_cell_that_waits_for_others_says_where_it_was() {
+    for wait in [
+        "import asyncio\nawait asyncio.sleep(600)  # here it hangs",
+        "import time\nfrom concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as pool:\n    \
+         pool.submit(time.sleep, 600).result()  # here it hangs",
+    ] {
+        let mut interrupt = Duration::from_secs(5);
+        loop {
+            let (_, at) = timed_out(&format!("{BEGUN}\n{wait}"), Patience { interrupt, ..ALL_THE_TIME }).await;
+            if at.expect("the cell is known").traceback_tail.join("\n").contains("here it hangs") {
+                break;
+            }
+            interrupt *= 3;
+            assert!(interrupt < ALL_THE_TIME.interrupt, "it does not say where it was: {wait}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_c_call_that_knows_no_interrupts() {
     let cell = format!("{}{BEGUN}\nsum(range(10**15))", saved("before"));

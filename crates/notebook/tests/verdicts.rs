@@ -214,6 +214,11 @@ async fn notebook_unreadable() {
         (new.as_bytes(), "nbformat is 5"),
         (no_cells.as_bytes(), "cells"),
         (b"\xff\xfe{\0}\0", "not UTF-8"),
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\n", "git lfs pull"),
+        (b"{\n<<<<<<< HEAD\n \"cells\": []\n}", "merge in Git"),
+        (b"<!DOCTYPE html><p>Sign in", "web page"),
         (&large, "larger than"),
     ] {
         let verdict = Bench::of_bytes(bytes).run().await;

@@ -89,6 +89,10 @@ class Client(NotebookClient):
         reply = await self.answered(self.reply_to(request))
         return None if reply is None else reply["content"].get("language_info")
 
+    async def turn_loop(self):
+        """ipykernel notes a signal that comes in an `await`, and looks at it when its loop turns next. A message turns it."""
+        await ensure_async(self.kc.kernel_info())
+
     async def run(self, cell, index, allow_errors, asked=None):
         """Executes a cell; its reply's content, or KernelDied. `asked` are expressions that the reply answers."""
         self.clear_before_next_output = False

@@ -32,6 +32,8 @@ SHUT_DOWN_SECONDS = 60
 WAITING_MESSAGES = 1_000_000
 SAVE_LOOK_SECONDS = 0.25
 END_POLL_SECONDS = 0.05
+# A cell that is interrupted may wait in its turn: for the threads of a pool, say, which never end. The next one ends that.
+INTERRUPTS = 2
 # nbclient's convention, and so papermill's.
 SKIP_TAG = "skip-execution"
 INTERRUPTED = "Reveille ended the run in this cell: its time limit was reached, it was cancelled, or its instance was stopped"
@@ -383,10 +385,12 @@ class Run:
         """Asks the cell where it is: the traceback of its KeyboardInterrupt, if it gives one in time."""
         cell = self.record.nb["cells"][index]
         before = len(cell.get("outputs", ()))
-        try:
-            await asyncio.wait_for(self.interrupted(), self.interrupt_seconds)
-        except (asyncio.TimeoutError, RuntimeError, OSError):
-            pass
+        for _ in range(INTERRUPTS):
+            try:
+                await asyncio.wait_for(self.interrupted(), self.interrupt_seconds)
+                break
+            except (asyncio.TimeoutError, RuntimeError, OSError):
+                pass
         errors = [output for output in cell.get("outputs", ())[before:] if output["output_type"] == "error"]
         if not errors or index == self.injected:
             return []
@@ -394,6 +398,7 @@ class Run:
 
     async def interrupted(self):
         await self.km.interrupt_kernel()
+        await self.client.turn_loop()
         await self.cell_over.wait()
 
     async def end_kernel(self):

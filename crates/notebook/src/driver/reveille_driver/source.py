@@ -41,6 +41,14 @@ LANGUAGE_INFO = {
     "nbconvert_exporter": str,
     "codemirror_mode": (str, dict),
 }
+# What stands in a notebook's place now and then, told by name: nobody looks for a comma then.
+SIGN_BYTES = 1 << 16
+NO_NOTEBOOK = {
+    re.compile(rb"\A\s*\Z"): "it is empty: it was not saved, or not uploaded whole; save it again",
+    re.compile(rb"\Aversion https://git-lfs\."): "it is a pointer of Git LFS and not the notebook itself; fetch it with `git lfs pull`",
+    re.compile(rb"^<<<<<<< ", re.MULTILINE): "it holds the marks of a merge in Git that was not finished (`<<<<<<<`); resolve it and save it again",
+    re.compile(rb"\A\s*<(?:!doctype|html|\?xml)", re.IGNORECASE): "it is a web page and not a notebook: what was saved may be an error or a log-in page",
+}
 
 
 class Unreadable(Exception):
@@ -53,6 +61,9 @@ def read(path, limit):
         raw = file.read(limit + 1)
     if len(raw) > limit:
         raise Unreadable(f"it is larger than {limit} bytes; clear its outputs and save it again")
+    for sign, what in NO_NOTEBOOK.items():
+        if sign.search(raw[:SIGN_BYTES]):
+            raise Unreadable(what)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -54,9 +54,12 @@ def write_atomically(path, parts):
     """A reader, or a kill at any moment, never sees half a file."""
     try:
         _write(path, parts)
-    except FileNotFoundError:
-        # A cell removed the folder. What it holds by then is lost, what comes is not.
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+    except (FileNotFoundError, NotADirectoryError):
+        # A cell removed the folder, or put a file into its place. What it held is lost, what comes is not.
+        folder = os.path.dirname(path)
+        if os.path.lexists(folder) and not os.path.isdir(folder):
+            os.remove(folder)
+        os.makedirs(folder, exist_ok=True)
         _write(path, parts)
 
 

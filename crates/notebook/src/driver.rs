@@ -14,7 +14,7 @@ macro_rules! files {
 }
 
 /// Every file of `src/driver`; a test holds the list to the folder.
-const FILES: [(&str, &str); 18] = files![
+const FILES: [(&str, &str); 19] = files![
     "__main__.py",
     "reveille_driver/__init__.py",
     "reveille_driver/client.py",
@@ -24,6 +24,7 @@ const FILES: [(&str, &str); 18] = files![
     "reveille_driver/main.py",
     "reveille_driver/outputs.py",
     "reveille_driver/parameters.py",
+    "reveille_driver/process.py",
     "reveille_driver/progress.py",
     "reveille_driver/record.py",
     "reveille_driver/run.py",

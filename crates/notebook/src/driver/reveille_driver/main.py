@@ -146,7 +146,7 @@ def unexpected(error):
 
 def begin_end(loop, run):
     """Ends the kernel while the page is made."""
-    ending = threading.Thread(target=lambda: loop.run_until_complete(run.end_kernel()), daemon=True)
+    ending = threading.Thread(target=lambda: loop.run_until_complete(run.process.end()), daemon=True)
     ending.start()
     return ending
 

@@ -6,12 +6,9 @@ exception: one that is raised into whatever happens to run can be swallowed ther
 
 import asyncio
 import logging
-import os
-import shutil
-import signal
-import tempfile
 
 from reveille_driver import kernels, parameters, source
+from reveille_driver.process import KernelProcess, kernel_end
 from reveille_driver.progress import Progress
 from reveille_driver.texts import clean, tail
 
@@ -21,17 +18,11 @@ KERNEL_START_SECONDS = 120
 # of them dies or is never heard. ipykernel is therefore spoken to over sockets in a folder of its own, which nobody
 # else on the machine can open either. Another kernel uses ports; before the first cell its start can be repeated.
 KERNEL_STARTS = 3
-# Where a folder of this process's own is made if something stands in the place of the one that the engine named.
-ELSEWHERE = "/tmp"
 # Asked of ipykernel with each cell: whether the cell told the kernel itself to shut down. It does so a moment after its
 # reply, in which the next cell may or may not be executed.
 SHUT_DOWN = {"reveille_shuts_down": "get_ipython().exit_now"}
 SHUT_DOWN_SECONDS = 60
-# How many messages may wait in this process until they are taken in. The kernel throws away what finds no room, also the
-# word that a cell has ended; ZeroMQ's own bound, 1,000, is passed by a progress bar on a machine that is busy.
-WAITING_MESSAGES = 1_000_000
 SAVE_LOOK_SECONDS = 0.25
-END_POLL_SECONDS = 0.05
 # A cell that is interrupted may wait in its turn: for the threads of a pool, say, which never end. The next one ends that.
 INTERRUPTS = 2
 # nbclient's convention, and so papermill's.
@@ -57,19 +48,15 @@ class Run:
     def __init__(self, spec, output_dir):
         self.spec = spec
         self.output_dir = output_dir
-        # For the interrupted cell to say where it was; for its kernel after SIGTERM; and after the last cell for what the
-        # notebook registered for its kernel's end (atexit).
+        # For the interrupted cell to say where it was.
         self.interrupt_seconds = spec["interrupt_seconds"]
-        self.grace = spec["grace_seconds"]
-        self.exit_seconds = spec["exit_seconds"]
         self.stop = asyncio.Event()
         self.cell_over = asyncio.Event()
         self.current = None
         self.last_run = None
         self.positions = []
         self.injected = None
-        self.km = self.kc = self.client = self.record = None
-        self.kernel_folder = None
+        self.process = self.client = self.record = None
         # What prepares the page once the kernel is on its way.
         self.begin_page = self.page = None
 
@@ -181,29 +168,14 @@ class Run:
                 return
             except (NotStarted, OSError) as error:
                 logging.warning("the kernel did not start (try %d of %d): %s", attempt, KERNEL_STARTS, clean(error))
-                await self.kill_kernel()
+                await self.process.kill()
                 if attempt == KERNEL_STARTS:
                     message = clean(f"the kernel {self.kernel.name} did not start: {error}")
                     raise Ended({"kind": "kernel_died", "cell_index": None, "message": message, "killed": False}) from None
 
     async def start_once(self, sockets):
-        from jupyter_client import AsyncKernelManager
-
-        km = AsyncKernelManager(kernel_name=self.kernel.name, kernel_spec_manager=self.kernel.manager)
-        self.kernel_folder = private_folder(self.spec["kernel_folder"])
-        # Named, because Jupyter makes a file in the temporary folder otherwise, which outlives who is killed. A kernel of an
-        # earlier try removes its own file at most.
-        kernel = os.path.join(self.kernel_folder, os.urandom(4).hex())
-        km.connection_file = kernel + ".json"
-        if sockets:
-            km.transport, km.ip = "ipc", kernel
-        self.km = km
-        # The history of a person's own sessions is none of the run's business, and its file may be locked.
-        extra = ["--HistoryManager.hist_file=:memory:"] if self.kernel.is_ipykernel else []
-        # The specification's variables are in it; the manager would put them over what activation made of them.
-        km.kernel_spec.env = {}
-        env = self.kernel.environment(self.output_dir)
-        await km.start_kernel(extra_arguments=extra, cwd=self.spec["working_dir"], env=env)
+        self.process = KernelProcess(self.kernel, self.spec, self.output_dir)
+        await self.process.start(sockets)
         # While the kernel starts, what is needed next is loaded.
         if self.page is None:
             self.page = self.begin_page()
@@ -212,16 +184,9 @@ class Run:
 
         if self.record is None:
             self.make_record(Record)
-        import zmq
-
-        self.kc = km.client()
-        # Said of the context, it holds for the sockets that are made in it.
-        self.kc.context.setsockopt(zmq.RCVHWM, WAITING_MESSAGES)
-        self.kc.start_channels()
-        # Nobody is there to answer: `input()` fails instead of waiting. Starting the channels has set it.
-        self.kc.allow_stdin = False
+        self.process.connect()
         quiet = () if self.injected is None else (self.injected,)
-        self.client = Client(self.record.nb, km, self.kc, self.spec["max_output_bytes"], quiet)
+        self.client = Client(self.record.nb, self.process.km, self.process.kc, self.spec["max_output_bytes"], quiet)
         self.client.changed = self.record.touch
         self.record.before_save = self.client.settle
         try:
@@ -285,7 +250,7 @@ class Run:
         if exits:
             # `exit()` and `quit()`: the author's end, as sys.exit(0) is.
             raise Ended({"kind": "succeeded"})
-        if shuts_down(reply) and await self.gone_within(SHUT_DOWN_SECONDS):
+        if shuts_down(reply) and await self.process.gone_within(SHUT_DOWN_SECONDS):
             raise self.kernel_died(index)
 
     def cell_failed(self, cell, index, reply):
@@ -378,7 +343,8 @@ class Run:
             self.record.cell_end(index)
         if self.record is not None:
             self.record.finish(index)
-        await self.end_kernel_by_signal()
+        if self.process is not None:
+            await self.process.end_by_signal()
         return answer
 
     async def interrupt(self, index):
@@ -397,71 +363,9 @@ class Run:
         return tail(errors[-1].get("traceback") or [])
 
     async def interrupted(self):
-        await self.km.interrupt_kernel()
+        await self.process.km.interrupt_kernel()
         await self.client.turn_loop()
         await self.cell_over.wait()
-
-    async def end_kernel(self):
-        """After the last cell: politely, with time for what the notebook registered for its end."""
-        if self.km is None or not self.km.has_kernel:
-            return
-        await self.ask_to_end()
-        if not await self.gone_within(self.exit_seconds):
-            logging.warning("The kernel was still busy %d s after the last cell and was ended.", self.exit_seconds)
-            await self.end_kernel_by_signal()
-        self.clean_up()
-
-    async def ask_to_end(self):
-        """On the control channel; ipykernel on its shell channel, which it serves as well. The thread that answers on the
-        control channel prints once more, while the main thread takes away what it prints to: at times both wait for ever."""
-        if self.kernel.is_ipykernel and self.kc is not None:
-            self.kc.shell_channel.send(self.kc.session.msg("shutdown_request", {"restart": False}))
-        else:
-            await self.km.request_shutdown()
-
-    async def end_kernel_by_signal(self):
-        """SIGTERM, the grace that a notebook's own handlers have, SIGKILL."""
-        if self.km is None or not self.km.has_kernel:
-            return
-        provisioner = self.km.provisioner
-        if await self.km.is_alive():
-            await provisioner.send_signal(signal.SIGTERM)
-            await self.gone_within(self.grace)
-        await self.kill_kernel()
-
-    async def kill_kernel(self):
-        if self.km is not None and self.km.has_kernel:
-            await self.km.provisioner.kill()
-            await self.gone_within(self.grace)
-        self.clean_up()
-
-    async def gone_within(self, seconds):
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while await self.km.is_alive():
-            if loop.time() >= deadline:
-                return False
-            await asyncio.sleep(END_POLL_SECONDS)
-        return True
-
-    def clean_up(self):
-        if self.kc is not None:
-            self.kc.stop_channels()
-            self.kc = None
-        if self.kernel_folder is not None:
-            shutil.rmtree(self.kernel_folder, ignore_errors=True)
-            self.kernel_folder = None
-
-
-def private_folder(path):
-    """A new folder that nobody else can enter: at the path, where the engine removes it after a kill. Where something of
-    somebody else's stands there, another one."""
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        return tempfile.mkdtemp(prefix="reveille-", dir=ELSEWHERE)
-    return path
-
 
 def shuts_down(reply):
     """Whether the answer to SHUT_DOWN is yes; a notebook that redefines what it asks for has no say in it."""
@@ -488,13 +392,3 @@ def named_in(words):
 
 class NotStarted(Exception):
     """A start of the kernel that came to nothing."""
-
-
-def kernel_end(code):
-    """How the kernel's process ended, in words, and whether SIGKILL ended it, as the operating system does for memory."""
-    if code is None:
-        return "the kernel process ended by itself", False
-    if code >= 0:
-        return f"the kernel process exited with status {code}", False
-    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    return f"the kernel process was killed by {name}", -code == signal.SIGKILL

@@ -1,0 +1,128 @@
+"""One kernel's process, from its start to its end, and the folder that is its own. What cells do with it is no concern here."""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import tempfile
+
+# Where a folder of this process's own is made if something stands in the place of the one that the engine named.
+ELSEWHERE = "/tmp"
+# How many messages may wait in this process until they are taken in. The kernel throws away what finds no room, also the
+# word that a cell has ended; ZeroMQ's own bound, 1,000, is passed by a progress bar on a machine that is busy.
+WAITING_MESSAGES = 1_000_000
+END_POLL_SECONDS = 0.05
+
+
+class KernelProcess:
+    def __init__(self, kernel, spec, output_dir):
+        self.kernel = kernel
+        self.spec = spec
+        self.output_dir = output_dir
+        # After the last cell for what the notebook registered for its kernel's end (atexit), and after SIGTERM.
+        self.exit_seconds = spec["exit_seconds"]
+        self.grace = spec["grace_seconds"]
+        self.km = self.kc = self.folder = None
+
+    async def start(self, sockets):
+        from jupyter_client import AsyncKernelManager
+
+        km = AsyncKernelManager(kernel_name=self.kernel.name, kernel_spec_manager=self.kernel.manager)
+        self.folder = private_folder(self.spec["kernel_folder"])
+        # Named, because Jupyter makes a file in the temporary folder otherwise, which outlives who is killed. A kernel of an
+        # earlier try removes its own file at most.
+        kernel = os.path.join(self.folder, os.urandom(4).hex())
+        km.connection_file = kernel + ".json"
+        if sockets:
+            km.transport, km.ip = "ipc", kernel
+        self.km = km
+        # The history of a person's own sessions is none of the run's business, and its file may be locked.
+        extra = ["--HistoryManager.hist_file=:memory:"] if self.kernel.is_ipykernel else []
+        # The specification's variables are in it; the manager would put them over what activation made of them.
+        km.kernel_spec.env = {}
+        env = self.kernel.environment(self.output_dir)
+        await km.start_kernel(extra_arguments=extra, cwd=self.spec["working_dir"], env=env)
+
+    def connect(self):
+        import zmq
+
+        self.kc = self.km.client()
+        # Said of the context, it holds for the sockets that are made in it.
+        self.kc.context.setsockopt(zmq.RCVHWM, WAITING_MESSAGES)
+        self.kc.start_channels()
+        # Nobody is there to answer: `input()` fails instead of waiting. Starting the channels has set it.
+        self.kc.allow_stdin = False
+
+    async def end(self):
+        """After the last cell: politely, with time for what the notebook registered for its end."""
+        if not self.has_begun():
+            return
+        await self.ask_to_end()
+        if not await self.gone_within(self.exit_seconds):
+            logging.warning("The kernel was still busy %d s after the last cell and was ended.", self.exit_seconds)
+            await self.end_by_signal()
+        self.clean_up()
+
+    def has_begun(self):
+        return self.km is not None and self.km.has_kernel
+
+    async def ask_to_end(self):
+        """On the control channel; ipykernel on its shell channel, which it serves as well. The thread that answers on the
+        control channel prints once more, while the main thread takes away what it prints to: at times both wait for ever."""
+        if self.kernel.is_ipykernel and self.kc is not None:
+            self.kc.shell_channel.send(self.kc.session.msg("shutdown_request", {"restart": False}))
+        else:
+            await self.km.request_shutdown()
+
+    async def end_by_signal(self):
+        """SIGTERM, the grace that a notebook's own handlers have, SIGKILL."""
+        if not self.has_begun():
+            return
+        if await self.km.is_alive():
+            await self.km.provisioner.send_signal(signal.SIGTERM)
+            await self.gone_within(self.grace)
+        await self.kill()
+
+    async def kill(self):
+        if self.has_begun():
+            await self.km.provisioner.kill()
+            await self.gone_within(self.grace)
+        self.clean_up()
+
+    async def gone_within(self, seconds):
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while await self.km.is_alive():
+            if loop.time() >= deadline:
+                return False
+            await asyncio.sleep(END_POLL_SECONDS)
+        return True
+
+    def clean_up(self):
+        if self.kc is not None:
+            self.kc.stop_channels()
+            self.kc = None
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
+
+
+def private_folder(path):
+    """A new folder that nobody else can enter: at the path, where the engine removes it after a kill. Where something of
+    somebody else's stands there, another one."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return tempfile.mkdtemp(prefix="reveille-", dir=ELSEWHERE)
+    return path
+
+
+def kernel_end(code):
+    """How the kernel's process ended, in words, and whether SIGKILL ended it, as the operating system does for memory."""
+    if code is None:
+        return "the kernel process ended by itself", False
+    if code >= 0:
+        return f"the kernel process exited with status {code}", False
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    return f"the kernel process was killed by {name}", -code == signal.SIGKILL

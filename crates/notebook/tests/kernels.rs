@@ -11,7 +11,13 @@ use support::{Bench, IPYKERNEL, kernel, notebook};
 
 #[tokio::test]
 async fn a_value_that_the_language_lacks_is_refused_by_name() {
-    let cases = [("bash", json!({"k": 1}), "object"), ("C#", Value::Null, "null"), ("klingon", json!(1), "klingon")];
+    // Of all that the value holds, what is lacking is named.
+    let cases = [
+        ("bash", json!({"k": ["a", 1]}), "(object)"),
+        ("C#", Value::Null, "(null)"),
+        ("C#", json!([1, "a", null]), "(null)"),
+        ("klingon", json!(1), "klingon"),
+    ];
     for (language, value, word) in cases {
         let mut bench = Bench::of_cells(&["1"]);
         kernel(&bench, "other", "special", language, &IPYKERNEL, &json!({}));

@@ -71,10 +71,10 @@ def check_value(name, value, kernel, translator, python):
     try:
         line = translator.assign(name, translator.translate(value))
     except NotImplementedError:
-        kinds = sorted({word(kind) for kind in kinds_of(value)})
+        lacking = sorted({word(type(part)) for part in parts(value) if lacks(translator, part)})
         raise Refused(
-            f"parameters: papermill cannot pass {name} to kernel {kernel}: the value has, or holds, a type that its "
-            f"translator for this language lacks ({', '.join(kinds)}); pass a text that the notebook reads"
+            f"parameters: papermill cannot pass {name} to kernel {kernel}: its translator for this language lacks the "
+            f"type that the value has, or holds ({', '.join(lacking)}); pass a text that the notebook reads"
         ) from None
     except Exception as error:
         raise Refused(
@@ -82,7 +82,7 @@ def check_value(name, value, kernel, translator, python):
         ) from None
     if not issubclass(translator, python):
         return
-    if any(isinstance(item, int) and abs(item) >= 10**MAX_DIGITS for item in leaves(value)):
+    if any(isinstance(item, int) and abs(item) >= 10**MAX_DIGITS for item in parts(value)):
         raise Refused(f"parameters: {name} is, or holds, a number of more than {MAX_DIGITS} digits, which Python refuses")
     try:
         good = isinstance(ast.parse(line).body[0], ast.Assign)
@@ -92,27 +92,27 @@ def check_value(name, value, kernel, translator, python):
         raise Refused(f"parameters: {name} cannot be assigned in Python; give the parameter another name")
 
 
-def leaves(value):
+def parts(value):
+    """The value and everything in it."""
     stack = [value]
     while stack:
         item = stack.pop()
+        yield item
         if isinstance(item, dict):
             stack.extend(item.values())
         elif isinstance(item, list):
             stack.extend(item)
-        else:
-            yield item
 
 
-def kinds_of(value):
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        yield type(item)
-        if isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
+def lacks(translator, part):
+    """Whether the translator lacks this type by itself, whatever the part holds."""
+    try:
+        translator.translate(type(part)() if isinstance(part, (dict, list)) else part)
+    except NotImplementedError:
+        return True
+    except Exception:  # refused elsewhere
+        pass
+    return False
 
 
 def word(kind):

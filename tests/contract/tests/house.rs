@@ -104,9 +104,6 @@ fn no_two_public_types_share_a_name() {
     assert!(places.is_empty(), "name each for whose it is: {places:#?}");
 }
 
-/// What is longer than it should be, until it is split.
-const LONG: [(&str, usize); 1] = [("crates/notebook/src/driver/reveille_driver/run.py", 500)];
-
 /// A file is read at one sitting.
 #[test]
 fn no_source_file_is_over_400_lines() {
@@ -118,9 +115,7 @@ fn no_source_file_is_over_400_lines() {
             }
             seen += 1;
             let lines = std::fs::read_to_string(&file).unwrap().lines().count();
-            let excepted = LONG.iter().find(|(long, _)| file.ends_with(long));
-            let limit = excepted.map_or(400, |(_, limit)| *limit);
-            assert!(lines <= limit, "{} has {lines} lines: split it by what it holds", file.display());
+            assert!(lines <= 400, "{} has {lines} lines: split it by what it holds", file.display());
         }
     }
     assert!(seen > 300, "{seen} files");

@@ -27,6 +27,9 @@ for name, parameter in [
 ]:
     settings += f"                - \"{name}='\"\n                - !Ref {parameter}\n                - \"'\\n\"\n"
 
+# A person's own commands, after the settings: where they stand who write them into the script itself.
+settings += '                - !If [HasCommands, !Join ["", [!Ref OnStartCommands, "\\n"]], ""]\n'
+
 template = (here / "instance.head.yaml").read_text()
 content = literal(before) + settings + literal(after)
 (here.parent / "instance.yaml").write_text(template.replace("                # on-start.sh\n", content))

@@ -149,6 +149,7 @@ mod tests {
             instance: None,
             notebook: NotebookSource::parse("reports/daily.ipynb").ok(),
             source_sha256: None,
+            runner_version: None,
             outputs: [("html".to_owned(), "s3://b/runs/nightly/daily-0123456789/1/output.html".to_owned())].into(),
             html_error: None,
             phases: Phases::default(),

@@ -26,6 +26,9 @@ pub mod shown;
 pub mod text;
 pub mod unreadable;
 
+/// The version of this program, which its records name.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 pub use error::{Code, Failure, RETRIED};
 pub use ids::{InstanceName, RunId};
 pub use text::InputText;

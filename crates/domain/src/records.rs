@@ -171,6 +171,9 @@ pub struct Claim {
     /// The attempt that is claimed; absent in claims of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<crate::layout::AttemptRef>,
+    /// The runner's version; absent where no runner claimed, and in claims of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner_version: Option<String>,
 }
 
 /// `progress.json`: overwritten while the notebook runs.
@@ -220,6 +223,9 @@ pub struct Report {
     pub attempt: u32,
     /// Who put it.
     pub by: Reporter,
+    /// The runner's version; absent where no runner reported, and in reports of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner_version: Option<String>,
     /// The failure; none is a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -255,6 +261,7 @@ impl Report {
             run: at.run.clone(),
             attempt: at.attempt,
             by,
+            runner_version: (by == Reporter::Runner).then(|| crate::VERSION.to_owned()),
             failure,
             source_sha256: None,
             outputs: BTreeMap::new(),
@@ -364,6 +371,9 @@ pub struct Outcome {
     /// SHA-256 of the notebook that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_sha256: Option<String>,
+    /// The version of the runner that reported, if one did; absent in outcomes of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner_version: Option<String>,
     /// Name to S3 URI of each output.
     pub outputs: BTreeMap<String, String>,
     /// Why there is no page (`html`), where there is an output notebook.

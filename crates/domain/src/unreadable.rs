@@ -285,6 +285,7 @@ mod tests {
             run: RunId::from_key(run),
             attempt,
             by: Reporter::Runner,
+            runner_version: None,
             failure: None,
             source_sha256: None,
             outputs: output.map(|uri| BTreeMap::from([("notebook".to_owned(), uri.to_owned())])).unwrap_or_default(),

@@ -87,6 +87,7 @@ where
         boot_id: None,
         at: ports.now(),
         attempt: Some(at.clone()),
+        runner_version: None,
     };
     let key = stack.layout.claim(at);
     if store::put_once(ports, &key, &claim).await? {

@@ -98,7 +98,14 @@ fn a_silent_run_is_heard_or_declared_lost() {
     assert_eq!(look(&reported, run.clone(), silent(), 1), Ok(Check::Reported));
 
     let lost = world(InstanceStatus::InService);
-    let claim = Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: now(), attempt: Some(at.clone()) };
+    let claim = Claim {
+        by: Claimant::Runner,
+        nonce: "n".into(),
+        boot_id: None,
+        at: now(),
+        attempt: Some(at.clone()),
+        runner_version: None,
+    };
     lost.put(&stack().layout.claim(&at), &claim);
     lost.passed.set(100_000);
     assert_eq!(look(&lost, run.clone(), silent(), 1), Err(Code::RunnerLost));

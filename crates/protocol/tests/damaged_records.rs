@@ -48,6 +48,7 @@ fn records() -> [(String, Vec<u8>); 5] {
         boot_id: Some("earlier".into()),
         at: now(),
         attempt: Some(at.clone()),
+        runner_version: None,
     };
     let bytes = |record: Value| serde_json::to_vec(&record).unwrap();
     [
@@ -65,6 +66,7 @@ fn report(at: &AttemptRef) -> Report {
         run: at.run.clone(),
         attempt: at.attempt,
         by: Reporter::Runner,
+        runner_version: None,
         failure: None,
         source_sha256: None,
         outputs: [("notebook".to_owned(), uri)].into(),

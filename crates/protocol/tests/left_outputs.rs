@@ -22,6 +22,7 @@ fn stopped() -> Report {
         run: at.run,
         attempt: at.attempt,
         by: Reporter::Function,
+        runner_version: None,
         failure: Some(Failure::new(Code::Cancelled, "Execution r was stopped by a person.")),
         source_sha256: None,
         outputs: BTreeMap::new(),

@@ -116,6 +116,7 @@ fn put_claim(world: &Slow, boot_id: &str) {
         boot_id: Some(boot_id.into()),
         at: Slow::time_of(Duration::ZERO),
         attempt: Some(attempt(0)),
+        runner_version: None,
     };
     world.put_record(&world.layout.claim(&attempt(0)), &claim);
 }

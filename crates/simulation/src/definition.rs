@@ -1,7 +1,7 @@
 //! The deployed definition: the file itself, filled in as the template does, and compiled.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use reveille_asl::definition::load;
@@ -18,8 +18,15 @@ const ARN: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:notebook-r
 /// # Errors
 /// The file cannot be read, or is no definition.
 pub fn read(parameters: Parameters) -> Result<Value, String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../statemachines/notebook_run.asl.json");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    read_file(&root().join("statemachines/notebook_run.asl.json"), parameters)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read_file(path: &Path, parameters: Parameters) -> Result<Value, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let arn = |step: Step| format!("arn:aws:lambda:eu-west-1:123456789012:function:{}", step.name());
     let substitutions = BTreeMap::from([
         ("Partition".to_owned(), "aws".to_owned()),
@@ -39,6 +46,8 @@ pub fn read(parameters: Parameters) -> Result<Value, String> {
 /// Compiled definitions by their parameters; an edit, in a test of the simulation itself, is applied to each.
 pub struct Definitions {
     edit: fn(&mut Value),
+    /// An earlier version's definition, in place of the one that is deployed.
+    earlier: Option<PathBuf>,
     compiled: BTreeMap<(u32, u32, u32), Rc<Machine>>,
 }
 
@@ -52,7 +61,14 @@ impl Definitions {
     /// Definitions with an edit.
     #[must_use]
     pub fn edited(edit: fn(&mut Value)) -> Self {
-        Self { edit, compiled: BTreeMap::new() }
+        Self { edit, earlier: None, compiled: BTreeMap::new() }
+    }
+
+    /// The definition of an earlier version, by its file in the checkout: an execution that is under way when its stack is updated goes on
+    /// with it, and calls the functions of this version.
+    #[must_use]
+    pub fn earlier(file: &str) -> Self {
+        Self { edit: |_| (), earlier: Some(root().join(file)), compiled: BTreeMap::new() }
     }
 
     /// The definition with these parameters.
@@ -64,7 +80,10 @@ impl Definitions {
         if let Some(machine) = self.compiled.get(&key) {
             return Ok(Rc::clone(machine));
         }
-        let mut definition = read(parameters)?;
+        let mut definition = match &self.earlier {
+            Some(path) => read_file(path, parameters)?,
+            None => read(parameters)?,
+        };
         (self.edit)(&mut definition);
         let machine = Rc::new(Machine::compile(ARN, &definition).map_err(|error| error.to_string())?);
         self.compiled.insert(key, Rc::clone(&machine));

@@ -33,6 +33,7 @@ pub fn outcome(status: RunStatus, failure: Option<Failure>) -> Outcome {
         instance: InstanceName::parse("nightly").ok(),
         notebook: NotebookSource::parse("reports/daily.ipynb").ok(),
         source_sha256: None,
+        runner_version: None,
         outputs: [("html", "output.html"), ("notebook", "output.ipynb")]
             .map(|(name, file)| (name.to_owned(), place(file)))
             .into(),

@@ -139,6 +139,9 @@ fn outcome_field(name: &str) -> Value {
         "sourceSha256" => {
             json!({"type": "string", "maxLength": 64, "description": "SHA-256 of the notebook that ran."})
         }
+        "runnerVersion" => {
+            json!({"type": "string", "maxLength": 32, "description": "The version of the runner that executed the notebook."})
+        }
         shared => shared_field(shared),
     }
 }

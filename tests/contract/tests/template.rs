@@ -69,16 +69,23 @@ fn what_is_deployed_names_no_partition() {
 }
 
 /// The script of the instance's template, with values for its parameters.
-fn script_of_the_template() -> String {
+fn script_of_the_template(commands: &str) -> String {
     let template = template("infra/instance.yaml");
     let content = &template["Resources"]["LifecycleConfig"]["Properties"]["OnStart"][0]["Content"]["Fn::Base64"];
     let parts = content["Fn::Join"][1].as_array().expect("joined parts");
     assert_eq!(content["Fn::Join"][0], "");
-    parts.iter().map(part).collect()
+    parts.iter().map(|part| shown(part, commands)).collect()
 }
 
-fn part(part: &Value) -> String {
+fn shown(part: &Value, commands: &str) -> String {
+    if let Some(choice) = part["Fn::If"].as_array() {
+        assert_eq!((&choice[0], &choice[2]), (&"HasCommands".into(), &"".into()));
+        let joined = choice[1]["Fn::Join"][1].as_array().unwrap();
+        let given = joined.iter().map(|part| shown(part, commands)).collect();
+        return if commands.is_empty() { String::new() } else { given };
+    }
     match part["Ref"].as_str() {
+        Some("OnStartCommands") => commands.to_owned(),
         Some("RunsBucket") => "some-bucket".to_owned(),
         Some("RunsPrefix") => "team/".to_owned(),
         Some("RunnerKey") => "artifacts/reveille-runner".to_owned(),
@@ -98,8 +105,27 @@ fn the_instances_template_carries_the_on_start_script_as_it_is() {
     };
     let rendered = render(ON_START, &preamble).unwrap();
     assert!(
-        script_of_the_template() == rendered,
+        script_of_the_template("") == rendered,
         "infra/instance.yaml does not carry infra/lifecycle/on-start.sh as it is now: run `make instance-template`"
+    );
+}
+
+/// They stand where whoever changes the script writes them: after the settings, before Reveille's part.
+#[test]
+fn commands_of_ones_own_run_before_reveilles_part_and_fit() {
+    let template = template("infra/instance.yaml");
+    let commands = &template["Parameters"]["OnStartCommands"];
+    let script = script_of_the_template("export PIP_INDEX_URL='https://pypi.internal/simple'");
+    let at = |text: &str| script.find(text).unwrap_or_else(|| panic!("{text} is not in the script"));
+    assert!(at("REVEILLE_RUNNER_SHA256='") < at("\nexport PIP_INDEX_URL='https://pypi.internal/simple'\n"));
+    assert!(at("export PIP_INDEX_URL=") < at("set -u\n"));
+    // With the longest commands, the longest name of a bucket, and a prefix and a key that are as long as ours get.
+    let longest = "x".repeat(usize::try_from(commands["MaxLength"].as_u64().unwrap()).unwrap());
+    let more = 63 - "some-bucket".len() + 128 - "team/".len() + 128 - "artifacts/reveille-runner".len();
+    let bytes = script_of_the_template(&longest).len() + more;
+    assert!(
+        bytes.div_ceil(3) * 4 <= 16_384,
+        "SageMaker takes 16,384 base64 characters of a script, and not {bytes} bytes"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::left::decide::{html_error, outputs, source_sha256};
+use crate::left::decide::{html_error, outputs, runner_version, source_sha256};
 use crate::verdict::decide::{Caught, classify, of_a_run};
 
 use reveille_domain::age::believed;
@@ -69,6 +69,7 @@ pub fn outcome(facts: &OutcomeFacts<'_>) -> Outcome {
         instance: facts.instance.cloned(),
         notebook: facts.notebook.cloned(),
         source_sha256: facts.report.and_then(source_sha256),
+        runner_version: facts.report.and_then(runner_version),
         outputs: facts.report.map(outputs).unwrap_or_default(),
         html_error: facts.report.and_then(html_error),
         phases: phases(facts),

@@ -24,6 +24,16 @@ pub fn source_sha256(report: &Report) -> Option<String> {
     report.source_sha256.clone().filter(|hash| hash.len() <= 64)
 }
 
+/// Characters of a version: that of a development build has a suffix.
+const MAX_VERSION_CHARS: usize = 32;
+
+/// The version that a report names, if it is one: whoever executes a notebook may write its report.
+#[must_use]
+pub fn runner_version(report: &Report) -> Option<String> {
+    let usual = |letter: u8| letter.is_ascii_alphanumeric() || b".+-".contains(&letter);
+    report.runner_version.clone().filter(|version| version.len() <= MAX_VERSION_CHARS && version.bytes().all(usual))
+}
+
 /// Why there is no page, as far as it can be printed.
 #[must_use]
 pub fn html_error(report: &Report) -> Option<String> {

@@ -10,7 +10,7 @@ use reveille_domain::ports::{
     Sleep, TokenAnswer,
 };
 use reveille_domain::records::{Claim, Claimant, Report, Request, Ticket};
-use reveille_domain::{Code, Failure, Unreadable};
+use reveille_domain::{Code, Failure, Unreadable, VERSION};
 
 use super::decide::beat_every;
 use super::reports::{begun, lost, taken_away};
@@ -164,6 +164,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             boot_id: Some(self.me.boot_id.clone()),
             at: self.ports.now(),
             attempt: Some(at.clone()),
+            runner_version: Some(VERSION.to_owned()),
         };
         if store::put_once(&self.ports, &key, &mine).await? {
             return Ok(Fence::Claimed(mine.at));

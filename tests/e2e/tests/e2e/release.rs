@@ -15,18 +15,22 @@ use serde_json::Value;
 use crate::Scenario;
 
 pub const ALL: &[Scenario] =
-    &[("release::what_was_released_is_deployed_without_a_compiler_and_runs", |h, w| h.block_on(deployed(w)))];
+    &[("release::what_was_released_is_deployed_without_a_compiler_and_is_updated_under_a_run", |h, w| {
+        h.block_on(deployed_and_updated(w))
+    })];
 
 /// What the documented commands need. None of it compiles, links or packages.
 const COMMANDS: [&str; 3] = ["sha256sum", "cat", "cut"];
 
 /// A release of what this world's stack was deployed from: the same programs and templates as those of `make release`, but built for tests.
-fn released(world: &LocalAws, folder: &Path) -> PathBuf {
+fn released(world: &LocalAws, folder: &Path, version: &str, output: &str) {
     let artifacts = world.local().directory().join("artifacts");
-    let programs = folder.join("programs");
+    let programs = folder.join(version);
     fs::create_dir_all(&programs).unwrap();
     for name in ["bootstrap", "reveille-runner"] {
-        symlink(artifacts.join(name), programs.join(name)).unwrap();
+        // Other bytes for each version, behind what is loaded of a program.
+        let program = [fs::read(artifacts.join(name)).unwrap(), version.into()].concat();
+        fs::write(programs.join(name), program).unwrap();
     }
     // The command is released, and not deployed.
     symlink("/bin/true", programs.join("reveille")).unwrap();
@@ -35,15 +39,13 @@ fn released(world: &LocalAws, folder: &Path) -> PathBuf {
     fs::write(&engine, [b"PK\x05\x06".as_slice(), &[0; 18]].concat()).unwrap();
     let parts = Parts {
         root: world.local().project().root().to_owned(),
-        version: "0.0.1".to_owned(),
+        version: version.to_owned(),
         revision: "a test".to_owned(),
         built_with: "cargo test".to_owned(),
         programs: vec![Programs { architecture: Architecture::X86, folder: programs }],
         engine,
     };
-    let output = folder.join("dist");
-    assemble(&parts, &output).unwrap_or_else(|error| panic!("{error}"));
-    output
+    assemble(&parts, &folder.join(output)).unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// A shell that finds the aws command, and otherwise hardly anything.
@@ -102,9 +104,10 @@ fn default(dist: &Path, parameter: &str) -> String {
         .to_owned()
 }
 
-async fn deployed(world: &LocalAws) {
+async fn deployed_and_updated(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
-    let dist = released(world, folder.path());
+    let dist = folder.path().join("dist");
+    released(world, folder.path(), "0.0.1", "dist");
     let shell = Shell::new(world, folder.path());
     let compilers =
         shell.types("for tool in cargo rustc cc gcc ld sam zip python3; do command -v $tool; done; true").await;
@@ -114,9 +117,7 @@ async fn deployed(world: &LocalAws) {
     shell.types("cd dist && sha256sum --check --quiet SHA256SUMS").await;
     shell.types("aws s3 mb s3://my-artifacts").await;
     shell.types("aws s3 cp dist/ s3://my-artifacts/reveille/0.0.1/ --recursive").await;
-    let deploy = "aws cloudformation deploy --stack-name released --template-file dist/template.yaml --s3-bucket my-artifacts \
-                  --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameter-overrides file://mine.json";
-    shell.types(deploy).await;
+    shell.types(DEPLOY).await;
     values_arrived(&shell).await;
 
     let bucket = shell.output("RunsBucketName").await;
@@ -126,7 +127,8 @@ async fn deployed(world: &LocalAws) {
     let settings =
         format!("REVEILLE_BUCKET='{bucket}'\nREVEILLE_RUNNER_KEY='{key}'\nREVEILLE_RUNNER_SHA256='{sha256}'\n");
     world.local().create_instance_with_commands("released", &settings).await.expect("the instance is created");
-    world.put_notebook("released", "run.ipynb", &Notebook::of(&["print('from a release')"]));
+    let cells = ["print('from a release')", Notebook::GATE, "print('after the update')"];
+    world.put_notebook("released", "run.ipynb", &Notebook::of(&cells));
 
     let machine = shell.output("StateMachineArn").await;
     let start = format!(
@@ -134,12 +136,58 @@ async fn deployed(world: &LocalAws) {
          --input '{{\"instance\": \"released\", \"notebook\": \"run.ipynb\"}}' --query executionArn --output text"
     );
     let execution = shell.types(&start).await;
+    claimed(&shell, &bucket).await;
+    let before = code(&shell).await;
+    updated(world, &shell).await;
+    assert_ne!(code(&shell).await, before, "the functions are the new ones");
+    world.open_gate("released");
+
     let outcome = ended(world, &execution).await;
     assert_eq!(outcome["status"], "SUCCEEDED", "{outcome}");
-    let page = outcome["outputs"]["notebook"].as_str().unwrap_or_else(|| panic!("{outcome}")).to_owned();
-    assert!(page.starts_with(&format!("s3://{bucket}/runs/released/")), "{page}");
-    assert!(shell.types(&format!("aws s3 cp {page} - | cat")).await.contains("from a release"));
+    assert_eq!(outcome["runnerVersion"], reveille_domain::VERSION, "{outcome}");
+    let notebook = outcome["outputs"]["notebook"].as_str().unwrap_or_else(|| panic!("{outcome}")).to_owned();
+    assert!(notebook.starts_with(&format!("s3://{bucket}/runs/released/")), "{notebook}");
+    let executed = shell.types(&format!("aws s3 cp {notebook} - | cat")).await;
+    assert!(executed.contains("from a release") && executed.contains("after the update"), "{executed}");
     world.assert_at_rest("released", 1).await;
+}
+
+const DEPLOY: &str = "aws cloudformation deploy --stack-name released --template-file dist/template.yaml --s3-bucket my-artifacts \
+                      --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameter-overrides file://mine.json";
+
+/// Waits until a runner has taken the run: from then on its notebook executes.
+async fn claimed(shell: &Shell<'_>, bucket: &str) {
+    let list = format!("aws s3 ls s3://{bucket}/runs/released/ --recursive");
+    while !shell.types(&list).await.contains("/claim.json") {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// The code of one of the functions.
+async fn code(shell: &Shell<'_>) -> String {
+    let functions = "aws --endpoint-url \"$AWS_ENDPOINT_URL\" lambda list-functions --output text --query";
+    let query = "\"Functions[?starts_with(FunctionName, 'released-VerifyStopped')].CodeSha256\"";
+    let code = shell.types(&format!("{functions} {query}")).await;
+    assert!(!code.is_empty(), "the function is there");
+    code
+}
+
+/// The next release over the one that is deployed: other functions, and another definition.
+async fn updated(world: &LocalAws, shell: &Shell<'_>) {
+    released(world, &shell.folder, "0.0.2", "dist");
+    let dist = shell.folder.join("dist");
+    let definition = fs::read_dir(&dist).unwrap().flatten().map(|entry| entry.path());
+    let definition = definition.into_iter().find(|path| path.to_string_lossy().ends_with(".asl.json")).unwrap();
+    let text = fs::read_to_string(&definition).unwrap();
+    let changed = text.replacen("\"Comment\": \"", "\"Comment\": \"The next version. ", 1);
+    assert_ne!(changed, text);
+    fs::write(&definition, changed).unwrap();
+    shell.types("aws s3 cp dist/ s3://my-artifacts/reveille/0.0.2/ --recursive").await;
+    shell.types(DEPLOY).await;
+    let machine = shell.output("StateMachineArn").await;
+    let describe = "aws --endpoint-url \"$AWS_ENDPOINT_URL\" stepfunctions describe-state-machine --output text --query definition";
+    let definition = shell.types(&format!("{describe} --state-machine-arn {machine}")).await;
+    assert!(definition.contains("The next version."), "the definition is the new one");
 }
 
 /// Spaces and braces of the example's values are in the stack as they are in the file.

@@ -157,8 +157,14 @@ mod tests {
         now: i64,
     ) -> Option<Code> {
         let instance = InstanceName::parse("nightly").unwrap();
-        let claim =
-            claimed.map(|t| Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: at(t), attempt: None });
+        let claim = claimed.map(|t| Claim {
+            by: Claimant::Runner,
+            nonce: "n".into(),
+            boot_id: None,
+            at: at(t),
+            attempt: None,
+            runner_version: None,
+        });
         let progress = progress.map(|t| Progress { cell: 2, cells: 5, at: at(t) });
         let seen = SilenceSeen {
             instance: &instance,
@@ -198,7 +204,14 @@ mod tests {
 
     #[test]
     fn a_lost_runner_is_told_with_what_was_seen_of_its_instance() {
-        let claim = Claim { by: Claimant::Runner, nonce: "n".into(), boot_id: None, at: at(0), attempt: None };
+        let claim = Claim {
+            by: Claimant::Runner,
+            nonce: "n".into(),
+            boot_id: None,
+            at: at(0),
+            attempt: None,
+            runner_version: None,
+        };
         let lost = |status| message(Some(&claim), status, true);
         assert!(lost(Some(InstanceStatus::Stopped)).contains("seen Stopped: it was stopped while the notebook ran"));
         assert!(lost(Some(InstanceStatus::Stopping)).contains("seen Stopping"));

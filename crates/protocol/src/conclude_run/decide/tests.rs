@@ -19,6 +19,7 @@ fn report(failure: Option<Failure>) -> Report {
         run: execution().run(),
         attempt: 1,
         by: Reporter::Runner,
+        runner_version: Some("1.2.3".into()),
         failure,
         source_sha256: None,
         outputs: BTreeMap::new(),
@@ -198,4 +199,21 @@ fn an_engines_error_and_a_used_up_retry_are_told_in_whole_sentences() {
         "{}",
         throttled.message
     );
+}
+
+/// Whoever executes a notebook may write its report, and the outcome is shown to people.
+#[test]
+fn the_runners_version_is_told_where_it_is_one() {
+    let of = |version: Option<&str>| {
+        let report = Report { runner_version: version.map(str::to_owned), ..report(None) };
+        outcome_of(Some(&report), None, None, false).runner_version
+    };
+    assert_eq!(of(Some("0.2.0-rc.1+abc")).as_deref(), Some("0.2.0-rc.1+abc"));
+    let long = "1".repeat(33);
+    for none in [None, Some("<script>"), Some("1.0\n"), Some(long.as_str())] {
+        assert_eq!(of(none), None, "{none:?}");
+    }
+    let mut old = serde_json::to_value(report(None)).unwrap();
+    old.as_object_mut().unwrap().remove("runnerVersion").unwrap();
+    assert_eq!(serde_json::from_value::<Report>(old).unwrap().runner_version, None);
 }

@@ -1,0 +1,45 @@
+//! A stack is updated while runs are under way: their executions go on with the definition that they started with, and call this version's
+//! functions, and its runner once the instance boots anew. The guarantees hold then too.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use reveille_simulation::definition::Definitions;
+use reveille_simulation::play::play;
+use reveille_simulation::schedule::generate;
+
+/// The definitions of versions from which a stack may be updated with runs under way: docs/upgrade.md lists them.
+const EARLIER: [&str; 1] = ["2026-11-26"];
+/// Enough that each of the commonest faults takes part.
+const SCHEDULES: u64 = 100;
+
+/// What is wrong with a schedule that was played: a violation, or an outcome which says that a function was not passed what it asks for.
+fn wrong(definitions: &mut Definitions, seed: u64) -> Option<String> {
+    let schedule = generate(seed, true);
+    let machine = definitions.with(schedule.parameters).unwrap();
+    let played = play(schedule, &machine, None, true);
+    if let Some(violation) = played.violations.first() {
+        return Some(format!("{violation:?}"));
+    }
+    let failures = played.endings.into_iter().filter_map(|ending| ending.outcome?.failure);
+    failures.map(|failure| failure.message).find(|message| message.contains("arguments: "))
+}
+
+#[test]
+fn the_guarantees_hold_under_each_earlier_definition() {
+    for version in EARLIER {
+        let mut definitions = Definitions::earlier(&format!("tests/contract/released/{version}/notebook_run.asl.json"));
+        for seed in 0..SCHEDULES {
+            let wrong = wrong(&mut definitions, seed);
+            assert!(wrong.is_none(), "{version}, seed {seed}: {wrong:?}");
+        }
+    }
+}
+
+/// What the test above would notice: a function that asks for more than the earlier definition passes.
+#[test]
+fn a_definition_that_passes_less_is_noticed() {
+    let mut definitions = Definitions::edited(|definition| {
+        let payload = &mut definition["States"]["CheckInstance"]["Arguments"]["Payload"];
+        payload.as_object_mut().unwrap().remove("run").unwrap();
+    });
+    assert!((0..20).any(|seed| wrong(&mut definitions, seed).is_some()), "no schedule noticed it");
+}

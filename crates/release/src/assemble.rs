@@ -131,13 +131,8 @@ fn fill(draft: &mut Draft, parts: &Parts) -> Result<(), ReleaseError> {
     let definition = read(&parts.root.join("statemachines/notebook_run.asl.json"))?;
     let definition_name = format!("notebook_run-{}-{}.asl.json", parts.version, digits(&definition));
     draft.put(&definition_name, &definition, "the state machine's definition", None)?;
-    let names = Names {
-        version: &parts.version,
-        functions: &functions,
-        definition: &definition_name,
-        runner: &runner,
-        runner_sha256: &runner_sha256,
-    };
+    let names =
+        Names { functions: &functions, definition: &definition_name, runner: &runner, runner_sha256: &runner_sha256 };
     put_templates(draft, &parts.root, &names)?;
     let bill = sbom::bill(&parts.root, &parts.version, &wheels)?;
     draft.put("sbom.cdx.json", &pretty(&bill), "the bill of materials, as CycloneDX", None)?;

@@ -48,7 +48,6 @@ impl fmt::Display for Architecture {
 
 /// The names of the artifacts that templates tell of.
 pub(crate) struct Names<'a> {
-    pub(crate) version: &'a str,
     /// The functions' archive for each processor, the default first.
     pub(crate) functions: &'a [(Architecture, String)],
     pub(crate) definition: &'a str,
@@ -72,8 +71,16 @@ const ARCHITECTURE: &str = "    Default: arm64\n    AllowedValues: [arm64, x86_6
 const PARAMETERS: &str = "\nParameters:\n";
 const GROUPS: &str = "    ParameterGroups:\n";
 const CONDITIONS: &str = "\nConditions:\n";
-const RUNNER_KEY: &str = "    Default: artifacts/reveille-runner\n";
-const RUNNER_SHA256: &str = "  RunnerSha256:\n    Type: String\n";
+const RUNNER_PARAMETERS: &str = r#"  RunnerKey:
+    Type: String
+    Default: artifacts/reveille-runner
+    AllowedPattern: "^[A-Za-z0-9._=/-]+$"
+    Description: Key of the runner's binary in that bucket.
+  RunnerSha256:
+    Type: String
+    AllowedPattern: "^[0-9a-f]{64}$"
+    Description: SHA-256 of the runner's binary, as sha256sum prints it.
+"#;
 
 /// One replacement: what stands there, how often, and what comes instead.
 type Change = (&'static str, usize, String);
@@ -105,21 +112,19 @@ pub(crate) fn stack(text: &str, names: &Names<'_>) -> Result<String, ReleaseErro
         )
     };
     let code = location(&archive);
-    let parameters = format!(
-        r#"
+    let parameters = r#"
 Parameters:
   ArtifactsBucket:
     Type: String
-    AllowedPattern: "^[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]$"
+    AllowedPattern: "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
     Description: Bucket to which the files of this release were copied. It is in the region of the stack.
   ArtifactsPrefix:
     Type: String
-    Default: reveille/{version}/
+    Default: reveille/
     AllowedPattern: "^([A-Za-z0-9._-]+/)*$"
     Description: Where in that bucket; empty, or ends with a slash.
-"#,
-        version = names.version
-    );
+"#
+    .to_owned();
     let group = "    ParameterGroups:\n      - Label: { default: \"The release\" }\n        Parameters: [ArtifactsBucket, ArtifactsPrefix]\n";
     let changes: [Change; 7] = [
         (BUILD, functions, String::new()),
@@ -140,11 +145,15 @@ Parameters:
     changed(STACK, text, &changes)
 }
 
-/// The instance's template: it knows the release's runner, so that nobody carries a checksum by hand.
+/// The instance's template with the release's runner in it, so that nobody carries a checksum by hand. No defaults of parameters: an
+/// update keeps a parameter's old value, and the instance would keep the old runner.
 pub(crate) fn instance(text: &str, names: &Names<'_>) -> Result<String, ReleaseError> {
-    let changes: [Change; 2] = [
-        (RUNNER_KEY, 1, format!("    Default: artifacts/{}\n", names.runner)),
-        (RUNNER_SHA256, 1, format!("{RUNNER_SHA256}    Default: {}\n", names.runner_sha256)),
+    let key = format!("artifacts/{}", names.runner);
+    let changes: [Change; 4] = [
+        (RUNNER_PARAMETERS, 1, String::new()),
+        ("!Ref RunnerKey\n", 1, format!("{key}\n")),
+        ("${RunnerKey}", 1, key),
+        ("!Ref RunnerSha256\n", 1, format!("\"{}\"\n", names.runner_sha256)),
     ];
     changed(INSTANCE, text, &changes)
 }
@@ -167,7 +176,7 @@ mod tests {
     use super::{Architecture, Names, stack};
 
     fn released(text: &str, functions: &[(Architecture, String)]) -> Result<String, String> {
-        let names = Names { version: "1.2.3", functions, definition: "d.json", runner: "r", runner_sha256: "0" };
+        let names = Names { functions, definition: "d.json", runner: "r", runner_sha256: "0" };
         stack(text, &names).map_err(|error| error.to_string())
     }
 

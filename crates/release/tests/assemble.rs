@@ -155,7 +155,12 @@ fn the_released_templates_are_templates() {
         stack.contains("    Default: x86_64\n    AllowedValues: [x86_64]\n"),
         "the architecture is one that was built"
     );
-    assert!(stack.contains("    Default: reveille/9.8.7/\n"), "the artifacts' place has a version");
+    // An update keeps the old value of a parameter: what a release changes is text.
+    assert!(stack.contains("Name: functions-9.8.7-x86_64-") && !stack.contains("Default: reveille/9.8.7"));
+    let instance = fs::read_to_string(output.join("instance.yaml")).unwrap();
+    let runner = contents(&output).into_keys().find(|name| name.starts_with("reveille-runner-9.8.7-")).unwrap();
+    assert_eq!(instance.matches(&format!("artifacts/{runner}")).count(), 2, "in the script and in the policy");
+    assert!(!instance.contains("RunnerKey") && !instance.contains("RunnerSha256"), "nothing is left to be passed");
 }
 
 #[test]

@@ -94,14 +94,15 @@ fn parameters(dist: &Path) -> String {
     example.to_string()
 }
 
-/// The default of a parameter of the released instance's template.
-fn default(dist: &Path, parameter: &str) -> String {
+/// A setting that the released instance's template writes into the on-start script.
+fn setting(dist: &Path, name: &str) -> String {
     let text = fs::read_to_string(dist.join("instance.yaml")).unwrap();
     let template = reveille_contract_tests::parse_template(&text);
-    template["Parameters"][parameter]["Default"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no default: {parameter}"))
-        .to_owned()
+    let content = &template["Resources"]["LifecycleConfig"]["Properties"]["OnStart"][0]["Content"]["Fn::Base64"];
+    let parts = content["Fn::Join"][1].as_array().unwrap();
+    let at =
+        parts.iter().position(|part| part.as_str() == Some(format!("{name}='").as_str())).expect("the script has it");
+    parts[at + 1].as_str().unwrap_or_else(|| panic!("{name} is left to be passed: {}", parts[at + 1])).to_owned()
 }
 
 async fn deployed_and_updated(world: &LocalAws) {
@@ -116,14 +117,14 @@ async fn deployed_and_updated(world: &LocalAws) {
 
     shell.types("cd dist && sha256sum --check --quiet SHA256SUMS").await;
     shell.types("aws s3 mb s3://my-artifacts").await;
-    shell.types("aws s3 cp dist/ s3://my-artifacts/reveille/0.0.1/ --recursive").await;
+    shell.types("aws s3 cp dist/ s3://my-artifacts/reveille/ --recursive").await;
     shell.types(DEPLOY).await;
     values_arrived(&shell).await;
 
     let bucket = shell.output("RunsBucketName").await;
     shell.types(&format!("aws s3 cp dist/ s3://{bucket}/artifacts/ --recursive --exclude '*' --include 'reveille-runner-*' --include 'reveille-engine-*'")).await;
     // The local CloudFormation makes no instances: the values of the released template reach the script as it would write them.
-    let (key, sha256) = (default(&dist, "RunnerKey"), default(&dist, "RunnerSha256"));
+    let (key, sha256) = (setting(&dist, "REVEILLE_RUNNER_KEY"), setting(&dist, "REVEILLE_RUNNER_SHA256"));
     let settings =
         format!("REVEILLE_BUCKET='{bucket}'\nREVEILLE_RUNNER_KEY='{key}'\nREVEILLE_RUNNER_SHA256='{sha256}'\n");
     world.local().create_instance_with_commands("released", &settings).await.expect("the instance is created");
@@ -182,7 +183,7 @@ async fn updated(world: &LocalAws, shell: &Shell<'_>) {
     let changed = text.replacen("\"Comment\": \"", "\"Comment\": \"The next version. ", 1);
     assert_ne!(changed, text);
     fs::write(&definition, changed).unwrap();
-    shell.types("aws s3 cp dist/ s3://my-artifacts/reveille/0.0.2/ --recursive").await;
+    shell.types("aws s3 cp dist/ s3://my-artifacts/reveille/ --recursive").await;
     shell.types(DEPLOY).await;
     let machine = shell.output("StateMachineArn").await;
     let describe = "aws --endpoint-url \"$AWS_ENDPOINT_URL\" stepfunctions describe-state-machine --output text --query definition";

@@ -16,7 +16,7 @@ use crate::Scenario;
 
 pub const ALL: &[Scenario] =
     &[("release::what_was_released_is_deployed_without_a_compiler_and_is_updated_under_a_run", |h, w| {
-        h.block_on(deployed_and_updated(w))
+        h.block_on(deployed_and_updated(w));
     })];
 
 /// What the documented commands need. None of it compiles, links or packages.

@@ -8,9 +8,8 @@ use reveille_contract_tests::{read, root};
 use serde_json::Value;
 
 /// A template, what is replaced in it, and the check that must object.
-const FAULTS: [(&str, &str, &str, &str); 6] = [
+const FAULTS: [(&str, &str, &str, &str); 5] = [
     ("template.yaml", "!GetAtt SweepFailures.Arn", "!GetAtt SweepFailure.Arn", "E1010"),
-    ("template.yaml", "Action: states:DescribeExecution", "Action: states:DescribeExecutoin", "W3037"),
     (
         "template.yaml",
         "    DeletionPolicy: Delete\n    UpdateReplacePolicy: Delete\n    Properties:\n      MessageRetentionPeriod",

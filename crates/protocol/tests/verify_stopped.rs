@@ -110,7 +110,14 @@ fn a_lease_of_an_older_version_is_read() {
 /// on for nobody.
 #[test]
 fn a_notebook_whose_execution_gave_up_has_that_for_its_verdict() {
-    let claim = |by| Claim { by, nonce: "c".into(), boot_id: Some("b".into()), at: now(), attempt: Some(run().at()) };
+    let claim = |by| Claim {
+        by,
+        nonce: "c".into(),
+        boot_id: Some("b".into()),
+        at: now(),
+        attempt: Some(run().at()),
+        runner_version: None,
+    };
     for (code, by, verdict) in [
         (Some("Internal"), Some(Claimant::Runner), Some(Code::Internal)),
         (Some("AccessDenied"), Some(Claimant::Runner), Some(Code::AccessDenied)),
@@ -166,8 +173,14 @@ fn a_boot_that_no_runner_has_bound_is_not_stopped_under_the_run_that_started_it(
             cause: None,
         });
         if given_up {
-            let claim =
-                Claim { by: Claimant::Release, nonce: "c".into(), boot_id: None, at: now(), attempt: Some(at.clone()) };
+            let claim = Claim {
+                by: Claimant::Release,
+                nonce: "c".into(),
+                boot_id: None,
+                at: now(),
+                attempt: Some(at.clone()),
+                runner_version: None,
+            };
             world.put(&stack().layout.claim(&at), &claim);
         }
         // As the sweeper asks, which is no run.

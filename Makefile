@@ -13,7 +13,7 @@ CARGO ?= cargo
 BINARIES := --workspace
 REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 
-.PHONY: root test-boot help setup build demo local test lint advisories simulate sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages
+.PHONY: root test-boot help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,7 @@ test: lint build ## Check everything, run every test, and simulate
 	@echo "==> cargo test"
 	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws $(CARGO) test --locked --workspace --no-fail-fast
 	@$(MAKE) --no-print-directory simulate sabotage
+	@$(MAKE) --no-print-directory simulate-exhaustive QUICK=1
 
 # Roots of instances that really boot: built once, outside the checkout, for all checkouts.
 ROOTS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/reveille/roots
@@ -87,6 +88,24 @@ RUNS ?= 10000
 simulate: ## Run seeded fault schedules in simulated time
 	@echo "==> simulating $(if $(SEED),schedule $(SEED),$(RUNS) schedules)"
 	@$(CARGO) run --locked --quiet --profile simulate -p reveille-simulation -- $(if $(SEED),--seed $(SEED),--runs $(RUNS))
+
+simulate-exhaustive: ## Explore every order of effects of small worlds (QUICK=1: only what takes seconds)
+	@echo "==> exploring small worlds"
+	@$(CARGO) run --locked --quiet --profile simulate -p reveille-simulation -- --exhaustive$(if $(QUICK),-quick)
+
+# A second engine of the language, in an environment of its own.
+MOTO_VENV := target/moto-venv
+MOTO_STAMP := $(MOTO_VENV)/.installed
+
+$(MOTO_STAMP): crates/asl/tests/moto/requirements.txt
+	@echo "==> installing moto into $(MOTO_VENV) (once)"
+	@rm -rf $(MOTO_VENV)
+	@$(PYTHON) -m venv $(MOTO_VENV)
+	@$(MOTO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+moto: $(MOTO_STAMP) ## Run the definition, and random machines, on moto's Step Functions too (minutes)
+	@ASL_MOTO=$(CURDIR)/$(MOTO_VENV)/bin/python $(CARGO) test --locked -p reveille-asl --test moto -- --nocapture --test-threads 1
 
 # The Python equivalent of the benchmark, in an environment of its own: nothing else slows its start.
 BENCH_VENV := target/bench-venv
@@ -187,4 +206,5 @@ lock: ## Write each requirements.txt anew from its requirements.in (needs uv)
 	@$(LOCK) -c crates/notebook/requirements.txt requirements.in -o requirements.txt
 	@$(LOCK) --only-binary :all: tests/contract/requirements.in -o tests/contract/requirements.txt
 	@$(LOCK) --only-binary :all: crates/release/requirements.in -o crates/release/requirements.txt
+	@$(LOCK) --only-binary :all: crates/asl/tests/moto/requirements.in -o crates/asl/tests/moto/requirements.txt
 	@$(LOCK) -c requirements.txt crates/bench/requirements.in -o crates/bench/requirements.txt

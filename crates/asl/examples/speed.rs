@@ -78,15 +78,13 @@ fn main() {
     let mut entered = 0.0;
     let mut failed = 0;
     for seed in 0..executions {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
         let service_run = async {
             let service = Service::new(World::default(), ExecutionClock::starting_at(0), u64::from(seed));
             let execution = service.start_execution(&machine, "run", &input).expect("it starts");
             let ended = execution.ended().await;
             (ended.status, execution.trace().iter().map(|_| 1.0).sum::<f64>())
         };
-        let (status, trace) = tokio::task::LocalSet::new().block_on(&runtime, service_run);
+        let (status, trace) = reveille_asl::simulated::block_on(service_run);
         entered += trace;
         failed += u32::from(status != Status::Succeeded);
     }

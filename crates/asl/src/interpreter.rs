@@ -16,6 +16,7 @@ mod functions;
 mod history;
 mod machine;
 mod machine_error;
+mod plain;
 mod random;
 mod retry;
 mod run;

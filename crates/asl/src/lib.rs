@@ -2,7 +2,7 @@
 //!
 //! Owns: reading a definition ([`definition`]), the documented fields of the language ([`fields`]), `JSONata`
 //! expressions as Step Functions evaluates them ([`expression`]), a lint over whole definitions ([`lint`]) and an
-//! interpreter ([`interpreter`]).
+//! interpreter ([`interpreter`]), which runs in simulated time ([`simulated`]).
 //!
 //! Never does: nothing that is deployed depends on this crate, and it knows nothing of Reveille's own states,
 //! functions or error codes; those are passed in.
@@ -13,3 +13,4 @@ pub mod expression;
 pub mod fields;
 pub mod interpreter;
 pub mod lint;
+pub mod simulated;

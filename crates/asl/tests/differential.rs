@@ -172,8 +172,7 @@ impl Tasks for Echo {
 fn run(definition: &Value, input: &Value) -> AgreedEnding {
     let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:differential";
     let machine = Rc::new(Machine::compile(arn, definition).unwrap_or_else(|error| panic!("{error}: {definition}")));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let ended = tokio::task::LocalSet::new().block_on(&runtime, async {
+    let ended = reveille_asl::simulated::block_on(async {
         let service = Service::new(Echo, ExecutionClock::starting_at(0), 1);
         service.start_execution(&machine, "differential", input).unwrap().ended().await
     });

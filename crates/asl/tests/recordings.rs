@@ -100,12 +100,11 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Runs the recorded machine with the recorded answers, on a paused clock.
+/// Runs the recorded machine with the recorded answers, in simulated time.
 fn run(recording: &Value) -> Result<(Description, Vec<Rc<str>>), String> {
     let arn = "arn:aws:states:us-east-1:123456789012:stateMachine:recorded";
     let machine = Rc::new(Machine::compile(arn, &recording["machine"]).map_err(|error| error.to_string())?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, async {
+    reveille_asl::simulated::block_on(async {
         let service = Service::new(Script::of(&recording["script"]), ExecutionClock::starting_at(0), 1);
         let execution =
             service.start_execution(&machine, "recorded", &recording["input"]).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! `reveille-simulation [--runs N] [--seed S] [--from S] [--jobs N] [--show N] [--sabotage] [--book] [--only WORDS] [--no-sweeper]`
+//! `reveille-simulation [--runs N] [--seed S] [--from S] [--jobs N] [--show N] [--sabotage] [--book] [--only WORDS] [--exhaustive] [--exhaustive-quick] [--most-plays N] [--no-sweeper]`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's output")]
 
 use std::process::ExitCode;
@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use reveille_simulation::book;
 use reveille_simulation::definition::Definitions;
+use reveille_simulation::exhaustive::bounds::{CORES, NOTICED};
+use reveille_simulation::exhaustive::search::{MOST_PLAYS, Search};
 use reveille_simulation::explain::explain;
 use reveille_simulation::play::{Played, play};
 use reveille_simulation::sabotage::{ALL, player};
@@ -23,6 +25,15 @@ const SHOWN: u64 = 10;
 /// Every so manyth schedule is played twice.
 const TWICE_EVERY: u64 = 50;
 
+/// Which of the small worlds are explored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Explore {
+    /// What takes seconds.
+    Quick,
+    /// Every one.
+    All,
+}
+
 struct Options {
     runs: u64,
     from: u64,
@@ -33,8 +44,11 @@ struct Options {
     sabotage: bool,
     /// With `--sabotage`: write each that is noticed into the book.
     book: bool,
-    /// With `--sabotage`: only those whose name holds this.
+    /// With `--sabotage` and `--exhaustive`: only those whose name holds this.
     only: String,
+    explore: Option<Explore>,
+    /// With `--exhaustive`: a part gives up after so many plays.
+    most_plays: u64,
 }
 
 fn options() -> Result<Options, String> {
@@ -49,6 +63,8 @@ fn options() -> Result<Options, String> {
         sabotage: false,
         book: false,
         only: String::new(),
+        explore: None,
+        most_plays: MOST_PLAYS,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -65,10 +81,13 @@ fn options() -> Result<Options, String> {
             "--sabotage" => options.sabotage = true,
             "--book" => options.book = true,
             "--only" => options.only = arguments.next().unwrap_or_default(),
+            "--exhaustive" => options.explore = Some(Explore::All),
+            "--exhaustive-quick" => options.explore = Some(Explore::Quick),
+            "--most-plays" => options.most_plays = number()?,
             "--no-sweeper" => options.sweeper = false,
             _ => {
                 return Err(format!(
-                    "unknown option {name}: use --runs N, --from S, --seed S, --jobs N, --show N, --sabotage, --book, --only WORDS or --no-sweeper"
+                    "unknown option {name}: use --runs N, --from S, --seed S, --jobs N, --show N, --sabotage, --book, --only WORDS, --exhaustive, --exhaustive-quick, --most-plays N or --no-sweeper"
                 ));
             }
         }
@@ -79,6 +98,7 @@ fn options() -> Result<Options, String> {
 fn main() -> ExitCode {
     let ended = options().and_then(|options| match options.seed {
         Some(seed) => replay(seed, options.sweeper),
+        None if options.explore.is_some() => exhaustive(&options),
         None if options.sabotage => sabotage(options.book, &options.only),
         None => simulate(&options),
     });
@@ -120,6 +140,58 @@ fn explained(schedule: Schedule) -> Result<(), String> {
     let timeline = play(shrunk.schedule.clone(), &machine, None, true).timeline;
     println!("\n{}", explain(&shrunk, &timeline));
     Ok(())
+}
+
+/// Explores the small worlds, and shows how much there was. `true`: every guarantee held, and nothing is left.
+fn exhaustive(options: &Options) -> Result<bool, String> {
+    let mut all = true;
+    let jobs = usize::try_from(options.jobs).unwrap_or(1);
+    let wanted = CORES
+        .into_iter()
+        .filter(|core| (core.quick || options.explore == Some(Explore::All)) && core.name.contains(&*options.only));
+    for core in wanted {
+        let begun = Instant::now();
+        let search = Search { core, sabotage: None, jobs, most_plays: options.most_plays };
+        let found = search.run()?;
+        println!("{}\n  {found} ({:.1} s)", core.name, begun.elapsed().as_secs_f64());
+        if let Some((choices, violation)) = &found.broken {
+            println!("BROKEN {}: {}", violation.guarantee, violation.what);
+            for line in search.replay(choices.clone())? {
+                println!("{line}");
+            }
+        }
+        all &= found.ended;
+    }
+    if options.only.is_empty() {
+        all &= exhaustive_sabotages(jobs)?;
+    }
+    Ok(all)
+}
+
+/// Takes something out of the protocol, and searches until a guarantee breaks. `true`: each was noticed.
+fn exhaustive_sabotages(jobs: usize) -> Result<bool, String> {
+    let mut all = true;
+    for sabotage in ALL.into_iter().filter(|sabotage| NOTICED.contains(&sabotage.name)) {
+        let mut plays = 0;
+        let mut noticed = None;
+        for core in CORES.into_iter().filter(|core| core.quick) {
+            let found = Search { core, sabotage: Some(sabotage), jobs, most_plays: MOST_PLAYS }.run()?;
+            plays += found.plays;
+            noticed = found
+                .broken
+                .map(|(_, violation)| format!("{}: {} ({})", violation.guarantee, violation.what, core.name));
+            if noticed.is_some() {
+                break;
+            }
+        }
+        all &= noticed.is_some();
+        println!(
+            "without {}: after {plays} plays {}",
+            sabotage.name,
+            noticed.unwrap_or_else(|| "NOT NOTICED".to_owned())
+        );
+    }
+    Ok(all)
 }
 
 /// Shows how soon each sabotage is noticed. `true`: each was, within its bound.

@@ -1,24 +1,28 @@
 //! Plays one schedule from its beginning to its end, and judges it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use reveille_asl::interpreter::Machine;
-use tokio::task::LocalSet;
+use reveille_asl::simulated;
 
 use crate::fault::{Count, Fault};
 use crate::guarantees::waste;
 use crate::guarantees::{self, Ending, Findings};
 use crate::lies::Lie;
 use crate::schedule::Schedule;
+use crate::world::choices::Choices;
 use crate::world::ledger::Violation;
-use crate::world::{BEGINNING_MS, By, Origin, World};
+use crate::world::{BEGINNING_MS, By, Origin, SWEEPS_EVERY_MS, World};
 
 /// Between two looks at whether the world has come to its end.
 const LOOK: Duration = Duration::from_secs(30);
 /// Requests that land late, and Describe's lag, are over after this; the sweeper's timer came thrice.
 const SETTLE_MS: i64 = 960_000;
+/// The same where no request lands late: the sweeper's timer came once.
+const SETTLE_SOON_MS: i64 = SWEEPS_EVERY_MS + 60_000;
 /// A boot of ours that is on this long after all is over is on for good.
 const WATCH_MS: i64 = waste::LONGEST_MS + 7_200_000;
 /// No schedule needs longer: limits are at most hours, and every wait is bounded.
@@ -50,62 +54,93 @@ pub struct Played {
 }
 
 /// Plays a schedule.
-///
-/// # Panics
-/// The runtime cannot be made, which needs no resource that could be missing.
 #[must_use]
 pub fn play(schedule: Schedule, machine: &Rc<Machine>, lie: Option<Lie>, traced: bool) -> Played {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime without I/O can always be made");
-    let tasks = LocalSet::new();
     let schedule = Rc::new(schedule);
-    tasks.block_on(&runtime, async {
+    simulated::block_on(async {
         let world = World::new(schedule, machine, lie, traced);
         run(&world).await;
-        let findings = guarantees::check(&world);
-        let played = Played {
-            violations: world.ledger.violations(),
-            findings,
-            executions: world.ledger.executions().len() as u64,
-            invocations: world.invocations.get(),
-            calls: world.calls.get(),
-            machine_ms: machine_ms(&world),
-            faults: world.counters.counts(),
-            timeline: world.timeline(),
-            endings: if traced { guarantees::endings(&world) } else { Vec::new() },
-            boots: if traced { boots(&world) } else { Vec::new() },
-        };
-        world.close();
-        played
+        judged(&world, traced)
     })
 }
 
+/// Plays a schedule in which everything is chosen. A play that came to a state that was seen is not judged.
+#[must_use]
+pub fn play_chosen(
+    schedule: Schedule,
+    machine: &Rc<Machine>,
+    lie: Option<Lie>,
+    choices: &Rc<Choices>,
+    traced: bool,
+) -> Played {
+    let here: Rc<RefCell<Option<Rc<World>>>> = Rc::default();
+    let (there, machine, schedule) = (Rc::clone(&here), Rc::clone(machine), Rc::new(schedule));
+    let main = async {
+        let world = World::with_choices(schedule, &machine, lie, traced, Some(Rc::clone(choices)));
+        there.replace(Some(Rc::clone(&world)));
+        tokio::select! {
+            biased;
+            () = choices.over.notified() => {}
+            () = run(&world) => {}
+        }
+        there.take();
+        if !choices.is_pruned() {
+            return judged(&world, traced);
+        }
+        // What happened is judged when it happens.
+        let played = Played { violations: world.ledger.violations(), timeline: world.timeline(), ..Played::default() };
+        world.close();
+        played
+    };
+    simulated::block_on_with(main, || {
+        let world = here.borrow().clone();
+        world.is_some_and(|world| choices.choose(&world))
+    })
+}
+
+fn judged(world: &Rc<World>, traced: bool) -> Played {
+    let findings = guarantees::check(world);
+    let played = Played {
+        violations: world.ledger.violations(),
+        findings,
+        executions: world.ledger.executions().len() as u64,
+        invocations: world.invocations.get(),
+        calls: world.calls.get(),
+        machine_ms: machine_ms(world),
+        faults: world.counters.counts(),
+        timeline: world.timeline(),
+        endings: if traced { guarantees::endings(world) } else { Vec::new() },
+        boots: if traced { boots(world) } else { Vec::new() },
+    };
+    world.close();
+    played
+}
+
 async fn run(world: &Rc<World>) {
-    tokio::task::spawn_local(Rc::clone(world).drive());
+    simulated::spawn(Rc::clone(world).drive());
     if world.sweeps() {
-        tokio::task::spawn_local(Rc::clone(world).sweep());
+        simulated::spawn(Rc::clone(world).sweep());
     }
     for planned in &world.schedule.troubles {
-        tokio::task::spawn_local(Rc::clone(world).trouble(*planned));
+        simulated::spawn(Rc::clone(world).trouble(*planned));
     }
-    for number in 0..world.schedule.triggers.len() {
+    let by_choice = world.choices.as_ref().is_some_and(|choices| choices.awaits_arrival());
+    for number in 0..if by_choice { 1 } else { world.schedule.triggers.len() } {
         world.spawn_open(Rc::clone(world).deliver(number));
     }
     for hand in &world.schedule.hands {
         world.spawn_open(Rc::clone(world).lend(*hand));
     }
+    let settle_ms = if world.choices.is_some() { SETTLE_SOON_MS } else { SETTLE_MS };
     let mut over_since = None;
     while world.now_ms() - BEGINNING_MS < HORIZON_MS {
-        tokio::time::sleep(LOOK).await;
+        simulated::sleep(LOOK).await;
         if world.open.get() > 0 || !world.ledger.all_ended() {
             over_since = None;
             continue;
         }
         let over_for = world.now_ms() - *over_since.get_or_insert(world.now_ms());
-        if over_for >= WATCH_MS && !person_works(world) || over_for >= SETTLE_MS && !ours_is_on(world) {
+        if over_for >= WATCH_MS && !person_works(world) || over_for >= settle_ms && !ours_is_on(world) {
             break;
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reveille_asl::interpreter::{ExecutionClock, Machine, Service};
+use reveille_asl::simulated;
 use reveille_instance_model::{Account, BootNumber};
 use reveille_protocol::Stack;
 use tokio::sync::Notify;
@@ -24,6 +25,7 @@ mod api;
 mod armed;
 mod boots;
 mod bucket;
+pub mod choices;
 mod driver;
 mod events;
 mod functions;
@@ -35,7 +37,9 @@ mod ports;
 mod process;
 mod queues;
 mod runners;
+mod state;
 mod sweeper;
+mod told;
 
 pub use actor::Actor;
 pub use boots::{Boot, By, Origin};
@@ -46,6 +50,7 @@ pub use ports::Ports;
 pub use sweeper::SWEEPS_EVERY_MS;
 
 use armed::Armed;
+use choices::Choices;
 use driver::NextRunner;
 use ledger::Ledger;
 use queues::Queues;
@@ -92,12 +97,25 @@ pub struct World {
     /// Deeds, deliveries and troubles that are still to come or under way.
     pub(crate) open: Cell<u32>,
     timeline: Option<RefCell<Vec<String>>>,
+    /// The choices, where everything is chosen and nothing drawn.
+    pub(crate) choices: Option<Rc<Choices>>,
 }
 
 impl World {
     /// A world at its beginning. `traced`: keep a timeline.
     #[must_use]
     pub fn new(schedule: Rc<Schedule>, machine: &Rc<Machine>, lie: Option<Lie>, traced: bool) -> Rc<Self> {
+        Self::with_choices(schedule, machine, lie, traced, None)
+    }
+
+    /// The same, in which `choices` decide what is drawn otherwise.
+    pub(crate) fn with_choices(
+        schedule: Rc<Schedule>,
+        machine: &Rc<Machine>,
+        lie: Option<Lie>,
+        traced: bool,
+        choices: Option<Rc<Choices>>,
+    ) -> Rc<Self> {
         let clock = ExecutionClock::starting_at(BEGINNING_MS);
         let world = Rc::new(Self {
             clock,
@@ -125,10 +143,14 @@ impl World {
             next_id: Cell::new(0),
             open: Cell::new(0),
             timeline: traced.then(RefCell::default),
+            choices,
             schedule,
         });
         let service = Service::new(Functions(Rc::clone(&world)), clock, world.schedule.seed);
         service.show_missed_heartbeats_as(world.schedule.missed_heartbeat);
+        if world.choices.is_some() {
+            service.draw_apart();
+        }
         world.service.replace(Some(service));
         let Parameters { heartbeat, .. } = world.schedule.parameters;
         if heartbeat != 60 && heartbeat != 300 {
@@ -184,11 +206,6 @@ impl World {
             let passed = self.now_ms() - BEGINNING_MS;
             let (seconds, ms) = (passed / 1000, passed % 1000);
             let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-            if std::env::var("SIM_LIVE").is_ok() {
-                let l = line();
-                eprintln!("{hours}:{minutes:02}:{:02}.{ms:03} {l}", seconds % 60);
-                return;
-            }
             timeline.borrow_mut().push(format!("{hours:>3}:{minutes:02}:{:02}.{ms:03}  {}", seconds % 60, line()));
         }
     }
@@ -213,26 +230,40 @@ impl World {
         self.next_id.get()
     }
 
-    /// A whole number in `low..=high`.
+    /// The same; where everything is chosen, by whose it is, so that it does not tell the order between actors.
+    pub(crate) fn fresh_of(&self, whose: &str) -> String {
+        match &self.choices {
+            None => self.fresh().to_string(),
+            Some(choices) => format!("{whose}.{}", choices.count(whose)),
+        }
+    }
+
+    /// A whole number in `low..=high`; the lowest, where nothing is drawn.
     pub(crate) fn pick(&self, low: u64, high: u64) -> u64 {
+        if self.choices.is_some() {
+            return low;
+        }
         self.random.borrow_mut().u64(low..=high)
     }
 
     /// A signed number in `-most..=most`.
     pub(crate) fn around(&self, most: i64) -> i64 {
+        if self.choices.is_some() {
+            return 0;
+        }
         self.random.borrow_mut().i64(-most..=most)
     }
 
     /// True in `percent` of all cases.
     pub(crate) fn chance(&self, percent: u8) -> bool {
-        self.random.borrow_mut().u8(0..100) < percent
+        self.choices.is_none() && self.random.borrow_mut().u8(0..100) < percent
     }
 
     /// Runs something as a part of the world that must end before the world does.
     pub(crate) fn spawn_open(self: &Rc<Self>, part: impl Future<Output = ()> + 'static) {
         self.open.set(self.open.get() + 1);
         let world = Rc::clone(self);
-        tokio::task::spawn_local(async move {
+        simulated::spawn(async move {
             part.await;
             world.open.set(world.open.get() - 1);
         });
@@ -247,7 +278,7 @@ pub fn time(ms: i64) -> DateTime<Utc> {
 
 /// Lets simulated time pass.
 pub(crate) async fn pass_ms(ms: u64) {
-    tokio::time::sleep(Duration::from_millis(ms)).await;
+    simulated::sleep(Duration::from_millis(ms)).await;
 }
 
 /// A duration in milliseconds.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::simulated::Instant;
 use jsonata_core::value::JValue;
-use tokio::time::Instant;
 
 use super::callbacks::{OpenTicket, Ticket};
 use super::clock::sleep_until;
@@ -64,8 +64,7 @@ impl<T: Tasks> Run<T> {
     }
 
     async fn attempt(&self, here: &Here<'_>, task: &Task, retries: u32) -> Result<Done, Failure> {
-        let ticket =
-            task.integration.waits_for_callback().then(|| self.service.callbacks.issue(&self.service.sources.random));
+        let ticket = task.integration.waits_for_callback().then(|| self.service.callbacks.issue(&self.sources.random));
         let token = ticket.as_ref().map(|ticket| ticket.0.token.clone());
         let context = StateContext {
             retry_count: retries,
@@ -116,7 +115,6 @@ impl<T: Tasks> Run<T> {
             resource: Rc::clone(&task.resource),
             function_name,
             payload,
-            arguments: value::to_json(&arguments),
             token: None,
             execution: Rc::clone(&self.execution.arn),
             state: Rc::clone(&here.state.name),

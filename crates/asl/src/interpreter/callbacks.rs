@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::simulated::Instant;
 use jsonata_core::value::JValue;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::random::Random;

@@ -25,8 +25,8 @@ impl<T: Tasks> Run<T> {
                 Ok(done) => return Ok(done),
                 Err(failure) => failure,
             };
-            match attempts.next(&failure, &self.service.sources.random) {
-                Some(delay) => tokio::time::sleep(delay).await,
+            match attempts.next(&failure, &self.sources.random) {
+                Some(delay) => crate::simulated::sleep(delay).await,
                 None => return self.caught(here, handlers, failure, retries),
             }
             retries += 1;

@@ -1,9 +1,9 @@
-//! Time as executions see it: tokio's clock, which a simulation pauses, with a date for its beginning.
+//! Time as executions see it: the simulated clock, with a date for its beginning.
 
+use crate::simulated::Instant;
 use chrono::{DateTime, SecondsFormat};
-use tokio::time::Instant;
 
-/// Tells the date. The passing of time is tokio's.
+/// Tells the date. The passing of time is the simulation's.
 #[derive(Debug, Clone, Copy)]
 pub struct ExecutionClock {
     origin: Instant,
@@ -11,8 +11,7 @@ pub struct ExecutionClock {
 }
 
 impl ExecutionClock {
-    /// A clock that shows `unix_ms` (milliseconds since 1970-01-01T00:00:00Z) now. Made inside the runtime whose clock
-    /// is to count.
+    /// A clock that shows `unix_ms` (milliseconds since 1970-01-01T00:00:00Z) now.
     #[must_use]
     pub fn starting_at(unix_ms: i64) -> Self {
         Self { origin: Instant::now(), origin_ms: unix_ms }
@@ -47,7 +46,7 @@ pub(crate) fn parse_iso(text: &str) -> Option<i64> {
 /// Sleeps until `deadline`, for ever when there is none.
 pub(crate) async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        Some(deadline) => crate::simulated::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

@@ -3,10 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::simulated::AbortHandle;
 use jsonata_core::value::{JMap, JValue};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
 use super::clock::{ExecutionClock, iso};
 use super::failure::{Failure, names};
@@ -107,6 +107,8 @@ pub struct StepFunctionsExecution {
     pub(crate) name: String,
     pub(crate) machine: Rc<Machine>,
     pub(crate) input: Value,
+    /// The input, as expressions see it.
+    given: JValue,
     clock: ExecutionClock,
     start_ms: i64,
     status: Cell<Status>,
@@ -124,17 +126,15 @@ pub struct StepFunctionsExecution {
 
 impl StepFunctionsExecution {
     pub(crate) fn new(machine: &Rc<Machine>, name: &str, input: Value, clock: ExecutionClock) -> Self {
-        let position = Position {
-            state: machine.scope.start,
-            input: value::from_json(input.clone()),
-            variables: Variables::default(),
-            entered: 0,
-        };
+        let given = value::from_json(input.clone());
+        let position =
+            Position { state: machine.scope.start, input: given.clone(), variables: Variables::default(), entered: 0 };
         Self {
             arn: Rc::from(machine.execution_arn(name)),
             name: name.to_owned(),
             machine: Rc::clone(machine),
             input,
+            given,
             clock,
             start_ms: clock.now_ms(),
             status: Cell::new(Status::Running),
@@ -160,6 +160,18 @@ impl StepFunctionsExecution {
     #[must_use]
     pub fn status(&self) -> Status {
         self.status.get()
+    }
+
+    /// When it was started, in Unix milliseconds.
+    #[must_use]
+    pub fn start_ms(&self) -> i64 {
+        self.start_ms
+    }
+
+    /// How often it was redriven.
+    #[must_use]
+    pub fn redrive_count(&self) -> u32 {
+        self.redrive_count.get()
     }
 
     /// The states it entered, in order; a state that a redrive went on from once more.
@@ -217,7 +229,7 @@ impl StepFunctionsExecution {
     pub(crate) fn context(&self) -> JValue {
         let mut fields = vec![
             ("Id".to_owned(), JValue::String(Rc::clone(&self.arn))),
-            ("Input".to_owned(), value::from_json(self.input.clone())),
+            ("Input".to_owned(), self.given.clone()),
             ("Name".to_owned(), JValue::from(self.name.as_str())),
             ("RoleArn".to_owned(), JValue::from("arn:aws:iam::123456789012:role/state-machine")),
             ("StartTime".to_owned(), JValue::from(iso(self.start_ms))),

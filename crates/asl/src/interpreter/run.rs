@@ -10,6 +10,7 @@ use jsonata_core::value::JValue;
 use super::clock::parse_iso;
 use super::execution::{Position, StepFunctionsExecution};
 use super::failure::{Failure, names};
+use super::functions::Sources;
 use super::history::EventKind;
 use super::machine::{Effects, Kind, Next, Rule, Scope, State};
 use super::shared::Inner;
@@ -24,6 +25,7 @@ pub(crate) struct Run<T> {
     pub execution: Rc<StepFunctionsExecution>,
     /// The `Execution` part of the context object.
     pub context: JValue,
+    pub sources: Sources,
 }
 
 /// The state that is being run, and where.
@@ -106,7 +108,7 @@ impl<T: Tasks> Run<T> {
             Kind::Choice { rules, default } => self.choice(&here, rules, *default),
             Kind::WaitSeconds(seconds) => {
                 let seconds = self.evaluated(&here, seconds.evaluate_seconds(&self.view(&here)))?;
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                crate::simulated::sleep(Duration::from_secs(seconds)).await;
                 self.go_on(&here)
             }
             Kind::WaitUntil(timestamp) => {
@@ -158,7 +160,7 @@ impl<T: Tasks> Run<T> {
             );
             return Err(here.failure(names::RUNTIME, &what));
         };
-        tokio::time::sleep_until(self.service.clock.instant_of(until)).await;
+        crate::simulated::sleep_until(self.service.clock.instant_of(until)).await;
         Ok(())
     }
 
@@ -169,7 +171,7 @@ impl<T: Tasks> Run<T> {
 
     /// The same, in another context: that of an attempt.
     pub(crate) fn view_in<'a>(&'a self, here: &'a Here<'a>, context: &'a StateContext) -> View<'a> {
-        View::new(&here.position.input, context, &here.position.variables, &self.service.sources)
+        View::new(&here.position.input, context, &here.position.variables, &self.sources)
     }
 
     /// Evaluates `Assign` and `Output`. Both see the variables as they were when the state was entered ("Passing data

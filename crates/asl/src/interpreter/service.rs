@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::simulated::{self, Instant};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::callbacks::Callbacks;
 use super::clock::{ExecutionClock, sleep_until};
 use super::execution::{Ending, Status, StepFunctionsExecution};
-use super::failure::{Failure, MissedHeartbeat, names};
+use super::failure::MissedHeartbeat;
 use super::functions::Sources;
 use super::history::HISTORY_LIMIT;
 use super::machine::Machine;
@@ -88,8 +88,7 @@ pub struct Links {
     pub executions: Executions,
 }
 
-/// The service. Executions run as local tasks: it must be used inside a [`tokio::task::LocalSet`], on a runtime with
-/// time enabled (paused in a simulation).
+/// The service. Executions run as tasks: it must be used inside [`crate::simulated::block_on`].
 pub struct Service<T>(Rc<Inner<T>>);
 
 impl<T> Clone for Service<T> {
@@ -113,8 +112,14 @@ impl<T: Tasks + 'static> Service<T> {
             sources: Sources { random: Rc::new(Random::new(seed)), clock },
             callbacks: links.callbacks,
             missed_heartbeat: Cell::default(),
+            apart: Cell::default(),
             executions: links.executions,
         }))
+    }
+
+    /// From now on each execution has random numbers of its own, so that in which order executions draw tells nothing.
+    pub fn draw_apart(&self) {
+        self.0.apart.set(true);
     }
 
     /// Shows missed heartbeats under this name from now on.
@@ -224,9 +229,10 @@ impl<T: Tasks + 'static> Service<T> {
         self.0.tasks.status_changed(&execution.describe());
         let inner = Rc::clone(&self.0);
         let running = Rc::clone(execution);
-        let handle = tokio::task::spawn_local(async move {
-            let _watch = PanicWatch(Rc::clone(&running));
-            let run = Run { context: running.context(), service: Rc::clone(&inner), execution: Rc::clone(&running) };
+        let handle = simulated::spawn(async move {
+            let sources = inner.sources_of(&running);
+            let context = running.context();
+            let run = Run { context, service: Rc::clone(&inner), execution: Rc::clone(&running), sources };
             let timeout = running.machine.timeout_seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
             let ending = tokio::select! {
                 biased;
@@ -235,23 +241,20 @@ impl<T: Tasks + 'static> Service<T> {
             };
             inner.end(&running, ending);
         });
-        execution.runs_as(handle.abort_handle());
-    }
-}
-
-/// Ends an execution whose run panicked, most likely in the world's code: nobody would wait for its end for ever.
-struct PanicWatch(Rc<StepFunctionsExecution>);
-
-impl Drop for PanicWatch {
-    fn drop(&mut self) {
-        if std::thread::panicking() && self.0.status() == Status::Running {
-            let cause = "the interpreter or the world it calls panicked; the message is in the output".to_owned();
-            self.0.end(Ending::Finished(Err(Failure::new(names::RUNTIME, Some(cause)))));
-        }
+        execution.runs_as(handle);
     }
 }
 
 impl<T: Tasks> Inner<T> {
+    fn sources_of(&self, execution: &StepFunctionsExecution) -> Sources {
+        if !self.apart.get() {
+            return self.sources.clone();
+        }
+        let mix = |seed: u64, byte: u8| (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let seed = execution.arn.bytes().fold(u64::from(execution.redrive_count()), mix);
+        Sources { random: Rc::new(Random::new(seed)), clock: self.clock }
+    }
+
     fn end(&self, execution: &StepFunctionsExecution, ending: Ending) {
         execution.end(ending);
         self.tasks.status_changed(&execution.describe());

@@ -38,5 +38,7 @@ pub(crate) struct Inner<T> {
     pub sources: Sources,
     pub callbacks: Callbacks,
     pub missed_heartbeat: Cell<MissedHeartbeat>,
+    /// Whether each execution draws for itself.
+    pub apart: Cell<bool>,
     pub executions: Executions,
 }

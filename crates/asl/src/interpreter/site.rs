@@ -1,6 +1,7 @@
 //! An expression of a definition, and where it is.
 
 use super::machine_error::MachineError;
+use super::plain::Plain;
 use crate::expression::Expression;
 
 /// An expression and its place, named as AWS's messages name it: `Output/a/b[0]`.
@@ -11,6 +12,8 @@ pub(crate) struct Site {
     /// Whether it needs `$states`, and in it the context object, which costs something to build.
     pub needs_states: bool,
     pub needs_context: bool,
+    /// The quick way to its value, where it is as simple as most.
+    pub plain: Option<Plain>,
 }
 
 impl Site {
@@ -25,6 +28,7 @@ impl Site {
         Ok(Self {
             needs_states: needs_context || !reads.states.is_empty(),
             needs_context,
+            plain: Plain::of(expression.ast()),
             location: location.to_owned(),
             expression,
         })

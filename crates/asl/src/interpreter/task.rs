@@ -17,8 +17,6 @@ pub struct TaskCall {
     pub function_name: Option<String>,
     /// What the function is given: `Arguments.Payload`, or all the arguments when the resource is no `lambda:invoke`.
     pub payload: Value,
-    /// The arguments as a whole.
-    pub arguments: Value,
     /// The token of this attempt, when the task waits for a callback.
     pub token: Option<Token>,
     /// The ARN of the execution.

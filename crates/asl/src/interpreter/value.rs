@@ -28,7 +28,14 @@ pub(crate) fn from_json(value: Value) -> JValue {
 
 /// The JSON of a value. What JSON has no form for has been refused before, where it came from.
 pub(crate) fn to_json(value: &JValue) -> Value {
-    serde_json::to_value(value).unwrap_or(Value::Null)
+    match value {
+        JValue::Bool(value) => Value::Bool(*value),
+        JValue::String(text) => Value::String(text.to_string()),
+        JValue::Array(items) => items.iter().map(to_json).collect(),
+        JValue::Object(members) => members.iter().map(|(name, member)| (name.clone(), to_json(member))).collect(),
+        // How a number is written is the library's to say.
+        other => serde_json::to_value(other).unwrap_or(Value::Null),
+    }
 }
 
 /// The length of a value as JSON text without spaces, in bytes.

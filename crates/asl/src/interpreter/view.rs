@@ -8,6 +8,7 @@ use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
 use jsonata_core::value::{JMap, JValue};
 
 use super::functions::{self, Sources};
+use super::plain::Known;
 use super::site::Site;
 use super::value;
 
@@ -129,6 +130,9 @@ impl<'a> View<'a> {
 
     /// Evaluates one expression. Nothing (undefined), and what JSON has no form for, is a failure.
     pub(crate) fn evaluate(&self, site: &Site) -> Result<JValue, EvaluationError> {
+        if let Some(value) = site.plain.as_ref().and_then(|plain| plain.value(self)) {
+            return Ok(value);
+        }
         let mut context = Context::new();
         if site.needs_states {
             context.bind("states".to_owned(), self.states(site.needs_context));
@@ -157,6 +161,29 @@ impl<'a> View<'a> {
         }
         value::size(&value).map_err(|_| site.failed(Reason::Unsupported))?;
         Ok(value)
+    }
+}
+
+impl Known for View<'_> {
+    /// Of `$states` nothing is built.
+    fn start<'p>(&'p self, variable: &str, names: &'p [String]) -> Option<(&'p JValue, &'p [String])> {
+        if variable != "states" {
+            return Some((self.variables.get(variable)?, names));
+        }
+        let (part, names) = names.split_first()?;
+        match (part.as_str(), &self.extra) {
+            ("input", _) => Some((self.input, names)),
+            ("context", _) => {
+                let (part, names) = names.split_first()?;
+                match (part.as_str(), names) {
+                    ("Execution", _) => Some((&self.context.execution, names)),
+                    ("Task", [token]) if token == "Token" => Some((self.context.token.as_ref()?, &[])),
+                    _ => None,
+                }
+            }
+            (part, Some((name, value))) if part == *name => Some((value, names)),
+            _ => None,
+        }
     }
 }
 

@@ -86,3 +86,8 @@ fn a_sentence_that_is_added_is_kept_whole() {
     assert!(failure.message.chars().count() <= MAX_MESSAGE_CHARS);
     assert_eq!(Failure::new(Code::Internal, "It broke.").also("Stop it.").message, "It broke. Stop it.");
 }
+
+#[test]
+fn a_failure_is_shown_with_its_code_first() {
+    assert_eq!(Failure::new(Code::Busy, "Somebody works on it.").to_string(), "Busy: Somebody works on it.");
+}

@@ -16,6 +16,8 @@ pub struct Actor {
     pub caller: Caller,
     /// For the timeline.
     pub label: String,
+    /// Whose memory it shares: its execution's, its boot's, or its own.
+    pub stream: String,
     /// The boot that a runner lives on.
     pub boot: Option<Rc<Boot>>,
     /// How far its clock is from true time.
@@ -36,10 +38,17 @@ pub struct Actor {
 impl Actor {
     /// An actor.
     #[must_use]
-    pub fn new(caller: Caller, label: String, boot: Option<Rc<Boot>>, skew_ms: i64, cut: Option<Cut>) -> Rc<Self> {
+    pub fn new(
+        caller: Caller,
+        (label, stream): (String, String),
+        boot: Option<Rc<Boot>>,
+        skew_ms: i64,
+        cut: Option<Cut>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             caller,
             label,
+            stream,
             boot,
             skew: TimeDelta::milliseconds(skew_ms),
             cut,

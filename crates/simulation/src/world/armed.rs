@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use reveille_asl::simulated;
 use reveille_instance_model::{FaultId, FaultKind, InstanceFault};
 
 use super::driver::NextRunner;
@@ -93,7 +94,7 @@ impl World {
 
     /// Makes a planned trouble: at its time, and until it is over.
     pub(crate) async fn trouble(self: Rc<Self>, planned: Planned) {
-        tokio::time::sleep(planned.at).await;
+        simulated::sleep(planned.at).await;
         match planned.trouble {
             Trouble::Call { .. } | Trouble::Invocation { .. } => self.armed.0.borrow_mut().push(planned.trouble),
             Trouble::Instance { index, what, lasting } => self.instance_trouble(index, what, lasting).await,
@@ -181,7 +182,7 @@ impl World {
     async fn model_fault(self: &Rc<Self>, fault: InstanceFault, counted: Fault, lasting: Duration) {
         let Ok(id) = self.account.borrow_mut().arm(self.now(), fault) else { return };
         self.pump();
-        let over = tokio::time::Instant::now() + lasting;
+        let over = simulated::Instant::now() + lasting;
         let mut counted_so_far = 0;
         loop {
             let fired = self.times_fired(id);
@@ -189,7 +190,7 @@ impl World {
                 self.fired(counted, "at the instance");
             }
             counted_so_far = fired;
-            if tokio::time::Instant::now() >= over {
+            if simulated::Instant::now() >= over {
                 break;
             }
             pass_ms(LOOK_MS).await;

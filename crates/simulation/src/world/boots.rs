@@ -1,12 +1,13 @@
 //! A boot: one time that an instance's machine is up, and what lives on it.
 
 use std::cell::{Cell, RefCell};
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+use reveille_asl::simulated::AbortHandle;
 use reveille_domain::ports::{Jupyter, PersonSeen};
 use reveille_instance_model::BootNumber;
 use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
 
 use super::process::{NotebookRun, RunnerProcess};
 use super::time;
@@ -156,6 +157,16 @@ impl Boot {
     #[must_use]
     pub fn served_any(&self) -> bool {
         !self.notebooks.borrow().is_empty()
+    }
+
+    /// Adds what of it may change what comes next to a state's number.
+    pub(crate) fn tell(&self, hasher: &mut impl Hasher) {
+        let times = [self.ended_ms.get(), self.stopping_ms.get(), self.in_service_ms.get(), self.runner_lost_ms.get()];
+        (self.number, times, self.bound.get(), self.bound_late.get(), *self.asked.borrow()).hash(hasher);
+        (self.runner.borrow().is_some(), &*self.sessions.borrow(), self.shown_ms.get()).hash(hasher);
+        for notebook in self.notebooks.borrow().iter() {
+            (notebook.executes(), notebook.began_ms, notebook.result.borrow().is_some()).hash(hasher);
+        }
     }
 
     /// The notebook that executes on it now.

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use reveille_asl::simulated;
 use reveille_instance_model::{
     ApiError, BootNumber, Command, Effect, Hook, NotebookInstanceStatus, ScriptResult, Timings,
 };
@@ -77,8 +78,8 @@ impl World {
             Effect::StartBoot { instance, boot } => self.boot_begins(&instance, boot),
             Effect::RunLifecycleScript { instance, boot, hook, .. } => {
                 if let Some(up) = self.boots.borrow().get(&boot).cloned() {
-                    let task = tokio::task::spawn_local(Rc::clone(self).on_start(instance, Rc::clone(&up), hook));
-                    up.tasks.borrow_mut().push(task.abort_handle());
+                    let task = simulated::spawn(Rc::clone(self).on_start(instance, Rc::clone(&up), hook));
+                    up.tasks.borrow_mut().push(task);
                 }
             }
             Effect::KillBoot { instance, boot } => {
@@ -199,7 +200,7 @@ impl World {
 
     /// The on-start script: works a little, starts the runner, waits for it a little, and always succeeds.
     async fn on_start(self: Rc<Self>, instance: String, boot: Rc<Boot>, hook: Hook) {
-        tokio::time::sleep(self.instance_plan(&instance).script).await;
+        simulated::sleep(self.instance_plan(&instance).script).await;
         let odd = self.next_runner.borrow_mut().remove(&instance);
         match odd {
             Some(NextRunner::Absent) => {
@@ -210,11 +211,11 @@ impl World {
                 boot.bound_late.set(true);
                 self.fired(Fault::RunnerLateToBind, &instance);
                 let (world, late) = (Rc::clone(&self), Rc::clone(&boot));
-                let later = tokio::task::spawn_local(async move {
+                let later = simulated::spawn(async move {
                     pass_ms(world.pick(35_000, 90_000)).await;
                     world.start_runner(&late);
                 });
-                boot.tasks.borrow_mut().push(later.abort_handle());
+                boot.tasks.borrow_mut().push(later);
                 pass_ms(READY_MS).await;
             }
             None => {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{BEGINNING_MS, World, time};
 use crate::fault::Fault;
 use crate::schedule::Trigger;
+use reveille_asl::simulated;
 
 /// A delivery later than this is counted as late.
 const LATE: Duration = Duration::from_mins(1);
@@ -30,7 +31,7 @@ impl World {
     /// Delivers an event, as often as its plan says.
     pub(crate) async fn deliver(self: Rc<Self>, number: usize) {
         let trigger = &self.schedule.triggers[number];
-        tokio::time::sleep(trigger.at).await;
+        simulated::sleep(trigger.at).await;
         let cause = if trigger.event.is_some() { StartCause::Delivered } else { StartCause::ByHand };
         let earlier = &self.schedule.triggers[..number];
         match trigger.event {
@@ -42,7 +43,7 @@ impl World {
             let world = Rc::clone(&self);
             let after = *after;
             self.spawn_open(async move {
-                tokio::time::sleep(after).await;
+                simulated::sleep(after).await;
                 if nth > 0 {
                     world.fired(Fault::DeliveredTwice, "");
                 }
@@ -67,7 +68,7 @@ impl World {
         {
             self.counters.fired(Fault::DeliveredOutOfOrder);
         }
-        let name = format!("t{number}-{}", self.fresh());
+        let name = format!("t{number}-{}", self.fresh_of(&format!("t{number}")));
         self.say(|| format!("execution {name} of trigger {number} starts: {cause:?}"));
         let execution = self.service().start_execution(&self.machine, &name, &input);
         match execution {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reveille_asl::interpreter::{Description, Status, TaskAnswer, TaskCall, TaskError, Tasks};
+use reveille_asl::simulated;
 use reveille_domain::limits::FUNCTION_TIMEOUT;
 use reveille_domain::{Code, Failure};
 use reveille_protocol::Stack;
@@ -34,7 +35,9 @@ impl Tasks for Functions {
             return Err(lambda_error("Lambda.ResourceNotFoundException"));
         };
         let world = Rc::clone(&self.0);
-        pass_ms(world.pick(5, 80)).await;
+        if world.choices.is_none() {
+            pass_ms(world.pick(5, 80)).await;
+        }
         let how = world.invocation_trouble(step);
         match how {
             Some(Invocation::Throttled) => {
@@ -51,7 +54,7 @@ impl Tasks for Functions {
             _ => {}
         }
         let (tell, told) = tokio::sync::oneshot::channel();
-        tokio::task::spawn_local(async move {
+        simulated::spawn(async move {
             let subject = call.execution.rsplit(':').next().unwrap_or_default();
             let answer = invoked(&world, step, how, call.payload, subject).await;
             // Nobody listens when the state timed out or its execution was aborted.
@@ -80,9 +83,9 @@ pub(super) async fn invoked(
 ) -> Answer {
     world.invocations.set(world.invocations.get() + 1);
     let cut = if let Some(Invocation::Cut(cut)) = how { Some(cut) } else { None };
-    let label = format!("{} #{}", step.name(), world.fresh());
+    let label = format!("{} #{}", step.name(), world.fresh_of(&format!("{} {subject}", step.name())));
     let skew = world.around(world.schedule.function_skew_ms);
-    let actor = Actor::new(Caller::Function(step), label, None, skew, cut);
+    let actor = Actor::new(Caller::Function(step), (label, subject.to_owned()), None, skew, cut);
     let ports = Ports { world: Rc::clone(world), actor: Rc::clone(&actor) };
     world.say(|| format!("{} for {subject}", actor.label));
     let instance = payload.pointer("/run/instance").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -92,7 +95,7 @@ pub(super) async fn invoked(
         biased;
         () = actor.died.notified() => Err(lambda_error("Runtime.ExitError")),
         answer = body(&world.stack, &ports, step, payload, twice) => Ok(answer),
-        () = tokio::time::sleep(limit) => Err(lambda_error("Sandbox.Timedout")),
+        () = simulated::sleep(limit) => Err(lambda_error("Sandbox.Timedout")),
     };
     if step == Step::StartInstance && !matches!(ended, Ok(Ok(_))) {
         world.ledger.start_is_unresolved(&instance, world.now_ms());

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use reveille_asl::simulated;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::PutCondition;
 use serde_json::{Value, json};
@@ -37,14 +38,14 @@ impl World {
             for strike in &hostile.strikes {
                 let (world, boot, me, strike) = (Rc::clone(self), Rc::clone(boot), me.clone(), *strike);
                 let on = Rc::clone(&boot);
-                let task = tokio::task::spawn_local(async move { world.strike(&on, &me, strike).await });
-                boot.tasks.borrow_mut().push(task.abort_handle());
+                let task = simulated::spawn(async move { world.strike(&on, &me, strike).await });
+                boot.tasks.borrow_mut().push(task);
             }
         }
     }
 
     async fn strike(self: &Rc<Self>, boot: &Rc<Boot>, me: &AttemptRef, strike: Strike) {
-        tokio::time::sleep(strike.after).await;
+        simulated::sleep(strike.after).await;
         for _ in 0..strike.times {
             pass_ms(self.pick(3, 40)).await;
             let Role { struck, denied, .. } = self.act(boot, me, strike.kind).await;
@@ -54,7 +55,7 @@ impl World {
             if struck || denied && strike.kind.is_denied() {
                 self.fired(Fault::Notebook(strike.kind), &boot.instance);
             }
-            tokio::time::sleep(strike.every).await;
+            simulated::sleep(strike.every).await;
         }
     }
 

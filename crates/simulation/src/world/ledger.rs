@@ -202,6 +202,11 @@ impl Ledger {
         self.executions.borrow().clone()
     }
 
+    /// What is made of each execution, the youngest first; nothing is copied for it.
+    pub(super) fn each_execution<T>(&self, made: impl FnMut(&Started) -> Option<T>) -> Vec<T> {
+        self.executions.borrow().iter().rev().filter_map(made).collect()
+    }
+
     /// Whether all executions ended.
     #[must_use]
     pub fn all_ended(&self) -> bool {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use reveille_asl::simulated;
 use reveille_domain::error::{Evidence, FailedCell};
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{Cells, ExecutedNotebook, OutputFile, RunningNotebook};
@@ -101,14 +102,14 @@ impl World {
         boot.notebooks.borrow_mut().push(Rc::clone(&run));
         self.turn_hostile(boot, &me);
         let (world, process) = (Rc::clone(self), Rc::clone(&run));
-        let handle = tokio::task::spawn_local(async move {
-            tokio::time::sleep(takes).await;
+        let handle = simulated::spawn(async move {
+            simulated::sleep(takes).await;
             process.ended.set(true);
             world.ledger.notebook_ends(number, failure.as_ref().map(|failure| failure.code));
             process.result.replace(Some(execution(failure)));
             process.bell.notify_one();
         });
-        run.process.replace(Some(handle.abort_handle()));
+        run.process.replace(Some(handle));
         Running { run, world: Rc::clone(self), runner: Rc::clone(runner) }
     }
 

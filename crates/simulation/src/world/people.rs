@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reveille_asl::interpreter::Status;
+use reveille_asl::simulated;
 use reveille_instance_model::{Command, NotebookInstanceStatus};
 
 use super::boots::By;
@@ -22,7 +23,7 @@ const OLD: Duration = Duration::from_secs(910);
 impl World {
     /// Does a deed at its time.
     pub(crate) async fn lend(self: Rc<Self>, hand: Hand) {
-        tokio::time::sleep(hand.at).await;
+        simulated::sleep(hand.at).await;
         let name = |index: usize| self.schedule.instances[index].name.clone();
         match hand.deed {
             Deed::Start { index, work } => self.person_starts(&name(index), work).await,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_asl::interpreter::{CallbackError, Status};
+use reveille_asl::simulated;
 use reveille_domain::ports::{
     AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DescribeExecution, DescribeNotebookInstance,
     ExecuteNotebook, FindLeftNotebook, InstanceStatus, Jupyter, KillLeftovers, LeftNotebook, Log, Nonces, Observation,
@@ -24,6 +25,7 @@ use crate::lies::Lie;
 use crate::schedule::{Action, Caller, Step};
 
 mod call;
+mod chosen;
 mod records;
 
 pub(super) use call::About;
@@ -46,13 +48,13 @@ impl Clock for Ports {
 
 impl Sleep for Ports {
     async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+        simulated::sleep(duration).await;
     }
 }
 
 impl Nonces for Ports {
     fn nonce(&self) -> String {
-        format!("n{}", self.world.fresh())
+        format!("n{}", self.world.fresh_of(&self.actor.stream))
     }
 }
 

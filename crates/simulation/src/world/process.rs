@@ -3,10 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use reveille_asl::simulated::AbortHandle;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::ExecutedNotebook;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
 /// A process of the runner.
 pub(super) struct RunnerProcess {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use reveille_asl::simulated;
 use reveille_domain::InstanceName;
 use reveille_domain::layout::Layout;
 use reveille_protocol::runner::{Identity, Runner};
@@ -20,14 +21,15 @@ impl World {
     /// Starts a process of the runner; what is answered is rung when it has bound the boot.
     pub(super) fn start_runner(self: &Rc<Self>, boot: &Rc<Boot>) -> Rc<Notify> {
         let ready = Rc::new(Notify::new());
-        let label = format!("runner #{} on {}/{}", self.fresh(), boot.instance, boot.number);
-        let actor = Actor::new(Caller::Runner, label, Some(Rc::clone(boot)), boot.skew_ms, None);
+        let stream = format!("{}/{}", boot.instance, boot.number);
+        let label = format!("runner #{} on {stream}", self.fresh_of(&stream));
+        let actor = Actor::new(Caller::Runner, (label, stream), Some(Rc::clone(boot)), boot.skew_ms, None);
         let ports = Ports { world: Rc::clone(self), actor: Rc::clone(&actor) };
         let layout: Layout = self.stack.layout.clone();
         let Ok(instance) = InstanceName::parse(&boot.instance) else { return ready };
         let me = Identity { instance, boot_id: boot.id.clone() };
         let (bell, up) = (Rc::clone(&ready), Rc::clone(boot));
-        let process = tokio::task::spawn_local(async move {
+        let process = simulated::spawn(async move {
             let runner = Runner::bind(&layout, &ports, &me).await;
             bell.notify_one();
             up.bound.set(true);
@@ -35,7 +37,7 @@ impl World {
             up.runner_leaves();
         });
         let killed = Rc::clone(&actor.killed);
-        boot.runner.replace(Some(RunnerProcess { killed, handle: process.abort_handle() }));
+        boot.runner.replace(Some(RunnerProcess { killed, handle: process }));
         ready
     }
 

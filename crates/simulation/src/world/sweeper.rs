@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reveille_asl::interpreter::{Description, Status};
+use reveille_asl::simulated;
 use reveille_domain::InputText;
 use reveille_domain::ports::{
     Call, DescribeWholeExecution, EndedExecution, EndedList, EndedPage, ExecutionEnding, ExecutionSeen,
@@ -36,7 +37,7 @@ impl World {
     /// The timer.
     pub(crate) async fn sweep(self: Rc<Self>) {
         loop {
-            tokio::time::sleep(EVERY).await;
+            simulated::sleep(EVERY).await;
             self.release(json!({}));
         }
     }
@@ -53,7 +54,7 @@ impl World {
         let times = if self.chance(TWICE) { 2 } else { 1 };
         for _ in 0..times {
             let (world, detail) = (Rc::clone(self), execution.event_detail());
-            tokio::task::spawn_local(async move {
+            simulated::spawn(async move {
                 pass_ms(world.pick(100, EVENT_MS)).await;
                 world.release(detail);
             });
@@ -62,10 +63,17 @@ impl World {
 
     fn release(self: &Rc<Self>, payload: Value) {
         let world = Rc::clone(self);
-        tokio::task::spawn_local(async move {
+        simulated::spawn(async move {
             let how = world.invocation_trouble(Step::Sweep);
+            let subject = match &world.choices {
+                None => "the sweeper".to_owned(),
+                Some(choices) => format!("sweep {}", choices.count("sweep")),
+            };
             // What it could not do, the next one does: the timer comes again.
-            drop(functions::invoked(&world, Step::Sweep, how, payload, "the sweeper").await);
+            drop(functions::invoked(&world, Step::Sweep, how, payload, &subject).await);
+            if let Some(choices) = &world.choices {
+                choices.forget(&subject);
+            }
         });
     }
 }
@@ -85,27 +93,23 @@ impl ListEndedExecutions for Ports {
         let from: usize = page.and_then(|page| page.parse().ok()).unwrap_or_default();
         self.call(about, move |world| {
             let service = world.service();
-            let all = world.ledger.executions();
-            let listed: Vec<EndedExecution> = all
-                .iter()
-                .rev()
-                .filter_map(|known| {
-                    let shown = service.execution(&known.arn)?.describe();
-                    let ending = match shown.status {
-                        Status::Aborted => ExecutionEnding::Aborted,
-                        Status::TimedOut => ExecutionEnding::TimedOut,
-                        Status::Failed => ExecutionEnding::Failed,
-                        Status::Running | Status::Succeeded => return None,
-                    };
-                    let shown_by_now = known.ended_ms.is_some_and(|at| world.now_ms() - at >= LISTED_AFTER_MS);
-                    let wanted = shown_by_now && ending == list.ending && (!list.redriven || shown.redrive_count > 0);
-                    wanted.then(|| EndedExecution {
-                        arn: known.arn.to_string(),
-                        started_at: time(shown.start_ms),
-                        ended_at: known.ended_ms.map(time),
-                    })
+            let listed = world.ledger.each_execution(|known| {
+                let execution = service.execution(&known.arn)?;
+                let ending = match execution.status() {
+                    Status::Aborted => ExecutionEnding::Aborted,
+                    Status::TimedOut => ExecutionEnding::TimedOut,
+                    Status::Failed => ExecutionEnding::Failed,
+                    Status::Running | Status::Succeeded => return None,
+                };
+                let shown_by_now = known.ended_ms.is_some_and(|at| world.now_ms() - at >= LISTED_AFTER_MS);
+                let redriven = execution.redrive_count() > 0;
+                let wanted = shown_by_now && ending == list.ending && (!list.redriven || redriven);
+                wanted.then(|| EndedExecution {
+                    arn: known.arn.to_string(),
+                    started_at: time(execution.start_ms()),
+                    ended_at: known.ended_ms.map(time),
                 })
-                .collect();
+            });
             let to = listed.len().min(from + size.min(PAGE));
             let executions = listed[from.min(to)..to].to_vec();
             Ok(Some(EndedPage { executions, next: (to < listed.len()).then(|| to.to_string()) }))

@@ -28,7 +28,7 @@ fn asking<A: Future<Output = ()> + 'static>(then: impl Fn(String, Callbacks) -> 
         let token = call.payload["token"].as_str().unwrap().to_owned();
         let (then, callbacks) = (Rc::clone(&then), links.callbacks.clone());
         async move {
-            tokio::task::spawn_local(async move { then(token, callbacks).await });
+            crate::simulated::spawn(async move { then(token, callbacks).await });
             Ok(TaskAnswer::Payload(json!("ignored")))
         }
     })

@@ -216,8 +216,10 @@ fn the_status_change_has_the_shape_of_aws() {
     assert_eq!(detail["error"], Value::Null);
 }
 
+/// Nobody would wait for the end of an execution whose world panicked: the simulation ends with it.
 #[test]
-fn a_world_that_panics_ends_the_execution() {
+#[should_panic(expected = "on purpose")]
+fn a_world_that_panics_ends_the_simulation() {
     simulate(async {
         let service = linked_service(|_, links| {
             let executions = links.executions.clone();
@@ -227,8 +229,6 @@ fn a_world_that_panics_ends_the_execution() {
             }
         });
         let machine = machine(json!({"T": {"Type": "Task", "Resource": "arn:aws:lambda:x:1:function:f", "End": true}}));
-        let ended = run(&service, &machine, json!({})).await;
-        assert_eq!(ended.error.as_deref(), Some("States.Runtime"));
-        assert!(ended.cause.unwrap().contains("panicked"));
+        run(&service, &machine, json!({})).await
     });
 }

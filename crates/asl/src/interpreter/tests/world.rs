@@ -61,10 +61,9 @@ pub(super) fn idle() -> Service<World> {
     service(async |_| Ok(TaskAnswer::Payload(json!({}))))
 }
 
-/// Runs `test` on a paused clock.
+/// Runs `test` in simulated time.
 pub(super) fn simulate<V>(test: impl Future<Output = V>) -> V {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, test)
+    crate::simulated::block_on(test)
 }
 
 /// A machine of these states, beginning with the first.
@@ -97,7 +96,7 @@ pub(super) fn seconds(description: &Description) -> i64 {
 }
 
 pub(super) async fn sleep(seconds: u64) {
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    crate::simulated::sleep(Duration::from_secs(seconds)).await;
 }
 
 pub(super) fn failed(error: &str) -> Answer {

@@ -2,25 +2,27 @@
 
 use std::rc::Rc;
 
+use reveille_asl::simulated;
 use reveille_domain::ports::{Call, CallError, CallErrorKind};
 
 use super::Ports;
 use crate::fault::Fault;
 use crate::lies::Lie;
 use crate::schedule::{Action, Cut, Mode};
+use crate::world::told::Told;
 use crate::world::{World, pass_ms};
 
 /// A client gives up on an answer after this long (the SDK's own timeouts are of this order).
-const CLIENT_PATIENCE_MS: u64 = 5_000;
+pub(super) const CLIENT_PATIENCE_MS: u64 = 5_000;
 /// The latest that a request lands after its sender gave up or died. The protocol's `IN_FLIGHT` assumes that it is less
 /// than a function's timeout, Describe's lag included.
 const LANDS_WITHIN_MS: u64 = 10_000;
 
 /// What a call is about, for errors and for the timeline.
 pub(in crate::world) struct About {
-    action: Action,
-    iam: &'static str,
-    resource: String,
+    pub(super) action: Action,
+    pub(super) iam: &'static str,
+    pub(super) resource: String,
 }
 
 impl About {
@@ -35,7 +37,7 @@ impl About {
 
 impl Ports {
     /// One remote call: its trouble, its latency, its effect, and the end of its caller before or after it.
-    pub(in crate::world) async fn call<T: 'static>(
+    pub(in crate::world) async fn call<T: Told + 'static>(
         &self,
         about: About,
         effect: impl Fn(&Rc<World>) -> Call<T> + 'static,
@@ -46,6 +48,9 @@ impl Ports {
         self.actor.calls.set(number + 1);
         let world = &self.world;
         world.calls.set(world.calls.get() + 1);
+        if let Some(choices) = &world.choices {
+            return self.chosen(choices, &about, effect).await;
+        }
         let ends_here = match self.actor.cut {
             Some(Cut::Before(at)) if at == number => Some(Fault::FunctionDiedBeforeEffect),
             Some(Cut::Hangs(at)) if at == number => Some(Fault::FunctionTimedOut),
@@ -120,7 +125,7 @@ impl Ports {
         let world = Rc::clone(&self.world);
         let fault = if about.action == Action::Stop { Fault::StopLandsLate } else { Fault::StartLandsLate };
         let about = self.about(about);
-        tokio::task::spawn_local(async move {
+        simulated::spawn(async move {
             pass_ms(world.pick(0, LANDS_WITHIN_MS)).await;
             world.fired(fault, &about);
             drop(effect(&world));

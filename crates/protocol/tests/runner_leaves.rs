@@ -29,7 +29,7 @@ async fn asked_under_a_notebook(change: impl FnOnce(&Slow)) -> Slow {
     world.notebook.set(Duration::from_secs(1_000));
     world.asked_at.set(ASKED);
     change(&world);
-    world.serve(Duration::from_secs(2_000)).await;
+    Box::pin(world.serve(Duration::from_secs(2_000))).await;
     let left_at = world.left_at.get().expect("it ended");
     assert!((ASKED..ASKED + RUNNER_END).contains(&left_at), "{left_at:?}, {:#?}", world.log.borrow());
     assert_eq!(world.executed.get(), 1, "nothing is begun any more");

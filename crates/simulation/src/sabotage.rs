@@ -47,7 +47,7 @@ pub const ALL: [Sabotage; 31] = [
     lie("the intent before a start", Lie::NoIntent, 1_000),
     lie("the policy: a notebook writes what functions write", Lie::WritesForFunctions, 1_000),
     lie("the policy: a notebook reaches other instances", Lie::ReachesOthers, 1_000),
-    lie("the age of a time: a lease of the future is of this moment", Lie::BelievesTheFuture, 3_000),
+    lie("the age of a time: a lease of the future is of this moment", Lie::BelievesTheFuture, 10_000),
     lie("the call: an outcome names what the report names", Lie::BelievesReports, 1_000),
     lie("the hash: a run executes whatever request stands there", Lie::NoHash, 3_000),
     lie("what ends a circle of waits: nobody sees a run given up", Lie::NobodyGivesUp, 1_000).since("e09db77"),

@@ -37,7 +37,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("nbclient/Autokill.ipynb", "The cell in which the kernel died"),
     (ENDLESS, "The cell in which the kernel died"),
     ("nbclient/Skip Exceptions with Cell Tags.ipynb", "A cell tagged `raises-exception` may raise"),
-    ("papermill/line_magic_error.ipynb", "An error that the kernel only replies"),
+    ("papermill/line_magic_error.ipynb", "An error that the kernel reports without showing it"),
     ("papermill/notimplemented_translator.ipynb", "A run that is refused before its first cell"),
 ];
 /// It prints the time.

@@ -85,13 +85,14 @@ impl Account {
     }
 
     /// How long notebooks took, the newest first, as the stack's newest successes tell it.
-    pub(crate) async fn earlier(&self) -> Result<Vec<Took>, CliError> {
+    pub(crate) async fn earlier(&self, instance: &InstanceName) -> Result<Vec<Took>, CliError> {
         let executions = self.newest(Some(aws_sdk_sfn::types::ExecutionStatus::Succeeded), EARLIER).await?;
         let look = |execution: Execution| async move { self.outline(&execution).await };
         let runs: Vec<Run> = stream::iter(executions).map(look).buffered(AT_ONCE).try_collect().await?;
         let took = runs
             .into_iter()
-            .filter(|run| run.ending == Ending::Succeeded)
+            // The same path on another instance is another notebook.
+            .filter(|run| run.ending == Ending::Succeeded && run.instance.as_deref() == Some(instance.as_str()))
             .filter_map(|run| Some(Took { notebook: run.notebook?, seconds: run.outcome?.phases.running?.seconds }));
         Ok(took.collect())
     }

@@ -62,7 +62,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     let running = running(&account, lease.as_ref()).await?;
     let mut waiting = account.inbox(name).await?;
     waiting.retain(|place| running.as_ref().is_none_or(|(run, _)| run.id != place.run.id));
-    let earlier = if waiting.is_empty() && running.is_none() { Vec::new() } else { account.earlier().await? };
+    let earlier = if waiting.is_empty() && running.is_none() { Vec::new() } else { account.earlier(name).await? };
     let now = Utc::now();
     let rows = rows(running, waiting, &earlier, now);
     if arguments.format.output == Format::Json {

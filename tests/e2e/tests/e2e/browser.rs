@@ -167,7 +167,8 @@ fn rebound_name(service: &str) -> String {
 async fn reaches_nothing(world: &LocalAws) {
     let functions =
         aws(world, &["lambda", "list-functions", "--query", "Functions[].FunctionName", "--output", "text"]);
-    let function = functions.await.split_whitespace().find(|name| name.contains("AdmitRun")).unwrap().to_owned();
+    let function =
+        functions.await.split_whitespace().find(|name| name.starts_with("reveille-AdmitRun")).unwrap().to_owned();
     let (page_listener, page_at) = listener().await;
     let (open_listener, open_at) = listener().await;
     let [gateway, sagemaker] = addresses(world);

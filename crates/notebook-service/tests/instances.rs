@@ -200,6 +200,7 @@ async fn a_shutdown_kills_every_boot() {
     world.create("nightly", LEAVES_A_RUNNER);
     world.create("other", "#!/bin/bash\nsleep 60\n");
     world.reaches("nightly", NotebookInstanceStatus::InService).await;
+    world.has("other", b"sleep\x0060\0", 1).await;
     let boots = ["nightly", "other"].map(|name| {
         let root = world.service.machine(name).root().to_owned();
         (root, world.service.boot_id(name).unwrap())

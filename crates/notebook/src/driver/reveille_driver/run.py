@@ -243,7 +243,10 @@ class Run:
         try:
             reply = await self.client.run(cell, index, allowed, SHUT_DOWN if self.kernel.is_ipykernel else None)
         except KernelDied as died:
-            raise self.kernel_died(index if died.began or self.last_run is None else self.last_run) from None
+            # A kernel that ends well before it said that it began was ended by the cell before. ipykernel's cells tell of that
+            # themselves (SHUT_DOWN), and a kernel that leaves at once takes what it had to say along: there it is this cell.
+            here = died.began or self.kernel.is_ipykernel or self.last_run is None
+            raise self.kernel_died(index if here else self.last_run) from None
         exits = any(item.get("source") == "ask_exit" for item in reply.get("payload") or [] if isinstance(item, dict))
         if reply.get("status") != "ok" and not allowed:
             raise self.cell_failed(cell, index, reply)

@@ -6,6 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use reveille_domain::InstanceName;
 
+mod schedule;
+
+pub(crate) use schedule::{ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb};
+
 use crate::{clients::RunName, stack::StackArguments};
 
 /// Wakes a notebook instance, runs a notebook on it, and proves that it went back to sleep.
@@ -41,6 +45,8 @@ pub(crate) enum Command {
     Rerun(RerunArguments),
     /// List the runs that use an instance or wait for it
     Queue(QueueArguments),
+    /// Start runs on a schedule: make, list, pause, resume and remove schedules
+    Schedule(ScheduleArguments),
     /// List the notebook instances: which are on, and why
     Instances(InstancesArguments),
     /// Explain an error code

@@ -10,6 +10,7 @@ mod instances;
 mod queue;
 mod records;
 mod run;
+mod schedules;
 
 pub(crate) use account::Account;
 pub(crate) use again::Past;
@@ -17,3 +18,6 @@ pub(crate) use executions::{Execution, RunName};
 pub(crate) use instances::Instance;
 pub(crate) use queue::{Place, Took};
 pub(crate) use run::{Ending, Run};
+#[cfg(test)]
+pub(crate) use schedules::{MAX_AGE_SECONDS, MAX_ATTEMPTS};
+pub(crate) use schedules::{NewSchedule, Schedule};

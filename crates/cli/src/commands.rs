@@ -13,6 +13,7 @@ pub(crate) mod queue;
 pub(crate) mod rerun;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod schedule;
 pub(crate) mod show;
 mod stage;
 pub(crate) mod watch;

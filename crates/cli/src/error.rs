@@ -67,7 +67,7 @@ pub(crate) enum CliError {
     )]
     NoStack { stack: String, region: String },
     #[error(
-        "the stack {stack} has no output {output}, so it is not one of infra/template.yaml; name another with --stack"
+        "the stack {stack} has no output {output}, so it is not one of infra/template.yaml, or of an earlier version; name another with --stack, or deploy it again"
     )]
     NotOurStack { stack: String, output: &'static str },
     #[error("{what}")]

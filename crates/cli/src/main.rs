@@ -6,6 +6,7 @@ mod clients;
 mod commands;
 mod error;
 mod exit;
+mod schedules;
 mod stack;
 mod ui;
 
@@ -15,7 +16,7 @@ use clap::Parser;
 
 use crate::{
     arguments::{Arguments, Command},
-    commands::{cancel, demo, explain, instances, local, logs, open, queue, rerun, run, runs, show, watch},
+    commands::{cancel, demo, explain, instances, local, logs, open, queue, rerun, run, runs, schedule, show, watch},
     error::CliError,
     exit::Exit,
     ui::terminal::Terminal,
@@ -45,6 +46,7 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
         Command::Cancel(options) => cancel::run(terminal, options).await,
         Command::Rerun(options) => rerun::run(terminal, options).await,
         Command::Queue(options) => queue::run(terminal, options).await,
+        Command::Schedule(options) => schedule::run(terminal, options).await,
         Command::Instances(options) => instances::run(terminal, options).await,
         Command::Explain(options) => explain::run(terminal, options),
         Command::Local(options) => local::run(terminal, options).await.map(|()| Exit::Done),

@@ -1,6 +1,6 @@
 //! The account, region and stack that a command works on.
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_cloudformation::types::Stack;
 use reveille_domain::layout::Layout;
@@ -18,6 +18,10 @@ pub(crate) struct Account {
     pub(crate) state_machine: String,
     pub(crate) layout: Layout,
     pub(crate) region: String,
+    /// For the clients that few commands need.
+    pub(super) config: SdkConfig,
+    name: String,
+    stack: Stack,
 }
 
 impl Account {
@@ -55,7 +59,18 @@ impl Account {
             s3: aws_sdk_s3::Client::from_conf(s3),
             sagemaker: aws_sdk_sagemaker::Client::new(&config),
             region,
+            config,
+            name: arguments.stack.clone(),
+            stack,
         })
+    }
+
+    /// An output of the stack that not every command needs.
+    ///
+    /// # Errors
+    /// A stack of an earlier version, or none of ours.
+    pub(crate) fn output(&self, name: &'static str) -> Result<String, CliError> {
+        output(&self.stack, name).ok_or_else(|| not_ours(&self.name, name))
     }
 }
 

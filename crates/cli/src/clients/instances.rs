@@ -57,6 +57,19 @@ impl Account {
         stream::iter(found).map(with_lease).buffered(AT_ONCE).try_collect().await
     }
 
+    /// The status of an instance that somebody named.
+    ///
+    /// # Errors
+    /// There is no such instance; it may be mistyped.
+    pub(crate) async fn named(&self, name: &str) -> Result<NotebookInstanceStatus, CliError> {
+        self.status(name).await?.ok_or_else(|| {
+            let region = &self.region;
+            CliError::NotThere(format!(
+                "there is no notebook instance {name} in {region}; `reveille instances` lists those there are"
+            ))
+        })
+    }
+
     /// An instance's status; `None`: there is no such instance any more.
     pub(crate) async fn status(&self, name: &str) -> Result<Option<NotebookInstanceStatus>, CliError> {
         match self.sagemaker.describe_notebook_instance().notebook_instance_name(name).send().await {

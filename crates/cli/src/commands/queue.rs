@@ -52,12 +52,7 @@ enum Expected {
 pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
     let name = &arguments.instance;
-    let status = account.status(name.as_str()).await?.ok_or_else(|| {
-        let region = &account.region;
-        CliError::NotThere(format!(
-            "there is no notebook instance {name} in {region}; `reveille instances` lists those there are"
-        ))
-    })?;
+    let status = account.named(name.as_str()).await?;
     let lease = account.lease(name).await?;
     let running = running(&account, lease.as_ref()).await?;
     let mut waiting = account.inbox(name).await?;

@@ -1,7 +1,10 @@
 //! `reveille run`: starts an execution, and follows it.
 
 use chrono::Utc;
-use reveille_domain::{input, text::InputText};
+use reveille_domain::{
+    input::{self, Input},
+    text::InputText,
+};
 use serde_json::{Value, json};
 
 use super::{parameters, watch};
@@ -45,15 +48,12 @@ fn input(arguments: &RunArguments) -> Result<String, CliError> {
 }
 
 /// Holds an input against the contract, as AdmitRun will.
-pub(super) fn check(input: &str) -> Result<(), CliError> {
-    match input::read(&InputText::new(input.to_owned())) {
-        Ok(_) => Ok(()),
-        Err(failure) => {
-            // The same sentence as AdmitRun's, but for its end, which speaks of executions.
-            let problem = failure.message.replace(" Correct the input and start a new execution.", "");
-            Err(CliError::Usage(problem.trim_end_matches('.').to_owned()))
-        }
-    }
+pub(super) fn check(input: &str) -> Result<Input, CliError> {
+    input::read(&InputText::new(input.to_owned())).map_err(|failure| {
+        // The same sentence as AdmitRun's, but for its end, which speaks of executions.
+        let problem = failure.message.replace(" Correct the input and start a new execution.", "");
+        CliError::Usage(problem.trim_end_matches('.').to_owned())
+    })
 }
 
 /// A name that tells in the console what runs: the notebook's, and the time.

@@ -13,6 +13,7 @@ mod browser;
 mod busy;
 mod command;
 mod command_again;
+mod command_schedule;
 mod deployment;
 mod engine;
 mod failures;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         triggers::ALL,
         command::ALL,
         command_again::ALL,
+        command_schedule::ALL,
         stacks::ALL,
         deployment::ALL,
         release::ALL,

@@ -1,0 +1,102 @@
+//! The grammar of `reveille schedule`.
+
+use clap::{Args, Subcommand};
+
+use super::{FormatArguments, ParameterArguments};
+use crate::stack::StackArguments;
+
+#[derive(Args, Debug)]
+pub(crate) struct ScheduleArguments {
+    #[command(subcommand)]
+    pub(crate) verb: ScheduleVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleVerb {
+    /// Make a schedule that runs a notebook
+    Add(Box<ScheduleAddArguments>),
+    /// List the stack's schedules and when each fires next; for one, the next five times
+    List(ScheduleListArguments),
+    /// Let a schedule start nothing until it is resumed
+    Pause(OneScheduleArguments),
+    /// Let a paused schedule start runs again; what it missed stays missed
+    Resume(OneScheduleArguments),
+    /// Remove a schedule; its runs stay
+    Remove(OneScheduleArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ScheduleAddArguments {
+    /// A path below the instance's notebook folder, or s3://bucket/key.ipynb
+    pub(crate) notebook: String,
+    /// The notebook instance
+    #[arg(long = "on", value_name = "INSTANCE")]
+    pub(crate) instance: String,
+    /// When: EventBridge's six fields, such as '0 8 ? * MON-FRI *'
+    #[arg(long, value_name = "FIELDS", group = "when", required_unless_present_any = ["rate", "at"])]
+    pub(crate) cron: Option<String>,
+    /// How often: '90 minutes', '1 hour', '2 days'
+    #[arg(long, value_name = "RATE", group = "when")]
+    pub(crate) rate: Option<String>,
+    /// Once, such as 2026-12-01T08:00
+    #[arg(long, value_name = "TIME", group = "when")]
+    pub(crate) at: Option<String>,
+    /// The time zone of --cron, --at, --start and --end, such as Europe/Berlin; it follows daylight saving time
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = crate::schedules::zone)]
+    pub(crate) zone: chrono_tz::Tz,
+    /// The schedule's name; the stack's and the notebook's if not given
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub(crate) name: Option<String>,
+    /// No run starts before this time
+    #[arg(long, value_name = "TIME", conflicts_with = "at")]
+    pub(crate) start: Option<String>,
+    /// No run starts after this time
+    #[arg(long, value_name = "TIME", conflicts_with = "at")]
+    pub(crate) end: Option<String>,
+    /// A run may start this many minutes after its time
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(i32).range(1..=1440))]
+    pub(crate) flexible: Option<i32>,
+    #[command(flatten)]
+    pub(crate) parameters: ParameterArguments,
+    /// The kernel, if not the notebook's own
+    #[arg(long, value_name = "NAME")]
+    pub(crate) kernel: Option<String>,
+    /// What a run does when other runs hold the instance: queue, skip or fail
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) when_busy: Option<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArguments,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ScheduleListArguments {
+    /// Only this one
+    #[arg(value_parser = name)]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArguments,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OneScheduleArguments {
+    /// The schedule's name
+    #[arg(value_parser = name)]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+/// What EventBridge Scheduler takes as a name.
+fn name(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("a schedule's name has 1 to 64 letters, digits, `-`, `_` and `.`".to_owned())
+    }
+}

@@ -1,0 +1,182 @@
+//! Schedules of EventBridge Scheduler whose target is the stack's state machine, whoever made them.
+
+use aws_sdk_scheduler::{
+    operation::{
+        create_schedule::CreateScheduleError, get_schedule::GetScheduleOutput, update_schedule::UpdateScheduleError,
+    },
+    types::{DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target},
+};
+use aws_smithy_types::DateTime as AwsTime;
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+use super::{AT_ONCE, Account, executions::time};
+use crate::error::CliError;
+
+/// The most that ListSchedules gives in a page.
+const PAGE: i32 = 100;
+/// Schedules of the account that are looked at: some seconds.
+const MOST: usize = 5_000;
+/// How long EventBridge Scheduler tries: the window in which a second start for one event is a duplicate, as in infra/trigger-schedule.yaml.
+pub(crate) const MAX_AGE_SECONDS: i32 = 900;
+pub(crate) const MAX_ATTEMPTS: i32 = 185;
+
+/// A schedule.
+#[derive(Clone, Debug)]
+pub(crate) struct Schedule {
+    pub(crate) name: String,
+    pub(crate) expression: String,
+    pub(crate) zone: String,
+    pub(crate) enabled: bool,
+    pub(crate) created: DateTime<Utc>,
+    pub(crate) start: Option<DateTime<Utc>>,
+    pub(crate) end: Option<DateTime<Utc>>,
+    /// The input of its runs, as far as it is JSON.
+    pub(crate) input: Value,
+    whole: GetScheduleOutput,
+}
+
+/// What a new schedule needs.
+#[derive(Clone, Debug)]
+pub(crate) struct NewSchedule {
+    pub(crate) name: String,
+    pub(crate) expression: String,
+    pub(crate) zone: String,
+    pub(crate) start: Option<DateTime<Utc>>,
+    pub(crate) end: Option<DateTime<Utc>>,
+    pub(crate) flexible_minutes: Option<i32>,
+    pub(crate) input: String,
+}
+
+impl Account {
+    fn scheduler(&self) -> aws_sdk_scheduler::Client {
+        aws_sdk_scheduler::Client::new(&self.config)
+    }
+
+    /// The stack's schedules, in the order of their names; those of one name only, if one is given.
+    pub(crate) async fn schedules(&self, name: Option<&str>) -> Result<Vec<Schedule>, CliError> {
+        let client = self.scheduler();
+        let mut found = Vec::new();
+        let (mut token, mut seen) = (None, 0);
+        loop {
+            let call = client.list_schedules().max_results(PAGE).set_name_prefix(name.map(str::to_owned));
+            let listed = call.set_next_token(token.take()).send().await;
+            let listed = listed.map_err(|error| CliError::asked("list the schedules", &error))?;
+            seen += listed.schedules.len();
+            found.extend(listed.schedules.into_iter().filter_map(|schedule| {
+                let ours = schedule.target.is_some_and(|target| target.arn == self.state_machine);
+                let named = schedule.name.filter(|found| ours && name.is_none_or(|name| name == found))?;
+                Some((named, schedule.group_name))
+            }));
+            match listed.next_token {
+                Some(next) if seen < MOST => token = Some(next),
+                _ => break,
+            }
+        }
+        found.sort();
+        let client = &client;
+        let get = async |(name, group): (String, Option<String>)| {
+            let got = client.get_schedule().name(name).set_group_name(group).send().await;
+            got.map(schedule).map_err(|error| CliError::asked("read the schedule", &error))
+        };
+        stream::iter(found).map(get).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// A schedule of the stack by its name.
+    pub(crate) async fn schedule(&self, name: &str) -> Result<Schedule, CliError> {
+        let found = self.schedules(Some(name)).await?.into_iter().next();
+        found.ok_or_else(|| {
+            CliError::NotThere(format!(
+                "this stack has no schedule {name}; `reveille schedule list` lists those there are"
+            ))
+        })
+    }
+
+    /// Makes one that is on.
+    pub(crate) async fn add_schedule(&self, new: NewSchedule) -> Result<(), CliError> {
+        let window = match new.flexible_minutes {
+            Some(minutes) => {
+                FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Flexible).maximum_window_in_minutes(minutes)
+            }
+            None => FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off),
+        };
+        let target = Target::builder()
+            .arn(&self.state_machine)
+            .role_arn(self.output("SchedulerRoleArn")?)
+            .dead_letter_config(DeadLetterConfig::builder().arn(self.output("UndeliveredEventsArn")?).build())
+            .retry_policy(
+                RetryPolicy::builder()
+                    .maximum_event_age_in_seconds(MAX_AGE_SECONDS)
+                    .maximum_retry_attempts(MAX_ATTEMPTS)
+                    .build(),
+            )
+            .input(new.input);
+        let incomplete = |error: aws_smithy_types::error::operation::BuildError| CliError::Asked {
+            action: "make the schedule",
+            message: error.to_string(),
+        };
+        let call = self.scheduler().create_schedule();
+        let call = call.name(&new.name).description("Starts a run on a schedule.").state(ScheduleState::Enabled);
+        let call = call.schedule_expression(new.expression).schedule_expression_timezone(new.zone);
+        let call = call.flexible_time_window(window.build().map_err(incomplete)?);
+        let call = call.set_start_date(new.start.map(aws_time)).set_end_date(new.end.map(aws_time));
+        match call.target(target.build().map_err(incomplete)?).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(CreateScheduleError::is_conflict_exception) => {
+                Err(CliError::Usage(format!(
+                    "there is a schedule {0} already; give another --name, or remove that one first: reveille schedule remove {0}",
+                    new.name
+                )))
+            }
+            Err(error) => Err(CliError::asked("make the schedule", &error)),
+        }
+    }
+
+    /// Turns one on or off; all else stays as it is.
+    pub(crate) async fn enable_schedule(&self, schedule: &Schedule, enabled: bool) -> Result<(), CliError> {
+        let whole = schedule.whole.clone();
+        let call = self.scheduler().update_schedule();
+        let call = call.set_name(whole.name).set_group_name(whole.group_name).set_description(whole.description);
+        let call = call.set_schedule_expression(whole.schedule_expression);
+        let call = call.set_schedule_expression_timezone(whole.schedule_expression_timezone);
+        let call = call.set_flexible_time_window(whole.flexible_time_window).set_target(whole.target);
+        let call = call.set_start_date(whole.start_date).set_end_date(whole.end_date);
+        let call = call.set_kms_key_arn(whole.kms_key_arn).set_action_after_completion(whole.action_after_completion);
+        let state = if enabled { ScheduleState::Enabled } else { ScheduleState::Disabled };
+        match call.state(state).send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateScheduleError::is_resource_not_found_exception) =>
+            {
+                Err(CliError::NotThere(format!("the schedule {} was removed meanwhile", schedule.name)))
+            }
+            Err(error) => Err(CliError::asked("change the schedule", &error)),
+        }
+    }
+
+    pub(crate) async fn remove_schedule(&self, schedule: &Schedule) -> Result<(), CliError> {
+        let call = self.scheduler().delete_schedule().name(&schedule.name);
+        let removed = call.set_group_name(schedule.whole.group_name.clone()).send().await;
+        removed.map(drop).map_err(|error| CliError::asked("remove the schedule", &error))
+    }
+}
+
+fn schedule(whole: GetScheduleOutput) -> Schedule {
+    let input = whole.target.as_ref().and_then(|target| target.input.as_deref()).unwrap_or_default();
+    Schedule {
+        name: whole.name.clone().unwrap_or_default(),
+        expression: whole.schedule_expression.clone().unwrap_or_default(),
+        zone: whole.schedule_expression_timezone.clone().unwrap_or_else(|| "UTC".to_owned()),
+        enabled: whole.state == Some(ScheduleState::Enabled),
+        created: whole.creation_date.map(time).unwrap_or_default(),
+        start: whole.start_date.map(time),
+        end: whole.end_date.map(time),
+        input: serde_json::from_str(input).unwrap_or_default(),
+        whole,
+    }
+}
+
+fn aws_time(at: DateTime<Utc>) -> AwsTime {
+    AwsTime::from_secs(at.timestamp())
+}

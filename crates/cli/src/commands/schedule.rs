@@ -1,0 +1,250 @@
+//! `reveille schedule`: runs that a clock starts.
+
+mod input;
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
+use serde_json::{Map, Value, json};
+
+use super::parameters;
+use crate::{
+    arguments::{Format, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb},
+    clients::{Account, NewSchedule, Schedule},
+    error::CliError,
+    exit::Exit,
+    schedules::{When, on_clock, words},
+    ui::{
+        table::{self, Cell, Column},
+        terminal::{Terminal, Tone},
+    },
+};
+
+const COLUMNS: [Column; 6] = [
+    Column { title: "NAME", rank: 0, least: 12 },
+    Column { title: "STATE", rank: 0, least: 7 },
+    Column { title: "NOTEBOOK", rank: 1, least: 12 },
+    Column { title: "INSTANCE", rank: 3, least: 8 },
+    Column { title: "WHEN", rank: 4, least: 16 },
+    Column { title: "NEXT", rank: 0, least: 27 },
+];
+
+/// So many show a pattern, such as a weekend, and fit a screen.
+const NEXT: usize = 5;
+/// The longest name that EventBridge Scheduler takes.
+const MAX_NAME: usize = 64;
+
+pub(crate) async fn run(terminal: &Terminal, arguments: &ScheduleArguments) -> Result<Exit, CliError> {
+    match &arguments.verb {
+        ScheduleVerb::Add(options) => return add(terminal, options).await,
+        ScheduleVerb::List(options) => return list(terminal, options).await,
+        ScheduleVerb::Pause(options) | ScheduleVerb::Resume(options) => {
+            let on = matches!(arguments.verb, ScheduleVerb::Resume(_));
+            let account = Account::of(&options.stack).await?;
+            let mut schedule = account.schedule(&options.name).await?;
+            let (name, word) = (&options.name, if on { "on" } else { "paused" });
+            if schedule.enabled == on {
+                terminal.line(&format!("{name} was {word} already"));
+                return Ok(Exit::Done);
+            }
+            account.enable_schedule(&schedule, on).await?;
+            schedule.enabled = on;
+            terminal.line(&format!("{name} is {word}"));
+            if on {
+                tell_next(terminal, &next(&schedule, Utc::now()));
+            } else {
+                terminal.note(&format!("it starts nothing until: reveille schedule resume {name}"));
+            }
+        }
+        ScheduleVerb::Remove(options) => {
+            let account = Account::of(&options.stack).await?;
+            let schedule = account.schedule(&options.name).await?;
+            account.remove_schedule(&schedule).await?;
+            terminal.lines(&format!("removed {}: {}", schedule.name, what(&schedule)));
+            tell_when(terminal, &schedule);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Exit, CliError> {
+    let when = when(arguments)?;
+    let zone = arguments.zone;
+    let limit = |flag: &str, text: &Option<String>| text.as_deref().map(|text| moment(flag, text, zone)).transpose();
+    let (start, end) = (limit("--start", &arguments.start)?, limit("--end", &arguments.end)?);
+    let input = input::of(asked(arguments)?)?;
+    let now = Utc::now();
+    let since = start.unwrap_or(now).max(now);
+    let times: Vec<_> =
+        when.next(zone, since, now, NEXT).into_iter().filter(|at| end.is_none_or(|end| *at <= end)).collect();
+    if times.is_empty() {
+        return Err(CliError::Usage(format!(
+            "{} never fires from now on in {zone}; nothing was made",
+            when.expression()
+        )));
+    }
+    let account = Account::of(&arguments.stack).await?;
+    // Each run would fail, and nobody would see it before the first.
+    account.named(&arguments.instance).await?;
+    let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.notebook));
+    account
+        .add_schedule(NewSchedule {
+            name: name.clone(),
+            expression: when.expression(),
+            zone: zone.name().to_owned(),
+            start,
+            end,
+            flexible_minutes: arguments.flexible,
+            input,
+        })
+        .await?;
+    let schedule = account.schedule(&name).await?;
+    if arguments.format.output == Format::Json {
+        Terminal::result(&as_json(&schedule, now));
+        return Ok(Exit::Done);
+    }
+    terminal.lines(&format!("{name}: {}", what(&schedule)));
+    tell_when(terminal, &schedule);
+    tell_next(terminal, &times);
+    terminal.line("");
+    terminal.line(&format!("{} reveille schedule list {name}", terminal.paint(Tone::Quiet, "Next:")));
+    Ok(Exit::Done)
+}
+
+fn when(arguments: &ScheduleAddArguments) -> Result<When, CliError> {
+    let wrong = |flag: &'static str| move |problem: String| CliError::Usage(format!("{flag}: {problem}"));
+    match (&arguments.cron, &arguments.rate, &arguments.at) {
+        (Some(cron), _, _) => When::cron(cron).map_err(wrong("--cron")),
+        (_, Some(rate), _) => When::rate(rate).map_err(wrong("--rate")),
+        (_, _, Some(at)) => When::at(at).map_err(wrong("--at")),
+        // The grammar asks for one of the three.
+        (None, None, None) => Err(CliError::Usage("give --cron, --rate or --at".to_owned())),
+    }
+}
+
+/// A time on the zone's clock.
+fn moment(flag: &str, text: &str, zone: Tz) -> Result<DateTime<Utc>, CliError> {
+    let wrong = |problem: &str| CliError::Usage(format!("{flag}: {problem}"));
+    let at: NaiveDateTime = match When::at(text) {
+        Ok(When::At(at)) => at,
+        Ok(When::Cron(..) | When::Rate(..)) => return Err(wrong("it is no time")),
+        Err(problem) => return Err(wrong(&problem.replace("--at", flag))),
+    };
+    let on_clock =
+        on_clock(zone, at).ok_or_else(|| wrong(&format!("the clock of {zone} skips {text}; give another time")))?;
+    Ok(on_clock.with_timezone(&Utc))
+}
+
+/// What the runs are asked for.
+fn asked(arguments: &ScheduleAddArguments) -> Result<Map<String, Value>, CliError> {
+    let mut input = Map::new();
+    input.insert("instance".to_owned(), Value::from(arguments.instance.as_str()));
+    input.insert("notebook".to_owned(), Value::from(arguments.notebook.as_str()));
+    input.insert("parameters".to_owned(), Value::Object(parameters::given(&arguments.parameters)?));
+    for (field, value) in [("kernel", &arguments.kernel), ("whenBusy", &arguments.when_busy)] {
+        if let Some(value) = value {
+            input.insert(field.to_owned(), Value::from(value.as_str()));
+        }
+    }
+    Ok(input)
+}
+
+/// The stack's name and the notebook's.
+fn usual_name(stack: &str, notebook: &str) -> String {
+    let file = notebook.rsplit('/').next().unwrap_or_default();
+    let safe = |sign: char| if sign.is_ascii_alphanumeric() || "-_.".contains(sign) { sign } else { '-' };
+    format!("{stack}-{}", file.strip_suffix(".ipynb").unwrap_or(file)).chars().map(safe).take(MAX_NAME).collect()
+}
+
+async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    let schedules = match &arguments.name {
+        Some(name) => vec![account.schedule(name).await?],
+        None => account.schedules(None).await?,
+    };
+    let now = Utc::now();
+    if arguments.format.output == Format::Json {
+        Terminal::result(&schedules.iter().map(|schedule| as_json(schedule, now)).collect());
+        return Ok(Exit::Done);
+    }
+    match (schedules.as_slice(), &arguments.name) {
+        ([schedule], Some(_)) => {
+            let state = if schedule.enabled { "on" } else { "paused" };
+            terminal.lines(&format!("{} is {state}: {}", schedule.name, what(schedule)));
+            tell_when(terminal, schedule);
+            tell_next(terminal, &next(schedule, now));
+        }
+        ([], _) => terminal.note("this stack has no schedules; `reveille schedule add` makes one"),
+        (schedules, _) => {
+            let rows: Vec<Vec<Cell>> = schedules.iter().map(|schedule| row(schedule, now)).collect();
+            for line in table::lines(terminal, &COLUMNS, &rows) {
+                terminal.line(&line);
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// When a schedule fires next; nothing where it is paused, over, or of an expression that this command cannot read.
+fn next(schedule: &Schedule, now: DateTime<Utc>) -> Vec<DateTime<Tz>> {
+    let (Ok(when), Ok(zone)) = (When::read(&schedule.expression), schedule.zone.parse::<Tz>()) else {
+        return Vec::new();
+    };
+    if !schedule.enabled {
+        return Vec::new();
+    }
+    let since = schedule.start.unwrap_or(schedule.created);
+    let times = when.next(zone, since, now, NEXT).into_iter();
+    times.filter(|at| schedule.end.is_none_or(|end| *at <= end)).collect()
+}
+
+fn tell_next(terminal: &Terminal, times: &[DateTime<Tz>]) {
+    for (index, at) in times.iter().enumerate() {
+        let label = terminal.paint(Tone::Quiet, if index == 0 { "next" } else { "    " });
+        terminal.line(&format!("  {label}  {}", words(at)));
+    }
+}
+
+fn field<'a>(schedule: &'a Schedule, name: &str) -> &'a str {
+    schedule.input[name].as_str().unwrap_or("(none)")
+}
+
+fn what(schedule: &Schedule) -> String {
+    format!("{} on {}", field(schedule, "notebook"), field(schedule, "instance"))
+}
+
+/// On a line of its own: an expression that is broken in two is hard to read.
+fn tell_when(terminal: &Terminal, schedule: &Schedule) {
+    let Schedule { expression, zone, .. } = schedule;
+    terminal.line(&format!("  {}  {expression} in {zone}", terminal.paint(Tone::Quiet, "when")));
+}
+
+fn row(schedule: &Schedule, now: DateTime<Utc>) -> Vec<Cell> {
+    let state = if schedule.enabled { ("on", Tone::Good) } else { ("paused", Tone::Quiet) };
+    vec![
+        (schedule.name.clone(), Tone::Strong),
+        (state.0.to_owned(), state.1),
+        (field(schedule, "notebook").to_owned(), Tone::Plain),
+        (field(schedule, "instance").to_owned(), Tone::Plain),
+        (schedule.expression.clone(), Tone::Quiet),
+        (next(schedule, now).first().map(words).unwrap_or_default(), Tone::Plain),
+    ]
+}
+
+fn as_json(schedule: &Schedule, now: DateTime<Utc>) -> Value {
+    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let next: Vec<String> = next(schedule, now).iter().map(|at| time(at.with_timezone(&Utc))).collect();
+    json!({
+        "name": schedule.name,
+        "enabled": schedule.enabled,
+        "notebook": schedule.input["notebook"],
+        "instance": schedule.input["instance"],
+        "expression": schedule.expression,
+        "zone": schedule.zone,
+        "startAt": schedule.start.map(time),
+        "endAt": schedule.end.map(time),
+        "next": next,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+use serde_json::{Map, Value, json};
+
+use super::{input, moment, usual_name};
+use crate::clients::{MAX_AGE_SECONDS, MAX_ATTEMPTS};
+
+const TEMPLATE: &str = include_str!("../../../../../infra/trigger-schedule.yaml");
+
+fn asked(parameters: &Value) -> Map<String, Value> {
+    let asked = json!({"instance": "nightly", "notebook": "reports/daily.ipynb", "parameters": parameters});
+    asked.as_object().unwrap().clone()
+}
+
+/// A schedule of the command and one of the small stack start the same run.
+#[test]
+fn the_input_is_that_of_the_template() {
+    let (_, text) = TEMPLATE.split_once("Input: !Sub >-\n").unwrap();
+    let (text, _) = text.split_once("\nOutputs:").unwrap();
+    let mut text = text.to_owned();
+    for (name, value) in [
+        ("Instance", "nightly"),
+        ("Notebook", "reports/daily.ipynb"),
+        ("Parameters", r#"{"day": "{{ date }}"}"#),
+        ("WhenBusy", "queue"),
+        ("Limits", "{}"),
+        ("Html", "full"),
+    ] {
+        text = text.replace(&format!("${{{name}}}"), value);
+    }
+    let of_template: Value = serde_json::from_str(&text).unwrap();
+    let ours: Value = serde_json::from_str(&input::of(asked(&json!({"day": "{{ date }}"}))).unwrap()).unwrap();
+    assert_eq!(ours, of_template);
+    let policy = format!("MaximumEventAgeInSeconds: {MAX_AGE_SECONDS}, MaximumRetryAttempts: {MAX_ATTEMPTS} ");
+    assert!(TEMPLATE.contains(&policy), "{policy}");
+}
+
+#[test]
+fn nothing_that_a_person_wrote_is_one_of_schedulers_words() {
+    let hostile = json!({"a": "<aws.scheduler.execution-id>", "b": {"c": "}}\\\"}"}});
+    let text = input::of(asked(&hostile)).unwrap();
+    assert!(!text.contains("execution-id>"), "{text}");
+    let read: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(read["parameters"], hostile, "the notebook gets what was written");
+    assert_eq!(text.matches("<aws.scheduler.").count(), 2, "{text}");
+}
+
+#[test]
+fn what_every_run_would_fail_with_is_refused_at_once() {
+    for (parameters, said) in [
+        (json!({"source": "{{ key }}"}), "parameters.source"),
+        (json!({"source": "{{ nonsense }}"}), "nonsense"),
+        (json!({"class": 1}), "class"),
+    ] {
+        let problem = input::of(asked(&parameters)).unwrap_err();
+        assert_eq!(problem.exit_code(), 2);
+        assert!(problem.to_string().contains(said), "{problem}");
+    }
+    assert!(input::of(Map::new()).is_err());
+}
+
+#[test]
+fn names_and_moments() {
+    assert_eq!(usual_name("reveille", "s3://b/é daily.ipynb"), "reveille---daily");
+    assert_eq!(usual_name("reveille", &"x".repeat(200)).len(), 64);
+    let berlin = chrono_tz::Tz::Europe__Berlin;
+    assert_eq!(moment("--start", "2027-07-01T00:00", berlin).unwrap().to_rfc3339(), "2027-06-30T22:00:00+00:00");
+    for (wrong, said) in
+        [("2027-03-28T02:30", "skips"), ("2027-01-01T00:00:00Z", "--start 2027-01-01T00:00:00 --zone UTC")]
+    {
+        assert!(moment("--start", wrong, berlin).unwrap_err().to_string().contains(said), "{wrong}");
+    }
+}

@@ -90,8 +90,9 @@ pub(crate) struct ParameterArguments {
     pub(crate) yaml: Option<String>,
 }
 
+/// What a run is asked for.
 #[derive(Args, Debug)]
-pub(crate) struct RunArguments {
+pub(crate) struct NotebookArguments {
     /// A path below the instance's notebook folder, or s3://bucket/key.ipynb
     pub(crate) notebook: String,
     /// The notebook instance
@@ -105,6 +106,12 @@ pub(crate) struct RunArguments {
     /// What to do when other runs hold the instance: queue, skip or fail
     #[arg(long, value_name = "WHAT")]
     pub(crate) when_busy: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) asked: NotebookArguments,
     /// Start it, print its id, and return
     #[arg(long)]
     pub(crate) detach: bool,

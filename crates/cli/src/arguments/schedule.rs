@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{FormatArguments, ParameterArguments};
+use super::{FormatArguments, NotebookArguments};
 use crate::stack::StackArguments;
 
 #[derive(Args, Debug)]
@@ -27,11 +27,6 @@ pub(crate) enum ScheduleVerb {
 
 #[derive(Args, Debug)]
 pub(crate) struct ScheduleAddArguments {
-    /// A path below the instance's notebook folder, or s3://bucket/key.ipynb
-    pub(crate) notebook: String,
-    /// The notebook instance
-    #[arg(long = "on", value_name = "INSTANCE")]
-    pub(crate) instance: String,
     /// When: EventBridge's six fields, such as '0 8 ? * MON-FRI *'
     #[arg(long, value_name = "FIELDS", group = "when", required_unless_present_any = ["rate", "at"])]
     pub(crate) cron: Option<String>,
@@ -57,13 +52,7 @@ pub(crate) struct ScheduleAddArguments {
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(i32).range(1..=1440))]
     pub(crate) flexible: Option<i32>,
     #[command(flatten)]
-    pub(crate) parameters: ParameterArguments,
-    /// The kernel, if not the notebook's own
-    #[arg(long, value_name = "NAME")]
-    pub(crate) kernel: Option<String>,
-    /// What a run does when other runs hold the instance: queue, skip or fail
-    #[arg(long, value_name = "WHAT")]
-    pub(crate) when_busy: Option<String>,
+    pub(crate) asked: NotebookArguments,
     #[command(flatten)]
     pub(crate) format: FormatArguments,
     #[command(flatten)]

@@ -42,9 +42,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &InstancesArguments) -> 
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<Cell>> = instances.iter().map(row).collect();
-    for line in table::lines(terminal, &COLUMNS, &rows) {
-        terminal.line(&line);
-    }
+    table::show(terminal, &COLUMNS, &rows);
     Ok(Exit::Done)
 }
 

@@ -72,9 +72,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
         return Ok(Exit::Done);
     }
     let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells(row, now)).collect();
-    for line in table::lines(terminal, &COLUMNS, &cells) {
-        terminal.line(&line);
-    }
+    table::show(terminal, &COLUMNS, &cells);
     Ok(Exit::Done)
 }
 

@@ -5,11 +5,11 @@ use reveille_domain::{
     input::{self, Input},
     text::InputText,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::{parameters, watch};
 use crate::{
-    arguments::RunArguments,
+    arguments::{NotebookArguments, RunArguments},
     clients::Account,
     error::CliError,
     exit::Exit,
@@ -20,9 +20,11 @@ use crate::{
 const MAX_STEM: usize = 48;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &RunArguments) -> Result<Exit, CliError> {
-    let input = input(arguments)?;
+    // Held against the contract before anything is asked of AWS.
+    let input = Value::Object(asked(&arguments.asked)?).to_string();
+    check(&input)?;
     let account = Account::of(&arguments.stack).await?;
-    let execution = account.start(execution_name(&arguments.notebook), input).await?;
+    let execution = account.start(execution_name(&arguments.asked.notebook), input).await?;
     let id = execution.run();
     if arguments.detach {
         terminal.line(id.as_str());
@@ -33,17 +35,17 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RunArguments) -> Result
     watch::follow(terminal, &account, &execution).await
 }
 
-/// The execution's input, held against the contract before anything is asked of AWS.
-fn input(arguments: &RunArguments) -> Result<String, CliError> {
-    let parameters = parameters::given(&arguments.parameters)?;
-    let mut input = json!({"instance": arguments.instance, "notebook": arguments.notebook, "parameters": parameters});
+/// The input of a run, as far as a person gives it.
+pub(super) fn asked(arguments: &NotebookArguments) -> Result<Map<String, Value>, CliError> {
+    let mut input = Map::new();
+    input.insert("instance".to_owned(), Value::from(arguments.instance.as_str()));
+    input.insert("notebook".to_owned(), Value::from(arguments.notebook.as_str()));
+    input.insert("parameters".to_owned(), Value::Object(parameters::given(&arguments.parameters)?));
     for (field, value) in [("kernel", &arguments.kernel), ("whenBusy", &arguments.when_busy)] {
         if let Some(value) = value {
-            input[field] = Value::from(value.as_str());
+            input.insert(field.to_owned(), Value::from(value.as_str()));
         }
     }
-    let input = input.to_string();
-    check(&input)?;
     Ok(input)
 }
 
@@ -58,11 +60,19 @@ pub(super) fn check(input: &str) -> Result<Input, CliError> {
 
 /// A name that tells in the console what runs: the notebook's, and the time.
 pub(super) fn execution_name(notebook: &str) -> String {
+    format!("{}-{}", plain(stem(notebook), '_', MAX_STEM), Utc::now().format("%Y%m%dT%H%M%S%3f"))
+}
+
+/// A notebook's file without its ending.
+pub(super) fn stem(notebook: &str) -> &str {
     let file = notebook.rsplit('/').next().unwrap_or_default();
-    let stem = file.strip_suffix(".ipynb").unwrap_or(file);
-    let safe = |sign: char| if sign.is_ascii_alphanumeric() || "-_.".contains(sign) { sign } else { '_' };
-    let stem: String = stem.chars().map(safe).take(MAX_STEM).collect();
-    format!("{stem}-{}", Utc::now().format("%Y%m%dT%H%M%S%3f"))
+    file.strip_suffix(".ipynb").unwrap_or(file)
+}
+
+/// A text in the characters of AWS's names, with `other` in place of all others.
+pub(super) fn plain(text: &str, other: char, most: usize) -> String {
+    let safe = |sign: char| if sign.is_ascii_alphanumeric() || "-_.".contains(sign) { sign } else { other };
+    text.chars().map(safe).take(most).collect()
 }
 
 #[cfg(test)]

@@ -45,9 +45,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RunsArguments) -> Resul
     }
     let now = Utc::now();
     let rows: Vec<Vec<Cell>> = runs.iter().map(|run| row(run, now)).collect();
-    for line in table::lines(terminal, &COLUMNS, &rows) {
-        terminal.line(&line);
-    }
+    table::show(terminal, &COLUMNS, &rows);
     Ok(Exit::Done)
 }
 

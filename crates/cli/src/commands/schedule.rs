@@ -4,9 +4,9 @@ mod input;
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::parameters;
+use super::run::{asked, plain, stem};
 use crate::{
     arguments::{Format, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb},
     clients::{Account, NewSchedule, Schedule},
@@ -71,7 +71,7 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
     let zone = arguments.zone;
     let limit = |flag: &str, text: &Option<String>| text.as_deref().map(|text| moment(flag, text, zone)).transpose();
     let (start, end) = (limit("--start", &arguments.start)?, limit("--end", &arguments.end)?);
-    let input = input::of(asked(arguments)?)?;
+    let input = input::of(asked(&arguments.asked)?)?;
     let now = Utc::now();
     let since = start.unwrap_or(now).max(now);
     let times: Vec<_> =
@@ -84,8 +84,8 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
     }
     let account = Account::of(&arguments.stack).await?;
     // Each run would fail, and nobody would see it before the first.
-    account.named(&arguments.instance).await?;
-    let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.notebook));
+    account.named(&arguments.asked.instance).await?;
+    let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.asked.notebook));
     account
         .add_schedule(NewSchedule {
             name: name.clone(),
@@ -134,25 +134,9 @@ fn moment(flag: &str, text: &str, zone: Tz) -> Result<DateTime<Utc>, CliError> {
     Ok(on_clock.with_timezone(&Utc))
 }
 
-/// What the runs are asked for.
-fn asked(arguments: &ScheduleAddArguments) -> Result<Map<String, Value>, CliError> {
-    let mut input = Map::new();
-    input.insert("instance".to_owned(), Value::from(arguments.instance.as_str()));
-    input.insert("notebook".to_owned(), Value::from(arguments.notebook.as_str()));
-    input.insert("parameters".to_owned(), Value::Object(parameters::given(&arguments.parameters)?));
-    for (field, value) in [("kernel", &arguments.kernel), ("whenBusy", &arguments.when_busy)] {
-        if let Some(value) = value {
-            input.insert(field.to_owned(), Value::from(value.as_str()));
-        }
-    }
-    Ok(input)
-}
-
 /// The stack's name and the notebook's.
 fn usual_name(stack: &str, notebook: &str) -> String {
-    let file = notebook.rsplit('/').next().unwrap_or_default();
-    let safe = |sign: char| if sign.is_ascii_alphanumeric() || "-_.".contains(sign) { sign } else { '-' };
-    format!("{stack}-{}", file.strip_suffix(".ipynb").unwrap_or(file)).chars().map(safe).take(MAX_NAME).collect()
+    plain(&format!("{stack}-{}", stem(notebook)), '-', MAX_NAME)
 }
 
 async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<Exit, CliError> {
@@ -176,9 +160,7 @@ async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<
         ([], _) => terminal.note("this stack has no schedules; `reveille schedule add` makes one"),
         (schedules, _) => {
             let rows: Vec<Vec<Cell>> = schedules.iter().map(|schedule| row(schedule, now)).collect();
-            for line in table::lines(terminal, &COLUMNS, &rows) {
-                terminal.line(&line);
-            }
+            table::show(terminal, &COLUMNS, &rows);
         }
     }
     Ok(Exit::Done)

@@ -23,6 +23,13 @@ pub(crate) type Cell = (String, Tone);
 /// Between two columns.
 const GAP: usize = 2;
 
+/// Writes a table.
+pub(crate) fn show(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) {
+    for line in lines(terminal, columns, rows) {
+        terminal.line(&line);
+    }
+}
+
 /// The lines of a table, its titles first.
 pub(crate) fn lines(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) -> Vec<String> {
     let widest = |index: usize| rows.iter().map(|row| row[index].0.width()).max().unwrap_or_default();

@@ -8,6 +8,7 @@
 
 #[path = "differential/client.rs"]
 mod client;
+mod equal;
 #[path = "differential/generator.rs"]
 mod generator;
 
@@ -15,6 +16,7 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use client::StepFunctionsLocal;
+use equal::same;
 use reveille_asl::interpreter::{ExecutionClock, Machine, Service, TaskAnswer, TaskCall, TaskError, Tasks};
 use serde_json::{Value, json};
 
@@ -140,21 +142,11 @@ fn unique(seed: u64) -> String {
 fn alike(ours: &AgreedEnding, theirs: &AgreedEnding) -> bool {
     ours.status == theirs.status
         && ours.error == theirs.error
-        && (ours.status != "SUCCEEDED" || same(ours.output.as_ref(), theirs.output.as_ref()))
-}
-
-/// Equal, with 1 and 1.0 the same number.
-fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
-    match (one, other) {
-        (Some(Value::Number(one)), Some(Value::Number(other))) => one.as_f64() == other.as_f64(),
-        (Some(Value::Array(one)), Some(Value::Array(other))) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(Some(one), Some(other)))
+        && match (&ours.output, &theirs.output) {
+            _ if ours.status != "SUCCEEDED" => true,
+            (Some(ours), Some(theirs)) => same(ours, theirs),
+            (ours, theirs) => ours == theirs,
         }
-        (Some(Value::Object(one)), Some(Value::Object(other))) => {
-            one.len() == other.len() && one.iter().all(|(key, value)| same(Some(value), other.get(key)))
-        }
-        _ => one == other,
-    }
 }
 
 /// The same function that the engine runs: it gives back what it was given, or fails when that says so.

@@ -7,11 +7,14 @@
 #![expect(clippy::print_stdout, reason = "a test runner's report")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken file is to stop the run with its line")]
 
+mod equal;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::rc::Rc;
 
+use equal::same;
 use reveille_asl::interpreter::{
     Description, ExecutionClock, Machine, Service, TaskAnswer, TaskCall, TaskError, Tasks,
 };
@@ -83,21 +86,6 @@ fn differences(recording: &Value) -> Vec<Difference> {
         .filter(|(field, found)| !same(&expected[*field], found))
         .map(|(field, found)| Difference { field, expected: expected[field].to_string(), found: found.to_string() })
         .collect()
-}
-
-/// Equal, with 1 and 1.0 the same number.
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len()
-                && one.iter().all(|(key, value)| other.get(key).is_some_and(|other| same(value, other)))
-        }
-        _ => one == other,
-    }
 }
 
 /// Runs the recorded machine with the recorded answers, in simulated time.

@@ -21,6 +21,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+#[path = "../bucket/mod.rs"]
+mod bucket;
 mod records;
 
 /// What every call takes.

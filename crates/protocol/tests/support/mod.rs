@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::Layout;
-use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
     DescribeWholeExecution, EndedExecution, EndedList, EndedPage, ExecutionEnding, ExecutionSeen, ExecutionStatus,
-    GetAnswer, GetObject, InstanceStatus, ListEndedExecutions, ListObjects, Nonces, Object, Observation, PublishEvent,
+    GetAnswer, GetObject, InstanceStatus, ListEndedExecutions, ListObjects, Nonces, Observation, PublishEvent,
     PutAnswer, PutCondition, PutObject, StartAnswer, StartNotebookInstance, StopAnswer, StopNotebookInstance,
     TokenAnswer,
 };
@@ -20,6 +19,8 @@ use reveille_protocol::Stack;
 use serde_json::Value;
 use tokio::sync::Notify;
 
+#[path = "../bucket/mod.rs"]
+mod bucket;
 pub mod runner;
 
 pub struct StepWorld {
@@ -155,10 +156,6 @@ pub fn now() -> DateTime<Utc> {
 }
 
 /// Two bodies have one tag only if they are equal: the nonces make every write another body.
-fn etag(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).into_owned()
-}
-
 impl Clock for StepWorld {
     fn now(&self) -> DateTime<Utc> {
         now() + TimeDelta::seconds(self.passed.get())
@@ -199,40 +196,21 @@ impl StartNotebookInstance for StepWorld {
 impl GetObject for StepWorld {
     async fn get_object(&self, key: &str) -> Call<GetAnswer> {
         self.fail("s3:GetObject", key)?;
-        Ok(match self.objects.borrow().get(key) {
-            None => GetAnswer::Nothing,
-            Some(body) if body.len() > MAX_RECORD_BYTES => GetAnswer::TooLarge { etag: etag(body) },
-            Some(body) => GetAnswer::Object(Object { body: body.clone(), etag: etag(body) }),
-        })
+        Ok(bucket::get(&self.objects.borrow(), key))
     }
 }
 
 impl PutObject for StepWorld {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
         self.fail("s3:PutObject", key)?;
-        let existing = self.objects.borrow().get(key).map(|body| etag(body));
-        let holds = match condition {
-            PutCondition::Always => true,
-            PutCondition::IfAbsent => existing.is_none(),
-            PutCondition::IfMatch(expected) => existing == Some(expected),
-        };
-        if !holds {
-            return Ok(PutAnswer::ConditionFailed);
-        }
-        let written = etag(&body);
-        self.objects.borrow_mut().insert(key.to_owned(), body);
-        Ok(PutAnswer::Written(written))
+        Ok(bucket::put(&mut self.objects.borrow_mut(), key, body, condition))
     }
 }
 
 impl DeleteObject for StepWorld {
     async fn delete_object(&self, key: &str, expected: &str) -> Call<bool> {
         self.fail("s3:DeleteObject", key)?;
-        let holds = self.objects.borrow().get(key).is_some_and(|body| etag(body) == expected);
-        if holds {
-            self.objects.borrow_mut().remove(key);
-        }
-        Ok(holds)
+        Ok(bucket::delete(&mut self.objects.borrow_mut(), key, expected))
     }
 }
 
@@ -248,10 +226,7 @@ impl ListObjects for StepWorld {
     async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
         self.fail("s3:ListBucket", prefix)?;
         self.lists.borrow_mut().push((prefix.to_owned(), limit));
-        let objects = self.objects.borrow();
-        let keys =
-            objects.keys().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
-        Ok(keys.take(limit).cloned().collect())
+        Ok(bucket::keys_after(&self.objects.borrow(), prefix, after, limit))
     }
 }
 

@@ -30,6 +30,14 @@ $(STAMP): requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
+# An environment of its own, at the place that the target names, with what its first prerequisite pins.
+define environment
+@rm -rf $(@D)
+@$(PYTHON) -m venv $(@D)
+@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+@touch $@
+endef
+
 # Checks of crates. Apart from $(STAMP): an instance's packages do not change with them.
 LINT_STAMP := $(VENV)/.lints-installed
 
@@ -99,10 +107,7 @@ MOTO_STAMP := $(MOTO_VENV)/.installed
 
 $(MOTO_STAMP): crates/asl/tests/moto/requirements.txt
 	@echo "==> installing moto into $(MOTO_VENV) (once)"
-	@rm -rf $(MOTO_VENV)
-	@$(PYTHON) -m venv $(MOTO_VENV)
-	@$(MOTO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
+	$(environment)
 
 moto: $(MOTO_STAMP) ## Run the definition, and random machines, on moto's Step Functions too (minutes)
 	@ASL_MOTO=$(CURDIR)/$(MOTO_VENV)/bin/python $(CARGO) test --locked -p reveille-asl --test moto -- --nocapture --test-threads 1
@@ -113,10 +118,7 @@ BENCH_STAMP := $(BENCH_VENV)/.installed
 
 $(BENCH_STAMP): crates/bench/requirements.txt
 	@echo "==> installing the benchmark's Python equivalent into $(BENCH_VENV) (once)"
-	@rm -rf $(BENCH_VENV)
-	@$(PYTHON) -m venv $(BENCH_VENV)
-	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
+	$(environment)
 
 bench: bench-cold bench-notebooks ## Reproduce every published figure
 
@@ -131,10 +133,7 @@ ENGINE_STAMP := $(ENGINE_VENV)/.installed
 
 $(ENGINE_STAMP): crates/notebook/requirements.txt
 	@echo "==> installing the engine's packages into $(ENGINE_VENV) (once)"
-	@rm -rf $(ENGINE_VENV)
-	@$(PYTHON) -m venv $(ENGINE_VENV)
-	@$(ENGINE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
+	$(environment)
 
 bench-notebooks: $(ENGINE_STAMP) ## Compare notebooks run by our engine with plain papermill
 	@$(CARGO) run --locked --quiet --release -p reveille-notebook --example bench_notebooks -- $(ENGINE_VENV)/bin/python $(ROUNDS)
@@ -174,10 +173,7 @@ RELEASE_STAMP := $(RELEASE_VENV)/.installed
 
 $(RELEASE_STAMP): crates/release/requirements.txt
 	@echo "==> installing zig and cargo-zigbuild into $(RELEASE_VENV) (once)"
-	@rm -rf $(RELEASE_VENV)
-	@$(PYTHON) -m venv $(RELEASE_VENV)
-	@$(RELEASE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
+	$(environment)
 
 # The first is the template's default. An instance is x86_64; functions may be arm64 too: ARCHITECTURES="x86_64 arm64".
 ARCHITECTURES ?= x86_64

@@ -16,7 +16,7 @@ REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
 .PHONY: root test-boot help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install the pinned local tools into .venv
 
@@ -109,7 +109,7 @@ $(MOTO_STAMP): crates/asl/tests/moto/requirements.txt
 	@echo "==> installing moto into $(MOTO_VENV) (once)"
 	$(environment)
 
-moto: $(MOTO_STAMP) ## Run the definition, and random machines, on moto's Step Functions too (minutes)
+moto: $(MOTO_STAMP) ## Run the definition and random state machines on moto's Step Functions (minutes)
 	@ASL_MOTO=$(CURDIR)/$(MOTO_VENV)/bin/python $(CARGO) test --locked -p reveille-asl --test moto -- --nocapture --test-threads 1
 
 # The Python equivalent of the benchmark, in an environment of its own: nothing else slows its start.

@@ -199,7 +199,7 @@ def main():
             command.add_argument("--tools", required=True, help="the lock of the tests' tools")
     arguments = parser.parse_args()
     if not re.fullmatch(r"3\.\d{1,2}", arguments.python):
-        parser.error(f"--python {arguments.python}: a version like 3.10 is meant")
+        parser.error(f"--python {arguments.python}: write a version such as 3.10")
     if not re.fullmatch(r"[a-z0-9_]{1,32}", arguments.machine):
         parser.error(f"--machine {arguments.machine}: a name like x86_64 is meant")
     try:

@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Open(OpenArguments),
     /// Stop runs, and wait until each has its outcome and its instance is seen stopped
     Cancel(CancelArguments),
-    /// Run a run's notebook again: by redriving its execution, or else as a new run with the same input
+    /// Run a notebook again: redrive its run, or start a new run with the same input
     Rerun(RerunArguments),
     /// List the runs that use an instance or wait for it
     Queue(QueueArguments),
@@ -76,7 +76,7 @@ pub(crate) struct FormatArguments {
 /// What the notebook is to be run with.
 #[derive(Args, Debug)]
 pub(crate) struct ParameterArguments {
-    /// A parameter, as papermill takes it: `-p NAME VALUE` or `-p NAME=VALUE`; numbers, True, False and None are read as such
+    /// A parameter, as papermill takes it: `-p NAME VALUE` or `-p NAME=VALUE`; numbers, True, False and None keep their type, anything else is text
     #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE", value_parser = parameter_of_notebook)]
     pub(crate) parameters: Vec<(String, String)>,
     /// A parameter whose value is text, whatever it looks like
@@ -121,7 +121,7 @@ pub(crate) struct RunArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct RunsArguments {
-    /// At most so many
+    /// The most runs to list
     #[arg(short = 'L', long, default_value_t = 20, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
     /// Only those with this status
@@ -217,13 +217,13 @@ pub(crate) struct RerunArguments {
     pub(crate) run: RunName,
     #[command(flatten)]
     pub(crate) parameters: ParameterArguments,
-    /// Start a new run also where the old one could be redriven
+    /// Start a new run even if the old one could be redriven
     #[arg(long)]
     pub(crate) new: bool,
     /// Start it, print its id, and return
     #[arg(long)]
     pub(crate) detach: bool,
-    /// How the answer is written; JSON says what was started, and does not follow it
+    /// How the answer is written; with json, the command returns once the run is started
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) output: Format,
     #[command(flatten)]

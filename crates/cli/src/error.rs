@@ -67,7 +67,7 @@ pub(crate) enum CliError {
     )]
     NoStack { stack: String, region: String },
     #[error(
-        "the stack {stack} has no output {output}, so it is not one of infra/template.yaml, or of an earlier version; name another with --stack, or deploy it again"
+        "the stack {stack} has no output {output}, so it is not a Reveille stack, or one of an earlier version; name another with --stack, or update it"
     )]
     NotOurStack { stack: String, output: &'static str },
     #[error("{what}")]

@@ -5,7 +5,7 @@ use reveille_domain::layout::Layout;
 /// One deployed stack.
 #[derive(Clone, Debug)]
 pub struct Stack {
-    /// Where  records are.
+    /// Where its records are.
     pub layout: Layout,
     /// The waiting state's heartbeat, in seconds; the definition has the same number.
     pub heartbeat_seconds: u32,

@@ -101,7 +101,7 @@ fn replaceable(output: &Path) -> Result<bool, ReleaseError> {
     if output.join(MANIFEST).is_file() || entries.next().is_none() {
         return Ok(true);
     }
-    refused("is no release (it has no manifest.json), so it is not replaced: name another folder, or remove it")
+    refused("is not a release (it has no manifest.json), so it is not replaced: name another folder, or remove it")
 }
 
 fn fill(draft: &mut Draft, parts: &Parts) -> Result<(), ReleaseError> {
@@ -173,11 +173,11 @@ fn engine(draft: &mut Draft, path: &Path) -> Result<Vec<Wheel>, ReleaseError> {
     let refused = |problem: String| ReleaseError::Engine { path: path.to_owned(), problem };
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if !name.starts_with("reveille-engine-") || Path::new(name).extension().is_none_or(|extension| extension != "zip") {
-        return Err(refused("is no archive of the engine: its name is reveille-engine-....zip".to_owned()));
+        return Err(refused("is not an archive of the engine: its name must be reveille-engine-....zip".to_owned()));
     }
     let content = read(path)?;
-    let mut archive =
-        ZipArchive::new(io::Cursor::new(&content)).map_err(|error| refused(format!("is no whole archive: {error}")))?;
+    let mut archive = ZipArchive::new(io::Cursor::new(&content))
+        .map_err(|error| refused(format!("is not a complete archive: {error}")))?;
     let mut wheels = Vec::new();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).map_err(|error| refused(error.to_string()))?;

@@ -49,14 +49,14 @@ pub struct Needs {
 /// Reads what a program needs, and refuses one that does not run on Amazon Linux 2023 with this processor.
 pub(crate) fn check(path: &Path, content: &[u8], architecture: Architecture) -> Result<Needs, ReleaseError> {
     let refused = |problem: String| ReleaseError::program(path, problem);
-    let broken = |error: object::Error| refused(format!("is no whole program: {error}"));
-    let header = Header::parse(content).map_err(|_| refused("is no 64-bit ELF program".to_owned()))?;
+    let broken = |error: object::Error| refused(format!("is not a complete program: {error}"));
+    let header = Header::parse(content).map_err(|_| refused("is not a 64-bit ELF program".to_owned()))?;
     let endian = header.endian().map_err(broken)?;
     if header.e_machine.get(endian) != architecture.machine() || endian != Endianness::Little {
         return Err(refused(format!("is built for another processor than {architecture}")));
     }
     if ![elf::ET_EXEC, elf::ET_DYN].contains(&header.e_type.get(endian)) {
-        return Err(refused("is an object file and no program".to_owned()));
+        return Err(refused("is an object file, not a program".to_owned()));
     }
     let sections = header.sections(endian, content).map_err(broken)?;
     let library = foreign_library(&sections, endian, content).map_err(broken)?;

@@ -22,11 +22,11 @@ fn parsed(mut arguments: impl Iterator<Item = OsString>) -> Result<(Parts, PathB
     while let Some(option) = arguments.next() {
         let option = option.to_string_lossy().into_owned();
         let value = arguments.next().ok_or_else(|| wrong(&format!("{option} needs a value")))?;
-        let text = || value.to_str().ok_or_else(|| wrong(&format!("{option}: the value is no text")));
+        let text = || value.to_str().ok_or_else(|| wrong(&format!("{option}: the value is not valid text")));
         match option.as_str() {
             "--programs" => {
                 let (name, folder) =
-                    text()?.split_once('=').ok_or_else(|| wrong("--programs: ARCHITECTURE=FOLDER is meant"))?;
+                    text()?.split_once('=').ok_or_else(|| wrong("--programs takes ARCHITECTURE=FOLDER"))?;
                 let architecture =
                     Architecture::named(name).ok_or_else(|| wrong(&format!("{name} is neither x86_64 nor arm64")))?;
                 programs.push(Programs { architecture, folder: folder.into() });
@@ -35,7 +35,7 @@ fn parsed(mut arguments: impl Iterator<Item = OsString>) -> Result<(Parts, PathB
             "--built-with" => built_with = Some(text()?.to_owned()),
             "--engine" => engine = Some(PathBuf::from(&value)),
             "--output" => output = Some(PathBuf::from(&value)),
-            _ => return Err(wrong(&format!("{option} is no option"))),
+            _ => return Err(wrong(&format!("{option} is not an option"))),
         }
     }
     let missing = |option: &str| wrong(&format!("{option} is missing"));

@@ -134,7 +134,7 @@ Parameters:
             ARCHITECTURE,
             1,
             format!(
-                "    Default: {default}\n    AllowedValues: [{}]\n    Description: Architecture of the functions, as far as this release has it.\n",
+                "    Default: {default}\n    AllowedValues: [{}]\n    Description: Architecture of the functions; one that this release has.\n",
                 built.join(", ")
             ),
         ),
@@ -163,7 +163,7 @@ fn changed(file: &'static str, text: &str, changes: &[Change]) -> Result<String,
     for (there, times, instead) in changes {
         let found = text.matches(there).count();
         if found != *times {
-            let problem = format!("{:?} is there {found} times instead of {times}", there.trim());
+            let problem = format!("{:?} occurs {found} times, not {times}", there.trim());
             return Err(ReleaseError::Template { file, problem });
         }
         text = text.replace(there, instead);

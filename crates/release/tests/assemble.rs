@@ -169,7 +169,10 @@ fn a_program_that_runs_elsewhere_is_refused() {
     assert!(error.contains("programs/bootstrap is built for another processor than arm64"), "{error}");
     for name in ["bootstrap", "reveille", "reveille-runner"] {
         let error = refused(|parts| fs::write(parts.programs[0].folder.join(name), "#!/bin/sh").unwrap());
-        assert!(error.contains(&format!("programs/{name} is no 64-bit ELF program. Nothing was released")), "{error}");
+        assert!(
+            error.contains(&format!("programs/{name} is not a 64-bit ELF program. Nothing was released")),
+            "{error}"
+        );
         let error = refused(|parts| fs::remove_file(parts.programs[0].folder.join(name)).unwrap());
         assert!(error.contains("cannot read") && error.contains(name), "{error}");
     }
@@ -183,7 +186,7 @@ fn an_engine_that_is_none_is_refused() {
         "{error}"
     );
     let error = refused(|parts| parts.engine = parts.programs[0].folder.join("bootstrap"));
-    assert!(error.contains("is no archive of the engine"), "{error}");
+    assert!(error.contains("is not an archive of the engine"), "{error}");
 }
 
 #[test]
@@ -193,7 +196,7 @@ fn a_folder_that_is_no_release_is_left_alone() {
     fs::create_dir(&output).unwrap();
     fs::write(output.join("thesis.tex"), "years of work").unwrap();
     let error = assemble(&parts(folder.path()), &output).unwrap_err().to_string();
-    assert!(error.contains("is no release") && output.join("thesis.tex").is_file(), "{error}");
+    assert!(error.contains("is not a release") && output.join("thesis.tex").is_file(), "{error}");
 }
 
 /// The limit of a file's size is what a full disk is to the one who writes: the write fails in the middle.

@@ -11,7 +11,7 @@ use reveille_protocol::runner::Identity;
 /// Everything that is read once, at the start.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// Where  records are.
+    /// Where the stack's records are.
     pub layout: Layout,
     /// Which instance and boot this is.
     pub identity: Identity,

@@ -74,7 +74,7 @@ impl LocalAws {
         &self.local
     }
 
-    /// Where  records are.
+    /// Where the stack's records are.
     #[must_use]
     pub fn layout(&self) -> Layout {
         Layout { bucket: self.local.bucket().to_owned(), prefix: self.local.prefix().to_owned() }

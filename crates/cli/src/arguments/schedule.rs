@@ -15,11 +15,11 @@ pub(crate) struct ScheduleArguments {
 pub(crate) enum ScheduleVerb {
     /// Make a schedule that runs a notebook
     Add(Box<ScheduleAddArguments>),
-    /// List the stack's schedules and when each fires next; for one, the next five times
+    /// List the stack's schedules and when each fires next; give a NAME for its next five times
     List(ScheduleListArguments),
-    /// Let a schedule start nothing until it is resumed
+    /// Pause a schedule until you resume it
     Pause(OneScheduleArguments),
-    /// Let a paused schedule start runs again; what it missed stays missed
+    /// Resume a paused schedule; runs that it missed are not started
     Resume(OneScheduleArguments),
     /// Remove a schedule; its runs stay
     Remove(OneScheduleArguments),
@@ -39,7 +39,7 @@ pub(crate) struct ScheduleAddArguments {
     /// The time zone of --cron, --at, --start and --end, such as Europe/Berlin; it follows daylight saving time
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = crate::schedules::zone)]
     pub(crate) zone: chrono_tz::Tz,
-    /// The schedule's name; the stack's and the notebook's if not given
+    /// The schedule's name; by default the stack's name and the notebook's, such as reveille-daily
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) name: Option<String>,
     /// No run starts before this time
@@ -48,7 +48,7 @@ pub(crate) struct ScheduleAddArguments {
     /// No run starts after this time
     #[arg(long, value_name = "TIME", conflicts_with = "at")]
     pub(crate) end: Option<String>,
-    /// A run may start this many minutes after its time
+    /// A run may start up to this many minutes late
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(i32).range(1..=1440))]
     pub(crate) flexible: Option<i32>,
     #[command(flatten)]

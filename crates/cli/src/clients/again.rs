@@ -35,12 +35,12 @@ impl Account {
         let (_, described) = self.described(&execution.arn).await?;
         let not_redrivable = match described.redrive_status() {
             Some(ExecutionRedriveStatus::Redrivable) => None,
-            _ => Some(described.redrive_status_reason().unwrap_or("Step Functions does not offer it").to_owned()),
+            _ => Some(described.redrive_status_reason().unwrap_or("Step Functions gives no reason").to_owned()),
         };
         let redrives = described.redrive_count.unwrap_or_default();
         let input = described.input.ok_or_else(|| CliError::Asked {
             action: "read the run's input",
-            message: "Step Functions did not show it; may you use the key that it is encrypted with?".to_owned(),
+            message: "Step Functions did not return it; check that you may use the key that encrypts it".to_owned(),
         })?;
         Ok(Past { input, not_redrivable, redrives })
     }

@@ -57,7 +57,7 @@ impl RunName {
             "@last-failed" => Ok(Self::LastFailed),
             _ if text.starts_with("arn:") => match text.split(':').collect::<Vec<_>>()[..] {
                 [_, _, "states", _, _, "execution", _, _] => Ok(Self::Arn(text.to_owned())),
-                _ => Err("this ARN is no execution's".to_owned()),
+                _ => Err("this is not an execution's ARN".to_owned()),
             },
             _ if text.starts_with('@') || text.trim_end_matches('…').is_empty() => {
                 Err("name a run by its id, the start of its id, its execution's ARN, @last or @last-failed".to_owned())
@@ -120,7 +120,7 @@ impl Account {
             }
             RunName::LastFailed => {
                 let failed = self.newest(Some(ExecutionStatus::Failed), 1).await?.pop();
-                failed.ok_or_else(|| nothing("no run has failed; `reveille runs` lists what there is"))
+                failed.ok_or_else(|| nothing("no run has failed; to list runs: reveille runs"))
             }
             RunName::Arn(arn) => Ok(self.described(arn).await?.0),
             RunName::Start(start) => self.beginning_with(start).await,
@@ -143,9 +143,9 @@ impl Account {
         self.executions(None, look).await?;
         let others: Vec<String> = found.iter().skip(1).map(|execution| execution.run().to_string()).collect();
         match found.into_iter().next() {
-            None => Err(CliError::NoRun {
-                what: format!("no run's id begins with {start}; `reveille runs` lists what there is"),
-            }),
+            None => {
+                Err(CliError::NoRun { what: format!("no run's id begins with {start}; to list runs: reveille runs") })
+            }
             Some(only) if others.is_empty() => Ok(only),
             Some(first) => Err(CliError::Ambiguous {
                 start: start.to_owned(),

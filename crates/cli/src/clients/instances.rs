@@ -65,7 +65,7 @@ impl Account {
         self.status(name).await?.ok_or_else(|| {
             let region = &self.region;
             CliError::NotThere(format!(
-                "there is no notebook instance {name} in {region}; `reveille instances` lists those there are"
+                "there is no notebook instance {name} in {region}; to list them: reveille instances"
             ))
         })
     }

@@ -99,7 +99,7 @@ impl Account {
             Ok(described) => described,
             Err(error) if error.as_service_error().is_some_and(DescribeExecutionError::is_execution_does_not_exist) => {
                 return Err(CliError::NoRun {
-                    what: format!("there is no execution {arn}; `reveille runs` lists what there is"),
+                    what: format!("there is no execution {arn}; to list runs: reveille runs"),
                 });
             }
             Err(error) => return Err(CliError::asked("describe the execution", &error)),

@@ -87,9 +87,7 @@ impl Account {
     pub(crate) async fn schedule(&self, name: &str) -> Result<Schedule, CliError> {
         let found = self.schedules(Some(name)).await?.into_iter().next();
         found.ok_or_else(|| {
-            CliError::NotThere(format!(
-                "this stack has no schedule {name}; `reveille schedule list` lists those there are"
-            ))
+            CliError::NotThere(format!("this stack has no schedule {name}; to list them: reveille schedule list"))
         })
     }
 
@@ -125,7 +123,7 @@ impl Account {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(CreateScheduleError::is_conflict_exception) => {
                 Err(CliError::Usage(format!(
-                    "there is a schedule {0} already; give another --name, or remove that one first: reveille schedule remove {0}",
+                    "a schedule {0} already exists; give another --name, or remove it first: reveille schedule remove {0}",
                     new.name
                 )))
             }
@@ -149,7 +147,7 @@ impl Account {
             Err(error)
                 if error.as_service_error().is_some_and(UpdateScheduleError::is_resource_not_found_exception) =>
             {
-                Err(CliError::NotThere(format!("the schedule {} was removed meanwhile", schedule.name)))
+                Err(CliError::NotThere(format!("somebody else has just removed the schedule {}", schedule.name)))
             }
             Err(error) => Err(CliError::asked("change the schedule", &error)),
         }

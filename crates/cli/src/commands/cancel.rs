@@ -36,7 +36,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
     for execution in executions {
         let id = execution.run();
         if !execution.is_running() {
-            terminal.line(&format!("{id} had ended already: {}", execution.status.as_str()));
+            terminal.line(&format!("{id} had already ended: {}", execution.status.as_str()));
             continue;
         }
         let call = account.sfn.stop_execution().execution_arn(&execution.arn).error(ERROR).cause(CAUSE);

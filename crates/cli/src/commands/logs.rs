@@ -17,7 +17,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &LogsArguments) -> Resul
     let id = &run.id;
     if run.ending == Ending::Running {
         return Err(CliError::NotThere(format!(
-            "the log of {id} is kept when its notebook has ended; follow its cells with: reveille watch {id}"
+            "{id} has no log yet, because it is uploaded when the notebook ends; follow its cells with: reveille watch {id}"
         )));
     }
     let Some(key) = account.key_of(&run, "log") else {

@@ -47,7 +47,7 @@ async fn link(account: &Account, run: &Run, output: &str) -> Result<String, CliE
     let id = &run.id;
     if run.ending == Ending::Running {
         return Err(CliError::NotThere(format!(
-            "the {output} of {id} is kept when its notebook has ended; follow its cells with: reveille watch {id}"
+            "{id} has no {output} yet, because it is uploaded when the notebook ends; follow its cells with: reveille watch {id}"
         )));
     }
     let Some(key) = account.key_of(run, output) else {

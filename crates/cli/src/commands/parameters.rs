@@ -54,7 +54,7 @@ fn parameters_of(path: &Path) -> Result<Map<String, Value>, CliError> {
     let wrong = |what: String| CliError::Usage(format!("{}: {what}", path.display()));
     let size = fs::metadata(path).map_err(|error| wrong(format!("it cannot be read ({error})")))?.len();
     if size > MAX_FILE {
-        return Err(wrong(format!("it has {size} bytes; at most {MAX_FILE} are read")));
+        return Err(wrong(format!("it has {size} bytes, and the limit is {MAX_FILE}")));
     }
     let text = fs::read_to_string(path).map_err(|error| wrong(format!("it cannot be read ({error})")))?;
     read_yaml(&text, &path.display().to_string())

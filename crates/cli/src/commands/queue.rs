@@ -67,8 +67,9 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     }
     if rows.is_empty() {
         let status = status.as_str();
-        terminal
-            .note(&format!("no run uses {name} ({status}) or waits for it; `reveille runs` lists those that ended"));
+        terminal.note(&format!(
+            "no run is using {name} ({status}) or waiting for it; to list those that ended: reveille runs"
+        ));
         return Ok(Exit::Done);
     }
     let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells(row, now)).collect();

@@ -63,7 +63,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Resu
         return Ok(Exit::Done);
     }
     let how = match &plan {
-        Plan::Redrive => format!("{from} is redriven: the same run, with the same input, as its next attempt"),
+        Plan::Redrive => format!("redriving {from}: the same run and input, as its next attempt"),
         Plan::New { because } => format!("{from} -> {id}: a new run, because {}", because.trim_end_matches('.')),
     };
     if arguments.detach {
@@ -84,7 +84,7 @@ fn refuse(old: &Run) -> Result<(), CliError> {
             "{id} is under way; follow it with `reveille watch {id}`, or end it first with `reveille cancel {id}`"
         ))),
         Ending::NotSelected => Err(CliError::NotNow(format!(
-            "{id} ran nothing, because its trigger does not ask for {}, and would run nothing again; start the notebook with `reveille run`",
+            "{id} ran nothing: its trigger does not select {}. It would run nothing again; start the notebook with `reveille run`",
             old.trigger
         ))),
         Ending::Succeeded
@@ -102,9 +102,11 @@ fn plan(old: &Run, past: &Past, changed: bool, new: bool) -> Plan {
         _ if new => because("--new asks for one"),
         _ if changed => because("its parameters change"),
         (Ending::Succeeded, _) => because("the old one succeeded"),
-        (Ending::Skipped | Ending::Duplicate | Ending::NotSelected, _) => because("the old one ran nothing"),
+        (Ending::Skipped | Ending::Duplicate | Ending::NotSelected, _) => because("the old run executed no notebook"),
         // Its notebook has succeeded, so that a redrive would only look at the instance again.
-        (_, Some(Code::StopNotConfirmed)) => because("a redrive does not run a notebook again that has succeeded"),
+        (_, Some(Code::StopNotConfirmed)) => {
+            because("the notebook has succeeded, and a redrive would not run it again")
+        }
         _ => past.not_redrivable.as_deref().map_or(Plan::Redrive, |reason| Plan::New {
             because: format!("Step Functions cannot redrive the old one ({})", reason.trim_end_matches('.')),
         }),
@@ -116,7 +118,7 @@ fn input_of_new(old: &str, changes: Map<String, Value>) -> Result<String, CliErr
     // The same sentence for what is no JSON and for what is no object.
     let Ok(Value::Object(mut input)) = serde_json::from_str::<Value>(old) else {
         return Err(CliError::Usage(
-            "the run's input is no JSON object; start the notebook with `reveille run`".to_owned(),
+            "the run's input is not a JSON object; start the notebook with `reveille run`".to_owned(),
         ));
     };
     if !changes.is_empty() {
@@ -159,7 +161,7 @@ mod tests {
             (&failed, &not, false, false, "EXECUTION_OLDER"),
             (&old(Ending::Failed, Some("StopNotConfirmed")), &may, false, false, "has succeeded"),
             (&old(Ending::Succeeded, None), &may, false, false, "succeeded"),
-            (&old(Ending::Duplicate, None), &may, false, false, "ran nothing"),
+            (&old(Ending::Duplicate, None), &may, false, false, "executed no notebook"),
         ] {
             let Plan::New { because: said } = plan(run, past, changed, new) else { panic!("{because}: a redrive") };
             assert!(said.contains(because), "{said}");

@@ -1,4 +1,4 @@
-//! `reveille schedule`: runs that a clock starts.
+//! `reveille schedule`: runs at set times.
 
 mod input;
 
@@ -28,7 +28,7 @@ const COLUMNS: [Column; 6] = [
     Column { title: "NEXT", rank: 0, least: 27 },
 ];
 
-/// So many show a pattern, such as a weekend, and fit a screen.
+/// Five show a pattern, such as a weekend, and fit a screen.
 const NEXT: usize = 5;
 /// The longest name that EventBridge Scheduler takes.
 const MAX_NAME: usize = 64;
@@ -43,7 +43,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ScheduleArguments) -> R
             let mut schedule = account.schedule(&options.name).await?;
             let (name, word) = (&options.name, if on { "on" } else { "paused" });
             if schedule.enabled == on {
-                terminal.line(&format!("{name} was {word} already"));
+                terminal.line(&format!("{name} is already {word}"));
                 return Ok(Exit::Done);
             }
             account.enable_schedule(&schedule, on).await?;
@@ -52,7 +52,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ScheduleArguments) -> R
             if on {
                 tell_next(terminal, &next(&schedule, Utc::now()));
             } else {
-                terminal.note(&format!("it starts nothing until: reveille schedule resume {name}"));
+                terminal.note(&format!("it starts no run until you resume it: reveille schedule resume {name}"));
             }
         }
         ScheduleVerb::Remove(options) => {
@@ -78,7 +78,7 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
         when.next(zone, since, now, NEXT).into_iter().filter(|at| end.is_none_or(|end| *at <= end)).collect();
     if times.is_empty() {
         return Err(CliError::Usage(format!(
-            "{} never fires from now on in {zone}; nothing was made",
+            "{} has no time in the future in {zone}; no schedule was made",
             when.expression()
         )));
     }
@@ -126,11 +126,14 @@ fn moment(flag: &str, text: &str, zone: Tz) -> Result<DateTime<Utc>, CliError> {
     let wrong = |problem: &str| CliError::Usage(format!("{flag}: {problem}"));
     let at: NaiveDateTime = match When::at(text) {
         Ok(When::At(at)) => at,
-        Ok(When::Cron(..) | When::Rate(..)) => return Err(wrong("it is no time")),
+        Ok(When::Cron(..) | When::Rate(..)) => {
+            return Err(wrong("this is not a time; write for example 2026-12-01T08:00"));
+        }
         Err(problem) => return Err(wrong(&problem.replace("--at", flag))),
     };
-    let on_clock =
-        on_clock(zone, at).ok_or_else(|| wrong(&format!("the clock of {zone} skips {text}; give another time")))?;
+    let on_clock = on_clock(zone, at).ok_or_else(|| {
+        wrong(&format!("{text} does not exist in {zone}, because the clocks go forward then; give another time"))
+    })?;
     Ok(on_clock.with_timezone(&Utc))
 }
 

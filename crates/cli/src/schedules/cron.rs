@@ -66,7 +66,7 @@ impl Field {
                 [first, .., last] => format!(" or {first} to {last}"),
                 _ => String::new(),
             };
-            format!("the {} `{text}` is not one of {} to {}{words}", self.name, self.least, self.most)
+            format!("the {} `{text}`: write {} to {}{words}", self.name, self.least, self.most)
         })
     }
 
@@ -74,7 +74,7 @@ impl Field {
     fn item(&self, item: &str) -> Result<Vec<u32>, String> {
         let (range, step) = match item.split_once('/') {
             Some((range, step)) => {
-                let wrong = || format!("the {} `{item}` has no whole number above 0 after its `/`", self.name);
+                let wrong = || format!("the {} `{item}` needs a whole number above 0 after `/`", self.name);
                 (range, Some(step.parse::<u32>().ok().filter(|step| *step > 0).ok_or_else(wrong)?))
             }
             None => (item, None),
@@ -121,7 +121,8 @@ impl Cron {
     /// A sentence that says which field is wrong.
     pub(super) fn of(fields: &[&str]) -> Result<Self, String> {
         let [minutes, hours, of_month, months, of_week, years] = fields else {
-            return Err(format!("it has {} fields; EventBridge's cron has six", fields.len()));
+            let (count, s) = (fields.len(), if fields.len() == 1 { "" } else { "s" });
+            return Err(format!("it has {count} field{s}; EventBridge's cron has six"));
         };
         let days = match (*of_month, *of_week) {
             ("?", "?") => return Err("the day of the month and the day of the week are both `?`".to_owned()),
@@ -221,7 +222,8 @@ fn days_of_week(text: &str) -> Result<Vec<DayOfWeek>, String> {
             days.push(DayOfWeek::LastOf(DAY_OF_WEEK.number(number)?));
         } else if let Some((number, nth)) = item.split_once('#') {
             let nth = nth.parse().ok().filter(|nth| (1..=5).contains(nth));
-            let nth = nth.ok_or_else(|| format!("the day of the week `{item}` has no 1 to 5 after its `#`"))?;
+            let nth =
+                nth.ok_or_else(|| format!("the day of the week `{item}` needs a number from 1 to 5 after `#`"))?;
             days.push(DayOfWeek::Nth(DAY_OF_WEEK.number(number)?, nth));
         } else {
             days.extend(DAY_OF_WEEK.item(item)?.into_iter().map(DayOfWeek::Is));
@@ -274,8 +276,8 @@ mod tests {
             ("0 8 ? * 8 *", "SUN to SAT"),
             ("0 8 * * ? 1969", "the year `1969`"),
             ("0 22-2 * * ? *", "22-23,0-2"),
-            ("*/0 8 * * ? *", "after its `/`"),
-            ("*/x 8 * * ? *", "after its `/`"),
+            ("*/0 8 * * ? *", "above 0 after `/`"),
+            ("*/x 8 * * ? *", "above 0 after `/`"),
             ("+5 8 * * ? *", "the minutes `+5`"),
             ("0 8 ? * 2#6 *", "1 to 5"),
             ("0 8 ? * ? *", "both `?`"),

@@ -39,7 +39,7 @@ pub(crate) fn read(text: &str) -> Result<(String, Cron), String> {
         [] => Err(format!("{problem}. The fields are: minutes, hours, day of the month, month, day of the week, year")),
         [meant] => Err(format!("{problem}; write: --cron '{meant}'")),
         several => Err(format!(
-            "{problem}, and a day of the month or a day of the week, not both. Make two schedules: --cron '{}'",
+            "{problem}. It takes a day of the month or a day of the week, not both. Make two schedules: --cron '{}'",
             several.join("' and --cron '")
         )),
     }
@@ -160,7 +160,7 @@ mod tests {
     fn what_nobody_can_guess_is_told_by_field() {
         for (typed, said) in [
             ("", "it has 0 fields"),
-            ("tomorrow", "it has 1 fields"),
+            ("tomorrow", "it has 1 field;"),
             ("61 8 * * ? *", "the minutes `61`"),
             ("61 8 * * *", "it has 5 fields"),
             ("0 8 * * ? * * *", "it has 8 fields"),

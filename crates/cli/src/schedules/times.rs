@@ -77,12 +77,10 @@ impl When {
             "h" | "hour" | "hours" => Unit::Hours,
             "d" | "day" | "days" => Unit::Days,
             "s" | "second" | "seconds" => {
-                return Err(
-                    "EventBridge starts nothing more often than every minute; write: --rate '1 minute'".to_owned()
-                );
+                return Err("a schedule fires once a minute at most; write: --rate '1 minute'".to_owned());
             }
             "w" | "week" | "weeks" => {
-                return Err(format!("EventBridge knows no weeks; write: --rate '{} days'", u64::from(count) * 7));
+                return Err(format!("EventBridge has no weeks; write: --rate '{} days'", u64::from(count) * 7));
             }
             _ => return Err(wrong()),
         };
@@ -103,9 +101,7 @@ impl When {
         }
         if let Ok(at) = DateTime::parse_from_rfc3339(&inner) {
             let local = at.naive_utc().format("%Y-%m-%dT%H:%M:%S");
-            return Err(format!(
-                "the time is one of --zone and has no zone of its own; write: --at {local} --zone UTC"
-            ));
+            return Err(format!("leave out the offset, because --zone says the zone. Write: --at {local} --zone UTC"));
         }
         Err("a time is written as 2026-12-01T08:00, on the clock of --zone".to_owned())
     }
@@ -185,8 +181,8 @@ pub(crate) fn zone(text: &str) -> Result<Tz, String> {
         |zone: &&Tz| !wanted.is_empty() && plain(zone.name().rsplit('/').next().unwrap_or_default()) == wanted;
     let meant = chrono_tz::TZ_VARIANTS.iter().find(is_meant);
     Err(meant.map_or_else(
-        || "it is no zone of the IANA database; write one such as Europe/Berlin, America/New_York or UTC".to_owned(),
-        |zone| format!("it is no zone of the IANA database; write: --zone {}", zone.name()),
+        || "there is no such time zone; write one such as Europe/Berlin, America/New_York or UTC".to_owned(),
+        |zone| format!("there is no such time zone; write: --zone {}", zone.name()),
     ))
 }
 

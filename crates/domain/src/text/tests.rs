@@ -139,7 +139,7 @@ fn what_arrives_as_it_is_written_is_accepted() {
 
 /// A number in an event decides nothing: the run of a third party's event is not refused for one.
 ///
-/// docs/input.md: "numbers in the event may be of any precision: nothing computes with them."
+/// docs/input.md: "Numbers in the event may have any precision, because nothing computes with them."
 #[test]
 fn whole_numbers_of_an_event_may_be_large() {
     let text =

@@ -65,7 +65,7 @@ fn lost(at: &AttemptRef, cells: Cells) -> Failure {
     Failure::new(
         Code::RunnerLost,
         format!(
-            "Notebook instance {} was stopped while the notebook ran{place}, for example by a person in the console: its runner was told to end, ended the notebook and kept what there was. (The same happens if somebody ends only the runner.) {}",
+            "Notebook instance {} was stopped while the notebook ran{place}, for example by a person in the console. Its runner was told to end, ended the notebook, and kept its outputs so far. (The same happens if somebody ends only the runner.) {}",
             at.instance,
             lost::advice("")
         ),

@@ -55,7 +55,7 @@ struct Entry {
     is_silent: bool,
     /// It is being taken out of the queue.
     is_ending: bool,
-    /// It was tried to take it out; if it is still there, it is tried again from then on.
+    /// When to try again, if taking it out failed.
     end_again_at: Option<DateTime<Utc>>,
 }
 

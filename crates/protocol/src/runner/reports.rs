@@ -24,7 +24,7 @@ pub(super) fn lost(at: &AttemptRef, claimed_at: DateTime<Utc>, now: DateTime<Utc
     let failure = Failure::new(
         Code::RunnerLost,
         format!(
-            "The runner on notebook instance {} died while the notebook ran, and was started again; what was left of the run was killed. {}",
+            "The runner on notebook instance {} died while the notebook ran. It was started again, and killed what was left of the run. {}",
             at.instance,
             crate::lost::advice("")
         ),

@@ -91,7 +91,7 @@ async fn cancelled(world: &LocalAws) {
     ended(&watched, 13);
     let again = reveille(world, &["cancel", &id]).await;
     ended(&again, 0);
-    assert!(said(&again).contains("had ended already: ABORTED"), "{}", said(&again));
+    assert!(said(&again).contains("had already ended: ABORTED"), "{}", said(&again));
 }
 
 async fn typed_wrong(world: &LocalAws) {

@@ -64,7 +64,7 @@ fn names_and_moments() {
     let berlin = chrono_tz::Tz::Europe__Berlin;
     assert_eq!(moment("--start", "2027-07-01T00:00", berlin).unwrap().to_rfc3339(), "2027-06-30T22:00:00+00:00");
     for (wrong, said) in
-        [("2027-03-28T02:30", "skips"), ("2027-01-01T00:00:00Z", "--start 2027-01-01T00:00:00 --zone UTC")]
+        [("2027-03-28T02:30", "does not exist"), ("2027-01-01T00:00:00Z", "--start 2027-01-01T00:00:00 --zone UTC")]
     {
         assert!(moment("--start", wrong, berlin).unwrap_err().to_string().contains(said), "{wrong}");
     }

@@ -33,18 +33,15 @@ impl Signs {
     /// on; one that ends is met with the first look.
     #[must_use]
     pub fn of_earlier_process(lease: &Lease, now: DateTime<Utc>) -> Self {
-        let mut signs = Self::default();
-        signs.remember(lease, now);
-        signs.silent_since =
-            Self::in_lease(lease).silent_since.and_then(|since| believed(since, now)).map(|since| since.min(now));
-        signs
+        let told = Self::in_lease(lease);
+        // One far ahead is a lie or a wrong clock, and no sign at all: as one of this moment it would hold the boot anew at each look.
+        let by_now = |at: Option<DateTime<Utc>>| at.and_then(|at| believed(at, now)).map(|at| at.min(now));
+        Self { last: by_now(told.last), silent_since: by_now(told.silent_since), ahead: None }
     }
 
     /// Adds what a lease tells, by this clock: an earlier runner process of this boot may have seen more.
     pub fn remember(&mut self, lease: &Lease, now: DateTime<Utc>) {
-        let told = Self::in_lease(lease);
-        // One far ahead is a lie or a wrong clock, and no sign at all: as one of this moment it would hold the boot anew at each look.
-        self.last = self.last.max(told.last.and_then(|at| believed(at, now)).map(|at| at.min(now)));
+        self.last = self.last.max(Self::of_earlier_process(lease, now).last);
     }
 
     /// Adds what was seen just now.

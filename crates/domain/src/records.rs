@@ -176,6 +176,15 @@ pub struct Claim {
     pub runner_version: Option<String>,
 }
 
+impl Claim {
+    /// A claim of now.
+    #[must_use]
+    pub fn of(at: &crate::layout::AttemptRef, by: Claimant, nonce: String, now: DateTime<Utc>) -> Self {
+        let runner_version = (by == Claimant::Runner).then(|| crate::VERSION.to_owned());
+        Self { by, nonce, boot_id: None, at: now, attempt: Some(at.clone()), runner_version }
+    }
+}
+
 /// `progress.json`: overwritten while the notebook runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -12,11 +12,11 @@ use reveille_domain::ports::{
     Clock, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Nonces, Observation,
     PutObject,
 };
-use reveille_domain::records::{Claim, Lease, Progress, Report, Reporter, RunRef};
+use reveille_domain::records::{Claim, Lease, Progress, Report, RunRef};
 use serde::{Deserialize, Serialize};
 
 use crate::stack::Stack;
-use crate::{holders, store, swap_lease};
+use crate::{holders, store, swap_lease, verdict};
 use decide::silence::{self, SilenceVerdict};
 use decide::{Check, InstanceSeen};
 
@@ -168,6 +168,5 @@ async fn declare_lost<P: Clock + PutObject>(
 ) -> Result<bool, Failure> {
     let at = run.at();
     let started_at = claim.map(|claim| claim.at);
-    let report = Report::without_outputs(&at, Reporter::Function, Some(failure.clone()), started_at, ports.now());
-    if store::put_once(ports, &stack.layout.report(&at), &report).await? { Err(failure) } else { Ok(true) }
+    if verdict::give(&stack.layout, ports, &at, failure.clone(), started_at).await? { Err(failure) } else { Ok(true) }
 }

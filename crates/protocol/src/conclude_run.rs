@@ -10,7 +10,7 @@ use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
 use reveille_domain::limits::MAX_RERUNS;
 use reveille_domain::memory::{Stopping, Waiting};
 use reveille_domain::ports::{Clock, GetObject, PublishEvent, PutObject};
-use reveille_domain::records::{Claim, Claimant, Execution, Outcome, Report, Reporter, Rest, RunRef};
+use reveille_domain::records::{Execution, Outcome, Report, Reporter, Rest, RunRef};
 use reveille_domain::run_event::{DETAIL_TYPE, RunEvent};
 use reveille_domain::{Code, Failure, InputText, InstanceName, RETRIED, Unreadable};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use crate::stack::Stack;
 use crate::store::{self, StoreError};
 use crate::verdict;
 use crate::verdict::decide::{Caught, classify};
+use crate::withdraw::is_claimed;
 use decide::{OutcomeFacts, Standing};
 
 pub mod decide;
@@ -196,21 +197,13 @@ where
     P: Clock + GetObject + PutObject,
 {
     let report = store::or_evidence(own::report(&stack.layout, ports, at).await, damaged)?;
-    if report.is_some() || !damaged.is_empty() || !is_claimed(stack, ports, at).await? {
+    // Who skips has claimed nothing.
+    if report.is_some() || !damaged.is_empty() || call.skipped || !is_claimed(stack, ports, at).await? {
         return Ok(report.map(|stored| stored.record));
     }
     let failure = call.error.as_ref().map_or_else(decide::without_a_word, classify);
-    verdict::give(&stack.layout, ports, at, failure).await?;
+    verdict::give(&stack.layout, ports, at, failure, None).await?;
     Ok(store::or_evidence(own::report(&stack.layout, ports, at).await, damaged)?.map(|stored| stored.record))
-}
-
-/// Whether a runner owns the attempt, or may: what cannot be read may have been written over its claim.
-async fn is_claimed<P: GetObject>(stack: &Stack, ports: &P, at: &AttemptRef) -> Result<bool, StoreError> {
-    match store::read::<Claim>(ports, &stack.layout.claim(at)).await {
-        Ok(claim) => Ok(claim.is_some_and(|claim| claim.record.by == Claimant::Runner)),
-        Err(StoreError::Unreadable(_)) => Ok(true),
-        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
-    }
 }
 
 /// Something else is where the outcome belongs, and will however often this is tried: the event carries the outcome,

@@ -15,11 +15,12 @@ use futures_util::stream::iter;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::{HOLDERS_AT_ONCE, HOLDERS_TIME, MAX_INBOX};
 use reveille_domain::ports::{Clock, DescribeExecution, GetObject, ListObjects};
-use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Report, Request, Ticket};
+use reveille_domain::records::{Lease, LeaseState, Report, Request, Ticket};
 use reveille_domain::{InstanceName, RunId};
 
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
+use crate::withdraw::is_given_up;
 
 /// Who holds an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,11 +55,11 @@ where
     if !holders.other_live_run {
         holders.other_live_run = waits_in_inbox(stack, ports, instance, me).await?;
     }
-    let starter = lease.filter(|lease| lease.boot_id.is_none() && me != Some(&lease.started_by));
+    // A boot that closes is nobody's: who started it waits for its end.
+    let comes = |lease: &&Lease| lease.boot_id.is_none() && lease.state != LeaseState::Closing;
+    let starter = lease.filter(comes).filter(|lease| me != Some(&lease.started_by));
     if let Some(lease) = starter.filter(|_| !holders.other_live_run) {
-        let run = lease.started_by.clone();
-        let at = AttemptRef { instance: instance.to_string(), run, attempt: lease.started_attempt };
-        holders.other_live_run = is_on_its_way(stack, ports, &at).await?;
+        holders.other_live_run = is_on_its_way(stack, ports, &lease.starter(instance)).await?;
     }
     Ok(holders)
 }
@@ -68,12 +69,7 @@ async fn is_on_its_way<P>(stack: &Stack, ports: &P, at: &AttemptRef) -> Result<b
 where
     P: GetObject + DescribeExecution,
 {
-    let given_up = match store::read::<Claim>(ports, &stack.layout.claim(at)).await {
-        Ok(claim) => claim.is_some_and(|claim| claim.record.by == Claimant::Release),
-        // A notebook wrote it, on an earlier boot or on this one: it tells nothing.
-        Err(StoreError::Unreadable(_)) => false,
-        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error),
-    };
+    let given_up = is_given_up(&stack.layout, ports, at).await?;
     Ok(!given_up && reported_at(stack, ports, at).await?.is_none() && is_running(stack, ports, at).await?)
 }
 

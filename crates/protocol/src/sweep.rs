@@ -34,7 +34,7 @@ use crate::stack::Stack;
 use crate::store::{self, StoreError};
 use crate::verdict;
 use crate::verdict::decide::{Caught, classify};
-use crate::withdraw::{fence, ticket_of};
+use crate::withdraw::{fence, take_out};
 use decide::Cursor;
 use swept::Swept;
 
@@ -271,11 +271,8 @@ where
     P: Clock + Nonces + GetObject + PutObject + DeleteObject,
 {
     fence(stack, ports, at).await?;
-    let first = verdict::give(&stack.layout, ports, at, classify(caught)).await?;
-    let key = stack.layout.ticket(instance, &at.run);
-    if let Some(etag) = ticket_of(ports, &key, at).await? {
-        store::remove(ports, &key, &etag).await?;
-    }
+    let first = verdict::give(&stack.layout, ports, at, classify(caught), None).await?;
+    take_out(stack, ports, at, instance).await?;
     Ok(first)
 }
 

@@ -81,6 +81,10 @@ where
 {
     let VerifyStoppedInput { run, waiting, stopping, error } = call;
     let now = ports.now();
+    // Of the memory that an earlier attempt handed on only its boot counts: what that one sent says nothing of what is up now.
+    let waiting = waiting.map(|waiting| {
+        if waiting.is_of(run.attempt) { waiting } else { Waiting::at_look(Some(waiting), run.attempt, 0, now) }
+    });
     let first_look = stopping.is_none();
     let mut stopping = stopping.unwrap_or(Stopping { since: now, patience: 1, ended_at: None, rest: None });
     stopping.patience = patience(age(stopping.since, now));

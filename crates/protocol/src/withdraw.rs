@@ -1,7 +1,7 @@
 //! Withdrawing an attempt from the queue, by whoever gives it up: fenced first, so that no runner executes it
 //! afterwards; then its ticket is removed, so that nobody counts on it.
 
-use reveille_domain::layout::AttemptRef;
+use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{Clock, DeleteObject, GetObject, Nonces, PutObject};
 use reveille_domain::records::{Claim, Claimant, Report, Ticket};
 use reveille_domain::{Failure, InstanceName};
@@ -9,17 +9,6 @@ use reveille_domain::{Failure, InstanceName};
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
 use crate::verdict;
-
-/// Whose the attempt is after it was withdrawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Withdrawn {
-    /// Nobody will execute it; its ticket, if there was one, is gone.
-    Fenced,
-    /// It has its report; its ticket, if there was one, is gone.
-    Reported,
-    /// A runner claimed it and has not reported: it executes, or died. Its ticket is the runner's to answer.
-    Claimed,
-}
 
 /// Withdraws an attempt. `given_up`: why its execution ends without a verdict. Then an attempt that a runner claimed has that for
 /// its verdict, and its notebook is ended.
@@ -32,30 +21,39 @@ pub async fn withdraw<P>(
     at: &AttemptRef,
     instance: &InstanceName,
     given_up: Option<Failure>,
-) -> Result<Withdrawn, Failure>
+) -> Result<(), Failure>
 where
     P: Clock + Nonces + GetObject + PutObject + DeleteObject,
 {
     // Also where it never was in the queue: the fence tells the runner of a boot that this run started that nobody comes.
-    let mut whose = fence(stack, ports, at).await?;
-    if whose == Withdrawn::Claimed {
-        let Some(failure) = given_up else { return Ok(whose) };
-        verdict::give(&stack.layout, ports, at, failure).await?;
-        whose = Withdrawn::Reported;
+    if fence(stack, ports, at).await? {
+        // Its ticket is the runner's to answer.
+        let Some(failure) = given_up else { return Ok(()) };
+        verdict::give(&stack.layout, ports, at, failure, None).await?;
     }
+    take_out(stack, ports, at, instance).await
+}
+
+/// Takes the attempt's ticket out of the queue. Another ticket in its place is a redrive's, which is submitted anew.
+///
+/// # Errors
+/// The first call's failure.
+pub async fn take_out<P>(stack: &Stack, ports: &P, at: &AttemptRef, instance: &InstanceName) -> Result<(), Failure>
+where
+    P: GetObject + DeleteObject,
+{
     let key = stack.layout.ticket(instance, &at.run);
-    // Another ticket in its place is a redrive's, which is submitted anew.
     if let Some(etag) = ticket_of(ports, &key, at).await? {
         store::remove(ports, &key, &etag).await?;
     }
-    Ok(whose)
+    Ok(())
 }
 
 /// The entity tag of the attempt's ticket. One that cannot be read is nobody's: no runner serves it, so it goes too.
 ///
 /// # Errors
 /// The call's failure.
-pub async fn ticket_of<P: GetObject>(ports: &P, key: &str, at: &AttemptRef) -> Result<Option<String>, StoreError> {
+async fn ticket_of<P: GetObject>(ports: &P, key: &str, at: &AttemptRef) -> Result<Option<String>, StoreError> {
     match store::read::<Ticket>(ports, key).await {
         Ok(ticket) => Ok(ticket.filter(|ticket| ticket.record.attempt == at.attempt).map(|ticket| ticket.etag)),
         Err(StoreError::Unreadable(unreadable)) => Ok(Some(unreadable.etag)),
@@ -63,11 +61,12 @@ pub async fn ticket_of<P: GetObject>(ports: &P, key: &str, at: &AttemptRef) -> R
     }
 }
 
-/// Claims the attempt for nobody, unless it is claimed or reported.
+/// Claims the attempt for nobody, unless it is claimed or reported. Answers whether a runner owns it, without a report so far: it
+/// executes, or died.
 ///
 /// # Errors
 /// The first call's failure.
-pub async fn fence<P>(stack: &Stack, ports: &P, at: &AttemptRef) -> Result<Withdrawn, Failure>
+pub async fn fence<P>(stack: &Stack, ports: &P, at: &AttemptRef) -> Result<bool, Failure>
 where
     P: Clock + Nonces + GetObject + PutObject,
 {
@@ -79,25 +78,32 @@ where
         Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error.into()),
     };
     if reported {
-        return Ok(Withdrawn::Reported);
+        return Ok(false);
     }
-    let claim = Claim {
-        by: Claimant::Release,
-        nonce: ports.nonce(),
-        boot_id: None,
-        at: ports.now(),
-        attempt: Some(at.clone()),
-        runner_version: None,
-    };
-    let key = stack.layout.claim(at);
-    if store::put_once(ports, &key, &claim).await? {
-        return Ok(Withdrawn::Fenced);
+    let claim = Claim::of(at, Claimant::Release, ports.nonce(), ports.now());
+    if store::put_once(ports, &stack.layout.claim(at), &claim).await? {
+        return Ok(false);
     }
-    match store::read::<Claim>(ports, &key).await {
-        Ok(Some(claim)) if claim.record.by == Claimant::Runner => Ok(Withdrawn::Claimed),
-        Ok(_) => Ok(Withdrawn::Fenced),
-        // Nobody begins to execute the attempt any more, but a runner may have begun before this was written.
-        Err(StoreError::Unreadable(_)) => Ok(Withdrawn::Claimed),
-        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error.into()),
+    Ok(is_claimed(stack, ports, at).await?)
+}
+
+/// Whether a runner owns the attempt, or may: nobody begins to execute one whose claim cannot be read, but a runner may have begun
+/// before something was written over it.
+pub(crate) async fn is_claimed<P: GetObject>(stack: &Stack, ports: &P, at: &AttemptRef) -> Result<bool, StoreError> {
+    match store::read::<Claim>(ports, &stack.layout.claim(at)).await {
+        Ok(claim) => Ok(claim.is_some_and(|claim| claim.record.by == Claimant::Runner)),
+        Err(StoreError::Unreadable(_)) => Ok(true),
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
+    }
+}
+
+/// Whether the attempt was given up. Whoever gives one up fences it before anything else, and may then wait for the boot to end that
+/// the attempt started; its outcome comes after that.
+pub(crate) async fn is_given_up<P: GetObject>(layout: &Layout, ports: &P, at: &AttemptRef) -> Result<bool, StoreError> {
+    match store::read::<Claim>(ports, &layout.claim(at)).await {
+        Ok(claim) => Ok(claim.is_some_and(|claim| claim.record.by == Claimant::Release)),
+        // A notebook wrote it, on an earlier boot or on this one: it tells nothing.
+        Err(StoreError::Unreadable(_)) => Ok(false),
+        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
     }
 }

@@ -89,6 +89,23 @@ fn a_boot_that_may_be_a_persons_is_left_running() {
     }
 }
 
+/// An earlier attempt sent a start that never came up. The boot that is up at the next attempt is not that one: a person's, who then
+/// redrove the run.
+#[test]
+fn what_an_earlier_attempt_sent_says_nothing_of_the_boot_that_is_up_now() {
+    let memory = json!({"attempt": 1, "firstAt": now(), "since": now(), "silences": 0, "starts": 1, "patience": 1});
+    for (what, world) in lost() {
+        let verify_as = |attempt: u32| {
+            let mut run = run();
+            run["attempt"] = json!(attempt);
+            let call = json!({"run": run, "waiting": memory});
+            block_on(verify_stopped(&stack(), &world, serde_json::from_value(call).unwrap()))
+        };
+        assert_eq!(verify_as(1).map(drop).unwrap_err().code, Code::StopNotConfirmed, "{what}: its own");
+        assert_eq!(verify_as(2).unwrap().stopping.rest, Some(Rest::LeftRunning), "{what}: an earlier one's");
+    }
+}
+
 #[test]
 fn a_stopped_instance_needs_no_lease() {
     for (what, world) in lost() {

@@ -247,8 +247,6 @@ impl Run<'_> {
             Ok(()) | Err(_) => {}
         }
         std::fs::create_dir_all(self.output_folder()).map_err(|error| self.disk(work, &error))?;
-        let mark = Mark { at: self.at(), source_sha256: None };
-        mark.write(work).map_err(|error| self.disk(work, &error))?;
         let copy = work.join(SOURCE);
         let working_folder = match &self.request.notebook {
             NotebookSource::Path(path) => self.copy_local(path, &copy)?,

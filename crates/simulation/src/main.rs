@@ -171,7 +171,11 @@ fn exhaustive(options: &Options) -> Result<bool, String> {
 /// Takes something out of the protocol, and searches until a guarantee breaks. `true`: each was noticed.
 fn exhaustive_sabotages(jobs: usize) -> Result<bool, String> {
     let mut all = true;
-    for sabotage in ALL.into_iter().filter(|sabotage| NOTICED.contains(&sabotage.name)) {
+    let named = ALL.into_iter().filter(|sabotage| NOTICED.contains(&sabotage.name)).collect::<Vec<_>>();
+    if named.len() != NOTICED.len() {
+        return Err("a sabotage of the exhaustive search has another name now".to_owned());
+    }
+    for sabotage in named {
         let mut plays = 0;
         let mut noticed = None;
         for core in CORES.into_iter().filter(|core| core.quick) {

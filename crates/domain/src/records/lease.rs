@@ -113,6 +113,12 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// The attempt that started the boot.
+    #[must_use]
+    pub fn starter(&self, instance: &InstanceName) -> AttemptRef {
+        AttemptRef { instance: instance.to_string(), run: self.started_by.clone(), attempt: self.started_attempt }
+    }
+
     /// The lease that says: we are about to start it.
     #[must_use]
     pub fn starting(me: &RunId, nonce: String, seen_before: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {

@@ -10,7 +10,7 @@ use reveille_domain::ports::{
     Sleep, TokenAnswer,
 };
 use reveille_domain::records::{Claim, Claimant, Report, Request, Ticket};
-use reveille_domain::{Code, Failure, Unreadable, VERSION};
+use reveille_domain::{Code, Failure, Unreadable};
 
 use super::decide::beat_every;
 use super::reports::{begun, lost, taken_away};
@@ -159,12 +159,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
     pub(super) async fn fence(&self, at: &AttemptRef) -> Result<Fence, StoreError> {
         let key = self.layout.claim(at);
         let mine = Claim {
-            by: Claimant::Runner,
-            nonce: self.nonce.clone(),
             boot_id: Some(self.me.boot_id.clone()),
-            at: self.ports.now(),
-            attempt: Some(at.clone()),
-            runner_version: Some(VERSION.to_owned()),
+            ..Claim::of(at, Claimant::Runner, self.nonce.clone(), self.ports.now())
         };
         if store::put_once(&self.ports, &key, &mine).await? {
             return Ok(Fence::Claimed(mine.at));

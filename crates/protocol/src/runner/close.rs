@@ -8,13 +8,14 @@ use reveille_domain::person::Signs;
 use reveille_domain::ports::{
     CallErrorKind, Clock, GetAnswer, GetObject, Log, Nonces, SeePerson, Sleep, StopAnswer, StopNotebookInstance,
 };
-use reveille_domain::records::{Claim, Claimant, Closer, Lease, LeaseState};
+use reveille_domain::records::{Closer, Lease, LeaseState};
 
 use super::decide::{Idle, IdleAction, idle};
 use super::queue::is_reached;
 use super::{LOOK_EVERY, Runner, RunnerPorts, bind};
-use crate::store::{self, StoreError};
+use crate::store::StoreError;
 use crate::swap_lease;
+use crate::withdraw::is_given_up;
 
 /// After a stop that was accepted this process ends with its boot. If it lives this long, the stop did not happen
 /// (an instance stops in a minute or two), and the boot is opened again.
@@ -46,14 +47,10 @@ impl<P: RunnerPorts> Runner<'_, P> {
             bind::reopen(self.layout, &self.ports, self.me).await?;
         }
         if !self.served.get() {
-            let starter = AttemptRef {
-                instance: self.me.instance.to_string(),
-                run: lease.record.started_by.clone(),
-                attempt: lease.record.started_attempt,
-            };
+            let starter = lease.record.starter(&self.me.instance);
             // The run that started this boot is over, here under an earlier process or elsewhere: then nobody is waited for.
             self.served.set(self.is_over(&starter).await?);
-            self.given_up.set(self.given_up.get() || self.is_fenced(&starter).await?);
+            self.given_up.set(self.given_up.get() || is_given_up(self.layout, &self.ports, &starter).await?);
         }
         self.person.borrow_mut().remember(&lease.record, now);
         self.look_for_person().await;
@@ -83,17 +80,6 @@ impl<P: RunnerPorts> Runner<'_, P> {
         Ok(false)
     }
 
-    /// Whether the attempt that started the boot was given up. Whoever gives one up fences it before anything else, and may
-    /// then wait for this very boot to end; its outcome comes after that.
-    async fn is_fenced(&self, starter: &AttemptRef) -> Result<bool, StoreError> {
-        match store::read::<Claim>(&self.ports, &self.layout.claim(starter)).await {
-            Ok(claim) => Ok(claim.is_some_and(|claim| claim.record.by == Claimant::Release)),
-            // What is no claim tells nothing.
-            Err(StoreError::Unreadable(_)) => Ok(false),
-            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => Err(error),
-        }
-    }
-
     /// Looks for signs of a person.
     pub(super) async fn look_for_person(&self) {
         let seen = self.ports.see_person().await;
@@ -105,7 +91,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
     pub(super) async fn say_alive(&self) -> Result<(), StoreError> {
         let nonce = self.ports.nonce();
         let person = *self.person.borrow();
-        swap_lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
+        let existing = swap_lease::update(self.layout, &self.ports, &self.me.instance, |lease| {
             let lease = lease.filter(|lease| self.is_mine(lease) && lease.state != LeaseState::Closing)?;
             Some(Lease {
                 person_at: person.last.max(Signs::in_lease(lease).last.and_then(|at| believed(at, self.ports.now()))),
@@ -117,7 +103,9 @@ impl<P: RunnerPorts> Runner<'_, P> {
             })
         })
         .await?;
-        self.told.set(person);
+        if existing.is_some_and(|existing| existing.record.nonce == nonce) {
+            self.told.set(person);
+        }
         Ok(())
     }
 

@@ -127,6 +127,7 @@ impl Search {
             let is_new = Rc::new(move |state| locked(&seen.seen).insert(state));
             let begun = prefix.len();
             let choices = Choices::new(prefix, self.core.budget, is_new);
+            let _playing = Playing(shared);
             let played = play_chosen(schedule.clone(), &machine, lie, &choices, false);
             add(shared, begun, choices.course(), &played);
         }
@@ -153,10 +154,19 @@ impl Search {
     }
 }
 
+/// One play. However it ends, also by a panic, the others learn that it plays no more.
+struct Playing<'a>(&'a Shared);
+
+impl Drop for Playing<'_> {
+    fn drop(&mut self) {
+        locked(&self.0.state).playing -= 1;
+        self.0.more.notify_all();
+    }
+}
+
 /// Adds a play: what it left untried, and what it broke.
 fn add(shared: &Shared, begun: usize, course: Course, played: &Played) {
     let mut state = locked(&shared.state);
-    state.playing -= 1;
     for (at, width) in course.widths.iter().enumerate() {
         for other in 1..*width {
             let mut prefix = course.taken[..begun + at].to_vec();
@@ -168,6 +178,4 @@ fn add(shared: &Shared, begun: usize, course: Course, played: &Played) {
     if let (Some(violation), None) = (played.violations.first(), &state.found.broken) {
         state.found.broken = Some((course.taken, violation.clone()));
     }
-    drop(state);
-    shared.more.notify_all();
 }

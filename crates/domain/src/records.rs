@@ -11,8 +11,10 @@ use crate::ids::{InstanceName, RunId};
 use crate::input::{Html, Limits, NotebookSource, OnRunnerLost, WhenBusy};
 
 mod lease;
+mod report;
 
 pub use lease::{Closer, Lease, LeaseState};
+pub use report::{Report, Reporter};
 
 /// An execution of the state machine, as the context object tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,96 +211,6 @@ pub enum RunStatus {
     Skipped,
     /// A person stopped the execution.
     Aborted,
-}
-
-/// Who put a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Reporter {
-    /// The runner: nothing of the attempt runs any more.
-    Runner,
-    /// A function, of a runner that fell silent, or of an execution that was stopped.
-    Function,
-}
-
-/// `report.json`, put once: the only verdict on an attempt. Outputs of a notebook that was ended for a verdict from elsewhere
-/// are added afterwards, by its runner.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// The run.
-    pub run: RunId,
-    /// The attempt.
-    pub attempt: u32,
-    /// Who put it.
-    pub by: Reporter,
-    /// The runner's version; absent where no runner reported, and in reports of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runner_version: Option<String>,
-    /// The failure; none is a success.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
-    /// SHA-256 of the notebook that ran, lower-case hex.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_sha256: Option<String>,
-    /// Name (`notebook`, `html`, `log`) to S3 URI of each output that was kept.
-    pub outputs: BTreeMap<String, String>,
-    /// Why there is no page (`html`), where there is an output notebook.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub html_error: Option<String>,
-    /// When the run was queued.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queued_at: Option<DateTime<Utc>>,
-    /// When the notebook started.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<DateTime<Utc>>,
-    /// When the verdict was reached.
-    pub ended_at: DateTime<Utc>,
-}
-
-impl Report {
-    /// The report of an attempt of which no output was kept, by now.
-    #[must_use]
-    pub fn without_outputs(
-        at: &crate::layout::AttemptRef,
-        by: Reporter,
-        failure: Option<Failure>,
-        started_at: Option<DateTime<Utc>>,
-        ended_at: DateTime<Utc>,
-    ) -> Self {
-        Self {
-            run: at.run.clone(),
-            attempt: at.attempt,
-            by,
-            runner_version: (by == Reporter::Runner).then(|| crate::VERSION.to_owned()),
-            failure,
-            source_sha256: None,
-            outputs: BTreeMap::new(),
-            html_error: None,
-            queued_at: None,
-            started_at,
-            ended_at,
-        }
-    }
-
-    /// Whether it is a function's verdict that names no outputs: there may be some, which come later.
-    #[must_use]
-    pub fn lacks_outputs(&self) -> bool {
-        self.by == Reporter::Function && self.outputs.is_empty()
-    }
-
-    /// A function's verdict with the outputs of the notebook that its runner ended for it. The verdict stays as it is. `None`:
-    /// there is nothing to add.
-    #[must_use]
-    pub fn with_outputs_of(&self, left: &Self) -> Option<Self> {
-        let adds = self.lacks_outputs() && !left.outputs.is_empty();
-        adds.then(|| Self {
-            outputs: left.outputs.clone(),
-            html_error: left.html_error.clone(),
-            source_sha256: self.source_sha256.clone().or_else(|| left.source_sha256.clone()),
-            ..self.clone()
-        })
-    }
 }
 
 /// A phase of a run.

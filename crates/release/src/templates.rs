@@ -192,7 +192,7 @@ mod tests {
             ["      CodeUri: ../\n", "      BuildMethod: rust-cargolambda\n", "\nConditions:\n", "    Default: arm64\n"]
         {
             let error = released(&ours().replacen(line, "", 1), &one).unwrap_err();
-            assert!(error.contains("infra/template.yaml") && error.contains("times instead of"), "{line}: {error}");
+            assert!(error.contains("infra/template.yaml") && error.contains(" times, not "), "{line}: {error}");
         }
         assert!(released(&ours(), &[]).is_err());
     }

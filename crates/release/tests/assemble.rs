@@ -182,7 +182,7 @@ fn a_program_that_runs_elsewhere_is_refused() {
 fn an_engine_that_is_none_is_refused() {
     let error = refused(|parts| fs::write(&parts.engine, "half of it").unwrap());
     assert!(
-        error.contains(ENGINE) && error.contains("no whole archive") && error.contains("make wheelhouse"),
+        error.contains(ENGINE) && error.contains("is not a complete archive") && error.contains("make wheelhouse"),
         "{error}"
     );
     let error = refused(|parts| parts.engine = parts.programs[0].folder.join("bootstrap"));

@@ -34,6 +34,8 @@ struct Scenario {
     notebook: &'static str,
     key: &'static str,
     folder: &'static str,
+    /// What lands. The notebooks stand for ones that read it.
+    file: &'static str,
     /// The code that it must fail with; none: it must succeed.
     fails_with: Option<Code>,
 }
@@ -45,6 +47,7 @@ const SCENARIOS: [Scenario; 2] = [
         notebook: "examples/summarize.ipynb",
         key: "incoming/orders-monday.csv",
         folder: "1-succeeds",
+        file: "order,region,amount\n1,east,19.90\n2,west,5.00\n",
         fails_with: None,
     },
     Scenario {
@@ -53,12 +56,10 @@ const SCENARIOS: [Scenario; 2] = [
         notebook: "examples/fails_in_cell_3.ipynb",
         key: "incoming/orders-tuesday.csv",
         folder: "2-fails-in-cell-3",
+        file: "order,region\n1,east\n2,west\n",
         fails_with: Some(Code::NotebookFailed),
     },
 ];
-
-/// What lands: its content does not matter to the notebooks.
-const FILE: &[u8] = b"order,amount\n1,19.90\n2,5.00\n";
 
 /// Columns before the title of a run: its number and two spaces.
 const INDENT: usize = 5;
@@ -146,7 +147,7 @@ async fn play(
     }
     let since = Instant::now();
     let follower = Follower::new(terminal, local, changes);
-    upload(local, scenario.key).await?;
+    upload(local, scenario).await?;
     let ended = follower.follow(&known).await?;
     let took = since.elapsed().as_secs_f64();
     let kept = keep(local, &ended, folder).await?;
@@ -159,8 +160,9 @@ async fn play(
     Ok(format!("{} {what} and the instance was observed Stopped: {took:.1} s", scenario.name))
 }
 
-async fn upload(local: &Local, key: &str) -> Result<(), CliError> {
-    let put = local.clients().s3.put_object().bucket(local.trigger_bucket()).key(key).body(FILE.to_vec().into());
+async fn upload(local: &Local, scenario: &Scenario) -> Result<(), CliError> {
+    let put = local.clients().s3.put_object().bucket(local.trigger_bucket());
+    let put = put.key(scenario.key).body(scenario.file.as_bytes().to_vec().into());
     put.send().await.map(|_| ()).map_err(CliError::aws("upload the file that starts the run"))
 }
 

@@ -67,10 +67,10 @@ fn a_program_for_another_processor_is_refused() {
 
 #[test]
 fn what_is_no_whole_program_is_refused() {
-    assert!(refused(b"#!/bin/sh\n", HERE).contains("no 64-bit ELF"));
-    assert!(refused(b"", HERE).contains("no 64-bit ELF"));
+    assert!(refused(b"#!/bin/sh\n", HERE).contains("is not a 64-bit ELF program"));
+    assert!(refused(b"", HERE).contains("is not a 64-bit ELF program"));
     let whole = this_program();
-    assert!(refused(&whole[..whole.len() / 2], HERE).contains("no whole program"));
+    assert!(refused(&whole[..whole.len() / 2], HERE).contains("is not a complete program"));
     // Where an object file says that it is one: the two bytes after the identification.
     let mut object = whole;
     object[16] = 1;

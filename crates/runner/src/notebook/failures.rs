@@ -74,7 +74,13 @@ impl Run<'_> {
                 ),
             )),
             Verdict::TimedOut { at, .. } => Err(self.timed_out(at)),
-            Verdict::NotebookUnreadable { reason } => Err(self.missing(&reason)),
+            Verdict::NotebookUnreadable { reason } => Err(Failure::new(
+                Code::NotebookNotFound,
+                format!(
+                    "The notebook {notebook} was not run: {}. Repair the notebook, then run it again.",
+                    shown::phrase(reason)
+                ),
+            )),
             Verdict::DiskFull { message } => Err(Failure::new(
                 Code::OutputNotSaved,
                 format!(

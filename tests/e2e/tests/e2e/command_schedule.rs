@@ -104,13 +104,13 @@ async fn from_add_to_remove(world: &LocalAws) {
         assert_eq!(row["next"].as_array().unwrap().len(), times, "{row}");
         let again = reveille(world, &["schedule", verb, "nightly-report"]).await;
         ended(&again, 0);
-        assert!(said(&again).contains(&format!("was {word} already")), "{}", said(&again));
+        assert!(said(&again).contains(&format!("is already {word}")), "{}", said(&again));
     }
 
     let taken = ["schedule", "add", "a.ipynb", "--on", ON, "--rate", "1 day", "--name", "nightly-report"];
     let taken = reveille(world, &taken).await;
     ended(&taken, 2);
-    assert!(complained(&taken).contains("there is a schedule nightly-report already"), "{}", complained(&taken));
+    assert!(complained(&taken).contains("a schedule nightly-report already exists"), "{}", complained(&taken));
 
     let removed = reveille(world, &["schedule", "remove", "nightly-report"]).await;
     ended(&removed, 0);

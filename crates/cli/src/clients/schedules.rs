@@ -1,6 +1,7 @@
 //! Schedules of EventBridge Scheduler whose target is the stack's state machine, whoever made them.
 
 use aws_sdk_scheduler::{
+    Client,
     operation::{
         create_schedule::CreateScheduleError, get_schedule::GetScheduleOutput, update_schedule::UpdateScheduleError,
     },
@@ -50,8 +51,8 @@ pub(crate) struct NewSchedule {
 }
 
 impl Account {
-    fn scheduler(&self) -> aws_sdk_scheduler::Client {
-        aws_sdk_scheduler::Client::new(&self.config)
+    fn scheduler(&self) -> Client {
+        Client::new(&self.config)
     }
 
     /// The stack's schedules, in the order of their names; those of one name only, if one is given.
@@ -76,11 +77,13 @@ impl Account {
         }
         found.sort();
         let client = &client;
-        let get = async |(name, group): (String, Option<String>)| {
-            let got = client.get_schedule().name(name).set_group_name(group).send().await;
-            got.map(schedule).map_err(|error| CliError::asked("read the schedule", &error))
-        };
+        let get = async |(name, group): (String, Option<String>)| self.got(client, name, group).await;
         stream::iter(found).map(get).buffered(AT_ONCE).try_collect().await
+    }
+
+    async fn got(&self, client: &Client, name: String, group: Option<String>) -> Result<Schedule, CliError> {
+        let got = client.get_schedule().name(name).set_group_name(group).send().await;
+        got.map(schedule).map_err(|error| CliError::asked("read the schedule", &error))
     }
 
     /// A schedule of the stack by its name.
@@ -91,8 +94,8 @@ impl Account {
         })
     }
 
-    /// Makes one that is on.
-    pub(crate) async fn add_schedule(&self, new: NewSchedule) -> Result<(), CliError> {
+    /// Makes one that is on, and reads it back.
+    pub(crate) async fn add_schedule(&self, new: NewSchedule) -> Result<Schedule, CliError> {
         let window = match new.flexible_minutes {
             Some(minutes) => {
                 FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Flexible).maximum_window_in_minutes(minutes)
@@ -114,13 +117,14 @@ impl Account {
             action: "make the schedule",
             message: error.to_string(),
         };
-        let call = self.scheduler().create_schedule();
+        let client = self.scheduler();
+        let call = client.create_schedule();
         let call = call.name(&new.name).description("Starts a run on a schedule.").state(ScheduleState::Enabled);
         let call = call.schedule_expression(new.expression).schedule_expression_timezone(new.zone);
         let call = call.flexible_time_window(window.build().map_err(incomplete)?);
         let call = call.set_start_date(new.start.map(aws_time)).set_end_date(new.end.map(aws_time));
         match call.target(target.build().map_err(incomplete)?).send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => self.got(&client, new.name, None).await,
             Err(error) if error.as_service_error().is_some_and(CreateScheduleError::is_conflict_exception) => {
                 Err(CliError::Usage(format!(
                     "a schedule {0} already exists; give another --name, or remove it first: reveille schedule remove {0}",
@@ -131,19 +135,20 @@ impl Account {
         }
     }
 
-    /// Turns one on or off; all else stays as it is.
-    pub(crate) async fn enable_schedule(&self, schedule: &Schedule, enabled: bool) -> Result<(), CliError> {
+    /// Turns one on or off, and gives what it is then: all else stays as it is, except for a start that has passed.
+    pub(crate) async fn enable_schedule(&self, schedule: Schedule, enabled: bool) -> Result<Schedule, CliError> {
         let whole = schedule.whole.clone();
+        let start = to_come(schedule.start, Utc::now());
         let call = self.scheduler().update_schedule();
         let call = call.set_name(whole.name).set_group_name(whole.group_name).set_description(whole.description);
         let call = call.set_schedule_expression(whole.schedule_expression);
         let call = call.set_schedule_expression_timezone(whole.schedule_expression_timezone);
         let call = call.set_flexible_time_window(whole.flexible_time_window).set_target(whole.target);
-        let call = call.set_start_date(whole.start_date).set_end_date(whole.end_date);
+        let call = call.set_start_date(whole.start_date.filter(|_| start.is_some())).set_end_date(whole.end_date);
         let call = call.set_kms_key_arn(whole.kms_key_arn).set_action_after_completion(whole.action_after_completion);
         let state = if enabled { ScheduleState::Enabled } else { ScheduleState::Disabled };
         match call.state(state).send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Schedule { enabled, start, ..schedule }),
             Err(error)
                 if error.as_service_error().is_some_and(UpdateScheduleError::is_resource_not_found_exception) =>
             {
@@ -158,6 +163,11 @@ impl Account {
         let removed = call.set_group_name(schedule.whole.group_name.clone()).send().await;
         removed.map(drop).map_err(|error| CliError::asked("remove the schedule", &error))
     }
+}
+
+/// A start, unless it has passed: EventBridge Scheduler is reported to refuse one that lies five minutes back, even if it does not change.
+fn to_come(start: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    start.filter(|at| *at > now)
 }
 
 fn schedule(whole: GetScheduleOutput) -> Schedule {
@@ -177,4 +187,18 @@ fn schedule(whole: GetScheduleOutput) -> Schedule {
 
 fn aws_time(at: DateTime<Utc>) -> AwsTime {
     AwsTime::from_secs(at.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, Utc};
+
+    use super::to_come;
+
+    #[test]
+    fn a_start_that_has_passed_is_not_sent_again() {
+        let now = Utc::now();
+        let (before, after) = (now - TimeDelta::seconds(1), now + TimeDelta::seconds(1));
+        assert_eq!([Some(before), Some(now), Some(after), None].map(|at| to_come(at, now)), [None, None, Some(after), None]);
+    }
 }

@@ -40,14 +40,13 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ScheduleArguments) -> R
         ScheduleVerb::Pause(options) | ScheduleVerb::Resume(options) => {
             let on = matches!(arguments.verb, ScheduleVerb::Resume(_));
             let account = Account::of(&options.stack).await?;
-            let mut schedule = account.schedule(&options.name).await?;
+            let schedule = account.schedule(&options.name).await?;
             let (name, word) = (&options.name, if on { "on" } else { "paused" });
             if schedule.enabled == on {
                 terminal.line(&format!("{name} is already {word}"));
                 return Ok(Exit::Done);
             }
-            account.enable_schedule(&schedule, on).await?;
-            schedule.enabled = on;
+            let schedule = account.enable_schedule(schedule, on).await?;
             terminal.line(&format!("{name} is {word}"));
             if on {
                 tell_next(terminal, &next(&schedule, Utc::now()));
@@ -86,7 +85,7 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
     // Each run would fail, and nobody would see it before the first.
     account.named(&arguments.asked.instance).await?;
     let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.asked.notebook));
-    account
+    let schedule = account
         .add_schedule(NewSchedule {
             name: name.clone(),
             expression: when.expression(),
@@ -97,7 +96,6 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
             input,
         })
         .await?;
-    let schedule = account.schedule(&name).await?;
     if arguments.format.output == Format::Json {
         Terminal::result(&as_json(&schedule, now));
         return Ok(Exit::Done);

@@ -51,6 +51,12 @@ pub struct Parts {
     pub engine: PathBuf,
 }
 
+/// What a file holds.
+struct Content {
+    bytes: Vec<u8>,
+    sha256: String,
+}
+
 /// The files so far, in a folder that is not the output yet.
 struct Draft {
     folder: PathBuf,
@@ -111,31 +117,33 @@ fn fill(draft: &mut Draft, parts: &Parts) -> Result<(), ReleaseError> {
         let (architecture, version) = (programs.architecture, &parts.version);
         let (bootstrap, needs) = program(programs, BOOTSTRAP)?;
         let archive = archived(&bootstrap).map_err(ReleaseError::file("archive", &programs.folder.join(BOOTSTRAP)))?;
-        let name = format!("functions-{version}-{architecture}-{}.zip", digits(&archive));
+        let archive = Content::of(archive);
+        let name = format!("functions-{version}-{architecture}-{}.zip", archive.digits());
         draft.put(&name, &archive, "the functions", Some(needs))?;
         functions.push((architecture, name));
         let (command, needs) = program(programs, "reveille")?;
         let name = format!("reveille-{version}-{architecture}-linux");
-        draft.put_program(&name, &command, "the command", needs)?;
+        draft.put_program(&name, &Content::of(command), "the command", needs)?;
         if architecture == Architecture::X86 {
             let (content, needs) = program(programs, "reveille-runner")?;
-            let name = format!("reveille-runner-{version}-{architecture}-{}", digits(&content));
+            let content = Content::of(content);
+            let name = format!("reveille-runner-{version}-{architecture}-{}", content.digits());
             draft.put_program(&name, &content, "the runner, which goes to the runs bucket", needs)?;
-            runner = Some((name, sha256(&content)));
+            runner = Some((name, content.sha256));
         }
     }
     let Some((runner, runner_sha256)) = runner else {
         return Err(ReleaseError::Usage("no programs for x86_64: notebook instances have no other processor".into()));
     };
     let wheels = engine(draft, &parts.engine)?;
-    let definition = read(&parts.root.join("statemachines/notebook_run.asl.json"))?;
-    let definition_name = format!("notebook_run-{}-{}.asl.json", parts.version, digits(&definition));
+    let definition = Content::of(read(&parts.root.join("statemachines/notebook_run.asl.json"))?);
+    let definition_name = format!("notebook_run-{}-{}.asl.json", parts.version, definition.digits());
     draft.put(&definition_name, &definition, "the state machine's definition", None)?;
     let names =
         Names { functions: &functions, definition: &definition_name, runner: &runner, runner_sha256: &runner_sha256 };
     put_templates(draft, &parts.root, &names)?;
     let bill = sbom::bill(&parts.root, &parts.version, &wheels)?;
-    draft.put("sbom.cdx.json", &pretty(&bill), "the bill of materials, as CycloneDX", None)?;
+    draft.put("sbom.cdx.json", &Content::of(pretty(&bill)), "the bill of materials, as CycloneDX", None)?;
     draft.close(parts)
 }
 
@@ -146,17 +154,17 @@ fn put_templates(draft: &mut Draft, root: &Path, names: &Names<'_>) -> Result<()
         fs::read_to_string(&path).map_err(ReleaseError::file("read", &path))
     };
     let stack = templates::stack(&text(templates::STACK)?, names)?;
-    draft.put(templates::STACK, stack.as_bytes(), "the stack", None)?;
+    draft.put(templates::STACK, &Content::of(stack.into_bytes()), "the stack", None)?;
     let instance = templates::instance(&text(templates::INSTANCE)?, names)?;
-    draft.put(templates::INSTANCE, instance.as_bytes(), "an instance", None)?;
+    draft.put(templates::INSTANCE, &Content::of(instance.into_bytes()), "an instance", None)?;
     for file in templates::UNCHANGED {
-        draft.put(file, text(file)?.as_bytes(), "a stack that is optional", None)?;
+        draft.put(file, &Content::of(text(file)?.into_bytes()), "a stack that is optional", None)?;
     }
     for file in ["samconfig.toml", "parameters.json"] {
         let path = root.join("infra/examples").join(file);
-        draft.put(file, &read(&path)?, "an example of parameters", None)?;
+        draft.put(file, &Content::of(read(&path)?), "an example of parameters", None)?;
     }
-    let license = read(&root.join("LICENSE"))?;
+    let license = Content::of(read(&root.join("LICENSE"))?);
     draft.put("LICENSE", &license, "the licence", None)
 }
 
@@ -185,14 +193,31 @@ fn engine(draft: &mut Draft, path: &Path) -> Result<Vec<Wheel>, ReleaseError> {
         io::copy(&mut file, &mut wheel).map_err(|error| refused(error.to_string()))?;
         wheels.push(Wheel { name: file.name().to_owned(), sha256: sha256(&wheel) });
     }
-    draft.put(name, &content, "papermill for instances that do not reach PyPI; goes to the runs bucket", None)?;
+    draft.put(
+        name,
+        &Content::of(content),
+        "papermill for instances that do not reach PyPI; goes to the runs bucket",
+        None,
+    )?;
     Ok(wheels)
 }
 
+impl Content {
+    fn of(bytes: Vec<u8>) -> Self {
+        Self { sha256: sha256(&bytes), bytes }
+    }
+
+    /// For its name.
+    fn digits(&self) -> &str {
+        &self.sha256[..DIGITS]
+    }
+}
+
 impl Draft {
-    fn put(&mut self, name: &str, content: &[u8], what: &str, needs: Option<Needs>) -> Result<(), ReleaseError> {
-        self.write(name, content, 0o644)?;
-        let mut file = json!({"name": name, "what": what, "bytes": content.len(), "sha256": sha256(content)});
+    fn put(&mut self, name: &str, content: &Content, what: &str, needs: Option<Needs>) -> Result<(), ReleaseError> {
+        let Content { bytes, sha256 } = content;
+        self.write(name, bytes, 0o644)?;
+        let mut file = json!({"name": name, "what": what, "bytes": bytes.len(), "sha256": sha256});
         if let Some(glibc) = needs.and_then(|needs| needs.glibc) {
             file["glibc"] = glibc.to_string().into();
         }
@@ -200,7 +225,7 @@ impl Draft {
         Ok(())
     }
 
-    fn put_program(&mut self, name: &str, content: &[u8], what: &str, needs: Needs) -> Result<(), ReleaseError> {
+    fn put_program(&mut self, name: &str, content: &Content, what: &str, needs: Needs) -> Result<(), ReleaseError> {
         self.put(name, content, what, Some(needs))?;
         let path = self.folder.join(name);
         fs::set_permissions(&path, Permissions::from_mode(0o755)).map_err(ReleaseError::file("set the mode of", &path))
@@ -230,7 +255,7 @@ impl Draft {
             "architectures": architectures,
             "files": self.files,
         }));
-        self.put(MANIFEST, &manifest, "", None)?;
+        self.put(MANIFEST, &Content::of(manifest), "", None)?;
         let mut sums: Vec<String> = self
             .files
             .iter()
@@ -249,10 +274,6 @@ fn archived(program: &[u8]) -> io::Result<Vec<u8>> {
     zip.start_file(BOOTSTRAP, options)?;
     zip.write_all(program)?;
     Ok(zip.finish()?.into_inner())
-}
-
-fn digits(content: &[u8]) -> String {
-    sha256(content)[..DIGITS].to_owned()
 }
 
 fn pretty(value: &Value) -> Vec<u8> {

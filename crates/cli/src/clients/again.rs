@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_sfn::{operation::redrive_execution::RedriveExecutionError, types::ExecutionRedriveStatus};
+use aws_sdk_sfn::{
+    operation::{describe_execution::DescribeExecutionOutput, redrive_execution::RedriveExecutionError},
+    types::ExecutionRedriveStatus,
+};
 use tokio::time::{Instant, sleep};
 
-use super::{Account, Execution, RunName};
+use super::{Account, Execution, Run, RunName, run::outline_of};
 use crate::error::CliError;
 
 /// DescribeExecution is eventually consistent: right after a redrive it may show the end before it.
@@ -30,19 +33,11 @@ impl Past {
 }
 
 impl Account {
-    /// Reads it.
-    pub(crate) async fn past(&self, execution: &Execution) -> Result<Past, CliError> {
-        let (_, described) = self.described(&execution.arn).await?;
-        let not_redrivable = match described.redrive_status() {
-            Some(ExecutionRedriveStatus::Redrivable) => None,
-            _ => Some(described.redrive_status_reason().unwrap_or("Step Functions gives no reason").to_owned()),
-        };
-        let redrives = described.redrive_count.unwrap_or_default();
-        let input = described.input.ok_or_else(|| CliError::Asked {
-            action: "read the run's input",
-            message: "Step Functions did not return it; check that you may use the key that encrypts it".to_owned(),
-        })?;
-        Ok(Past { input, not_redrivable, redrives })
+    /// A run with all that is known of it, and its past: the run may be told of even where the past cannot be read.
+    pub(crate) async fn run_and_past(&self, execution: &Execution) -> Result<(Run, Result<Past, CliError>), CliError> {
+        let (execution, described) = self.described(&execution.arn).await?;
+        let run = self.with_records(outline_of(execution, &described)).await?;
+        Ok((run, past(described)))
     }
 
     /// Redrives an execution; the answer says what Step Functions has against it, if it has anything.
@@ -79,4 +74,17 @@ impl Account {
         let started = call.send().await.map_err(|error| CliError::asked("start the execution", &error))?;
         self.find(&RunName::Arn(started.execution_arn)).await
     }
+}
+
+fn past(described: DescribeExecutionOutput) -> Result<Past, CliError> {
+    let not_redrivable = match described.redrive_status() {
+        Some(ExecutionRedriveStatus::Redrivable) => None,
+        _ => Some(described.redrive_status_reason().unwrap_or("Step Functions gives no reason").to_owned()),
+    };
+    let redrives = described.redrive_count.unwrap_or_default();
+    let input = described.input.ok_or_else(|| CliError::Asked {
+        action: "read the run's input",
+        message: "Step Functions did not return it; check that you may use the key that encrypts it".to_owned(),
+    })?;
+    Ok(Past { input, not_redrivable, redrives })
 }

@@ -1,5 +1,7 @@
 //! An instance's queue: the tickets of the runs that wait for it, and how long its notebooks took before.
 
+use std::{collections::BTreeMap, pin::pin};
+
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{InstanceName, RunId, records::Ticket};
@@ -71,29 +73,42 @@ impl Account {
 
     /// `None`: its execution has ended, or there is none.
     async fn place(&self, ticket: Ticket) -> Result<Option<Place>, CliError> {
-        let execution = match self.described(&ticket.execution_arn).await {
-            Ok((execution, _)) => execution,
-            Err(CliError::NoRun { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        if !execution.is_running() {
-            return Ok(None);
-        }
+        let Some(run) = self.going_on(&ticket.execution_arn).await? else { return Ok(None) };
         let limit = chrono::TimeDelta::seconds(ticket.queue_seconds.into());
         let until = ticket.queued_at.checked_add_signed(limit);
-        Ok(Some(Place { run: self.outline(&execution).await?, since: ticket.queued_at, until }))
+        Ok(Some(Place { run, since: ticket.queued_at, until }))
     }
 
-    /// How long notebooks took, the newest first, as the stack's newest successes tell it.
-    pub(crate) async fn earlier(&self, instance: &InstanceName) -> Result<Vec<Took>, CliError> {
+    /// How long these notebooks took on an instance, the newest first, as the stack's newest successes tell it: so many of each, if there are.
+    pub(crate) async fn earlier(
+        &self,
+        instance: &InstanceName,
+        notebooks: &[&str],
+        count: usize,
+    ) -> Result<Vec<Took>, CliError> {
         let executions = self.newest(Some(aws_sdk_sfn::types::ExecutionStatus::Succeeded), EARLIER).await?;
-        let look = |execution: Execution| async move { self.outline(&execution).await };
-        let runs: Vec<Run> = stream::iter(executions).map(look).buffered(AT_ONCE).try_collect().await?;
-        let took = runs
-            .into_iter()
-            // The same path on another instance is another notebook.
-            .filter(|run| run.ending == Ending::Succeeded && run.instance.as_deref() == Some(instance.as_str()))
-            .filter_map(|run| Some(Took { notebook: run.notebook?, seconds: run.outcome?.phases.running?.seconds }));
-        Ok(took.collect())
+        let look = |execution: Execution| async move { self.outline(&execution.arn).await };
+        let mut runs = pin!(stream::iter(executions).map(look).buffered(AT_ONCE));
+        let mut missing: BTreeMap<&str, usize> = notebooks.iter().map(|notebook| (*notebook, count)).collect();
+        let mut found = Vec::new();
+        while !missing.is_empty()
+            && let Some(run) = runs.try_next().await?
+        {
+            let Some(took) = took(run, instance) else { continue };
+            let Some(left) = missing.get_mut(took.notebook.as_str()) else { continue };
+            *left -= 1;
+            if *left == 0 {
+                missing.remove(took.notebook.as_str());
+            }
+            found.push(took);
+        }
+        Ok(found)
     }
+}
+
+/// `None`: it executed nothing, or not there. The same path on another instance is another notebook.
+fn took(run: Run, instance: &InstanceName) -> Option<Took> {
+    let there = run.ending == Ending::Succeeded && run.instance.as_deref() == Some(instance.as_str());
+    let seconds = run.outcome?.phases.running?.seconds;
+    there.then_some(Took { notebook: run.notebook?, seconds })
 }

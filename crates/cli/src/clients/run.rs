@@ -116,37 +116,22 @@ impl Account {
 
     /// A run with all that is known of it now.
     pub(crate) async fn run(&self, execution: &Execution) -> Result<Run, CliError> {
-        self.with_records(self.outline(execution).await?).await
+        self.with_records(self.outline(&execution.arn).await?).await
     }
 
     /// A run as its execution tells it: enough to know whose it is, in one call.
-    pub(crate) async fn outline(&self, execution: &Execution) -> Result<Run, CliError> {
-        let (execution, described) = self.described(&execution.arn).await?;
-        let input: Value = serde_json::from_str(described.input().unwrap_or_default()).unwrap_or_default();
-        let id = execution.run();
-        let output: Value = serde_json::from_str(described.output().unwrap_or_default()).unwrap_or_default();
-        let instance = text(&input, "instance");
-        let mut run = Run {
-            ending: ending(&execution.status, &output),
-            outcome: None,
-            at: None,
-            notebook: text(&input, "notebook"),
-            trigger: trigger(&input),
-            error: described.error,
-            cause: described.cause,
-            id,
-            execution,
-            instance,
-        };
-        if run.execution.status == ExecutionStatus::Succeeded {
-            run.outcome = serde_json::from_value(output).ok();
-            run.at = run.outcome.as_ref().map(|outcome| AttemptRef {
-                instance: folder(run.instance.as_deref()).to_owned(),
-                run: run.id.clone(),
-                attempt: outcome.attempt,
-            });
+    pub(crate) async fn outline(&self, arn: &str) -> Result<Run, CliError> {
+        let (execution, described) = self.described(arn).await?;
+        Ok(outline_of(execution, &described))
+    }
+
+    /// The same of an execution that goes on; `None`: it has ended, or there is none.
+    pub(crate) async fn going_on(&self, arn: &str) -> Result<Option<Run>, CliError> {
+        match self.outline(arn).await {
+            Ok(run) => Ok(Some(run).filter(|run| run.execution.is_running())),
+            Err(CliError::NoRun { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(run)
     }
 
     /// The same with what is recorded of it, where the execution itself has no outcome.
@@ -164,6 +149,34 @@ impl Account {
         }
         Ok(run)
     }
+}
+
+pub(super) fn outline_of(execution: Execution, described: &DescribeExecutionOutput) -> Run {
+    let input: Value = serde_json::from_str(described.input().unwrap_or_default()).unwrap_or_default();
+    let id = execution.run();
+    let output: Value = serde_json::from_str(described.output().unwrap_or_default()).unwrap_or_default();
+    let instance = text(&input, "instance");
+    let mut run = Run {
+        ending: ending(&execution.status, &output),
+        outcome: None,
+        at: None,
+        notebook: text(&input, "notebook"),
+        trigger: trigger(&input),
+        error: described.error.clone(),
+        cause: described.cause.clone(),
+        id,
+        execution,
+        instance,
+    };
+    if run.execution.status == ExecutionStatus::Succeeded {
+        run.outcome = serde_json::from_value(output).ok();
+        run.at = run.outcome.as_ref().map(|outcome| AttemptRef {
+            instance: folder(run.instance.as_deref()).to_owned(),
+            run: run.id.clone(),
+            attempt: outcome.attempt,
+        });
+    }
+    run
 }
 
 /// The folder of a run's records.

@@ -199,6 +199,9 @@ mod tests {
     fn a_start_that_has_passed_is_not_sent_again() {
         let now = Utc::now();
         let (before, after) = (now - TimeDelta::seconds(1), now + TimeDelta::seconds(1));
-        assert_eq!([Some(before), Some(now), Some(after), None].map(|at| to_come(at, now)), [None, None, Some(after), None]);
+        assert_eq!(
+            [Some(before), Some(now), Some(after), None].map(|at| to_come(at, now)),
+            [None, None, Some(after), None]
+        );
     }
 }

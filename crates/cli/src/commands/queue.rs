@@ -57,7 +57,9 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     let running = running(&account, lease.as_ref()).await?;
     let mut waiting = account.inbox(name).await?;
     waiting.retain(|place| running.as_ref().is_none_or(|(run, _)| run.id != place.run.id));
-    let earlier = if waiting.is_empty() && running.is_none() { Vec::new() } else { account.earlier(name).await? };
+    let runs = running.iter().map(|(run, _)| run).chain(waiting.iter().map(|place| &place.run));
+    let notebooks: Vec<&str> = runs.filter_map(|run| run.notebook.as_deref()).collect();
+    let earlier = if notebooks.is_empty() { Vec::new() } else { account.earlier(name, &notebooks, COUNT).await? };
     let now = Utc::now();
     let rows = rows(running, waiting, &earlier, now);
     if arguments.format.output == Format::Json {
@@ -81,16 +83,9 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
 async fn running(account: &Account, lease: Option<&Lease>) -> Result<Option<(Run, DateTime<Utc>)>, CliError> {
     let Some(at) = lease.and_then(|lease| lease.busy.as_ref()) else { return Ok(None) };
     let Some(request) = account.request(&at.instance, &at.run).await? else { return Ok(None) };
-    let execution = match account.find(&crate::clients::RunName::Arn(request.execution_arn)).await {
-        Ok(execution) => execution,
-        Err(CliError::NoRun { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    if !execution.is_running() {
-        return Ok(None);
-    }
-    let since = account.claim(at).await?.map_or(execution.started, |claim| claim.at);
-    Ok(Some((account.outline(&execution).await?, since)))
+    let Some(run) = account.going_on(&request.execution_arn).await? else { return Ok(None) };
+    let since = account.claim(at).await?.map_or(run.execution.started, |claim| claim.at);
+    Ok(Some((run, since)))
 }
 
 fn rows(running: Option<(Run, DateTime<Utc>)>, waiting: Vec<Place>, earlier: &[Took], now: DateTime<Utc>) -> Vec<Row> {

@@ -37,9 +37,9 @@ impl Plan {
 pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Result<Exit, CliError> {
     let changes = parameters::given(&arguments.parameters)?;
     let account = Account::of(&arguments.stack).await?;
-    let old = account.run(&account.find(&arguments.run).await?).await?;
+    let (old, past) = account.run_and_past(&account.find(&arguments.run).await?).await?;
     refuse(&old)?;
-    let past = account.past(&old.execution).await?;
+    let past = past?;
     let input = input_of_new(&past.input, changes.clone())?;
     // A redrive would be refused as a new run is.
     check(&input)?;

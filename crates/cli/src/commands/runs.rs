@@ -63,7 +63,7 @@ async fn find(account: &Account, arguments: &RunsArguments, now: DateTime<Utc>) 
         old || executions.len() >= most
     };
     account.executions(arguments.status.map(status), take).await?;
-    let outlines = stream::iter(&executions).map(|execution| account.outline(execution)).buffered(AT_ONCE);
+    let outlines = stream::iter(&executions).map(|execution| account.outline(&execution.arn)).buffered(AT_ONCE);
     let fits = |run: &Run| {
         let instance = arguments.instance.as_ref().is_none_or(|name| run.instance.as_ref() == Some(name));
         let notebook = arguments.notebook.as_deref();

@@ -11,7 +11,8 @@ STAMP := $(VENV)/.installed
 CARGO ?= cargo
 # The functions' bootstrap and the runner, which the local AWS deploys, and the command itself.
 BINARIES := --workspace
-REVEILLE := $(or $(CARGO_TARGET_DIR),target)/debug/reveille
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+REVEILLE := $(TARGET_DIR)/debug/reveille
 
 .PHONY: root test-boot help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages
 
@@ -178,7 +179,6 @@ $(RELEASE_STAMP): crates/release/requirements.txt
 # The first is the template's default. An instance is x86_64; functions may be arm64 too: ARCHITECTURES="x86_64 arm64".
 ARCHITECTURES ?= x86_64
 DIST ?= dist
-TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 RUST_NAME_x86_64 := x86_64
 RUST_NAME_arm64 := aarch64
 release: setup $(RELEASE_STAMP) ## Make dist/: everything that is deployed, built for Amazon Linux 2023

@@ -34,9 +34,9 @@ pub(crate) enum Command {
     /// Show one run: its phases, what failed, where its outputs are, what to do next
     Show(ShowArguments),
     /// Follow a run to its end; Ctrl-C leaves the run running
-    Watch(WatchArguments),
+    Watch(OneRunArguments),
     /// Print what papermill and the cells of a run wrote
-    Logs(LogsArguments),
+    Logs(OneRunArguments),
     /// Print a link to a run's page, good for an hour
     Open(OpenArguments),
     /// Stop runs, and wait until each has its outcome and its instance is seen stopped
@@ -150,10 +150,12 @@ pub(crate) enum StatusFilter {
     Aborted,
 }
 
+/// How a run is named.
+const RUN: &str = "The run: its id, or the start of its id, its execution's ARN, @last or @last-failed";
+
 #[derive(Args, Debug)]
 pub(crate) struct ShowArguments {
-    /// The run: its id, or the start of its id, its execution's ARN, @last or @last-failed
-    #[arg(value_parser = RunName::parse, default_value = "@last")]
+    #[arg(help = RUN, value_parser = RunName::parse, default_value = "@last")]
     pub(crate) run: RunName,
     #[command(flatten)]
     pub(crate) format: FormatArguments,
@@ -162,18 +164,8 @@ pub(crate) struct ShowArguments {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct WatchArguments {
-    /// The run: its id, or the start of its id, its execution's ARN, @last or @last-failed
-    #[arg(value_parser = RunName::parse, default_value = "@last")]
-    pub(crate) run: RunName,
-    #[command(flatten)]
-    pub(crate) stack: StackArguments,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct LogsArguments {
-    /// The run: its id, or the start of its id, its execution's ARN, @last or @last-failed
-    #[arg(value_parser = RunName::parse, default_value = "@last")]
+pub(crate) struct OneRunArguments {
+    #[arg(help = RUN, value_parser = RunName::parse, default_value = "@last")]
     pub(crate) run: RunName,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
@@ -182,8 +174,7 @@ pub(crate) struct LogsArguments {
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "flags that exclude each other, by clap's group")]
 pub(crate) struct OpenArguments {
-    /// The run: its id, or the start of its id, its execution's ARN, @last or @last-failed
-    #[arg(value_parser = RunName::parse, default_value = "@last")]
+    #[arg(help = RUN, value_parser = RunName::parse, default_value = "@last")]
     pub(crate) run: RunName,
     /// The executed notebook as a page; this is what is opened without a flag
     #[arg(long, group = "page")]
@@ -212,8 +203,7 @@ pub(crate) struct CancelArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct RerunArguments {
-    /// The run: its id, or the start of its id, its execution's ARN, @last or @last-failed
-    #[arg(value_parser = RunName::parse)]
+    #[arg(help = RUN, value_parser = RunName::parse)]
     pub(crate) run: RunName,
     #[command(flatten)]
     pub(crate) parameters: ParameterArguments,

@@ -46,7 +46,7 @@ impl Account {
             CliError::NoCredentials { message: causes(&error).lines().next().unwrap_or_default().to_owned() }
         })?;
         let stack = stack(&aws_sdk_cloudformation::Client::new(&config), &arguments.stack, &region).await?;
-        let output = |name: &'static str| output(&stack, name).ok_or_else(|| not_ours(&arguments.stack, name));
+        let output = |name| output(&stack, &arguments.stack, name);
         let custom = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(custom).build();
         Ok(Self {
@@ -70,7 +70,7 @@ impl Account {
     /// # Errors
     /// A stack of an earlier version, or none of ours.
     pub(crate) fn output(&self, name: &'static str) -> Result<String, CliError> {
-        output(&self.stack, name).ok_or_else(|| not_ours(&self.name, name))
+        output(&self.stack, &self.name, name)
     }
 }
 
@@ -86,16 +86,14 @@ async fn stack(client: &aws_sdk_cloudformation::Client, name: &str, region: &str
     described.ok_or_else(|| CliError::NoStack { stack: name.to_owned(), region: region.to_owned() })
 }
 
-fn output(stack: &Stack, name: &str) -> Option<String> {
-    let found = stack.outputs().iter().find(|output| output.output_key() == Some(name));
-    found.and_then(|output| output.output_value()).map(str::to_owned)
+/// An output of a stack, by the name that a person gave the stack.
+fn output(stack: &Stack, named: &str, output: &'static str) -> Result<String, CliError> {
+    let found = stack.outputs().iter().find(|found| found.output_key() == Some(output));
+    let value = found.and_then(|found| found.output_value()).map(str::to_owned);
+    value.ok_or_else(|| CliError::NotOurStack { stack: named.to_owned(), output })
 }
 
 fn parameter(stack: &Stack, name: &str) -> Option<String> {
     let found = stack.parameters().iter().find(|parameter| parameter.parameter_key() == Some(name));
     found.and_then(|parameter| parameter.parameter_value()).map(str::to_owned)
-}
-
-fn not_ours(stack: &str, output: &'static str) -> CliError {
-    CliError::NotOurStack { stack: stack.to_owned(), output }
 }

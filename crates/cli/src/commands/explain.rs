@@ -6,10 +6,7 @@ use crate::{
     arguments::ExplainArguments,
     error::CliError,
     exit::Exit,
-    ui::{
-        terminal::{Terminal, Tone},
-        text::fitted,
-    },
+    ui::terminal::{Terminal, Tone},
 };
 
 pub(crate) fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Result<Exit, CliError> {
@@ -24,9 +21,7 @@ pub(crate) fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Result<E
     let code = found.ok_or_else(|| {
         CliError::NotThere(format!("there is no error code {name}; `reveille explain` lists them all"))
     })?;
-    for line in fitted(page(code), terminal.width()) {
-        terminal.line(&line);
-    }
+    terminal.lines(page(code));
     Ok(Exit::Done)
 }
 

@@ -44,21 +44,24 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Resul
 }
 
 async fn link(account: &Account, run: &Run, output: &str) -> Result<String, CliError> {
+    let key = key(account, run, output)?;
+    let how = PresigningConfig::expires_in(GOOD_FOR);
+    let how = how.map_err(|error| CliError::Usage(error.to_string()))?;
+    let signed = account.s3.get_object().bucket(&account.layout.bucket).key(key).presigned(how).await;
+    signed.map(|signed| signed.uri().to_owned()).map_err(|error| CliError::asked("sign the link", &error))
+}
+
+/// Where an output of a run lies, or why there is none.
+pub(super) fn key<'a>(account: &Account, run: &'a Run, output: &str) -> Result<&'a str, CliError> {
     let id = &run.id;
     if run.ending == Ending::Running {
         return Err(CliError::NotThere(format!(
             "{id} has no {output} yet, because it is uploaded when the notebook ends; follow its cells with: reveille watch {id}"
         )));
     }
-    let Some(key) = account.key_of(run, output) else {
+    account.key_of(run, output).ok_or_else(|| {
         let why = run.outcome.as_ref().and_then(|outcome| outcome.html_error.as_deref()).filter(|_| output == "html");
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
-        return Err(CliError::NotThere(format!(
-            "{id} kept no {output}{why}; see what there is with: reveille show {id}"
-        )));
-    };
-    let how = PresigningConfig::expires_in(GOOD_FOR);
-    let how = how.map_err(|error| CliError::Usage(error.to_string()))?;
-    let signed = account.s3.get_object().bucket(&account.layout.bucket).key(key).presigned(how).await;
-    signed.map(|signed| signed.uri().to_owned()).map_err(|error| CliError::asked("sign the link", &error))
+        CliError::NotThere(format!("{id} kept no {output}{why}; see what there is with: reveille show {id}"))
+    })
 }

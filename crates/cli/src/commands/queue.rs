@@ -1,6 +1,6 @@
 //! `reveille queue`: which run uses an instance, which wait, and when each may start.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::records::Lease;
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use crate::{
     error::CliError,
     exit::Exit,
     ui::{
+        json::time,
         table::{self, Cell, Column},
         terminal::{Terminal, Tone},
         times,
@@ -149,7 +150,6 @@ fn expected(row: &Row, now: DateTime<Utc>) -> String {
 }
 
 fn as_json(row: &Row) -> Value {
-    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let expected = if let Expected::At(at) = row.expected { Some(time(at)) } else { None };
     let (start, end) = if row.place == 0 { (None, expected) } else { (expected, None) };
     json!({

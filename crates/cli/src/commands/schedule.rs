@@ -2,7 +2,7 @@
 
 mod input;
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use crate::{
     exit::Exit,
     schedules::{When, on_clock, words},
     ui::{
+        json::time,
         table::{self, Cell, Column},
         terminal::{Terminal, Tone},
     },
@@ -73,8 +74,7 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
     let input = input::of(asked(&arguments.asked)?)?;
     let now = Utc::now();
     let since = start.unwrap_or(now).max(now);
-    let times: Vec<_> =
-        when.next(zone, since, now, NEXT).into_iter().filter(|at| end.is_none_or(|end| *at <= end)).collect();
+    let times = fires(&when, zone, since, end, now);
     if times.is_empty() {
         return Err(CliError::Usage(format!(
             "{} has no time in the future in {zone}; no schedule was made",
@@ -176,8 +176,17 @@ fn next(schedule: &Schedule, now: DateTime<Utc>) -> Vec<DateTime<Tz>> {
         return Vec::new();
     }
     let since = schedule.start.unwrap_or(schedule.created);
-    let times = when.next(zone, since, now, NEXT).into_iter();
-    times.filter(|at| schedule.end.is_none_or(|end| *at <= end)).collect()
+    fires(&when, zone, since, schedule.end, now)
+}
+
+fn fires(
+    when: &When,
+    zone: Tz,
+    since: DateTime<Utc>,
+    end: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Vec<DateTime<Tz>> {
+    when.next(zone, since, now, NEXT).into_iter().filter(|at| end.is_none_or(|end| *at <= end)).collect()
 }
 
 fn tell_next(terminal: &Terminal, times: &[DateTime<Tz>]) {
@@ -214,7 +223,6 @@ fn row(schedule: &Schedule, now: DateTime<Utc>) -> Vec<Cell> {
 }
 
 fn as_json(schedule: &Schedule, now: DateTime<Utc>) -> Value {
-    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let next: Vec<String> = next(schedule, now).iter().map(|at| time(at.with_timezone(&Utc))).collect();
     json!({
         "name": schedule.name,

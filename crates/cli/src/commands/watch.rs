@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::{local::interrupt, show, stage::stage};
 use crate::{
-    arguments::WatchArguments,
+    arguments::OneRunArguments,
     clients::{Account, Execution, Run},
     error::CliError,
     exit::Exit,
@@ -20,7 +20,7 @@ use crate::{
 /// Between two looks: three or four calls each, far below any quota, and as quick as the notebook's progress is written.
 const LOOK: Duration = Duration::from_secs(2);
 
-pub(crate) async fn run(terminal: &Terminal, arguments: &WatchArguments) -> Result<Exit, CliError> {
+pub(crate) async fn run(terminal: &Terminal, arguments: &OneRunArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
     let execution = account.find(&arguments.run).await?;
     follow(terminal, &account, &execution).await

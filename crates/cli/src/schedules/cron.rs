@@ -156,12 +156,14 @@ impl Days {
         match self {
             Self::OfMonth(days) => days.iter().any(|of_month| match of_month {
                 DayOfMonth::Is(number) => day.day() == *number,
-                DayOfMonth::Last => day.day() == days_in_month(day),
+                DayOfMonth::Last => day.day() == u32::from(day.num_days_in_month()),
                 DayOfMonth::Near(number) => day.day() == working_day_near(day, *number),
             }),
             Self::OfWeek(days) => days.iter().any(|of_week| match of_week {
                 DayOfWeek::Is(number) => number_of(day) == *number,
-                DayOfWeek::LastOf(number) => number_of(day) == *number && day.day() + 7 > days_in_month(day),
+                DayOfWeek::LastOf(number) => {
+                    number_of(day) == *number && day.day() + 7 > u32::from(day.num_days_in_month())
+                }
                 DayOfWeek::Nth(number, nth) => number_of(day) == *number && (day.day() - 1) / 7 + 1 == *nth,
             }),
         }
@@ -173,14 +175,9 @@ fn number_of(day: NaiveDate) -> u32 {
     day.weekday().num_days_from_sunday() + 1
 }
 
-fn days_in_month(day: NaiveDate) -> u32 {
-    let next = if day.month() == 12 { (day.year() + 1, 1) } else { (day.year(), day.month() + 1) };
-    NaiveDate::from_ymd_opt(next.0, next.1, 1).and_then(|first| first.pred_opt()).map_or(31, |last| last.day())
-}
-
 /// The working day of the month that is nearest to a day of it, never of another month.
 fn working_day_near(day: NaiveDate, number: u32) -> u32 {
-    let last = days_in_month(day);
+    let last = u32::from(day.num_days_in_month());
     let wanted = number.min(last);
     match day.with_day(wanted).map(|day| day.weekday()) {
         Some(Weekday::Sat) => {

@@ -28,6 +28,6 @@ pub(crate) fn run(run: &Run) -> Value {
     })
 }
 
-fn time(at: DateTime<Utc>) -> String {
+pub(crate) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -8,7 +8,9 @@ use reveille_domain::InstanceName;
 
 mod schedule;
 
-pub(crate) use schedule::{ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb};
+pub(crate) use schedule::{
+    OneScheduleArguments, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb,
+};
 
 use crate::{clients::RunName, stack::StackArguments};
 

@@ -4,4 +4,4 @@ mod cron;
 mod dialect;
 mod times;
 
-pub(crate) use times::{When, on_clock, words, zone};
+pub(crate) use times::{When, moment, on_clock, words, zone};

@@ -50,7 +50,7 @@ impl Machines {
 
 /// How long what runs on an instance may take to end when it is stopped: longer than the unit of the runner, which knows its
 /// own limit. Who listens to SIGTERM is gone at once.
-pub const POWER_OFF_LIMIT: Duration = Duration::from_secs(70);
+const POWER_OFF_LIMIT: Duration = Duration::from_secs(70);
 
 /// The configuration of the service.
 #[derive(Clone)]

@@ -19,7 +19,7 @@ Serves SageMaker notebook instances on 127.0.0.1 and prints the endpoint and the
 #[derive(Debug)]
 enum MainError {
     Usage(String),
-    NotebookService(ServiceError),
+    Service(ServiceError),
     Io(io::Error),
 }
 
@@ -27,7 +27,7 @@ impl fmt::Display for MainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(message) => write!(f, "{message}\n{USAGE}"),
-            Self::NotebookService(error) => write!(f, "{error}"),
+            Self::Service(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{error}"),
         }
     }
@@ -41,7 +41,7 @@ impl From<io::Error> for MainError {
 
 impl From<ServiceError> for MainError {
     fn from(error: ServiceError) -> Self {
-        Self::NotebookService(error)
+        Self::Service(error)
     }
 }
 

@@ -2,6 +2,7 @@
 //! Made beside the output, and put in its place when it is whole.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, Permissions},
     io::{self, Write},
     os::unix::fs::PermissionsExt,
@@ -60,7 +61,8 @@ struct Content {
 /// The files so far, in a folder that is not the output yet.
 struct Draft {
     folder: PathBuf,
-    files: Vec<Value>,
+    /// By their names.
+    files: BTreeMap<String, Value>,
 }
 
 /// Makes the release in a folder, and replaces the one that is there.
@@ -81,7 +83,7 @@ pub fn assemble(parts: &Parts, output: &Path) -> Result<(), ReleaseError> {
         .map_err(ReleaseError::file("make a folder in", parent))?;
     let folder = scratch.path().join("new");
     fs::create_dir(&folder).map_err(ReleaseError::file("make", &folder))?;
-    let mut draft = Draft { folder, files: Vec::new() };
+    let mut draft = Draft { folder, files: BTreeMap::new() };
     fill(&mut draft, parts)?;
     if replaced {
         let old = scratch.path().join("old");
@@ -216,12 +218,12 @@ impl Content {
 impl Draft {
     fn put(&mut self, name: &str, content: &Content, what: &str, needs: Option<Needs>) -> Result<(), ReleaseError> {
         let Content { bytes, sha256 } = content;
-        self.write(name, bytes, 0o644)?;
+        self.write(name, bytes)?;
         let mut file = json!({"name": name, "what": what, "bytes": bytes.len(), "sha256": sha256});
         if let Some(glibc) = needs.and_then(|needs| needs.glibc) {
             file["glibc"] = glibc.to_string().into();
         }
-        self.files.push(file);
+        self.files.insert(name.to_owned(), file);
         Ok(())
     }
 
@@ -231,21 +233,20 @@ impl Draft {
         fs::set_permissions(&path, Permissions::from_mode(0o755)).map_err(ReleaseError::file("set the mode of", &path))
     }
 
-    fn write(&self, name: &str, content: &[u8], mode: u32) -> Result<(), ReleaseError> {
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), ReleaseError> {
         let path = self.folder.join(name);
         let write = || -> io::Result<()> {
             let mut file = File::create(&path)?;
             file.write_all(content)?;
             // A disk that is full may say so only now.
             file.sync_all()?;
-            fs::set_permissions(&path, Permissions::from_mode(mode))
+            fs::set_permissions(&path, Permissions::from_mode(0o644))
         };
         write().map_err(ReleaseError::file("write", &path))
     }
 
     /// The manifest, and the checksums of everything, by which a download is checked.
     fn close(&mut self, parts: &Parts) -> Result<(), ReleaseError> {
-        self.files.sort_by_key(|file| file["name"].to_string());
         let architectures: Vec<&str> = parts.programs.iter().map(|programs| programs.architecture.name()).collect();
         let manifest = pretty(&json!({
             "manifest": 1,
@@ -253,16 +254,12 @@ impl Draft {
             "revision": parts.revision,
             "builtWith": parts.built_with,
             "architectures": architectures,
-            "files": self.files,
+            "files": self.files.values().collect::<Vec<_>>(),
         }));
         self.put(MANIFEST, &Content::of(manifest), "", None)?;
-        let mut sums: Vec<String> = self
-            .files
-            .iter()
-            .filter_map(|file| Some(format!("{}  {}\n", file["sha256"].as_str()?, file["name"].as_str()?)))
-            .collect();
-        sums.sort_by(|a, b| a[64..].cmp(&b[64..]));
-        self.write("SHA256SUMS", sums.concat().as_bytes(), 0o644)
+        let sum = |(name, file): (&String, &Value)| Some(format!("{}  {name}\n", file["sha256"].as_str()?));
+        let sums: String = self.files.iter().filter_map(sum).collect();
+        self.write("SHA256SUMS", sums.as_bytes())
     }
 }
 

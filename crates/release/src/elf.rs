@@ -13,10 +13,17 @@ use crate::{Architecture, ReleaseError};
 /// The C library of Amazon Linux 2023: of Lambda's `provided.al2023`, and of the platform `notebook-al2023-v1`.
 pub const GLIBC: Version = Version(2, 34);
 /// Libraries that are on Amazon Linux 2023, in its smallest image too: those of the C library, and of the compiler's runtime.
-const LIBRARIES: [&str; 7] =
-    ["libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libgcc_s.so.1", "ld-linux-x86-64.so.2"];
-/// The same, on arm64.
-const ARM_LOADER: &str = "ld-linux-aarch64.so.1";
+const LIBRARIES: [&str; 8] = [
+    "libc.so.6",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "libgcc_s.so.1",
+    // One for each processor.
+    "ld-linux-x86-64.so.2",
+    "ld-linux-aarch64.so.1",
+];
 
 type Header = FileHeader64<Endianness>;
 
@@ -87,7 +94,7 @@ fn foreign_library(
     for entry in entries.iter().take_while(|entry| entry.d_tag(endian) != elf::DT_NULL) {
         if entry.d_tag(endian) == elf::DT_NEEDED {
             let name = String::from_utf8_lossy(entry.string(endian, strings)?);
-            if !LIBRARIES.contains(&&*name) && name != ARM_LOADER {
+            if !LIBRARIES.contains(&&*name) {
                 return Ok(Some(name.into_owned()));
             }
         }

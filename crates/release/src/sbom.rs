@@ -167,16 +167,17 @@ fn wheel_component(wheel: &Wheel) -> Value {
 
 /// What Cargo.lock says that each package's archive is.
 fn checksums(lock: &str) -> BTreeMap<(&str, &str), &str> {
-    let field = |package: &'_ str, name: &str| -> Option<(usize, usize)> {
-        let start = package.find(&format!("\n{name} = \""))? + name.len() + 5;
-        Some((start, start + package[start..].find('"')?))
-    };
-    lock.split("[[package]]")
-        .skip(1)
+    let packages = lock.split("[[package]]").skip(1);
+    packages
         .filter_map(|package| {
-            let [name, version, checksum] = ["name", "version", "checksum"].map(|name| field(package, name));
-            let text = |(start, end): (usize, usize)| &package[start..end];
-            Some(((text(name?), text(version?)), text(checksum?)))
+            let field = |name| field(package, name);
+            Some(((field("name")?, field("version")?), field("checksum")?))
         })
         .collect()
+}
+
+/// What stands in the quotes of a package's field.
+fn field<'a>(package: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = package.split_once(&format!("\n{name} = \""))?;
+    rest.split_once('"').map(|(value, _)| value)
 }

@@ -16,24 +16,6 @@ use crate::{
     ui::terminal::{Terminal, Tone},
 };
 
-/// How it is run again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Plan {
-    /// As the next attempt of the same run.
-    Redrive,
-    /// As a run of its own; the reason ends "because".
-    New { because: String },
-}
-
-impl Plan {
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::Redrive => "redrive",
-            Self::New { .. } => "new",
-        }
-    }
-}
-
 pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Result<Exit, CliError> {
     let changes = parameters::given(&arguments.parameters)?;
     let account = Account::of(&arguments.stack).await?;
@@ -43,28 +25,26 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Resu
     let input = input_of_new(&past.input, changes.clone())?;
     // A redrive would be refused as a new run is.
     check(&input)?;
-    let mut plan = plan(&old, &past, !changes.is_empty(), arguments.new);
-    let mut execution = None;
-    if plan == Plan::Redrive {
-        match account.redrive(&old.execution, &past).await? {
-            Ok(redriven) => execution = Some(redriven),
-            Err(because) => plan = Plan::New { because },
+    let redriven = match why_new(&old, &past, !changes.is_empty(), arguments.new) {
+        Some(because) => Err(because),
+        None => account.redrive(&old.execution, &past).await?,
+    };
+    let (execution, because) = match redriven {
+        Ok(execution) => (execution, None),
+        Err(because) => {
+            let name = execution_name(old.notebook.as_deref().unwrap_or_default());
+            (account.start(name, input).await?, Some(because))
         }
-    }
-    let execution = match execution {
-        Some(redriven) => redriven,
-        None => account.start(execution_name(old.notebook.as_deref().unwrap_or_default()), input).await?,
     };
     let (from, id) = (&old.id, execution.run());
     if arguments.output == Format::Json {
-        let because = if let Plan::New { because } = &plan { Some(because) } else { None };
-        let arn = &execution.arn;
-        Terminal::result(&json!({"from": from, "run": id, "by": plan.word(), "because": because, "executionArn": arn}));
+        let (by, arn) = (if because.is_none() { "redrive" } else { "new" }, &execution.arn);
+        Terminal::result(&json!({"from": from, "run": id, "by": by, "because": because, "executionArn": arn}));
         return Ok(Exit::Done);
     }
-    let how = match &plan {
-        Plan::Redrive => format!("redriving {from}: the same run and input, as its next attempt"),
-        Plan::New { because } => format!("{from} -> {id}: a new run, because {}", because.trim_end_matches('.')),
+    let how = match because {
+        None => format!("redriving {from}: the same run and input, as its next attempt"),
+        Some(because) => format!("{from} -> {id}: a new run, because {}", because.trim_end_matches('.')),
     };
     if arguments.detach {
         terminal.line(id.as_str());
@@ -96,21 +76,21 @@ fn refuse(old: &Run) -> Result<(), CliError> {
     }
 }
 
-fn plan(old: &Run, past: &Past, changed: bool, new: bool) -> Plan {
-    let because = |because: &str| Plan::New { because: because.to_owned() };
-    match (old.ending, old.code()) {
-        _ if new => because("--new asks for one"),
-        _ if changed => because("its parameters change"),
-        (Ending::Succeeded, _) => because("the old one succeeded"),
-        (Ending::Skipped | Ending::Duplicate | Ending::NotSelected, _) => because("the old run executed no notebook"),
+/// Why it takes a new run, as it stands after "because". `None`: a redrive as the next attempt of the same run does it.
+fn why_new(old: &Run, past: &Past, changed: bool, new: bool) -> Option<String> {
+    let because = match (old.ending, old.code()) {
+        _ if new => "--new asks for one",
+        _ if changed => "its parameters change",
+        (Ending::Succeeded, _) => "the old one succeeded",
+        (Ending::Skipped | Ending::Duplicate | Ending::NotSelected, _) => "the old run executed no notebook",
         // Its notebook has succeeded, so that a redrive would only look at the instance again.
-        (_, Some(Code::StopNotConfirmed)) => {
-            because("the notebook has succeeded, and a redrive would not run it again")
+        (_, Some(Code::StopNotConfirmed)) => "the notebook has succeeded, and a redrive would not run it again",
+        _ => {
+            let reason = past.not_redrivable.as_deref()?.trim_end_matches('.');
+            return Some(format!("Step Functions cannot redrive the old one ({reason})"));
         }
-        _ => past.not_redrivable.as_deref().map_or(Plan::Redrive, |reason| Plan::New {
-            because: format!("Step Functions cannot redrive the old one ({})", reason.trim_end_matches('.')),
-        }),
-    }
+    };
+    Some(because.to_owned())
 }
 
 /// The input of a new run: the old one's, with changed parameters, and for what an event started the word that it is meant to run again.
@@ -137,7 +117,7 @@ fn input_of_new(old: &str, changes: Map<String, Value>) -> Result<String, CliErr
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Plan, input_of_new, plan, refuse};
+    use super::{input_of_new, refuse, why_new};
     use crate::clients::{Ending, Past, Run};
 
     fn old(ending: Ending, error: Option<&str>) -> Run {
@@ -151,9 +131,9 @@ mod tests {
     #[test]
     fn a_redrive_only_where_it_runs_the_same_again() {
         let (may, not) = (past(None), past(Some("EXECUTION_OLDER")));
-        assert_eq!(plan(&old(Ending::Failed, Some("NotebookFailed")), &may, false, false), Plan::Redrive);
-        assert_eq!(plan(&old(Ending::Aborted, None), &may, false, false), Plan::Redrive);
-        assert_eq!(plan(&old(Ending::TimedOut, None), &may, false, false), Plan::Redrive);
+        assert_eq!(why_new(&old(Ending::Failed, Some("NotebookFailed")), &may, false, false), None);
+        assert_eq!(why_new(&old(Ending::Aborted, None), &may, false, false), None);
+        assert_eq!(why_new(&old(Ending::TimedOut, None), &may, false, false), None);
         let failed = old(Ending::Failed, Some("NotebookFailed"));
         for (run, past, changed, new, because) in [
             (&failed, &may, true, false, "parameters"),
@@ -163,7 +143,7 @@ mod tests {
             (&old(Ending::Succeeded, None), &may, false, false, "succeeded"),
             (&old(Ending::Duplicate, None), &may, false, false, "executed no notebook"),
         ] {
-            let Plan::New { because: said } = plan(run, past, changed, new) else { panic!("{because}: a redrive") };
+            let Some(said) = why_new(run, past, changed, new) else { panic!("{because}: a redrive") };
             assert!(said.contains(because), "{said}");
         }
     }

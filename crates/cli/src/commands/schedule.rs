@@ -2,17 +2,19 @@
 
 mod input;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::run::{asked, plain, stem};
 use crate::{
-    arguments::{Format, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb},
+    arguments::{
+        Format, OneScheduleArguments, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb,
+    },
     clients::{Account, NewSchedule, Schedule},
     error::CliError,
     exit::Exit,
-    schedules::{When, on_clock, words},
+    schedules::{self, When, on_clock, words},
     ui::{
         json::time,
         table::{self, Cell, Column},
@@ -36,34 +38,12 @@ const MAX_NAME: usize = 64;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &ScheduleArguments) -> Result<Exit, CliError> {
     match &arguments.verb {
-        ScheduleVerb::Add(options) => return add(terminal, options).await,
-        ScheduleVerb::List(options) => return list(terminal, options).await,
-        ScheduleVerb::Pause(options) | ScheduleVerb::Resume(options) => {
-            let on = matches!(arguments.verb, ScheduleVerb::Resume(_));
-            let account = Account::of(&options.stack).await?;
-            let schedule = account.schedule(&options.name).await?;
-            let (name, word) = (&options.name, if on { "on" } else { "paused" });
-            if schedule.enabled == on {
-                terminal.line(&format!("{name} is already {word}"));
-                return Ok(Exit::Done);
-            }
-            let schedule = account.enable_schedule(schedule, on).await?;
-            terminal.line(&format!("{name} is {word}"));
-            if on {
-                tell_next(terminal, &next(&schedule, Utc::now()));
-            } else {
-                terminal.note(&format!("it starts no run until you resume it: reveille schedule resume {name}"));
-            }
-        }
-        ScheduleVerb::Remove(options) => {
-            let account = Account::of(&options.stack).await?;
-            let schedule = account.schedule(&options.name).await?;
-            account.remove_schedule(&schedule).await?;
-            terminal.lines(&format!("removed {}: {}", schedule.name, what(&schedule)));
-            tell_when(terminal, &schedule);
-        }
+        ScheduleVerb::Add(options) => add(terminal, options).await,
+        ScheduleVerb::List(options) => list(terminal, options).await,
+        ScheduleVerb::Pause(options) => switch(terminal, options, false).await,
+        ScheduleVerb::Resume(options) => switch(terminal, options, true).await,
+        ScheduleVerb::Remove(options) => remove(terminal, options).await,
     }
-    Ok(Exit::Done)
 }
 
 async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Exit, CliError> {
@@ -122,13 +102,7 @@ fn when(arguments: &ScheduleAddArguments) -> Result<When, CliError> {
 /// A time on the zone's clock.
 fn moment(flag: &str, text: &str, zone: Tz) -> Result<DateTime<Utc>, CliError> {
     let wrong = |problem: &str| CliError::Usage(format!("{flag}: {problem}"));
-    let at: NaiveDateTime = match When::at(text) {
-        Ok(When::At(at)) => at,
-        Ok(When::Cron(..) | When::Rate(..)) => {
-            return Err(wrong("this is not a time; write for example 2026-12-01T08:00"));
-        }
-        Err(problem) => return Err(wrong(&problem.replace("--at", flag))),
-    };
+    let at = schedules::moment(text).map_err(|problem| wrong(&problem.replace("--at", flag)))?;
     let on_clock = on_clock(zone, at).ok_or_else(|| {
         wrong(&format!("{text} does not exist in {zone}, because the clocks go forward then; give another time"))
     })?;
@@ -164,6 +138,33 @@ async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<
             table::show(terminal, &COLUMNS, &rows);
         }
     }
+    Ok(Exit::Done)
+}
+
+async fn switch(terminal: &Terminal, arguments: &OneScheduleArguments, on: bool) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    let schedule = account.schedule(&arguments.name).await?;
+    let (name, word) = (&arguments.name, if on { "on" } else { "paused" });
+    if schedule.enabled == on {
+        terminal.line(&format!("{name} is already {word}"));
+        return Ok(Exit::Done);
+    }
+    let schedule = account.enable_schedule(schedule, on).await?;
+    terminal.line(&format!("{name} is {word}"));
+    if on {
+        tell_next(terminal, &next(&schedule, Utc::now()));
+    } else {
+        terminal.note(&format!("it starts no run until you resume it: reveille schedule resume {name}"));
+    }
+    Ok(Exit::Done)
+}
+
+async fn remove(terminal: &Terminal, arguments: &OneScheduleArguments) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    let schedule = account.schedule(&arguments.name).await?;
+    account.remove_schedule(&schedule).await?;
+    terminal.lines(&format!("removed {}: {}", schedule.name, what(&schedule)));
+    tell_when(terminal, &schedule);
     Ok(Exit::Done)
 }
 

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Between two looks: three or four calls each, far below any quota, and as quick as the notebook's progress is written.
+/// Between two looks: three to six calls each, far below any quota, and as quick as the notebook's progress is written.
 const LOOK: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &OneRunArguments) -> Result<Exit, CliError> {

@@ -50,13 +50,10 @@ impl Unit {
 impl When {
     /// Reads what EventBridge Scheduler has as a schedule's expression.
     pub(crate) fn read(expression: &str) -> Result<Self, String> {
-        let inside = |name: &str| expression.trim().strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
-        if let Some(rate) = inside("rate") {
-            return Self::rate(rate);
-        }
-        match inside("at") {
-            Some(at) => Self::at(at),
-            None => Self::cron(expression),
+        match expression.trim().split_once('(') {
+            Some(("rate", _)) => Self::rate(expression),
+            Some(("at", _)) => Self::at(expression),
+            _ => Self::cron(expression),
         }
     }
 
@@ -67,7 +64,7 @@ impl When {
     /// `5 minutes`, `1 hour`, `5m`, `2h`, `1d`, `rate(5 minutes)`.
     pub(crate) fn rate(text: &str) -> Result<Self, String> {
         let lower = text.trim().to_ascii_lowercase();
-        let inner = lower.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(&lower);
+        let inner = lower.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(&lower).trim();
         let wrong = || "a rate is a whole number of minutes, hours or days, such as '90 minutes'".to_owned();
         let digits = inner.bytes().take_while(u8::is_ascii_digit).count();
         let (count, unit) = inner.split_at(digits);
@@ -90,20 +87,9 @@ impl When {
         Ok(Self::Rate(count, unit))
     }
 
-    /// `2026-12-01T08:00`, with seconds or without, with a space for the `T`.
+    /// A moment, once.
     pub(crate) fn at(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        let inner = text.strip_prefix("at(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(text).replace(' ', "T");
-        for form in ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"] {
-            if let Ok(at) = NaiveDateTime::parse_from_str(&inner, form) {
-                return Ok(Self::At(at));
-            }
-        }
-        if let Ok(at) = DateTime::parse_from_rfc3339(&inner) {
-            let local = at.naive_utc().format("%Y-%m-%dT%H:%M:%S");
-            return Err(format!("leave out the offset, because --zone says the zone. Write: --at {local} --zone UTC"));
-        }
-        Err("a time is written as 2026-12-01T08:00, on the clock of --zone".to_owned())
+        moment(text).map(Self::At)
     }
 
     /// As EventBridge Scheduler takes it.
@@ -137,6 +123,23 @@ impl When {
 
 /// A schedule that fires once in a thousand years is a mistake; and times stay within the calendar.
 const MOST_UNITS: u32 = 100_000;
+
+/// `2026-12-01T08:00`, with seconds or without, with a space for the `T`; `at(2026-12-01T08:00)`.
+pub(crate) fn moment(text: &str) -> Result<NaiveDateTime, String> {
+    let text = text.trim();
+    let inner = text.strip_prefix("at(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(text).trim();
+    let inner = inner.replace(' ', "T");
+    for form in ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"] {
+        if let Ok(at) = NaiveDateTime::parse_from_str(&inner, form) {
+            return Ok(at);
+        }
+    }
+    if let Ok(at) = DateTime::parse_from_rfc3339(&inner) {
+        let local = at.naive_utc().format("%Y-%m-%dT%H:%M:%S");
+        return Err(format!("leave out the offset, because --zone says the zone. Write: --at {local} --zone UTC"));
+    }
+    Err("a time is written as 2026-12-01T08:00, on the clock of --zone".to_owned())
+}
 
 /// A time on a zone's clock, if that shows it.
 pub(crate) fn on_clock(zone: Tz, at: NaiveDateTime) -> Option<DateTime<Tz>> {

@@ -94,23 +94,11 @@ pub(crate) fn archive(binary: &Path, name: &str, to: &Path) -> Result<(), LocalE
     write().map_err(LocalError::file("archive", binary))
 }
 
-/// SHA-256 of a file in lower-case hexadecimal digits: as the on-start script makes it, which is thirty times quicker than this
-/// program if it is not optimised. Where there is no `sha256sum`, our own.
+/// SHA-256 of a file in lower-case hexadecimal digits.
 ///
 /// # Errors
 /// It cannot be read.
 pub(crate) fn sha256(file: &Path) -> Result<String, LocalError> {
-    let said = Command::new("sha256sum").arg("--").arg(file).stdin(Stdio::null()).output();
-    let said = said.ok().filter(|said| said.status.success()).map(|said| said.stdout).unwrap_or_default();
-    // A name with a backslash or a line end in it is told with another one before the digits.
-    let digits: String = said.iter().skip_while(|byte| **byte == b'\\').take(64).copied().map(char::from).collect();
-    if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(digits);
-    }
-    own_sha256(file)
-}
-
-fn own_sha256(file: &Path) -> Result<String, LocalError> {
     let content = fs::read(file).map_err(LocalError::file("read", file))?;
     let digits = |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
     Ok(Sha256::digest(&content).iter().copied().flat_map(digits).collect())
@@ -120,7 +108,7 @@ fn own_sha256(file: &Path) -> Result<String, LocalError> {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{archive, own_sha256, package, sha256, strip};
+    use super::{archive, package, sha256, strip};
 
     const TEMPLATE: &str = "Resources:\n  F:\n    Properties:\n      CodeUri: ../functions # all in one\n      Handler: f\n  M:\n    Properties:\n      DefinitionUri: ../statemachines/m.asl.json\n";
 
@@ -164,9 +152,7 @@ mod tests {
         assert_eq!(file.size(), fs::metadata(&binary).unwrap().len());
         let odd = folder.path().join("-a\\ b");
         fs::write(&odd, "abc").unwrap();
-        for made in [sha256(&odd), own_sha256(&odd)] {
-            assert_eq!(made.unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        }
+        assert_eq!(sha256(&odd).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert!(sha256(&folder.path().join("none")).unwrap_err().to_string().contains("none"));
     }
 }

@@ -18,6 +18,9 @@ pub(crate) const EXPORT_LIMIT: Duration = Duration::from_mins(1);
 /// The same where the machine is about to go: the notebook itself is worth more.
 pub(crate) const HURRIED_EXPORT: Duration = Duration::from_secs(10);
 
+/// How often a cell is asked where it is: a cell that waits in its turn answers only the second time. run.py has the same.
+const INTERRUPTS: u32 = 2;
+
 /// How long each step of a run's end may take. They are part of the job, so that a test can give a step all the time that a
 /// busy machine needs, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,21 +28,21 @@ pub struct Patience {
     /// After the last cell: for what the notebook registered for its kernel's end (`atexit`).
     pub exit: Duration,
     /// At the limit, and when the run is cancelled: for the interrupted cell to say where it was. It is interrupted once more
-    /// if it does not, and has as long again.
+    /// (`INTERRUPTS`) if it does not, and has as long again.
     pub interrupt: Duration,
     /// Then: between the kernel's SIGTERM and its SIGKILL.
     pub grace: Duration,
     /// Beyond the last two: for the driver to save the notebook and mark the cell. A driver that needs longer is killed;
     /// what it last saved is then marked by another.
     pub save: Duration,
-    /// All of that together where the machine is about to go.
+    /// All of that together where the machine is about to go: time for the interrupts, for the grace, and for little more.
     pub hurry: Duration,
 }
 
 impl Default for Patience {
     /// Long enough to remove temporary tables or to release a lock, short against a run.
     fn default() -> Self {
-        let [exit, interrupt, grace, save, hurry] = [30, 3, 10, 20, 15].map(Duration::from_secs);
+        let [exit, interrupt, grace, save, hurry] = [30, 3, 10, 20, 18].map(Duration::from_secs);
         Self { exit, interrupt, grace, save, hurry }
     }
 }
@@ -47,7 +50,12 @@ impl Default for Patience {
 impl Patience {
     /// How long the driver may take from the order to end until it is gone.
     pub(crate) fn to_end(self) -> Duration {
-        [self.interrupt, self.grace, self.save].into_iter().fold(self.interrupt, Duration::saturating_add)
+        self.interrupts().saturating_add(self.grace).saturating_add(self.save)
+    }
+
+    /// How long the driver may wait for the interrupted cell.
+    fn interrupts(self) -> Duration {
+        self.interrupt.saturating_mul(INTERRUPTS)
     }
 }
 
@@ -181,7 +189,27 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
-    use super::is_identifier;
+    use std::time::Duration;
+
+    use super::{HURRIED_EXPORT, INTERRUPTS, Patience, is_identifier};
+
+    /// The driver is not killed where it does what it is there for; and the uploads have their time after it.
+    #[test]
+    fn a_hurried_end_has_time_for_each_interrupt_and_the_grace_and_leaves_half_of_the_runners_minute() {
+        let patience = Patience::default();
+        assert!(patience.hurry > INTERRUPTS * patience.interrupt + patience.grace, "{patience:?}");
+        assert!(patience.hurry < patience.to_end(), "{patience:?}");
+        // `limits::RUNNER_END` of the domain, and the half of it that ending a notebook takes at most.
+        let half = Duration::from_mins(1) / 2;
+        assert!(patience.hurry + HURRIED_EXPORT < half, "{patience:?}");
+    }
+
+    #[test]
+    fn the_driver_interrupts_as_often_as_it_is_given_time_for() {
+        let driver = include_str!("driver/reveille_driver/run.py");
+        let number = driver.lines().find_map(|line| line.strip_prefix("INTERRUPTS = "));
+        assert_eq!(number, Some(INTERRUPTS.to_string().as_str()));
+    }
 
     #[test]
     fn only_identifiers_are_names_of_parameters() {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use reveille_notebook::Verdict;
 use serde_json::{Value, json};
-use support::{Bench, IPYKERNEL, kernel, python};
+use support::{Bench, IPYKERNEL, KERNEL_WITHOUT_SOCKETS, kernel, python};
 
 /// Until the cell that waits to be ended was reached: on a machine that is busy a limit may strike before.
 const LONGEST_LIMIT: Duration = Duration::from_mins(16);
@@ -184,14 +184,9 @@ fn the_parameter_is_refused(ended: &Ended, word: &str, unsaid: &str) {
     assert!(!reason.contains(unsaid) && !ended.bench.output("log.txt").contains(unsaid), "{reason}");
 }
 
-/// A kernel of Python that knows no sockets, as xeus-python.
 async fn needs_ports(case: &Case) {
     let program = tempfile::NamedTempFile::new().unwrap();
-    let text = "import json, runpy, sys\n\
-                assert json.load(open(sys.argv[-1]))['transport'] == 'tcp', 'this kernel knows no sockets'\n\
-                sys.argv = ['kernel', '-f', sys.argv[-1]]\n\
-                runpy.run_module('ipykernel_launcher', run_name='__main__')";
-    fs::write(program.path(), text).unwrap();
+    fs::write(program.path(), KERNEL_WITHOUT_SOCKETS).unwrap();
     let argv = [program.path().to_str().unwrap(), "-f", "{connection_file}"];
     let ended = case.ended_with("xpython", "python", &argv).await;
     ended.succeeded();

@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use reveille_notebook::Verdict;
 use serde_json::json;
@@ -21,15 +22,22 @@ fn changed_driver(bench: &Bench, script: &str) -> String {
         "max_notebook_bytes": 1 << 20, "max_output_bytes": 1 << 20, "export_seconds": 60,
     });
     fs::write(out.join("spec.json"), spec.to_string()).unwrap();
-    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/driver");
-    let done = std::process::Command::new(python())
-        .args(["-B", "-I", "-X", "utf8", "-c", script])
-        .arg(driver)
-        .arg(out.join("spec.json"))
-        .env("JUPYTER_RUNTIME_DIR", out.join("runtime"))
-        .current_dir(out)
-        .output()
-        .unwrap();
+    let mut beside = beside_the_driver(script, &[&out.join("spec.json")]);
+    told(beside.env("JUPYTER_RUNTIME_DIR", out.join("runtime")).current_dir(out))
+}
+
+/// A script that knows the driver's files, in a process of its own.
+fn beside_the_driver(script: &str, arguments: &[&Path]) -> Command {
+    let mut python = Command::new(python());
+    python.args(["-B", "-I", "-X", "utf8", "-c"]);
+    python.arg(format!("import sys\nsys.path.insert(0, sys.argv.pop(1))\n{script}"));
+    python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/driver")).args(arguments);
+    python
+}
+
+/// What a script wrote for people that succeeded.
+fn told(script: &mut Command) -> String {
+    let done = script.output().unwrap();
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success(), "{told}");
     told
@@ -41,8 +49,7 @@ async fn nothing_that_a_kernel_sends_is_lost_while_the_driver_is_busy() {
     let cell = "import time\nfor i in range(5000):\n    print(f'\\r{i}', end='', flush=True)\n    time.sleep(0.001)\n\
                 open('../out {x}/sent', 'w')\nprint(' all')";
     let bench = Bench::of_cells(&[cell]);
-    let script = "import os, sys, time\n\
-        sys.path.insert(0, sys.argv.pop(1))\n\
+    let script = "import os, time\n\
         from reveille_driver import main, run\n\
         start = run.Run.start_once\n\
         async def started(self, sockets):\n    await start(self, sockets)\n    take = self.client.take\n    \
@@ -64,8 +71,7 @@ async fn what_is_written_in_pieces_is_what_was_made_whole() {
         "print('\\x1b[31mred\\x1b[0m plain <i> \\x1b[1;32mbold\\n' * 50 + '\\x1b[m')",
         "print('\\x0b\\x1c\\u2028 \\r\\n' + 'x' * 3_000_000)\n{'a': '<b>'}",
     ]);
-    let script = "import json, sys\n\
-        sys.path.insert(0, sys.argv.pop(1))\n\
+    let script = "import json\n\
         from reveille_driver import main\n\
         main.main()\n\
         import nbformat\n\
@@ -112,7 +118,7 @@ async fn the_page_is_the_one_that_nbconvert_makes_with_everything_that_it_loads(
         page = HTMLExporter(raw_template=TEMPLATE)\n\
         body = page.from_notebook_node(notebook, resources={'metadata': {'name': 'some {y} notebook'}})[0]\n\
         open(sys.argv[2], 'w', encoding='utf-8').write(body)";
-    beside_the_driver(script, &[&bench.job.output_dir.join("output.ipynb"), &whole]);
+    told(&mut beside_the_driver(script, &[&bench.job.output_dir.join("output.ipynb"), &whole]));
     let (whole, page) = (fs::read_to_string(whole).unwrap(), bench.output("output.html"));
     let differing = whole.lines().zip(page.lines()).find(|(whole, page)| whole != page);
     assert!(whole == page, "{differing:?}");
@@ -130,27 +136,26 @@ fn elements_are_found_as_by_the_library_that_is_not_loaded() {
         for selector in ask:\n    \
         found, expected = spared.select(selector, page), soupsieve.select(selector, page)\n    \
         assert list(map(id, found)) == list(map(id, expected)), selector";
-    beside_the_driver(script, &[]);
+    told(&mut beside_the_driver(script, &[]));
 }
 
-/// A script that knows the driver's files, in a process of its own.
-fn beside_the_driver(script: &str, arguments: &[&Path]) {
-    let done = std::process::Command::new(python())
-        .args(["-B", "-I", "-X", "utf8", "-c"])
-        .arg(format!("import sys\nsys.path.insert(0, sys.argv.pop(1))\n{script}"))
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/driver"))
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+/// What is loaded is no garbage, and is not looked at; what the page is made of is.
+#[test]
+fn a_driver_that_finishes_anothers_work_collects_its_garbage() {
+    let script = "import gc, pathlib\n\
+        from reveille_driver import export, main\n\
+        export.export_html = lambda *_: None\n\
+        assert not gc.isenabled()\n\
+        main.finish({'unfinished': None}, pathlib.Path('.'))\n\
+        assert gc.isenabled()";
+    told(&mut beside_the_driver(script, &[]));
 }
 
 /// What is loaded before the first cell delays every run: nothing is added here without need.
 #[tokio::test]
 async fn little_is_loaded_before_the_first_cell() {
     let bench = Bench::of_cells(&["print('some output')\n1"]);
-    let script = "import json, sys\n\
-        sys.path.insert(0, sys.argv.pop(1))\n\
+    let script = "import json\n\
         from reveille_driver import main, run\n\
         main.Preparing.run = lambda self: None\n\
         cells = run.Run.run_cells\n\

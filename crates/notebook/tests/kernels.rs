@@ -7,7 +7,7 @@ use std::fs;
 
 use reveille_notebook::Verdict;
 use serde_json::{Value, json};
-use support::{Bench, IPYKERNEL, kernel, notebook};
+use support::{Bench, IPYKERNEL, KERNEL_WITHOUT_SOCKETS, kernel, notebook};
 
 #[tokio::test]
 async fn a_value_that_the_language_lacks_is_refused_by_name() {
@@ -45,11 +45,7 @@ async fn a_kernel_of_python_that_is_not_ipykernel_gets_ports() {
     source["metadata"]["kernelspec"]["name"] = json!("conda_other");
     let mut bench = Bench::of(&source);
     let program = bench.folder.path().join("other_python_kernel.py");
-    let text = "import json, runpy, sys\n\
-                assert json.load(open(sys.argv[-1]))['transport'] == 'tcp', 'this kernel knows no sockets'\n\
-                sys.argv = ['kernel', '-f', sys.argv[-1]]\n\
-                runpy.run_module('ipykernel_launcher', run_name='__main__')";
-    fs::write(&program, text).unwrap();
+    fs::write(&program, KERNEL_WITHOUT_SOCKETS).unwrap();
     kernel(&bench, "other", "special", "python", &[program.to_str().unwrap(), "-f", "{connection_file}"], &json!({}));
     bench.job.parameters.insert("x".to_owned(), json!(1));
     assert_eq!(bench.run().await, Verdict::Succeeded, "{}", bench.output("log.txt"));

@@ -207,6 +207,7 @@ async fn notebook_unreadable() {
     let new = json!({"nbformat": 5, "nbformat_minor": 0, "metadata": {}, "cells": []}).to_string();
     let no_cells = json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [1]}).to_string();
     let large = vec![b' '; (64 << 20) + 1];
+    let merged = format!("{{\"cells\": [\n\"{}\",\n<<<<<<< HEAD\n", "x".repeat(100 << 10));
     for (bytes, words) in [
         (&b"{\"nbformat\": 4,"[..], "not JSON"),
         (b"[]", "not in notebook format 4"),
@@ -218,7 +219,10 @@ async fn notebook_unreadable() {
         (b" \n", "it is empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\n", "git lfs pull"),
         (b"{\n<<<<<<< HEAD\n \"cells\": []\n}", "merge in Git"),
+        (merged.as_bytes(), "merge in Git"),
         (b"<!DOCTYPE html><p>Sign in", "web page"),
+        (b"\xef\xbb\xbf<!DOCTYPE html><p>Sign in", "web page"),
+        (b"\xef\xbb\xbf\n", "it is empty"),
         (&large, "larger than"),
     ] {
         let verdict = Bench::of_bytes(bytes).run().await;

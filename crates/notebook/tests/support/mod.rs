@@ -138,6 +138,12 @@ pub fn kernel(bench: &Bench, env: &str, name: &str, language: &str, argv: &[&str
     env
 }
 
+/// A kernel of Python that is not ipykernel and knows no sockets, as xeus-python.
+pub const KERNEL_WITHOUT_SOCKETS: &str = "import json, runpy, sys
+assert json.load(open(sys.argv[-1]))['transport'] == 'tcp', 'this kernel knows no sockets'
+sys.argv = ['kernel', '-f', sys.argv[-1]]
+runpy.run_module('ipykernel_launcher', run_name='__main__')";
+
 /// The arguments of a kernel's interpreter.
 pub const IPYKERNEL: [&str; 4] = ["-m", "ipykernel_launcher", "-f", "{connection_file}"];
 

@@ -71,9 +71,15 @@ def finish(spec, output_dir):
     """After a driver that was killed: what it could not mark is marked, and the page is made."""
     from reveille_driver.export import export_html, mark_unfinished
 
+    all_is_loaded()
     if spec["unfinished"]:
         mark_unfinished(output_dir, spec["unfinished"])
     tell(export_html(spec, output_dir))
+
+
+def all_is_loaded():
+    gc.freeze()
+    gc.enable()
 
 
 def tell(html_error):
@@ -173,8 +179,7 @@ class Preparing(threading.Thread):
         except Exception:  # told by the export, where it matters
             pass
         finally:
-            gc.freeze()
-            gc.enable()
+            all_is_loaded()
 
     def page(self):
         """The page that is prepared, or None."""

@@ -24,6 +24,7 @@ SHUT_DOWN = {"reveille_shuts_down": "get_ipython().exit_now"}
 SHUT_DOWN_SECONDS = 60
 SAVE_LOOK_SECONDS = 0.25
 # A cell that is interrupted may wait in its turn: for the threads of a pool, say, which never end. The next one ends that.
+# job.rs has the same number, and gives the time.
 INTERRUPTS = 2
 # nbclient's convention, and so papermill's.
 SKIP_TAG = "skip-execution"
@@ -369,6 +370,7 @@ class Run:
         await self.process.km.interrupt_kernel()
         await self.client.turn_loop()
         await self.cell_over.wait()
+
 
 def shuts_down(reply):
     """Whether the answer to SHUT_DOWN is yes; a notebook that redefines what it asks for has no say in it."""

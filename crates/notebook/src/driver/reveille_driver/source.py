@@ -41,13 +41,12 @@ LANGUAGE_INFO = {
     "nbconvert_exporter": str,
     "codemirror_mode": (str, dict),
 }
-# What stands in a notebook's place now and then, told by name: nobody looks for a comma then.
-SIGN_BYTES = 1 << 16
+# What stands in a notebook's place now and then, told by name: nobody looks for a comma then. Some editors begin a file with a mark.
 NO_NOTEBOOK = {
-    re.compile(rb"\A\s*\Z"): "it is empty: it was not saved, or not uploaded whole; save it again",
+    re.compile(rb"\A(?:\xef\xbb\xbf)?\s*\Z"): "it is empty: it was not saved, or not uploaded whole; save it again",
     re.compile(rb"\Aversion https://git-lfs\."): "it is a pointer of Git LFS and not the notebook itself; fetch it with `git lfs pull`",
     re.compile(rb"^<<<<<<< ", re.MULTILINE): "it holds the marks of a merge in Git that was not finished (`<<<<<<<`); resolve it and save it again",
-    re.compile(rb"\A\s*<(?:!doctype|html|\?xml)", re.IGNORECASE): "it is a web page and not a notebook: what was saved may be an error or a log-in page",
+    re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|\?xml)", re.IGNORECASE): "it is a web page and not a notebook: what was saved may be an error or a log-in page",
 }
 
 
@@ -61,17 +60,11 @@ def read(path, limit):
         raw = file.read(limit + 1)
     if len(raw) > limit:
         raise Unreadable(f"it is larger than {limit} bytes; clear its outputs and save it again")
-    for sign, what in NO_NOTEBOOK.items():
-        if sign.search(raw[:SIGN_BYTES]):
-            raise Unreadable(what)
     try:
         text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"it is not UTF-8 text: {error}") from None
-    try:
         notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"it is not JSON: {error}") from None
+        raise Unreadable(no_notebook(raw) or said(error)) from None
     notebook = upgraded(notebook, text)
     check(notebook)
     try:
@@ -81,6 +74,15 @@ def read(path, limit):
         raise Unreadable(f"it holds text that is not Unicode (half of a surrogate pair): {error}") from None
     normalise(notebook)
     return notebook
+
+
+def no_notebook(raw):
+    """What stands in the notebook's place, where that is known."""
+    return next((what for sign, what in NO_NOTEBOOK.items() if sign.search(raw)), None)
+
+
+def said(error):
+    return f"it is not {'UTF-8 text' if isinstance(error, UnicodeDecodeError) else 'JSON'}: {error}"
 
 
 def upgraded(notebook, text):

@@ -13,7 +13,7 @@ use std::{
 
 use reveille_instance_model::{Hook, NotebookInstanceStatus};
 use reveille_notebook_service::Machines;
-use support::TestService;
+use support::{TestService, until};
 
 /// Both drivers, by name; machines only where there is a root of them. What is stopped has so long to end.
 async fn worlds(kill_grace: Duration) -> Vec<(&'static str, TestService)> {
@@ -61,19 +61,20 @@ echo "and an error" >&2
 const FIRST: &str = "hello, good morning\nnotebook-instance/nightly\nin the root\nat home\nand an error\n";
 const LATER: &str = "hello, good morning\nnotebook-instance/nightly\nin the root\nat home\nkept\nand an error\n";
 
-/// Waits until the log is this: what came last may be written after the script's end. Standard output and error are two pipes,
-/// so their lines may change places.
-async fn says(world: &TestService, expected: &str) {
+/// Waits until the script's log is this: what came last may be written after the script's end. Standard output and error are two
+/// pipes, so their lines may change places.
+async fn says(world: &TestService, script: Hook, expected: &str) {
     let sorted = |text: &str| {
-        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
         lines.sort();
         lines
     };
-    let begun = Instant::now();
-    while sorted(&world.log("nightly")) != sorted(expected) {
-        assert!(begun.elapsed() < support::PATIENCE, "{}", world.log("nightly"));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let log = world.service.log_file("nightly", script);
+    until(|| {
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        if sorted(&said) == sorted(expected) { Ok(()) } else { Err(format!("{}: {said}", log.display())) }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -83,7 +84,7 @@ async fn an_instance_is_the_same_whatever_it_is() {
         world.reaches("nightly", NotebookInstanceStatus::InService).await;
         let boots = fs::canonicalize(world.service.machine("nightly").notebooks()).unwrap().join("boot");
         let first = world.service.boot_id("nightly").unwrap();
-        says(&world, FIRST).await;
+        says(&world, Hook::OnStart, FIRST).await;
         assert_eq!(fs::read_to_string(&boots).unwrap().trim(), first, "{driver}");
         // What a script leaves behind lives on.
         world.has("nightly", b"sleep\x004004\0", 1).await;
@@ -95,7 +96,7 @@ async fn an_instance_is_the_same_whatever_it_is() {
 
         world.start("nightly");
         world.reaches("nightly", NotebookInstanceStatus::InService).await;
-        says(&world, &format!("{FIRST}{LATER}")).await;
+        says(&world, Hook::OnStart, &format!("{FIRST}{LATER}")).await;
         let second = world.service.boot_id("nightly").unwrap();
         assert_ne!(second, first, "{driver}");
         assert_eq!(fs::read_to_string(&boots).unwrap().trim(), second, "{driver}");
@@ -124,12 +125,7 @@ async fn on_create_runs_before_on_start_at_the_first_boot_only_whatever_the_inst
         world.reaches("nightly", NotebookInstanceStatus::InService).await;
         let order = fs::read_to_string(world.service.machine("nightly").notebooks().join("order")).unwrap();
         assert_eq!(order, "create\nstart\nstart\n", "{driver}");
-        let log = world.service.log_file("nightly", Hook::OnCreate);
-        let begun = Instant::now();
-        while fs::read_to_string(&log).unwrap_or_default() != "create\n" {
-            assert!(begun.elapsed() < support::PATIENCE, "{driver}: {:?}", fs::read_to_string(&log));
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        says(&world, Hook::OnCreate, "create\n").await;
         world.end().await;
     }
 }
@@ -164,8 +160,8 @@ async fn what_does_not_listen_is_killed_when_its_time_is_over_whatever_the_insta
         let begun = Instant::now();
         world.stop("nightly");
         world.reaches("nightly", NotebookInstanceStatus::Stopped).await;
-        // systemd alone gives it a minute and a half.
-        assert!(begun.elapsed() < Duration::from_mins(1), "{driver}: {:?}", begun.elapsed());
+        // systemd alone gives it a minute and a half; a busy machine takes nearly as long for the rest.
+        assert!(begun.elapsed() < Duration::from_secs(85), "{driver}: {:?}", begun.elapsed());
         assert_eq!(world.service.processes("nightly").unwrap(), Vec::<i32>::new(), "{driver}");
         world.end().await;
     }

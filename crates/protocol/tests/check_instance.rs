@@ -5,13 +5,13 @@ mod support;
 
 use reveille_domain::memory::Waiting;
 use reveille_domain::ports::{InstanceStatus, StartAnswer};
-use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Report, Reporter, RunRef};
+use reveille_domain::records::{Claimant, Lease, LeaseState, Report, Reporter, RunRef};
 use reveille_domain::{Code, RunId, input};
 use reveille_protocol::admit_run;
 use reveille_protocol::check_instance::decide::Check;
 use reveille_protocol::check_instance::{CheckInstanceInput, check_instance};
 use serde_json::json;
-use support::{StepWorld, block_on, now, stack};
+use support::{StepWorld, block_on, claim, now, stack};
 
 fn run(when_busy: &str) -> RunRef {
     let execution = serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
@@ -98,15 +98,7 @@ fn a_silent_run_is_heard_or_declared_lost() {
     assert_eq!(look(&reported, run.clone(), silent(), 1), Ok(Check::Reported));
 
     let lost = world(InstanceStatus::InService);
-    let claim = Claim {
-        by: Claimant::Runner,
-        nonce: "n".into(),
-        boot_id: None,
-        at: now(),
-        attempt: Some(at.clone()),
-        runner_version: None,
-    };
-    lost.put(&stack().layout.claim(&at), &claim);
+    lost.put(&stack().layout.claim(&at), &claim(Claimant::Runner, &at, None));
     lost.passed.set(100_000);
     assert_eq!(look(&lost, run.clone(), silent(), 1), Err(Code::RunnerLost));
     let key = stack().layout.report(&at);

@@ -10,7 +10,7 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::memory::Stopping;
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, InstanceStatus};
-use reveille_domain::records::{Claim, Claimant, Outcome, Progress, Report, Reporter, Rest, RunStatus};
+use reveille_domain::records::{Claimant, Outcome, Progress, Report, Reporter, Rest, RunStatus};
 use reveille_domain::{Code, Failure, InstanceName, RunId};
 use reveille_protocol::await_run::{self, await_run};
 use reveille_protocol::check_instance::check_instance;
@@ -20,7 +20,7 @@ use reveille_protocol::verdict::decide::Caught;
 use reveille_protocol::verify_stopped::{self, verify_stopped};
 use serde_json::{Value, json};
 use support::runner::{attempt, execution, request, serve, waiting_run};
-use support::{StepWorld, block_on, now, stack};
+use support::{StepWorld, block_on, claim, now, stack};
 
 /// A damage: its name, and what is there instead of a record.
 type Damage = (&'static str, fn(&[u8]) -> Vec<u8>);
@@ -42,18 +42,10 @@ const DAMAGES: [Damage; 8] = [
 /// The run's records, as they would be there if nothing were wrong.
 fn records() -> [(String, Vec<u8>); 5] {
     let (at, layout) = (attempt(), stack().layout);
-    let claim = Claim {
-        by: Claimant::Runner,
-        nonce: "earlier".into(),
-        boot_id: Some("earlier".into()),
-        at: now(),
-        attempt: Some(at.clone()),
-        runner_version: None,
-    };
     let bytes = |record: Value| serde_json::to_vec(&record).unwrap();
     [
         (layout.report(&at), bytes(json!(report(&at)))),
-        (layout.claim(&at), bytes(json!(claim))),
+        (layout.claim(&at), bytes(json!(claim(Claimant::Runner, &at, Some("earlier"))))),
         (layout.request(&at.instance, &at.run), bytes(json!(request(&at.run)))),
         (layout.progress(&at), bytes(json!(Progress { cell: 1, cells: 2, at: now() }))),
         (layout.outcome(&at), bytes(outcome(&at))),

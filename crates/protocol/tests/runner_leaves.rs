@@ -9,7 +9,7 @@ use std::time::Duration;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::RUNNER_END;
 use reveille_domain::ports::LeftNotebook;
-use reveille_domain::records::{Claim, Claimant, Report, Reporter};
+use reveille_domain::records::{Claimant, Report, Reporter};
 use reveille_domain::{Code, Failure, RunId};
 use serde_json::Value;
 use slow::{Slow, files, nightly};
@@ -110,14 +110,7 @@ fn left() -> LeftNotebook {
 }
 
 fn put_claim(world: &Slow, boot_id: &str) {
-    let claim = Claim {
-        by: Claimant::Runner,
-        nonce: "another".into(),
-        boot_id: Some(boot_id.into()),
-        at: Slow::time_of(Duration::ZERO),
-        attempt: Some(attempt(0)),
-        runner_version: None,
-    };
+    let claim = slow::claim(Claimant::Runner, &attempt(0), Some(boot_id));
     world.put_record(&world.layout.claim(&attempt(0)), &claim);
 }
 

@@ -6,7 +6,6 @@ mod slow;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use reveille_domain::records::{Lease, Ticket};
 use reveille_domain::{InstanceName, RunId};
 use slow::{Slow, nightly};
@@ -17,6 +16,10 @@ const LONG: u32 = 86_400;
 fn play(world: impl AsyncFnOnce()) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async { world().await });
+}
+
+fn lease(world: &Slow) -> Lease {
+    serde_json::from_value(world.record("leases/nightly.json").unwrap()).unwrap()
 }
 
 fn assert_beaten(world: &Slow, heartbeat: u32, what: &str) {
@@ -181,9 +184,8 @@ fn a_runner_that_is_back_from_a_partition_is_seen_at_once_and_not_at_its_next_be
         world.unwritable_lease.set((Duration::from_mins(1), back));
         // Less than a beat, which is 75 s, after it is back.
         world.serve(back + Duration::from_secs(12)).await;
-        let lease = world.record("leases/nightly.json").unwrap();
-        let written: DateTime<Utc> = lease["at"].as_str().unwrap().parse().unwrap();
-        assert!(written >= Slow::time_of(back), "{lease}: an older lease is taken for that of a dead runner");
+        let lease = lease(&world);
+        assert!(lease.at >= Slow::time_of(back), "{lease:?}: an older lease is taken for that of a dead runner");
     });
 }
 
@@ -233,7 +235,7 @@ fn a_runner_that_is_started_again_and_again_waits_as_long_as_one_that_lives() {
     for (certain, grace) in [(true, 900), (false, 1_800)] {
         play(async || {
             let world = Slow::with_runs(0, 300, LONG);
-            let mut lease: Lease = serde_json::from_value(world.record("leases/nightly.json").unwrap()).unwrap();
+            let mut lease = lease(&world);
             lease.certain = certain;
             world.put_record("leases/nightly.json", &lease);
             for _ in 0..40 {
@@ -255,10 +257,7 @@ fn a_person_beside_a_notebook_is_told_at_once_and_not_at_the_next_beat() {
         let world = Slow::with_runs(1, 3_600, LONG);
         world.notebook.set(Duration::from_mins(50));
         world.person_until.set(Duration::from_secs(500));
-        let told = |world: &Slow| {
-            let lease: Lease = serde_json::from_value(world.record("leases/nightly.json").unwrap()).unwrap();
-            lease.person_at.map(|at| (at - Slow::time_of(Duration::ZERO)).num_seconds())
-        };
+        let told = |world: &Slow| lease(world).person_at.map(|at| (at - Slow::time_of(Duration::ZERO)).num_seconds());
         let (mut first, mut last) = (None, None);
         let watch = async {
             tokio::time::sleep(Duration::from_mins(1)).await;

@@ -12,7 +12,7 @@ use reveille_protocol::bring_to_rest::bring_to_rest;
 use reveille_protocol::runner::decide::{Bind, bind};
 use reveille_protocol::verify_stopped::{StopDecision, VerifyStoppedInput, verify_stopped};
 use serde_json::json;
-use support::{StepWorld, block_on, now, stack};
+use support::{StepWorld, block_on, claim, now, stack};
 
 const LEASE: &str = "leases/nightly.json";
 
@@ -110,14 +110,6 @@ fn a_lease_of_an_older_version_is_read() {
 /// on for nobody.
 #[test]
 fn a_notebook_whose_execution_gave_up_has_that_for_its_verdict() {
-    let claim = |by| Claim {
-        by,
-        nonce: "c".into(),
-        boot_id: Some("b".into()),
-        at: now(),
-        attempt: Some(run().at()),
-        runner_version: None,
-    };
     for (code, by, verdict) in [
         (Some("Internal"), Some(Claimant::Runner), Some(Code::Internal)),
         (Some("AccessDenied"), Some(Claimant::Runner), Some(Code::AccessDenied)),
@@ -130,7 +122,7 @@ fn a_notebook_whose_execution_gave_up_has_that_for_its_verdict() {
         let world = at_rest(&lease(LeaseState::Busy), 20);
         world.status.set((InstanceStatus::InService, 5));
         if let Some(by) = by {
-            world.put(&stack().layout.claim(&run().at()), &claim(by));
+            world.put(&stack().layout.claim(&run().at()), &claim(by, &run().at(), Some("b")));
         }
         let caught = |error: &str| json!({"state": "CheckInstance", "error": error, "cause": "it was refused"});
         let call = json!({"run": run(), "waiting": null, "stopping": null, "error": code.map(caught)});
@@ -173,15 +165,7 @@ fn a_boot_that_no_runner_has_bound_is_not_stopped_under_the_run_that_started_it(
             cause: None,
         });
         if given_up {
-            let claim = Claim {
-                by: Claimant::Release,
-                nonce: "c".into(),
-                boot_id: None,
-                at: now(),
-                attempt: Some(at.clone()),
-                runner_version: None,
-            };
-            world.put(&stack().layout.claim(&at), &claim);
+            world.put(&stack().layout.claim(&at), &claim(Claimant::Release, &at, None));
         }
         // As the sweeper asks, which is no run.
         let rest = block_on(bring_to_rest(&stack(), &world, &run.instance, None, None)).unwrap();

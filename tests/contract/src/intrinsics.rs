@@ -13,18 +13,23 @@ pub struct ParametrisedStack<'a> {
     pub parameters: BTreeMap<String, String>,
 }
 
+/// The default that a template gives a parameter, as text.
+#[must_use]
+pub fn default_of(parameter: &Value) -> Option<String> {
+    match &parameter["Default"] {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
 impl<'a> ParametrisedStack<'a> {
     /// The parameters' defaults, but for these.
     #[must_use]
     pub fn new(template: &'a Value, given: &[(&str, &str)]) -> Self {
         let declared = template["Parameters"].as_object().expect("parameters").iter();
-        let default = |parameter: &Value| match &parameter["Default"] {
-            Value::Null => String::new(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
         let mut parameters: BTreeMap<String, String> =
-            declared.map(|(name, parameter)| (name.clone(), default(parameter))).collect();
+            declared.map(|(name, parameter)| (name.clone(), default_of(parameter).unwrap_or_default())).collect();
         for (name, value) in given {
             assert!(parameters.contains_key(*name), "the template has no parameter {name}");
             parameters.insert((*name).to_owned(), (*value).to_owned());

@@ -104,21 +104,38 @@ fn no_two_public_types_share_a_name() {
     assert!(places.is_empty(), "name each for whose it is: {places:#?}");
 }
 
+/// The files in Rust and in Python, and what each holds.
+fn sources() -> Vec<(PathBuf, String)> {
+    let folders = ["crates", "examples", "functions", "infra", "tests"].map(|folder| root().join(folder));
+    let files = folders.iter().flat_map(|folder| files_below(folder));
+    let sources: Vec<(PathBuf, String)> = files
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs" || extension == "py"))
+        .map(|file| (file.clone(), std::fs::read_to_string(file).unwrap()))
+        .collect();
+    assert!(sources.len() > 300, "{} files", sources.len());
+    sources
+}
+
 /// A file is read at one sitting.
 #[test]
 fn no_source_file_is_over_400_lines() {
-    let mut seen = 0;
-    for folder in ["crates", "functions", "infra", "tests"] {
-        for file in files_below(&root().join(folder)) {
-            if !file.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
-                continue;
-            }
-            seen += 1;
-            let lines = std::fs::read_to_string(&file).unwrap().lines().count();
-            assert!(lines <= 400, "{} has {lines} lines: split it by what it holds", file.display());
+    for (file, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 400, "{} has {lines} lines: split it by what it holds", file.display());
+    }
+}
+
+/// Nobody sees it: a tool that took `\1` for a character once put one in the place of a word.
+#[test]
+fn no_source_file_has_a_control_character() {
+    let stray = |letter: &char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    assert!(stray(&'\u{1}') && stray(&'\r'));
+    for (file, text) in sources() {
+        for (number, line) in text.split('\n').enumerate() {
+            let found = line.chars().find(stray);
+            assert!(found.is_none(), "{}:{} has {found:?}: write it as an escape", file.display(), number + 1);
         }
     }
-    assert!(seen > 300, "{seen} files");
 }
 
 /// Which rooms of the protocol each of its rooms imports.

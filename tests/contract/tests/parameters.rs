@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use reveille_contract_tests::intrinsics::default_of;
 use reveille_contract_tests::{read, template};
 use serde_json::Value;
 
@@ -29,12 +30,9 @@ fn shown(cell: &str) -> String {
     if word == "empty" { String::new() } else { word.replace(',', "") }
 }
 
-fn default_of(parameter: &Value) -> String {
-    match &parameter["Default"] {
-        Value::Null => "required".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+/// What the page is to show of a parameter.
+fn shown_default(parameter: &Value) -> String {
+    default_of(parameter).unwrap_or_else(|| "required".to_owned())
 }
 
 /// What the page says of one template: parameters with their defaults.
@@ -61,7 +59,7 @@ fn each_parameter_has_a_row_with_its_default() {
         let template = template(path);
         let parameters = template["Parameters"].as_object().unwrap();
         let expected: BTreeMap<String, String> =
-            parameters.iter().map(|(name, parameter)| (name.clone(), default_of(parameter))).collect();
+            parameters.iter().map(|(name, parameter)| (name.clone(), shown_default(parameter))).collect();
         assert!(expected.len() > 8, "{path}");
         assert_eq!(documented(heading), expected, "docs/parameters.md and {path}");
     }

@@ -3,8 +3,8 @@
 //! The definitions beside them are played by `crates/simulation/tests/upgrade.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use reveille_contract_tests::{files_below, read, root};
 use reveille_domain::records::{Claim, Lease, Outcome, Progress, Report, Request, Ticket, TriggerRecord};
@@ -20,8 +20,20 @@ fn kept() -> Vec<PathBuf> {
     files.into_iter().filter(|file| file.parent().is_some_and(|folder| folder.ends_with("records"))).collect()
 }
 
+/// The folders of the earlier versions.
+fn versions() -> Vec<String> {
+    let entries = std::fs::read_dir(root().join("tests/contract/released")).unwrap().flatten();
+    let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+    folders.map(|folder| folder.file_name().into_string().unwrap()).collect()
+}
+
+/// `2026-11-26/records/claim.json` is of 2026-11-26.
+fn version(file: &Path) -> &str {
+    file.iter().rev().nth(2).and_then(|folder| folder.to_str()).unwrap()
+}
+
 /// `outcome-of-a-failure.json` is an outcome.
-fn kind(file: &std::path::Path) -> String {
+fn kind(file: &Path) -> String {
     let name = file.file_stem().unwrap().to_str().unwrap();
     name.split('-').next().unwrap().to_owned()
 }
@@ -58,14 +70,17 @@ fn holds(now: &Value, then: &Value) -> bool {
 
 #[test]
 fn records_of_earlier_versions_are_read_and_nothing_of_them_is_lost() {
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeMap<String, BTreeSet<String>> =
+        versions().into_iter().map(|name| (name, BTreeSet::new())).collect();
     for file in kept() {
         let then: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         let now = as_now(&kind(&file), &then).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         assert!(holds(&now, &then), "{}: an earlier version misses something in {now}", file.display());
-        seen.insert(kind(&file));
+        seen.get_mut(version(&file)).expect("a version's").insert(kind(&file));
     }
-    assert_eq!(seen, KINDS.map(str::to_owned).into());
+    for (version, kinds) in seen {
+        assert_eq!(kinds, KINDS.map(str::to_owned).into(), "{version}");
+    }
 }
 
 /// A runner that is older than the functions, and functions that an update took back, read what newer ones wrote.
@@ -96,14 +111,11 @@ fn a_record_that_lacks_what_is_needed_is_noticed() {
 #[test]
 fn each_earlier_version_is_played_by_the_simulation() {
     let test = read("crates/simulation/tests/upgrade.rs");
-    let mut versions = 0;
-    for folder in std::fs::read_dir(root().join("tests/contract/released")).unwrap().flatten() {
-        let name = folder.file_name().into_string().unwrap();
-        if folder.file_type().unwrap().is_dir() {
-            versions += 1;
-            assert!(test.contains(&format!("\"{name}\"")), "crates/simulation/tests/upgrade.rs does not play {name}");
-            assert!(folder.path().join("notebook_run.asl.json").is_file(), "{name} has no definition");
-        }
+    let versions = versions();
+    assert!(!versions.is_empty());
+    for name in versions {
+        assert!(test.contains(&format!("\"{name}\"")), "crates/simulation/tests/upgrade.rs does not play {name}");
+        let definition = root().join("tests/contract/released").join(&name).join("notebook_run.asl.json");
+        assert!(definition.is_file(), "{name} has no definition");
     }
-    assert!(versions > 0);
 }

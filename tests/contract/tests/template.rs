@@ -1,6 +1,7 @@
 //! The template against the domain's constants, and the instance's template against the on-start script.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
+use reveille_contract_tests::intrinsics::ParametrisedStack;
 use reveille_contract_tests::{files_below, read, root, template};
 use reveille_domain::limits::{DEDUPE_WINDOW, FUNCTION_TIMEOUT, IN_FLIGHT, RUNNER_END};
 use reveille_lifecycle::{ON_START, Preamble, render};
@@ -71,39 +72,30 @@ fn what_is_deployed_names_no_partition() {
 /// The script of the instance's template, with values for its parameters.
 fn script_of_the_template(commands: &str) -> String {
     let template = template("infra/instance.yaml");
+    let Preamble { bucket, prefix, runner_key, runner_sha256 } = preamble();
+    let given = [
+        ("OnStartCommands", commands),
+        ("RunsBucket", &bucket),
+        ("RunsPrefix", &prefix),
+        ("RunnerKey", &runner_key),
+        ("RunnerSha256", &runner_sha256),
+    ];
     let content = &template["Resources"]["LifecycleConfig"]["Properties"]["OnStart"][0]["Content"]["Fn::Base64"];
-    let parts = content["Fn::Join"][1].as_array().expect("joined parts");
-    assert_eq!(content["Fn::Join"][0], "");
-    parts.iter().map(|part| shown(part, commands)).collect()
+    ParametrisedStack::new(&template, &given).value(content).as_str().expect("text").to_owned()
 }
 
-fn shown(part: &Value, commands: &str) -> String {
-    if let Some(choice) = part["Fn::If"].as_array() {
-        assert_eq!((&choice[0], &choice[2]), (&"HasCommands".into(), &"".into()));
-        let joined = choice[1]["Fn::Join"][1].as_array().unwrap();
-        let given = joined.iter().map(|part| shown(part, commands)).collect();
-        return if commands.is_empty() { String::new() } else { given };
-    }
-    match part["Ref"].as_str() {
-        Some("OnStartCommands") => commands.to_owned(),
-        Some("RunsBucket") => "some-bucket".to_owned(),
-        Some("RunsPrefix") => "team/".to_owned(),
-        Some("RunnerKey") => "artifacts/reveille-runner".to_owned(),
-        Some("RunnerSha256") => "0123456789abcdef".repeat(4),
-        Some(other) => panic!("the script takes {other}"),
-        None => part.as_str().expect("text").to_owned(),
+fn preamble() -> Preamble {
+    Preamble {
+        bucket: "some-bucket".to_owned(),
+        prefix: "team/".to_owned(),
+        runner_key: "artifacts/reveille-runner".to_owned(),
+        runner_sha256: "0123456789abcdef".repeat(4),
     }
 }
 
 #[test]
 fn the_instances_template_carries_the_on_start_script_as_it_is() {
-    let preamble = Preamble {
-        bucket: "some-bucket".to_owned(),
-        prefix: "team/".to_owned(),
-        runner_key: "artifacts/reveille-runner".to_owned(),
-        runner_sha256: "0123456789abcdef".repeat(4),
-    };
-    let rendered = render(ON_START, &preamble).unwrap();
+    let rendered = render(ON_START, &preamble()).unwrap();
     assert!(
         script_of_the_template("") == rendered,
         "infra/instance.yaml does not carry infra/lifecycle/on-start.sh as it is now: run `make instance-template`"

@@ -28,6 +28,18 @@ use tokio::{
 /// How long anything may take before a test fails: far more than it needs, on a busy machine too.
 pub const PATIENCE: Duration = Duration::from_mins(5);
 
+/// Looks until it finds what it looks for. Until then a look says what there is instead.
+pub async fn until<T>(look: impl Fn() -> Result<T, String>) -> T {
+    let begun = Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(instead) => assert!(begun.elapsed() < PATIENCE, "{instead}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 pub struct TestService {

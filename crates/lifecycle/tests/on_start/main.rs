@@ -16,9 +16,9 @@ mod settings;
 
 /// A runner that is ready at once, shows its environment, and lives on.
 const RUNNER: &str = "#!/bin/bash\nenv >\"$REVEILLE_READY_FILE.env\"\ntouch \"$REVEILLE_READY_FILE\"\n/bin/sleep 100\n";
-/// Calls end with the byte 1E and arguments with 1F, so that a line feed in an argument is one.
-const RECORD: &str =
-    "#!/bin/bash\n{ printf '%s' \"${0##*/}\"; printf '\\x1f%s' \"$@\"; printf '\\x1e'; } >>\"$WORLD/calls\"\n";
+/// Calls end with the byte 1E and arguments with 1F, so that a line feed in an argument is one. One call is recorded at a time:
+/// the runner is started in the background while the script goes on and sleeps.
+const RECORD: &str = "#!/bin/bash\n{ flock 9; printf '%s' \"${0##*/}\"; printf '\\x1f%s' \"$@\"; printf '\\x1e'; } 9>>\"$WORLD/calls\" >&9\n";
 
 fn sha256(content: &str) -> String {
     Sha256::digest(content).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))

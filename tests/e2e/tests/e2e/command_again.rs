@@ -34,7 +34,10 @@ async fn queued_and_again(world: &LocalAws) {
     world.instance_with("command-again", &notebook).await;
     let empty = reveille(world, &["queue", "command-again"]).await;
     ended(&empty, 0);
-    assert!(said(&empty).is_empty() && complained(&empty).contains("no run is using command-again (Stopped)"), "{empty:?}");
+    assert!(
+        said(&empty).is_empty() && complained(&empty).contains("no run is using command-again (Stopped)"),
+        "{empty:?}"
+    );
 
     let start = ["run", "run.ipynb", "--on", "command-again", "-p", "who", "one", "--detach"];
     let first = said(&reveille(world, &start).await).trim().to_owned();

@@ -211,8 +211,9 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
 pub fn without_value(problem: &str) -> String {
     match problem.rsplit_once(", expected ") {
         Some((start, expected)) if start.starts_with("invalid") => {
-            // JSON has objects where the reader has maps.
-            format!("it has the wrong type or value; expected {}", expected.replace("a map", "an object"))
+            // JSON has objects where the reader has maps, and its booleans are two words.
+            let expected = expected.replace("a map", "an object").replace("a boolean", "true or false, without quotes");
+            format!("it has the wrong type or value; expected {expected}")
         }
         _ => problem.to_owned(),
     }
@@ -235,8 +236,10 @@ pub fn invalid(problem: impl std::fmt::Display) -> Failure {
 fn check_size(input: &Value) -> Result<(), Failure> {
     let size = input.to_string().len();
     if size > MAX_INPUT_BYTES {
+        let largest = contract::largest_field(input)
+            .map_or_else(String::new, |(field, bytes)| format!(" Its largest field is {field}, with {bytes} bytes."));
         return Err(invalid(format!(
-            "the input is {size} bytes of JSON; at most {MAX_INPUT_BYTES} are accepted: put large data into S3 and pass its URI"
+            "the input is {size} bytes of JSON; at most {MAX_INPUT_BYTES} are accepted.{largest} Put large data into S3 and pass its URI"
         )));
     }
     Ok(())
@@ -274,9 +277,15 @@ fn bounded(field: &str, value: Option<&Value>, bounds: Bounds) -> Result<u32, Fa
     if let Some(seconds) = seconds.filter(|seconds| (bounds.min..=bounds.max).contains(seconds)) {
         return Ok(seconds);
     }
-    let shown = if value.is_number() { value.to_string() } else { "it".to_owned() };
+    let shown = if value.is_number() { value.to_string() } else { contract::kind(value).to_owned() };
+    // What was meant is often clear, as in "600" and 600.0.
+    let meant = value.as_str().map_or_else(|| value.as_f64(), |text| text.trim().parse().ok());
+    let meant = meant.filter(|seconds| (f64::from(bounds.min)..=f64::from(bounds.max)).contains(seconds));
+    let write = meant
+        .filter(|seconds| seconds.fract() == 0.0)
+        .map_or_else(String::new, |seconds| format!(": write {seconds}, without quotes and without a point"));
     Err(invalid(format!(
-        "limits.{field}: {shown} is not a whole number of seconds between {} and {}",
+        "limits.{field}: {shown} is not a whole number of seconds between {} and {}{write}",
         bounds.min, bounds.max
     )))
 }

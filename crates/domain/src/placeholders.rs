@@ -115,7 +115,8 @@ fn half_literal() -> String {
 }
 
 fn no_value(name: &str, facts: &PlaceholderFacts<'_>) -> String {
-    let shown = shown::name(name);
+    // A mark that nobody sees came with the text: without it, the name would be one that there is.
+    let shown = shown::bounded(&shown::revealed(name), shown::QUOTED_CHARS);
     if !NAMES.contains(&name) {
         return format!(
             "there is no placeholder {{{{ {shown} }}}}; there are {}. To write that text itself, double its braces: {{{{{{{{ {shown} }}}}}}}}",
@@ -222,6 +223,9 @@ mod tests {
             assert!(half.starts_with("{{{{ is not closed by }}}}") && !half.contains(" y"), "{half}");
             let unknown = filled("{{ user.name }}").unwrap_err();
             assert!(unknown.ends_with("double its braces: {{{{ user.name }}}}"), "{unknown}");
+            // What came along by a paste is seen.
+            let marked = filled("{{ \u{200b}key }}").unwrap_err();
+            assert!(marked.starts_with("there is no placeholder {{ \\u{200b}key }};"), "{marked}");
         });
     }
 

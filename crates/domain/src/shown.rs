@@ -63,6 +63,15 @@ pub fn quoted(value: &str) -> String {
     format!("\"{shown}\"")
 }
 
+/// A text with its invisible characters written as escapes.
+#[must_use]
+pub fn revealed(text: &str) -> String {
+    let escaped = |character: char| {
+        if is_hidden(character) { character.escape_debug().to_string() } else { character.to_string() }
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// A name without quotes (a kernel's, a class's), on one line and bounded like a quoted value.
 #[must_use]
 pub fn name(value: impl fmt::Display) -> String {

@@ -11,8 +11,12 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::limits::{MAX_INPUT_DEPTH, MAX_WHOLE_NUMBER};
+use crate::limits::MAX_INPUT_DEPTH;
 use crate::shown;
+
+mod tokens;
+
+use tokens::{is_number, number_problem, string_problem};
 
 /// An execution's input, as it came: JSON or not.
 #[derive(Clone, PartialEq, Eq)]
@@ -138,6 +142,8 @@ pub fn check(text: &str) -> Result<(), String> {
     if reader.at < text.len() { Err(reader.problem("it goes on after the end of its value")) } else { Ok(()) }
 }
 
+const COMMA_AT_THE_END: &str = "it is not JSON: nothing follows a comma here, so remove the comma";
+
 /// Fields that are named in a problem: below them lies what belongs to a user.
 const NAMED_LEVELS: usize = 2;
 
@@ -169,6 +175,15 @@ impl Reader<'_> {
         self.path.first().is_some_and(|name| name == "parameters")
     }
 
+    /// What helps with a parameter only: no other field takes a text for a number.
+    fn for_a_parameter<'s>(&self, advice: &'s str) -> &'s str {
+        if self.is_parameter() { advice } else { "" }
+    }
+
+    fn not_a_number(&self) -> String {
+        self.problem(&format!("NaN and Infinity are not JSON{}", self.for_a_parameter(": pass them as text")))
+    }
+
     fn value(&mut self) -> Result<(), String> {
         self.skip_space();
         match self.peek() {
@@ -182,10 +197,8 @@ impl Reader<'_> {
 
     fn nested(&mut self, read: fn(&mut Self) -> Result<(), String>) -> Result<(), String> {
         if self.depth == MAX_INPUT_DEPTH {
-            let what = format!(
-                "it is nested more than {MAX_INPUT_DEPTH} levels deep: pass it as text, or put it into S3 and pass its URI"
-            );
-            return Err(self.problem(&what));
+            let or_else = self.for_a_parameter(": pass it as text, or put it into S3 and pass its URI");
+            return Err(self.problem(&format!("it is nested more than {MAX_INPUT_DEPTH} levels deep{or_else}")));
         }
         self.depth += 1;
         self.at += 1;
@@ -203,8 +216,10 @@ impl Reader<'_> {
         }
         loop {
             self.skip_space();
-            if self.peek() != Some(b'"') {
-                return Err(self.unexpected("a field's name in quotes"));
+            match self.peek() {
+                Some(b'"') => {}
+                Some(b'}') => return Err(self.problem(COMMA_AT_THE_END)),
+                _ => return Err(self.unexpected("a field's name in double quotes")),
             }
             let name = self.string()?;
             self.path.push(name.clone());
@@ -235,6 +250,10 @@ impl Reader<'_> {
             if self.ends(b']')? {
                 return Ok(());
             }
+            self.skip_space();
+            if self.peek() == Some(b']') {
+                return Err(self.problem(COMMA_AT_THE_END));
+            }
         }
     }
 
@@ -256,7 +275,15 @@ impl Reader<'_> {
             return Ok(());
         }
         if rest.starts_with("NaN") || rest.starts_with("Infinity") {
-            return Err(self.problem("NaN and Infinity are not JSON: pass them as text"));
+            return Err(self.not_a_number());
+        }
+        if rest.starts_with(['\'', '“', '”', '‘', '’', '`']) {
+            return Err(self.problem("it is not JSON: a text is written in straight double quotes"));
+        }
+        if rest.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            return Err(self.problem(
+                "it is not JSON: a word without quotes is none of true, false and null, as JSON writes them",
+            ));
         }
         Err(self.unexpected("a value"))
     }
@@ -288,7 +315,7 @@ impl Reader<'_> {
     fn number(&mut self) -> Result<(), String> {
         let rest = &self.text[self.at..];
         if rest.starts_with("-Infinity") {
-            return Err(self.problem("NaN and Infinity are not JSON: pass them as text"));
+            return Err(self.not_a_number());
         }
         let length = rest.bytes().take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
         let token = &rest[..length.count()];
@@ -301,82 +328,6 @@ impl Reader<'_> {
         self.at += token.len();
         Ok(())
     }
-}
-
-/// What keeps a number from reaching a notebook as it is written. Other fields are bounded by their types, and nothing computes
-/// with numbers inside an event.
-fn number_problem(token: &str, is_parameter: bool) -> Option<String> {
-    // Correctly rounded, as Python reads it.
-    let double: f64 = token.parse().ok()?;
-    if double.is_infinite() {
-        return Some("a number is larger than any double: pass it as text".to_owned());
-    }
-    if !is_parameter {
-        return None;
-    }
-    let is_whole = !token.contains(['.', 'e', 'E']);
-    if is_whole && token.parse::<i64>().map_or(true, |number| number.unsigned_abs() > MAX_WHOLE_NUMBER) {
-        return Some(format!(
-            "a whole number is beyond ±{MAX_WHOLE_NUMBER}, which Step Functions does not promise to keep: pass it as text"
-        ));
-    }
-    if is_whole && token == "-0" {
-        return Some("a number is written -0: write 0, or -0.0".to_owned());
-    }
-    let mantissa = token.split(['e', 'E']).next().unwrap_or_default();
-    if double == 0.0 && mantissa.contains(|digit: char| ('1'..='9').contains(&digit)) {
-        return Some("a number is too small for a double, which would make it 0: pass it as text".to_owned());
-    }
-    None
-}
-
-/// RFC 8259, section 6.
-fn is_number(token: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let unsigned = token.strip_prefix('-').unwrap_or(token);
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
-        None => (unsigned, None),
-    };
-    let (whole, fraction) = match mantissa.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (mantissa, None),
-    };
-    digits(whole)
-        && (whole == "0" || !whole.starts_with('0'))
-        && fraction.is_none_or(digits)
-        && exponent.is_none_or(digits)
-}
-
-fn string_problem(token: &str, error: &serde_json::Error) -> &'static str {
-    if error.is_eof() {
-        "a string has no closing quote"
-    } else if token.bytes().any(|byte| byte < 0x20) {
-        "a string has a control character that is not escaped"
-    } else if has_lone_surrogate(token) {
-        "a string has half of a surrogate pair (an escape from \\ud800 to \\udfff), which is not a character"
-    } else {
-        "a string has an escape that JSON does not know"
-    }
-}
-
-fn has_lone_surrogate(token: &str) -> bool {
-    let mut rest = token;
-    while let Some(at) = rest.find('\\') {
-        let unit = |text: &str| u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
-        let escape = &rest[at..];
-        let used = match unit(escape) {
-            Some(0xd800..=0xdbff) => match escape.get(6..).and_then(unit) {
-                Some(0xdc00..=0xdfff) => 12,
-                _ => return true,
-            },
-            Some(0xdc00..=0xdfff) => return true,
-            Some(_) => 6,
-            None => 2,
-        };
-        rest = escape.get(used..).unwrap_or_default();
-    }
-    false
 }
 
 #[cfg(test)]

@@ -263,6 +263,7 @@ fn notebook() -> Value {
                 {"pattern": "^s3://[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+/", "description": "A bucket like an IP address."},
                 {"pattern": "^s3://(xn--|sthree-|amzn-s3-demo-)", "description": "Beginnings that S3 reserves."},
                 {"pattern": "^s3://[^/]*(\\.mrap|--table-s3)/", "description": "Endings that S3 reserves."},
+                {"pattern": "^s3://[^/]*\\.amazonaws\\.com(\\.cn)?/", "description": "The address of a host of AWS."},
                 {"pattern": "/\\.\\.?/", "description": "A . or .. part of the key."},
                 // Some engines count no further than 1,000 in one place.
                 {"pattern": "^s3://[^/]*/[\\s\\S]{512}[\\s\\S]{513}", "description": "A key of over 1,024 characters."}

@@ -33,8 +33,13 @@ pub fn bad_inputs() -> Vec<(Value, &'static str)> {
         (with("limits", json!({"runSecs": 3})), "limits: unknown field \"runSecs\"; the fields are startSeconds,"),
         (
             with("limits", json!({"runSeconds": "3"})),
-            "limits.runSeconds: it is not a whole number of seconds between 1 and 86400",
+            "limits.runSeconds: a text is not a whole number of seconds between 1 and 86400: write 3, without quotes",
         ),
+        (
+            with("limits", json!({"runSeconds": "secret"})),
+            "a text is not a whole number of seconds between 1 and 86400. ",
+        ),
+        (with("limits", json!({"runSeconds": {"secret": 1}})), "limits.runSeconds: an object is not a whole number"),
         (
             with("limits", json!({"runSeconds": 0})),
             "limits.runSeconds: 0 is not a whole number of seconds between 1 and 86400",
@@ -68,7 +73,7 @@ pub fn bad_inputs() -> Vec<(Value, &'static str)> {
         ),
         (with("html", json!(true)), "html: a boolean is not allowed; write one of \"full\", \"sanitized\""),
         (with("html", json!(1.5)), "html: a number is not allowed; write one of \"full\", \"sanitized\""),
-        (with("rerun", json!("yes")), "rerun: it has the wrong type or value; expected a boolean"),
+        (with("rerun", json!("yes")), "rerun: it has the wrong type or value; expected true or false, without quotes"),
         (with("instance", json!("a/b")), "instance: \"a/b\" is not a notebook instance name"),
         (with("kernel", json!("-x")), "kernel: \"-x\" is not a kernel name"),
         (with("kernel", json!("a b")), "kernel: \"a b\" is not a kernel name"),
@@ -93,6 +98,8 @@ pub fn bad_notebooks() -> Vec<(String, &'static str)> {
     let fixed = [
         ("../a.ipynb", "'..' part"),
         ("a/../../b.ipynb", "'..' part"),
+        ("/home/ec2-user/SageMaker/a b/c.ipynb", "write \"a b/c.ipynb\""),
+        ("/home/ec2-user/SageMaker/../a.ipynb", "leading or trailing slash"),
         ("/etc/a.ipynb", "leading or trailing slash"),
         ("a//b.ipynb", "no empty"),
         ("./a.ipynb", "no empty"),
@@ -146,6 +153,9 @@ pub fn bad_notebooks() -> Vec<(String, &'static str)> {
         ("s3://xn--bucket/x.ipynb", "begins with a prefix"),
         ("s3://sthree-bucket/x.ipynb", "begins with a prefix"),
         ("s3://amzn-s3-demo-bucket/x.ipynb", "begins with a prefix"),
+        ("s3://bucket.s3.amazonaws.com/x.ipynb", "write the bucket's name alone"),
+        ("s3://s3.eu-central-1.amazonaws.com/bucket/x.ipynb", "write the bucket's name alone"),
+        ("s3://bucket.s3.cn-north-1.amazonaws.com.cn/x.ipynb", "write the bucket's name alone"),
         ("s3://abc.mrap/x.ipynb", "ends with a suffix"),
         ("s3://abc--table-s3/x.ipynb", "ends with a suffix"),
         ("{{ key }}.ipynb", "placeholder"),

@@ -125,14 +125,36 @@ pub(super) fn one_of<T: Copy + Default>(field: &str, value: Option<&Value>, all:
     let found = all.iter().find(|(name, _)| value.as_str() == Some(*name));
     found.map(|(_, one)| *one).ok_or_else(|| {
         let names: Vec<String> = all.iter().map(|(name, _)| format!("{name:?}")).collect();
-        let given = match value {
-            Value::String(text) => shown::quoted(text),
-            Value::Number(_) => "a number".to_owned(),
-            Value::Bool(_) => "a boolean".to_owned(),
-            Value::Array(_) => "a list".to_owned(),
-            Value::Object(_) => "an object".to_owned(),
-            Value::Null => "null".to_owned(),
-        };
+        let given = value.as_str().map_or_else(|| kind(value).to_owned(), shown::quoted);
         format!("{field}: {given} is not allowed; write one of {}", names.join(", "))
+    })
+}
+
+/// What a value is, without the value.
+pub(super) const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text",
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "a boolean",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+        Value::Null => "null",
+    }
+}
+
+/// The field that takes most of an input, and how many bytes of JSON its value has: a parameter is named by itself, because that is what
+/// somebody can shorten.
+pub(super) fn largest_field(input: &Value) -> Option<(String, usize)> {
+    let largest = |fields: &Map<String, Value>| {
+        let sizes = fields.iter().map(|(name, value)| (name.clone(), value.to_string().len()));
+        sizes.max_by_key(|(_, size)| *size)
+    };
+    let (name, size) = largest(input.as_object()?)?;
+    let parameters = input.get("parameters").and_then(Value::as_object).filter(|_| name == "parameters");
+    // Of many small ones none is to blame.
+    let one = parameters.and_then(largest).filter(|(_, of_one)| *of_one * 2 > size);
+    Some(match one {
+        Some((one, size)) => (format!("parameters.{}", shown::name(one)), size),
+        None => (shown::name(name), size),
     })
 }

@@ -51,6 +51,9 @@ impl NotebookSource {
         if text.contains("://") || text.contains('\\') {
             return Err(format!("{} {NEITHER}", quoted(text)));
         }
+        if let Some(below) = text.strip_prefix(NOTEBOOK_FOLDER).filter(|below| Self::stored(below).is_ok()) {
+            return Err(format!("{} begins with the notebook folder: write {}", quoted(text), quoted(below)));
+        }
         if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(format!(
                 "{} must be a path below the notebook folder, with no leading or trailing slash and no empty, '.' or '..' part",
@@ -62,6 +65,8 @@ impl NotebookSource {
 }
 
 const S3: &str = "s3://";
+/// Of every notebook instance. Paths are given below it.
+const NOTEBOOK_FOLDER: &str = "/home/ec2-user/SageMaker/";
 const NEITHER: &str = "is neither a path below the notebook folder nor a URI of the form s3://bucket/key.ipynb";
 
 /// What holds for both.
@@ -127,6 +132,9 @@ fn check_object(bucket: &str, key: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Ends of the names of S3's hosts. S3 would let somebody name a bucket so; whoever types it means the bucket before it.
+const HOSTS: [&str; 2] = [".amazonaws.com", ".amazonaws.com.cn"];
+
 /// The rule that a bucket's name breaks: Amazon S3 user guide, "General purpose bucket naming rules". Endings that it reserves for access
 /// points and directory buckets are fine, because an object can be read through those; nothing can be read by the others.
 fn broken_rule(name: &str) -> Option<&'static str> {
@@ -149,6 +157,9 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     }
     if ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|start| name.starts_with(start)) {
         return Some("begins with a prefix that no bucket name may have (xn--, sthree-, amzn-s3-demo-)");
+    }
+    if HOSTS.iter().any(|end| name.ends_with(end)) {
+        return Some("is the address of a host of AWS: write the bucket's name alone");
     }
     [".mrap", "--table-s3"]
         .iter()

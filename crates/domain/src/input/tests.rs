@@ -226,7 +226,47 @@ fn an_input_just_over_the_limit_is_refused() {
     input["parameters"]["a"] = json!("x".repeat(room));
     assert!(parse(&input).is_ok());
     input["parameters"]["a"] = json!("x".repeat(room + 1));
-    assert!(message(&input).contains("65537 bytes of JSON; at most 65536"));
+    let said = message(&input);
+    assert!(said.contains("65537 bytes of JSON; at most 65536"), "{said}");
+    assert!(said.contains("Its largest field is parameters.a, with "), "{said}");
+}
+
+/// A schema takes it for a whole number, so it is not among the cases.
+#[test]
+fn seconds_with_a_point_are_told_how_they_are_written() {
+    for text in ["600.0", "6e2", "\"600\"", "\" 600 \""] {
+        let input = InputText::new(format!(
+            r#"{{"instance": "a", "notebook": "a.ipynb", "limits": {{"runSeconds": {text}}}}}"#
+        ));
+        let message = read(&input).unwrap_err().message;
+        assert!(message.contains("between 1 and 86400: write 600, without quotes and without a point"), "{message}");
+    }
+    for text in ["600.5", "1e9", "\"1e9\"", "\"ten\"", "-0", "true", "\"NaN\""] {
+        let input = InputText::new(format!(
+            r#"{{"instance": "a", "notebook": "a.ipynb", "limits": {{"runSeconds": {text}}}}}"#
+        ));
+        let message = read(&input).unwrap_err().message;
+        assert!(message.contains("between 1 and 86400. Correct"), "{text}: {message}");
+    }
+}
+
+/// Who sent too much is told what of it to shorten.
+#[test]
+fn the_field_that_makes_an_input_too_large_is_named() {
+    let huge = "x".repeat(MAX_INPUT_BYTES);
+    let many: Map<String, Value> = (0..90).map(|one| (format!("p{one}"), json!("x".repeat(1_000)))).collect();
+    for (field, value, named) in [
+        ("event", json!({"detail": huge}), "event, with "),
+        ("keys", json!({"prefix": huge}), "keys, with "),
+        ("kernel", json!(huge), "kernel, with "),
+        ("parameters", json!({"a": 1, "b": {"c": [huge]}}), "parameters.b, with "),
+        ("parameters", json!(huge), "parameters, with "),
+        ("parameters", Value::Object(many), "parameters, with "),
+        ("a\u{202e}b", json!(huge), "ab, with "),
+    ] {
+        let said = message(&with(field, value));
+        assert!(said.contains(&format!(" Its largest field is {named}")) && said.len() < 400, "{field}: {said}");
+    }
 }
 
 /// docs/input.md: "An input that is refused still has an outcome and an event, filed under the instance if the input

@@ -43,11 +43,19 @@ fn a_value_that_cannot_arrive_as_it_is_written_is_refused_by_name() {
         (&deep(100_000), "more than 64 levels deep"),
         (r#"{"k": 1, "\u006b": 2}"#, "written twice"),
         ("01", "not written as JSON writes numbers"),
+        ("True", "none of true, false and null"),
+        ("None", "none of true, false and null"),
+        ("undefined", "none of true, false and null"),
+        ("‘a’", "straight double quotes"),
+        ("“a”", "straight double quotes"),
+        (r#"{"k": 1,}"#, "remove the comma"),
+        (r#"{"k": [1, 2 , ]}"#, "remove the comma"),
+        ("{'k': 1}", "a field's name in double quotes"),
         ("+1", "not JSON"),
         ("1.", "not written as JSON writes numbers"),
         (".5", "not JSON"),
-        ("'a'", "not JSON"),
-        ("[1,]", "not JSON"),
+        ("'a'", "straight double quotes"),
+        ("[1,]", "remove the comma"),
         ("\"a\nb\"", "a control character"),
         (r#""\x41""#, "an escape that JSON does not know"),
         (r#""\u12G4""#, "an escape that JSON does not know"),
@@ -81,6 +89,22 @@ fn what_is_no_input_at_all_is_refused_with_its_place() {
     }
     let huge = format!(r#"{{"instance": "{}"}}"#, "x".repeat(6 * 1024 * 1024));
     assert!(refused(&huge).len() < 1_000);
+}
+
+/// Text is advice for a parameter; anywhere else it would be refused the next time.
+#[test]
+fn only_a_parameter_is_advised_to_be_text() {
+    let deep = format!("{}{}", "[".repeat(70), "]".repeat(70));
+    for value in ["1e400", "NaN", "-Infinity", "Infinity", deep.as_str()] {
+        for field in ["limits", "keys", "rerun", "event", "whenBusy"] {
+            for text in [format!(r#"{{"{field}": {value}}}"#), format!(r#"{{"{field}": {{"x": {value}}}}}"#)] {
+                let message = refused(&text);
+                assert!(message.starts_with(field) && !message.contains("as text"), "{text:.60}: {message}");
+            }
+        }
+        let message = refused(with_parameter(value).as_str());
+        assert!(message.contains("as text"), "{value:.20}: {message}");
+    }
 }
 
 #[test]

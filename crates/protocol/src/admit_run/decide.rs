@@ -273,8 +273,8 @@ mod tests {
         assert_eq!(not_selected(&input::parse(&triggered("a.ipynb", "1")).unwrap()), None, "without keys, every key");
     }
 
-    /// docs/input.md: "A later execution is taken for a person who re-runs an old input, or a replay from the
-    /// dead-letter queue: it runs."
+    /// docs/input.md: "A later execution is taken for a person who re-runs an old input, or an undelivered event that somebody
+    /// starts by hand: it runs."
     #[test]
     fn a_start_inside_the_window_is_a_duplicate_and_a_later_one_is_a_person() {
         let event_time = Some(time("2026-11-23T10:00:00Z"));

@@ -112,7 +112,7 @@ fn why_there_is_no_page_is_told_bounded_and_old_records_are_still_read() {
     assert_eq!(serde_json::from_value::<Report>(old).unwrap(), report(None));
 }
 
-/// docs/output.md: "then `outputs` and `sourceSha256` are added to it"
+/// docs/output.md: "the sweeper adds `outputs` and `sourceSha256` to the outcome"
 #[test]
 fn outputs_that_come_later_are_added_and_nothing_else_changes() {
     let existing = outcome_of(
@@ -164,8 +164,8 @@ fn errors_of_the_engine_are_classified() {
     assert!(classify(&caught("Sandbox.Timedout", "")).message.contains("no cause was given"));
 }
 
-/// docs/input.md: "A run whose notebook succeeded, and whose stop could not be confirmed, is not run again: a
-/// redrive only verifies the stop."
+/// docs/input.md: "If the notebook had succeeded and only the stop was not confirmed, a redrive does not run it again: it only
+/// checks that the instance stopped."
 #[test]
 fn a_redrive_runs_again_what_did_not_succeed() {
     let ok = report(None);

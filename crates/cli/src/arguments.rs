@@ -7,9 +7,19 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reveille_domain::InstanceName;
 
 mod schedule;
+mod undelivered;
+mod upload;
 
 pub(crate) use schedule::{
     OneScheduleArguments, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb,
+};
+
+pub(crate) use undelivered::{
+    ChosenArguments, DiscardArguments, ReplayArguments, UndeliveredArguments, UndeliveredVerb,
+};
+pub(crate) use upload::{
+    OnUploadAddArguments, OnUploadArguments, OnUploadListArguments, OnUploadTestArguments, OnUploadVerb,
+    OneRuleArguments,
 };
 
 use crate::{clients::RunName, stack::StackArguments};
@@ -49,6 +59,10 @@ pub(crate) enum Command {
     Queue(QueueArguments),
     /// Start runs on a schedule: make, list, pause, resume and remove schedules
     Schedule(ScheduleArguments),
+    /// Start runs when files land in S3: make, list, pause, resume, remove and test rules
+    OnUpload(OnUploadArguments),
+    /// List what EventBridge could not deliver, replay it or discard it
+    Undelivered(UndeliveredArguments),
     /// List the notebook instances: which are on, and why
     Instances(InstancesArguments),
     /// Explain an error code

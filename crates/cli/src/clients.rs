@@ -5,19 +5,26 @@ pub(crate) const AT_ONCE: usize = 16;
 
 mod account;
 mod again;
+mod bucket_events;
 mod executions;
 mod instances;
 mod queue;
 mod records;
+mod rules;
 mod run;
 mod schedules;
+mod undelivered;
 
 pub(crate) use account::Account;
-pub(crate) use again::Past;
+pub(crate) use again::{Past, StartedOnce};
 pub(crate) use executions::{Execution, RunName};
 pub(crate) use instances::Instance;
 pub(crate) use queue::{Place, Took};
+pub(crate) use rules::{DEFAULT_BUS, NewRule, Rule};
 pub(crate) use run::{Ending, Run};
 #[cfg(test)]
 pub(crate) use schedules::{MAX_AGE_SECONDS, MAX_ATTEMPTS};
 pub(crate) use schedules::{NewSchedule, Schedule};
+#[cfg(test)]
+pub(crate) use undelivered::of_test as undelivered_of_test;
+pub(crate) use undelivered::{Source, Undelivered};

@@ -80,6 +80,9 @@ pub(crate) enum CliError {
     Usage(String),
     #[error("{0}")]
     NotThere(String),
+    /// Something that must be set up first.
+    #[error("{0}")]
+    Missing(String),
     /// What is asked for makes no sense as things are.
     #[error("{0}")]
     NotNow(String),
@@ -124,7 +127,7 @@ impl CliError {
         match self {
             Self::NoCredentials { .. } | Self::Refused { .. } => 4,
             Self::NoStack { .. } | Self::NoRun { .. } | Self::NotThere(_) => 5,
-            Self::NoRegion => 3,
+            Self::NoRegion | Self::Missing(_) => 3,
             Self::Local(error) if error.is_missing_here() => 3,
             Self::Usage(_) | Self::Ambiguous { .. } | Self::Local(LocalError::Parameter { .. }) => 2,
             // 128 + SIGINT, as shells have it.

@@ -9,6 +9,7 @@ mod exit;
 mod schedules;
 mod stack;
 mod ui;
+mod uploads;
 
 use std::process::ExitCode;
 
@@ -16,7 +17,10 @@ use clap::Parser;
 
 use crate::{
     arguments::{Arguments, Command},
-    commands::{cancel, demo, explain, instances, local, logs, open, queue, rerun, run, runs, schedule, show, watch},
+    commands::{
+        cancel, demo, explain, instances, local, logs, on_upload, open, queue, rerun, run, runs, schedule, show,
+        undelivered, watch,
+    },
     error::CliError,
     exit::Exit,
     ui::terminal::Terminal,
@@ -47,6 +51,8 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
         Command::Rerun(options) => rerun::run(terminal, options).await,
         Command::Queue(options) => queue::run(terminal, options).await,
         Command::Schedule(options) => schedule::run(terminal, options).await,
+        Command::OnUpload(options) => on_upload::run(terminal, options).await,
+        Command::Undelivered(options) => undelivered::run(terminal, options).await,
         Command::Instances(options) => instances::run(terminal, options).await,
         Command::Explain(options) => explain::run(terminal, options),
         Command::Local(options) => local::run(terminal, options).await.map(|()| Exit::Done),

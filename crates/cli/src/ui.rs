@@ -3,7 +3,9 @@
 pub(crate) mod bar;
 pub(crate) mod card;
 pub(crate) mod json;
+pub(crate) mod labelled;
 pub(crate) mod phases;
+pub(crate) mod question;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod text;

@@ -79,13 +79,13 @@ pub(crate) struct OneScheduleArguments {
     pub(crate) stack: StackArguments,
 }
 
-/// What EventBridge Scheduler takes as a name.
 fn name(text: &str) -> Result<String, String> {
+    name_of("a schedule", text)
+}
+
+/// What EventBridge takes as a name, of a schedule and of a rule.
+pub(super) fn name_of(what: &str, text: &str) -> Result<String, String> {
     let fits = (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    if fits {
-        Ok(text.to_owned())
-    } else {
-        Err("a schedule's name has 1 to 64 letters, digits, `-`, `_` and `.`".to_owned())
-    }
+    if fits { Ok(text.to_owned()) } else { Err(format!("{what}'s name has 1 to 64 letters, digits, `-`, `_` and `.`")) }
 }

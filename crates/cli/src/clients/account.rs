@@ -72,6 +72,16 @@ impl Account {
     pub(crate) fn output(&self, name: &'static str) -> Result<String, CliError> {
         output(&self.stack, &self.name, name)
     }
+
+    /// The stack's own name: a person may have given its ARN.
+    pub(super) fn stack_name(&self) -> &str {
+        self.stack.stack_name().unwrap_or(&self.name)
+    }
+
+    /// What a parameter of the stack is set to; one of a later version is missing.
+    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+        parameter(&self.stack, name)
+    }
 }
 
 async fn stack(client: &aws_sdk_cloudformation::Client, name: &str, region: &str) -> Result<Stack, CliError> {

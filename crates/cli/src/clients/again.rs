@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_sfn::{
-    operation::{describe_execution::DescribeExecutionOutput, redrive_execution::RedriveExecutionError},
+    operation::{
+        describe_execution::DescribeExecutionOutput, redrive_execution::RedriveExecutionError,
+        start_execution::StartExecutionError,
+    },
     types::ExecutionRedriveStatus,
 };
 use tokio::time::{Instant, sleep};
@@ -74,6 +77,29 @@ impl Account {
         let started = call.send().await.map_err(|error| CliError::asked("start the execution", &error))?;
         self.find(&RunName::Arn(started.execution_arn)).await
     }
+
+    /// Starts an execution whose name says what it is of. Step Functions keeps a name for 90 days, so a second start with it is none.
+    pub(crate) async fn start_once(&self, name: String, input: String) -> Result<StartedOnce, CliError> {
+        let call = self.sfn.start_execution().state_machine_arn(&self.state_machine).name(&name).input(input);
+        match call.send().await {
+            Ok(started) => Ok(StartedOnce::Now(started.execution_arn)),
+            Err(error) if error.as_service_error().is_some_and(StartExecutionError::is_execution_already_exists) => {
+                Ok(StartedOnce::Before(format!(
+                    "{}:{name}",
+                    self.state_machine.replacen(":stateMachine:", ":execution:", 1)
+                )))
+            }
+            Err(error) => Err(CliError::asked("start the execution", &error)),
+        }
+    }
+}
+
+/// The ARN of an execution that is started once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StartedOnce {
+    Now(String),
+    /// Somebody started it before.
+    Before(String),
 }
 
 fn past(described: DescribeExecutionOutput) -> Result<Past, CliError> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use super::run::{asked, plain, stem};
+use super::{run::asked, trigger::usual_name};
 use crate::{
     arguments::{
         Format, OneScheduleArguments, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb,
@@ -33,8 +33,6 @@ const COLUMNS: [Column; 6] = [
 
 /// Five show a pattern, such as a weekend, and fit a screen.
 const NEXT: usize = 5;
-/// The longest name that EventBridge Scheduler takes.
-const MAX_NAME: usize = 64;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &ScheduleArguments) -> Result<Exit, CliError> {
     match &arguments.verb {
@@ -107,11 +105,6 @@ fn moment(flag: &str, text: &str, zone: Tz) -> Result<DateTime<Utc>, CliError> {
         wrong(&format!("{text} does not exist in {zone}, because the clocks go forward then; give another time"))
     })?;
     Ok(on_clock.with_timezone(&Utc))
-}
-
-/// The stack's name and the notebook's.
-fn usual_name(stack: &str, notebook: &str) -> String {
-    plain(&format!("{stack}-{}", stem(notebook)), '-', MAX_NAME)
 }
 
 async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<Exit, CliError> {

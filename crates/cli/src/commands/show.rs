@@ -9,9 +9,9 @@ use crate::{
     error::CliError,
     exit::Exit,
     ui::{
-        card, json, phases,
+        card, json, labelled, phases,
         terminal::{Terminal, Tone},
-        text::{fitted, wrap},
+        text::fitted,
         times,
     },
 };
@@ -130,12 +130,7 @@ pub(crate) const fn after(rest: Rest, ending: Ending) -> &'static str {
 }
 
 fn labelled(terminal: &Terminal, label: &str, value: &str) -> Vec<String> {
-    let room = terminal.width().saturating_sub(LABEL + 2).max(1);
-    let lines = wrap(value, room);
-    let label = terminal.paint(Tone::Quiet, &format!("{label:<LABEL$}"));
-    let first = lines.first().cloned().unwrap_or_default();
-    let more = lines.iter().skip(1).map(|line| format!("  {:LABEL$}{line}", ""));
-    std::iter::once(format!("  {label}{first}")).chain(more).collect()
+    labelled::lines(terminal, LABEL, label, value)
 }
 
 fn kept(run: &Run) -> String {

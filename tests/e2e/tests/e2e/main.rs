@@ -14,6 +14,8 @@ mod busy;
 mod command;
 mod command_again;
 mod command_schedule;
+mod command_undelivered;
+mod command_upload;
 mod deployment;
 mod engine;
 mod failures;
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         command::ALL,
         command_again::ALL,
         command_schedule::ALL,
+        command_undelivered::ALL,
+        command_upload::ALL,
         stacks::ALL,
         deployment::ALL,
         release::ALL,

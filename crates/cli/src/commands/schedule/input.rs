@@ -1,14 +1,11 @@
 //! The input of the runs that a schedule starts: what infra/trigger-schedule.yaml writes, from the same facts.
 
-use reveille_domain::{
-    InstanceName, RunId,
-    event::Event,
-    input::Input,
-    placeholders::{PlaceholderFacts, fill},
-};
 use serde_json::{Map, Value, json};
 
-use crate::error::CliError;
+use crate::{
+    commands::trigger::{check, complete},
+    error::CliError,
+};
 
 /// What EventBridge Scheduler puts its facts in place of.
 const SCHEDULE_ARN: &str = "<aws.scheduler.schedule-arn>";
@@ -20,10 +17,9 @@ const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
 /// # Errors
 /// What a run with this input would fail with.
 pub(super) fn of(mut input: Map<String, Value>) -> Result<String, CliError> {
-    for (field, usual) in [("whenBusy", json!("queue")), ("limits", json!({})), ("html", json!("full"))] {
-        input.entry(field).or_insert(usual);
-    }
-    check(&input)?;
+    complete(&mut input);
+    let sample = event("arn:aws:scheduler:us-east-1:111122223333:schedule/default/name", "2026-11-26T08:00:00Z");
+    check(&input, &sample, "a schedule's runs have `time`, `date`, `run` and `instance`")?;
     // Nothing that a person wrote is read as one of Scheduler's own words: to JSON this is the same text.
     let person = Value::Object(input).to_string().replace('<', "\\u003c").replace('>', "\\u003e");
     let event = event(SCHEDULE_ARN, SCHEDULED_TIME);
@@ -33,17 +29,4 @@ pub(super) fn of(mut input: Map<String, Value>) -> Result<String, CliError> {
 
 fn event(schedule: &str, time: &str) -> Value {
     json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "time": time, "resources": [schedule]})
-}
-
-/// Holds a run's input against the contract, and its placeholders against what a schedule's event tells.
-fn check(input: &Map<String, Value>) -> Result<(), CliError> {
-    let sample = event("arn:aws:scheduler:us-east-1:111122223333:schedule/default/name", "2026-11-26T08:00:00Z");
-    let mut whole = input.clone();
-    whole.insert("event".to_owned(), sample.clone());
-    let read: Input = crate::commands::run::check(&Value::Object(whole).to_string())?;
-    let instance: &InstanceName = &read.instance;
-    let facts = PlaceholderFacts { event: Some(Event::new(&sample)), run: &RunId::from_key("run"), instance };
-    fill(read.parameters.clone(), &facts).map(drop).map_err(|problem| {
-        CliError::Usage(format!("{problem} (a schedule's runs have `time`, `date`, `run` and `instance`)"))
-    })
 }

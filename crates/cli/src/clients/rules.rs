@@ -1,0 +1,270 @@
+//! Rules of EventBridge with a target that is the stack's state machine, whoever made them.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_eventbridge::{
+    Client,
+    operation::describe_rule::{DescribeRuleError, DescribeRuleOutput},
+    types::{DeadLetterConfig, InputTransformer, RetryPolicy, RuleState, Tag, Target},
+};
+use aws_smithy_types::error::operation::BuildError;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
+
+use super::{AT_ONCE, Account};
+use crate::{error::CliError, uploads::EVENT};
+
+/// The most that ListRuleNamesByTarget gives in a page.
+const PAGE: i32 = 100;
+/// Rules that are looked at; a bus has 300 by default.
+const MOST: usize = 2_000;
+/// How long EventBridge tries: the window in which a second start for one event is a duplicate, as in infra/trigger-upload.yaml.
+const MAX_AGE_SECONDS: i32 = 900;
+const MAX_ATTEMPTS: i32 = 185;
+/// The target's id, as in the templates.
+const TARGET: &str = "NotebookRun";
+/// What the command's own rules have as a tag: the stack's name.
+const STACK_TAG: &str = "reveille:stack";
+/// The bus on which AWS's services tell what happens.
+pub(crate) const DEFAULT_BUS: &str = "default";
+
+/// A rule.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) enabled: bool,
+    /// Whether the command made it, and no stack.
+    pub(crate) ours: bool,
+    pub(crate) pattern: Value,
+    /// The input of its runs, as far as it is JSON, with null for what EventBridge puts in.
+    pub(crate) input: Value,
+    /// The target's input template as it is; `None`: the target takes the event as it is.
+    pub(crate) template: Option<String>,
+    bus: String,
+    /// The ids of its targets, and whether each is the stack's state machine.
+    targets: Vec<(String, bool)>,
+}
+
+/// What a new rule needs.
+#[derive(Clone, Debug)]
+pub(crate) struct NewRule {
+    pub(crate) name: String,
+    pub(crate) description: &'static str,
+    pub(crate) pattern: Value,
+    pub(crate) template: String,
+    pub(crate) bus: String,
+}
+
+impl Account {
+    fn events(&self) -> Client {
+        Client::new(&self.config)
+    }
+
+    /// The rules of a bus that start the stack's state machine, in the order of their names.
+    pub(crate) async fn rules(&self, bus: &str) -> Result<Vec<Rule>, CliError> {
+        let client = self.events();
+        let mut names = BTreeSet::new();
+        let mut token = None;
+        loop {
+            let call = client.list_rule_names_by_target().target_arn(&self.state_machine).event_bus_name(bus);
+            let listed = call.limit(PAGE).set_next_token(token.take()).send().await;
+            let listed = listed.map_err(|error| CliError::asked("list the rules", &error))?;
+            names.extend(listed.rule_names.unwrap_or_default());
+            match listed.next_token {
+                Some(next) if names.len() < MOST => token = Some(next),
+                _ => break,
+            }
+        }
+        let client = &client;
+        let get = async |name: String| self.rule_of(client, &name, bus).await;
+        let rules: Vec<Option<Rule>> = stream::iter(names).map(get).buffered(AT_ONCE).try_collect().await?;
+        // One that somebody removes meanwhile is not there.
+        Ok(rules.into_iter().flatten().collect())
+    }
+
+    /// A rule by its name, if it is one of the stack's; one that `add` did not finish is.
+    pub(crate) async fn rule(&self, name: &str, bus: &str) -> Result<Option<Rule>, CliError> {
+        let found = self.rule_of(&self.events(), name, bus).await?;
+        Ok(found.filter(|rule| rule.starts_runs() || rule.is_unfinished()))
+    }
+
+    async fn rule_of(&self, client: &Client, name: &str, bus: &str) -> Result<Option<Rule>, CliError> {
+        let described = match client.describe_rule().name(name).event_bus_name(bus).send().await {
+            Ok(described) => described,
+            Err(error) if error.as_service_error().is_some_and(DescribeRuleError::is_resource_not_found_exception) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(CliError::asked("read the rule", &error)),
+        };
+        let listed = client.list_targets_by_rule().rule(name).event_bus_name(bus).send().await;
+        let targets = listed.map_err(|error| CliError::asked("read the rule's target", &error))?.targets;
+        let ours = self.is_tagged(client, described.arn()).await?;
+        Ok(Some(rule(described, targets.unwrap_or_default(), bus, &self.state_machine, ours)))
+    }
+
+    async fn is_tagged(&self, client: &Client, arn: Option<&str>) -> Result<bool, CliError> {
+        let Some(arn) = arn else { return Ok(false) };
+        let listed = client.list_tags_for_resource().resource_arn(arn).send().await;
+        let tags = listed.map_err(|error| CliError::asked("read the rule's tags", &error))?.tags.unwrap_or_default();
+        Ok(tags.iter().any(|tag| tag.key() == STACK_TAG && tag.value() == self.stack_name()))
+    }
+
+    /// Whether a name is free: no rule has it, or one that `add` did not finish.
+    pub(crate) async fn is_free(&self, name: &str, bus: &str) -> Result<bool, CliError> {
+        Ok(self.rule_of(&self.events(), name, bus).await?.is_none_or(|rule| rule.is_unfinished()))
+    }
+
+    /// Makes one and turns it on last, so that it never starts anything before it is whole; one that cannot be made whole is removed.
+    pub(crate) async fn add_rule(&self, new: &NewRule) -> Result<(), CliError> {
+        let client = self.events();
+        let (role, queue) = (self.output("EventsRoleArn")?, self.output("UndeliveredEventsArn")?);
+        let target = target(&self.state_machine, role, queue, new.template.clone())
+            .map_err(|error| CliError::Asked { action: "make the rule", message: error.to_string() })?;
+        let tags = [(STACK_TAG, Some(self.stack_name().to_owned())), ("reveille:owner", self.parameter("OwnerTag"))];
+        let tags = tags.into_iter().filter_map(|(key, value)| Tag::builder().key(key).value(value?).build().ok());
+        let call = client.put_rule().name(&new.name).event_bus_name(&new.bus).description(new.description);
+        let call =
+            call.event_pattern(new.pattern.to_string()).state(RuleState::Disabled).set_tags(Some(tags.collect()));
+        call.send().await.map_err(|error| CliError::asked("make the rule", &error))?;
+        let made = self.finish(&client, new, target).await;
+        if made.is_err() {
+            // The first problem is the one to tell; what is left of the rule is off, and `add` takes it up again.
+            let _ = client.remove_targets().rule(&new.name).event_bus_name(&new.bus).ids(TARGET).send().await;
+            let _ = client.delete_rule().name(&new.name).event_bus_name(&new.bus).send().await;
+        }
+        made
+    }
+
+    async fn finish(&self, client: &Client, new: &NewRule, target: Target) -> Result<(), CliError> {
+        let put = client.put_targets().rule(&new.name).event_bus_name(&new.bus).targets(target).send().await;
+        let put = put.map_err(|error| CliError::asked("give the rule its target", &error))?;
+        if let Some(failed) = put.failed_entries().first() {
+            let said =
+                [failed.error_code(), failed.error_message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+            return Err(CliError::Asked { action: "give the rule its target", message: said });
+        }
+        let enabled = client.enable_rule().name(&new.name).event_bus_name(&new.bus).send().await;
+        enabled.map(drop).map_err(|error| CliError::asked("turn the rule on", &error))
+    }
+
+    pub(crate) async fn enable_rule(&self, rule: &Rule, on: bool) -> Result<(), CliError> {
+        let client = self.events();
+        if on {
+            let enabled = client.enable_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
+            enabled.map(drop).map_err(|error| CliError::asked("turn the rule on", &error))
+        } else {
+            let disabled = client.disable_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
+            disabled.map(drop).map_err(|error| CliError::asked("turn the rule off", &error))
+        }
+    }
+
+    /// Removes a rule with its target: EventBridge deletes none that has one.
+    pub(crate) async fn remove_rule(&self, rule: &Rule) -> Result<(), CliError> {
+        let client = self.events();
+        let ids: Vec<String> = rule.targets.iter().map(|(id, _)| id.clone()).collect();
+        if !ids.is_empty() {
+            let call = client.remove_targets().rule(&rule.name).event_bus_name(&rule.bus).set_ids(Some(ids));
+            call.send().await.map_err(|error| CliError::asked("remove the rule's target", &error))?;
+        }
+        let deleted = client.delete_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
+        deleted.map(drop).map_err(|error| CliError::asked("remove the rule", &error))
+    }
+
+    /// Whether a rule's pattern takes an event, by EventBridge's own matcher.
+    pub(crate) async fn takes(&self, rule: &Rule, event: &Value) -> Result<bool, CliError> {
+        let call = self.events().test_event_pattern().event_pattern(rule.pattern.to_string()).event(event.to_string());
+        call.send()
+            .await
+            .map(|answer| answer.result)
+            .map_err(|error| CliError::asked("test the rule's pattern", &error))
+    }
+}
+
+impl Rule {
+    /// The command made it, and was stopped before it gave it its target: it starts nothing.
+    fn is_unfinished(&self) -> bool {
+        self.ours && self.targets.is_empty()
+    }
+
+    pub(crate) fn starts_runs(&self) -> bool {
+        self.targets.iter().any(|(_, is_ours)| *is_ours)
+    }
+
+    /// A target that somebody gave the rule besides the stack's state machine.
+    pub(crate) fn other_target(&self) -> Option<&str> {
+        self.targets.iter().find(|(_, is_ours)| !is_ours).map(|(id, _)| id.as_str())
+    }
+}
+
+fn rule(described: DescribeRuleOutput, targets: Vec<Target>, bus: &str, state_machine: &str, ours: bool) -> Rule {
+    let starts = targets.iter().find(|target| target.arn() == state_machine);
+    let template = starts.and_then(Target::input_transformer).map(InputTransformer::input_template);
+    let template = template.or_else(|| starts.and_then(Target::input)).map(str::to_owned);
+    let text = template.as_deref().unwrap_or_default();
+    Rule {
+        enabled: described.state != Some(RuleState::Disabled),
+        ours,
+        pattern: serde_json::from_str(described.event_pattern().unwrap_or_default()).unwrap_or_default(),
+        input: serde_json::from_str(&text.replace(EVENT, "null")).unwrap_or_default(),
+        template: template.clone(),
+        bus: bus.to_owned(),
+        targets: targets.iter().map(|target| (target.id().to_owned(), target.arn() == state_machine)).collect(),
+        name: described.name.unwrap_or_default(),
+    }
+}
+
+/// The target that every template of a trigger has.
+fn target(state_machine: &str, role: String, queue: String, template: String) -> Result<Target, BuildError> {
+    let retries =
+        RetryPolicy::builder().maximum_event_age_in_seconds(MAX_AGE_SECONDS).maximum_retry_attempts(MAX_ATTEMPTS);
+    let input = InputTransformer::builder().input_template(template).build()?;
+    Target::builder()
+        .id(TARGET)
+        .arn(state_machine)
+        .role_arn(role)
+        .dead_letter_config(DeadLetterConfig::builder().arn(queue).build())
+        .retry_policy(retries.build())
+        .input_transformer(input)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleOutput;
+    use reveille_contract_tests::template;
+    use serde_json::json;
+
+    use super::{rule, target};
+
+    /// A rule of the command and one of a small stack have the same target.
+    #[test]
+    fn the_target_is_that_of_the_template() {
+        let of_template =
+            &template("infra/trigger-upload.yaml")["Resources"]["ObjectCreatedRule"]["Properties"]["Targets"][0];
+        let export = |name: &str| json!({"Fn::ImportValue": {"Fn::Sub": format!("${{Stack}}-{name}")}}).to_string();
+        let [machine, role, queue] = ["StateMachineArn", "EventsRoleArn", "UndeliveredEventsArn"].map(export);
+        let target = target(&machine, role, queue, "{}".to_owned()).unwrap();
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let retries = target.retry_policy().unwrap();
+        let ours = json!({
+            "Id": target.id(), "Arn": read(target.arn()), "RoleArn": read(target.role_arn().unwrap()),
+            "DeadLetterConfig": {"Arn": read(target.dead_letter_config().unwrap().arn().unwrap())},
+            "RetryPolicy": {"MaximumEventAgeInSeconds": retries.maximum_event_age_in_seconds().unwrap(),
+                "MaximumRetryAttempts": retries.maximum_retry_attempts().unwrap()},
+            "InputTransformer": of_template["InputTransformer"],
+        });
+        assert_eq!(ours, *of_template, "all but the input, which `on-upload` holds against it");
+        assert!(target.input_transformer().unwrap().input_paths_map().is_none());
+    }
+
+    #[test]
+    fn one_that_add_did_not_finish_is_known_by_its_tag() {
+        let described = || DescribeRuleOutput::builder().name("a").event_pattern("{}").build();
+        assert!(rule(described(), Vec::new(), "default", "arn", true).is_unfinished());
+        assert!(!rule(described(), Vec::new(), "default", "arn", false).is_unfinished(), "somebody else's");
+        let target = target("another", "role".to_owned(), "queue".to_owned(), "{}".to_owned()).unwrap();
+        let other = rule(described(), vec![target], "default", "arn", true);
+        assert!(!other.is_unfinished());
+        assert_eq!(other.other_target(), Some("NotebookRun"));
+    }
+}

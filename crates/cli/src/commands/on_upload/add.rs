@@ -1,0 +1,196 @@
+//! `reveille on-upload add`: everything is checked before anything is made.
+
+use serde_json::{Map, Value};
+
+use super::{Upload, as_json, named, tell};
+use crate::{
+    arguments::{Format, OnUploadAddArguments},
+    clients::{Account, DEFAULT_BUS, NewRule},
+    commands::{
+        run::asked,
+        trigger::{check, complete, usual_name},
+    },
+    error::CliError,
+    exit::Exit,
+    ui::{
+        question,
+        terminal::{Terminal, Tone},
+    },
+    uploads::{self, Starts, Watched},
+};
+
+const HAS: &str = "an upload's runs have `bucket`, `key`, `etag`, `size`, `time`, `date`, `run` and `instance`";
+
+/// What is asked for, as far as it can be checked without AWS.
+struct Asked {
+    watched: Watched,
+    template: String,
+    /// Of the run that an object with the example's key would start.
+    parameters: Map<String, Value>,
+}
+
+pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -> Result<Exit, CliError> {
+    let Asked { watched, template, parameters } = read(arguments)?;
+    let account = Account::of(&arguments.stack).await?;
+    let starts = Starts {
+        notebook: &arguments.asked.notebook,
+        parameters: &parameters,
+        key: &watched.example(),
+        reads: &arguments.reads,
+    };
+    if let Some(problem) = uploads::problem(&watched, &account.layout, &starts) {
+        return Err(CliError::Usage(format!("{problem}; no rule was made")));
+    }
+    // Each run would fail, and nobody would see it before the first.
+    account.named(&arguments.asked.instance).await?;
+    let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.asked.notebook));
+    if !account.is_free(&name, DEFAULT_BUS).await? {
+        return Err(CliError::Usage(format!(
+            "a rule {name} already exists; give another --name, or remove it first: reveille on-upload remove {name}"
+        )));
+    }
+    let_bucket_tell(terminal, &account, arguments).await?;
+    let pattern = watched.pattern();
+    let description = "Starts a run when an object is created.";
+    account
+        .add_rule(&NewRule { name: name.clone(), description, pattern, template, bus: DEFAULT_BUS.to_owned() })
+        .await?;
+    let upload = named(&account, &name).await?;
+    if arguments.format.output == Format::Json {
+        Terminal::result(&as_json(&upload));
+    } else {
+        tell_made(terminal, &upload);
+    }
+    Ok(Exit::Done)
+}
+
+fn tell_made(terminal: &Terminal, upload: &Upload) {
+    terminal.lines(&format!("{}: {}", upload.rule.name, upload.what()));
+    tell(terminal, upload);
+    if !upload.watched.rule_decides() {
+        terminal.note(&format!(
+            "every file below {} starts an execution, which ends at once if the key does not end with {}; each such costs 0.01 cents. A folder as the prefix (one that ends with /) avoids that",
+            upload.watched.prefix, upload.watched.suffix
+        ));
+    }
+    terminal.line("");
+    let example = format!("s3://{}/{}", upload.watched.bucket, upload.watched.example());
+    terminal.line(&format!("{} reveille on-upload test '{example}'", terminal.paint(Tone::Quiet, "Next:")));
+}
+
+fn read(arguments: &OnUploadAddArguments) -> Result<Asked, CliError> {
+    let watched = Watched::new(&arguments.bucket, &arguments.prefix, &arguments.suffix).map_err(CliError::Usage)?;
+    let mut input = asked(&arguments.asked)?;
+    complete(&mut input);
+    input.insert("keys".to_owned(), watched.keys());
+    let parameters = check(&input, &uploads::sample(&watched.bucket, &watched.example()), HAS)?;
+    if let Some(unknown) = arguments.reads.iter().find(|name| !parameters.contains_key(*name)) {
+        return Err(CliError::Usage(format!("--reads: there is no parameter {unknown}; give it with -p")));
+    }
+    let template = uploads::template(&input).map_err(CliError::Usage)?;
+    Ok(Asked { watched, template, parameters })
+}
+
+/// Without its events nothing starts, and nobody would see why.
+async fn let_bucket_tell(
+    terminal: &Terminal,
+    account: &Account,
+    arguments: &OnUploadAddArguments,
+) -> Result<(), CliError> {
+    let bucket = &arguments.bucket;
+    if account.sends_events(bucket).await? {
+        return Ok(());
+    }
+    let fix = arguments.fix_bucket
+        || question::yes(&format!(
+            "{bucket} does not send its events to EventBridge. Turn that on? Its other notifications stay."
+        ))
+        .unwrap_or_default();
+    if !fix {
+        return Err(CliError::Missing(format!(
+            "the bucket {bucket} does not send its events to EventBridge, so no file would start a run; no rule was made. To turn it on: add --fix-bucket (the bucket's other notifications stay)"
+        )));
+    }
+    let others = match account.send_events(bucket).await? {
+        0 => "it has no other notifications".to_owned(),
+        1 => "its other notification is unchanged".to_owned(),
+        others => format!("its {others} other notifications are unchanged"),
+    };
+    terminal.note(&format!(
+        "{bucket} now sends its events to EventBridge; {others}. S3 may take five minutes until the first event comes"
+    ));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use reveille_contract_tests::{intrinsics::ParametrisedStack, template};
+    use serde_json::Value;
+
+    use super::{Asked, read};
+    use crate::{
+        arguments::{Arguments, Command, OnUploadVerb},
+        error::CliError,
+        uploads::EVENT,
+    };
+
+    fn asked(words: &[&str]) -> Result<Asked, CliError> {
+        let start = ["reveille", "on-upload", "add", "reports/orders.ipynb", "--on", "nightly", "--bucket", "in-1"];
+        let Command::OnUpload(arguments) = Arguments::parse_from(start.iter().chain(words)).command else {
+            panic!("not on-upload")
+        };
+        let OnUploadVerb::Add(arguments) = arguments.verb else { panic!("not add") };
+        read(&arguments)
+    }
+
+    /// A rule of the command and one of the small stack start the same run.
+    #[test]
+    fn the_input_is_that_of_the_template() {
+        let template = template("infra/trigger-upload.yaml");
+        let given = [
+            ("Bucket", "in-1"),
+            ("Prefix", "orders/"),
+            ("Suffix", ".csv"),
+            ("Instance", "nightly"),
+            ("Notebook", "reports/orders.ipynb"),
+            ("Parameters", r#"{"source": "s3://{{ bucket }}/{{ key }}", "n": 7}"#),
+            ("WhenBusy", "skip"),
+        ];
+        let stack = ParametrisedStack::new(&template, &given);
+        let target = &template["Resources"]["ObjectCreatedRule"]["Properties"]["Targets"][0];
+        let event = r#"{"id": "e"}"#;
+        let of_template: Value = serde_json::from_str(&stack.input(target, event)).unwrap();
+        let words = ["-psource=s3://{{ bucket }}/{{ key }}", "-pn=7", "--when-busy", "skip"];
+        let words = [&["--prefix", "orders/", "--suffix", ".csv"][..], &words].concat();
+        let ours = asked(&words).unwrap().template.replace(EVENT, event);
+        assert_eq!(serde_json::from_str::<Value>(&ours).unwrap(), of_template);
+    }
+
+    #[test]
+    fn what_every_run_would_fail_with_is_refused_at_once() {
+        let long = format!("-pa={}", "x".repeat(8192));
+        for (words, said) in [
+            (&["--prefix", "a*"][..], "--prefix: the character `*`"),
+            (&["--suffix", "é"], "--suffix: the character `\\u{e9}`"),
+            (&["-pa={{ nonsense }}"], "nonsense"),
+            (&["-pclass=1"], "class"),
+            (&["-pa=<aws.events.event>"], "`<` cannot be in"),
+            (&["-pa=x > y"], "`>` cannot be in"),
+            (&[long.as_str()], "and a rule of EventBridge takes 8192"),
+            (&["--reads", "lookup"], "no parameter lookup"),
+            (&["--when-busy", "later"], "whenBusy"),
+        ] {
+            let Err(problem) = asked(words) else { panic!("{words:?} is taken") };
+            assert_eq!(problem.exit_code(), 2);
+            assert!(problem.to_string().contains(said), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_has_every_fact_of_an_upload() {
+        let words = ["-pa={{ bucket }} {{ key }} {{ etag }} {{ size }} {{ time }} {{ date }} {{ run }} {{ instance }}"];
+        let asked = asked(&words).unwrap();
+        assert!(asked.parameters["a"].as_str().unwrap().starts_with("in-1 example b19"), "{:?}", asked.parameters);
+    }
+}

@@ -1,0 +1,161 @@
+//! `reveille on-upload test`: what a file with this key would start, and why not.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Upload, all, fact};
+use crate::{
+    arguments::{Format, OnUploadTestArguments},
+    clients::Account,
+    commands::trigger::check,
+    error::CliError,
+    exit::Exit,
+    ui::terminal::{Terminal, Tone},
+    uploads,
+};
+
+/// What a rule would do.
+enum Verdict {
+    /// Start a run with these parameters.
+    Starts(Map<String, Value>),
+    Nothing(String),
+}
+
+pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadTestArguments) -> Result<Exit, CliError> {
+    let (bucket, key) = place(arguments)?;
+    let account = Account::of(&arguments.stack).await?;
+    let mut tested = Vec::new();
+    let mut sends = BTreeMap::new();
+    for upload in all(&account).await? {
+        let verdict = verdict(terminal, &account, &upload, bucket, key, &mut sends).await?;
+        tested.push((upload, verdict));
+    }
+    let starts = tested.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Starts(_))).count();
+    if arguments.format.output == Format::Json {
+        Terminal::result(&tested.iter().map(as_json).collect());
+    } else {
+        for (upload, verdict) in &tested {
+            tell(terminal, upload, verdict);
+        }
+        match (tested.len(), starts) {
+            (0, _) => terminal.note("this stack has no rules on uploads; `reveille on-upload add` makes one"),
+            (_, 0) => terminal.note("this file would start no run"),
+            (_, 1) => {}
+            _ => terminal.note(&format!("this file would start {starts} runs")),
+        }
+    }
+    Ok(if starts > 0 { Exit::Done } else { Exit::NotThere })
+}
+
+/// The bucket, if one is given, and the key.
+fn place(arguments: &OnUploadTestArguments) -> Result<(Option<&str>, &str), CliError> {
+    let (given, key) = match arguments.key.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+        Some((bucket, key)) => (Some(bucket), key),
+        None => (None, arguments.key.as_str()),
+    };
+    let bucket = match (given, arguments.bucket.as_deref()) {
+        (Some(one), Some(other)) if one != other => {
+            return Err(CliError::Usage(format!("the key is in {one}, and --bucket says {other}; give one of them")));
+        }
+        (given, option) => given.or(option),
+    };
+    if key.is_empty() || key.len() > MOST {
+        return Err(CliError::Usage(format!("a key has 1 to {MOST} bytes, such as orders/2026-11-26.csv")));
+    }
+    Ok((bucket, key))
+}
+
+/// As long as a key of S3 can be, in bytes.
+const MOST: usize = 1024;
+
+async fn verdict(
+    terminal: &Terminal,
+    account: &Account,
+    upload: &Upload,
+    bucket: Option<&str>,
+    key: &str,
+    sends: &mut BTreeMap<String, bool>,
+) -> Result<Verdict, CliError> {
+    let watched = &upload.watched;
+    let bucket = bucket.unwrap_or(&watched.bucket);
+    let event = uploads::sample(bucket, key);
+    let input = upload.rule.input.as_object();
+    let nothing = if bucket != watched.bucket {
+        Some(format!("it watches the bucket {}", watched.bucket))
+    } else if let Some(why) = watched.why_not(key) {
+        Some(why)
+    } else if !account.takes(&upload.rule, &event).await? {
+        Some("the rule's pattern does not take it".to_owned())
+    } else if key.ends_with('/') {
+        Some("an empty object whose key ends with / is a folder that somebody made in the console".to_owned())
+    } else if !upload.rule.enabled {
+        Some(format!("it is paused; to resume it: reveille on-upload resume {}", upload.rule.name))
+    } else if !sends_events(terminal, account, bucket, sends).await {
+        Some(format!("the bucket {bucket} does not send its events to EventBridge; turn that on in its properties"))
+    } else {
+        None
+    };
+    Ok(match (nothing, input) {
+        (Some(nothing), _) => Verdict::Nothing(nothing),
+        (None, None) => Verdict::Nothing("it hands no input to the run that this command can read".to_owned()),
+        (None, Some(input)) => match check(input, &event, "the run would fail with this") {
+            Ok(parameters) => Verdict::Starts(parameters),
+            Err(problem) => Verdict::Nothing(problem.to_string()),
+        },
+    })
+}
+
+/// Whoever may not read that is told, and sees the rest.
+async fn sends_events(
+    terminal: &Terminal,
+    account: &Account,
+    bucket: &str,
+    known: &mut BTreeMap<String, bool>,
+) -> bool {
+    if let Some(known) = known.get(bucket) {
+        return *known;
+    }
+    let sends = match account.sends_events(bucket).await {
+        Ok(sends) => sends,
+        Err(problem) => {
+            terminal.note(&format!("whether {bucket} sends its events to EventBridge is not known: {problem}"));
+            true
+        }
+    };
+    known.insert(bucket.to_owned(), sends);
+    sends
+}
+
+fn tell(terminal: &Terminal, upload: &Upload, verdict: &Verdict) {
+    let name = terminal.paint(Tone::Strong, &upload.rule.name);
+    match verdict {
+        Verdict::Starts(parameters) => {
+            terminal.line(&format!("{name} {}", terminal.paint(Tone::Good, "would start")));
+            fact(terminal, "run", &upload.what());
+            for (name, value) in parameters {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                fact(terminal, "parameter", &format!("{name} = {value}"));
+            }
+        }
+        Verdict::Nothing(why) => {
+            terminal.line(&format!("{name} {}", terminal.paint(Tone::Quiet, "would start nothing")));
+            fact(terminal, "why", why);
+        }
+    }
+}
+
+fn as_json((upload, verdict): &(Upload, Verdict)) -> Value {
+    let (parameters, why) = match verdict {
+        Verdict::Starts(parameters) => (Some(parameters), None),
+        Verdict::Nothing(why) => (None, Some(why)),
+    };
+    json!({
+        "name": upload.rule.name,
+        "starts": parameters.is_some(),
+        "why": why,
+        "notebook": upload.rule.input["notebook"],
+        "instance": upload.rule.input["instance"],
+        "parameters": parameters,
+    })
+}

@@ -1,0 +1,40 @@
+//! What triggers of every kind have in common: the input of the runs that they start, held against the contract before anything is made.
+
+use reveille_domain::{
+    RunId,
+    event::Event,
+    placeholders::{PlaceholderFacts, fill},
+};
+use serde_json::{Map, Value, json};
+
+use super::run::{self, plain, stem};
+use crate::error::CliError;
+
+/// The longest name that EventBridge takes, of a schedule and of a rule.
+const MAX_NAME: usize = 64;
+
+/// A trigger's name, if a person gives none: the stack's name and the notebook's.
+pub(super) fn usual_name(stack: &str, notebook: &str) -> String {
+    plain(&format!("{stack}-{}", stem(notebook)), '-', MAX_NAME)
+}
+
+/// Writes out what a person left to the defaults: a trigger stays as it is when they change.
+pub(super) fn complete(input: &mut Map<String, Value>) {
+    for (field, usual) in [("whenBusy", json!("queue")), ("limits", json!({})), ("html", json!("full"))] {
+        input.entry(field).or_insert(usual);
+    }
+}
+
+/// Holds a run's input against the contract, and its placeholders against what an event like the sample tells. The answer is the parameters of
+/// the run that it would start.
+///
+/// # Errors
+/// What a run with this input would fail with; `has` says which placeholders there are.
+pub(super) fn check(input: &Map<String, Value>, sample: &Value, has: &str) -> Result<Map<String, Value>, CliError> {
+    let mut whole = input.clone();
+    whole.insert("event".to_owned(), sample.clone());
+    let read = run::check(&Value::Object(whole).to_string())?;
+    let facts =
+        PlaceholderFacts { event: Some(Event::new(sample)), run: &RunId::from_key("run"), instance: &read.instance };
+    fill(read.parameters.clone(), &facts).map_err(|problem| CliError::Usage(format!("{problem} ({has})")))
+}

@@ -1,0 +1,240 @@
+//! `reveille undelivered`: what EventBridge could not deliver, and its replay.
+
+mod again;
+mod replay;
+
+use chrono::Utc;
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::{ChosenArguments, DiscardArguments, Format, UndeliveredArguments, UndeliveredVerb},
+    clients::{Account, Source, Undelivered},
+    error::CliError,
+    exit::Exit,
+    ui::{
+        json::time,
+        question,
+        table::{self, Cell, Column},
+        terminal::{Terminal, Tone},
+        times,
+    },
+};
+
+const COLUMNS: [Column; 5] = [
+    Column { title: "MESSAGE", rank: 0, least: SHORT },
+    Column { title: "AGE", rank: 0, least: 3 },
+    Column { title: "TRIGGER", rank: 1, least: 12 },
+    Column { title: "OF", rank: 0, least: 20 },
+    Column { title: "WHY", rank: 2, least: 16 },
+];
+
+/// Characters of a message's id that tell it from the others.
+const SHORT: usize = 8;
+
+pub(crate) async fn run(terminal: &Terminal, arguments: &UndeliveredArguments) -> Result<Exit, CliError> {
+    match &arguments.verb {
+        None => list(terminal, arguments).await,
+        Some(UndeliveredVerb::Replay(options)) => replay::run(terminal, options).await,
+        Some(UndeliveredVerb::Discard(options)) => discard(terminal, options).await,
+    }
+}
+
+async fn list(terminal: &Terminal, arguments: &UndeliveredArguments) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    let messages = account.undelivered().await?;
+    account.put_back(&messages).await;
+    if arguments.format.output == Format::Json {
+        Terminal::result(&messages.iter().map(as_json).collect());
+        return Ok(Exit::Done);
+    }
+    if messages.is_empty() {
+        terminal.note(NONE);
+        return Ok(Exit::Done);
+    }
+    show(terminal, &messages);
+    terminal.line("");
+    terminal.line(&format!(
+        "{} reveille undelivered replay {}",
+        terminal.paint(Tone::Quiet, "Next:"),
+        short(&messages[0])
+    ));
+    Ok(Exit::Done)
+}
+
+const NONE: &str = "every event was delivered: the queue is empty";
+
+fn show(terminal: &Terminal, messages: &[Undelivered]) {
+    table::show(terminal, &COLUMNS, &messages.iter().map(row).collect::<Vec<_>>());
+}
+
+fn short(message: &Undelivered) -> &str {
+    message.id.get(..SHORT).unwrap_or(&message.id)
+}
+
+fn row(message: &Undelivered) -> Vec<Cell> {
+    let age = message.since.map(|since| times::age(since, Utc::now())).unwrap_or_default();
+    let why = [&message.code, &message.message].into_iter().flatten().map(String::as_str).collect::<Vec<_>>();
+    vec![
+        (short(message).to_owned(), Tone::Strong),
+        (age, Tone::Quiet),
+        (trigger(&message.source).1, Tone::Plain),
+        (again::about(message), Tone::Plain),
+        (why.join(": "), Tone::Bad),
+    ]
+}
+
+/// What kind of trigger it was, and its name.
+fn trigger(source: &Source) -> (&'static str, String) {
+    let last = |arn: &str| arn.rsplit('/').next().unwrap_or(arn).to_owned();
+    match source {
+        Source::Rule(arn) => ("rule", last(arn)),
+        Source::Schedule { arn, .. } => ("schedule", last(arn)),
+        Source::Unknown => ("unknown", "(unknown)".to_owned()),
+    }
+}
+
+fn as_json(message: &Undelivered) -> Value {
+    let (kind, name) = trigger(&message.source);
+    let arn = match &message.source {
+        Source::Rule(arn) | Source::Schedule { arn, .. } => Some(arn),
+        Source::Unknown => None,
+    };
+    json!({
+        "message": message.id,
+        "since": message.since.map(time),
+        "trigger": {"kind": kind, "name": name, "arn": arn},
+        "of": again::about(message),
+        "code": message.code,
+        "reason": message.message,
+        "retries": message.attempts.as_ref().and_then(|attempts| attempts.parse::<u32>().ok()),
+        "body": serde_json::from_str::<Value>(&message.body).unwrap_or_else(|_| message.body.clone().into()),
+    })
+}
+
+/// Those that are asked for, held; the others are put back at once.
+async fn held(account: &Account, chosen: &ChosenArguments) -> Result<Vec<Undelivered>, CliError> {
+    let all = account.undelivered().await?;
+    let (mine, others) = match choice(&all, chosen) {
+        Ok(numbers) => {
+            let (mut mine, mut others) = (Vec::new(), Vec::new());
+            for (number, message) in all.into_iter().enumerate() {
+                if numbers.contains(&number) { mine.push(message) } else { others.push(message) }
+            }
+            (Ok(mine), others)
+        }
+        Err(problem) => (Err(problem), all),
+    };
+    account.put_back(&others).await;
+    mine
+}
+
+/// The numbers of those that are asked for.
+fn choice(all: &[Undelivered], chosen: &ChosenArguments) -> Result<Vec<usize>, CliError> {
+    if chosen.all {
+        return Ok((0..all.len()).collect());
+    }
+    let one = |start: &String| {
+        let mut found =
+            (0..all.len()).filter(|number| !start.is_empty() && all[*number].id.starts_with(start.as_str()));
+        match (found.next(), found.next()) {
+            (Some(number), None) => Ok(number),
+            (None, _) => Err(CliError::NotThere(format!(
+                "no message whose id begins with {start} is in the queue, or somebody else is looking at it now (it comes back within five minutes); to list them: reveille undelivered"
+            ))),
+            (Some(first), Some(second)) => Err(CliError::Usage(format!(
+                "{} and {} both begin with {start}; give more of the id",
+                all[first].id, all[second].id
+            ))),
+        }
+    };
+    chosen.messages.iter().map(one).collect()
+}
+
+async fn discard(terminal: &Terminal, arguments: &DiscardArguments) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    let messages = held(&account, &arguments.chosen).await?;
+    if messages.is_empty() {
+        terminal.note(NONE);
+        return Ok(Exit::Done);
+    }
+    if !arguments.yes {
+        show(terminal, &messages);
+        let answer = question::yes("Take these out of the queue? Their runs never start.");
+        if answer != Some(true) {
+            account.put_back(&messages).await;
+            return match answer {
+                Some(_) => Err(CliError::NotNow("nothing was taken out of the queue".to_owned())),
+                None => Err(CliError::Usage(
+                    "nobody can answer here, so nothing was taken out of the queue; to do it without a question: --yes"
+                        .to_owned(),
+                )),
+            };
+        }
+    }
+    for (number, message) in messages.iter().enumerate() {
+        if let Err(problem) = account.discard(message).await {
+            account.put_back(&messages[number..]).await;
+            return Err(problem);
+        }
+        terminal.line(&format!("discarded {}: {}", short(message), again::about(message)));
+    }
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{choice, row, short, trigger};
+    use crate::{
+        arguments::ChosenArguments,
+        clients::{Source, Undelivered, undelivered_of_test},
+        ui::{table, terminal::Terminal},
+    };
+
+    fn messages() -> Vec<Undelivered> {
+        ["0b1f6f3c-1", "0b1f6f3c-2", "77aa0000-3"]
+            .map(|id| {
+                let source = Source::Rule("arn:aws:events:eu-west-1:1:rule/reveille-orders".to_owned());
+                let body =
+                    r#"{"detail": {"bucket": {"name": "in"}, "object": {"key": "orders/2026-11-26/europe.csv"}}}"#;
+                let mut message = undelivered_of_test(source, body);
+                message.id = id.to_owned();
+                message.code = Some("NO_PERMISSIONS".to_owned());
+                message.message = Some("User is not authorized to perform states:StartExecution".to_owned());
+                message
+            })
+            .into()
+    }
+
+    #[test]
+    fn a_message_is_named_by_the_beginning_of_its_id() {
+        let all = messages();
+        let chosen = |messages: &[&str], all: bool| ChosenArguments {
+            messages: messages.iter().map(|id| (*id).to_owned()).collect(),
+            all,
+        };
+        assert_eq!(choice(&all, &chosen(&["77", "0b1f6f3c-1"], false)).unwrap(), [2, 0]);
+        assert_eq!(choice(&all, &chosen(&[], true)).unwrap(), [0, 1, 2]);
+        for (start, code) in [("0b1f", 2), ("99", 5), ("", 5)] {
+            assert_eq!(choice(&all, &chosen(&[start], false)).unwrap_err().exit_code(), code, "{start}");
+        }
+    }
+
+    #[test]
+    fn triggers_have_the_name_that_a_person_gave() {
+        let schedule = Source::Schedule { arn: "arn:aws:scheduler:a:1:schedule/default/daily".to_owned(), time: None };
+        assert_eq!(trigger(&schedule), ("schedule", "daily".to_owned()));
+        assert_eq!(trigger(&messages()[0].source), ("rule", "reveille-orders".to_owned()));
+        assert_eq!(short(&messages()[0]), "0b1f6f3c");
+    }
+
+    #[test]
+    fn the_table_fits_its_terminal() {
+        use unicode_width::UnicodeWidthStr;
+        let rows: Vec<_> = messages().iter().map(row).collect();
+        for width in [60, 80, 200] {
+            let lines = table::lines(&Terminal::plain(width), &super::COLUMNS, &rows);
+            assert!(lines.iter().all(|line| line.width() <= width), "{lines:#?}");
+            assert!(lines[1].starts_with("0b1f6f3c"), "{lines:#?}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The input of the runs that an upload starts: what infra/trigger-upload.yaml writes, from the same facts.
+
+use serde_json::{Map, Value, json};
+
+/// What EventBridge puts the event in place of.
+pub(crate) const EVENT: &str = "<aws.events.event.json>";
+/// InputTransformer, `InputTemplate`: "Maximum length of 8192".
+const MOST: usize = 8192;
+
+/// The target's input template.
+///
+/// # Errors
+/// A text that EventBridge would read as a word of its own, or would not take for its length.
+pub(crate) fn template(input: &Map<String, Value>) -> Result<String, String> {
+    let text = Value::Object(input.clone()).to_string();
+    if let Some(sign) = text.chars().find(|sign| "<>".contains(*sign)) {
+        return Err(format!(
+            "`{sign}` cannot be in the notebook's name or in a parameter of this trigger, because a rule of EventBridge reads <...> as words of its own; leave it out, or let the notebook read it from a file"
+        ));
+    }
+    let all_but_the_brace = &text[..text.len() - 1];
+    let whole = format!("{all_but_the_brace},\"event\":{EVENT}}}");
+    let length = whole.chars().count();
+    if length > MOST {
+        return Err(format!(
+            "the input has {length} characters, and a rule of EventBridge takes {MOST}; let the notebook read the parameters from a file"
+        ));
+    }
+    Ok(whole)
+}
+
+/// An event of S3 for this object. A key that ends with a slash is what the console makes of "Create folder".
+pub(crate) fn sample(bucket: &str, key: &str) -> Value {
+    let size = u64::from(!key.ends_with('/'));
+    json!({
+        "version": "0", "id": "00000000-0000-0000-0000-000000000000", "detail-type": "Object Created", "source": "aws.s3",
+        "account": "111122223333", "time": "2026-11-26T08:00:00Z", "region": "us-east-1",
+        "resources": [format!("arn:aws:s3:::{bucket}")],
+        "detail": {
+            "version": "0", "bucket": {"name": bucket},
+            "object": {"key": key, "size": size, "etag": "b1946ac92492d2347c6235b4d2611184", "sequencer": "00617F08299329D189"},
+            "request-id": "N4N7GDK58NMKJ12R", "requester": "111122223333", "source-ip-address": "192.0.2.1",
+            "reason": "PutObject",
+        },
+    })
+}

@@ -1,0 +1,207 @@
+//! The objects that a trigger takes, and the pattern of its rule: what infra/trigger-upload.yaml makes of the same words.
+
+use reveille_domain::input::Keys;
+use serde_json::{Value, json};
+
+/// Besides letters and digits, what a prefix and a suffix may hold: as the templates have it. All else means something to a pattern.
+const SIGNS: &str = "!_.()/=+@ -";
+/// As long as a key of S3 can be.
+const MOST: usize = 1024;
+
+/// The objects of a bucket whose keys begin and end so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Watched {
+    pub(crate) bucket: String,
+    pub(crate) prefix: String,
+    pub(crate) suffix: String,
+}
+
+impl Watched {
+    /// # Errors
+    /// A sentence that names the option, and what it may hold.
+    pub(crate) fn new(bucket: &str, prefix: &str, suffix: &str) -> Result<Self, String> {
+        if !is_bucket(bucket) {
+            return Err(format!(
+                "--bucket: `{bucket}` is not a bucket's name; give only the name, such as my-bucket (for s3://my-bucket/orders/: --bucket my-bucket --prefix orders/)"
+            ));
+        }
+        for (flag, text) in [("--prefix", prefix), ("--suffix", suffix)] {
+            if let Some(sign) = text.chars().find(|sign| !sign.is_ascii_alphanumeric() && !SIGNS.contains(*sign)) {
+                let cure = if sign == '*' {
+                    "it takes all that begins or ends so without an asterisk: write --prefix orders/ --suffix .csv"
+                } else {
+                    "leave that part of the key out of it; the rule then takes more keys, and the notebook may look at {{ key }}"
+                };
+                return Err(format!(
+                    "{flag}: the character `{}` cannot be in it (letters, digits and {SIGNS} can); {cure}",
+                    sign.escape_default()
+                ));
+            }
+            if text.len() > MOST {
+                return Err(format!("{flag}: it has {} characters, and a key of S3 at most {MOST}", text.len()));
+            }
+        }
+        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned(), suffix: suffix.to_owned() })
+    }
+
+    pub(crate) fn take(&self, bucket: &str, key: &str) -> bool {
+        bucket == self.bucket && key.starts_with(&self.prefix) && key.ends_with(&self.suffix)
+    }
+
+    /// Whether the rule itself takes no other key. Otherwise it takes each with the prefix, and the first step of the execution decides.
+    pub(crate) fn rule_decides(&self) -> bool {
+        self.prefix.is_empty() || self.suffix.is_empty() || self.is_folder_and_file()
+    }
+
+    /// The two cannot share a character.
+    fn is_folder_and_file(&self) -> bool {
+        self.prefix.ends_with('/') && !self.suffix.contains('/')
+    }
+
+    /// The rule's event pattern.
+    pub(crate) fn pattern(&self) -> Value {
+        let Self { bucket, prefix, suffix } = self;
+        let key = match (prefix.is_empty(), suffix.is_empty()) {
+            (false, false) if self.is_folder_and_file() => json!({"wildcard": format!("{prefix}*{suffix}")}),
+            (false, false) => json!({"wildcard": format!("{prefix}*")}),
+            (true, false) => json!({"suffix": suffix}),
+            // An empty prefix takes every key.
+            (_, true) => json!({"prefix": prefix}),
+        };
+        json!({
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {"bucket": {"name": [bucket]}, "object": {"key": [key]}},
+        })
+    }
+
+    /// What the rule hands to the execution, so that its first step can decide.
+    pub(crate) fn keys(&self) -> Value {
+        json!({"prefix": self.prefix, "suffix": self.suffix})
+    }
+
+    /// What a rule takes, as far as its pattern and its input tell: anybody may have made it.
+    pub(crate) fn read(pattern: &Value, input: &Value) -> Option<Self> {
+        let is_upload = pattern["source"].as_array()?.contains(&Value::from("aws.s3"));
+        let bucket = pattern.pointer("/detail/bucket/name/0")?.as_str().filter(|_| is_upload)?.to_owned();
+        let Keys { prefix, suffix } = serde_json::from_value(input["keys"].clone()).unwrap_or_default();
+        if !(prefix.is_empty() && suffix.is_empty()) {
+            return Some(Self { bucket, prefix, suffix });
+        }
+        let filter = &pattern["detail"]["object"]["key"][0];
+        let text = |name: &str| filter[name].as_str().unwrap_or_default();
+        let (first, last) = text("wildcard").split_once('*').unwrap_or_default();
+        let prefix = if first.is_empty() { text("prefix") } else { first };
+        let suffix = if last.is_empty() { text("suffix") } else { last };
+        Some(Self { bucket, prefix: prefix.to_owned(), suffix: suffix.to_owned() })
+    }
+
+    /// As people write it: `s3://in/orders/*.csv`.
+    pub(crate) fn shown(&self) -> String {
+        format!("s3://{}/{}*{}", self.bucket, self.prefix, self.suffix)
+    }
+
+    /// A key that it takes, for an example.
+    pub(crate) fn example(&self) -> String {
+        let file = if self.suffix.starts_with(['.', '/']) || self.suffix.is_empty() { "example" } else { "" };
+        format!("{}{file}{}", self.prefix, self.suffix)
+    }
+
+    /// Why it does not take a key of its bucket.
+    pub(crate) fn why_not(&self, key: &str) -> Option<String> {
+        if !key.starts_with(&self.prefix) {
+            Some(format!("the key does not begin with {}", self.prefix))
+        } else if !key.ends_with(&self.suffix) {
+            Some(format!("the key does not end with {}", self.suffix))
+        } else {
+            None
+        }
+    }
+}
+
+/// What S3 takes as a name, as the templates have it.
+fn is_bucket(name: &str) -> bool {
+    let ends = |sign: Option<char>| sign.is_some_and(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit());
+    (3..=63).contains(&name.len())
+        && ends(name.chars().next())
+        && ends(name.chars().last())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use reveille_contract_tests::{intrinsics::ParametrisedStack, template};
+    use serde_json::{Value, json};
+
+    use super::Watched;
+
+    /// Every text of at most so many of these letters.
+    fn texts(longest: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        for length in 0..longest {
+            let longer: Vec<String> = all.iter().filter(|text| text.len() == length).cloned().collect();
+            all.extend(longer.iter().flat_map(|text| ["a", ".", "/"].map(|letter| format!("{text}{letter}"))));
+        }
+        all
+    }
+
+    /// A rule of the command and one of the small stack have the same pattern.
+    #[test]
+    fn the_pattern_is_that_of_the_template() {
+        let template = template("infra/trigger-upload.yaml");
+        let all = texts(3);
+        let longer =
+            [("incoming/", ".csv"), ("incoming/orders-", ".csv"), ("daily/", "/data.csv"), ("a b/(1)=", "+@!_-")];
+        let pairs = all.iter().flat_map(|prefix| all.iter().map(move |suffix| (prefix.as_str(), suffix.as_str())));
+        for (prefix, suffix) in pairs.chain(longer) {
+            let given = [("Bucket", "in.bucket-1"), ("Prefix", prefix), ("Suffix", suffix)];
+            let stack = ParametrisedStack::new(&template, &given);
+            let of_template = stack.value(&template["Resources"]["ObjectCreatedRule"]["Properties"]["EventPattern"]);
+            let watched = Watched::new("in.bucket-1", prefix, suffix).unwrap();
+            assert_eq!(watched.pattern(), of_template, "{prefix:?} {suffix:?}");
+            let input = json!({"keys": watched.keys()});
+            assert_eq!(Watched::read(&of_template, &input).as_ref(), Some(&watched));
+            assert!(watched.take("in.bucket-1", &watched.example()) && watched.why_not(&watched.example()).is_none());
+        }
+    }
+
+    /// What the templates refuse, the command refuses, and nothing else.
+    #[test]
+    fn a_prefix_holds_what_the_template_lets_it_hold() {
+        let template = template("infra/trigger-upload.yaml");
+        let allowed = template["Parameters"]["Prefix"]["AllowedPattern"].as_str().unwrap();
+        let (_, signs) = allowed.split_once("A-Za-z0-9").unwrap();
+        let (signs, _) = signs.split_once("]*$").unwrap();
+        for sign in (0_u8..=255).map(char::from) {
+            let takes = sign.is_ascii_alphanumeric() || signs.contains(sign);
+            for (prefix, suffix) in [(sign.to_string(), String::new()), (String::new(), sign.to_string())] {
+                assert_eq!(Watched::new("in-1", &prefix, &suffix).is_ok(), takes, "{sign:?}");
+            }
+        }
+        for name in ["Prefix", "Suffix"] {
+            assert_eq!(template["Parameters"][name]["MaxLength"], super::MOST);
+        }
+        assert!(Watched::new("in-1", &"a".repeat(1025), "").is_err());
+        assert!(Watched::new("in-1", "orders/*", "").unwrap_err().contains("without an asterisk"));
+        for bucket in ["", "ab", "In", "s3://in/orders/", "in_1", "-in", "in.", &"a".repeat(64)] {
+            assert!(Watched::new(bucket, "", "").unwrap_err().starts_with("--bucket: "), "{bucket}");
+        }
+    }
+
+    #[test]
+    fn rules_that_others_made_are_read_as_far_as_they_tell() {
+        let pattern =
+            |key: Value| json!({"source": ["aws.s3"], "detail": {"bucket": {"name": ["in"]}, "object": {"key": key}}});
+        for (key, shown) in [
+            (json!([{"wildcard": "a/*.csv"}]), "s3://in/a/*.csv"),
+            (json!([{"prefix": "a"}]), "s3://in/a*"),
+            (json!([{"suffix": ".csv"}]), "s3://in/*.csv"),
+            (json!(null), "s3://in/*"),
+            (json!("nonsense"), "s3://in/*"),
+        ] {
+            assert_eq!(Watched::read(&pattern(key), &Value::Null).unwrap().shown(), shown);
+        }
+        assert_eq!(Watched::read(&json!({"source": ["reveille"]}), &Value::Null), None);
+        assert_eq!(Watched::read(&Value::Null, &Value::Null), None);
+    }
+}

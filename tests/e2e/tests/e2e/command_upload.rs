@@ -1,0 +1,217 @@
+//! The `reveille` command: rules on uploads, read back by another client than the one that makes them, and one that fires.
+
+use std::time::Duration;
+
+use reveille_e2e_tests::{LocalAws, Notebook};
+use serde_json::{Value, json};
+
+use crate::Scenario;
+use crate::command::{complained, ended, reveille, said};
+
+pub const ALL: &[Scenario] = &[
+    ("command_upload::a_rule_is_made_and_a_file_starts_its_run", |h, w| h.block_on(from_add_to_remove(w))),
+    ("command_upload::a_bucket_that_tells_others_goes_on_telling_them", |h, w| h.block_on(bucket_is_fixed(w))),
+    ("command_upload::what_is_typed_wrong_makes_nothing", |h, w| h.block_on(typed_wrong(w))),
+];
+
+const ON: &str = "command-upload";
+const NAME: &str = "new-orders";
+
+/// What the AWS CLI prints, as JSON.
+async fn aws(world: &LocalAws, command: &str) -> Value {
+    let output = world.type_in(&format!("aws --endpoint-url \"$AWS_ENDPOINT_URL\" {command} --output json")).await;
+    assert!(output.status.success(), "{command}: {}", complained(&output));
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+fn parsed(output: &std::process::Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no JSON: {}", said(output)))
+}
+
+async fn from_add_to_remove(world: &LocalAws) {
+    let notebook = Notebook::of(&["print('got', source)"]).with_parameters("source = None");
+    world.instance_with(ON, &notebook).await;
+    let bucket = world.local().trigger_bucket();
+    let add = ["on-upload", "add", "run.ipynb", "--on", ON, "--bucket", bucket, "--name", NAME];
+    let keys = ["--prefix", "shop/", "--suffix", ".csv", "-p", "source", "s3://{{ bucket }}/{{ key }}"];
+    let made = reveille(world, &[&add[..], &keys].concat()).await;
+    ended(&made, 0);
+    let screen = said(&made);
+    let summary = format!("{NAME}: run.ipynb on {ON}\n  files       s3://{bucket}/shop/*.csv\n  parameters  source\n");
+    assert!(screen.starts_with(&summary), "{screen}");
+    assert!(screen.contains(&format!("Next: reveille on-upload test 's3://{bucket}/shop/example.csv'")), "{screen}");
+    is_on_the_stack(world, bucket).await;
+
+    // Which keys, before a file lands, and what the run would have.
+    let tested = |key: String| async move {
+        let test = reveille(world, &["on-upload", "test", &key, "--bucket", bucket, "--output", "json"]).await;
+        let rules = parsed(&test);
+        let mine = rules.as_array().unwrap().iter().find(|rule| rule["name"] == NAME).expect("it is tested").clone();
+        (test.status.code(), mine)
+    };
+    let (code, matched) = tested("shop/a b.csv".to_owned()).await;
+    assert_eq!((code, &matched["starts"]), (Some(0), &json!(true)), "{matched}");
+    assert_eq!(matched["parameters"], json!({"source": format!("s3://{bucket}/shop/a b.csv")}));
+    for (key, why) in [("shop/a.txt", "does not end with .csv"), ("elsewhere/a.csv", "does not begin with shop/")] {
+        let (code, missed) = tested(key.to_owned()).await;
+        assert_eq!((code, &missed["starts"]), (Some(5), &json!(false)), "{missed}");
+        assert!(missed["why"].as_str().unwrap().contains(why), "{missed}");
+    }
+
+    let paused = reveille(world, &["on-upload", "pause", NAME]).await;
+    ended(&paused, 0);
+    let (code, missed) = tested("shop/a.csv".to_owned()).await;
+    assert_eq!(code, Some(5), "{missed}");
+    assert!(missed["why"].as_str().unwrap().contains("it is paused"), "{missed}");
+    let state = aws(world, &format!("events describe-rule --name {NAME} --query State")).await;
+    assert_eq!(state, "DISABLED");
+    for word in ["is on\n", "is already on\n"] {
+        let resumed = reveille(world, &["on-upload", "resume", NAME]).await;
+        ended(&resumed, 0);
+        assert!(said(&resumed).contains(word), "{}", said(&resumed));
+    }
+    world.put_object(bucket, "shop/a b.txt", b"a").await;
+    world.put_object(bucket, "shop/a b.csv", b"a,b\n").await;
+    let run = loop {
+        if let Some(run) = world.executions_of(ON).await.pop() {
+            break run;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    };
+    run.assert_succeeded(ON).await;
+    assert_eq!(run.input().await["event"]["detail"]["object"]["key"], "shop/a b.csv");
+    assert!(run.text(ON, "1/output.ipynb").await.unwrap().contains("/shop/a b.csv"));
+    assert_eq!(world.executions_of(ON).await.len(), 1);
+
+    let listed = parsed(&reveille(world, &["on-upload", "list", NAME, "--output", "json"]).await);
+    assert_eq!(
+        listed,
+        json!([{"name": NAME, "enabled": true, "madeByCommand": true, "notebook": "run.ipynb", "instance": ON, "bucket": bucket,
+            "prefix": "shop/", "suffix": ".csv"}])
+    );
+    let table = said(&reveille(world, &["on-upload", "list"]).await);
+    let line = table.lines().find(|line| line.starts_with(NAME)).expect("the rule has a line");
+    assert!(line.contains(&format!("s3://{bucket}/shop/*.csv")), "{table}");
+
+    let taken = reveille(world, &[&add[..], &keys].concat()).await;
+    ended(&taken, 2);
+    assert!(complained(&taken).contains("a rule new-orders already exists"), "{}", complained(&taken));
+    let removed = reveille(world, &["on-upload", "remove", NAME]).await;
+    ended(&removed, 0);
+    assert_eq!(said(&removed), format!("removed {summary}"));
+    let left = aws(world, &format!("events list-rules --name-prefix {NAME}")).await;
+    assert_eq!(left["Rules"], json!([]));
+    ended(&reveille(world, &["on-upload", "remove", NAME]).await, 5);
+
+    // The stack's own trigger is in the list, and is not the command's to remove.
+    let all = parsed(&reveille(world, &["on-upload", "list", "--output", "json"]).await);
+    let of_stack = all.as_array().unwrap().iter().find(|rule| rule["prefix"] == "incoming/").expect("the stack's own");
+    let refused = reveille(world, &["on-upload", "remove", of_stack["name"].as_str().unwrap()]).await;
+    ended(&refused, 1);
+    assert!(complained(&refused).contains("was not made with"), "{}", complained(&refused));
+}
+
+async fn is_on_the_stack(world: &LocalAws, bucket: &str) {
+    let stack = aws(world, "cloudformation describe-stacks --stack-name reveille --query 'Stacks[0].Outputs'").await;
+    let output = |name: &str| {
+        let outputs = stack.as_array().unwrap().iter();
+        outputs.clone().find(|output| output["OutputKey"] == name).expect("the stack has it")["OutputValue"].clone()
+    };
+    let targets = aws(world, &format!("events list-targets-by-rule --rule {NAME}")).await["Targets"].clone();
+    assert_eq!(targets.as_array().unwrap().len(), 1, "{targets}");
+    let target = &targets[0];
+    assert_eq!(target["Arn"], output("StateMachineArn"));
+    assert_eq!(target["RoleArn"], output("EventsRoleArn"));
+    assert_eq!(target["DeadLetterConfig"]["Arn"], output("UndeliveredEventsArn"));
+    let rule = aws(world, &format!("events describe-rule --name {NAME}")).await;
+    assert_eq!(rule["State"], "ENABLED");
+    let pattern: Value = serde_json::from_str(rule["EventPattern"].as_str().unwrap()).unwrap();
+    assert_eq!(pattern["detail"]["bucket"]["name"], json!([bucket]));
+    let tags = aws(world, &format!("events list-tags-for-resource --resource-arn {}", rule["Arn"])).await;
+    assert!(
+        tags["Tags"].as_array().unwrap().contains(&json!({"Key": "reveille:stack", "Value": "reveille"})),
+        "{tags}"
+    );
+}
+
+/// A queue is told of the bucket's new objects: it still is, and so is EventBridge.
+async fn bucket_is_fixed(world: &LocalAws) {
+    world.instance("command-fixes").await;
+    let bucket = "command-told";
+    aws(world, &format!("s3api create-bucket --bucket {bucket}")).await;
+    let url = aws(world, "sqs create-queue --queue-name command-told").await["QueueUrl"].as_str().unwrap().to_owned();
+    let attributes = format!("sqs get-queue-attributes --queue-url {url} --attribute-names QueueArn");
+    let queue = aws(world, &attributes).await["Attributes"]["QueueArn"].as_str().unwrap().to_owned();
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage", "Resource": queue}]});
+    let policy = json!({"Policy": policy.to_string()});
+    aws(world, &format!("sqs set-queue-attributes --queue-url {url} --attributes '{policy}'")).await;
+    let told = json!({"QueueConfigurations": [{"Id": "theirs", "QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}]});
+    let put =
+        format!("s3api put-bucket-notification-configuration --bucket {bucket} --notification-configuration '{told}'");
+    aws(world, &put).await;
+
+    let add = ["on-upload", "add", "run.ipynb", "--on", "command-fixes", "--bucket", bucket, "--name", "fixes"];
+    let refused = reveille(world, &add).await;
+    ended(&refused, 3);
+    assert!(complained(&refused).contains("add --fix-bucket"), "{}", complained(&refused));
+    let get = format!("s3api get-bucket-notification-configuration --bucket {bucket}");
+    let before = aws(world, &get).await;
+    assert!(before.get("EventBridgeConfiguration").is_none(), "{before}");
+    let rules = aws(world, "events list-rules --name-prefix fixes").await;
+    assert_eq!(rules["Rules"], json!([]), "no rule that nothing reaches");
+
+    let made = reveille(world, &[&add[..], &["--fix-bucket"]].concat()).await;
+    ended(&made, 0);
+    assert!(complained(&made).contains("its other notification is unchanged"), "{}", complained(&made));
+    let after = aws(world, &get).await;
+    assert!(after.get("EventBridgeConfiguration").is_some(), "{after}");
+    assert_eq!(after["QueueConfigurations"], before["QueueConfigurations"]);
+    ended(&reveille(world, &["on-upload", "remove", "fixes"]).await, 0);
+}
+
+async fn typed_wrong(world: &LocalAws) {
+    world.instance("command-not-on").await;
+    let bucket = world.local().trigger_bucket();
+    let stack = aws(world, "cloudformation describe-stacks --stack-name reveille --query 'Stacks[0].Outputs'").await;
+    let runs = stack.as_array().unwrap().iter().find(|output| output["OutputKey"] == "RunsBucketName").unwrap();
+    let runs = runs["OutputValue"].as_str().unwrap();
+    let add = |arguments: &[&str]| {
+        let start = ["on-upload", "add", "run.ipynb", "--on", "command-not-on", "--name", "mistaken"];
+        [&start[..], arguments].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let target = format!("target=s3://{bucket}/mine/out/");
+    let s3 = format!("s3://{bucket}/");
+    for (arguments, code, sentence) in [
+        (add(&["--bucket", bucket, "--prefix", "a*"]), 2, "without an asterisk"),
+        (add(&["--bucket", &s3]), 2, "is not a bucket's name"),
+        (add(&["--bucket", runs]), 2, "the stack writes the outputs of its runs to"),
+        (add(&["--bucket", bucket, "--prefix", "mine/", "-p", &target]), 2, "runs would start runs for ever"),
+        (add(&["--bucket", bucket, "-p", "a", "<x>"]), 2, "`<` cannot be in"),
+        (add(&["--bucket", bucket, "-p", "a={{ nonsense }}"]), 2, "nonsense"),
+        (add(&["--bucket", "there-is-no-such-bucket"]), 5, "there is no bucket there-is-no-such-bucket"),
+        (add(&["--bucket", bucket, "--stack", "no-such-stack"]), 5, "there is no stack no-such-stack"),
+        (add(&[]), 2, "--bucket"),
+    ] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        refused(world, &arguments, code, sentence).await;
+    }
+    let nowhere =
+        ["on-upload", "add", "run.ipynb", "--on", "no-such-instance", "--name", "mistaken", "--bucket", bucket];
+    refused(world, &nowhere, 5, "there is no notebook instance no-such-instance").await;
+    for verb in ["list", "pause", "resume", "remove"] {
+        refused(world, &["on-upload", verb, "no-such-one"], 5, "this stack has no rule no-such-one").await;
+        refused(world, &["on-upload", verb, "a/b"], 2, "a rule's name has").await;
+    }
+    refused(world, &["on-upload", "test", "s3://in-1/"], 2, "a key has").await;
+    refused(world, &["on-upload", "test", "s3://in-1/a", "--bucket", "in-2"], 2, "give one of them").await;
+    let made = aws(world, "events list-rules --name-prefix mistaken").await;
+    assert_eq!(made["Rules"], json!([]), "a mistake makes nothing");
+}
+
+async fn refused(world: &LocalAws, arguments: &[&str], code: i32, sentence: &str) {
+    let output = reveille(world, arguments).await;
+    ended(&output, code);
+    let sentences = complained(&output);
+    assert!(sentences.contains(sentence), "{arguments:?}: {sentences}");
+}

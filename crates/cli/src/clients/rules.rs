@@ -99,7 +99,7 @@ impl Account {
         let listed = client.list_targets_by_rule().rule(name).event_bus_name(bus).send().await;
         let targets = listed.map_err(|error| CliError::asked("read the rule's target", &error))?.targets;
         let ours = self.is_tagged(client, described.arn()).await?;
-        Ok(Some(rule(described, targets.unwrap_or_default(), bus, &self.state_machine, ours)))
+        Ok(Some(rule(described, &targets.unwrap_or_default(), bus, &self.state_machine, ours)))
     }
 
     async fn is_tagged(&self, client: &Client, arn: Option<&str>) -> Result<bool, CliError> {
@@ -196,7 +196,7 @@ impl Rule {
     }
 }
 
-fn rule(described: DescribeRuleOutput, targets: Vec<Target>, bus: &str, state_machine: &str, ours: bool) -> Rule {
+fn rule(described: DescribeRuleOutput, targets: &[Target], bus: &str, state_machine: &str, ours: bool) -> Rule {
     let starts = targets.iter().find(|target| target.arn() == state_machine);
     let template = starts.and_then(Target::input_transformer).map(InputTransformer::input_template);
     let template = template.or_else(|| starts.and_then(Target::input)).map(str::to_owned);
@@ -260,10 +260,10 @@ mod tests {
     #[test]
     fn one_that_add_did_not_finish_is_known_by_its_tag() {
         let described = || DescribeRuleOutput::builder().name("a").event_pattern("{}").build();
-        assert!(rule(described(), Vec::new(), "default", "arn", true).is_unfinished());
-        assert!(!rule(described(), Vec::new(), "default", "arn", false).is_unfinished(), "somebody else's");
+        assert!(rule(described(), &[], "default", "arn", true).is_unfinished());
+        assert!(!rule(described(), &[], "default", "arn", false).is_unfinished(), "somebody else's");
         let target = target("another", "role".to_owned(), "queue".to_owned(), "{}".to_owned()).unwrap();
-        let other = rule(described(), vec![target], "default", "arn", true);
+        let other = rule(described(), &[target], "default", "arn", true);
         assert!(!other.is_unfinished());
         assert_eq!(other.other_target(), Some("NotebookRun"));
     }

@@ -6,10 +6,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use reveille_domain::InstanceName;
 
+mod chain;
+mod rule;
 mod schedule;
 mod undelivered;
 mod upload;
 
+pub(crate) use chain::{OnRunAddArguments, OnRunArguments, OnRunVerb};
+pub(crate) use rule::{OneRuleArguments, RuleListArguments};
 pub(crate) use schedule::{
     OneScheduleArguments, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb,
 };
@@ -17,10 +21,7 @@ pub(crate) use schedule::{
 pub(crate) use undelivered::{
     ChosenArguments, DiscardArguments, ReplayArguments, UndeliveredArguments, UndeliveredVerb,
 };
-pub(crate) use upload::{
-    OnUploadAddArguments, OnUploadArguments, OnUploadListArguments, OnUploadTestArguments, OnUploadVerb,
-    OneRuleArguments,
-};
+pub(crate) use upload::{OnUploadAddArguments, OnUploadArguments, OnUploadTestArguments, OnUploadVerb};
 
 use crate::{clients::RunName, stack::StackArguments};
 
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Schedule(ScheduleArguments),
     /// Start runs when files land in S3: make, list, pause, resume, remove and test rules
     OnUpload(OnUploadArguments),
+    /// Start runs when other runs have succeeded: make, list, pause, resume and remove rules
+    OnRun(OnRunArguments),
     /// List what EventBridge could not deliver, replay it or discard it
     Undelivered(UndeliveredArguments),
     /// List the notebook instances: which are on, and why

@@ -8,8 +8,8 @@ mod error;
 mod exit;
 mod schedules;
 mod stack;
+mod triggers;
 mod ui;
-mod uploads;
 
 use std::process::ExitCode;
 
@@ -18,8 +18,8 @@ use clap::Parser;
 use crate::{
     arguments::{Arguments, Command},
     commands::{
-        cancel, demo, explain, instances, local, logs, on_upload, open, queue, rerun, run, runs, schedule, show,
-        undelivered, watch,
+        cancel, demo, explain, instances, local, logs, on_run, on_upload, open, queue, rerun, run, runs, schedule,
+        show, undelivered, watch,
     },
     error::CliError,
     exit::Exit,
@@ -52,6 +52,7 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
         Command::Queue(options) => queue::run(terminal, options).await,
         Command::Schedule(options) => schedule::run(terminal, options).await,
         Command::OnUpload(options) => on_upload::run(terminal, options).await,
+        Command::OnRun(options) => on_run::run(terminal, options).await,
         Command::Undelivered(options) => undelivered::run(terminal, options).await,
         Command::Instances(options) => instances::run(terminal, options).await,
         Command::Explain(options) => explain::run(terminal, options),

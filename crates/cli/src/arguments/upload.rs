@@ -2,7 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use super::{FormatArguments, NotebookArguments, schedule::name_of};
+use super::{
+    FormatArguments, NotebookArguments,
+    rule::{OneRuleArguments, RuleListArguments, name},
+};
 use crate::stack::StackArguments;
 
 #[derive(Args, Debug)]
@@ -16,7 +19,7 @@ pub(crate) enum OnUploadVerb {
     /// Make a rule that runs a notebook when a file lands in a bucket
     Add(Box<OnUploadAddArguments>),
     /// List the rules on uploads that start the stack's runs
-    List(OnUploadListArguments),
+    List(RuleListArguments),
     /// Pause a rule until you resume it; files that land meanwhile start nothing
     Pause(OneRuleArguments),
     /// Resume a paused rule
@@ -56,26 +59,6 @@ pub(crate) struct OnUploadAddArguments {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct OnUploadListArguments {
-    /// Only this one
-    #[arg(value_parser = name)]
-    pub(crate) name: Option<String>,
-    #[command(flatten)]
-    pub(crate) format: FormatArguments,
-    #[command(flatten)]
-    pub(crate) stack: StackArguments,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct OneRuleArguments {
-    /// The rule's name
-    #[arg(value_parser = name)]
-    pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) stack: StackArguments,
-}
-
-#[derive(Args, Debug)]
 pub(crate) struct OnUploadTestArguments {
     /// The file's key, or s3://bucket/key
     pub(crate) key: String,
@@ -86,8 +69,4 @@ pub(crate) struct OnUploadTestArguments {
     pub(crate) format: FormatArguments,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
-}
-
-fn name(text: &str) -> Result<String, String> {
-    name_of("a rule", text)
 }

@@ -12,7 +12,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
 use super::{AT_ONCE, Account};
-use crate::{error::CliError, uploads::EVENT};
+use crate::{error::CliError, triggers::EVENT};
 
 /// The most that ListRuleNamesByTarget gives in a page.
 const PAGE: i32 = 100;
@@ -40,7 +40,7 @@ pub(crate) struct Rule {
     pub(crate) input: Value,
     /// The target's input template as it is; `None`: the target takes the event as it is.
     pub(crate) template: Option<String>,
-    bus: String,
+    pub(crate) bus: String,
     /// The ids of its targets, and whether each is the stack's state machine.
     targets: Vec<(String, bool)>,
 }

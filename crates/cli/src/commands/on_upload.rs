@@ -5,26 +5,25 @@ mod test;
 
 use serde_json::{Value, json};
 
+use super::rule;
 use crate::{
-    arguments::{Format, OnUploadArguments, OnUploadListArguments, OnUploadVerb, OneRuleArguments},
+    arguments::{Format, OnUploadArguments, OnUploadVerb, OneRuleArguments, RuleListArguments},
     clients::{Account, DEFAULT_BUS, Rule},
     error::CliError,
     exit::Exit,
+    triggers::Watched,
     ui::{
-        labelled,
         table::{self, Cell, Column},
         terminal::{Terminal, Tone},
     },
-    uploads::Watched,
 };
 
-/// As wide as the longest label, and a gap.
-const LABEL: usize = 12;
+const VERB: &str = "on-upload";
 
 const COLUMNS: [Column; 5] = [
     Column { title: "NAME", rank: 0, least: 12 },
     Column { title: "STATE", rank: 0, least: 7 },
-    Column { title: "FILES", rank: 0, least: 20 },
+    Column { title: "FILES", rank: 0, least: 32 },
     Column { title: "NOTEBOOK", rank: 1, least: 12 },
     Column { title: "INSTANCE", rank: 2, least: 8 },
 ];
@@ -51,18 +50,6 @@ impl Upload {
         let watched = Watched::read(&rule.pattern, &rule.input)?;
         Some(Self { rule, watched })
     }
-
-    fn field(&self, name: &str) -> &str {
-        self.rule.input[name].as_str().unwrap_or("(none)")
-    }
-
-    fn what(&self) -> String {
-        format!("{} on {}", self.field("notebook"), self.field("instance"))
-    }
-
-    fn state(&self) -> &'static str {
-        if self.rule.enabled { "on" } else { "paused" }
-    }
 }
 
 async fn all(account: &Account) -> Result<Vec<Upload>, CliError> {
@@ -75,7 +62,7 @@ async fn named(account: &Account, name: &str) -> Result<Upload, CliError> {
     })
 }
 
-async fn list(terminal: &Terminal, arguments: &OnUploadListArguments) -> Result<Exit, CliError> {
+async fn list(terminal: &Terminal, arguments: &RuleListArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
     let uploads = match &arguments.name {
         Some(name) => vec![named(&account, name).await?],
@@ -87,7 +74,12 @@ async fn list(terminal: &Terminal, arguments: &OnUploadListArguments) -> Result<
     }
     match (uploads.as_slice(), &arguments.name) {
         ([upload], Some(_)) => {
-            terminal.lines(&format!("{} is {}: {}", upload.rule.name, upload.state(), upload.what()));
+            terminal.lines(&format!(
+                "{} is {}: {}",
+                upload.rule.name,
+                rule::state(&upload.rule).0,
+                rule::what(&upload.rule)
+            ));
             tell(terminal, upload);
         }
         ([], _) => terminal.note("this stack has no rules on uploads; `reveille on-upload add` makes one"),
@@ -96,70 +88,36 @@ async fn list(terminal: &Terminal, arguments: &OnUploadListArguments) -> Result<
     Ok(Exit::Done)
 }
 
-/// What a rule takes, and which parameters the notebook gets: their values may be what only the notebook should see.
+/// What a rule takes, and what its runs get.
 fn tell(terminal: &Terminal, upload: &Upload) {
-    fact(terminal, "files", &upload.watched.shown());
-    let parameters = upload.rule.input["parameters"].as_object();
-    let names = parameters.map(|all| all.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
-    if let Some(names) = names.filter(|names| !names.is_empty()) {
-        fact(terminal, "parameters", &names);
-    }
-}
-
-fn fact(terminal: &Terminal, label: &str, value: &str) {
-    for line in labelled::lines(terminal, LABEL, label, value) {
-        terminal.line(&line);
-    }
+    rule::fact(terminal, "files", &upload.watched.shown());
+    rule::tell_parameters(terminal, &upload.rule);
 }
 
 async fn switch(terminal: &Terminal, arguments: &OneRuleArguments, on: bool) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
     let upload = named(&account, &arguments.name).await?;
-    let (name, word) = (&arguments.name, if on { "on" } else { "paused" });
-    if upload.rule.enabled == on {
-        terminal.line(&format!("{name} is already {word}"));
-        return Ok(Exit::Done);
-    }
-    account.enable_rule(&upload.rule, on).await?;
-    terminal.line(&format!("{name} is {word}"));
-    if on {
-        terminal.note("files that landed while it was paused start nothing");
-    } else {
-        terminal.note(&format!("files start no run until you resume it: reveille on-upload resume {name}"));
-    }
-    if !upload.rule.ours {
-        terminal.note("the rule was made by a stack, and that stack's next update may undo this");
-    }
-    Ok(Exit::Done)
+    rule::switch(terminal, &account, &upload.rule, VERB, on).await
 }
 
 async fn remove(terminal: &Terminal, arguments: &OneRuleArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
     let upload = named(&account, &arguments.name).await?;
-    let name = &arguments.name;
-    if !upload.rule.ours {
-        return Err(CliError::NotNow(format!(
-            "{name} was not made with `reveille on-upload add`; remove it with what made it (for a stack: aws cloudformation delete-stack), or pause it: reveille on-upload pause {name}"
-        )));
-    }
-    if let Some(other) = upload.rule.other_target() {
-        return Err(CliError::NotNow(format!(
-            "somebody gave {name} another target, {other}, which would be lost; remove that first: aws events remove-targets --rule {name} --ids {other}"
-        )));
-    }
-    account.remove_rule(&upload.rule).await?;
-    terminal.lines(&format!("removed {name}: {}", upload.what()));
+    rule::remove(&account, &upload.rule, VERB).await?;
+    terminal.lines(&format!("removed {}: {}", arguments.name, rule::what(&upload.rule)));
     tell(terminal, &upload);
     Ok(Exit::Done)
 }
 
 fn row(upload: &Upload) -> Vec<Cell> {
+    let (state, tone) = rule::state(&upload.rule);
     vec![
         (upload.rule.name.clone(), Tone::Strong),
-        (upload.state().to_owned(), if upload.rule.enabled { Tone::Good } else { Tone::Quiet }),
-        (upload.watched.shown(), Tone::Plain),
-        (upload.field("notebook").to_owned(), Tone::Plain),
-        (upload.field("instance").to_owned(), Tone::Plain),
+        (state.to_owned(), tone),
+        // Without s3://, which each has: a narrow terminal shows more of the key.
+        (upload.watched.shown().replacen("s3://", "", 1), Tone::Plain),
+        (rule::field(&upload.rule, "notebook").to_owned(), Tone::Plain),
+        (rule::field(&upload.rule, "instance").to_owned(), Tone::Plain),
     ]
 }
 

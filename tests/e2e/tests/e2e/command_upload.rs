@@ -91,7 +91,7 @@ async fn from_add_to_remove(world: &LocalAws) {
     );
     let table = said(&reveille(world, &["on-upload", "list"]).await);
     let line = table.lines().find(|line| line.starts_with(NAME)).expect("the rule has a line");
-    assert!(line.contains(&format!("s3://{bucket}/shop/*.csv")), "{table}");
+    assert!(line.contains(&format!(" {bucket}/shop/*.csv")), "{table}");
 
     let taken = reveille(world, &[&add[..], &keys].concat()).await;
     ended(&taken, 2);

@@ -13,6 +13,7 @@ mod browser;
 mod busy;
 mod command;
 mod command_again;
+mod command_chain;
 mod command_schedule;
 mod command_undelivered;
 mod command_upload;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         triggers::ALL,
         command::ALL,
         command_again::ALL,
+        command_chain::ALL,
         command_schedule::ALL,
         command_undelivered::ALL,
         command_upload::ALL,

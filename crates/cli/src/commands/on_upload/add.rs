@@ -2,21 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use super::{Upload, as_json, named, tell};
+use super::{Upload, VERB, as_json, named, tell};
 use crate::{
     arguments::{Format, OnUploadAddArguments},
     clients::{Account, DEFAULT_BUS, NewRule},
     commands::{
+        rule,
         run::asked,
         trigger::{check, complete, usual_name},
     },
     error::CliError,
     exit::Exit,
+    triggers::{self, Starts, Watched},
     ui::{
         question,
         terminal::{Terminal, Tone},
     },
-    uploads::{self, Starts, Watched},
 };
 
 const HAS: &str = "an upload's runs have `bucket`, `key`, `etag`, `size`, `time`, `date`, `run` and `instance`";
@@ -38,17 +39,13 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
         key: &watched.example(),
         reads: &arguments.reads,
     };
-    if let Some(problem) = uploads::problem(&watched, &account.layout, &starts) {
+    if let Some(problem) = triggers::problem(&watched, &account.layout, &starts) {
         return Err(CliError::Usage(format!("{problem}; no rule was made")));
     }
     // Each run would fail, and nobody would see it before the first.
     account.named(&arguments.asked.instance).await?;
     let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.asked.notebook));
-    if !account.is_free(&name, DEFAULT_BUS).await? {
-        return Err(CliError::Usage(format!(
-            "a rule {name} already exists; give another --name, or remove it first: reveille on-upload remove {name}"
-        )));
-    }
+    rule::is_free(&account, &name, DEFAULT_BUS, VERB).await?;
     let_bucket_tell(terminal, &account, arguments).await?;
     let pattern = watched.pattern();
     let description = "Starts a run when an object is created.";
@@ -65,7 +62,7 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
 }
 
 fn tell_made(terminal: &Terminal, upload: &Upload) {
-    terminal.lines(&format!("{}: {}", upload.rule.name, upload.what()));
+    terminal.lines(&format!("{}: {}", upload.rule.name, rule::what(&upload.rule)));
     tell(terminal, upload);
     if !upload.watched.rule_decides() {
         terminal.note(&format!(
@@ -83,11 +80,12 @@ fn read(arguments: &OnUploadAddArguments) -> Result<Asked, CliError> {
     let mut input = asked(&arguments.asked)?;
     complete(&mut input);
     input.insert("keys".to_owned(), watched.keys());
-    let parameters = check(&input, &uploads::sample(&watched.bucket, &watched.example()), HAS)?;
+    let parameters =
+        check(&input, &triggers::sample(&watched.bucket, &watched.example(), "2026-11-26T08:00:00Z"), HAS)?;
     if let Some(unknown) = arguments.reads.iter().find(|name| !parameters.contains_key(*name)) {
         return Err(CliError::Usage(format!("--reads: there is no parameter {unknown}; give it with -p")));
     }
-    let template = uploads::template(&input).map_err(CliError::Usage)?;
+    let template = triggers::template(&input).map_err(CliError::Usage)?;
     Ok(Asked { watched, template, parameters })
 }
 
@@ -132,7 +130,7 @@ mod tests {
     use crate::{
         arguments::{Arguments, Command, OnUploadVerb},
         error::CliError,
-        uploads::EVENT,
+        triggers::EVENT,
     };
 
     fn asked(words: &[&str]) -> Result<Asked, CliError> {

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Upload, all, fact};
+use super::{Upload, all};
 use crate::{
     arguments::{Format, OnUploadTestArguments},
     clients::Account,
-    commands::trigger::check,
+    commands::{
+        rule::{fact, what},
+        trigger::check,
+    },
     error::CliError,
     exit::Exit,
+    triggers,
     ui::terminal::{Terminal, Tone},
-    uploads,
 };
 
 /// What a rule would do.
@@ -79,7 +82,7 @@ async fn verdict(
 ) -> Result<Verdict, CliError> {
     let watched = &upload.watched;
     let bucket = bucket.unwrap_or(&watched.bucket);
-    let event = uploads::sample(bucket, key);
+    let event = triggers::sample(bucket, key, &chrono::Utc::now().to_rfc3339());
     let input = upload.rule.input.as_object();
     let nothing = if bucket != watched.bucket {
         Some(format!("it watches the bucket {}", watched.bucket))
@@ -132,7 +135,7 @@ fn tell(terminal: &Terminal, upload: &Upload, verdict: &Verdict) {
     match verdict {
         Verdict::Starts(parameters) => {
             terminal.line(&format!("{name} {}", terminal.paint(Tone::Good, "would start")));
-            fact(terminal, "run", &upload.what());
+            fact(terminal, "run", &what(&upload.rule));
             for (name, value) in parameters {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 fact(terminal, "parameter", &format!("{name} = {value}"));

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     clients::{DEFAULT_BUS, Source, Undelivered},
-    uploads::EVENT,
+    triggers::EVENT,
 };
 
 /// What Scheduler puts its facts in place of, where the message has it as it was.

@@ -90,7 +90,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{Starts, problem};
-    use crate::uploads::Watched;
+    use crate::triggers::Watched;
 
     fn found(watched: (&str, &str, &str), notebook: &str, parameters: &Value, runs: (&str, &str)) -> Option<String> {
         let watched = Watched::new(watched.0, watched.1, watched.2).unwrap();

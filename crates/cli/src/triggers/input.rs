@@ -1,4 +1,4 @@
-//! The input of the runs that an upload starts: what infra/trigger-upload.yaml writes, from the same facts.
+//! The input of the runs that a rule starts: what the templates of triggers write, from the same facts.
 
 use serde_json::{Map, Value, json};
 
@@ -30,11 +30,11 @@ pub(crate) fn template(input: &Map<String, Value>) -> Result<String, String> {
 }
 
 /// An event of S3 for this object. A key that ends with a slash is what the console makes of "Create folder".
-pub(crate) fn sample(bucket: &str, key: &str) -> Value {
+pub(crate) fn sample(bucket: &str, key: &str, time: &str) -> Value {
     let size = u64::from(!key.ends_with('/'));
     json!({
         "version": "0", "id": "00000000-0000-0000-0000-000000000000", "detail-type": "Object Created", "source": "aws.s3",
-        "account": "111122223333", "time": "2026-11-26T08:00:00Z", "region": "us-east-1",
+        "account": "111122223333", "time": time, "region": "us-east-1",
         "resources": [format!("arn:aws:s3:::{bucket}")],
         "detail": {
             "version": "0", "bucket": {"name": bucket},

@@ -6,6 +6,7 @@ pub(crate) const AT_ONCE: usize = 16;
 mod account;
 mod again;
 mod bucket_events;
+mod credentials;
 mod executions;
 mod instances;
 mod queue;

@@ -17,6 +17,10 @@ const CREDENTIALS: [&str; 7] = [
     "UnrecognizedClientException",
 ];
 
+/// What AWS's services call a fault of their own, which may have struck after they did what was asked.
+const FAULTS_OF_THEIRS: [&str; 5] =
+    ["InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "ServiceUnavailable"];
+
 /// An error and what caused it, in one line.
 pub(crate) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -26,10 +30,6 @@ pub(crate) fn causes(error: &dyn Error) -> String {
         next = cause.source();
     }
     text
-}
-
-fn after_colon(message: &str) -> String {
-    if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -53,15 +53,18 @@ pub(crate) enum CliError {
     Detached,
     #[error("no region is set: give --region, or set AWS_REGION or a region in the profile")]
     NoRegion,
-    #[error(
-        "there are no usable AWS credentials{}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile (`aws configure list` shows what is set)",
-        after_colon(message)
-    )]
+    #[error("{message}")]
     NoCredentials { message: String },
     #[error("AWS refused to {action}: {message}; docs/cli.md lists the permissions that each command needs")]
     Refused { action: &'static str, message: String },
     #[error("cannot {action}: {message}")]
     Asked { action: &'static str, message: String },
+    /// A call that changes something was sent, and what became of it is not known.
+    #[error("AWS's answer was lost ({message}), so {maybe}; find out with: {find_out}")]
+    Unanswered { message: String, maybe: String, find_out: String },
+    /// The change was made, and what the command does after it failed.
+    #[error("{done}, but: {error}. Continue with: {next}")]
+    Afterwards { done: String, error: Box<Self>, next: String },
     #[error(
         "there is no stack {stack} in {region}; name another with --stack or --region (`aws cloudformation list-stacks` lists them)"
     )]
@@ -114,7 +117,11 @@ impl CliError {
             (code, message) => format!("{code}: {message}"),
         };
         if CREDENTIALS.contains(&code.as_str()) {
-            Self::NoCredentials { message }
+            Self::NoCredentials {
+                message: format!(
+                    "AWS does not accept these credentials ({message}); sign in again or name a profile with --profile (`aws configure list` shows which are set)"
+                ),
+            }
         } else if code.starts_with("AccessDenied") {
             Self::Refused { action, message }
         } else {
@@ -122,9 +129,37 @@ impl CliError {
         }
     }
 
+    /// The same of a call that changes something: without an answer it may have been carried out. `maybe` says what may have happened, and
+    /// `find_out` is the command that tells.
+    pub(crate) fn changing<E, R>(
+        action: &'static str,
+        error: &SdkError<E, R>,
+        maybe: impl Into<String>,
+        find_out: impl Into<String>,
+    ) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        // A refusal is an answer. A service's own fault is one that may have struck after the change.
+        let unanswered = match error {
+            SdkError::ConstructionFailure(_) => false,
+            SdkError::ServiceError(answered) => {
+                answered.err().code().is_some_and(|code| FAULTS_OF_THEIRS.contains(&code))
+            }
+            _ => true,
+        };
+        if !unanswered {
+            return Self::asked(action, error);
+        }
+        let message = error.message().map_or_else(|| causes(error), str::to_owned);
+        Self::Unanswered { message, maybe: maybe.into(), find_out: find_out.into() }
+    }
+
     /// As documented by `reveille --help`.
-    pub(crate) const fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            Self::Afterwards { error, .. } if matches!(**error, Self::NoCredentials { .. } | Self::Refused { .. }) => 4,
             Self::NoCredentials { .. } | Self::Refused { .. } => 4,
             Self::NoStack { .. } | Self::NoRun { .. } | Self::NotThere(_) => 5,
             Self::NoRegion | Self::Missing(_) => 3,

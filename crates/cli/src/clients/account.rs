@@ -1,14 +1,17 @@
 //! The account, region and stack that a command works on.
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::ProvideCredentials;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
 use aws_sdk_cloudformation::types::Stack;
 use reveille_domain::layout::Layout;
 
-use crate::{
-    error::{CliError, causes},
-    stack::StackArguments,
-};
+use super::credentials;
+use crate::{error::CliError, stack::StackArguments};
+
+/// The longest wait for an answer to begin: no call of these takes a second, and a local AWS on a busy machine some.
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// Clients, and the stack's own things.
 pub(crate) struct Account {
@@ -30,7 +33,10 @@ impl Account {
     /// # Errors
     /// No region, no credentials, no such stack, or a stack that is not ours.
     pub(crate) async fn of(arguments: &StackArguments) -> Result<Self, CliError> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(reveille_aws::http_client());
+        let timeouts = TimeoutConfig::builder().read_timeout(ANSWER).build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(reveille_aws::http_client())
+            .timeout_config(timeouts);
         if let Some(profile) = &arguments.profile {
             loader = loader.profile_name(profile);
         }
@@ -39,12 +45,11 @@ impl Account {
         }
         let config = loader.load().await;
         let region = config.region().map(ToString::to_string).ok_or(CliError::NoRegion)?;
-        let provider =
-            config.credentials_provider().ok_or_else(|| CliError::NoCredentials { message: String::new() })?;
-        provider.provide_credentials().await.map_err(|error| {
-            // The first line says what; the others go through all the places that were looked at.
-            CliError::NoCredentials { message: causes(&error).lines().next().unwrap_or_default().to_owned() }
-        })?;
+        let profile = arguments.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+        let missing = |error| credentials::missing(&error, profile.as_deref());
+        let provider = config.credentials_provider();
+        let provider = provider.ok_or_else(|| missing(CredentialsError::not_loaded_no_source()))?;
+        provider.provide_credentials().await.map_err(missing)?;
         let stack = stack(&aws_sdk_cloudformation::Client::new(&config), &arguments.stack, &region).await?;
         let output = |name| output(&stack, &arguments.stack, name);
         let custom = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();

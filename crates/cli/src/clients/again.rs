@@ -27,6 +27,13 @@ pub(crate) struct Past {
     redrives: i32,
 }
 
+impl Past {
+    /// Whether an execution was redriven since.
+    fn is_before(&self, seen: &Execution, described: &DescribeExecutionOutput) -> bool {
+        seen.is_running() || described.redrive_count.unwrap_or_default() > self.redrives
+    }
+}
+
 #[cfg(test)]
 impl Past {
     /// One that nobody has redriven.
@@ -50,12 +57,26 @@ impl Account {
         past: &Past,
     ) -> Result<Result<Execution, String>, CliError> {
         match self.sfn.redrive_execution().execution_arn(&execution.arn).send().await {
-            Ok(_) => self.redriven(execution, past).await.map(Ok),
+            Ok(_) => self.redriven(execution, past).await.map(Ok).map_err(|error| CliError::Afterwards {
+                done: format!("{} was redriven", execution.run()),
+                error: Box::new(error),
+                next: format!("reveille watch {}", execution.run()),
+            }),
             Err(error) if error.as_service_error().is_some_and(RedriveExecutionError::is_execution_not_redrivable) => {
+                // It may be under way already: the first answer was lost and the SDK asked again, or somebody else redrove it. A new run
+                // would be a second one.
+                let (seen, described) = self.described(&execution.arn).await?;
+                if past.is_before(&seen, &described) {
+                    return Ok(Ok(seen));
+                }
                 let said = error.as_service_error().and_then(|error| error.meta().message());
                 Ok(Err(said.unwrap_or("Step Functions refused it").to_owned()))
             }
-            Err(error) => Err(CliError::asked("redrive the execution", &error)),
+            Err(error) => {
+                let id = execution.run();
+                let maybe = format!("{id} may run again or not");
+                Err(CliError::changing("redrive the execution", &error, maybe, format!("reveille show {id}")))
+            }
         }
     }
 
@@ -63,8 +84,7 @@ impl Account {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let (seen, described) = self.described(&execution.arn).await?;
-            let is_seen = seen.is_running() || described.redrive_count.unwrap_or_default() > past.redrives;
-            if is_seen || Instant::now() > deadline {
+            if past.is_before(&seen, &described) || Instant::now() > deadline {
                 return Ok(seen);
             }
             sleep(LOOK).await;
@@ -73,9 +93,17 @@ impl Account {
 
     /// Starts an execution with an input that was checked.
     pub(crate) async fn start(&self, name: String, input: String) -> Result<Execution, CliError> {
-        let call = self.sfn.start_execution().state_machine_arn(&self.state_machine).name(name).input(input);
-        let started = call.send().await.map_err(|error| CliError::asked("start the execution", &error))?;
-        self.find(&RunName::Arn(started.execution_arn)).await
+        let call = self.sfn.start_execution().state_machine_arn(&self.state_machine).name(&name).input(input);
+        let started = call.send().await.map_err(|error| {
+            let maybe = "the run may have been started or not";
+            CliError::changing("start the execution", &error, maybe, format!("reveille show {name}"))
+        })?;
+        let arn = started.execution_arn;
+        self.find(&RunName::Arn(arn.clone())).await.map_err(|error| CliError::Afterwards {
+            done: "the run was started".to_owned(),
+            error: Box::new(error),
+            next: format!("reveille watch {arn}"),
+        })
     }
 
     /// Starts an execution whose name says what it is of. Step Functions keeps a name for 90 days, so a second start with it is none.

@@ -3,7 +3,8 @@
 use aws_sdk_scheduler::{
     Client,
     operation::{
-        create_schedule::CreateScheduleError, get_schedule::GetScheduleOutput, update_schedule::UpdateScheduleError,
+        create_schedule::CreateScheduleError, delete_schedule::DeleteScheduleError, get_schedule::GetScheduleOutput,
+        update_schedule::UpdateScheduleError,
     },
     types::{DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target},
 };
@@ -124,14 +125,23 @@ impl Account {
         let call = call.flexible_time_window(window.build().map_err(incomplete)?);
         let call = call.set_start_date(new.start.map(aws_time)).set_end_date(new.end.map(aws_time));
         match call.target(target.build().map_err(incomplete)?).send().await {
-            Ok(_) => self.got(&client, new.name, None).await,
+            Ok(_) => self.got(&client, new.name.clone(), None).await.map_err(|error| CliError::Afterwards {
+                done: format!("the schedule {} was made", new.name),
+                error: Box::new(error),
+                next: list(&new.name),
+            }),
             Err(error) if error.as_service_error().is_some_and(CreateScheduleError::is_conflict_exception) => {
                 Err(CliError::Usage(format!(
                     "a schedule {0} already exists; give another --name, or remove it first: reveille schedule remove {0}",
                     new.name
                 )))
             }
-            Err(error) => Err(CliError::asked("make the schedule", &error)),
+            Err(error) => Err(CliError::changing(
+                "make the schedule",
+                &error,
+                format!("the schedule {} may have been made or not", new.name),
+                list(&new.name),
+            )),
         }
     }
 
@@ -154,15 +164,42 @@ impl Account {
             {
                 Err(CliError::NotThere(format!("somebody else has just removed the schedule {}", schedule.name)))
             }
-            Err(error) => Err(CliError::asked("change the schedule", &error)),
+            Err(error) => Err(CliError::changing(
+                "change the schedule",
+                &error,
+                format!(
+                    "the schedule {} may have been {} or not",
+                    schedule.name,
+                    if enabled { "resumed" } else { "paused" }
+                ),
+                list(&schedule.name),
+            )),
         }
     }
 
     pub(crate) async fn remove_schedule(&self, schedule: &Schedule) -> Result<(), CliError> {
         let call = self.scheduler().delete_schedule().name(&schedule.name);
-        let removed = call.set_group_name(schedule.whole.group_name.clone()).send().await;
-        removed.map(drop).map_err(|error| CliError::asked("remove the schedule", &error))
+        match call.set_group_name(schedule.whole.group_name.clone()).send().await {
+            Ok(_) => Ok(()),
+            // It was there a moment ago: the first answer was lost and the SDK asked again, or somebody else removed it.
+            Err(error)
+                if error.as_service_error().is_some_and(DeleteScheduleError::is_resource_not_found_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(CliError::changing(
+                "remove the schedule",
+                &error,
+                format!("the schedule {} may have been removed or not", schedule.name),
+                list(&schedule.name),
+            )),
+        }
     }
+}
+
+/// The command that tells whether there is a schedule, and whether it is on.
+fn list(name: &str) -> String {
+    format!("reveille schedule list {name}")
 }
 
 /// A start, unless it has passed: EventBridge Scheduler is reported to refuse one that lies five minutes back, even if it does not change.

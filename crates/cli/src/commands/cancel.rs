@@ -40,7 +40,10 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
             continue;
         }
         let call = account.sfn.stop_execution().execution_arn(&execution.arn).error(ERROR).cause(CAUSE);
-        call.send().await.map_err(|error| CliError::asked("stop the execution", &error))?;
+        call.send().await.map_err(|error| {
+            let maybe = format!("{id} may have been stopped or not");
+            CliError::changing("stop the execution", &error, maybe, format!("reveille show {id}"))
+        })?;
         terminal.line(&format!("{id} is stopped; waiting until its notebook has ended and its outcome is recorded"));
         stopped.push(execution);
     }
@@ -48,6 +51,11 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
         let id = execution.run();
         tokio::select! {
             ended = wait(terminal, &account, execution) => {
+                let ended = ended.map_err(|error| CliError::Afterwards {
+                    done: format!("{id} stays stopped"),
+                    error: Box::new(error),
+                    next: format!("reveille show {id}"),
+                });
                 let Some(sentence) = ended? else {
                     let minutes = PATIENCE.as_secs() / 60;
                     terminal.note(&format!("{id}: it has no outcome, or its instance is still on, after {minutes} minutes; see `reveille instances`"));

@@ -2,7 +2,10 @@
 
 use chrono::Utc;
 use reveille_domain::{
+    RunId,
+    event::Event,
     input::{self, Input},
+    placeholders::{PlaceholderFacts, fill},
     text::InputText,
 };
 use serde_json::{Map, Value};
@@ -49,8 +52,18 @@ pub(super) fn asked(arguments: &NotebookArguments) -> Result<Map<String, Value>,
     Ok(input)
 }
 
-/// Holds an input against the contract, as AdmitRun will.
+/// Holds an input against the contract, and its placeholders against what its event tells, as AdmitRun will.
 pub(super) fn check(input: &str) -> Result<Input, CliError> {
+    let input = read(input)?;
+    // The run's id is made when it starts; any stands for it.
+    let (event, run) = (input.event.as_ref().map(Event::new), RunId::from_key("run"));
+    let facts = PlaceholderFacts { event, run: &run, instance: &input.instance };
+    fill(input.parameters.clone(), &facts).map_err(CliError::Usage)?;
+    Ok(input)
+}
+
+/// The same without its placeholders.
+pub(super) fn read(input: &str) -> Result<Input, CliError> {
     input::read(&InputText::new(input.to_owned())).map_err(|failure| {
         // The same sentence as AdmitRun's, but for its end, which speaks of executions.
         let problem = failure.message.replace(" Correct the input and start a new execution.", "");
@@ -77,7 +90,35 @@ pub(super) fn plain(text: &str, other: char, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::execution_name;
+    use serde_json::json;
+
+    use super::{check, execution_name};
+
+    /// docs/cli.md: "The input is checked first".
+    #[test]
+    fn a_placeholder_without_a_value_is_refused_before_anything_is_started() {
+        let of = |text: &str, event: &serde_json::Value| {
+            let input = json!({"instance": "a", "notebook": "a.ipynb", "parameters": {"x": [text]}, "event": event});
+            check(&input.to_string())
+        };
+        for (text, said) in [
+            ("{{ dat }}", "there is no placeholder {{ dat }}"),
+            ("{{ key }}", "no event started this execution"),
+            ("{{{{ half }}", "is not closed by"),
+        ] {
+            let problem = of(text, &json!(null)).unwrap_err();
+            assert_eq!(problem.exit_code(), 2);
+            let problem = problem.to_string();
+            assert!(problem.starts_with("parameters.x: ") && problem.contains(said), "{problem}");
+        }
+        for text in ["{{ run }}", "{{ instance }}", "{{{{ dat }}}}", "plain"] {
+            assert!(of(text, &json!(null)).is_ok(), "{text}");
+        }
+        // As when a run of an event is run again.
+        let event = json!({"source": "aws.events", "time": "2026-11-26T08:00:00Z"});
+        assert!(of("{{ date }}", &event).is_ok());
+        assert!(of("{{ key }}", &event).unwrap_err().to_string().contains("does not carry it"));
+    }
 
     #[test]
     fn an_executions_name_is_one() {

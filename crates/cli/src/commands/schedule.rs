@@ -54,10 +54,7 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
     let since = start.unwrap_or(now).max(now);
     let times = fires(&when, zone, since, end, now);
     if times.is_empty() {
-        return Err(CliError::Usage(format!(
-            "{} has no time in the future in {zone}; no schedule was made",
-            when.expression()
-        )));
+        return Err(never(&when, zone, (start, end), now));
     }
     let account = Account::of(&arguments.stack).await?;
     // Each run would fail, and nobody would see it before the first.
@@ -95,6 +92,29 @@ fn when(arguments: &ScheduleAddArguments) -> Result<When, CliError> {
         // The grammar asks for one of the three.
         (None, None, None) => Err(CliError::Usage("give --cron, --rate or --at".to_owned())),
     }
+}
+
+/// Why a schedule would never fire: what is at fault is named first.
+fn never(
+    when: &When,
+    zone: Tz,
+    (start, end): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    now: DateTime<Utc>,
+) -> CliError {
+    let told = |at: DateTime<Utc>| words(&at.with_timezone(&zone));
+    let expression = when.expression();
+    let first = when.next(zone, start.unwrap_or(now).max(now), now, 1).into_iter().next();
+    let problem = match (start, end, first) {
+        (Some(start), Some(end), _) if end < start => {
+            format!("--end: {} is before --start, {}", told(end), told(start))
+        }
+        (_, Some(end), _) if end <= now => format!("--end: {} has passed", told(end)),
+        (_, Some(end), Some(first)) => {
+            format!("--end: {} is before {expression} fires first, {}", told(end), words(&first))
+        }
+        _ => format!("{expression} has no time in the future in {zone}"),
+    };
+    CliError::Usage(format!("{problem}; no schedule was made"))
 }
 
 /// A time on the zone's clock.

@@ -30,7 +30,11 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OneRunArguments) -> Res
 pub(crate) async fn follow(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Exit, CliError> {
     tokio::select! {
         ended = to_the_end(terminal, account, execution) => {
-            let run = ended?;
+            let run = ended.map_err(|error| CliError::Afterwards {
+                done: "the run does not depend on this command and goes on".to_owned(),
+                error: Box::new(error),
+                next: format!("reveille watch {}", execution.run()),
+            })?;
             show::tell(terminal, account, &run).await?;
             Ok(Exit::of(&run))
         }

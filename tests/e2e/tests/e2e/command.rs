@@ -101,6 +101,7 @@ async fn typed_wrong(world: &LocalAws) {
         (&["run", "run.ipynb", "--on", "a", "-p", "class=1"], 2, "class"),
         (&["run", "run.ipynb", "--on", "a", "-f", "/nowhere.yaml"], 2, "/nowhere.yaml"),
         (&["run", "run.ipynb", "--on", "a", "--when-busy", "later"], 2, "whenBusy"),
+        (&["run", "run.ipynb", "--on", "a", "-p", "day", "{{ dat }}"], 2, "there is no placeholder {{ dat }}"),
         (&["show", "no-such-run"], 5, "no run's id begins with no-such-run"),
         (&["show", "@first"], 2, "@last"),
         (&["runs", "--stack", "no-such-stack"], 5, "there is no stack no-such-stack"),

@@ -1,6 +1,7 @@
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
-use super::{input, moment, usual_name};
+use super::{When, input, moment, never, usual_name};
 use crate::clients::{MAX_AGE_SECONDS, MAX_ATTEMPTS};
 
 const TEMPLATE: &str = include_str!("../../../../../infra/trigger-schedule.yaml");
@@ -68,4 +69,27 @@ fn names_and_moments() {
     {
         assert!(moment("--start", wrong, berlin).unwrap_err().to_string().contains(said), "{wrong}");
     }
+}
+
+#[test]
+fn a_schedule_that_never_fires_says_which_option_is_at_fault() {
+    let now = "2026-11-26T12:00:00Z".parse::<DateTime<Utc>>().unwrap();
+    let daily = When::cron("0 8 * * ? *").unwrap();
+    let after = |hours| Some(now + TimeDelta::hours(hours));
+    let said = |when: &When, start, end| {
+        let problem = never(when, chrono_tz::Tz::UTC, (start, end), now);
+        assert_eq!(problem.exit_code(), 2);
+        problem.to_string()
+    };
+    let before_start = said(&daily, after(48), after(24));
+    assert!(
+        before_start.starts_with("--end: Fri 27 Nov 2026, 12:00 UTC is before --start, Sat 28 Nov"),
+        "{before_start}"
+    );
+    assert!(said(&daily, after(-48), after(-72)).contains("is before --start"));
+    assert!(said(&daily, None, after(-1)).starts_with("--end: Thu 26 Nov 2026, 11:00 UTC has passed;"));
+    let too_early = said(&daily, None, after(1));
+    assert!(too_early.contains("is before cron(0 8 * * ? *) fires first, Fri 27 Nov 2026, 08:00 UTC"), "{too_early}");
+    let at = When::at("2026-11-26T08:00").unwrap();
+    assert!(said(&at, None, None).starts_with("at(2026-11-26T08:00:00) has no time in the future in UTC;"));
 }

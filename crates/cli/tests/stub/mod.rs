@@ -1,0 +1,103 @@
+//! An AWS that a test makes up: it answers each call as the test says, or closes the connection, and notes what it is asked.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    process::{Command, Output},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+/// A call: the action that the header names (`StartExecution`), or the first line (`POST /schedules/a HTTP/1.1`), and the body.
+pub struct Call<'a> {
+    pub action: &'a str,
+    pub first: &'a str,
+    /// The calls before it, as `asked` gives them.
+    pub before: &'a [String],
+}
+
+/// Status and body; `None`: the call was read, and its answer is lost.
+pub type Answer = Option<(u16, String)>;
+
+pub struct Stub {
+    address: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Stub {
+    pub fn start(answer: impl Fn(&Call<'_>) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, asked) = (format!("http://{}", listener.local_addr().unwrap()), Arc::default());
+        let (notes, answer) = (Arc::clone(&asked), Arc::new(answer));
+        // Ends with the test's process.
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (notes, answer) = (Arc::clone(&notes), Arc::clone(&answer));
+                thread::spawn(move || serve(&stream.unwrap(), &*answer, &notes));
+            }
+        });
+        Self { address, asked }
+    }
+
+    pub fn reveille(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reveille"));
+        command.args(arguments).env("AWS_ENDPOINT_URL", &self.address).env("AWS_REGION", "us-east-1");
+        command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b").env_remove("AWS_PROFILE");
+        command.output().unwrap()
+    }
+
+    /// The calls of an action, each with its body.
+    pub fn asked(&self, what: &str) -> Vec<String> {
+        self.asked.lock().unwrap().iter().filter(|call| call.starts_with(what)).cloned().collect()
+    }
+}
+
+/// Requests of one connection.
+fn serve(stream: &TcpStream, answer: &dyn Fn(&Call<'_>) -> Answer, notes: &Mutex<Vec<String>>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let (mut first, mut target, mut length) = (String::new(), String::new(), 0);
+        if reader.read_line(&mut first).unwrap_or_default() == 0 {
+            return;
+        }
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            let line = line.trim_end();
+            match line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value)) {
+                Some((name, value)) if name == "x-amz-target" => value.clone_into(&mut target),
+                Some((name, value)) if name == "content-length" => length = value.parse().unwrap(),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let body = String::from_utf8(body).unwrap();
+        let named = target.rsplit('.').next().unwrap_or_default();
+        let action = if named.is_empty() { first.trim_end() } else { named };
+        let before = notes.lock().unwrap().clone();
+        notes.lock().unwrap().push(format!("{action} {body}"));
+        let Some((status, answer)) = answer(&Call { action, first: &first, before: &before }) else {
+            let _ = stream.shutdown(Shutdown::Both);
+            return;
+        };
+        let length = answer.len();
+        let mut stream = stream;
+        if write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{answer}").is_err() {
+            return;
+        }
+    }
+}
+
+/// What DescribeStacks answers.
+pub const STACK: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>reveille</StackName>\
+<CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>\
+<member><OutputKey>StateMachineArn</OutputKey><OutputValue>m</OutputValue></member>\
+<member><OutputKey>RunsBucketName</OutputKey><OutputValue>b</OutputValue></member>\
+<member><OutputKey>SchedulerRoleArn</OutputKey><OutputValue>r</OutputValue></member>\
+<member><OutputKey>UndeliveredEventsArn</OutputKey><OutputValue>q</OutputValue></member>\
+</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
+
+/// A bucket with nothing in it.
+pub const EMPTY: &str = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";

@@ -33,7 +33,7 @@ pub(super) fn complete(input: &mut Map<String, Value>) {
 pub(super) fn check(input: &Map<String, Value>, sample: &Value, has: &str) -> Result<Map<String, Value>, CliError> {
     let mut whole = input.clone();
     whole.insert("event".to_owned(), sample.clone());
-    let read = run::check(&Value::Object(whole).to_string())?;
+    let read = run::read(&Value::Object(whole).to_string())?;
     let facts =
         PlaceholderFacts { event: Some(Event::new(sample)), run: &RunId::from_key("run"), instance: &read.instance };
     fill(read.parameters.clone(), &facts).map_err(|problem| CliError::Usage(format!("{problem} ({has})")))

@@ -19,7 +19,7 @@ mod undelivered;
 pub(crate) use account::Account;
 pub(crate) use again::{Past, StartedOnce};
 pub(crate) use executions::{Execution, RunName};
-pub(crate) use instances::Instance;
+pub(crate) use instances::{Holder, Holds, Instance};
 pub(crate) use queue::{Place, Took};
 pub(crate) use rules::{DEFAULT_BUS, NewRule, Rule};
 pub(crate) use run::{Ending, Run};

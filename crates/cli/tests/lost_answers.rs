@@ -3,7 +3,7 @@
 
 mod stub;
 
-use stub::{Answer, Call, EMPTY, STACK, Stub};
+use stub::{EMPTY, STACK, Stub, StubAnswer, StubCall};
 
 const ARN: &str = "arn:aws:states:us-east-1:1:execution:m:daily";
 
@@ -24,13 +24,13 @@ fn stub(changes: Changes, status: &'static str) -> Stub {
     Stub::start(move |call| answer(changes, status, call))
 }
 
-fn answer(changes: Changes, status: &str, call: &Call<'_>) -> Answer {
+fn answer(changes: Changes, status: &str, call: &StubCall<'_>) -> StubAnswer {
     let (verb, path) = call.first.split_once(' ').unwrap();
     let of_schedules = path.starts_with("/schedules/");
     let is_change = ["StartExecution", "RedriveExecution", "StopExecution"].contains(&call.action)
         || of_schedules && ["POST", "PUT", "DELETE"].contains(&verb);
     let before = call.before.iter().filter(|asked| asked.starts_with(call.action)).count();
-    let changed =
+    let made =
         call.before.iter().any(|asked| asked.starts_with("StartExecution") || asked.starts_with("POST /schedules/"));
     let fault = |name: &str| {
         (
@@ -44,7 +44,7 @@ fn answer(changes: Changes, status: &str, call: &Call<'_>) -> Answer {
         Changes::Done if is_change && before == 0 => return None,
         Changes::Done if call.action == "RedriveExecution" => return Some(fault("ExecutionNotRedrivable")),
         Changes::Done if verb == "DELETE" => return Some(fault("ResourceNotFoundException")),
-        Changes::ThenLost if changed && !is_change => return None,
+        Changes::ThenLost if made && !is_change => return None,
         _ => {}
     }
     let redriven = call.before.iter().any(|asked| asked.starts_with("RedriveExecution"));

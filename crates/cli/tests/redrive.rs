@@ -4,7 +4,7 @@
 
 mod stub;
 
-use stub::{Call, EMPTY, STACK, Stub};
+use stub::{EMPTY, STACK, Stub, StubCall};
 
 const ARN: &str = "arn:aws:states:us-east-1:1:execution:m:daily";
 
@@ -19,7 +19,7 @@ fn stub(story: Story) -> Stub {
     Stub::start(move |call| Some(answer(story, call)))
 }
 
-fn answer(story: Story, call: &Call<'_>) -> (u16, String) {
+fn answer(story: Story, call: &StubCall<'_>) -> (u16, String) {
     let redriven = call.before.iter().any(|call| call.starts_with("RedriveExecution")) && story.refusal.is_none();
     let described = |status: &str, count: u32| {
         let (redrivable, input) = (story.redrivable, r#"{\"instance\": \"a\", \"notebook\": \"daily.ipynb\"}"#);

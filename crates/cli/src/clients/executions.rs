@@ -1,6 +1,6 @@
 //! Executions of the state machine: the list, and one by whatever name a person gives it.
 
-use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
+use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEventType, StateEnteredEventDetails};
 use chrono::{DateTime, Utc};
 use reveille_domain::RunId;
 
@@ -11,6 +11,9 @@ use crate::error::CliError;
 const PAGE: i32 = 1_000;
 /// As far back as a name is looked for: ten pages, some seconds.
 const MOST: usize = 10_000;
+
+/// Events that are looked at to find the present state: a state has no more than ten.
+const LAST_EVENTS: i32 = 20;
 
 /// An execution, as it is listed.
 #[derive(Clone, Debug)]
@@ -92,6 +95,16 @@ impl Account {
                 _ => return Ok(()),
             }
         }
+    }
+
+    /// The state that an execution entered last, if that can be told.
+    pub(crate) async fn state(&self, arn: &str) -> Result<Option<String>, CliError> {
+        let call = self.sfn.get_execution_history().execution_arn(arn).reverse_order(true).max_results(LAST_EVENTS);
+        let history = call.send().await.map_err(|error| CliError::asked("read the execution's history", &error))?;
+        Ok(history.events.iter().find_map(|event| match event.r#type {
+            HistoryEventType::ExecutionStarted => Some("Prepare".to_owned()),
+            _ => event.state_entered_event_details().map(StateEnteredEventDetails::name).map(str::to_owned),
+        }))
     }
 
     /// The newest executions.

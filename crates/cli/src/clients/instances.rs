@@ -3,7 +3,11 @@
 use aws_sdk_sagemaker::types::NotebookInstanceStatus;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reveille_domain::{InstanceName, records::Lease};
+use reveille_domain::{
+    InstanceName, RunId,
+    layout::AttemptRef,
+    records::{Lease, Report},
+};
 
 use super::{AT_ONCE, Account, executions::time};
 use crate::error::CliError;
@@ -24,6 +28,33 @@ pub(crate) struct Instance {
     /// Without one no runner starts on it.
     pub(crate) has_lifecycle_configuration: bool,
     pub(crate) lease: Option<Lease>,
+    /// The run that the lease names, of an instance that is on.
+    pub(crate) holder: Option<Holder>,
+}
+
+/// The run that a lease names: the one that it is busy with, or else the one that started the boot. The lease may be older than its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) run: RunId,
+    pub(crate) holds: Holds,
+}
+
+/// Whether a run still needs its instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Still,
+    /// Since then it does not.
+    Until(DateTime<Utc>),
+    /// Its records are gone, so that it is not known any more.
+    Unknown,
+}
+
+impl Instance {
+    /// Whether it may cost money.
+    pub(crate) const fn is_on(&self) -> bool {
+        use NotebookInstanceStatus as Status;
+        !matches!(self.status, Status::Stopped | Status::Failed | Status::Deleting)
+    }
 }
 
 impl Account {
@@ -40,6 +71,7 @@ impl Account {
                 };
                 found.push(Instance {
                     lease: None,
+                    holder: None,
                     name,
                     kind: item.instance_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
                     status: item.notebook_instance_status.unwrap_or_else(|| "Unknown".into()),
@@ -53,8 +85,36 @@ impl Account {
             }
         }
         found.sort_by(|one, other| one.name.cmp(&other.name));
-        let with_lease = async |found: Instance| Ok(Instance { lease: self.lease(&found.name).await?, ..found });
+        let with_lease = async |found: Instance| {
+            let lease = self.lease(&found.name).await?;
+            let named = lease.as_ref().filter(|_| found.is_on());
+            let holder = match named {
+                Some(lease) => Some(self.holder(&found.name, lease).await?),
+                None => None,
+            };
+            Ok(Instance { lease, holder, ..found })
+        };
         stream::iter(found).map(with_lease).buffered(AT_ONCE).try_collect().await
+    }
+
+    async fn holder(&self, instance: &InstanceName, lease: &Lease) -> Result<Holder, CliError> {
+        let at = lease.busy.clone().unwrap_or_else(|| lease.starter(instance));
+        let holds = self.holds(&at).await?;
+        Ok(Holder { run: at.run, holds })
+    }
+
+    async fn holds(&self, at: &AttemptRef) -> Result<Holds, CliError> {
+        // The notebook ends before its execution, which goes on until the instance is seen stopped.
+        if let Some(report) = self.record::<Report>(&self.layout.report(at)).await? {
+            return Ok(Holds::Until(report.ended_at));
+        }
+        let Some(request) = self.request(&at.instance, &at.run).await? else { return Ok(Holds::Unknown) };
+        match self.outline(&request.execution_arn).await {
+            Ok(run) if run.execution.is_running() => Ok(Holds::Still),
+            Ok(run) => Ok(run.execution.stopped.map_or(Holds::Unknown, Holds::Until)),
+            Err(CliError::NoRun { .. }) => Ok(Holds::Unknown),
+            Err(error) => Err(error),
+        }
     }
 
     /// The status of an instance that somebody named.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, pin::pin};
 
+use aws_sdk_sfn::types::ExecutionStatus;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{InstanceName, RunId, records::Ticket};
@@ -14,6 +15,11 @@ use crate::error::CliError;
 const MOST: usize = 1_000;
 /// Earlier runs that are looked at for the times that notebooks take.
 const EARLIER: usize = 200;
+
+/// Running executions that are looked at for runs that have no ticket yet: such a run is young.
+const COMING: usize = 200;
+/// The states of a run from its ticket on.
+const HAS_A_TICKET: [&str; 6] = ["AwaitRun", "VerifyStopped", "IsStopped", "WaitForStop", "ConcludeRun", "IsConcluded"];
 
 /// A place in the queue.
 #[derive(Clone, Debug)]
@@ -45,6 +51,25 @@ impl Account {
         let place = async |ticket: Ticket| self.place(ticket).await;
         let places: Vec<Option<Place>> = stream::iter(tickets).map(place).buffered(AT_ONCE).try_collect().await?;
         Ok(places.into_iter().flatten().collect())
+    }
+
+    /// The runs of an instance that have no ticket yet, the oldest first: they check their input, or start the instance, or wait until another
+    /// run has started it. `known` are executions that are known to be elsewhere.
+    pub(crate) async fn coming(&self, instance: &InstanceName, known: &[&str]) -> Result<Vec<Run>, CliError> {
+        let executions = self.newest(Some(ExecutionStatus::Running), COMING).await?;
+        let unknown = executions.into_iter().filter(|execution| !known.contains(&execution.arn.as_str()));
+        let look = async |execution: Execution| -> Result<Option<Run>, CliError> {
+            let Some(run) = self.going_on(&execution.arn).await? else { return Ok(None) };
+            if run.instance.as_deref() != Some(instance.as_str()) {
+                return Ok(None);
+            }
+            let state = self.state(&execution.arn).await?;
+            Ok(Some(run).filter(|_| state.is_some_and(|state| !HAS_A_TICKET.contains(&state.as_str()))))
+        };
+        let looks = stream::iter(unknown).map(look).buffered(AT_ONCE);
+        let mut found: Vec<Run> = looks.try_filter_map(async |run| Ok(run)).try_collect().await?;
+        found.reverse();
+        Ok(found)
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, CliError> {
@@ -86,7 +111,7 @@ impl Account {
         notebooks: &[&str],
         count: usize,
     ) -> Result<Vec<Took>, CliError> {
-        let executions = self.newest(Some(aws_sdk_sfn::types::ExecutionStatus::Succeeded), EARLIER).await?;
+        let executions = self.newest(Some(ExecutionStatus::Succeeded), EARLIER).await?;
         let look = |execution: Execution| async move { self.outline(&execution.arn).await };
         let mut runs = pin!(stream::iter(executions).map(look).buffered(AT_ONCE));
         let mut missing: BTreeMap<&str, usize> = notebooks.iter().map(|notebook| (*notebook, count)).collect();

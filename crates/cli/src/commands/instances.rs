@@ -1,13 +1,15 @@
 //! `reveille instances`: which notebook instances are on, and why.
 
-use aws_sdk_sagemaker::types::NotebookInstanceStatus as Status;
-use chrono::Utc;
-use reveille_domain::records::{Lease, LeaseState};
+use chrono::{DateTime, Utc};
+use reveille_domain::{
+    RunId,
+    records::{Lease, LeaseState},
+};
 use serde_json::{Value, json};
 
 use crate::{
     arguments::{Format, InstancesArguments},
-    clients::{Account, Instance},
+    clients::{Account, Holder, Holds, Instance},
     error::CliError,
     exit::Exit,
     ui::{
@@ -29,7 +31,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &InstancesArguments) -> 
     let account = Account::of(&arguments.stack).await?;
     let mut instances = account.instances().await?;
     // Those that cost money first.
-    instances.sort_by_key(|instance| !is_on(&instance.status));
+    instances.sort_by_key(|instance| !instance.is_on());
     if arguments.format.output == Format::Json {
         Terminal::result(&instances.iter().map(as_json).collect());
         return Ok(Exit::Done);
@@ -46,50 +48,56 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &InstancesArguments) -> 
     Ok(Exit::Done)
 }
 
-fn is_on(status: &Status) -> bool {
-    !matches!(status, Status::Stopped | Status::Failed | Status::Deleting)
-}
-
 fn row(instance: &Instance) -> Vec<Cell> {
     let now = Utc::now();
-    let on = is_on(&instance.status);
+    let on = instance.is_on();
     let tone = if on { Tone::Moving } else { Tone::Plain };
     vec![
         (instance.name.to_string(), Tone::Strong),
         (instance.status.as_str().to_owned(), tone),
         (instance.since.map(|since| times::age(since, now)).unwrap_or_default(), Tone::Quiet),
         (instance.kind.clone(), Tone::Quiet),
-        (why(instance), Tone::Plain),
+        (why(instance, now), Tone::Plain),
     ]
 }
 
 /// Why an instance is on, or why it could not be used.
-fn why(instance: &Instance) -> String {
+fn why(instance: &Instance, now: DateTime<Utc>) -> String {
     let hint = if instance.has_lifecycle_configuration {
         ""
     } else {
         "no lifecycle configuration: runs fail with LifecycleConfigMissing"
     };
-    if !is_on(&instance.status) {
+    if !instance.is_on() {
         return hint.to_owned();
     }
-    let why = match &instance.lease {
-        None => "a person started it, or it is not certain whose it is".to_owned(),
-        Some(lease) => because(lease),
+    let nobodys = || "a person started it, or it is not certain whose it is".to_owned();
+    let why = match (&instance.lease, &instance.holder) {
+        (Some(lease), Some(holder)) if !lease.ended => because(lease, holder, now),
+        _ => nobodys(),
     };
     if hint.is_empty() { why } else { format!("{why}; {hint}") }
 }
 
-fn because(lease: &Lease) -> String {
-    if lease.person_at.is_some() {
-        return "a person works on it".to_owned();
-    }
-    match (lease.state, &lease.busy) {
-        (LeaseState::Busy, Some(at)) => format!("runs {}", at.run),
-        (LeaseState::Busy | LeaseState::Open, _) => format!("ready for runs; {} started it", lease.started_by),
-        (LeaseState::Starting | LeaseState::Unsure, _) => format!("{} starts it", lease.started_by),
-        (LeaseState::Closing, _) => "it is being stopped".to_owned(),
-    }
+fn because(lease: &Lease, holder: &Holder, now: DateTime<Utc>) -> String {
+    let run = &holder.run;
+    let busy = lease.state == LeaseState::Busy && lease.busy.is_some();
+    let runs = match (lease.state, holder.holds) {
+        (LeaseState::Busy, Holds::Still) if busy => format!("runs {run}"),
+        (LeaseState::Starting | LeaseState::Unsure, Holds::Still) => format!("{run} starts it"),
+        (LeaseState::Closing, _) => format!("it is being stopped, for {}", times::duration(now - lease.at)),
+        (LeaseState::Busy | LeaseState::Open, _) if !busy => format!("ready for runs; {run} started it"),
+        // The lease is older than the run's end: whoever was to change it died, or is about to.
+        (_, Holds::Until(at)) => {
+            format!("no run uses it: {run} ended {} ago", times::duration(now - at))
+        }
+        (_, Holds::Unknown) => format!("no run uses it: {run} left no record"),
+        (LeaseState::Busy | LeaseState::Open, Holds::Still) => format!("ready for runs; {run} started it"),
+    };
+    // What a person's last sign is worth ends after a while; when it was, stays true.
+    let Some(at) = lease.person_at else { return runs };
+    let person = format!("a person worked on it {} ago", times::duration(now - at));
+    if busy && holder.holds == Holds::Still { format!("{runs}; {person}") } else { person }
 }
 
 fn as_json(instance: &Instance) -> Value {
@@ -98,8 +106,88 @@ fn as_json(instance: &Instance) -> Value {
         "status": instance.status.as_str(),
         "type": instance.kind,
         "since": instance.since,
-        "on": is_on(&instance.status),
-        "why": why(instance),
-        "run": instance.lease.as_ref().and_then(|lease| lease.busy.as_ref()).map(|at| at.run.clone()),
+        "on": instance.is_on(),
+        "why": why(instance, Utc::now()),
+        "run": running(instance),
     })
+}
+
+/// The run that uses an instance now.
+fn running(instance: &Instance) -> Option<&RunId> {
+    let busy = instance.lease.as_ref().is_some_and(|lease| lease.busy.is_some() && !lease.ended);
+    instance.holder.as_ref().filter(|holder| busy && holder.holds == Holds::Still).map(|holder| &holder.run)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sagemaker::types::NotebookInstanceStatus;
+    use chrono::{TimeDelta, Utc};
+    use reveille_domain::{
+        InstanceName, RunId,
+        layout::AttemptRef,
+        records::{Closer, Lease, LeaseState},
+    };
+
+    use super::{running, why};
+    use crate::clients::{Holder, Holds, Instance};
+
+    /// An instance that is on, whose lease is changed by `change`.
+    fn instance(holds: Holds, change: impl FnOnce(&mut Lease)) -> Instance {
+        let run = RunId::from_key("daily-1");
+        let mut lease = Lease::starting(&run, "n".into(), None, Utc::now() - TimeDelta::minutes(9));
+        change(&mut lease);
+        Instance {
+            name: InstanceName::parse("nightly").unwrap(),
+            kind: "ml.t3.medium".to_owned(),
+            status: NotebookInstanceStatus::InService,
+            since: None,
+            has_lifecycle_configuration: true,
+            lease: Some(lease),
+            holder: Some(Holder { run, holds }),
+        }
+    }
+
+    fn busy(lease: &mut Lease) {
+        lease.state = LeaseState::Busy;
+        lease.busy = Some(AttemptRef { instance: "nightly".into(), run: RunId::from_key("daily-1"), attempt: 1 });
+    }
+
+    #[test]
+    fn a_run_is_named_as_a_user_only_as_long_as_it_is_one() {
+        let now = Utc::now();
+        let ended = Holds::Until(now - TimeDelta::minutes(5));
+        for (holds, said, user) in [
+            (Holds::Still, "runs daily-1", Some(RunId::from_key("daily-1"))),
+            (ended, "no run uses it: daily-1 ended 5m 00s ago", None),
+            (Holds::Unknown, "no run uses it: daily-1 left no record", None),
+        ] {
+            let instance = instance(holds, busy);
+            assert_eq!((why(&instance, now).as_str(), running(&instance)), (said, user.as_ref()));
+        }
+        // The same of a run that was to start it.
+        assert_eq!(why(&instance(Holds::Still, |_| {}), now), "daily-1 starts it");
+        assert!(why(&instance(ended, |_| {}), now).starts_with("no run uses it: daily-1 ended 5m"));
+        assert!(why(&instance(ended, |lease| lease.state = LeaseState::Open), now).starts_with("ready for runs"));
+        let over = instance(ended, |lease| lease.ended = true);
+        assert!(why(&over, now).starts_with("a person started it"), "the boot that the lease names is over");
+        let closing =
+            instance(ended, |lease| *lease = lease.closing(Closer::Runner, "m".into(), now - TimeDelta::minutes(2)));
+        assert_eq!(why(&closing, now), "it is being stopped, for 2m 00s");
+    }
+
+    #[test]
+    fn a_persons_last_sign_is_told_with_its_age_and_does_not_hide_a_run() {
+        let now = Utc::now();
+        let seen = |lease: &mut Lease| lease.person_at = Some(now - TimeDelta::minutes(3));
+        let both = instance(Holds::Still, |lease| {
+            busy(lease);
+            seen(lease);
+        });
+        assert_eq!(why(&both, now), "runs daily-1; a person worked on it 3m 00s ago");
+        let left = instance(Holds::Until(now), |lease| {
+            lease.state = LeaseState::Open;
+            seen(lease);
+        });
+        assert_eq!(why(&left, now), "a person worked on it 3m 00s ago");
+    }
 }

@@ -1,4 +1,4 @@
-//! `reveille queue`: which run uses an instance, which wait, and when each may start.
+//! `reveille queue`: which run uses an instance or starts it, which wait, and when each may start.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::records::Lease;
@@ -18,7 +18,7 @@ use crate::{
 };
 
 const COLUMNS: [Column; 5] = [
-    Column { title: "PLACE", rank: 0, least: 5 },
+    Column { title: "PLACE", rank: 0, least: 8 },
     Column { title: "NOTEBOOK", rank: 0, least: 14 },
     Column { title: "RUN", rank: 0, least: 12 },
     Column { title: "SINCE", rank: 1, least: 7 },
@@ -32,12 +32,31 @@ const COUNT: usize = 9;
 #[derive(Clone, Debug)]
 struct Row {
     run: Run,
-    /// 0: it runs.
-    place: usize,
+    place: Standing,
     since: DateTime<Utc>,
     /// When it will start, or where it runs, end.
     expected: Expected,
     until: Option<DateTime<Utc>>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It has no ticket yet: it starts the instance, or waits until that is up.
+    Starting,
+    Running,
+    /// So many runs are before it, or it is the first.
+    Waiting(usize),
+}
+
+impl Standing {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Waiting(_) => "waiting",
+        }
+    }
 }
 
 /// When something may happen, guessed from earlier runs.
@@ -58,11 +77,16 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     let running = running(&account, lease.as_ref()).await?;
     let mut waiting = account.inbox(name).await?;
     waiting.retain(|place| running.as_ref().is_none_or(|(run, _)| run.id != place.run.id));
-    let runs = running.iter().map(|(run, _)| run).chain(waiting.iter().map(|place| &place.run));
+    let runs = || running.iter().map(|(run, _)| run).chain(waiting.iter().map(|place| &place.run));
+    let known: Vec<&str> = runs().map(|run| run.execution.arn.as_str()).collect();
+    let mut starting = account.coming(name, &known).await?;
+    // Whose boot it will be comes first.
+    starting.sort_by_key(|run| lease.as_ref().is_none_or(|lease| lease.started_by != run.id));
+    let runs = runs();
     let notebooks: Vec<&str> = runs.filter_map(|run| run.notebook.as_deref()).collect();
     let earlier = if notebooks.is_empty() { Vec::new() } else { account.earlier(name, &notebooks, COUNT).await? };
     let now = Utc::now();
-    let rows = rows(running, waiting, &earlier, now);
+    let rows = rows(running, waiting, starting, &earlier, now);
     if arguments.format.output == Format::Json {
         let runs: Vec<Value> = rows.iter().map(as_json).collect();
         Terminal::result(&json!({"instance": name, "status": status.as_str(), "runs": runs}));
@@ -89,12 +113,18 @@ async fn running(account: &Account, lease: Option<&Lease>) -> Result<Option<(Run
     Ok(Some((run, since)))
 }
 
-fn rows(running: Option<(Run, DateTime<Utc>)>, waiting: Vec<Place>, earlier: &[Took], now: DateTime<Utc>) -> Vec<Row> {
+fn rows(
+    running: Option<(Run, DateTime<Utc>)>,
+    waiting: Vec<Place>,
+    starting: Vec<Run>,
+    earlier: &[Took],
+    now: DateTime<Utc>,
+) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut next = Expected::Now;
     if let Some((run, since)) = running {
         next = after(Expected::At(since), &run, earlier);
-        rows.push(Row { run, place: 0, since, expected: next, until: None });
+        rows.push(Row { run, place: Standing::Running, since, expected: next, until: None });
     }
     for (index, Place { run, since, until }) in waiting.into_iter().enumerate() {
         let begins = match next {
@@ -104,8 +134,18 @@ fn rows(running: Option<(Run, DateTime<Utc>)>, waiting: Vec<Place>, earlier: &[T
         };
         let from = if begins == Expected::Now { Expected::At(now) } else { begins };
         next = after(from, &run, earlier);
-        rows.push(Row { run, place: index + 1, since, expected: begins, until });
+        rows.push(Row { run, place: Standing::Waiting(index + 1), since, expected: begins, until });
     }
+    // How long an instance takes to start is not told by runs that found it up.
+    let row = |run: Run| Row {
+        since: run.execution.started,
+        run,
+        place: Standing::Starting,
+        expected: Expected::Unknown,
+        until: None,
+    };
+    // Behind those with a ticket: where one has come up, these get theirs next.
+    rows.extend(starting.into_iter().map(row));
     rows
 }
 
@@ -128,9 +168,13 @@ fn typical(notebook: &str, earlier: &[Took]) -> Option<TimeDelta> {
 }
 
 fn cells(row: &Row, now: DateTime<Utc>) -> Vec<Cell> {
-    let runs = row.place == 0;
+    let place = match row.place {
+        Standing::Starting => ("starting".to_owned(), Tone::Moving),
+        Standing::Running => ("runs".to_owned(), Tone::Moving),
+        Standing::Waiting(place) => (place.to_string(), Tone::Plain),
+    };
     vec![
-        if runs { ("runs".to_owned(), Tone::Moving) } else { (row.place.to_string(), Tone::Plain) },
+        place,
         (row.run.notebook.clone().unwrap_or_else(|| "(none)".to_owned()), Tone::Strong),
         (row.run.id.to_string(), Tone::Plain),
         (times::duration(now - row.since), Tone::Quiet),
@@ -139,10 +183,11 @@ fn cells(row: &Row, now: DateTime<Utc>) -> Vec<Cell> {
 }
 
 fn expected(row: &Row, now: DateTime<Utc>) -> String {
-    let what = if row.place == 0 { "ends" } else { "starts" };
+    let runs = row.place == Standing::Running;
+    let what = if runs { "ends" } else { "starts" };
     match row.expected {
         Expected::Now => "is next".to_owned(),
-        Expected::At(at) if at <= now && row.place == 0 => "overdue".to_owned(),
+        Expected::At(at) if at <= now && runs => "overdue".to_owned(),
         Expected::At(at) if at <= now => "is next".to_owned(),
         Expected::At(at) => format!("{what} in ~{}", times::duration(at - now)),
         Expected::Unknown => "not known".to_owned(),
@@ -151,10 +196,14 @@ fn expected(row: &Row, now: DateTime<Utc>) -> String {
 
 fn as_json(row: &Row) -> Value {
     let expected = if let Expected::At(at) = row.expected { Some(time(at)) } else { None };
-    let (start, end) = if row.place == 0 { (None, expected) } else { (expected, None) };
+    let (place, start, end) = match row.place {
+        Standing::Starting => (None, None, None),
+        Standing::Running => (Some(0), None, expected),
+        Standing::Waiting(place) => (Some(place), expected, None),
+    };
     json!({
-        "place": row.place,
-        "state": if row.place == 0 { "running" } else { "waiting" },
+        "place": place,
+        "state": row.place.word(),
         "run": row.run.id,
         "notebook": row.run.notebook,
         "since": time(row.since),
@@ -170,7 +219,7 @@ mod tests {
     use chrono::{TimeDelta, Utc};
     use unicode_width::UnicodeWidthStr;
 
-    use super::{COLUMNS, Expected, cells, expected, rows, typical};
+    use super::{COLUMNS, Expected, Standing, as_json, cells, expected, rows, typical};
     use crate::{
         clients::{Place, Run, Took},
         ui::{table, terminal::Terminal},
@@ -187,24 +236,47 @@ mod tests {
         let place = |notebook: &str| Place { run: Run::of_test(notebook), since: ago(5), until: None };
         let earlier = [took("a.ipynb", 600.0), took("a.ipynb", 660.0), took("a.ipynb", 9_000.0), took("b.ipynb", 60.0)];
         let queue = || vec![place("b.ipynb"), place("new.ipynb"), place("b.ipynb")];
-        let guessed = rows(Some((Run::of_test("a.ipynb"), ago(1))), queue(), &earlier, now);
+        let guessed = rows(Some((Run::of_test("a.ipynb"), ago(1))), queue(), Vec::new(), &earlier, now);
         let minutes = |minutes| Expected::At(now + TimeDelta::minutes(minutes));
         let expectations: Vec<_> = guessed.iter().map(|row| row.expected).collect();
         assert_eq!(expectations, [minutes(10), minutes(10), minutes(11), Expected::Unknown]);
         // What runs takes longer than ever: the next may start any moment, and those behind it after that.
-        let late = rows(Some((Run::of_test("a.ipynb"), ago(300))), queue(), &earlier, now);
+        let late = rows(Some((Run::of_test("a.ipynb"), ago(300))), queue(), Vec::new(), &earlier, now);
         assert_eq!(expected(&late[0], now), "overdue");
         assert_eq!(expected(&late[1], now), "is next");
         assert_eq!(late[2].expected, minutes(1));
         // Nobody runs.
-        assert_eq!(rows(None, queue(), &earlier, now)[0].expected, Expected::Now);
-        assert!(rows(None, Vec::new(), &earlier, now).is_empty());
+        assert_eq!(rows(None, queue(), Vec::new(), &earlier, now)[0].expected, Expected::Now);
+        assert!(rows(None, Vec::new(), Vec::new(), &earlier, now).is_empty());
         for width in [60, 80, 200] {
             let cells: Vec<_> = guessed.iter().map(|row| cells(row, now)).collect();
             let lines = table::lines(&Terminal::plain(width), &COLUMNS, &cells);
             assert!(lines.iter().all(|line| line.width() <= width), "{lines:#?}");
-            assert!(lines[1].starts_with("runs   a.ipynb") && lines[2].starts_with("1      b.ipynb"), "{lines:#?}");
+            assert!(lines[1].starts_with("runs  ") && lines[2].starts_with("1  "), "{lines:#?}");
         }
+    }
+
+    /// A run that starts the instance uses it, although it has no ticket yet.
+    #[test]
+    fn a_run_that_starts_the_instance_is_shown() {
+        let now = Utc::now();
+        let starting = || vec![Run::of_test("first.ipynb"), Run::of_test("second.ipynb")];
+        let alone = rows(None, Vec::new(), starting(), &[], now);
+        let standing: Vec<_> = alone.iter().map(|row| row.place).collect();
+        assert_eq!(standing, [Standing::Starting, Standing::Starting]);
+        let json = as_json(&alone[0]);
+        assert_eq!((&json["state"], &json["place"]), (&"starting".into(), &serde_json::Value::Null));
+        let cells: Vec<_> = alone.iter().map(|row| cells(row, now)).collect();
+        for width in [60, 80, 200] {
+            let lines = table::lines(&Terminal::plain(width), &COLUMNS, &cells);
+            assert!(lines[1].starts_with("starting  first.ipynb"), "{lines:#?}");
+            assert!(lines.iter().all(|line| line.width() <= width), "{lines:#?}");
+        }
+        let behind = rows(Some((Run::of_test("runs.ipynb"), now)), Vec::new(), starting(), &[], now);
+        assert_eq!(
+            behind.iter().map(|row| row.place).collect::<Vec<_>>()[..2],
+            [Standing::Running, Standing::Starting]
+        );
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What a run does now, for `reveille show` and `reveille watch`.
 
-use aws_sdk_sfn::types::{HistoryEventType, StateEnteredEventDetails};
 use reveille_domain::records::Progress;
 
 use crate::{
@@ -9,20 +8,11 @@ use crate::{
     ui::bar::bar,
 };
 
-/// Events that are looked at to find the present state: a state has no more than ten.
-const LAST_EVENTS: i32 = 20;
-
 /// What a run does now, in a few words.
 pub(super) async fn stage(account: &Account, run: &Run) -> Result<String, CliError> {
-    let call = account.sfn.get_execution_history().execution_arn(&run.execution.arn).reverse_order(true);
-    let history = call.max_results(LAST_EVENTS).send().await;
-    let history = history.map_err(|error| CliError::asked("read the execution's history", &error))?;
-    let entered = history.events.iter().find_map(|event| match event.r#type {
-        HistoryEventType::ExecutionStarted => Some("Prepare"),
-        _ => event.state_entered_event_details().map(StateEnteredEventDetails::name),
-    });
+    let entered = account.state(&run.execution.arn).await?;
     let instance = run.instance.as_deref().unwrap_or("the instance");
-    Ok(match entered {
+    Ok(match entered.as_deref() {
         Some("CheckInstance" | "IsReady" | "StartInstance" | "WaitForInstance") => format!("starting {instance}"),
         Some("AwaitRun") => in_the_queue_or_running(account, run, instance).await?,
         Some("VerifyStopped" | "IsStopped" | "WaitForStop") => format!("stopping {instance}"),

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// A call: the action that the header names (`StartExecution`), or the first line (`POST /schedules/a HTTP/1.1`), and the body.
-pub struct Call<'a> {
+pub struct StubCall<'a> {
     pub action: &'a str,
     pub first: &'a str,
     /// The calls before it, as `asked` gives them.
@@ -17,7 +17,7 @@ pub struct Call<'a> {
 }
 
 /// Status and body; `None`: the call was read, and its answer is lost.
-pub type Answer = Option<(u16, String)>;
+pub type StubAnswer = Option<(u16, String)>;
 
 pub struct Stub {
     address: String,
@@ -25,7 +25,7 @@ pub struct Stub {
 }
 
 impl Stub {
-    pub fn start(answer: impl Fn(&Call<'_>) -> Answer + Send + Sync + 'static) -> Self {
+    pub fn start(answer: impl Fn(&StubCall<'_>) -> StubAnswer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, asked) = (format!("http://{}", listener.local_addr().unwrap()), Arc::default());
         let (notes, answer) = (Arc::clone(&asked), Arc::new(answer));
@@ -53,7 +53,7 @@ impl Stub {
 }
 
 /// Requests of one connection.
-fn serve(stream: &TcpStream, answer: &dyn Fn(&Call<'_>) -> Answer, notes: &Mutex<Vec<String>>) {
+fn serve(stream: &TcpStream, answer: &dyn Fn(&StubCall<'_>) -> StubAnswer, notes: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(stream);
     loop {
         let (mut first, mut target, mut length) = (String::new(), String::new(), 0);
@@ -78,7 +78,7 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&Call<'_>) -> Answer, notes: &Mutex
         let action = if named.is_empty() { first.trim_end() } else { named };
         let before = notes.lock().unwrap().clone();
         notes.lock().unwrap().push(format!("{action} {body}"));
-        let Some((status, answer)) = answer(&Call { action, first: &first, before: &before }) else {
+        let Some((status, answer)) = answer(&StubCall { action, first: &first, before: &before }) else {
             let _ = stream.shutdown(Shutdown::Both);
             return;
         };

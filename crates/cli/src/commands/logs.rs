@@ -4,7 +4,7 @@ use super::open::key;
 use crate::{arguments::OneRunArguments, clients::Account, error::CliError, exit::Exit, ui::terminal::Terminal};
 
 /// The runner keeps the first and the last MiB of a log, and a line between them.
-const MAX_LOG: i64 = 3 * 1024 * 1024;
+pub(super) const MAX_LOG: i64 = 3 * 1024 * 1024;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &OneRunArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;

@@ -1,8 +1,11 @@
 //! `reveille show`: one run, and what to do next.
 
-use reveille_domain::{Code, records::Rest};
+use reveille_domain::{
+    Code, InstanceName,
+    records::{Rest, RunStatus},
+};
 
-use super::{runs::tone, stage::stage};
+use super::{logs::MAX_LOG, runs::tone, stage::stage};
 use crate::{
     arguments::{Format, ShowArguments},
     clients::{Account, Ending, Run},
@@ -60,7 +63,10 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> R
         lines.extend(labelled(terminal, name, uri));
     }
     lines.push(String::new());
-    lines.push(format!("{} {}", terminal.paint(Tone::Quiet, "Next:"), next(run)));
+    for (index, command) in next(run, log_says_something(account, run).await).iter().enumerate() {
+        let label = if index == 0 { terminal.paint(Tone::Quiet, "Next:") } else { " ".repeat("Next:".len()) };
+        lines.push(format!("{label} {command}"));
+    }
     for line in lines {
         terminal.line(&line);
     }
@@ -156,19 +162,96 @@ fn ending_without_record(terminal: &Terminal, run: &Run) -> Vec<String> {
         .collect()
 }
 
-fn next(run: &Run) -> String {
+/// Whether anything stands in the log of a run that did not succeed: one that was lost early kept an empty one.
+async fn log_says_something(account: &Account, run: &Run) -> bool {
+    let Some(key) = account.key_of(run, "log").filter(|_| run.ending != Ending::Succeeded) else { return false };
+    // A log that cannot be read is no help either; `reveille logs` would say why.
+    let log = account.object(key, MAX_LOG).await.ok().flatten();
+    log.is_some_and(|log| !log.trim_ascii().is_empty())
+}
+
+/// What a person would type next, the most useful first.
+fn next(run: &Run, log: bool) -> Vec<String> {
     let id = &run.id;
-    match run.ending {
-        Ending::Running => format!("reveille watch {id}"),
-        Ending::Succeeded if has(run, "html") => format!("reveille open {id}"),
-        Ending::Failed | Ending::Aborted if has(run, "log") => format!("reveille logs {id}"),
-        Ending::Failed => {
-            run.code().map_or_else(|| "reveille explain".to_owned(), |code| format!("reveille explain {code}"))
-        }
-        _ => "reveille runs".to_owned(),
+    let mut next = Vec::new();
+    let outcome = run.outcome.as_ref();
+    if run.ending != Ending::Aborted && outcome.is_some_and(|outcome| outcome.instance_after == Rest::NotConfirmed) {
+        next.push("reveille instances".to_owned());
     }
+    match run.ending {
+        Ending::Running => next.push(format!("reveille watch {id}")),
+        Ending::Succeeded if has(run, "html") => next.push(format!("reveille open {id}")),
+        Ending::Failed | Ending::Aborted | Ending::TimedOut => next.extend(after_failure(run, log)),
+        Ending::Skipped => {
+            let instance = run.instance.as_deref().and_then(|name| InstanceName::parse(name).ok());
+            next.extend(instance.map(|name| format!("reveille queue {name}")));
+            next.push(format!("reveille rerun {id}"));
+        }
+        Ending::Succeeded | Ending::Duplicate | Ending::NotSelected => next.push("reveille runs".to_owned()),
+    }
+    next
+}
+
+fn after_failure(run: &Run, log: bool) -> Vec<String> {
+    let id = &run.id;
+    let mut next = Vec::new();
+    if log {
+        next.push(format!("reveille logs {id}"));
+    }
+    match run.code() {
+        // Its notebook has succeeded: it is not run again, only looked at.
+        Some(Code::StopNotConfirmed) if run.outcome.as_ref().is_some_and(|it| it.status == RunStatus::Succeeded) => {
+            next.push(format!("reveille explain {}", Code::StopNotConfirmed));
+            return next;
+        }
+        // The same input would be refused again.
+        Some(Code::InvalidRequest) => {
+            next.push(format!("reveille explain {}", Code::InvalidRequest));
+            return next;
+        }
+        // The card and the log say it all.
+        Some(Code::NotebookFailed | Code::KernelDied | Code::RunTimedOut | Code::Cancelled) if log => {}
+        Some(code) => next.push(format!("reveille explain {code}")),
+        None if log || run.ending == Ending::Aborted => {}
+        None => next.push(format!("reveille open {id} --console")),
+    }
+    next.push(format!("reveille rerun {id}"));
+    next
 }
 
 fn has(run: &Run, output: &str) -> bool {
     run.outcome.as_ref().is_some_and(|outcome| outcome.outputs.contains_key(output))
+}
+
+#[cfg(test)]
+mod tests {
+    use reveille_domain::Code;
+
+    use super::next;
+    use crate::clients::{Ending, Run};
+
+    #[test]
+    fn the_next_command_is_one_that_helps() {
+        let run = |ending, code: Option<Code>| Run {
+            ending,
+            error: code.map(|code| code.to_string()),
+            ..Run::of_test("daily.ipynb")
+        };
+        for (ending, code, log, commands) in [
+            (Ending::Failed, Some(Code::NotebookFailed), true, &["logs daily-1", "rerun daily-1"][..]),
+            (Ending::Failed, Some(Code::RunnerLost), false, &["explain RunnerLost", "rerun daily-1"]),
+            (Ending::Failed, Some(Code::RunnerLost), true, &["logs daily-1", "explain RunnerLost", "rerun daily-1"]),
+            (Ending::Failed, Some(Code::InvalidRequest), false, &["explain InvalidRequest"]),
+            (Ending::Failed, None, false, &["open daily-1 --console", "rerun daily-1"]),
+            (Ending::TimedOut, None, false, &["open daily-1 --console", "rerun daily-1"]),
+            (Ending::Aborted, None, false, &["rerun daily-1"]),
+            (Ending::Aborted, None, true, &["logs daily-1", "rerun daily-1"]),
+            (Ending::Skipped, None, false, &["queue nightly", "rerun daily-1"]),
+            (Ending::Duplicate, None, false, &["runs"]),
+            (Ending::Running, None, false, &["watch daily-1"]),
+        ] {
+            let commands: Vec<String> = commands.iter().map(|command| format!("reveille {command}")).collect();
+            assert_eq!(next(&run(ending, code), log), commands);
+        }
+    }
 }

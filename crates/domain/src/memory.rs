@@ -36,6 +36,10 @@ pub struct Waiting {
     /// When the instance was seen ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<DateTime<Utc>>,
+    /// When it was seen ready for the first time. A silence begins the wait anew, and what was waited for since then was the runner; absent
+    /// in the memory of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_ready_at: Option<DateTime<Utc>>,
     /// `LastModifiedTime` of the boot that this execution started, as it was seen ready: with the same time it is still up,
     /// even if its lease is lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +65,7 @@ impl Waiting {
             }
             before => Self {
                 first_at: before.as_ref().filter(|_| continues).map_or(now, |waiting| waiting.first_at),
+                first_ready_at: before.as_ref().filter(|_| continues).and_then(|waiting| waiting.first_ready_at),
                 own_boot: before.as_ref().and_then(|waiting| waiting.own_boot),
                 own_certain: before.is_some_and(|waiting| waiting.own_certain),
                 attempt: Some(attempt),
@@ -74,6 +79,12 @@ impl Waiting {
                 ready_at: None,
             },
         }
+    }
+
+    /// Notes that the instance is ready.
+    pub fn note_ready(&mut self, now: DateTime<Utc>) {
+        self.ready_at = Some(now);
+        self.first_ready_at.get_or_insert(now);
     }
 
     /// Whether this is the memory of that attempt, and not what an earlier one handed on.

@@ -237,10 +237,10 @@ impl Phase {
 /// The phases of a run that took place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Phases {
-    /// Until the instance was `InService`.
+    /// Until the instance was seen `InService` first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starting: Option<Phase>,
-    /// In the queue.
+    /// In the queue: until the runner took the run, or it was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued: Option<Phase>,
     /// The notebook.

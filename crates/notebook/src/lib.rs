@@ -32,5 +32,5 @@ pub use engine::Engine;
 pub use error::{EngineError, remedy};
 pub use execution::{NotebookProcess, end_leftovers};
 pub use job::{CellProgress, Job, Output, Patience};
-pub use verdict::{Breakage, CellFailure, Place, Verdict};
+pub use verdict::{Breakage, CellFailure, KernelEnd, Place, Verdict};
 pub use wheelhouse::Supplies;

@@ -10,6 +10,18 @@ use crate::regular;
 /// The driver bounds every text in it: a failure has 40 lines of 400 characters. What is larger is not the driver's.
 const RESULT_LIMIT: u64 = 1 << 20;
 
+/// How a kernel's process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelEnd {
+    /// By SIGKILL, as the operating system does when memory runs out.
+    Killed,
+    /// By itself, with status 0: as far as it knows, nothing went wrong.
+    Exited,
+    /// With another status, by another signal, or in a way that is not known.
+    Other,
+}
+
 /// What became of a notebook. Exactly one for each execution; the first failure wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -24,8 +36,8 @@ pub enum Verdict {
         cell_index: Option<usize>,
         /// How it ended, in words, with the exit status or the signal where it is known.
         message: String,
-        /// It was killed by SIGKILL, as the operating system does when memory runs out.
-        killed: bool,
+        /// The same as far as advice depends on it.
+        how: KernelEnd,
     },
     /// A parameter cannot be passed to this kernel, so no cell was executed.
     ParametersRefused {
@@ -122,7 +134,7 @@ enum Answer {
     KernelDied {
         cell_index: Option<usize>,
         message: String,
-        killed: bool,
+        how: KernelEnd,
     },
     ParametersRefused {
         reason: String,
@@ -180,7 +192,7 @@ pub(crate) fn read(result_file: &Path) -> Option<Read> {
     let verdict = match written.answer {
         Answer::Succeeded => Verdict::Succeeded,
         Answer::NotebookFailed(failure) => Verdict::NotebookFailed(failure),
-        Answer::KernelDied { cell_index, message, killed } => Verdict::KernelDied { cell_index, message, killed },
+        Answer::KernelDied { cell_index, message, how } => Verdict::KernelDied { cell_index, message, how },
         Answer::ParametersRefused { reason } => Verdict::ParametersRefused { reason },
         Answer::KernelNotFound { wanted, available } => Verdict::KernelNotFound { wanted, available },
         Answer::NotebookUnreadable { reason } => Verdict::NotebookUnreadable { reason },

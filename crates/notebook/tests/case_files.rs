@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use reveille_notebook::Verdict;
+use reveille_notebook::{KernelEnd, Verdict};
 use serde_json::{Value, json};
 use support::{Bench, IPYKERNEL, KERNEL_WITHOUT_SOCKETS, kernel, python};
 
@@ -119,10 +119,8 @@ async fn right(name: &str, case: &Case) -> bool {
             assert_eq!((ended.shown(0).as_str(), ended.shown(1).as_str()), ("one\n", ""));
         }
         "20-kernel-restart" => {
-            let Verdict::KernelDied { cell_index, message, killed } = case.ended().await.verdict else {
-                panic!("{name}")
-            };
-            assert_eq!((cell_index, killed), (Some(0), false));
+            let Verdict::KernelDied { cell_index, message, how } = case.ended().await.verdict else { panic!("{name}") };
+            assert_eq!((cell_index, how), (Some(0), KernelEnd::Exited));
             assert!(message.contains("status 0") && !message.contains("memory"), "{message}");
         }
         "24-raises-exception-tag" => {

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use reveille_notebook::{CellFailure, Verdict};
+use reveille_notebook::{CellFailure, KernelEnd, Verdict};
 use serde_json::{Value, json};
 use support::{Bench, code_cell, notebook, python};
 
@@ -46,8 +46,8 @@ async fn a_kernel_that_a_cell_shut_down_died_in_that_cell() {
         "from traitlets.config import Application\nApplication.instance().kernel.do_shutdown(True)",
         "print('two')",
     ]);
-    let Verdict::KernelDied { cell_index, message, killed } = bench.run().await else { panic!("it did not die") };
-    assert_eq!((cell_index, killed), (Some(0), false));
+    let Verdict::KernelDied { cell_index, message, how } = bench.run().await else { panic!("it did not die") };
+    assert_eq!((cell_index, how), (Some(0), KernelEnd::Exited));
     assert!(message.contains("status 0"), "{message}");
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use reveille_notebook::{Breakage, Engine, Output, Verdict, end_leftovers};
+use reveille_notebook::{Breakage, Engine, KernelEnd, Output, Verdict, end_leftovers};
 use serde_json::json;
 use support::{Bench, appears, code_cell, marked, none_left, notebook, python, saved};
 
@@ -89,15 +89,16 @@ async fn an_output_notebook_can_be_run_again_and_cells_keep_their_places() {
 
 #[tokio::test]
 async fn kernel_died_by_exit_and_by_signal() {
-    for (source, words) in [
-        ("import os; os._exit(3)", "exited with status 3"),
-        ("import os; os._exit(0)", "exited with status 0"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
+    for (source, words, ended) in [
+        ("import os; os._exit(3)", "exited with status 3", KernelEnd::Other),
+        ("import os; os._exit(0)", "exited with status 0", KernelEnd::Exited),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL", KernelEnd::Killed),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV", KernelEnd::Other),
     ] {
         let bench = Bench::of_cells(&["print('kept')", source, "2"]);
-        let Verdict::KernelDied { cell_index, message, killed } = bench.run().await else { panic!("{source}") };
+        let Verdict::KernelDied { cell_index, message, how } = bench.run().await else { panic!("{source}") };
         assert_eq!(cell_index, Some(1), "{source}");
-        assert_eq!(killed, source.contains("SIGKILL"), "only then can it have been the memory");
+        assert_eq!(how, ended, "{source}");
         assert!(message.contains(words), "{message}");
         let output = bench.output_notebook().to_string();
         assert!(output.contains("kept") && output.contains("KernelDied"), "{output}");
@@ -115,8 +116,8 @@ async fn a_kernel_that_cannot_start_died_before_the_first_cell() {
     symlink(python(), env.join("bin/python")).unwrap();
     job.kernel = Some("conda_broken".to_owned());
     let verdict = Engine::with_python(python(), bench.folder.path()).start(job).unwrap().wait().await;
-    let Verdict::KernelDied { cell_index, message, killed } = verdict else { panic!("{verdict:?}") };
-    assert_eq!((cell_index, killed), (None, false));
+    let Verdict::KernelDied { cell_index, message, how } = verdict else { panic!("{verdict:?}") };
+    assert_eq!((cell_index, how), (None, KernelEnd::Other));
     assert!(message.contains("did not start") && message.contains("exited with status 9"), "{message}");
 }
 

@@ -7,6 +7,7 @@
 
 use reveille_domain::Failure;
 use reveille_domain::input::WhenBusy;
+use reveille_domain::layout::AttemptRef;
 use reveille_domain::memory::Waiting;
 use reveille_domain::ports::{
     Clock, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Nonces, Observation,
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::stack::Stack;
 use crate::{holders, store, swap_lease, verdict};
-use decide::silence::{self, SilenceVerdict};
+use decide::silence::{self, BusyWith, SilenceVerdict};
 use decide::{Check, InstanceSeen};
 
 pub mod decide;
@@ -138,13 +139,19 @@ where
         Some(_) => None,
         None => store::or_evidence(swap_lease::read(&stack.layout, ports, &run.instance).await, &mut Vec::new())?,
     };
+    let lease = lease.map(|stored| stored.record);
+    let busy_with = match lease.as_ref().and_then(|lease| lease.busy.as_ref()).filter(|other| other.run != run.id) {
+        Some(other) => Some(look_at_other(stack, ports, other).await?),
+        None => None,
+    };
     let verdict = silence::resolve_silence(&silence::SilenceSeen {
         instance: &run.instance,
         silences,
         claim: claim.as_ref().map(|stored| &stored.record),
         progress: progress.as_ref().map(|stored| &stored.record),
         status: observation.map(|seen| seen.status),
-        bound: lease.is_some_and(|lease| lease.record.boot_id.is_some()),
+        bound: lease.is_some_and(|lease| lease.boot_id.is_some()),
+        busy_with: busy_with.as_ref(),
         heartbeat_seconds: stack.heartbeat_seconds,
         run_seconds: run.limits.run_seconds,
         now: ports.now(),
@@ -156,6 +163,21 @@ where
             declare_lost(stack, ports, run, claim.map(|stored| stored.record), failure).await
         }
     }
+}
+
+/// What is known of the run that the boot's runner took: for the message of a run that waits behind it. What cannot be read tells nothing.
+async fn look_at_other<P: GetObject>(stack: &Stack, ports: &P, other: &AttemptRef) -> Result<BusyWith, Failure> {
+    let report = store::read::<Report>(ports, &stack.layout.report(other)).await;
+    let report = store::or_evidence(report, &mut Vec::new())?.map(|stored| stored.record);
+    let progress = store::read::<Progress>(ports, &stack.layout.progress(other)).await;
+    let progress = store::or_evidence(progress, &mut Vec::new())?;
+    let claim = store::read::<Claim>(ports, &stack.layout.claim(other)).await;
+    let claim = store::or_evidence(claim, &mut Vec::new())?;
+    Ok(BusyWith {
+        run: other.run.clone(),
+        last: progress.map(|stored| stored.record.at).max(claim.map(|stored| stored.record.at)),
+        code: report.and_then(|report| report.failure).map(|failure| failure.code),
+    })
 }
 
 /// Puts the report "lost". If the runner's own report came first, it is the verdict, and the run goes on to meet it.

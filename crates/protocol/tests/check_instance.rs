@@ -3,10 +3,12 @@
 
 mod support;
 
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::limits::MAX_UNCLAIMED_SILENCES;
 use reveille_domain::memory::Waiting;
 use reveille_domain::ports::{InstanceStatus, StartAnswer};
 use reveille_domain::records::{Claimant, Lease, LeaseState, Report, Reporter, RunRef};
-use reveille_domain::{Code, RunId, input};
+use reveille_domain::{Code, Failure, RunId, input};
 use reveille_protocol::admit_run;
 use reveille_protocol::check_instance::decide::Check;
 use reveille_protocol::check_instance::{CheckInstanceInput, check_instance};
@@ -106,4 +108,28 @@ fn a_silent_run_is_heard_or_declared_lost() {
     assert_eq!(serde_json::from_slice::<Report>(&verdict).unwrap().by, Reporter::Function);
     assert_eq!(look(&lost, run, silent(), 1), Ok(Check::Reported), "there is a verdict, and it is met");
     assert_eq!(lost.objects.borrow()[&key], verdict);
+}
+
+/// A run behind one whose runner fell silent is told which, and what became of it; the instance's set-up is not to blame.
+#[test]
+fn a_run_that_waited_behind_a_lost_one_is_told_which() {
+    let run = run("queue");
+    let first = AttemptRef { instance: run.instance.to_string(), run: RunId::from_key("first"), attempt: 1 };
+    let world = world(InstanceStatus::InService);
+    let busy = Lease { busy: Some(first.clone()), ..lease(LeaseState::Busy, Some("boot")) };
+    world.put(&stack().layout.lease(&run.instance), &busy);
+    world.put(&stack().layout.claim(&first), &claim(Claimant::Runner, &first, None));
+    let lost = Failure::new(Code::RunnerLost, "The runner fell silent.");
+    let report = Report::without_outputs(&first, Reporter::Function, Some(lost), None, now());
+    world.put(&stack().layout.report(&first), &report);
+    let call = CheckInstanceInput {
+        run,
+        waiting: Some(Waiting::at_look(None, 1, 0, now())),
+        silences: MAX_UNCLAIMED_SILENCES,
+    };
+    let failure = block_on(check_instance(&stack(), &world, call)).unwrap_err();
+    assert_eq!(failure.code, Code::RunnerSilent);
+    for part in ["took the run first, was last heard from at ", "first ended as RunnerLost"] {
+        assert!(failure.message.contains(part), "{failure}");
+    }
 }

@@ -73,7 +73,7 @@ pub fn check(seen: &InstanceSeen<'_>, waiting: &mut Waiting) -> Result<Check, Fa
         | InstanceStatus::Unknown => Check::Wait,
     };
     if step == Check::Ready {
-        waiting.ready_at = Some(seen.now);
+        waiting.note_ready(seen.now);
         waiting.remember_boot(seen.lease, observation.last_modified);
         return Ok(step);
     }

@@ -139,19 +139,24 @@ pub fn unrecorded(outcome: Outcome, damaged: &Unreadable) -> Outcome {
     Outcome { code: Some(failure.code), failure: Some(failure), ..outcome }
 }
 
+/// Each phase begins where the one before it ends. A run that nobody claimed was in the queue until its end.
 fn phases(facts: &OutcomeFacts<'_>) -> Phases {
     let report = facts.report;
     // The runner's clock wrote these.
     let known = |at: Option<DateTime<Utc>>| believed(at?, facts.now);
+    let ready_at = facts.waiting.and_then(|waiting| waiting.first_ready_at.or(waiting.ready_at));
     let queued_at = known(report.and_then(|report| report.queued_at));
     let started_at = known(report.and_then(|report| report.started_at));
+    // A function's report does not say when the run was queued: that was at once when the instance was ready.
+    let given_up = report.is_none() && facts.error.is_some_and(|error| classify(error).code == Code::RunnerSilent);
+    let left_queue_at = match report {
+        Some(report) => started_at.or_else(|| known(Some(report.ended_at))),
+        None => facts.stopping.map(|stopping| stopping.since).filter(|_| given_up),
+    };
     let between = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| Some(Phase::between(from?, to?));
     Phases {
-        starting: between(
-            facts.waiting.map(|waiting| waiting.first_at),
-            facts.waiting.and_then(|waiting| waiting.ready_at),
-        ),
-        queued: between(queued_at, started_at),
+        starting: between(facts.waiting.map(|waiting| waiting.first_at), ready_at),
+        queued: between(queued_at.or(ready_at), left_queue_at),
         running: between(started_at, known(report.map(|report| report.ended_at))),
         stopping: between(
             facts.stopping.map(|stopping| stopping.since),

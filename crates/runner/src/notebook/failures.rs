@@ -7,12 +7,25 @@ use reveille_domain::error::{Evidence, FailedCell};
 use reveille_domain::input::invalid;
 use reveille_domain::records::Request;
 use reveille_domain::{Code, Failure, shown};
-use reveille_notebook::{Breakage, EngineError, Place, Verdict, remedy};
+use reveille_notebook::{Breakage, EngineError, KernelEnd, Place, Verdict, remedy};
 
 use super::{Run, count};
 
 /// What the operating system sends to a process when memory runs out.
 const SIGKILL: i32 = 9;
+
+/// What to do about a kernel that ended so.
+const fn kernel_advice(how: KernelEnd) -> &'static str {
+    match how {
+        // What the operating system sends when memory runs out. No other end is a matter of memory.
+        KernelEnd::Killed => " If it ran out of memory, use a larger instance type, or less data at a time.",
+        // It wrote no last words: nothing went wrong, as far as it knows.
+        KernelEnd::Exited => {
+            " It ended itself without an error: the cell, or a library that it uses, does that, for example with `os._exit(0)`. To end a notebook early and successfully, call `exit()`."
+        }
+        KernelEnd::Other => " The log of the run shows what the kernel wrote last.",
+    }
+}
 
 impl Run<'_> {
     pub(super) fn disk(&self, path: &Path, error: &io::Error) -> Failure {
@@ -48,17 +61,12 @@ impl Run<'_> {
         match verdict {
             Verdict::Succeeded => Ok(()),
             Verdict::NotebookFailed(cell) => Err(self.cell_failure(cell)),
-            Verdict::KernelDied { cell_index, message, killed } => {
+            Verdict::KernelDied { cell_index, message, how } => {
                 let at = cell_index.map_or_else(String::new, |index| format!(" in cell {}", index + 1));
-                // SIGKILL is what the operating system sends when memory runs out. No other end is a matter of memory.
-                let advice = if killed {
-                    " If it ran out of memory, use a larger instance type, or less data at a time."
-                } else {
-                    " The log of the run shows what the kernel wrote last."
-                };
+                let message = shown::phrase(message);
                 Err(Failure::new(
                     Code::KernelDied,
-                    format!("The kernel of {notebook} died{at}: {}.{advice}", shown::phrase(message)),
+                    format!("The kernel of {notebook} died{at}: {message}.{}", kernel_advice(how)),
                 ))
             }
             Verdict::ParametersRefused { reason } => Err(invalid(format!(
@@ -185,5 +193,18 @@ impl Run<'_> {
                 Failure::new(Code::Internal, format!("On notebook instance {}: {error}.", self.request.instance))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KernelEnd, kernel_advice};
+
+    #[test]
+    fn the_advice_fits_the_kernels_end() {
+        let advice = [KernelEnd::Killed, KernelEnd::Exited, KernelEnd::Other].map(kernel_advice);
+        assert_eq!(advice.map(|text| text.contains("memory")), [true, false, false]);
+        assert_eq!(advice.map(|text| text.contains("os._exit(0)")), [false, true, false]);
+        assert_eq!(advice.map(|text| text.contains("log")), [false, false, true]);
     }
 }

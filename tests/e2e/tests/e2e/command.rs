@@ -48,7 +48,7 @@ async fn followed(world: &LocalAws) {
         assert!(screen.contains(part), "{part} is missing in:\n{screen}");
     }
     let id = screen.lines().find_map(|line| line.strip_prefix("run ")).expect("the run's id comes first").to_owned();
-    assert!(screen.contains(&format!("Next: reveille logs {id}")), "{screen}");
+    assert!(screen.contains(&format!("Next: reveille logs {id}\n      reveille rerun {id}")), "{screen}");
 
     let log = reveille(world, &["logs", &id]).await;
     ended(&log, 0);

@@ -119,10 +119,11 @@ def private_folder(path):
 
 
 def kernel_end(code):
-    """How the kernel's process ended, in words, and whether SIGKILL ended it, as the operating system does for memory."""
+    """How the kernel's process ended, in words, and as `killed` (by SIGKILL, as the operating system does for memory), `exited` (with
+    status 0) or `other`."""
     if code is None:
-        return "the kernel process ended by itself", False
+        return "the kernel process ended by itself", "other"
     if code >= 0:
-        return f"the kernel process exited with status {code}", False
+        return f"the kernel process exited with status {code}", "other" if code else "exited"
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    return f"the kernel process was killed by {name}", -code == signal.SIGKILL
+    return f"the kernel process was killed by {name}", "killed" if -code == signal.SIGKILL else "other"

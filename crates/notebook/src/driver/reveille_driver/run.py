@@ -172,7 +172,7 @@ class Run:
                 await self.process.kill()
                 if attempt == KERNEL_STARTS:
                     message = clean(f"the kernel {self.kernel.name} did not start: {error}")
-                    raise Ended({"kind": "kernel_died", "cell_index": None, "message": message, "killed": False}) from None
+                    raise Ended({"kind": "kernel_died", "cell_index": None, "message": message, "how": "other"}) from None
 
     async def start_once(self, sockets):
         self.process = KernelProcess(self.kernel, self.spec, self.output_dir)
@@ -305,9 +305,9 @@ class Run:
 
     def kernel_died(self, index):
         code = self.client.end()
-        message, killed = kernel_end(code)
+        message, how = kernel_end(code)
         self.mark(index, "KernelDied", message)
-        answer = {"kind": "kernel_died", "cell_index": self.positions[index], "message": message, "killed": killed}
+        answer = {"kind": "kernel_died", "cell_index": self.positions[index], "message": message, "how": how}
         return Ended(answer, failed=index)
 
     def mark(self, index, ename, evalue, traceback=()):

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use reveille_domain::age::{age, believed, is_ahead, seconds};
 use reveille_domain::error::{Code, Failure};
-use reveille_domain::ids::InstanceName;
+use reveille_domain::ids::{InstanceName, RunId};
 use reveille_domain::limits::{MAX_SILENCES, MAX_UNCLAIMED_SILENCES, OVERDUE};
 use reveille_domain::ports::InstanceStatus;
 use reveille_domain::records::{Claim, Progress};
@@ -37,12 +37,25 @@ pub struct SilenceSeen<'a> {
     pub status: Option<InstanceStatus>,
     /// Whether a runner bound the boot: then the lifecycle configuration did its work.
     pub bound: bool,
+    /// Which other run the runner of this boot took, if any: its silence began there.
+    pub busy_with: Option<&'a BusyWith>,
     /// The heartbeat.
     pub heartbeat_seconds: u32,
     /// How long the notebook may run.
     pub run_seconds: u32,
     /// Now.
     pub now: DateTime<Utc>,
+}
+
+/// Another run on the same boot, which its runner took and did not give back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusyWith {
+    /// The run.
+    pub run: RunId,
+    /// When its runner was last heard from, as far as the run's records tell.
+    pub last: Option<DateTime<Utc>>,
+    /// What it ended as, if it has a verdict and did not succeed.
+    pub code: Option<Code>,
 }
 
 /// What a run does whose heartbeats stopped.
@@ -70,7 +83,9 @@ fn unclaimed(seen: &SilenceSeen<'_>) -> SilenceVerdict {
     }
     let seconds = u64::from(seen.heartbeat_seconds) * u64::from(seen.silences);
     let instance = seen.instance;
-    let message = if seen.bound {
+    let message = if let Some(other) = seen.busy_with {
+        behind(other, instance, seconds, seen.now)
+    } else if seen.bound {
         format!(
             "The runner on notebook instance {instance} started when it booted, but did not pick up the run within {seconds} s. While the instance is up, /var/log/reveille-runner.log on it says why. Check that it still reaches S3 and Step Functions, and that its role's policy is that of infra/instance.yaml."
         )
@@ -80,6 +95,17 @@ fn unclaimed(seen: &SilenceSeen<'_>) -> SilenceVerdict {
         )
     };
     SilenceVerdict::GiveUp(Failure::new(Code::RunnerSilent, message))
+}
+
+/// The words for a run that waited behind one whose runner fell silent: nothing is wrong with the instance's set-up.
+fn behind(other: &BusyWith, instance: &InstanceName, waited: u64, now: DateTime<Utc>) -> String {
+    let run = &other.run;
+    let heard = other.last.and_then(|last| believed(last, now));
+    let heard = heard.map_or_else(String::new, |last| format!(", was last heard from at {}", seconds(last)));
+    let ended = other.code.map_or_else(String::new, |code| format!(" {run} ended as {code}.", code = code.as_str()));
+    format!(
+        "The runner on notebook instance {instance} took the run {run}{heard} and did not pick up this run within {waited} s.{ended} So the cause is to be found in {run}: look at its outcome first. When the instance has stopped, redrive this execution: the next boot has a new runner."
+    )
 }
 
 fn lost(seen: &SilenceSeen<'_>, last: DateTime<Utc>) -> Failure {
@@ -173,6 +199,7 @@ mod tests {
             progress: progress.as_ref(),
             status: Some(if in_service { InstanceStatus::InService } else { InstanceStatus::Stopped }),
             bound: false,
+            busy_with: None,
             heartbeat_seconds: 300,
             run_seconds,
             now: at(now),
@@ -192,6 +219,7 @@ mod tests {
             progress: None,
             status,
             bound,
+            busy_with: None,
             heartbeat_seconds: 300,
             run_seconds: 7_200,
             now: at(9_999),
@@ -226,6 +254,36 @@ mod tests {
         assert!(!bound.contains("ifecycle") && bound.contains("reveille-runner.log"), "{bound}");
         let unbound = message(None, Some(InstanceStatus::InService), false);
         assert!(unbound.contains("nightly/LifecycleConfigOnStart"), "{unbound}");
+    }
+
+    #[test]
+    fn a_run_that_waited_behind_a_lost_one_names_it() {
+        let instance = InstanceName::parse("nightly").unwrap();
+        let told = |last, code| {
+            let other = BusyWith { run: RunId::from_key("first"), last, code };
+            let seen = SilenceSeen {
+                instance: &instance,
+                silences: MAX_UNCLAIMED_SILENCES,
+                claim: None,
+                progress: None,
+                status: Some(InstanceStatus::InService),
+                bound: true,
+                busy_with: Some(&other),
+                heartbeat_seconds: 300,
+                run_seconds: 7_200,
+                now: at(9_999),
+            };
+            let SilenceVerdict::GiveUp(failure) = resolve_silence(&seen) else { panic!("it goes on") };
+            assert_eq!(failure.code, Code::RunnerSilent);
+            failure.message
+        };
+        let message = told(Some(at(100)), Some(Code::RunnerLost));
+        for part in ["took the run first, was last heard from at ", "within 600 s. first ended as RunnerLost."] {
+            assert!(message.contains(part), "{message}");
+        }
+        for message in [message, told(None, None), told(Some(at(99_999)), None)] {
+            assert!(!message.contains("ifecycle") && !message.contains("policy"), "{message}");
+        }
     }
 
     #[test]

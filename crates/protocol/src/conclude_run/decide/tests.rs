@@ -217,3 +217,51 @@ fn the_runners_version_is_told_where_it_is_one() {
     old.as_object_mut().unwrap().remove("runnerVersion").unwrap();
     assert_eq!(serde_json::from_value::<Report>(old).unwrap().runner_version, None);
 }
+
+/// docs/output.md: `starting` ends when the instance was ready first; from then on the run is in the queue.
+#[test]
+fn what_is_waited_for_a_runner_is_the_queue_and_not_the_start() {
+    let mut waiting = Waiting::at_look(None, 1, 0, at(0));
+    waiting.note_ready(at(60));
+    // The ticket fell silent twice, and the instance was up all the time.
+    for (silences, now) in [(1, 360), (2, 660)] {
+        waiting = Waiting::at_look(Some(waiting), 1, silences, at(now));
+        waiting.note_ready(at(now));
+    }
+    let phases = |report: Option<&Report>, error: Option<&Caught>| {
+        let stopping = Stopping { since: at(700), patience: 1, ended_at: Some(at(730)), rest: Some(Rest::AtRest) };
+        let outcome = outcome(&OutcomeFacts {
+            execution: &execution(),
+            attempt: 1,
+            run: None,
+            instance: None,
+            notebook: None,
+            report,
+            damaged: &[],
+            error,
+            stop_error: None,
+            waiting: Some(&waiting),
+            stopping: Some(&stopping),
+            skipped: false,
+            now: at(731),
+        });
+        let ends = |phase: Option<Phase>| phase.map(|phase| (phase.started_at, phase.ended_at));
+        [outcome.phases.starting, outcome.phases.queued, outcome.phases.running].map(ends)
+    };
+    let starting = Some((at(0), at(60)));
+    let silent = caught("RunnerSilent", r#"{"errorMessage":"nobody"}"#);
+    assert_eq!(phases(None, Some(&silent)), [starting, Some((at(60), at(700))), None]);
+    let lost = Report {
+        by: Reporter::Function,
+        queued_at: None,
+        started_at: Some(at(400)),
+        ended_at: at(690),
+        ..report(None)
+    };
+    assert_eq!(phases(Some(&lost), None), [starting, Some((at(60), at(400))), Some((at(400), at(690)))]);
+    let timed_out = Report { queued_at: Some(at(61)), started_at: None, ended_at: at(650), ..report(None) };
+    assert_eq!(phases(Some(&timed_out), None), [starting, Some((at(61), at(650))), None]);
+    // It never got a ticket.
+    let busy = caught("Busy", r#"{"errorMessage":"full"}"#);
+    assert_eq!(phases(None, Some(&busy)), [starting, None, None]);
+}

@@ -117,7 +117,10 @@ impl Account {
                     self.state_machine.replacen(":stateMachine:", ":execution:", 1)
                 )))
             }
-            Err(error) => Err(CliError::asked("start the execution", &error)),
+            Err(error) => {
+                let maybe = "the run may have been started or not";
+                Err(CliError::changing("start the execution", &error, maybe, format!("reveille show {name}")))
+            }
         }
     }
 }

@@ -28,7 +28,11 @@ impl Account {
         let call = self.s3.put_bucket_notification_configuration().bucket(bucket);
         // Its other destinations do not change, and may be ones that S3 could not check now.
         let call = call.skip_destination_validation(true).notification_configuration(wanted.clone());
-        call.send().await.map_err(|error| CliError::asked("change whom the bucket tells of its events", &error))?;
+        call.send().await.map_err(|error| {
+            let maybe = format!("{bucket} may send its events to EventBridge now or not");
+            let find_out = format!("aws s3api get-bucket-notification-configuration --bucket {bucket}");
+            CliError::changing("change whom the bucket tells of its events", &error, maybe, find_out)
+        })?;
         let now = self.notifications(bucket).await?;
         if now.event_bridge_configuration.is_some() && same(&wanted, &with_events(now)) {
             return Ok(others(&wanted));

@@ -7,7 +7,8 @@ use aws_sdk_eventbridge::{
     operation::describe_rule::{DescribeRuleError, DescribeRuleOutput},
     types::{DeadLetterConfig, InputTransformer, RetryPolicy, RuleState, Tag, Target},
 };
-use aws_smithy_types::error::operation::BuildError;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::{metadata::ProvideErrorMetadata, operation::BuildError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
@@ -125,7 +126,7 @@ impl Account {
         let call = client.put_rule().name(&new.name).event_bus_name(&new.bus).description(new.description);
         let call =
             call.event_pattern(new.pattern.to_string()).state(RuleState::Disabled).set_tags(Some(tags.collect()));
-        call.send().await.map_err(|error| CliError::asked("make the rule", &error))?;
+        call.send().await.map_err(|error| unanswered("make the rule", &new.name, &error))?;
         let made = self.finish(&client, new, target).await;
         if made.is_err() {
             // The first problem is the one to tell; what is left of the rule is off, and `add` takes it up again.
@@ -137,24 +138,24 @@ impl Account {
 
     async fn finish(&self, client: &Client, new: &NewRule, target: Target) -> Result<(), CliError> {
         let put = client.put_targets().rule(&new.name).event_bus_name(&new.bus).targets(target).send().await;
-        let put = put.map_err(|error| CliError::asked("give the rule its target", &error))?;
+        let put = put.map_err(|error| unanswered("give the rule its target", &new.name, &error))?;
         if let Some(failed) = put.failed_entries().first() {
             let said =
                 [failed.error_code(), failed.error_message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
             return Err(CliError::Asked { action: "give the rule its target", message: said });
         }
         let enabled = client.enable_rule().name(&new.name).event_bus_name(&new.bus).send().await;
-        enabled.map(drop).map_err(|error| CliError::asked("turn the rule on", &error))
+        enabled.map(drop).map_err(|error| unanswered("turn the rule on", &new.name, &error))
     }
 
     pub(crate) async fn enable_rule(&self, rule: &Rule, on: bool) -> Result<(), CliError> {
         let client = self.events();
         if on {
             let enabled = client.enable_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
-            enabled.map(drop).map_err(|error| CliError::asked("turn the rule on", &error))
+            enabled.map(drop).map_err(|error| unanswered("turn the rule on", &rule.name, &error))
         } else {
             let disabled = client.disable_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
-            disabled.map(drop).map_err(|error| CliError::asked("turn the rule off", &error))
+            disabled.map(drop).map_err(|error| unanswered("turn the rule off", &rule.name, &error))
         }
     }
 
@@ -164,10 +165,10 @@ impl Account {
         let ids: Vec<String> = rule.targets.iter().map(|(id, _)| id.clone()).collect();
         if !ids.is_empty() {
             let call = client.remove_targets().rule(&rule.name).event_bus_name(&rule.bus).set_ids(Some(ids));
-            call.send().await.map_err(|error| CliError::asked("remove the rule's target", &error))?;
+            call.send().await.map_err(|error| unanswered("remove the rule's target", &rule.name, &error))?;
         }
         let deleted = client.delete_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
-        deleted.map(drop).map_err(|error| CliError::asked("remove the rule", &error))
+        deleted.map(drop).map_err(|error| unanswered("remove the rule", &rule.name, &error))
     }
 
     /// Whether a rule's pattern takes an event, by EventBridge's own matcher.
@@ -226,6 +227,16 @@ fn target(state_machine: &str, role: String, queue: String, template: String) ->
         .retry_policy(retries.build())
         .input_transformer(input)
         .build()
+}
+
+/// A call that changes a rule, and what became of it if nobody knows.
+fn unanswered<E, R>(action: &'static str, rule: &str, error: &SdkError<E, R>) -> CliError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    let maybe = format!("the rule {rule} may have been changed or not");
+    CliError::changing(action, error, maybe, format!("reveille on-upload list {rule}"))
 }
 
 #[cfg(test)]

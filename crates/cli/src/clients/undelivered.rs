@@ -99,7 +99,10 @@ impl Account {
     pub(crate) async fn discard(&self, message: &Undelivered) -> Result<(), CliError> {
         let url = self.output("UndeliveredEventsUrl")?;
         let deleted = self.sqs().delete_message().queue_url(url).receipt_handle(&message.receipt).send().await;
-        deleted.map(drop).map_err(|error| CliError::asked("take the message out of the queue", &error))
+        deleted.map(drop).map_err(|error| {
+            let maybe = "the message may be out of the queue or not";
+            CliError::changing("take the message out of the queue", &error, maybe, "reveille undelivered")
+        })
     }
 }
 

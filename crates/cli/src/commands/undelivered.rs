@@ -71,6 +71,18 @@ fn short(message: &Undelivered) -> &str {
     message.id.get(..SHORT).unwrap_or(&message.id)
 }
 
+/// What a message is about, in brackets, where that is known.
+fn about(message: &Undelivered) -> String {
+    again::about(message).map(|about| format!(" ({about})")).unwrap_or_default()
+}
+
+/// The same for the table, without the bucket: a narrow terminal shows more of the key.
+fn within(message: &Undelivered) -> String {
+    let about = again::about(message).unwrap_or_else(|| "(unknown)".to_owned());
+    let key = about.strip_prefix("s3://").and_then(|place| place.split_once('/')).map(|(_, key)| key.to_owned());
+    key.unwrap_or(about)
+}
+
 fn row(message: &Undelivered) -> Vec<Cell> {
     let age = message.since.map(|since| times::age(since, Utc::now())).unwrap_or_default();
     let why = [&message.code, &message.message].into_iter().flatten().map(String::as_str).collect::<Vec<_>>();
@@ -78,7 +90,7 @@ fn row(message: &Undelivered) -> Vec<Cell> {
         (short(message).to_owned(), Tone::Strong),
         (age, Tone::Quiet),
         (trigger(&message.source).1, Tone::Plain),
-        (again::about(message), Tone::Plain),
+        (within(message), Tone::Plain),
         (why.join(": "), Tone::Bad),
     ]
 }
@@ -176,7 +188,7 @@ async fn discard(terminal: &Terminal, arguments: &DiscardArguments) -> Result<Ex
             account.put_back(&messages[number..]).await;
             return Err(problem);
         }
-        terminal.line(&format!("discarded {}: {}", short(message), again::about(message)));
+        terminal.lines(&format!("discarded {}{}", short(message), about(message)));
     }
     Ok(Exit::Done)
 }
@@ -235,6 +247,7 @@ mod tests {
             let lines = table::lines(&Terminal::plain(width), &super::COLUMNS, &rows);
             assert!(lines.iter().all(|line| line.width() <= width), "{lines:#?}");
             assert!(lines[1].starts_with("0b1f6f3c"), "{lines:#?}");
+            assert!(lines[1].contains("orders/2026-11-26/"), "the key, and not its bucket: {lines:#?}");
         }
     }
 }

@@ -119,7 +119,7 @@ async fn replayed(world: &LocalAws) {
     let discarded = reveille(world, &["undelivered", "discard", &gone, &unknown, "--yes"]).await;
     ended(&discarded, 0);
     assert!(
-        said(&discarded).contains(&format!("discarded {}: s3://{bucket}/lost/b.csv", &gone[..8])),
+        said(&discarded).contains(&format!("discarded {} (s3://{bucket}/lost/b.csv)", &gone[..8])),
         "{}",
         said(&discarded)
     );

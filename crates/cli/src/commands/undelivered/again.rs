@@ -60,8 +60,8 @@ fn parsed(text: &str) -> Result<Value, String> {
     value.ok_or_else(|| "its body is no JSON object, so it is no event".to_owned())
 }
 
-/// What the message is about, for a person: the key, the run before, or the time.
-pub(super) fn about(message: &Undelivered) -> String {
+/// What the message is about, for a person: the file, the run before, or the time.
+pub(super) fn about(message: &Undelivered) -> Option<String> {
     let body: Value = serde_json::from_str(&message.body).unwrap_or_default();
     let event = if matches!(message.source, Source::Schedule { .. }) { &body["event"] } else { &body };
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
@@ -71,7 +71,7 @@ pub(super) fn about(message: &Undelivered) -> String {
         Source::Schedule { time, .. } => time.clone(),
         Source::Rule(_) | Source::Unknown => None,
     };
-    found.or(due).or_else(|| text("/time")).unwrap_or_else(|| "(unknown)".to_owned())
+    found.or(due).or_else(|| text("/time"))
 }
 
 #[cfg(test)]
@@ -104,7 +104,7 @@ mod tests {
         let input: Value = serde_json::from_str(&of_rule(&rule(&event.to_string()), Some(template)).unwrap()).unwrap();
         assert_eq!(input, json!({"instance": "a", "parameters": {"k": "{{ key }}"}, "event": event}));
         assert_eq!(of_rule(&rule("{}"), None).unwrap(), "{}");
-        assert_eq!(about(&rule(&event.to_string())), "s3://in/a \"b\" é.csv");
+        assert_eq!(about(&rule(&event.to_string())).as_deref(), Some("s3://in/a \"b\" é.csv"));
     }
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
         let template = r#"{"instance": "a", "event": <aws.events.event.json>}"#;
         for body in ["", "[]", "7", "{", r#"{}, "instance": "b""#] {
             assert!(of_rule(&rule(body), Some(template)).unwrap_err().contains("no JSON object"), "{body}");
-            assert_eq!(about(&rule(body)), "(unknown)");
+            assert_eq!(about(&rule(body)), None);
         }
         for template in [r#"{"event": <aws.events.event.json>, "time": <time>}"#, r#"{"time": "<time>"}"#, "nonsense"] {
             assert!(of_rule(&rule("{}"), Some(template)).unwrap_err().contains("does not know"), "{template}");
@@ -128,7 +128,7 @@ mod tests {
             serde_json::from_str(&of_schedule(&cut, "arn:s", Some("2026-11-26T08:00:00Z")).unwrap()).unwrap();
         let event = json!({"time": "2026-11-26T08:00:00Z", "resources": ["arn:s"]});
         assert_eq!(input, json!({"instance": "a", "event": event}));
-        assert_eq!(about(&cut), "2026-11-26T08:00:00Z");
+        assert_eq!(about(&cut).as_deref(), Some("2026-11-26T08:00:00Z"));
         let hostile = of_schedule(&cut, r#"", "instance": "b"#, None).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&hostile).unwrap()["instance"], "a");
         cut.is_cut = true;

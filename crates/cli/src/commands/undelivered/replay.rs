@@ -4,7 +4,7 @@
 use reveille_domain::RunId;
 use serde_json::{Value, json};
 
-use super::{NONE, again, held, short};
+use super::{NONE, about, again, held, short};
 use crate::{
     arguments::{Format, ReplayArguments},
     clients::{Account, Source, StartedOnce, Undelivered},
@@ -51,7 +51,7 @@ pub(super) async fn run(terminal: &Terminal, arguments: &ReplayArguments) -> Res
     }
     if failed > 0 {
         return Err(CliError::NotNow(format!(
-            "{failed} of {} could not be replayed as they should, and are still in the queue",
+            "{failed} of {} could not be replayed, and are still in the queue",
             messages.len()
         )));
     }
@@ -101,13 +101,13 @@ async fn input(account: &Account, message: &Undelivered) -> Result<String, Strin
 }
 
 fn tell(terminal: &Terminal, message: &Undelivered, replayed: &Replayed) {
-    let about = again::about(message);
+    let what = format!("{}{}", short(message), about(message));
     match (&replayed.problem, &replayed.run, &replayed.arn) {
-        (Some(problem), _, _) => terminal.note(&format!("{} was not replayed ({about}): {problem}", short(message))),
-        (None, Some(run), _) => terminal.lines(&format!("replayed {} ({about}): run {run}", short(message))),
+        (Some(problem), _, _) => terminal.note(&format!("{what} was not replayed: {problem}")),
+        (None, Some(run), _) => terminal.lines(&format!("replayed {what}: run {run}")),
         (None, None, arn) => {
             let arn = arn.as_deref().unwrap_or_default();
-            terminal.lines(&format!("replayed {} ({about}): execution {arn}", short(message)));
+            terminal.lines(&format!("replayed {what}: execution {arn}"));
         }
     }
 }

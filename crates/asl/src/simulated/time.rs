@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::ops::{Add, Sub};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::executor::here;
@@ -48,7 +48,20 @@ impl Sub for Instant {
 pub struct SimulatedSleep {
     /// The clock counts in whole milliseconds: what is due within one is due at its end.
     at_ms: u64,
-    timer: Option<(u64, u64)>,
+    timer: Option<Timer>,
+}
+
+/// Where it waits, and whose waker waits there: a machine's many waits are looked at each time that one of them is over, nearly
+/// always by the same task.
+#[derive(Debug)]
+struct Timer {
+    at: (u64, u64),
+    waker: (usize, usize),
+}
+
+/// Two wakers that are the same have the same; while one waits in the executor, no other can come to be at its address.
+fn identity(waker: &Waker) -> (usize, usize) {
+    (waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
 }
 
 /// Waits for a while.
@@ -70,9 +83,17 @@ impl Future for SimulatedSleep {
             if executor.now_ms() >= self.at_ms {
                 return Poll::Ready(());
             }
-            match self.timer {
-                Some(timer) => executor.wake_instead(timer, context.waker()),
-                None => self.timer = Some(executor.wake_at(self.at_ms, context.waker().clone())),
+            let waker = identity(context.waker());
+            match &mut self.timer {
+                Some(timer) if timer.waker == waker => {}
+                Some(timer) => {
+                    timer.waker = waker;
+                    executor.wake_instead(timer.at, context.waker());
+                }
+                None => {
+                    let at = executor.wake_at(self.at_ms, context.waker().clone());
+                    self.timer = Some(Timer { at, waker });
+                }
             }
             Poll::Pending
         })
@@ -81,8 +102,8 @@ impl Future for SimulatedSleep {
 
 impl Drop for SimulatedSleep {
     fn drop(&mut self) {
-        if let Some(timer) = self.timer {
-            here(|executor| executor.forget(timer));
+        if let Some(timer) = &self.timer {
+            here(|executor| executor.forget(timer.at));
         }
     }
 }

@@ -86,6 +86,7 @@ pub enum Fault {
     PersonStartsAfterFailure,
     UncommonParameters,
     StrayTicket,
+    LeaseStaysBusy,
     Burst,
     Notebook(Hostility),
 }
@@ -97,7 +98,7 @@ impl Fault {
     }
 
     /// Every kind that no notebook makes.
-    pub const ALL: [Self; 75] = [
+    pub const ALL: [Self; 76] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -172,6 +173,7 @@ impl Fault {
         Self::PersonStartsAfterFailure,
         Self::UncommonParameters,
         Self::StrayTicket,
+        Self::LeaseStaysBusy,
         Self::Burst,
     ];
 
@@ -276,6 +278,7 @@ impl Fault {
             Self::PersonStartsAfterFailure => "a person starts a failed instance at once",
             Self::UncommonParameters => "heartbeats of 3 to 3,600 s, polls of 1 to 300 s",
             Self::StrayTicket => "a copy of a ticket in an inbox",
+            Self::LeaseStaysBusy => "a lease that cannot be opened after a run",
             Self::Burst => "hundreds of runs that expire at once",
             Self::Notebook(kind) => kind.name(),
         }

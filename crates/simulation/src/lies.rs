@@ -51,6 +51,10 @@ pub enum Lie {
     OneAfterAnother,
     /// A runner does not know when its boot was bound first.
     BoundJustNow,
+    /// A lease that could not be opened after a run stays as it is.
+    StaysBusy,
+    /// No lease ever says that its boot has ended.
+    NobodyEnds,
 }
 
 impl Lie {
@@ -77,7 +81,9 @@ impl Lie {
             | Self::ForgetsPeople
             | Self::StrayTickets
             | Self::OneAfterAnother
-            | Self::BoundJustNow => false,
+            | Self::BoundJustNow
+            | Self::StaysBusy
+            | Self::NobodyEnds => false,
         };
         if overwritten { PutCondition::Always } else { condition }
     }
@@ -86,7 +92,11 @@ impl Lie {
     #[must_use]
     pub fn swallows(self, key: &str, body: &[u8]) -> bool {
         let lease = || serde_json::from_slice::<Value>(body).unwrap_or_default();
-        self == Self::NoIntent && key.starts_with("leases/") && lease()["state"] == "starting"
+        let left_out = || {
+            self == Self::NoIntent && lease()["state"] == "starting"
+                || self == Self::NobodyEnds && lease()["ended"] == true
+        };
+        key.starts_with("leases/") && left_out()
     }
 
     /// What the body of a write is turned into; `report` gives the one beside it.

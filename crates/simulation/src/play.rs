@@ -131,7 +131,12 @@ async fn run(world: &Rc<World>) {
     for hand in &world.schedule.hands {
         world.spawn_open(Rc::clone(world).lend(*hand));
     }
-    let settle_ms = if world.choices.is_some() { SETTLE_SOON_MS } else { SETTLE_MS };
+    let settle_ms = match &world.choices {
+        None => SETTLE_MS,
+        // A sweep in which a call is held ends at its function's timeout: the next one does its work.
+        Some(choices) if choices.may_hold() => SETTLE_SOON_MS + SWEEPS_EVERY_MS,
+        Some(_) => SETTLE_SOON_MS,
+    };
     let mut over_since = None;
     while world.now_ms() - BEGINNING_MS < HORIZON_MS {
         simulated::sleep(LOOK).await;

@@ -36,7 +36,7 @@ pub struct Sabotage {
 }
 
 /// Every sabotage.
-pub const ALL: [Sabotage; 31] = [
+pub const ALL: [Sabotage; 33] = [
     lie("the fence: every claim is granted", Lie::NoFence, 1_000),
     lie("the trigger's record: every execution holds it", Lie::NoDedupe, 100),
     lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 1_000),
@@ -58,6 +58,8 @@ pub const ALL: [Sabotage; 31] = [
     lie("the key of a ticket: a copy beside it is one too", Lie::StrayTickets, 3_000),
     lie("calls beside each other: beats wait for a burst that expires", Lie::OneAfterAnother, 3_000),
     lie("when a boot was bound: a new process waits anew", Lie::BoundJustNow, 10_000),
+    lie("state, not steps: a lease that a failed write left busy stays busy", Lie::StaysBusy, 3_000).since("03854fa"),
+    lie("the end of a boot: no lease ever says that its start failed", Lie::NobodyEnds, 3_000).since("e09db77"),
     edit("the memory of VerifyStopped: it goes by the lease alone", without_memory, 10_000),
     Sabotage { name: "the sweeper", how: How::NoSweeper, within: 1_000, commit: None },
     edit("the Retry of StartInstance", |definition| remove(definition, "StartInstance", "Retry"), 1_000),

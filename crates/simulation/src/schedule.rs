@@ -128,6 +128,8 @@ pub enum InstanceTrouble {
     JupyterRestarts,
     /// For `lasting`, the instance's role may not stop it.
     MayNotStop,
+    /// The next write that opens the lease after a run does not arrive.
+    LeaseStaysBusy,
     /// While a notebook executes, somebody copies its ticket beside it.
     StrayTicket,
     /// While a notebook executes, hundreds of runs queue behind it; each has `lasting` seconds to wait, and all are over at once.

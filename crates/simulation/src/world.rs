@@ -40,6 +40,7 @@ mod runners;
 mod state;
 mod sweeper;
 mod told;
+mod unopened;
 
 pub use actor::Actor;
 pub use boots::{Boot, By, Origin};
@@ -54,6 +55,7 @@ use choices::Choices;
 use driver::NextRunner;
 use ledger::Ledger;
 use queues::Queues;
+use unopened::Unopened;
 
 /// When every simulated world begins: 2026-11-23T00:00:00Z.
 pub const BEGINNING_MS: i64 = 1_795_392_000_000;
@@ -83,6 +85,7 @@ pub struct World {
     random: RefCell<fastrand::Rng>,
     armed: Armed,
     queues: Queues,
+    unopened: Unopened,
     service: RefCell<Option<Service<Functions>>>,
     /// Rung when something may be due at the account earlier than before.
     due: Notify,
@@ -94,6 +97,8 @@ pub struct World {
     pub(crate) invocations: Cell<u64>,
     pub(crate) calls: Cell<u64>,
     next_id: Cell<u64>,
+    /// What the clock showed last, as a date: it is asked many times a moment.
+    shown: Cell<(i64, DateTime<Utc>)>,
     /// Deeds, deliveries and troubles that are still to come or under way.
     pub(crate) open: Cell<u32>,
     timeline: Option<RefCell<Vec<String>>>,
@@ -134,6 +139,7 @@ impl World {
             random: RefCell::new(fastrand::Rng::with_seed(schedule.seed ^ 0x5eed)),
             armed: Armed::default(),
             queues: Queues::default(),
+            unopened: Unopened::default(),
             service: RefCell::new(None),
             due: Notify::new(),
             next_runner: RefCell::default(),
@@ -141,6 +147,7 @@ impl World {
             invocations: Cell::new(0),
             calls: Cell::new(0),
             next_id: Cell::new(0),
+            shown: Cell::new((0, DateTime::UNIX_EPOCH)),
             open: Cell::new(0),
             timeline: traced.then(RefCell::default),
             choices,
@@ -189,7 +196,14 @@ impl World {
     /// True time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
-        time(self.now_ms())
+        let now_ms = self.now_ms();
+        let (known_ms, known) = self.shown.get();
+        if known_ms == now_ms {
+            return known;
+        }
+        let now = time(now_ms);
+        self.shown.set((now_ms, now));
+        now
     }
 
     /// The plan of an instance.

@@ -19,6 +19,8 @@ pub struct Core {
     pub second: Option<u64>,
     /// Whether the second is the same event, delivered again.
     pub same_event: bool,
+    /// Whether an effect is held once in each situation, however long that lasts, and not once at each moment of it.
+    pub situations: bool,
     /// Whether it is part of `make test`.
     pub quick: bool,
 }
@@ -32,6 +34,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: ANY, ..NONE },
         second: None,
         same_event: false,
+        situations: false,
         quick: false,
     },
     Core {
@@ -39,6 +42,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: ANY, ..NONE },
         second: Some(0),
         same_event: true,
+        situations: false,
         quick: false,
     },
     Core {
@@ -46,6 +50,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: 1, ..NONE },
         second: Some(0),
         same_event: true,
+        situations: false,
         quick: true,
     },
     Core {
@@ -53,6 +58,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: 1, ..NONE },
         second: Some(0),
         same_event: false,
+        situations: false,
         quick: true,
     },
     Core {
@@ -60,6 +66,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { deeds: 1, ..NONE },
         second: Some(0),
         same_event: false,
+        situations: false,
         quick: false,
     },
     Core {
@@ -67,6 +74,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { faults: 1, ..NONE },
         second: Some(0),
         same_event: false,
+        situations: false,
         quick: false,
     },
     Core {
@@ -74,6 +82,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { arrivals: 1, ..NONE },
         second: None,
         same_event: false,
+        situations: false,
         quick: true,
     },
     Core {
@@ -81,6 +90,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: 1, arrivals: 1, ..NONE },
         second: None,
         same_event: false,
+        situations: false,
         quick: false,
     },
     Core {
@@ -88,6 +98,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { faults: 1, ..NONE },
         second: Some(45),
         same_event: false,
+        situations: false,
         quick: false,
     },
     Core {
@@ -95,6 +106,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: 1, holds: 1, ..NONE },
         second: Some(51),
         same_event: false,
+        situations: false,
         quick: false,
     },
     Core {
@@ -102,6 +114,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: 1, faults: 1, ..NONE },
         second: None,
         same_event: false,
+        situations: false,
         quick: true,
     },
     Core {
@@ -109,6 +122,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { deeds: 1, ..NONE },
         second: None,
         same_event: false,
+        situations: false,
         quick: true,
     },
     Core {
@@ -116,6 +130,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { holds: 1, deeds: 1, ..NONE },
         second: None,
         same_event: false,
+        situations: true,
         quick: false,
     },
     Core {
@@ -123,6 +138,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { holds: 1, faults: 1, ..NONE },
         second: None,
         same_event: false,
+        situations: false,
         quick: false,
     },
 ];

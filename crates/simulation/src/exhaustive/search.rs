@@ -11,7 +11,7 @@ use crate::lies::Lie;
 use crate::play::{Played, play_chosen};
 use crate::sabotage::{How, Sabotage};
 use crate::schedule::Schedule;
-use crate::world::choices::{Choices, Course};
+use crate::world::choices::{Choices, Course, IsNew};
 use crate::world::ledger::Violation;
 
 /// What a search found.
@@ -58,6 +58,7 @@ impl fmt::Display for Found {
 struct Shared {
     state: Mutex<State>,
     seen: Mutex<HashSet<u64>>,
+    situations: Mutex<HashSet<u64>>,
     more: Condvar,
 }
 
@@ -101,7 +102,7 @@ impl Search {
         let (mut definitions, lie) = self.tools();
         let schedule = self.schedule();
         let machine = definitions.with(schedule.parameters)?;
-        let choices = Choices::new(choices, self.core.budget, Rc::new(|_| true));
+        let choices = Choices::new(choices, self.core.budget, Rc::new(|_| true), None);
         Ok(play_chosen(schedule, &machine, lie, &choices, true).timeline)
     }
 
@@ -126,7 +127,10 @@ impl Search {
             let seen = Arc::clone(shared);
             let is_new = Rc::new(move |state| locked(&seen.seen).insert(state));
             let begun = prefix.len();
-            let choices = Choices::new(prefix, self.core.budget, is_new);
+            let seen = Arc::clone(shared);
+            let is_new_situation: IsNew = Rc::new(move |situation| locked(&seen.situations).insert(situation));
+            let situations = self.core.situations.then_some(is_new_situation);
+            let choices = Choices::new(prefix, self.core.budget, is_new, situations);
             let _playing = Playing(shared);
             let played = play_chosen(schedule.clone(), &machine, lie, &choices, false);
             add(shared, begun, choices.course(), &played);

@@ -12,6 +12,7 @@ use super::{
     Schedule, Step, Trigger, Trouble,
 };
 
+mod directed;
 mod hostile;
 mod rarer;
 
@@ -67,7 +68,7 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
         hostile,
         sweeper,
     };
-    rarer::add(drawn)
+    directed::add(rarer::add(drawn))
 }
 
 fn percent(rng: &mut Rng, percent: u8) -> bool {

@@ -157,6 +157,7 @@ impl World {
             InstanceTrouble::JupyterSilent => self.silence_jupyter(&name, lasting),
             InstanceTrouble::JupyterRestarts => self.restart_jupyter(&name, lasting),
             InstanceTrouble::MayNotStop => self.take_right_to_stop(&name, lasting),
+            InstanceTrouble::LeaseStaysBusy => self.unopened.arm(&name),
             InstanceTrouble::StrayTicket => self.copy_ticket(&name).await,
             InstanceTrouble::Burst => self.burst(&name, lasting).await,
         }

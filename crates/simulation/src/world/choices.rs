@@ -95,7 +95,10 @@ pub struct Choices {
     prefix: Vec<u8>,
     course: RefCell<Course>,
     left: Cell<Budget>,
+    may_hold: bool,
     is_new: IsNew,
+    /// Where each effect is held once in each situation, and not once at each moment: whether it is the first time.
+    is_new_situation: Option<IsNew>,
     waiting: RefCell<Vec<Waiting>>,
     next_number: Cell<u64>,
     /// What each actor was told so far, as a number.
@@ -108,12 +111,14 @@ pub struct Choices {
 impl Choices {
     /// The choices of a play that follows `prefix`, and then takes the first each time.
     #[must_use]
-    pub fn new(prefix: Vec<u8>, budget: Budget, is_new: IsNew) -> Rc<Self> {
+    pub fn new(prefix: Vec<u8>, budget: Budget, is_new: IsNew, is_new_situation: Option<IsNew>) -> Rc<Self> {
         Rc::new(Self {
             prefix,
             course: RefCell::default(),
             left: Cell::new(budget),
+            may_hold: budget.holds > 0,
             is_new,
+            is_new_situation,
             waiting: RefCell::default(),
             next_number: Cell::new(0),
             streams: RefCell::default(),
@@ -131,6 +136,11 @@ impl Choices {
     /// Whether the play came to a state that was seen.
     pub(crate) fn is_pruned(&self) -> bool {
         self.course.borrow().pruned
+    }
+
+    /// Whether an effect may be held in this play, or was.
+    pub(crate) const fn may_hold(&self) -> bool {
+        self.may_hold
     }
 
     /// Whether the second run is still to arrive.
@@ -209,14 +219,15 @@ impl Choices {
                 }
             }
         }
-        if left.holds > 0 && !waiting.is_empty() {
-            options.push(Next::Hold);
-        }
         if left.arrivals > 0 && !waiting.is_empty() {
             options.push(Next::Arrival);
         }
         if left.deeds > 0 && !waiting.is_empty() {
             options.extend((0..DEEDS.len()).map(Next::Deed));
+        }
+        // The last: it may be left untried.
+        if left.holds > 0 && !waiting.is_empty() {
+            options.push(Next::Hold);
         }
         options
     }
@@ -235,7 +246,9 @@ impl Choices {
         let chosen = match self.prefix.get(at) {
             Some(chosen) => *chosen,
             None if (self.is_new)(self.state(world)) => {
-                self.course.borrow_mut().widths.push(u8::try_from(options.len()).expect("few things wait at once"));
+                let untried = usize::from(options.last() == Some(&Next::Hold) && !self.is_new_situation(world));
+                let width = u8::try_from(options.len() - untried).expect("few things wait at once");
+                self.course.borrow_mut().widths.push(width);
                 0
             }
             None => {
@@ -287,6 +300,18 @@ impl Choices {
                 true
             }
         }
+    }
+
+    /// Whether the usual effect was not held in this situation before.
+    fn is_new_situation(&self, world: &World) -> bool {
+        let Some(is_new) = &self.is_new_situation else { return true };
+        let mut hasher = DefaultHasher::new();
+        self.left.get().hash(&mut hasher);
+        for waiting in self.waiting.borrow().iter() {
+            (&waiting.stream, &waiting.what).hash(&mut hasher);
+        }
+        state::situation(world, &mut hasher);
+        is_new(hasher.finish())
     }
 
     /// The whole state, as a number: whatever what comes next may depend on.

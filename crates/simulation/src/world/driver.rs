@@ -5,12 +5,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reveille_asl::simulated;
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::records::{Outcome, Rest};
 use reveille_instance_model::{
     ApiError, BootNumber, Command, Effect, Hook, NotebookInstanceStatus, ScriptResult, Timings,
 };
 use tokio::sync::{Notify, watch};
 
 use super::boots::{Boot, By, Origin};
+use super::ledger::Started;
 use super::{World, ms, pass_ms};
 use crate::fault::Fault;
 
@@ -175,7 +178,9 @@ impl World {
 
     /// What can be known of who started a boot.
     fn origin(&self, instance: &str, started_by: By, before: Option<&Boot>) -> Origin {
-        if self.ledger.is_unresolved(instance, self.now_ms()) {
+        // The lease is certain of a start that was answered, though an earlier one was not.
+        let is_certain = started_by == By::Person && self.ledger.answered_and_failed_unseen(instance);
+        if self.ledger.is_unresolved(instance, self.now_ms()) && !is_certain {
             return Origin::Unresolved;
         }
         match (started_by, before) {
@@ -186,7 +191,9 @@ impl World {
             (By::Person, Some(before)) if before.started_by == By::Us => {
                 let rest_ms = self.now_ms() - before.ended_ms.get().unwrap_or_default();
                 let succeeded_at_once = rest_ms < ms(self.instance_plan(instance).pending) + SOON_MS;
-                if !before.bound.get() {
+                if self.was_said_to_rest(instance, before) {
+                    Origin::Known
+                } else if !before.bound.get() {
                     Origin::MistakenForOurs
                 } else if succeeded_at_once {
                     Origin::KnownToItsRunner
@@ -196,6 +203,28 @@ impl World {
             }
             _ => Origin::Known,
         }
+    }
+
+    /// Whether a run saw that a boot had ended, and recorded that its instance was at rest, and all runs are over: no lease may
+    /// take a later boot for ours then.
+    fn was_said_to_rest(&self, instance: &str, before: &Boot) -> bool {
+        let Some(rested_ms) = before.ended_ms.get() else { return false };
+        let executions = self.ledger.executions();
+        let on_it = executions.iter().filter(|known| known.instance == instance);
+        let saw_it = |known: &Started| {
+            let at = AttemptRef { instance: instance.to_owned(), run: known.run.clone(), attempt: 1 };
+            let outcome = self.bucket.record::<Outcome>(&self.stack.layout.outcome(&at));
+            known.redrives == 0 && outcome.is_some_and(|outcome| outcome.instance_after == Rest::AtRest)
+        };
+        let mut after = Vec::new();
+        for known in on_it {
+            match known.ended_ms {
+                None => return false,
+                Some(ended_ms) if ended_ms > rested_ms => after.push(saw_it(known)),
+                Some(_) => {}
+            }
+        }
+        !after.is_empty() && after.into_iter().all(|saw| saw)
     }
 
     /// The on-start script: works a little, starts the runner, waits for it a little, and always succeeds.

@@ -89,6 +89,8 @@ pub struct Ledger {
     unresolved: RefCell<BTreeMap<String, i64>>,
     dropped: RefCell<BTreeMap<String, i64>>,
     failed_unseen: RefCell<BTreeSet<String>>,
+    /// When a start of ours was last accepted with an answer.
+    answered: RefCell<BTreeMap<String, i64>>,
     executions: RefCell<Vec<Started>>,
     notebooks: RefCell<Vec<Begun>>,
     newest_event: Cell<u32>,
@@ -129,6 +131,17 @@ impl Ledger {
 
     pub(super) fn is_unresolved(&self, instance: &str, now_ms: i64) -> bool {
         self.unresolved.borrow().get(instance).is_some_and(|at| now_ms - at < UNRESOLVED_FOR_MS)
+    }
+
+    /// A start of ours was accepted, and its answer came.
+    pub(super) fn start_is_answered(&self, instance: &str, now_ms: i64) {
+        self.answered.borrow_mut().insert(instance.to_owned(), now_ms);
+    }
+
+    /// Whether the last start of ours was accepted, its answer came, and it failed unseen, whatever became of those before.
+    pub(super) fn answered_and_failed_unseen(&self, instance: &str) -> bool {
+        let answered = self.answered.borrow().get(instance).copied();
+        self.failed_unseen(instance) && answered.is_some_and(|at| !self.is_unresolved_since(instance, at))
     }
 
     /// Whether a start of ours had no answer since then.

@@ -28,7 +28,7 @@ mod call;
 mod chosen;
 mod records;
 
-pub(super) use call::About;
+pub(super) use call::{About, CLIENT_PATIENCE_MS};
 
 /// The ports of one actor.
 #[derive(Clone)]
@@ -94,6 +94,9 @@ impl StartNotebookInstance for Ports {
             .await;
         if answer.as_ref().is_err_and(|error| error.kind == CallErrorKind::NoAnswer) {
             self.world.ledger.start_is_unresolved(name.as_str(), self.world.now_ms());
+        }
+        if matches!(answer, Ok(StartAnswer::Accepted)) {
+            self.world.ledger.start_is_answered(name.as_str(), self.world.now_ms());
         }
         answer
     }

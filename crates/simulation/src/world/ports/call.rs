@@ -13,7 +13,7 @@ use crate::world::told::Told;
 use crate::world::{World, pass_ms};
 
 /// A client gives up on an answer after this long (the SDK's own timeouts are of this order).
-pub(super) const CLIENT_PATIENCE_MS: u64 = 5_000;
+pub(in crate::world) const CLIENT_PATIENCE_MS: u64 = 5_000;
 /// The latest that a request lands after its sender gave up or died. The protocol's `IN_FLIGHT` assumes that it is less
 /// than a function's timeout, Describe's lag included.
 const LANDS_WITHIN_MS: u64 = 10_000;
@@ -30,7 +30,7 @@ impl About {
         Self { action, iam, resource: resource.into() }
     }
 
-    pub(super) fn error(&self, kind: CallErrorKind, message: &str) -> CallError {
+    pub(in crate::world) fn error(&self, kind: CallErrorKind, message: &str) -> CallError {
         CallError { kind, action: self.iam, resource: self.resource.clone(), message: message.to_owned() }
     }
 }

@@ -53,7 +53,11 @@ impl GetObject for Ports {
 impl PutObject for Ports {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
         let (owned, label) = (key.to_owned(), self.actor.label.clone());
-        self.call(About::new(Action::Put, "s3:PutObject", key), move |world| {
+        let about = About::new(Action::Put, "s3:PutObject", key);
+        if let Some(answer) = self.opening_trouble(&about, key, &body).await {
+            return answer;
+        }
+        self.call(about, move |world| {
             if world.lie.is_some_and(|lie| lie.swallows(&owned, &body)) {
                 return Ok(PutAnswer::Written("swallowed".into()));
             }

@@ -30,7 +30,7 @@ pub enum LoadError {
         /// The substitution's name.
         name: String,
     },
-    /// After the placeholders were filled in, the text is no JSON.
+    /// After the placeholders were filled in, the text is not JSON.
     #[error("the definition is not JSON after its placeholders were filled in: {reason}: correct the text there")]
     NotJson {
         /// The parser's own words, with line and column.
@@ -41,7 +41,7 @@ pub enum LoadError {
 /// Fills in the placeholders of `text` and parses it.
 ///
 /// # Errors
-/// [`LoadError`] when a placeholder has no value, a value has no placeholder, or the result is no JSON.
+/// [`LoadError`] when a placeholder has no value, a value has no placeholder, or the result is not JSON.
 pub fn load(text: &str, substitutions: &BTreeMap<String, String>) -> Result<Value, LoadError> {
     let filled = substitute(text, substitutions)?;
     serde_json::from_str(&filled).map_err(|error| LoadError::NotJson { reason: error.to_string() })

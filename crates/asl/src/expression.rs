@@ -107,7 +107,7 @@ pub struct Expression {
     reads: Reads,
 }
 
-/// An expression that is no `JSONata`.
+/// An expression that is not `JSONata`.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the JSONata expression '{source_text}' does not compile: {reason}: correct it")]
 pub struct CompileError {
@@ -121,7 +121,7 @@ impl Expression {
     /// Compiles the text between `{%` and `%}`.
     ///
     /// # Errors
-    /// [`CompileError`] when it is no `JSONata`.
+    /// [`CompileError`] when it is not `JSONata`.
     pub fn compile(source: &str) -> Result<Self, CompileError> {
         let ast = jsonata_core::parser::parse(source)
             .map_err(|error| CompileError { source_text: source.to_owned(), reason: error.to_string() })?;

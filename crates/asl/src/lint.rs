@@ -74,7 +74,7 @@ pub enum Rule {
     LambdaRetriers,
     /// A Task or Parallel has no catcher for every error.
     CatchAll,
-    /// A code is retried more or less than its class allows, or is no known code.
+    /// A code is retried more or less than its class allows, or is not a known code.
     Classification,
     /// A Task has no `TimeoutSeconds`, or one that cannot be compared.
     Timeout,

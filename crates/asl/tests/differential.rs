@@ -96,7 +96,7 @@ fn known_differences_are_still_there() {
             json!({"S": {"Type": "Succeed", "Output": {"n": 5}}}),
         ),
         (
-            "a condition that is no boolean is coerced",
+            "a condition that is not a boolean is coerced",
             "Choice workflow state: Condition must evaluate to a boolean",
             json!({
                 "C": {"Type": "Choice", "Default": "D", "Choices": [{"Condition": "{% 'yes' %}", "Next": "D"}]},

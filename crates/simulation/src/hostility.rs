@@ -57,7 +57,7 @@ kinds! {
     LeaseOfAPerson = "a notebook pretends to be a person",
     /// Its lease is removed.
     LeaseGone = "a notebook deletes its lease",
-    /// Its lease is no JSON.
+    /// Its lease is not JSON.
     LeaseUnreadable = "a notebook makes its lease unreadable",
     /// Its lease is larger than a record may be.
     LeaseOversized = "a notebook makes its lease oversized",
@@ -69,7 +69,7 @@ kinds! {
     ClaimReleased = "a notebook gives a run up",
     /// A claim dated 2099.
     ClaimOfTheFuture = "a notebook dates a claim 2099",
-    /// A claim that is no JSON.
+    /// A claim that is not JSON.
     ClaimUnreadable = "a notebook makes a claim unreadable",
     /// A report of a success.
     ReportOfSuccess = "a notebook reports a success",
@@ -79,7 +79,7 @@ kinds! {
     ReportForeign = "a notebook's report names another run",
     /// A report whose outputs lie elsewhere.
     ReportElsewhere = "a notebook's report names others' outputs",
-    /// A report that is no JSON.
+    /// A report that is not JSON.
     ReportUnreadable = "a notebook makes a report unreadable",
     /// A report that is larger than a record may be.
     ReportOversized = "a notebook makes a report oversized",

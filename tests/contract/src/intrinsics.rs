@@ -63,7 +63,7 @@ impl<'a> ParametrisedStack<'a> {
     }
 
     fn text(&self, value: &Value) -> String {
-        self.value(value).as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+        self.value(value).as_str().unwrap_or_else(|| panic!("{value} is not text")).to_owned()
     }
 
     /// A value with its functions applied.

@@ -46,8 +46,8 @@ pub enum CallbackError {
     /// The task was answered, timed out, or its execution ended.
     #[error("TaskTimedOut: the task of this token is closed: nothing is left to answer")]
     TaskTimedOut,
-    /// The output is no JSON, or too large.
-    #[error("InvalidOutput: the output is no JSON of at most 262144 bytes: send less")]
+    /// The output is not JSON, or too large.
+    #[error("InvalidOutput: the output is not JSON of at most 262144 bytes: send less")]
     InvalidOutput,
     /// The error's name or cause is too long.
     #[error("ValidationException: the error is longer than 256 or its cause longer than 32768 characters: shorten it")]

@@ -65,7 +65,8 @@ fn parse(arguments: &[JValue]) -> Result<JValue, EvaluatorError> {
     match arguments {
         [JValue::Undefined] => Ok(JValue::Undefined),
         [text] => {
-            let text = text.as_str().ok_or_else(|| failed("T0410: Argument 1 of function \"parse\" is no string"))?;
+            let text =
+                text.as_str().ok_or_else(|| failed("T0410: Argument 1 of function \"parse\" is not a string"))?;
             JValue::from_json_str(text).map_err(|error| failed(&format!("$parse was given no JSON: {error}")))
         }
         _ => Err(failed("T0410: $parse takes one argument")),

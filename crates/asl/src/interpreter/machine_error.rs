@@ -24,7 +24,7 @@ pub enum MachineError {
         problem: &'static str,
     },
     /// A transition to a state that does not exist.
-    #[error("state '{state}': '{field}' names '{target}', which is no state there: name one")]
+    #[error("state '{state}': '{field}' names '{target}', which is not a state there: name one")]
     Target {
         /// The state; empty for the machine itself.
         state: String,
@@ -53,7 +53,7 @@ pub enum MachineError {
     #[error("state '{state}' is nested too deep: flatten it")]
     Depth { state: String },
     /// The ARN has no name to make the ARNs of executions from.
-    #[error("'{arn}' is no ARN of a state machine (arn:aws:states:REGION:ACCOUNT:stateMachine:NAME): pass one")]
+    #[error("'{arn}' is not the ARN of a state machine (arn:aws:states:REGION:ACCOUNT:stateMachine:NAME): pass one")]
     Arn {
         /// What was given.
         arn: String,

@@ -40,7 +40,7 @@ impl Retrier {
         let backoff_rate = match body.get("BackoffRate").map(Value::as_f64) {
             None => 2.0,
             Some(Some(rate)) if rate >= 1.0 => rate,
-            Some(_) => return Err(("BackoffRate", "is no number of at least 1")),
+            Some(_) => return Err(("BackoffRate", "is not a number of at least 1")),
         };
         let full_jitter = match body.get("JitterStrategy").map(Value::as_str) {
             None | Some(Some("NONE")) => false,
@@ -76,9 +76,10 @@ fn whole(
 ) -> Result<u64, (&'static str, &'static str)> {
     match body.get(field) {
         None => Ok(default),
-        Some(value) => {
-            value.as_u64().filter(|number| range.contains(number)).ok_or((field, "is no whole number in AWS's range"))
-        }
+        Some(value) => value
+            .as_u64()
+            .filter(|number| range.contains(number))
+            .ok_or((field, "is not a whole number in AWS's range")),
     }
 }
 

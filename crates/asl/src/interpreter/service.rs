@@ -39,7 +39,7 @@ pub enum StartError {
     ExecutionAlreadyExists { name: String },
     /// The name is empty, too long, or has a character that AWS refuses.
     #[error(
-        "InvalidName: '{name}' is no name of 1 to 80 characters without spaces, brackets, wildcards or quotes: choose another"
+        "InvalidName: '{name}' is not a name of 1 to 80 characters without spaces, brackets, wildcards or quotes: choose another"
     )]
     InvalidName { name: String },
     /// The input is too large.

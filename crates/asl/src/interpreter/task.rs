@@ -15,7 +15,7 @@ pub struct TaskCall {
     pub resource: Rc<str>,
     /// The Lambda function: `Arguments.FunctionName`, or the resource itself when that is a function's ARN.
     pub function_name: Option<String>,
-    /// What the function is given: `Arguments.Payload`, or all the arguments when the resource is no `lambda:invoke`.
+    /// What the function is given: `Arguments.Payload`, or all the arguments when the resource is not `lambda:invoke`.
     pub payload: Value,
     /// The token of this attempt, when the task waits for a callback.
     pub token: Option<Token>,

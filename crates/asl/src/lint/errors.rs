@@ -73,7 +73,7 @@ fn states_all(state: &State, field: &str, findings: &mut Findings) {
         let errors = errors_of(entry);
         let place = format!("{field}[{index}]/ErrorEquals");
         if errors.is_empty() {
-            findings.add(state.name, Rule::Fields, format!("\"{place}\" is no list of error names: write one"));
+            findings.add(state.name, Rule::Fields, format!("\"{place}\" is not a list of error names: write one"));
         }
         if !errors.contains(&"States.ALL") {
             continue;
@@ -153,7 +153,7 @@ fn check_retrier(state: &State, index: usize, retrier: &Value, options: &LintOpt
             "\"MaxAttempts\" {attempts} is more than {}: lower it, or make the loop a part of the machine",
             options.max_attempts
         )),
-        Some(None) => report("\"MaxAttempts\" is no whole number: write one".to_owned()),
+        Some(None) => report("\"MaxAttempts\" is not a whole number: write one".to_owned()),
         None => report("no \"MaxAttempts\": write one, so that the bound can be seen".to_owned()),
     }
     if let Some(rate) = retrier.get("BackoffRate")
@@ -166,12 +166,12 @@ fn check_retrier(state: &State, index: usize, retrier: &Value, options: &LintOpt
         Some(value) => value.as_u64().unwrap_or(0),
     };
     if interval == 0 {
-        report("\"IntervalSeconds\" is no positive whole number: write one".to_owned());
+        report("\"IntervalSeconds\" is not a positive whole number: write one".to_owned());
     }
     match retrier.get("MaxDelaySeconds").map(Value::as_u64) {
         Some(Some(delay)) if delay > interval && delay < MAX_DELAY_LIMIT => {}
         Some(_) => report(format!(
-            "\"MaxDelaySeconds\" is no whole number over \"IntervalSeconds\" ({interval}) and under {MAX_DELAY_LIMIT}: \
+            "\"MaxDelaySeconds\" is not a whole number over \"IntervalSeconds\" ({interval}) and under {MAX_DELAY_LIMIT}: \
              correct it"
         )),
         None => report("no \"MaxDelaySeconds\": write one, so that the wait stays bounded".to_owned()),
@@ -217,7 +217,9 @@ fn known_codes(state: &State, classification: &Classification, findings: &mut Fi
                     findings.add(
                         state.name,
                         Rule::Classification,
-                        format!("\"{field}\" names {name}, which is no known error code: correct it or add the code"),
+                        format!(
+                            "\"{field}\" names {name}, which is not a known error code: correct it or add the code"
+                        ),
                     );
                 }
             }

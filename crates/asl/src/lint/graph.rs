@@ -27,7 +27,7 @@ fn targets(scope: &Scope, findings: &mut Findings) {
         Some(start) => findings.add(
             parent,
             Rule::Target,
-            format!("\"StartAt\" of {} names \"{start}\", which is no state there: name one", scope.name),
+            format!("\"StartAt\" of {} names \"{start}\", which is not a state there: name one", scope.name),
         ),
         None => findings.add(
             parent,
@@ -42,7 +42,7 @@ fn targets(scope: &Scope, findings: &mut Findings) {
                     state.name,
                     Rule::Target,
                     format!(
-                        "\"{}\" names \"{}\", which is no state of {}: name one",
+                        "\"{}\" names \"{}\", which is not a state of {}: name one",
                         transition.via.field(),
                         transition.to,
                         scope.name
@@ -102,7 +102,9 @@ fn must_pass(scope: &Scope, rule: &MustPass, findings: &mut Findings) {
             findings.add(
                 name,
                 Rule::MustPass,
-                format!("the rule names \"{name}\", which is no state of the machine: correct the rule or the machine"),
+                format!(
+                    "the rule names \"{name}\", which is not a state of the machine: correct the rule or the machine"
+                ),
             );
             return;
         }

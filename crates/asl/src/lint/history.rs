@@ -54,7 +54,7 @@ pub(super) fn worst_case(machine: &Machine, bounds: &HistoryBounds, findings: &m
             findings.add(
                 name,
                 Rule::History,
-                format!("a bound is given for \"{name}\", which is no state: correct the bound's name"),
+                format!("a bound is given for \"{name}\", which is not a state: correct the bound's name"),
             );
             return None;
         }

@@ -68,7 +68,7 @@ impl Via {
 }
 
 impl<'a> Machine<'a> {
-    /// Reads `definition`; `None` when it is no object with states at all.
+    /// Reads `definition`; `None` when it is not an object with states at all.
     pub(super) fn read(definition: &'a Value, findings: &mut Findings) -> Option<Self> {
         let mut machine = Self { scopes: Vec::new() };
         machine.read_scope(definition, "machine".to_owned(), None, 0, findings);
@@ -179,12 +179,12 @@ impl<'a> State<'a> {
     }
 }
 
-/// The elements of `value[field]`; none when it is no array.
+/// The elements of `value[field]`; none when it is not an array.
 fn array<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The errors of a retrier or a catcher (`ErrorEquals`); none when it is no array.
+/// The errors of a retrier or a catcher (`ErrorEquals`); none when it is not an array.
 pub(super) fn errors_of(entry: &Value) -> Vec<&str> {
     array(entry, "ErrorEquals").iter().filter_map(Value::as_str).collect()
 }

@@ -60,13 +60,15 @@ fn check_entries(state: &State, field: &str, shape: &Shape, findings: &mut Findi
     if let Some(value) = state.body.get(field)
         && !value.is_array()
     {
-        report(state.name, format!("\"{field}\" is no list: make it one"), findings);
+        report(state.name, format!("\"{field}\" is not a list: make it one"), findings);
     }
     for (index, entry) in state.list(field).iter().enumerate() {
         let place = format!("{field}[{index}]/");
         match entry.as_object() {
             Some(body) => check_object(state.name, &place, body, shape, fields::allowed, findings),
-            None => report(state.name, format!("{field}[{index}] is no object: make it a {}", shape.name), findings),
+            None => {
+                report(state.name, format!("{field}[{index}] is not an object: make it a {}", shape.name), findings)
+            }
         }
     }
 }
@@ -138,7 +140,7 @@ fn assigns(state: &State, findings: &mut Findings) {
         let Some(assign) = assign.as_object() else {
             report(
                 state.name,
-                format!("\"{place}Assign\" is no object: write one with a field for each variable"),
+                format!("\"{place}Assign\" is not an object: write one with a field for each variable"),
                 findings,
             );
             continue;

@@ -48,7 +48,7 @@ fn heartbeat(state: &State, timeout: Option<f64>, findings: &mut Findings) {
         None => {
             "it waits for a callback without \"HeartbeatSeconds\", so a silent worker is seen only at the timeout: write one"
         }
-        Some(None) => "\"HeartbeatSeconds\" is no number that can be compared with the timeout: write a number",
+        Some(None) => "\"HeartbeatSeconds\" is not a number that can be compared with the timeout: write a number",
         Some(Some(seconds)) if seconds <= 0.0 => "\"HeartbeatSeconds\" is not positive: raise it",
         Some(Some(seconds)) if timeout.is_some_and(|timeout| seconds >= timeout) => {
             "\"HeartbeatSeconds\" is not smaller than \"TimeoutSeconds\", which AWS refuses: lower it"

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 /// So many tasks go on before the main future is looked at again.
 const TURNS: usize = 61;
-/// The number of the main future, which is no task.
+/// The number of the main future, which is not a task.
 const MAIN: u64 = u64::MAX;
 
 type Future_ = Pin<Box<dyn Future<Output = ()>>>;

@@ -95,7 +95,7 @@ fn why_new(old: &Run, past: &Past, changed: bool, new: bool) -> Option<String> {
 
 /// The input of a new run: the old one's, with changed parameters, and for what an event started the word that it is meant to run again.
 fn input_of_new(old: &str, changes: Map<String, Value>) -> Result<String, CliError> {
-    // The same sentence for what is no JSON and for what is no object.
+    // The same sentence for what is not JSON and for what is not an object.
     let Ok(Value::Object(mut input)) = serde_json::from_str::<Value>(old) else {
         return Err(CliError::Usage(
             "the run's input is not a JSON object; start the notebook with `reveille run`".to_owned(),

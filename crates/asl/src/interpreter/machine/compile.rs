@@ -37,7 +37,7 @@ impl Place<'_> {
     }
 
     fn require_str<'v>(&self, body: &'v Body, field: &str) -> Result<&'v str, MachineError> {
-        self.require(body, field)?.as_str().ok_or_else(|| self.value_error(field, "is no string"))
+        self.require(body, field)?.as_str().ok_or_else(|| self.value_error(field, "is not a string"))
     }
 
     fn template(&self, body: &Body, field: &str) -> Result<Option<Template>, MachineError> {
@@ -60,7 +60,7 @@ impl Place<'_> {
 
 pub(super) fn machine(definition: &Value) -> Result<(Scope, Option<u64>), MachineError> {
     let place = Place { state: "", path: "" };
-    let body = definition.as_object().ok_or_else(|| place.value_error("", "is no object"))?;
+    let body = definition.as_object().ok_or_else(|| place.value_error("", "is not an object"))?;
     place.check(body, &fields::MACHINE, fields::allowed)?;
     let timeout = match body.get("TimeoutSeconds") {
         None => None,
@@ -68,7 +68,7 @@ pub(super) fn machine(definition: &Value) -> Result<(Scope, Option<u64>), Machin
             seconds
                 .as_u64()
                 .filter(|seconds| *seconds > 0)
-                .ok_or_else(|| place.value_error("TimeoutSeconds", "is no positive whole number"))?,
+                .ok_or_else(|| place.value_error("TimeoutSeconds", "is not a positive whole number"))?,
         ),
     };
     let jsonata = language(body, place)?.unwrap_or(false);
@@ -90,13 +90,13 @@ fn scope(body: &Body, place: Place, jsonata: bool, depth: usize) -> Result<Scope
         return Err(MachineError::Depth { state: place.state.to_owned() });
     }
     let states =
-        place.require(body, "States")?.as_object().ok_or_else(|| place.value_error("States", "is no object"))?;
+        place.require(body, "States")?.as_object().ok_or_else(|| place.value_error("States", "is not an object"))?;
     let names: BTreeMap<&str, usize> = states.keys().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
     let compiled = states
         .iter()
         .map(|(name, body)| {
             let place = Place { state: name, path: "" };
-            let body = body.as_object().ok_or_else(|| place.value_error("", "is no object"))?;
+            let body = body.as_object().ok_or_else(|| place.value_error("", "is not an object"))?;
             Compiler { place, names: &names, jsonata, depth }.state(body)
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -253,14 +253,14 @@ impl Compiler<'_> {
         compile: impl Fn(Compiler, &Body) -> Result<T, MachineError>,
     ) -> Result<Vec<T>, MachineError> {
         let Some(value) = body.get(field) else { return Ok(Vec::new()) };
-        let entries = value.as_array().ok_or_else(|| self.place.value_error(field, "is no list"))?;
+        let entries = value.as_array().ok_or_else(|| self.place.value_error(field, "is not a list"))?;
         entries
             .iter()
             .enumerate()
             .map(|(index, entry)| {
                 let path = format!("{field}[{index}]");
                 let place = Place { state: self.place.state, path: &path };
-                let entry = entry.as_object().ok_or_else(|| self.place.value_error(&path, "is no object"))?;
+                let entry = entry.as_object().ok_or_else(|| self.place.value_error(&path, "is not an object"))?;
                 place.check(entry, shape, fields::allowed)?;
                 compile(Compiler { place, ..*self }, entry)
             })
@@ -278,13 +278,13 @@ fn effects(body: &Body, place: Place) -> Result<Effects, MachineError> {
                 Ok((Rc::from(name.as_str()), Template::compile(place.state, &location, value)?))
             })
             .collect::<Result<_, _>>()?,
-        Some(_) => return Err(place.value_error("Assign", "is no object")),
+        Some(_) => return Err(place.value_error("Assign", "is not an object")),
     };
     Ok(Effects { assign, output: place.template(body, "Output")? })
 }
 
 fn error_equals(body: &Body, place: Place) -> Result<Vec<String>, MachineError> {
-    let problem = || place.value_error("ErrorEquals", "is no list of error names");
+    let problem = || place.value_error("ErrorEquals", "is not a list of error names");
     let names = place.require(body, "ErrorEquals")?.as_array().ok_or_else(problem)?;
     if names.is_empty() {
         return Err(problem());

@@ -57,7 +57,7 @@ pub(super) fn of_schedule(message: &Undelivered, arn: &str, time: Option<&str>) 
 
 fn parsed(text: &str) -> Result<Value, String> {
     let value = serde_json::from_str(text).ok().filter(Value::is_object);
-    value.ok_or_else(|| "its body is no JSON object, so it is no event".to_owned())
+    value.ok_or_else(|| "its body is not a JSON object, so it is not an event".to_owned())
 }
 
 /// What the message is about, for a person: the file, the run before, or the time.

@@ -91,7 +91,7 @@ async fn input(account: &Account, message: &Undelivered) -> Result<String, Strin
         Source::Schedule { arn, time } => again::of_schedule(message, arn, time.as_deref()),
         Source::Unknown => Err("nothing says which rule or schedule it is of".to_owned()),
         Source::Rule(arn) => {
-            let (name, bus) = again::rule_of(arn).ok_or_else(|| format!("{arn} is no rule's ARN"))?;
+            let (name, bus) = again::rule_of(arn).ok_or_else(|| format!("{arn} is not a rule's ARN"))?;
             match account.rule(name, bus).await.map_err(|problem| problem.to_string())? {
                 Some(rule) if rule.starts_runs() => again::of_rule(message, rule.template.as_deref()),
                 _ => Err(format!("the rule {name} is not there any more, so nothing says what to run; make it again")),

@@ -4,12 +4,18 @@
 //!
 //! One folder serves one local AWS at a time: a second one would take the first one's processes for its own, and end
 //! them when it ends.
+//!
+//! A local AWS that is killed leaves its temporary folder to its shim, which removes it. What both left, because both were killed or
+//! neither was up, the next one removes: a lock that nobody holds tells that its owner is dead.
 
 use std::{
     env, fs,
     fs::{File, Permissions, TryLockError},
     io::Write,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -21,13 +27,22 @@ use crate::LocalError;
 /// Locked for as long as a local AWS uses the folder. The kernel drops the lock with its process, however that ends.
 const LOCK: &str = ".reveille-local.lock";
 
+/// How a temporary folder's name begins.
+const PREFIX: &str = "reveille-";
+/// Dead folders that are looked at: a start does not take longer for thousands.
+const MOST_DEAD: usize = 100;
+
 /// The rights of everybody else.
 const OTHERS: u32 = 0o077;
 /// The rights of the folder: its user's. What is in it holds the access key, and is executed.
 const PRIVATE: u32 = 0o700;
 
 pub(crate) enum Folder {
-    Temporary(TempDir),
+    Temporary {
+        folder: TempDir,
+        /// Held, never read.
+        _lock: File,
+    },
     Kept {
         path: PathBuf,
         /// Held, never read.
@@ -42,9 +57,9 @@ impl Folder {
     /// It cannot be made, or another local AWS uses it.
     pub(crate) fn of(directory: Option<&Path>) -> Result<Self, LocalError> {
         let Some(directory) = directory else {
-            let private = Permissions::from_mode(PRIVATE);
-            let folder = tempfile::Builder::new().prefix("reveille-").permissions(private).tempdir();
-            return folder.map(Self::Temporary).map_err(LocalError::file("make a folder in", env::temp_dir()));
+            let place = env::temp_dir();
+            remove_dead(&place);
+            return Self::temporary(&place);
         };
         let made = fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(directory);
         made.map_err(LocalError::file("make", directory))?;
@@ -54,9 +69,20 @@ impl Folder {
         Ok(Self::Kept { path, _lock: lock })
     }
 
+    fn temporary(place: &Path) -> Result<Self, LocalError> {
+        let private = Permissions::from_mode(PRIVATE);
+        let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(place);
+        let folder = folder.map_err(LocalError::file("make a folder in", place))?;
+        // Locked before it has the name by which others find it: they would take it for a dead one's.
+        let new = folder.path().join(format!("{LOCK}.new"));
+        let lock = lock_file(&new)?;
+        fs::rename(&new, folder.path().join(LOCK)).map_err(LocalError::file("write", &new))?;
+        Ok(Self::Temporary { folder, _lock: lock })
+    }
+
     pub(crate) fn path(&self) -> &Path {
         match self {
-            Self::Temporary(folder) => folder.path(),
+            Self::Temporary { folder, .. } => folder.path(),
             Self::Kept { path, .. } => path,
         }
     }
@@ -86,32 +112,68 @@ fn make_private(folder: &Path) -> Result<(), LocalError> {
 }
 
 fn lock(folder: &Path) -> Result<File, LocalError> {
-    let path = folder.join(LOCK);
-    let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let mut file = open.map_err(LocalError::file("open", &path))?;
+    lock_file(&folder.join(LOCK))
+}
+
+fn lock_file(path: &Path) -> Result<File, LocalError> {
+    let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let mut file = open.map_err(LocalError::file("open", path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             // Who holds it wrote its id there. It may be about to: then it is not named.
-            let pid = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-            return Err(LocalError::InUse { directory: folder.to_owned(), pid });
+            let pid = fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
+            return Err(LocalError::InUse { directory: path.parent().unwrap_or(path).to_owned(), pid });
         }
-        Err(TryLockError::Error(source)) => return Err(LocalError::file("lock", &path)(source)),
+        Err(TryLockError::Error(source)) => return Err(LocalError::file("lock", path)(source)),
     }
     let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-    written.map_err(LocalError::file("write", &path))?;
+    written.map_err(LocalError::file("write", path))?;
     Ok(file)
+}
+
+/// Removes the temporary folders of local AWSs that are dead. What cannot be removed is left to the next one.
+fn remove_dead(place: &Path) {
+    let Ok(entries) = fs::read_dir(place) else { return };
+    let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+    let ours = |path: &PathBuf| {
+        // Not followed where it is a link: somebody else may have put it there.
+        let metadata = fs::symlink_metadata(path);
+        metadata.is_ok_and(|it| it.is_dir() && it.uid() == geteuid().as_raw() && it.mode() & OTHERS == 0)
+    };
+    for folder in entries.flatten().map(|entry| entry.path()).filter(named).filter(ours).take(MOST_DEAD) {
+        let lock = File::options().read(true).write(true).open(folder.join(LOCK));
+        // One without a lock is somebody else's, or is about to be locked.
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) && !is_in_use(&folder) {
+            let _ = fs::remove_dir_all(&folder);
+        }
+    }
+}
+
+/// Whether anything of a dead local AWS still works in its folder: a process that its shim has not ended yet, or a machine's mount.
+fn is_in_use(folder: &Path) -> bool {
+    let path = folder.as_os_str().as_bytes();
+    let holds = |text: &[u8], part: &[u8]| text.windows(part.len()).any(|window| window == part);
+    let below = [path, b"/"].concat();
+    if fs::read("/proc/self/mounts").is_ok_and(|mounts| holds(&mounts, &below)) {
+        return true;
+    }
+    let mark = [b"=", below.as_slice()].concat();
+    let Ok(processes) = fs::read_dir("/proc") else { return false };
+    // Other users' processes cannot be read, and are not ours.
+    processes.flatten().any(|process| fs::read(process.path().join("environ")).is_ok_and(|text| holds(&text, &mark)))
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
         fs::{self, Permissions},
-        os::unix::fs::{MetadataExt, PermissionsExt},
+        os::unix::fs::{MetadataExt, PermissionsExt, symlink},
         path::Path,
+        process::Command,
     };
 
-    use super::{Folder, LOCK, PRIVATE};
+    use super::{Folder, LOCK, PRIVATE, remove_dead};
     use crate::LocalError;
 
     #[test]
@@ -155,5 +217,39 @@ mod tests {
         fs::set_permissions(&full, Permissions::from_mode(PRIVATE)).unwrap();
         drop(Folder::of(Some(&full)).unwrap());
         assert_eq!(mode(Folder::of(None).unwrap().path()), PRIVATE);
+    }
+
+    /// A local AWS and its shim that were killed with SIGKILL leave a folder; the next start removes it, and nothing else.
+    #[test]
+    fn what_dead_ones_left_is_removed_and_nothing_else() {
+        let place = tempfile::tempdir().unwrap();
+        let make = |name: &str, locked: bool, mode: u32| {
+            let folder = place.path().join(name);
+            fs::create_dir_all(folder.join("ministack")).unwrap();
+            if locked {
+                fs::write(folder.join(LOCK), "1\n").unwrap();
+            }
+            fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+            folder
+        };
+        let living = Folder::temporary(place.path()).unwrap();
+        let dead = make("reveille-dead", true, PRIVATE);
+        let busy = make("reveille-busy", true, PRIVATE);
+        let mut left = Command::new("sleep").arg("600").env("HOME", busy.join("home")).spawn().unwrap();
+        let kept = [
+            living.path().to_owned(),
+            busy.clone(),
+            make("reveille-other", false, PRIVATE),
+            make("reveille-shared", true, 0o755),
+            make("documents", true, PRIVATE),
+        ];
+        symlink(place.path().join("documents"), place.path().join("reveille-link")).unwrap();
+        remove_dead(place.path());
+        assert!(!dead.exists());
+        assert!(kept.iter().all(|folder| folder.exists()), "{kept:?}");
+        left.kill().unwrap();
+        left.wait().unwrap();
+        remove_dead(place.path());
+        assert!(!busy.exists(), "its last process has ended");
     }
 }

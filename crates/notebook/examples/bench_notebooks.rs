@@ -98,6 +98,7 @@ fn ours(python: &Path, source: &Path) -> Cost {
     let marker = folder.path().display().to_string();
     let job = Job {
         notebook: source.to_owned(),
+        title: String::new(),
         working_dir,
         parameters: Map::new(),
         kernel: None,

@@ -76,6 +76,8 @@ pub(crate) enum Mode<'a> {
 pub struct Job {
     /// The notebook: an existing regular file, its path already resolved and checked by the caller.
     pub notebook: PathBuf,
+    /// What the page is called, where the notebook itself has no title: a person knows the notebook by it, and not by the copy.
+    pub title: String,
     /// An existing folder, private to this attempt, for everything that comes out.
     pub output_dir: PathBuf,
     /// The notebook's working directory: its own folder.
@@ -128,6 +130,7 @@ impl Job {
             "interrupt_seconds": self.patience.interrupt.as_secs_f64(),
             "grace_seconds": self.patience.grace.as_secs_f64(),
             "notebook": self.notebook,
+            "title": self.title,
             "output_dir": self.output_dir,
             "working_dir": self.working_dir,
             "kernel_folder": kernel_folder::of(&self.marker),

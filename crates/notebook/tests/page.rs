@@ -142,3 +142,19 @@ async fn ordinary_outputs_are_shown_in_a_sanitized_page() {
     assert_eq!(body.matches(PICTURE).count(), 2);
     assert!(!body.contains("vertical-align: top"), "a style sheet is no text");
 }
+
+/// The driver is given a copy of another name, and a name may hold anything.
+#[tokio::test]
+async fn the_page_is_called_what_the_notebook_is_called() {
+    for (own, title) in [(None, "<title>d&lt;i&gt;ly</title>"), (Some("Sales"), "<title>Sales</title>")] {
+        let mut source = notebook(&["1"]);
+        if let Some(own) = own {
+            source["metadata"]["title"] = own.into();
+        }
+        let mut bench = Bench::of(&source);
+        bench.job.title = "d<i>ly".to_owned();
+        assert_eq!(bench.run().await, Verdict::Succeeded);
+        let page = bench.output("output.html");
+        assert!(page.contains(title), "{}", &page[..page.len().min(2_000)]);
+    }
+}

@@ -159,6 +159,13 @@ struct Run<'a> {
     claimed: Instant,
 }
 
+/// The notebook's file name without its ending: what the page is called.
+fn title(notebook: &NotebookSource) -> String {
+    let (NotebookSource::Path(path) | NotebookSource::S3 { key: path, .. }) = notebook;
+    let file = path.rsplit('/').next().unwrap_or_default();
+    file.strip_suffix(".ipynb").unwrap_or(file).to_owned()
+}
+
 impl Run<'_> {
     async fn execute(&self, marker: String, execution: &mut ExecutedNotebook) -> Result<(), Failure> {
         // Until papermill starts there is nothing to keep.
@@ -169,6 +176,7 @@ impl Run<'_> {
         };
         let job = Job {
             notebook: source.copy,
+            title: title(&self.request.notebook),
             output_dir: self.output_folder(),
             working_dir: source.working_folder,
             parameters: self.request.parameters.clone(),

@@ -67,7 +67,7 @@ fn check_entries(state: &State, field: &str, shape: &Shape, findings: &mut Findi
         match entry.as_object() {
             Some(body) => check_object(state.name, &place, body, shape, fields::allowed, findings),
             None => {
-                report(state.name, format!("{field}[{index}] is not an object: make it a {}", shape.name), findings)
+                report(state.name, format!("{field}[{index}] is not an object: make it a {}", shape.name), findings);
             }
         }
     }

@@ -9,7 +9,6 @@ import re
 import signal
 import sys
 import types
-from pathlib import Path
 from urllib.parse import unquote
 
 from reveille_driver import sanitize, source
@@ -55,7 +54,7 @@ def export_html(spec, output_dir, notebook=None, page=None):
         if notebook is None:
             notebook = json.loads(output.read_text("utf-8"))
         page = page or Page(spec["sanitize_html"])
-        write_atomically(str(output_dir / "output.html"), page.of(notebook, Path(spec["notebook"]).stem))
+        write_atomically(str(output_dir / "output.html"), page.of(notebook, clean(spec["title"])))
         return None
     except TooSlow:
         return f"it took longer than {spec['export_seconds']} s"

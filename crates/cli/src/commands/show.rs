@@ -167,7 +167,12 @@ async fn log_says_something(account: &Account, run: &Run) -> bool {
     let Some(key) = account.key_of(run, "log").filter(|_| run.ending != Ending::Succeeded) else { return false };
     // A log that cannot be read is no help either; `reveille logs` would say why.
     let log = account.object(key, MAX_LOG).await.ok().flatten();
-    log.is_some_and(|log| !log.trim_ascii().is_empty())
+    log.is_some_and(|log| says_something(&String::from_utf8_lossy(&log)))
+}
+
+/// Whether a log holds more than which cells were begun.
+fn says_something(log: &str) -> bool {
+    log.lines().any(|line| !line.trim().is_empty() && !line.contains("Z Executing cell "))
 }
 
 /// What a person would type next, the most useful first.
@@ -227,8 +232,16 @@ fn has(run: &Run, output: &str) -> bool {
 mod tests {
     use reveille_domain::Code;
 
-    use super::next;
+    use super::{next, says_something};
     use crate::clients::{Ending, Run};
+
+    #[test]
+    fn a_log_of_begun_cells_says_nothing() {
+        for nothing in ["", "\n \n", "2026-11-26T19:22:00Z Executing cell 1\n2026-11-26T19:22:01Z Executing cell 2\n"] {
+            assert!(!says_something(nothing), "{nothing}");
+        }
+        assert!(says_something("2026-11-26T19:22:00Z Executing cell 1\nno orders\n"));
+    }
 
     #[test]
     fn the_next_command_is_one_that_helps() {

@@ -16,6 +16,11 @@ is gone then, however that happened. What belongs to it has a variable that begi
 say `stop` before, it was killed: then nobody else removes the folder, and this does (unless the second argument is
 `keep`).
 
+CloudFormation learns SageMaker's notebook instances: see reveille_sagemaker.py.
+
+What ministack does as a role of the stack without a request (a state machine's invocations, a rule's and a schedule's
+deliveries) is noted as what arrives by request is: see reveille_calls.py.
+
 Nothing is served before reveille_guard.py has looked at it: see there.
 
 It is tied to the engine's inside: the version of ministack is pinned in requirements.txt, and what is wrapped
@@ -33,7 +38,9 @@ import time
 import uuid
 
 import ministack
+import reveille_calls
 import reveille_guard
+import reveille_sagemaker
 from ministack.services import eventbridge, scheduler
 from ministack.services import stepfunctions as engine
 
@@ -52,6 +59,10 @@ _invoke_target = eventbridge._invoke_target
 def execute_task(state, state_input, execution, context):
     """The engine's task, with its limits as numbers, and its execution known to the functions below."""
     _present.execution = execution
+    machine = engine._state_machines.get(execution["stateMachineArn"])
+    function = (state.get("Arguments") or state.get("Parameters") or {}).get("FunctionName")
+    if machine is not None and function is not None:
+        reveille_calls.note(machine["roleArn"], "lambda:InvokeFunction", function)
     if engine._state_query_language(state, context) == "JSONata":
         limits = {
             field: engine._jsonata_state_field(state, field, "number", state_input, context)
@@ -103,6 +114,8 @@ def invoke_target(target, event, rule, view=None):
         for name, value in attributes.items():
             given = given.replace(f"<aws.scheduler.{name}>", value)
         target = {**target, "Input": given}
+    if target.get("RoleArn") and ":states:" in target["Arn"]:
+        reveille_calls.note(target["RoleArn"], "states:StartExecution", target["Arn"])
     return _invoke_target(target, event, rule, view)
 
 
@@ -153,6 +166,9 @@ def main():
     engine._invoke_with_callback = invoke_with_callback
     engine._call_lambda = call_lambda
     eventbridge._invoke_target = invoke_target
+    reveille_sagemaker.install()
+    # Below the guard: what it refuses is no call.
+    reveille_calls.install()
     reveille_guard.install()
     threading.Thread(target=end_with_the_parent, args=(sys.argv[1], sys.argv[2] == "keep"), daemon=True).start()
     from ministack.app import main as serve

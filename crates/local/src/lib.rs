@@ -23,4 +23,4 @@ pub use local::{INSTANCE, Local, NOTEBOOK};
 pub use options::{Options, ProgressListener};
 pub use project::{FUNCTIONS_BINARY, Project, RUNNER_BINARY};
 pub use reveille_instance_model::NotebookInstanceStatus;
-pub use reveille_notebook_service::Machines;
+pub use reveille_notebook_service::{Machines, RoleCall};

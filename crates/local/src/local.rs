@@ -8,7 +8,7 @@ use std::{
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use reveille_lifecycle::{ON_START, Preamble, render};
-use reveille_notebook_service::{AccessKey, Config, NotebookService, ServiceError, serve};
+use reveille_notebook_service::{AccessKey, Config, NotebookService, RoleCall, ServiceError, serve};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -264,6 +264,17 @@ impl Local {
         self.service.as_ref().expect("running until `stop`")
     }
 
+    /// The different calls that the roles of functions, rules, the state machine and instances made so far, as IAM would
+    /// be asked about them.
+    ///
+    /// # Errors
+    /// The notes of them cannot be read.
+    pub fn role_calls(&self) -> Result<Vec<RoleCall>, LocalError> {
+        let mut calls = self.ministack.as_ref().map_or_else(|| Ok(Vec::new()), Ministack::calls)?;
+        calls.extend(self.service().role_calls());
+        Ok(calls)
+    }
+
     /// The environment with which any AWS client uses this local AWS.
     #[must_use]
     pub fn environment(&self) -> &BTreeMap<String, String> {
@@ -286,6 +297,12 @@ impl Local {
     #[must_use]
     pub fn bucket(&self) -> &str {
         self.output("RunsBucketName")
+    }
+
+    /// The SHA-256 of the runner that instances fetch.
+    #[must_use]
+    pub fn runner_sha256(&self) -> &str {
+        &self.runner_sha256
     }
 
     /// The prefix of the stack's keys: empty, or ends with `/`.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use reveille_notebook_service::AccessKey;
+use reveille_notebook_service::{AccessKey, RoleCall};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -24,6 +24,12 @@ use crate::{LocalError, environment, error::tail, processes};
 const SHIM: &str = include_str!("../shim/ministack_with_heartbeats.py");
 /// What it imports: who is served. See its own text.
 const GUARD: &str = include_str!("../shim/reveille_guard.py");
+/// What it imports: which role calls what. See its own text.
+const CALLS: &str = include_str!("../shim/reveille_calls.py");
+/// What it imports: notebook instances in CloudFormation. See its own text.
+const SAGEMAKER: &str = include_str!("../shim/reveille_sagemaker.py");
+/// Tells the notes of calls where they go.
+const CALLS_FILE: &str = "REVEILLE_CALLS";
 /// Tells the guard the ports of [`crate::Options::forwarded_ports`].
 pub(crate) const FORWARDED: &str = "REVEILLE_FORWARDED_PORTS";
 /// It is up within a second; a cold disk and a busy machine may take much longer.
@@ -53,6 +59,7 @@ pub(crate) struct Ministack {
     port: u16,
     key: AccessKey,
     log: PathBuf,
+    calls: PathBuf,
     marker: String,
 }
 
@@ -70,9 +77,16 @@ impl Ministack {
     ) -> Result<Self, LocalError> {
         let folder = files.folder;
         fs::create_dir_all(folder).map_err(LocalError::file("make", folder))?;
-        let [shim, guard] = ["ministack_with_heartbeats.py", "reveille_guard.py"].map(|name| folder.join(name));
-        fs::write(&shim, SHIM).map_err(LocalError::file("write", &shim))?;
-        fs::write(&guard, GUARD).map_err(LocalError::file("write", &guard))?;
+        let shim = folder.join("ministack_with_heartbeats.py");
+        let beside = [("reveille_guard.py", GUARD), ("reveille_calls.py", CALLS), ("reveille_sagemaker.py", SAGEMAKER)];
+        for (path, text) in
+            [(shim.clone(), SHIM)].into_iter().chain(beside.map(|(name, text)| (folder.join(name), text)))
+        {
+            fs::write(&path, text).map_err(LocalError::file("write", &path))?;
+        }
+        let calls = folder.join("calls.jsonl");
+        // Those of this start.
+        File::create(&calls).map_err(LocalError::file("write", &calls))?;
         let log = folder.join("ministack.log");
         let output = File::create(&log).map_err(LocalError::file("write", &log))?;
         let errors = output.try_clone().map_err(LocalError::file("write", &log))?;
@@ -88,6 +102,7 @@ impl Ministack {
             // What the guard asks for.
             .env(environment::ACCESS_KEY, key.as_str())
             .envs(settings(port, folder))
+            .env(CALLS_FILE, &calls)
             .envs(if files.kept { persistence(folder) } else { BTreeMap::new() })
             .env(processes::MARKER, &marker)
             .current_dir(folder)
@@ -100,7 +115,7 @@ impl Ministack {
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| LocalError::Program { program: python.display().to_string(), source })?;
-        let ministack = Self { child: Mutex::new(child), port, key: key.clone(), log, marker };
+        let ministack = Self { child: Mutex::new(child), port, key: key.clone(), log, calls, marker };
         ministack.wait_until_healthy().await?;
         Ok(ministack)
     }
@@ -111,6 +126,16 @@ impl Ministack {
 
     pub(crate) fn log(&self) -> &Path {
         &self.log
+    }
+
+    /// What roles called since its start; see `shim/reveille_calls.py`.
+    ///
+    /// # Errors
+    /// Its notes cannot be read.
+    pub(crate) fn calls(&self) -> Result<Vec<RoleCall>, LocalError> {
+        let text = fs::read_to_string(&self.calls).map_err(LocalError::file("read", &self.calls))?;
+        let read = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        read.map_err(LocalError::aws(format!("read {}", self.calls.display())))
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {

@@ -73,6 +73,8 @@ pub(crate) struct Booted {
 pub(crate) struct Named<'a> {
     pub(crate) name: &'a str,
     pub(crate) arn: &'a str,
+    /// The ARN of its role.
+    pub(crate) role: &'a str,
     pub(crate) subnet: Option<&'a str>,
 }
 

@@ -73,15 +73,16 @@ async fn perform(shared: &Arc<Shared>, effect: Effect) {
 }
 
 async fn start_boot(shared: Arc<Shared>, instance: String, boot: BootNumber, under_way: watch::Sender<()>) {
-    let (arn, subnet) = {
+    let (arn, (role, subnet)) = {
         let account = shared.account();
-        let subnet = account.snapshot(&instance).and_then(|snapshot| snapshot.view.settings.subnet_id.clone());
-        (account.instance_arn(&instance), subnet)
+        let settings = account.snapshot(&instance).map(|snapshot| snapshot.view.settings);
+        let settings = settings.map(|settings| (settings.role_arn.clone(), settings.subnet_id.clone()));
+        (account.instance_arn(&instance), settings.unwrap_or_default())
     };
     let (disk, console) = (shared.machine(&instance), shared.console(&instance));
     let (host, name) = (shared.clone(), instance.clone());
     let up = spawn_blocking(move || {
-        let named = Named { name: &name, arn: &arn, subnet: subnet.as_deref() };
+        let named = Named { name: &name, arn: &arn, role: &role, subnet: subnet.as_deref() };
         host.host.boot(&disk, &named, &host.config, &console)
     })
     .await;
@@ -128,7 +129,9 @@ async fn run_script(shared: Arc<Shared>, instance: String, boot: BootNumber, hoo
 
 fn script(shared: &Shared, instance: &str, boot: &Boot, hook: Hook, content: Arc<[u8]>) -> Script {
     let config = &shared.config;
-    let (file, launch) = Host::launch(&shared.machine(instance), boot, hook, &content, config);
+    let role =
+        shared.account().snapshot(instance).map(|snapshot| snapshot.view.settings.role_arn.clone()).unwrap_or_default();
+    let (file, launch) = Host::launch(&shared.machine(instance), boot, hook, &content, (config, &role));
     Script { hook, content, file, launch, log: shared.log_file(instance, hook), log_limit: config.log_limit }
 }
 

@@ -1,6 +1,7 @@
 //! The one seam for processes: an instance is a folder with processes that carry its marks, or a machine that boots.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     io,
     path::{Path, PathBuf},
@@ -15,6 +16,7 @@ use crate::{
     launch::{Boot, Launch},
     network::Endpoint,
     processes::{KillError, kill_boot, processes_of_boot},
+    roles::TOKEN_VARIABLE,
     uuid,
 };
 
@@ -51,7 +53,7 @@ impl Host {
                 disk.boot(&id, named.name, named.arn)?;
                 Ok(Boot { id, machine: None })
             }
-            Self::Machines(machines) => machines.boot(disk, named, &config.environment, console),
+            Self::Machines(machines) => machines.boot(disk, named, &of_the_role(config, named.role), console),
         }
     }
 
@@ -69,7 +71,7 @@ impl Host {
         boot: &Boot,
         hook: Hook,
         content: &[u8],
-        config: &Config,
+        (config, role): (&Config, &str),
     ) -> (PathBuf, Launch) {
         let bash = !content.starts_with(b"#!");
         let name = format!("{hook}_{}", boot.id);
@@ -80,7 +82,7 @@ impl Host {
         }
         let root = disk.root();
         let file = root.join("tmp").join(name);
-        let mut environment = config.environment.clone();
+        let mut environment = of_the_role(config, role);
         for (name, value) in [
             ("PATH", config.path.clone()),
             ("HOME", root.join("root").display().to_string()),
@@ -124,4 +126,11 @@ impl Host {
         }
         result
     }
+}
+
+/// The environment of what runs on an instance of this role. A token that is configured is a real one.
+fn of_the_role(config: &Config, role: &str) -> BTreeMap<String, String> {
+    let mut environment = config.environment.clone();
+    environment.entry(TOKEN_VARIABLE.to_owned()).or_insert_with(|| role.to_owned());
+    environment
 }

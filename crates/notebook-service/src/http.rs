@@ -69,6 +69,11 @@ async fn handle(shared: &Shared, headers: &HeaderMap, content: Body) -> Result<V
     let operation = operation(headers)?;
     let bytes = body(content).await.map_err(WireError::Body)?;
     let command = requests::command(operation, &bytes)?;
+    let resource = match command.instance() {
+        Some(name) => shared.account().instance_arn(name),
+        None => "*".to_owned(),
+    };
+    shared.roles.note(headers, operation, resource);
     let response = shared.apply(&caller(headers), command)?;
     Ok(responses::json(&response))
 }

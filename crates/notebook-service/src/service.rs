@@ -27,6 +27,7 @@ use crate::{
     http::router,
     network::Endpoint,
     processes::KillError,
+    roles::{RoleCall, RoleCalls},
     shared::{Shared, lock},
 };
 
@@ -119,6 +120,7 @@ pub async fn serve(mut config: Config) -> Result<NotebookService, ServiceError> 
     let shared = Arc::new(Shared {
         host: Host::new(&config),
         guard,
+        roles: RoleCalls::default(),
         booting: Mutex::default(),
         config,
         wake: Notify::new(),
@@ -168,6 +170,12 @@ impl NotebookService {
     /// As the API answers them.
     pub fn apply(&self, caller: &str, command: Command) -> Result<Response, ApiError> {
         self.shared.apply(caller, command)
+    }
+
+    /// The different calls that roles made so far, whatever came of them.
+    #[must_use]
+    pub fn role_calls(&self) -> Vec<RoleCall> {
+        self.shared.roles.all()
     }
 
     /// The truth about an instance, whatever faults make Describe say.

@@ -17,7 +17,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{Config, MachineDisk, config::StateChange, guard::Guard, host::Host, launch::Boot, processes::KillError};
+use crate::{
+    Config, MachineDisk, config::StateChange, guard::Guard, host::Host, launch::Boot, processes::KillError,
+    roles::RoleCalls,
+};
 
 /// Now, for the model.
 pub(crate) fn now() -> Time {
@@ -35,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) booting: Mutex<HashMap<BootNumber, watch::Receiver<()>>>,
     pub(crate) host: Host,
     pub(crate) guard: Guard,
+    pub(crate) roles: RoleCalls,
     pub(crate) work: Mutex<JoinSet<()>>,
 }
 

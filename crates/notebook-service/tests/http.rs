@@ -167,6 +167,34 @@ async fn the_truth_about_instances_and_their_calls_is_shown() {
     world.end().await;
 }
 
+/// Only what stands for a role is noted: another token is somebody's secret.
+#[tokio::test]
+async fn the_calls_of_roles_are_noted_and_no_token_else() {
+    let world = TestService::new().await;
+    ok(&world, "CreateNotebookInstance", CREATE).await;
+    let call = async |operation: &str, token: &str| {
+        let (address, credential) = (world.address(), world.credential());
+        let headers = format!("{credential}x-amz-target: SageMaker.{operation}\r\nx-amz-security-token: {token}\r\n");
+        let length = NAMED.len();
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{NAMED}"
+        );
+        world.raw(&request).await.1
+    };
+    let role = "arn:aws:iam::000000000000:role/path/notebooks";
+    assert_eq!(call("DescribeNotebookInstance", "IQoJb3JpZ2luX2VjE").await, 200);
+    for _ in 0..2 {
+        assert_eq!(call("DescribeNotebookInstance", role).await, 200);
+    }
+    // Refused, but asked of IAM all the same.
+    assert_eq!(call("DeleteNotebookInstance", role).await, 400);
+    let noted: Vec<[String; 3]> =
+        world.service.role_calls().into_iter().map(|call| [call.role, call.action, call.resource]).collect();
+    let of_the_role = |action: &str| [role.to_owned(), format!("sagemaker:{action}"), ARN.to_owned()];
+    assert_eq!(noted, ["DeleteNotebookInstance", "DescribeNotebookInstance"].map(of_the_role));
+    world.end().await;
+}
+
 /// What each kind of request that is not ours looks like: the request line's end, its headers, the answer's status.
 #[tokio::test]
 async fn neither_pages_nor_foreign_hosts_nor_strangers_are_served() {

@@ -86,6 +86,8 @@ async fn the_environment_of_a_script_is_bare() {
         // What it starts calls the service.
         ("AWS_ACCESS_KEY_ID", world.service.access_key().as_str()),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+        // So that a request says which role makes it.
+        ("AWS_SESSION_TOKEN", "arn:aws:iam::000000000000:role/notebooks"),
         ("HOME", home.to_str().unwrap()),
         ("PATH", "/usr/bin:/bin"),
         ("PWD", root.to_str().unwrap()),

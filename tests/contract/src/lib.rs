@@ -12,6 +12,7 @@ pub mod iam;
 pub mod intrinsics;
 pub mod mails;
 pub mod names;
+pub mod policy;
 pub mod schemas;
 
 /// The checkout.

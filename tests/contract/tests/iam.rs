@@ -115,3 +115,24 @@ fn whoever_uses_the_bucket_may_use_its_key() {
         }
     }
 }
+
+/// Nobody may write each record of a run: what it was asked for is AdmitRun's, how it ended ConcludeRun's and the sweeper's.
+#[test]
+fn who_writes_records_of_runs_may_write_those_by_name() {
+    let mut written = 0;
+    for path in iam::TEMPLATES {
+        for role in iam::roles(path) {
+            for (statement, _) in &role.statements {
+                if !statement["Action"].to_string().contains("s3:PutObject") {
+                    continue;
+                }
+                for on in iam::texts(&statement["Resource"]).iter().filter(|on| on.contains("}runs/")) {
+                    let name = on.rsplit('/').next().unwrap();
+                    assert!(name.contains('.') && !name.contains('*'), "{path}: {} writes {on}", role.name);
+                    written += 1;
+                }
+            }
+        }
+    }
+    assert!(written > 8, "{written}");
+}

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 use reveille_contract_tests::intrinsics::ParametrisedStack;
-use reveille_contract_tests::{files_below, read, root, template};
+use reveille_contract_tests::{files_below, read, root, rust_below, template, templates};
 use reveille_domain::limits::{DEDUPE_WINDOW, FUNCTION_TIMEOUT, IN_FLIGHT, RUNNER_END};
 use reveille_lifecycle::{ON_START, Preamble, render};
 use serde_json::Value;
@@ -139,5 +139,17 @@ fn the_runner_has_the_time_to_end_that_the_domain_says() {
     let seconds = format!("END_SECONDS={} ", RUNNER_END.as_secs());
     for file in ["infra/lifecycle/on-start.sh", "infra/instance.yaml"] {
         assert!(read(file).contains(&seconds), "{file}: {seconds}");
+    }
+}
+
+/// No line of a template that no engine ever read.
+#[test]
+fn every_template_is_deployed_by_a_test() {
+    let scenarios = rust_below("tests/e2e/tests/e2e").into_iter().map(|file| std::fs::read_to_string(file).unwrap());
+    let deployed = scenarios.chain([read("crates/local/src/deploy.rs")]).collect::<String>();
+    for path in templates() {
+        let name = path.trim_start_matches("infra/");
+        let is_named = [format!("\"{name}\""), format!("\"{path}\"")].iter().any(|text| deployed.contains(text));
+        assert!(is_named, "{path}: no test deploys it; see tests/e2e/tests/e2e/stacks.rs");
     }
 }

@@ -7,4 +7,4 @@ mod world;
 
 pub use notebook::{Notebook, code, markdown};
 pub use run::{Run, RunEnd};
-pub use world::{LocalAws, MAX_WAITING_RUNS, SUBNET_PORTS};
+pub use world::{LocalAws, MAX_WAITING_RUNS, SUBNET_PORTS, until};

@@ -182,8 +182,8 @@ impl LocalAws {
     }
 }
 
-/// Looks until there is an answer.
-pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+/// Looks until there is an answer; panics where none comes for far longer than any takes.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look().await {

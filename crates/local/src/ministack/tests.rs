@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aws_credential_types::Credentials;
 use aws_sdk_sfn::types::ExecutionStatus;
 use tokio::time::sleep;
 
@@ -54,6 +55,7 @@ struct World {
     // Dropped first.
     ministack: Ministack,
     clients: Clients,
+    key: AccessKey,
     machine: String,
     folder: tempfile::TempDir,
 }
@@ -98,7 +100,7 @@ impl World {
         tools::run(&tools_folder.join("aws"), &arguments, &variables, folder.path()).await.unwrap();
         let machine = clients.sfn.create_state_machine().name("m").definition(definition());
         let machine = machine.role_arn("arn:aws:iam::000000000000:role/x").send().await.unwrap();
-        Self { ministack, clients, machine: machine.state_machine_arn, folder }
+        Self { ministack, clients, key, machine: machine.state_machine_arn, folder }
     }
 
     async fn start(&self, name: &str) -> String {
@@ -154,9 +156,51 @@ async fn silent_tickets_fail_and_beaten_ones_live() {
     let (status, error, _) = world.end(&refused).await;
     assert_eq!((status, error.as_deref()), (ExecutionStatus::Failed, Some("Refused")), "the function's own error");
 
+    what_roles_call_is_noted(&world).await;
+
     let (pid, marker) = (world.ministack.child().id().unwrap(), world.ministack.marker.clone());
     assert!(processes::marked(&marker).len() >= 2, "ministack and a warm function");
     world.ministack.stop().await.unwrap();
     assert!(!Path::new(&format!("/proc/{pid}")).exists());
     assert_eq!(processes::marked(&marker), []);
+}
+
+/// As IAM would be asked, also for what AWS asks besides; and nothing of whoever has no role.
+async fn what_roles_call_is_noted(world: &World) {
+    let role = "arn:aws:iam::000000000000:role/some/reader";
+    let s3 = &world.clients.s3;
+    let credentials = || Credentials::new(world.key.as_str(), "local", Some(role.to_owned()), None, "local");
+    let as_role = s3.config().to_builder().credentials_provider(credentials()).build();
+    let as_role = aws_sdk_s3::Client::from_conf(as_role);
+    s3.create_bucket().bucket("notes").send().await.unwrap();
+    let put = as_role.put_object().bucket("notes").key("a b/ü.json").send().await.unwrap();
+    as_role.get_object().bucket("notes").key("missing").send().await.unwrap_err();
+    let delete = as_role.delete_object().bucket("notes").key("a b/ü.json").if_match(put.e_tag().unwrap());
+    delete.send().await.unwrap();
+    let whole = world.clients.sfn.config().to_builder();
+    let sfn = aws_sdk_sfn::Client::from_conf(whole.credentials_provider(credentials()).build());
+    sfn.list_executions().state_machine_arn(&world.machine).send().await.unwrap();
+
+    let calls = world.ministack.calls().unwrap();
+    let of = |role: &str| {
+        let mut of: Vec<(&str, &str)> = calls
+            .iter()
+            .filter(|call| call.role == role)
+            .map(|call| (call.action.as_str(), call.resource.as_str()))
+            .collect();
+        of.sort_unstable();
+        of
+    };
+    let expected = [
+        ("s3:DeleteObject", "arn:aws:s3:::notes/a b/ü.json"),
+        // Of the change on a condition, and of the object that is missing.
+        ("s3:GetObject", "arn:aws:s3:::notes/a b/ü.json"),
+        ("s3:GetObject", "arn:aws:s3:::notes/missing"),
+        ("s3:ListBucket", "arn:aws:s3:::notes"),
+        ("s3:PutObject", "arn:aws:s3:::notes/a b/ü.json"),
+        ("states:ListExecutions", world.machine.as_str()),
+    ];
+    assert_eq!(of(role), expected);
+    assert_eq!(of("arn:aws:iam::000000000000:role/x"), [("lambda:InvokeFunction", "waits")], "the state machine's");
+    assert!(calls.iter().all(|call| call.role.contains(":role/")), "{calls:?}");
 }

@@ -11,6 +11,7 @@ use tokio::runtime::{Handle, Runtime};
 mod aborted;
 mod browser;
 mod busy;
+mod canary;
 mod command;
 mod command_again;
 mod command_chain;
@@ -22,8 +23,10 @@ mod engine;
 mod failures;
 mod guard;
 mod input;
+mod instance_stack;
 mod instances;
 mod killed;
+mod permissions;
 mod person;
 mod release;
 mod stacks;
@@ -52,11 +55,13 @@ fn main() -> ExitCode {
         command_undelivered::ALL,
         command_upload::ALL,
         stacks::ALL,
+        instance_stack::ALL,
         deployment::ALL,
         release::ALL,
         guard::ALL,
         browser::ALL,
         engine::ALL,
+        canary::ALL,
         aborted::ALL,
         killed::ALL,
         person::ALL,
@@ -84,10 +89,14 @@ fn main() -> ExitCode {
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
+    // What was not called is called by none only where each scenario ran, and to its end.
+    let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
+    let faults = runtime.block_on(permissions::faults(&world, whole));
+    eprintln!("{}", permissions::told(&faults, whole));
     match Arc::try_unwrap(world) {
         Ok(world) => runtime.block_on(world.stop()),
         // A scenario still holds it: dropping the runtime and the process end what it started.
         Err(_) => eprintln!("a scenario did not let go of the local AWS"),
     }
-    conclusion.exit_code()
+    if faults.is_empty() { conclusion.exit_code() } else { ExitCode::FAILURE }
 }

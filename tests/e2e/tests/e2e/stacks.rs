@@ -15,13 +15,13 @@ pub const ALL: &[Scenario] = &[
 ];
 
 /// What bash prints of a command that succeeds.
-async fn typed(world: &LocalAws, command: &str) -> String {
+pub async fn typed(world: &LocalAws, command: &str) -> String {
     let output = world.type_in(command).await;
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-async fn deploy(world: &LocalAws, stack: &str, template: &str, parameters: &str) {
+pub async fn deploy(world: &LocalAws, stack: &str, template: &str, parameters: &str) {
     let command = format!(
         "aws cloudformation deploy --stack-name {stack} --template-file infra/{template} --parameter-overrides {parameters}"
     );
@@ -101,35 +101,60 @@ async fn schedule(world: &LocalAws) {
 }
 
 /// A command of a service whose endpoint this version of the aws command does not take from the environment.
-async fn service(world: &LocalAws, command: &str) -> String {
+pub async fn service(world: &LocalAws, command: &str) -> String {
     typed(world, &format!("aws --endpoint-url \"$AWS_ENDPOINT_URL\" {command}")).await
+}
+
+/// A queue to which somebody sends.
+pub struct Queue {
+    pub url: String,
+    pub arn: String,
+}
+
+pub async fn queue(world: &LocalAws, name: &str) -> Queue {
+    let url = service(world, &format!("sqs create-queue --queue-name {name} --query QueueUrl --output text")).await;
+    let attributes =
+        format!("sqs get-queue-attributes --queue-url {url} --attribute-names QueueArn --query Attributes.QueueArn");
+    let arn = service(world, &format!("{attributes} --output text")).await;
+    Queue { url, arn }
+}
+
+impl Queue {
+    /// Lets the stack's topic send it what it mails.
+    pub async fn subscribe(&self, world: &LocalAws) {
+        let outputs = "cloudformation describe-stacks --stack-name reveille --output text --query";
+        let named = "\"Stacks[0].Outputs[?OutputKey=='NotificationsTopicArn'].OutputValue\"";
+        let topic = service(world, &format!("{outputs} {named}")).await;
+        let to = format!("--protocol sqs --notification-endpoint {}", self.arn);
+        service(world, &format!("sns subscribe --topic-arn {topic} {to}")).await;
+    }
+}
+
+/// What is in a queue: events as they are, mails without SNS's envelope.
+pub async fn received(world: &LocalAws, url: &str) -> Vec<String> {
+    let received = format!(
+        "sqs receive-message --queue-url {url} --max-number-of-messages 10 --query Messages[].Body --output json"
+    );
+    let bodies: Value = serde_json::from_str(&service(world, &received).await).unwrap_or_default();
+    let bodies = bodies.as_array().into_iter().flatten().map(|body| body.as_str().expect("a text").to_owned());
+    let message = |body: String| {
+        let envelope: Value = serde_json::from_str(&body).expect("JSON");
+        envelope["Message"].as_str().map_or(body, str::to_owned)
+    };
+    bodies.map(message).collect()
 }
 
 /// What a mail would say: the topic hands it to a queue too.
 async fn told(world: &LocalAws) {
     let notebook = Notebook::of(&["print(1)", "raise ValueError('no \"amount\" \\\\ here')"]);
     world.instance_with("told", &notebook).await;
-    let url = service(world, "sqs create-queue --queue-name told --query QueueUrl --output text").await;
-    let attributes =
-        format!("sqs get-queue-attributes --queue-url {url} --attribute-names QueueArn --query Attributes.QueueArn");
-    let queue = service(world, &format!("{attributes} --output text")).await;
-    let outputs = "cloudformation describe-stacks --stack-name reveille --output text --query";
-    let topic =
-        service(world, &format!("{outputs} \"Stacks[0].Outputs[?OutputKey=='NotificationsTopicArn'].OutputValue\""))
-            .await;
-    service(world, &format!("sns subscribe --topic-arn {topic} --protocol sqs --notification-endpoint {queue}")).await;
+    let mails = queue(world, "told").await;
+    mails.subscribe(world).await;
 
     let run = world.run("told").await;
     run.assert_failed("told", "NotebookFailed").await;
     let card = loop {
-        let received = format!(
-            "sqs receive-message --queue-url {url} --max-number-of-messages 10 --query Messages[].Body --output json"
-        );
-        let bodies: Value = serde_json::from_str(&service(world, &received).await).unwrap_or_default();
-        let messages = bodies.as_array().into_iter().flatten().map(|body| {
-            let body: Value = serde_json::from_str(body.as_str().unwrap()).unwrap();
-            body["Message"].as_str().expect("what SNS hands on").to_owned()
-        });
+        let messages = received(world, &mails.url).await.into_iter();
         // Other scenarios' runs fail too.
         let mut ours = messages.filter(|message| message.contains(" on told "));
         if let Some(message) = ours.next() {

@@ -1,0 +1,124 @@
+"""Who called what: the calls that roles make, noted where they arrive, so that tests can hold them against the roles' policies.
+
+Each function and each instance gets, as its session token, the ARN of its role: whoever signs a request says with it
+which role makes it. (The key is the secret; a token opens nothing here.) A person's requests have no such token and are not
+noted. What ministack does by itself as a role, it does without a request: the shim notes it.
+
+An action and its resource are named as IAM does, by ministack's own tables, and by what AWS asks for besides:
+
+- reading an object that is not there: s3:ListBucket, without which AWS answers that it is denied;
+- a change on the condition that an object has an entity tag: s3:GetObject on that object.
+
+The file (REVEILLE_CALLS) has a line of JSON for each different call. Nothing of a body but names is in it.
+"""
+
+import json
+import os
+import threading
+import urllib.parse
+
+import reveille_guard
+
+# Bodies of the JSON protocols are read up to this size, of which AWS takes no larger ones. Objects are not read.
+BODY_LIMIT = 2**20
+# Different calls that are noted, so that a loop fills no disk. A whole run of the tests has some thousands.
+CALLS_LIMIT = 100_000
+TOKEN = "x-amz-security-token"
+
+_lock = threading.Lock()
+_seen = set()
+
+
+def note(role, action, resource):
+    """Writes a call down, unless it is known."""
+    call = (role, action, resource)
+    with _lock:
+        if call in _seen or len(_seen) >= CALLS_LIMIT:
+            return
+        _seen.add(call)
+        with open(os.environ["REVEILLE_CALLS"], "a", encoding="utf-8") as calls:
+            calls.write(json.dumps(dict(zip(("role", "action", "resource"), call))) + "\n")
+
+
+def is_role(token):
+    """Whether this is what stands for a role here. Another token is nobody's business."""
+    return token.startswith("arn:") and ":role/" in token
+
+
+def of_request(service, method, path, headers, query, body, status):
+    """The actions and resources of a request, each as a pair."""
+    from ministack.core import iam_actions
+    from ministack.core.responses import get_account_id, get_region
+
+    query = urllib.parse.parse_qs(query, keep_blank_values=True)
+    asked = (service, method, path, headers, body, query)
+    action = iam_actions.extract_iam_action(*asked)
+    if action is None:
+        # Whoever reads the notes sees that something was not understood.
+        return [(f"{service}:unknown", f"{method} {path}")]
+    resource = iam_actions.extract_resource_arn(*asked, get_region(), get_account_id())
+    pairs = [(action, resource)]
+    if service == "s3":
+        pairs += iam_actions.s3_additional_checks(method, path, headers, body, query)
+        if status == 404 and method in ("GET", "HEAD"):
+            pairs.append(("s3:ListBucket", "/".join(resource.split("/")[:1])))
+        if method in ("PUT", "DELETE") and headers.get("if-match", "*") != "*":
+            pairs.append(("s3:GetObject", resource))
+    return pairs
+
+
+def noting(application):
+    """The ASGI application; the calls of roles are noted once they are answered."""
+
+    async def noted(scope, receive, send):
+        if scope["type"] != "http":
+            return await application(scope, receive, send)
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        role = headers.get(TOKEN, "")
+        if not is_role(role):
+            return await application(scope, receive, send)
+        body, status = bytearray(), []
+
+        async def receive_and_keep():
+            message = await receive()
+            if "x-amz-target" in headers and len(body) < BODY_LIMIT:
+                body.extend(message.get("body", b""))
+            return message
+
+        async def send_and_look(message):
+            if message["type"] == "http.response.start":
+                status.append(message["status"])
+            await send(message)
+
+        try:
+            await application(scope, receive_and_keep, send_and_look)
+        finally:
+            service = reveille_guard.credential(list(headers.items()), "")[1]
+            path = urllib.parse.unquote(scope.get("raw_path", scope["path"].encode()).split(b"?")[0].decode("latin-1"))
+            query = scope["query_string"].decode("latin-1")
+            try:
+                asked = (service, scope["method"], path, headers, query, bytes(body))
+                pairs = of_request(*asked, status[0] if status else 0)
+            except Exception as error:  # Whatever it was, no policy grants it, and so it is told.
+                pairs = [(f"{service}:unknown", repr(error))]
+            for pair in pairs:
+                note(role, *pair)
+
+    return noted
+
+
+def install():
+    """Puts the notes before what will be served, and each function's role into its credentials."""
+    import ministack.app
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    ministack.app.app = noting(ministack.app.app)
+    execution_credentials = lambda_runtime.execution_credentials
+
+    def credentials_of_the_role(config):
+        return {**execution_credentials(config), "AWS_SESSION_TOKEN": config["Role"]}
+
+    for module in (lambda_runtime, lambda_svc):
+        assert module.execution_credentials is execution_credentials
+        module.execution_credentials = credentials_of_the_role

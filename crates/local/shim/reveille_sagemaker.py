@@ -1,0 +1,156 @@
+"""CloudFormation's types of SageMaker notebook instances, which ministack's CloudFormation does not know.
+
+Each is carried out by calls of the notebook instance service (AWS_ENDPOINT_URL_SAGEMAKER), which has the properties of
+the types under the same names and refuses what SageMaker refuses. As CloudFormation does, a creation waits until the
+instance is InService, an update stops it, changes it and starts it again, and a deletion stops it first.
+"""
+
+import http.client
+import json
+import os
+import time
+import urllib.parse
+
+CONFIG = "AWS::SageMaker::NotebookInstanceLifecycleConfig"
+INSTANCE = "AWS::SageMaker::NotebookInstance"
+CONFIG_NAME = "NotebookInstanceLifecycleConfigName"
+INSTANCE_NAME = "NotebookInstanceName"
+# Any other change needs a new instance.
+CHANGEABLE = (
+    "InstanceType",
+    "RoleArn",
+    "LifecycleConfigName",
+    "VolumeSizeInGB",
+    "RootAccess",
+    "InstanceMetadataServiceConfiguration",
+)
+# An instance is not waited for longer than this; a local one takes seconds, a machine a minute, on a busy one several.
+LIMIT_SECONDS = 600
+LOOK_SECONDS = 0.2
+
+
+def call(operation, **members):
+    """One call of the API; an error is raised with its own text."""
+    endpoint = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL_SAGEMAKER"])
+    key = os.environ["AWS_ACCESS_KEY_ID"]
+    headers = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": f"SageMaker.{operation}",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={key}/x/x/sagemaker/aws4_request",
+        "User-Agent": "cloudformation.amazonaws.com",
+    }
+    connection = http.client.HTTPConnection(endpoint.hostname, endpoint.port, timeout=60)
+    try:
+        connection.request("POST", "/", json.dumps(members), headers)
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise ValueError(f"{operation}: {body.get('message', body)}")
+    return body
+
+
+def status(name):
+    """The instance's description; `None` once it is gone."""
+    try:
+        return call("DescribeNotebookInstance", **{INSTANCE_NAME: name})
+    except ValueError as error:
+        if "RecordNotFound" in str(error):
+            return None
+        raise
+
+
+def wait_for(name, wanted):
+    """Waits until the instance has this status; `None`: until it is gone."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while time.monotonic() < deadline:
+        seen = status(name)
+        found = seen and seen["NotebookInstanceStatus"]
+        if found == wanted:
+            return
+        if found == "Failed" and wanted is not None:
+            raise ValueError(f"The notebook instance {name} failed: {seen.get('FailureReason')}")
+        time.sleep(LOOK_SECONDS)
+    raise ValueError(f"The notebook instance {name} was not {wanted or 'gone'} within {LIMIT_SECONDS} seconds.")
+
+
+def stop(name):
+    """Stops the instance if it is on; tells whether it was."""
+    was_on = status(name)["NotebookInstanceStatus"] == "InService"
+    if was_on:
+        call("StopNotebookInstance", **{INSTANCE_NAME: name})
+        wait_for(name, "Stopped")
+    return was_on
+
+
+def named(properties, member, logical_id, stack):
+    """The properties with a name, and with numbers where a parameter gave a text."""
+    known = {**properties}
+    known.setdefault(member, f"{stack}-{logical_id}")
+    if "VolumeSizeInGB" in known:
+        known["VolumeSizeInGB"] = int(known["VolumeSizeInGB"])
+    return known
+
+
+def create_config(logical_id, properties, stack):
+    members = named(properties, CONFIG_NAME, logical_id, stack)
+    arn = call("CreateNotebookInstanceLifecycleConfig", **members)["NotebookInstanceLifecycleConfigArn"]
+    return arn, {CONFIG_NAME: members[CONFIG_NAME]}
+
+
+def update_config(physical_id, _old, properties, _stack):
+    name = physical_id.rsplit("/", 1)[-1]
+    scripts = {hook: properties[hook] for hook in ("OnCreate", "OnStart") if hook in properties}
+    call("UpdateNotebookInstanceLifecycleConfig", **{CONFIG_NAME: name}, **scripts)
+    return physical_id, {CONFIG_NAME: name}
+
+
+def delete_config(physical_id, _properties):
+    call("DeleteNotebookInstanceLifecycleConfig", **{CONFIG_NAME: physical_id.rsplit("/", 1)[-1]})
+
+
+def create_instance(logical_id, properties, stack):
+    members = named(properties, INSTANCE_NAME, logical_id, stack)
+    arn = call("CreateNotebookInstance", **members)["NotebookInstanceArn"]
+    wait_for(members[INSTANCE_NAME], "InService")
+    return arn, {INSTANCE_NAME: members[INSTANCE_NAME]}
+
+
+def update_instance(physical_id, old, properties, _stack):
+    name = physical_id.rsplit("/", 1)[-1]
+    members = named(properties, INSTANCE_NAME, "", "")
+    changes = {member: members[member] for member in CHANGEABLE if properties.get(member) != old.get(member)}
+    if changes:
+        was_on = stop(name)
+        call("UpdateNotebookInstance", **{INSTANCE_NAME: name}, **changes)
+        wait_for(name, "Stopped")
+        if was_on:
+            call("StartNotebookInstance", **{INSTANCE_NAME: name})
+            wait_for(name, "InService")
+    return physical_id, {INSTANCE_NAME: name}
+
+
+def delete_instance(physical_id, _properties):
+    name = physical_id.rsplit("/", 1)[-1]
+    if status(name) is None:
+        return
+    stop(name)
+    call("DeleteNotebookInstance", **{INSTANCE_NAME: name})
+    wait_for(name, None)
+
+
+def install():
+    """Makes CloudFormation know the types."""
+    from ministack.services.cloudformation import provisioners
+
+    new = {
+        CONFIG: {"create": create_config, "update": update_config, "delete": delete_config},
+        INSTANCE: {"create": create_instance, "update": update_instance, "delete": delete_instance},
+    }
+    assert not new.keys() & provisioners._RESOURCE_HANDLERS.keys(), "ministack knows them: this file is not needed"
+    provisioners._RESOURCE_HANDLERS.update(new)
+    provisioners._REPLACING_PROPERTIES.update({
+        CONFIG: (CONFIG_NAME,),
+        INSTANCE: (INSTANCE_NAME, "SubnetId", "SecurityGroupIds", "DirectInternetAccess", "KmsKeyId", "PlatformIdentifier"),
+    })

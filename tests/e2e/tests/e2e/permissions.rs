@@ -1,0 +1,196 @@
+//! Runs last: what the roles really called, held against their policies in the templates.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reveille_contract_tests::policy::{CheckedCall, Grant, Unused, granted_twice, grants, not_granted, not_used};
+use reveille_contract_tests::{iam, template};
+use reveille_e2e_tests::LocalAws;
+use reveille_local::{ACCOUNT, REGION};
+use serde_json::Value;
+
+/// The role of `infra/instance.yaml`; the local instances' roles are named like the instances.
+const INSTANCE_ROLE: &str = "Role";
+const TEMPLATE: &str = "infra/template.yaml";
+const INSTANCE_TEMPLATE: &str = "infra/instance.yaml";
+
+/// An instance that another stack uses, of the same template: its records are in that stack's bucket.
+const OF_ANOTHER_STACK: &str = "released";
+/// A reader that finds what it looks for never needs this.
+const WHEN_GONE: &str = "only where a record is removed between two calls";
+/// The local services write no logs as the role.
+const BY_THE_SERVICE: &str = "SageMaker writes the lifecycle scripts' and Jupyter's logs as the instance's role";
+
+/// What no scenario is sure to call, and why. What is called all the same is no fault: much of it depends on who is faster.
+const UNUSED: &[Unused] = &[
+    unused(
+        "SchedulerRole",
+        "sqs:SendMessage",
+        "",
+        "Scheduler keeps what it could not deliver; the local one has no such queue",
+    ),
+    unused(
+        "SweepFunctionRole",
+        "sqs:SendMessage",
+        "",
+        "Lambda keeps what failed at each try; the local one has no such queue",
+    ),
+    unused(
+        "AdmitRunFunctionRole",
+        "s3:GetObject",
+        "request.json",
+        "a call that is tried again after it recorded the request",
+    ),
+    unused("AdmitRunFunctionRole", "s3:ListBucket", "", WHEN_GONE),
+    unused(
+        "CheckInstanceFunctionRole",
+        "s3:GetObject",
+        "inbox/",
+        "who waits, where a run may not and the lease names nobody",
+    ),
+    unused("CheckInstanceFunctionRole", "s3:PutObject", "leases/", "a boot that came up without a runner"),
+    unused("AwaitRunFunctionRole", "s3:DeleteObject", "inbox/", "a wait that begins again after the report"),
+    unused("AwaitRunFunctionRole", "states:SendTaskSuccess", "", "a wait that begins again after the report"),
+    unused("AwaitRunFunctionRole", "states:SendTaskFailure", "", "a wait that begins again after the report"),
+    unused(
+        "VerifyStoppedFunctionRole",
+        "s3:PutObject",
+        "report.json",
+        "a run that was given up and that nobody claimed",
+    ),
+    unused(
+        "SweepFunctionRole",
+        "sagemaker:StopNotebookInstance",
+        "",
+        "an instance left on by an execution that ended and a runner that is dead",
+    ),
+    unused(
+        "SweepFunctionRole",
+        "s3:PutObject",
+        "leases/",
+        "a boot that nobody came back to: each minute it looks, others may be faster",
+    ),
+    unused(
+        "SweepFunctionRole",
+        "s3:DeleteObject",
+        "inbox/",
+        "the ticket of an aborted run, where no runner was faster",
+    ),
+    unused("Role", "s3:DeleteObject", "leases/", "a boot that a person started while a start of ours was under way"),
+    unused("Role", "s3:ListBucket", "ReadBucket", "notebooks list their own data; the scenarios' only read it"),
+    unused("Role", "logs:CreateLogGroup", "", BY_THE_SERVICE),
+    unused("Role", "logs:CreateLogStream", "", BY_THE_SERVICE),
+    unused("Role", "logs:PutLogEvents", "", BY_THE_SERVICE),
+    unused("Role", "logs:DescribeLogStreams", "", BY_THE_SERVICE),
+];
+
+const fn unused(role: &'static str, action: &'static str, on: &'static str, why: &'static str) -> Unused {
+    Unused { role, action, on, why }
+}
+
+/// What the stack knows: a value for each name that stands in the policies.
+struct Stack {
+    /// `${...}` to its value.
+    values: Vec<(String, String)>,
+    /// The roles' physical names to their logical ones.
+    roles: BTreeMap<String, String>,
+}
+
+impl Stack {
+    async fn of(world: &LocalAws) -> Self {
+        let described = "aws cloudformation describe-stack-resources --stack-name reveille --output json";
+        let output = world.type_in(described).await;
+        let described: Value = serde_json::from_slice(&output.stdout).expect("the stack's resources");
+        let mut values: Vec<(String, String)> = [
+            ("${AWS::Partition}", "aws"),
+            ("${AWS::Region}", REGION),
+            ("${AWS::AccountId}", ACCOUNT),
+            ("${RunsBucketParameter.Value}", world.local().bucket()),
+            ("${RunsBucket}", world.local().bucket()),
+            ("${ReadBucket}", world.local().trigger_bucket()),
+            ("${RunnerKey}", "artifacts/reveille-runner"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        let mut roles = BTreeMap::new();
+        for resource in described["StackResources"].as_array().expect("resources") {
+            let [logical, physical, kind] = ["LogicalResourceId", "PhysicalResourceId", "ResourceType"]
+                .map(|name| resource[name].as_str().unwrap_or_default());
+            let last = physical.rsplit(['/', ':']).next().unwrap_or_default();
+            let arn = match kind {
+                "AWS::Lambda::Function" => format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{last}"),
+                "AWS::SQS::Queue" => format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{last}"),
+                "AWS::StepFunctions::StateMachine" => physical.to_owned(),
+                "AWS::IAM::Role" => {
+                    roles.insert(physical.to_owned(), logical.to_owned());
+                    continue;
+                }
+                _ => continue,
+            };
+            values.push((format!("${{{logical}.Name}}"), last.to_owned()));
+            values.push((format!("${{{logical}}}"), arn));
+        }
+        let parameters = template(TEMPLATE)["Parameters"].as_object().expect("parameters").clone();
+        for (name, parameter) in parameters.iter().filter(|(_, parameter)| !parameter["Default"].is_null()) {
+            let default = parameter["Default"].as_str().map_or_else(|| parameter["Default"].to_string(), str::to_owned);
+            values.push((format!("${{{name}}}"), default));
+        }
+        Self { values, roles }
+    }
+
+    /// A resource of a policy, for the instance whose role makes the call.
+    fn resolve(&self, resource: &str, instance: &str) -> String {
+        let text = resource.replace("${InstanceName}", instance);
+        let text = self.values.iter().fold(text, |text, (name, value)| text.replace(name, value));
+        assert!(!text.contains("${"), "{text}: this test does not know what stands there");
+        text
+    }
+}
+
+/// Every grant of both templates, with the parameters that scenarios use.
+fn all_grants() -> Vec<Grant> {
+    let roles = [TEMPLATE, INSTANCE_TEMPLATE].into_iter().flat_map(iam::roles);
+    roles.flat_map(|role| grants(&role, &["ReadBucket"])).collect()
+}
+
+/// What roles called, by the roles' logical names. Those of other stacks of the same template are left out.
+fn calls(world: &LocalAws, stack: &Stack) -> BTreeSet<CheckedCall> {
+    let mut calls = BTreeSet::new();
+    for call in world.local().role_calls().expect("the calls are read") {
+        let by = call.role.rsplit('/').next().expect("a name").to_owned();
+        // CloudFormation names the role of an instance's stack by the stack, which the scenario names by the instance.
+        let by = by.split_once("-Role-").map_or(by.clone(), |(stack, _)| stack.to_owned());
+        let role = match stack.roles.get(&by) {
+            Some(logical) => logical.clone(),
+            None if by != OF_ANOTHER_STACK && world.local().service().calls(&by).is_some() => INSTANCE_ROLE.to_owned(),
+            None => continue,
+        };
+        calls.insert(CheckedCall { role, by, action: call.action, resource: call.resource });
+    }
+    calls
+}
+
+/// What is wrong. `whole`: every scenario ran well, so that what was not called is called by none.
+pub async fn faults(world: &LocalAws, whole: bool) -> Vec<String> {
+    let stack = Stack::of(world).await;
+    let calls = calls(world, &stack);
+    let grants = all_grants();
+    let resolve = |resource: &str, call: &CheckedCall| stack.resolve(resource, &call.by);
+    let mut faults = not_granted(&grants, &calls, &resolve);
+    faults.extend(granted_twice(&grants, &calls, &resolve));
+    if whole {
+        faults.extend(not_used(&grants, &calls, UNUSED, &resolve));
+    }
+    faults
+}
+
+/// The faults, as they are printed.
+pub fn told(faults: &[String], whole: bool) -> String {
+    let held = if whole { "what roles call is what they are granted" } else { "what roles call is granted" };
+    match faults {
+        [] => format!("permissions: {held} ... ok"),
+        faults => format!(
+            "permissions: {held} ... FAILED\n  {}\nChange the template (and run `make pages`), or give the grant a reason in tests/e2e/tests/e2e/permissions.rs.\n",
+            faults.join("\n  ")
+        ),
+    }
+}

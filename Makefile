@@ -28,7 +28,8 @@ $(STAMP): requirements.txt
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo "Python's venv module is needed (Debian: apt install python3-venv)" >&2; exit 1; }
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt \
+	  || { echo "The local tools could not be installed. If pip says above that it got no connection, or found no version of a package, PyPI cannot be reached from here: check the network, a proxy (HTTPS_PROXY) or a mirror (PIP_INDEX_URL)" >&2; exit 1; }
 	@touch $@
 
 # An environment of its own, at the place that the target names, with what its first prerequisite pins.

@@ -23,11 +23,14 @@ use crate::{
     },
     error::CliError,
     exit::Exit,
-    ui::terminal::Terminal,
+    ui::terminal::{Terminal, complain_in_lines},
 };
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse_from(arguments::joined(std::env::args_os()));
+    let arguments = match Arguments::try_parse_from(arguments::joined(std::env::args_os())) {
+        Ok(arguments) => arguments,
+        Err(problem) => return wrong_arguments(&problem),
+    };
     let terminal = Terminal::of_this_process();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -59,6 +62,15 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
         Command::Local(options) => local::run(terminal, options).await.map(|()| Exit::Done),
         Command::Demo(options) => demo::run(terminal, options).await.map(|()| Exit::Done),
     }
+}
+
+/// Help as it is: it knows the terminal's width. A mistake does not, and its sentences are broken between words here.
+fn wrong_arguments(problem: &clap::Error) -> ExitCode {
+    if !problem.use_stderr() {
+        problem.exit();
+    }
+    complain_in_lines(problem.render().to_string().trim_end());
+    ExitCode::from(u8::try_from(problem.exit_code()).unwrap_or(1))
 }
 
 fn failed(terminal: &Terminal, error: &CliError) -> ExitCode {

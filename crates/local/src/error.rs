@@ -70,7 +70,7 @@ pub enum LocalError {
         tail: String,
     },
     /// A program could not be run at all.
-    #[error("cannot run {program}: {source}; run `make setup`")]
+    #[error("cannot run {program}: {source}; remove .venv and run `make setup`")]
     Program {
         /// Which.
         program: String,

@@ -70,7 +70,7 @@ impl Local {
         let mut local = Self::servers(project, options, folder).await?;
         // From here on, dropping `local` ends the servers.
         let artifacts = packaging.await.unwrap_or_else(|error| Err(LocalError::aws("package the artifacts")(error)))?;
-        local.options.tell("deploying infra/template.yaml, creating an instance");
+        local.options.tell("deploying infra/template.yaml and an instance");
         let creating = instances::create_stopped(&local.clients, local.service(), INSTANCE, None);
         let (outputs, created) = tokio::join!(local.deploy(&artifacts), creating);
         local.outputs = outputs?;
@@ -388,7 +388,8 @@ fn copy_notebooks(from: &Path, to: &Path) -> Result<(), LocalError> {
     for entry in fs::read_dir(from).map_err(LocalError::file("read", from))?.flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "ipynb") {
-            fs::copy(&path, to.join(entry.file_name())).map_err(LocalError::file("copy", &path))?;
+            let copy = to.join(entry.file_name());
+            fs::copy(&path, &copy).map_err(LocalError::file("copy a notebook to", copy))?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Cursor},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -73,7 +73,8 @@ pub(crate) fn strip(binary: &Path, to: &Path) -> Result<(), LocalError> {
         .status()
         .is_ok_and(|status| status.success());
     if !stripped {
-        fs::copy(binary, to).map_err(LocalError::file("copy", binary))?;
+        // The place that is written: of the two, it is the one that can be full or closed.
+        fs::copy(binary, to).map_err(LocalError::file("copy a program to", to))?;
     }
     Ok(())
 }
@@ -83,15 +84,17 @@ pub(crate) fn strip(binary: &Path, to: &Path) -> Result<(), LocalError> {
 /// # Errors
 /// The binary cannot be read, or the archive not written.
 pub(crate) fn archive(binary: &Path, name: &str, to: &Path) -> Result<(), LocalError> {
-    let write = || -> io::Result<()> {
-        let mut zip = ZipWriter::new(File::create(to)?);
+    // Made in memory: a writer that fails on a full disk fails once more when it is dropped, and says so on the terminal.
+    let make = || -> io::Result<Vec<u8>> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         let options =
             SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o755);
         zip.start_file(name, options)?;
         io::copy(&mut File::open(binary)?, &mut zip)?;
-        zip.finish()?.flush()
+        Ok(zip.finish()?.into_inner())
     };
-    write().map_err(LocalError::file("archive", binary))
+    let content = make().map_err(LocalError::file("archive", binary))?;
+    fs::write(to, content).map_err(LocalError::file("write", to))
 }
 
 /// SHA-256 of a file in lower-case hexadecimal digits.
@@ -146,10 +149,15 @@ mod tests {
         let (binary, zip) = (folder.path().join("b"), folder.path().join("b.zip"));
         strip(Path::new("/bin/ls"), &binary).unwrap();
         archive(&binary, "bootstrap", &zip).unwrap();
-        let mut archive = zip::ZipArchive::new(fs::File::open(&zip).unwrap()).unwrap();
-        let file = archive.by_name("bootstrap").unwrap();
+        let mut written = zip::ZipArchive::new(fs::File::open(&zip).unwrap()).unwrap();
+        let file = written.by_name("bootstrap").unwrap();
         assert_eq!(file.unix_mode(), Some(0o100_755));
         assert_eq!(file.size(), fs::metadata(&binary).unwrap().len());
+        // A full disk is told by the place that has no room.
+        for full in [archive(&binary, "bootstrap", Path::new("/dev/full")), strip(&binary, Path::new("/dev/full"))] {
+            let said = full.unwrap_err().to_string();
+            assert!(said.contains(" /dev/full: No space left") && said.ends_with("the room on its disk"), "{said}");
+        }
         let odd = folder.path().join("-a\\ b");
         fs::write(&odd, "abc").unwrap();
         assert_eq!(sha256(&odd).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

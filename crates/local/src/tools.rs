@@ -56,6 +56,6 @@ mod tests {
         assert!(error.contains("ls /nonexistent $(id)") && error.contains("No such file"), "{error}");
         assert_eq!(run(Path::new("/bin/echo"), &["a b"], &none, Path::new("/")).await.unwrap(), "a b\n");
         let missing = run(Path::new("/nonexistent"), &[], &none, Path::new("/")).await.unwrap_err().to_string();
-        assert!(missing.contains("make setup"), "{missing}");
+        assert!(missing.ends_with("remove .venv and run `make setup`"), "{missing}");
     }
 }

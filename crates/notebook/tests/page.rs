@@ -29,7 +29,7 @@ async fn page(cells: &[String], sanitize: bool) -> String {
     let text = "# Heading\n\nA *text* <script>bad()</script> with a [link](javascript:bad())\n\n| a |\n|---|\n| 1 |";
     source["cells"].as_array_mut().unwrap().push(json!({"cell_type": "markdown", "metadata": {}, "source": text}));
     source["metadata"]["widgets"] = json!({"application/vnd.jupyter.widget-state+json": {
-        "state": {"</script><script>bad()": {}}, "version_major": 2, "version_minor": 0}});
+        "state": {"</script><script>bad()": {}, "abc": {}}, "version_major": 2, "version_minor": 0}});
     let mut bench = Bench::of_bytes(source.to_string().as_bytes());
     bench.job.sanitize_html = sanitize;
     let mut execution = bench.start();
@@ -102,6 +102,20 @@ async fn nothing_that_a_notebook_shows_runs_in_a_sanitized_page() {
     let full = page(&hostile(), false).await;
     for kept in ["<script>bad()</script>", "onclick=", "javascript:bad()", "<svg onload"] {
         assert!(full.contains(kept), "{kept}: the usual page leaves everything as it is");
+    }
+}
+
+/// docs/output.md: "In `output.html`, formulas stay as they were written, and widgets are shown as text."
+#[tokio::test]
+async fn a_widget_is_shown_as_text() {
+    // Also one whose state the notebook keeps, as it does of every real widget.
+    let view = json!({"model_id": "abc", "version_major": 2, "version_minor": 0});
+    let widget = json!({"application/vnd.jupyter.widget-view+json": view, "text/plain": "IntSlider(value=3)"});
+    for sanitize in [false, true] {
+        let page = page(&[showing(&widget, &json!({}))], sanitize).await;
+        let body = &page[page.find("<body").unwrap()..];
+        assert!(body.contains("IntSlider(value=3)"), "{body}");
+        assert!(!body.contains("application/vnd.jupyter.widget"), "a script that nothing reads: {body}");
     }
 }
 

@@ -4,7 +4,7 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use reveille_domain::{
     InstanceName, RunId,
     layout::AttemptRef,
-    records::{Claim, Lease, Outcome, Progress, Request},
+    records::{Claim, Lease, Outcome, Progress, Report, Request},
 };
 use serde::de::DeserializeOwned;
 
@@ -28,6 +28,12 @@ impl Account {
 
     pub(crate) async fn outcome(&self, at: &AttemptRef) -> Result<Option<Outcome>, CliError> {
         self.record(&self.layout.outcome(at)).await
+    }
+
+    /// The report of an attempt; one of another attempt is somebody else's writing.
+    pub(crate) async fn report(&self, at: &AttemptRef) -> Result<Option<Report>, CliError> {
+        let report: Option<Report> = self.record(&self.layout.report(at)).await?;
+        Ok(report.filter(|report| report.run == at.run && report.attempt == at.attempt))
     }
 
     pub(crate) async fn claim(&self, at: &AttemptRef) -> Result<Option<Claim>, CliError> {

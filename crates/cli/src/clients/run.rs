@@ -4,10 +4,11 @@ use aws_sdk_sfn::{
     operation::describe_execution::{DescribeExecutionError, DescribeExecutionOutput},
     types::ExecutionStatus,
 };
+use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::{
     Code, RunId,
     layout::{AttemptRef, INVALID_INSTANCE},
-    records::{Outcome, RunStatus},
+    records::{Claim, Claimant, Outcome, Report, Reporter, Rest, RunStatus},
 };
 use serde_json::Value;
 
@@ -26,6 +27,8 @@ pub(crate) struct Run {
     pub(crate) trigger: String,
     pub(crate) ending: Ending,
     pub(crate) outcome: Option<Outcome>,
+    /// Outputs are not there yet: the runner uploads them when it has ended the notebook.
+    pub(crate) outputs_to_come: bool,
     /// The latest attempt with records, where the execution has not ended well.
     pub(crate) at: Option<AttemptRef>,
     /// What the execution itself says of its end.
@@ -76,7 +79,7 @@ impl Run {
     /// One of a notebook that failed.
     pub(crate) fn of_test(notebook: &str) -> Self {
         let arn = "arn:aws:states:us-east-1:1:execution:m:daily".to_owned();
-        let (started, status) = (chrono::Utc::now(), ExecutionStatus::Failed);
+        let (started, status) = (Utc::now(), ExecutionStatus::Failed);
         Self {
             execution: Execution { arn, name: "daily".to_owned(), status, started, stopped: Some(started) },
             id: RunId::from_key("daily-1"),
@@ -85,6 +88,7 @@ impl Run {
             trigger: "by hand".to_owned(),
             ending: Ending::Failed,
             outcome: None,
+            outputs_to_come: false,
             at: None,
             error: None,
             cause: None,
@@ -142,6 +146,9 @@ impl Account {
                 // One that names another execution is somebody else's writing.
                 let recorded = self.outcome(at).await?;
                 run.outcome = recorded.filter(|outcome| outcome.execution_arn == run.execution.arn);
+                if let Some(outcome) = run.outcome.as_mut().filter(|outcome| may_lack_outputs(outcome)) {
+                    run.outputs_to_come = self.add_outputs(at, outcome).await?;
+                }
             }
         }
         if run.outcome.as_ref().is_some_and(|outcome| outcome.status == RunStatus::Skipped) {
@@ -149,6 +156,38 @@ impl Account {
         }
         Ok(run)
     }
+
+    /// Takes the outputs from the report; whether there may be some later.
+    async fn add_outputs(&self, at: &AttemptRef, outcome: &mut Outcome) -> Result<bool, CliError> {
+        let report = match self.report(at).await {
+            Ok(Some(report)) => report,
+            // One that is damaged names no outputs. The outcome is told all the same.
+            Ok(None) | Err(CliError::Record { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let claim = if report.outputs.is_empty() { self.claim(at).await? } else { None };
+        let to_come = are_to_come(&report, claim.as_ref(), Utc::now());
+        outcome.outputs = report.outputs;
+        outcome.html_error = outcome.html_error.take().or(report.html_error);
+        Ok(to_come)
+    }
+}
+
+/// Whether outputs may be somewhere else. A run that was ended from elsewhere has its outcome before its runner has uploaded anything; the
+/// sweeper adds the outputs within five minutes, and until then only the report names them.
+fn may_lack_outputs(outcome: &Outcome) -> bool {
+    outcome.outputs.is_empty() && outcome.instance_after != Rest::NotTouched
+}
+
+/// The runner hears of it with its next heartbeat, and then uploads; a sweep later nothing comes any more.
+const OUTPUTS_COME_WITHIN: TimeDelta = TimeDelta::minutes(10);
+
+/// Whether a runner that had begun the notebook may still upload what there is of it.
+fn are_to_come(report: &Report, claim: Option<&Claim>, now: DateTime<Utc>) -> bool {
+    report.by == Reporter::Function
+        && report.outputs.is_empty()
+        && claim.is_some_and(|claim| claim.by == Claimant::Runner)
+        && now - report.ended_at < OUTPUTS_COME_WITHIN
 }
 
 pub(super) fn outline_of(execution: Execution, described: &DescribeExecutionOutput) -> Run {
@@ -159,6 +198,7 @@ pub(super) fn outline_of(execution: Execution, described: &DescribeExecutionOutp
     let mut run = Run {
         ending: ending(&execution.status, &output),
         outcome: None,
+        outputs_to_come: false,
         at: None,
         notebook: text(&input, "notebook"),
         trigger: trigger(&input),
@@ -219,7 +259,35 @@ mod tests {
     use aws_sdk_sfn::types::ExecutionStatus;
     use serde_json::json;
 
-    use super::{Ending, ending, trigger};
+    use chrono::{TimeDelta, Utc};
+    use reveille_domain::{
+        RunId,
+        layout::AttemptRef,
+        records::{Claim, Claimant, Report, Reporter},
+    };
+
+    use super::{Ending, OUTPUTS_COME_WITHIN, are_to_come, ending, trigger};
+
+    #[test]
+    fn outputs_come_only_from_a_runner_that_had_begun() {
+        let now = Utc::now();
+        let at = AttemptRef { instance: "nightly".to_owned(), run: RunId::from_key("daily-1"), attempt: 1 };
+        let claim = |by| Claim::of(&at, by, "n".to_owned(), now);
+        let report = |by, ended| Report::without_outputs(&at, by, None, None, ended);
+        let aborted = report(Reporter::Function, now);
+        assert!(are_to_come(&aborted, Some(&claim(Claimant::Runner)), now));
+        assert!(!are_to_come(&aborted, Some(&claim(Claimant::Release)), now), "it never began");
+        assert!(!are_to_come(&aborted, None, now));
+        assert!(
+            !are_to_come(&report(Reporter::Runner, now), Some(&claim(Claimant::Runner)), now),
+            "it is all there is"
+        );
+        let old = report(Reporter::Function, now - OUTPUTS_COME_WITHIN - TimeDelta::seconds(1));
+        assert!(!are_to_come(&old, Some(&claim(Claimant::Runner)), now));
+        let mut kept = aborted;
+        kept.outputs.insert("log".to_owned(), "s3://b/log.txt".to_owned());
+        assert!(!are_to_come(&kept, Some(&claim(Claimant::Runner)), now));
+    }
 
     #[test]
     fn a_success_may_have_run_nothing() {

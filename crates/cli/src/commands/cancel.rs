@@ -36,7 +36,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
     for execution in executions {
         let id = execution.run();
         if !execution.is_running() {
-            terminal.line(&format!("{id} had already ended: {}", execution.status.as_str()));
+            terminal.lines(&format!("{id} had already ended: {}", execution.status.as_str()));
             continue;
         }
         let call = account.sfn.stop_execution().execution_arn(&execution.arn).error(ERROR).cause(CAUSE);
@@ -44,7 +44,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
             let maybe = format!("{id} may have been stopped or not");
             CliError::changing("stop the execution", &error, maybe, format!("reveille show {id}"))
         })?;
-        terminal.line(&format!("{id} is stopped; waiting until its notebook has ended and its outcome is recorded"));
+        terminal.lines(&format!("{id} is stopped; waiting until its notebook has ended and its outcome is recorded"));
         stopped.push(execution);
     }
     for execution in &stopped {
@@ -61,7 +61,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
                     terminal.note(&format!("{id}: it has no outcome, or its instance is still on, after {minutes} minutes; see `reveille instances`"));
                     return Ok(Exit::Waiting);
                 };
-                terminal.line(&format!("{} {id}: {sentence}", terminal.paint(Tone::Good, "✓")));
+                terminal.marked(Tone::Good, "✓", &format!("{id}: {sentence}"));
             }
             () = interrupt() => {
                 terminal.note(&format!("{id} stays stopped; see what became of it with: reveille show {id}"));

@@ -110,13 +110,8 @@ async fn scenarios(
         summary.push(play(terminal, local, changes, scenario, &output.join(scenario.folder)).await?);
         terminal.line("");
     }
-    let tick = terminal.paint(Tone::Good, "✓");
     for line in summary {
-        let lines = wrap(&line, terminal.width().saturating_sub(2));
-        for (index, line) in lines.iter().enumerate() {
-            let mark = if index == 0 { tick.as_str() } else { " " };
-            terminal.line(&format!("{mark} {line}"));
-        }
+        terminal.marked(Tone::Good, "✓", &line);
     }
     let folder = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
     let folder = folder.display().to_string();

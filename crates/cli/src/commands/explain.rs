@@ -13,7 +13,7 @@ pub(crate) fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Result<E
     let Some(name) = &arguments.code else {
         for code in Code::ALL {
             let about = page(code).lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
-            terminal.line(&format!("{}  {about}", terminal.paint(Tone::Strong, &format!("{:<22}", code.as_str()))));
+            terminal.marked(Tone::Strong, &format!("{:<22} ", code.as_str()), about);
         }
         return Ok(Exit::Done);
     };

@@ -44,7 +44,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &InstancesArguments) -> 
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<Cell>> = instances.iter().map(row).collect();
-    table::show(terminal, &COLUMNS, &rows);
+    table::show_sentences(terminal, &COLUMNS, &rows);
     Ok(Exit::Done)
 }
 

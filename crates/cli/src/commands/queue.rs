@@ -100,7 +100,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
         return Ok(Exit::Done);
     }
     let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells(row, now)).collect();
-    table::show(terminal, &COLUMNS, &cells);
+    table::show(terminal, &table::telling_apart(terminal, COLUMNS, "RUN", &cells), &cells);
     Ok(Exit::Done)
 }
 

@@ -23,13 +23,13 @@ const MOST_LOOKED_AT: usize = 1_000;
 
 const COLUMNS: [Column; 8] = [
     Column { title: "STATUS", rank: 0, least: 9 },
-    Column { title: "NOTEBOOK", rank: 0, least: 14 },
-    Column { title: "INSTANCE", rank: 2, least: 8 },
+    Column { title: "NOTEBOOK", rank: 0, least: 12 },
+    Column { title: "INSTANCE", rank: 3, least: 8 },
     Column { title: "TRIGGER", rank: 4, least: 10 },
     Column { title: "RUN", rank: 0, least: 12 },
     Column { title: "TOOK", rank: 1, least: 7 },
     Column { title: "AGE", rank: 0, least: 4 },
-    Column { title: "AFTERWARDS", rank: 3, least: 11 },
+    Column { title: "AFTERWARDS", rank: 2, least: 11 },
 ];
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &RunsArguments) -> Result<Exit, CliError> {
@@ -45,7 +45,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RunsArguments) -> Resul
     }
     let now = Utc::now();
     let rows: Vec<Vec<Cell>> = runs.iter().map(|run| row(run, now)).collect();
-    table::show(terminal, &COLUMNS, &rows);
+    table::show(terminal, &table::telling_apart(terminal, COLUMNS, "RUN", &rows), &rows);
     Ok(Exit::Done)
 }
 

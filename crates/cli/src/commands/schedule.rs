@@ -23,12 +23,14 @@ use crate::{
 };
 
 const COLUMNS: [Column; 6] = [
-    Column { title: "NAME", rank: 0, least: 12 },
+    // Whole: it is what the other commands take, and no beginning of it will do.
+    Column { title: "NAME", rank: 0, least: MAX_NAME },
     Column { title: "STATE", rank: 0, least: 7 },
-    Column { title: "NOTEBOOK", rank: 1, least: 12 },
+    Column { title: "NOTEBOOK", rank: 2, least: 12 },
     Column { title: "INSTANCE", rank: 3, least: 8 },
     Column { title: "WHEN", rank: 4, least: 16 },
-    Column { title: "NEXT", rank: 0, least: 27 },
+    // Without its zone, if need be.
+    Column { title: "NEXT", rank: 1, least: 24 },
 ];
 
 /// Five show a pattern, such as a weekend, and fit a screen.
@@ -159,11 +161,11 @@ async fn switch(terminal: &Terminal, arguments: &OneScheduleArguments, on: bool)
     let schedule = account.schedule(&arguments.name).await?;
     let (name, word) = (&arguments.name, if on { "on" } else { "paused" });
     if schedule.enabled == on {
-        terminal.line(&format!("{name} is already {word}"));
+        terminal.lines(&format!("{name} is already {word}"));
         return Ok(Exit::Done);
     }
     let schedule = account.enable_schedule(schedule, on).await?;
-    terminal.line(&format!("{name} is {word}"));
+    terminal.lines(&format!("{name} is {word}"));
     if on {
         tell_next(terminal, &next(&schedule, Utc::now()));
     } else {

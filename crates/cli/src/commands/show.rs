@@ -35,7 +35,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ShowArguments) -> Resul
 
 /// The whole screen.
 pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> Result<(), CliError> {
-    let mut lines = vec![title(terminal, run)];
+    let mut lines = title(terminal, run);
     for (label, value) in facts(run) {
         lines.extend(labelled(terminal, label, &value));
     }
@@ -81,7 +81,7 @@ async fn parameters(account: &Account, run: &Run) -> Result<Option<String>, CliE
     Ok((!names.is_empty()).then(|| names.join(", ")))
 }
 
-fn title(terminal: &Terminal, run: &Run) -> String {
+fn title(terminal: &Terminal, run: &Run) -> Vec<String> {
     let sign = match run.ending {
         Ending::Succeeded => "✓ ",
         Ending::Failed | Ending::TimedOut => "✗ ",
@@ -92,8 +92,8 @@ fn title(terminal: &Terminal, run: &Run) -> String {
         (Some(notebook), None) => notebook.clone(),
         _ => "an input that names no notebook".to_owned(),
     };
-    let word = terminal.paint(tone(run.ending), &format!("{sign}{}", run.ending.word()));
-    format!("{word}  {}", terminal.paint(Tone::Strong, &what))
+    let word = format!("{sign}{} ", run.ending.word());
+    terminal.marked_lines(tone(run.ending), &word, &what)
 }
 
 fn facts(run: &Run) -> Vec<(&'static str, String)> {
@@ -139,10 +139,15 @@ fn labelled(terminal: &Terminal, label: &str, value: &str) -> Vec<String> {
     labelled::lines(terminal, LABEL, label, value)
 }
 
+/// Of a run that was stopped from elsewhere.
+pub(super) const TO_COME: &str =
+    "nothing yet; what the notebook printed is uploaded once it has been ended, usually within two minutes";
+
 fn kept(run: &Run) -> String {
     let outputs = run.outcome.as_ref().map(|outcome| outcome.outputs.keys().cloned().collect::<Vec<_>>());
     match outputs.filter(|names| !names.is_empty()) {
         Some(names) => names.join(", "),
+        None if run.outputs_to_come => TO_COME.to_owned(),
         None => "no output".to_owned(),
     }
 }
@@ -186,7 +191,10 @@ fn next(run: &Run, log: bool) -> Vec<String> {
     match run.ending {
         Ending::Running => next.push(format!("reveille watch {id}")),
         Ending::Succeeded if has(run, "html") => next.push(format!("reveille open {id}")),
-        Ending::Failed | Ending::Aborted | Ending::TimedOut => next.extend(after_failure(run, log)),
+        Ending::Failed | Ending::Aborted | Ending::TimedOut => {
+            next.extend(run.outputs_to_come.then(|| format!("reveille show {id}")));
+            next.extend(after_failure(run, log));
+        }
         Ending::Skipped => {
             let instance = run.instance.as_deref().and_then(|name| InstanceName::parse(name).ok());
             next.extend(instance.map(|name| format!("reveille queue {name}")));

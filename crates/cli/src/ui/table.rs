@@ -1,10 +1,10 @@
-//! A table that fits its terminal: columns that matter less go first, then texts are cut.
+//! A table that fits its terminal: columns that matter less go first, then texts are cut, or in the last column wrapped.
 
 use unicode_width::UnicodeWidthStr;
 
 use super::{
     terminal::{Terminal, Tone},
-    text::cut,
+    text::{cut, wrap},
 };
 
 /// A column.
@@ -30,8 +30,51 @@ pub(crate) fn show(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) 
     }
 }
 
+/// Writes a table whose last column is sentences: cut ones would say half of what they mean.
+pub(crate) fn show_sentences(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) {
+    for line in sentences(terminal, columns, rows) {
+        terminal.line(&line);
+    }
+}
+
+/// The columns, of which one has names that a person copies: what is shown of two names differs, as far as there is room.
+pub(crate) fn telling_apart<const N: usize>(
+    terminal: &Terminal,
+    mut columns: [Column; N],
+    title: &str,
+    rows: &[Vec<Cell>],
+) -> [Column; N] {
+    let Some(place) = columns.iter().position(|column| column.title == title) else { return columns };
+    let mut names: Vec<&str> = rows.iter().map(|row| row[place].0.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let shared = |pair: &[&str]| pair[0].chars().zip(pair[1].chars()).take_while(|(one, other)| one == other).count();
+    let shared = names.windows(2).map(shared).max().unwrap_or_default();
+    let stay = columns.iter().enumerate().filter(|(index, column)| *index != place && column.rank == 0);
+    let others: usize = stay.map(|(_, column)| column.least + GAP).sum();
+    // The character that differs, and the ellipsis.
+    let wanted = (shared + 2).min(terminal.width().saturating_sub(others));
+    columns[place].least = columns[place].least.max(wanted);
+    columns
+}
+
 /// The lines of a table, its titles first.
 pub(crate) fn lines(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) -> Vec<String> {
+    laid_out(terminal, columns, rows, |text, width| vec![cut(text, width)])
+}
+
+/// The same, its last column wrapped.
+fn sentences(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) -> Vec<String> {
+    laid_out(terminal, columns, rows, wrap)
+}
+
+/// `fit_at_the_end` makes the lines of a cell of the last column.
+fn laid_out(
+    terminal: &Terminal,
+    columns: &[Column],
+    rows: &[Vec<Cell>],
+    fit_at_the_end: fn(&str, usize) -> Vec<String>,
+) -> Vec<String> {
     let widest = |index: usize| rows.iter().map(|row| row[index].0.width()).max().unwrap_or_default();
     let mut shown: Vec<(usize, usize)> =
         columns.iter().enumerate().map(|(index, column)| (index, widest(index).max(column.title.len()))).collect();
@@ -47,21 +90,26 @@ pub(crate) fn lines(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>])
         shown.retain(|(index, _)| columns[*index].rank != first_to_go);
     }
     shrink(&mut shown, columns, room);
+    let Some((&(at_the_end, room_at_the_end), before)) = shown.split_last() else { return Vec::new() };
+    let indent: usize = before.iter().map(|(_, width)| width + GAP).sum();
     let line = |cells: &dyn Fn(usize) -> (String, Tone)| {
         let mut line = String::new();
-        for (place, (index, width)) in shown.iter().enumerate() {
+        for (index, width) in before {
             let (text, tone) = cells(*index);
             let text = cut(&text, *width);
-            let at_the_end = place + 1 == shown.len();
-            let gap = if at_the_end { 0 } else { (width + GAP).saturating_sub(text.width()) };
+            let gap = (width + GAP).saturating_sub(text.width());
             line.push_str(&terminal.paint(tone, &text));
             line.push_str(&" ".repeat(gap));
         }
-        line
+        let (text, tone) = cells(at_the_end);
+        let mut pieces = fit_at_the_end(&text, room_at_the_end).into_iter();
+        line.push_str(&terminal.paint(tone, &pieces.next().unwrap_or_default()));
+        let more = pieces.map(|piece| format!("{:indent$}{}", "", terminal.paint(tone, &piece)));
+        std::iter::once(line).chain(more).collect::<Vec<_>>()
     };
     let titles = line(&|index| (columns[index].title.to_owned(), Tone::Quiet));
-    let rows = rows.iter().map(|row| line(&|index| row[index].clone()));
-    std::iter::once(titles).chain(rows).collect()
+    let rows = rows.iter().flat_map(|row| line(&|index| row[index].clone()));
+    titles.into_iter().chain(rows).collect()
 }
 
 /// Takes from the widest until all fit.
@@ -81,7 +129,7 @@ fn shrink(shown: &mut [(usize, usize)], columns: &[Column], room: usize) {
 mod tests {
     use unicode_width::UnicodeWidthStr;
 
-    use super::{Column, lines};
+    use super::{Column, lines, sentences, telling_apart};
     use crate::ui::terminal::{Terminal, Tone};
 
     const COLUMNS: [Column; 3] = [
@@ -104,5 +152,49 @@ mod tests {
         assert_eq!(table(200)[0], "STATUS     NOTEBOOK                            TRIGGER");
         assert!(!table(30)[0].contains("TRIGGER"), "what matters less goes first");
         assert!(table(30)[1].contains('…'));
+    }
+
+    #[test]
+    fn a_sentence_is_wrapped_and_says_all() {
+        let cell = |text: &str| (text.to_owned(), Tone::Plain);
+        let why = "a person started it, or it is not certain whose it is";
+        let columns = [Column { title: "INSTANCE", rank: 0, least: 10 }, Column { title: "WHY", rank: 0, least: 20 }];
+        for width in [40, 60, 80, 200] {
+            let lines = sentences(&Terminal::plain(width), &columns, &[vec![cell("nightly"), cell(why)]]);
+            assert!(lines.iter().all(|line| line.width() <= width && !line.contains('…')), "{width}: {lines:#?}");
+            let said: Vec<&str> = lines[1..].iter().flat_map(|line| line.split_whitespace()).collect();
+            assert_eq!(said.join(" "), format!("nightly {why}"), "{width}");
+        }
+        let none = sentences(&Terminal::plain(40), &columns, &[vec![cell("nightly"), cell("")]]);
+        assert_eq!(none[1].trim_end(), "nightly");
+    }
+
+    /// What is cut of a name is not what tells it from the others.
+    #[test]
+    fn names_that_are_cut_differ() {
+        let names =
+            ["report-20261126T181212916-01", "report-20261126T181301404-7f", "report-20261125T060000000-aa", "x"];
+        let rows: Vec<Vec<_>> = names
+            .iter()
+            .map(|name| {
+                ["SUCCEEDED", "reports/monthly/report.ipynb", name].map(|text| (text.to_owned(), Tone::Plain)).to_vec()
+            })
+            .collect();
+        let mut columns = COLUMNS;
+        columns[2] = Column { title: "RUN", rank: 0, least: 8 };
+        for width in [60, 80, 200] {
+            let terminal = Terminal::plain(width);
+            let lines = lines(&terminal, &telling_apart(&terminal, columns, "RUN", &rows), &rows);
+            assert!(lines.iter().all(|line| line.width() <= width), "{width}: {lines:#?}");
+            let shown = lines[1..].iter().filter_map(|line| line.split_whitespace().last());
+            let shown: Vec<&str> = shown.map(|name| name.trim_end_matches('…')).collect();
+            for (name, start) in names.iter().zip(&shown) {
+                assert!(names.iter().filter(|other| other.starts_with(start)).count() == 1, "{width}: {name}: {start}");
+            }
+        }
+        let narrow = Terminal::plain(40);
+        assert!(
+            lines(&narrow, &telling_apart(&narrow, columns, "RUN", &rows), &rows).iter().all(|line| line.width() <= 40)
+        );
     }
 }

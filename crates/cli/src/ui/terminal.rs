@@ -9,8 +9,9 @@ use std::{
 };
 
 use reveille_domain::shown;
+use unicode_width::UnicodeWidthStr;
 
-use crate::ui::text::{cut, fitted};
+use crate::ui::text::{cut, fitted, wrap};
 
 /// What a piece of text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +98,22 @@ impl Terminal {
         }
     }
 
+    /// A sentence behind a mark, in as many lines as it takes, its lines below each other.
+    pub(crate) fn marked(&self, tone: Tone, mark: &str, text: &str) {
+        for line in self.marked_lines(tone, mark, text) {
+            self.line(&line);
+        }
+    }
+
+    /// The lines of a sentence behind a mark.
+    pub(crate) fn marked_lines(&self, tone: Tone, mark: &str, text: &str) -> Vec<String> {
+        let indent = mark.width() + 1;
+        let lines = wrap(text, self.width().saturating_sub(indent).max(1));
+        let first = format!("{} {}", self.paint(tone, mark), lines.first().map_or("", String::as_str));
+        let more = lines.iter().skip(1).map(|line| format!("{:indent$}{line}", ""));
+        std::iter::once(first).chain(more).collect()
+    }
+
     /// An answer for a program: JSON, whose own escapes leave no control character in it.
     pub(crate) fn result(answer: &serde_json::Value) {
         // A value that was parsed or made by us can be written.
@@ -173,8 +190,8 @@ impl Terminal {
     }
 }
 
-/// Standard error, in lines that fit it.
-fn complain_in_lines(text: &str) {
+/// Standard error, in lines that fit it: also of what is told before there is a terminal.
+pub(crate) fn complain_in_lines(text: &str) {
     let width = if io::stderr().is_terminal() { columns(io::stderr()) } else { usize::MAX };
     // There is nowhere to say that standard error is closed.
     let _ = writeln!(io::stderr(), "{}", fitted(text, width).join("\n"));
@@ -249,6 +266,14 @@ mod tests {
         let hostile = Passing::Step("\x1b[2Jx".to_owned());
         assert_eq!(terminal.left_of(&hostile), format!("{ERASE}  ✗ x\n"));
         assert_eq!(terminal.left_of(&Passing::Moment), ERASE);
+    }
+
+    #[test]
+    fn a_sentence_stays_behind_its_mark() {
+        let coloured = Terminal { colours: true, ..Terminal::plain(12) };
+        let lines = coloured.marked_lines(Tone::Good, "✓", "nightly was seen stopped");
+        assert_eq!(lines, ["\x1b[32m✓\x1b[0m nightly", "  was seen", "  stopped"]);
+        assert_eq!(Terminal::plain(12).marked_lines(Tone::Quiet, "Next:", "a bc"), ["Next: a bc"]);
     }
 
     #[test]

@@ -4,9 +4,15 @@ use std::process::{Output, Stdio};
 
 use reveille_e2e_tests::{LocalAws, Notebook};
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::{
+    process::Command,
+    time::{Duration, Instant, sleep},
+};
 
 use crate::Scenario;
+
+/// For what must happen, on a machine that may be busy.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 pub const ALL: &[Scenario] = &[
     ("command::a_run_is_started_followed_and_shown", |h, w| h.block_on(followed(w))),
@@ -75,18 +81,38 @@ async fn followed(world: &LocalAws) {
     assert_eq!((&mine["status"], &mine["on"]), (&"Stopped".into(), &false.into()));
 }
 
+/// Asks again until the answer holds a text.
+async fn eventually(world: &LocalAws, arguments: &[&str], expected: &str) {
+    let begun = Instant::now();
+    loop {
+        let answer = reveille(world, arguments).await;
+        if said(&answer).contains(expected) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{expected} is missing in:\n{}{}", said(&answer), complained(&answer));
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
 async fn cancelled(world: &LocalAws) {
-    let notebook = Notebook::of(&["import time", "time.sleep(600)"]);
+    let notebook = Notebook::of(&["print('the first', 'cell')", "import time", "time.sleep(600)"]);
     world.instance_with("command-cancel", &notebook).await;
     let run = reveille(world, &["run", "run.ipynb", "--on", "command-cancel", "--detach"]).await;
     ended(&run, 0);
     let id = said(&run).trim().to_owned();
+    eventually(world, &["show", &id], "cell 3 of 3").await;
     let cancelled = reveille(world, &["cancel", &id]).await;
     ended(&cancelled, 0);
     assert!(said(&cancelled).contains("command-cancel was seen stopped"), "{}", said(&cancelled));
     let shown = reveille(world, &["show", &id]).await;
     assert!(said(&shown).starts_with("ABORTED  run.ipynb on command-cancel"), "{}", said(&shown));
     assert!(said(&shown).contains("stopped with `reveille cancel`"), "{}", said(&shown));
+    // The runner uploads what there is before it stops the instance; nobody waits for the sweeper to add it to the outcome.
+    let log = reveille(world, &["logs", &id]).await;
+    ended(&log, 0);
+    assert!(said(&log).contains("the first cell"), "{}", said(&log));
+    let shown = reveille(world, &["show", &id]).await;
+    assert!(said(&shown).contains("kept: html, log, notebook"), "{}", said(&shown));
     let watched = reveille(world, &["watch", &id]).await;
     ended(&watched, 13);
     let again = reveille(world, &["cancel", &id]).await;

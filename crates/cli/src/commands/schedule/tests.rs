@@ -1,8 +1,16 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
-use super::{When, input, moment, never, usual_name};
-use crate::clients::{MAX_AGE_SECONDS, MAX_ATTEMPTS};
+use unicode_width::UnicodeWidthStr;
+
+use super::{COLUMNS, When, input, moment, never, usual_name};
+use crate::{
+    clients::{MAX_AGE_SECONDS, MAX_ATTEMPTS},
+    ui::{
+        table,
+        terminal::{Terminal, Tone},
+    },
+};
 
 const TEMPLATE: &str = include_str!("../../../../../infra/trigger-schedule.yaml");
 
@@ -92,4 +100,22 @@ fn a_schedule_that_never_fires_says_which_option_is_at_fault() {
     assert!(too_early.contains("is before cron(0 8 * * ? *) fires first, Fri 27 Nov 2026, 08:00 UTC"), "{too_early}");
     let at = When::at("2026-11-26T08:00").unwrap();
     assert!(said(&at, None, None).starts_with("at(2026-11-26T08:00:00) has no time in the future in UTC;"));
+}
+
+/// A name is what the other commands take.
+#[test]
+fn a_name_is_shown_whole_in_every_width() {
+    let notebook = "reports/monthly/of-the-north.ipynb";
+    for name in ["a", "hourly-report-of-the-north", "reveille-report-of-all-orders-of-the-north-2026"] {
+        let row =
+            [name, "paused", notebook, "nightly", "cron(0 8 ? * MON-FRI *)", "Thu 26 Nov 2026, 20:15 Europe/Berlin"];
+        let row = row.map(|text| (text.to_owned(), Tone::Plain)).to_vec();
+        for width in [60, 80, 200] {
+            let lines = table::lines(&Terminal::plain(width), &COLUMNS, std::slice::from_ref(&row));
+            assert!(lines.iter().all(|line| line.width() <= width), "{width}: {lines:#?}");
+            assert!(lines[1].starts_with(&format!("{name} ")), "{width}: {lines:#?}");
+        }
+        let usual = table::lines(&Terminal::plain(80), &COLUMNS, std::slice::from_ref(&row));
+        assert!(name.len() > 30 || usual[1].contains("Thu 26 Nov 2026, 20:15"), "{usual:#?}");
+    }
 }

@@ -145,6 +145,8 @@ class Page:
 
         source.normalise(notebook)
         notebook = rejoin_lines(nbformat.from_dict(notebook))
+        # nbconvert prefers a widget to its text where the notebook has the widget's state. No script here draws one, so nothing would show.
+        notebook.metadata.pop("widgets", None)
         if self.sanitizes:
             sanitize.sanitize(notebook)
         try:

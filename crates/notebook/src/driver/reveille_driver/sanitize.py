@@ -48,7 +48,6 @@ SHOWN = ("text/html", "text/markdown", "text/latex", "text/plain", "image/png", 
 
 def sanitize(notebook):
     """Leaves in the notebook only what nbconvert's templates print safely."""
-    notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             for output in cell.outputs:

@@ -135,7 +135,10 @@ async fn list(terminal: &Terminal, arguments: &RuleListArguments) -> Result<Exit
             tell(terminal, link);
         }
         ([], _) => terminal.note("this stack has no rules on runs; `reveille on-run add` makes one"),
-        (links, _) => table::show(terminal, &COLUMNS, &links.iter().map(row).collect::<Vec<_>>()),
+        (links, _) => {
+            let rows = links.iter().map(row).collect::<Vec<_>>();
+            table::show(terminal, &table::whole(terminal, COLUMNS, "NAME", &rows), &rows);
+        }
     }
     Ok(Exit::Done)
 }

@@ -83,7 +83,10 @@ async fn list(terminal: &Terminal, arguments: &RuleListArguments) -> Result<Exit
             tell(terminal, upload);
         }
         ([], _) => terminal.note("this stack has no rules on uploads; `reveille on-upload add` makes one"),
-        (uploads, _) => table::show(terminal, &COLUMNS, &uploads.iter().map(row).collect::<Vec<_>>()),
+        (uploads, _) => {
+            let rows = uploads.iter().map(row).collect::<Vec<_>>();
+            table::show(terminal, &table::whole(terminal, COLUMNS, "NAME", &rows), &rows);
+        }
     }
     Ok(Exit::Done)
 }

@@ -23,8 +23,7 @@ use crate::{
 };
 
 const COLUMNS: [Column; 6] = [
-    // Whole: it is what the other commands take, and no beginning of it will do.
-    Column { title: "NAME", rank: 0, least: MAX_NAME },
+    Column { title: "NAME", rank: 0, least: 12 },
     Column { title: "STATE", rank: 0, least: 7 },
     Column { title: "NOTEBOOK", rank: 2, least: 12 },
     Column { title: "INSTANCE", rank: 3, least: 8 },
@@ -150,7 +149,7 @@ async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<
         ([], _) => terminal.note("this stack has no schedules; `reveille schedule add` makes one"),
         (schedules, _) => {
             let rows: Vec<Vec<Cell>> = schedules.iter().map(|schedule| row(schedule, now)).collect();
-            table::show(terminal, &COLUMNS, &rows);
+            table::show(terminal, &table::whole(terminal, COLUMNS, "NAME", &rows), &rows);
         }
     }
     Ok(Exit::Done)

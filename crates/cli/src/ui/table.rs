@@ -44,18 +44,40 @@ pub(crate) fn telling_apart<const N: usize>(
     title: &str,
     rows: &[Vec<Cell>],
 ) -> [Column; N] {
-    let Some(place) = columns.iter().position(|column| column.title == title) else { return columns };
+    let Some(place) = place_of(&columns, title) else { return columns };
     let mut names: Vec<&str> = rows.iter().map(|row| row[place].0.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     let shared = |pair: &[&str]| pair[0].chars().zip(pair[1].chars()).take_while(|(one, other)| one == other).count();
     let shared = names.windows(2).map(shared).max().unwrap_or_default();
+    // The character that differs, and the ellipsis.
+    reserve(terminal, &mut columns, place, shared + 2);
+    columns
+}
+
+/// The columns, of which one has names that other commands take, and only whole: it is not cut, as far as there is room.
+pub(crate) fn whole<const N: usize>(
+    terminal: &Terminal,
+    mut columns: [Column; N],
+    title: &str,
+    rows: &[Vec<Cell>],
+) -> [Column; N] {
+    let Some(place) = place_of(&columns, title) else { return columns };
+    let widest = rows.iter().map(|row| row[place].0.width()).max().unwrap_or_default();
+    reserve(terminal, &mut columns, place, widest);
+    columns
+}
+
+fn place_of(columns: &[Column], title: &str) -> Option<usize> {
+    columns.iter().position(|column| column.title == title)
+}
+
+/// Keeps so many characters for a column, as far as those that never go leave room.
+fn reserve(terminal: &Terminal, columns: &mut [Column], place: usize, wanted: usize) {
     let stay = columns.iter().enumerate().filter(|(index, column)| *index != place && column.rank == 0);
     let others: usize = stay.map(|(_, column)| column.least + GAP).sum();
-    // The character that differs, and the ellipsis.
-    let wanted = (shared + 2).min(terminal.width().saturating_sub(others));
-    columns[place].least = columns[place].least.max(wanted);
-    columns
+    let column = &mut columns[place];
+    column.least = column.least.max(wanted.min(terminal.width().saturating_sub(others)));
 }
 
 /// The lines of a table, its titles first.

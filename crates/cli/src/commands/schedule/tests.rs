@@ -106,16 +106,20 @@ fn a_schedule_that_never_fires_says_which_option_is_at_fault() {
 #[test]
 fn a_name_is_shown_whole_in_every_width() {
     let notebook = "reports/monthly/of-the-north.ipynb";
+    let shown = |width, row: &Vec<_>| {
+        let (terminal, rows) = (Terminal::plain(width), std::slice::from_ref(row));
+        table::lines(&terminal, &table::whole(&terminal, COLUMNS, "NAME", rows), rows)
+    };
     for name in ["a", "hourly-report-of-the-north", "reveille-report-of-all-orders-of-the-north-2026"] {
         let row =
             [name, "paused", notebook, "nightly", "cron(0 8 ? * MON-FRI *)", "Thu 26 Nov 2026, 20:15 Europe/Berlin"];
         let row = row.map(|text| (text.to_owned(), Tone::Plain)).to_vec();
         for width in [60, 80, 200] {
-            let lines = table::lines(&Terminal::plain(width), &COLUMNS, std::slice::from_ref(&row));
+            let lines = shown(width, &row);
             assert!(lines.iter().all(|line| line.width() <= width), "{width}: {lines:#?}");
             assert!(lines[1].starts_with(&format!("{name} ")), "{width}: {lines:#?}");
         }
-        let usual = table::lines(&Terminal::plain(80), &COLUMNS, std::slice::from_ref(&row));
+        let usual = shown(80, &row);
         assert!(name.len() > 30 || usual[1].contains("Thu 26 Nov 2026, 20:15"), "{usual:#?}");
     }
 }

@@ -67,6 +67,10 @@ impl Ending {
 }
 
 impl Run {
+    /// What is said of outputs that are to come.
+    pub(crate) const TO_COME: &str =
+        "nothing yet; what the notebook printed is uploaded once it has been ended, usually within two minutes";
+
     /// The failure's code, as far as it is one of ours.
     pub(crate) fn code(&self) -> Option<Code> {
         let recorded = self.outcome.as_ref().and_then(|outcome| outcome.code);

@@ -5,7 +5,6 @@ use std::time::Duration;
 use aws_sdk_s3::presigning::PresigningConfig;
 use reveille_domain::card::console;
 
-use super::show::TO_COME;
 use crate::{
     arguments::OpenArguments,
     clients::{Account, Ending, Run},
@@ -62,7 +61,7 @@ pub(super) fn key<'a>(account: &Account, run: &'a Run, output: &str) -> Result<&
     }
     account.key_of(run, output).ok_or_else(|| {
         if run.outputs_to_come {
-            return CliError::NotThere(format!("{id} kept {TO_COME}; look again with: reveille show {id}"));
+            return CliError::NotThere(format!("{id} kept {}; look again with: reveille show {id}", Run::TO_COME));
         }
         let why = run.outcome.as_ref().and_then(|outcome| outcome.html_error.as_deref()).filter(|_| output == "html");
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));

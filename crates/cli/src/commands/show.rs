@@ -139,15 +139,11 @@ fn labelled(terminal: &Terminal, label: &str, value: &str) -> Vec<String> {
     labelled::lines(terminal, LABEL, label, value)
 }
 
-/// Of a run that was stopped from elsewhere.
-pub(super) const TO_COME: &str =
-    "nothing yet; what the notebook printed is uploaded once it has been ended, usually within two minutes";
-
 fn kept(run: &Run) -> String {
     let outputs = run.outcome.as_ref().map(|outcome| outcome.outputs.keys().cloned().collect::<Vec<_>>());
     match outputs.filter(|names| !names.is_empty()) {
         Some(names) => names.join(", "),
-        None if run.outputs_to_come => TO_COME.to_owned(),
+        None if run.outputs_to_come => Run::TO_COME.to_owned(),
         None => "no output".to_owned(),
     }
 }

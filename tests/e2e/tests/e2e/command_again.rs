@@ -21,7 +21,9 @@ async fn queue_of(world: &LocalAws, instance: &str, rows: usize) -> Vec<Value> {
         ended(&answer, 0);
         let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
         let runs = answer["runs"].as_array().unwrap().clone();
-        if runs.len() == rows && runs[0]["state"] == "running" {
+        // One that has just come is `starting` until it has its ticket.
+        let settled = runs.iter().all(|run| run["state"] != "starting");
+        if runs.len() == rows && settled && runs[0]["state"] == "running" {
             return runs;
         }
         assert!(start.elapsed() < PATIENCE, "{answer}");

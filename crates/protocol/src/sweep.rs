@@ -31,14 +31,16 @@ use crate::last_attempt::last_attempt;
 use crate::left;
 use crate::own;
 use crate::stack::Stack;
-use crate::store::{self, StoreError};
+use crate::store;
 use crate::verdict;
 use crate::verdict::decide::{Caught, classify};
 use crate::withdraw::{fence, take_out};
-use decide::Cursor;
+use decide::{Cursor, Round};
+use place::{Part, Place};
 use swept::Swept;
 
 pub mod decide;
+mod place;
 mod swept;
 
 pub use swept::SweepOutput;
@@ -100,33 +102,22 @@ where
         + ListEndedExecutions
         + PublishEvent,
 {
-    let key = stack.layout.sweeper();
-    let before = match store::read::<Cursor>(ports, &key).await {
-        Ok(Some(stored)) => stored.record,
-        // The beginning is as good a place as any.
-        Ok(None) | Err(StoreError::Unreadable(_)) => Cursor::default(),
-        Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
-            swept.failed(error);
-            Cursor::default()
+    let mut place = Place::begin(stack, ports, swept).await;
+    let mut instances = BTreeSet::new();
+    // The first leaves half of the time for the second.
+    for (part, end) in place.order().into_iter().zip([end - SWEEP_TIME / 2, end]) {
+        match part {
+            Part::Leases => swept::look_at_leases(&mut place, end, swept).await,
+            Part::Executions => instances = look_at_executions(&mut place, end, swept).await,
         }
-    };
-    let mut cursor = before.clone();
-    // What costs money comes first, and leaves half of the time for the rest.
-    cursor.lease = swept::look_at_leases(stack, ports, before.lease.as_deref(), end - SWEEP_TIME / 2, swept).await;
-    let instances = look_at_executions(stack, ports, &mut cursor, end, swept).await;
-    if cursor != before
-        && let Err(error) = store::put(ports, &key, &cursor).await
-    {
-        swept.failed(error);
     }
+    place.end(swept).await;
     instances
 }
 
 /// Concludes what ended, page by page. Answers the instances of executions that were not concluded.
 async fn look_at_executions<P>(
-    stack: &Stack,
-    ports: &P,
-    cursor: &mut Cursor,
+    place: &mut Place<'_, P>,
     end: DateTime<Utc>,
     swept: &mut Swept,
 ) -> BTreeSet<InstanceName>
@@ -141,8 +132,9 @@ where
         + ListEndedExecutions
         + PublishEvent,
 {
+    let (stack, ports) = (place.stack, place.ports);
     let mut instances = BTreeSet::new();
-    let mut round = cursor.round(ports.now());
+    let mut round = place.cursor.round(ports.now());
     for _ in 0..MAX_SWEEP_PAGES {
         let Some(list) = round.list().filter(|_| ports.now() < end) else { break };
         let page = match ports.list_ended_executions(list, round.page.as_deref(), SWEEP_PAGE).await {
@@ -157,7 +149,11 @@ where
             }
         };
         let wanted: Vec<&EndedExecution> = round.wanted(&page.executions).collect();
-        let looked = swept::each(ports, &wanted, end, |ended| conclude_ended(stack, ports, &ended.arn, false)).await;
+        let passed = |cursor: &mut Cursor, ended: &&EndedExecution| {
+            cursor.round = Some(Round { after: Some(ended.arn.clone()), ..round.clone() });
+        };
+        let looked =
+            place.each(&wanted, end, passed, |ended| conclude_ended(stack, ports, &ended.arn, false)).await;
         let done = looked.len();
         for looked in looked {
             let concluded = swept.concluded(looked).filter(|(_, concluded)| *concluded);
@@ -168,12 +164,16 @@ where
             break;
         }
         round = round.past(&page.executions, page.next);
+        if place.is_careful() {
+            place.cursor.round = Some(round.clone());
+            place.keep().await;
+        }
     }
     if round.list().is_some() {
-        cursor.round = Some(round);
+        place.cursor.round = Some(round);
     } else {
-        cursor.looked_at = Some(round.began_at);
-        cursor.round = None;
+        place.cursor.looked_at = Some(round.began_at);
+        place.cursor.round = None;
     }
     instances
 }

@@ -90,6 +90,78 @@ fn ended(name: &str, started: DateTime<Utc>, redrive_count: u32) -> ExecutionSee
     }
 }
 
+/// One sweep of the timer that may be cut off.
+fn sweep_cut_off(world: &StepWorld) {
+    let (stack, call) = (stack(), SweepInput::default());
+    block_on(async {
+        tokio::select! {
+            _ = sweep::sweep(&stack, world, call) => {}
+            () = world.cut.notified() => {}
+        }
+    });
+}
+
+/// Leases of boots that runners have left for long, and executions that were aborted.
+fn with_work(leases: usize, executions: i64) -> (StepWorld, Vec<ExecutionSeen>) {
+    let world = world();
+    world.status.set((InstanceStatus::Pending, 0));
+    for name in (0..leases).map(|number| format!("nb-{number}")) {
+        world.put(&format!("leases/{name}.json"), &Lease::starting(&RunId::from_key("r"), name.clone(), None, now()));
+    }
+    let all: Vec<_> =
+        (0..executions).map(|number| ended(&format!("x{number}"), now() - TimeDelta::hours(number), 0)).collect();
+    *world.executions.borrow_mut() = all.iter().map(|seen| (seen.clone(), now())).collect();
+    world.page_size.set(3);
+    (world, all)
+}
+
+fn leases_looked_at(world: &StepWorld) -> usize {
+    let described: BTreeSet<String> = world.described.borrow().iter().cloned().collect();
+    described.iter().filter(|name| name.starts_with("nb-")).count()
+}
+
+/// However short the time of each is: if it is enough for one thing, everything is looked at in the end.
+#[test]
+fn nothing_starves_where_every_sweep_is_cut_off() {
+    let (leases, executions) = (5_usize, 8);
+    for calls in (20..70).step_by(3) {
+        let (world, all) = with_work(leases, executions);
+        // A thing is cut off at most once before it is the first of a sweep, which begins with its kind every second time.
+        for _ in 0..4 * (leases + all.len()) {
+            world.calls_left.set(Some(calls));
+            sweep_cut_off(&world);
+        }
+        assert_eq!(leases_looked_at(&world), leases, "{calls} calls a sweep");
+        for seen in &all {
+            assert!(has_outcome(&world, seen), "{calls} calls a sweep: {}", seen.execution.name);
+        }
+    }
+}
+
+/// Whatever cuts off each sweep that looks at it (it is slow, or too large) holds up nothing else.
+#[test]
+fn what_cuts_off_a_sweep_holds_up_nothing_else() {
+    for poison in [["nb-0", "nb-3"], ["arn:x0", "arn:x4"], ["nb-1", "arn:x2"], ["nb-4", "arn:x7"]] {
+        let (world, all) = with_work(5, 8);
+        *world.poison.borrow_mut() = poison.into_iter().map(str::to_owned).collect();
+        // Each may cut off a sweep of many at once, and one that begins with the other kind, before one passes it.
+        (0..12).for_each(|_| sweep_cut_off(&world));
+        let is_poison = |name: &str| poison.contains(&name);
+        let described: BTreeSet<String> = world.described.borrow().iter().cloned().collect();
+        for name in (0..5).map(|number| format!("nb-{number}")).filter(|name| !is_poison(name)) {
+            assert!(described.contains(&name), "{poison:?}: {name}");
+        }
+        for seen in all.iter().filter(|seen| !is_poison(&seen.execution.arn)) {
+            assert!(has_outcome(&world, seen), "{poison:?}: {}", seen.execution.name);
+        }
+        // Nothing else is passed again and again: leases are looked at in every few sweeps.
+        world.described.borrow_mut().clear();
+        (0..8).for_each(|_| sweep_cut_off(&world));
+        let expected = (0..5).filter(|number| !is_poison(&format!("nb-{number}"))).count();
+        assert_eq!(leases_looked_at(&world), expected, "{poison:?}");
+    }
+}
+
 fn has_outcome(world: &StepWorld, seen: &ExecutionSeen) -> bool {
     let at = AttemptRef { instance: "nightly".into(), run: seen.execution.run(), attempt: 1 };
     world.objects.borrow().contains_key(&stack().layout.outcome(&at))

@@ -29,6 +29,14 @@ pub struct Cursor {
     /// When the last whole round began: what had ended by then was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<DateTime<Utc>>,
+    /// Sweeps in a row that began and did not come to their end: they were cut off, or one is under way.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unfinished: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Record for Cursor {

@@ -12,6 +12,8 @@ use reveille_domain::ports::{
 use reveille_domain::{Failure, InstanceName};
 use serde::Serialize;
 
+use super::decide::Cursor;
+use super::place::Place;
 use crate::bring_to_rest::bring_to_rest;
 use crate::stack::Stack;
 
@@ -69,14 +71,8 @@ impl Swept {
     }
 }
 
-/// Looks at the instances that have a lease, those behind `after` first. Answers how far it came; none: everywhere.
-pub async fn look_at_leases<P>(
-    stack: &Stack,
-    ports: &P,
-    after: Option<&str>,
-    end: DateTime<Utc>,
-    swept: &mut Swept,
-) -> Option<String>
+/// Looks at the instances that have a lease, those behind the cursor first, and puts the cursor where it came to.
+pub async fn look_at_leases<P>(place: &mut Place<'_, P>, end: DateTime<Utc>, swept: &mut Swept)
 where
     P: Clock
         + Nonces
@@ -88,17 +84,18 @@ where
         + ListObjects
         + DescribeExecution,
 {
-    let keys = match leases(stack, ports, after).await {
+    let (stack, ports) = (place.stack, place.ports);
+    let after = place.cursor.lease.clone();
+    let keys = match leases(stack, ports, after.as_deref()).await {
         Ok(keys) => keys,
-        Err(failure) => {
-            swept.failed(failure);
-            return after.map(str::to_owned);
-        }
+        Err(failure) => return swept.failed(failure),
     };
     let prefix = stack.layout.leases();
     let name = |key: &str| InstanceName::parse(key.strip_prefix(&prefix)?.strip_suffix(".json")?).ok();
     let leased: Vec<(&String, InstanceName)> = keys.iter().filter_map(|key| Some((key, name(key)?))).collect();
-    let looked = each(ports, &leased, end, |(_, instance)| bring_to_rest(stack, ports, instance, None, None)).await;
+    let passed = |cursor: &mut Cursor, (key, _): &(&String, _)| cursor.lease = Some((*key).clone());
+    let looked =
+        place.each(&leased, end, passed, |(_, instance)| bring_to_rest(stack, ports, instance, None, None)).await;
     let last = looked.len();
     for looked in looked {
         match looked {
@@ -106,11 +103,10 @@ where
             Err(failure) => swept.failed(failure),
         }
     }
-    if last == leased.len() && keys.len() < MAX_SWEPT_LEASES {
-        return None;
-    }
+    let is_everywhere = last == leased.len() && keys.len() < MAX_SWEPT_LEASES;
     let last = last.checked_sub(1).map(|last| leased[last].0.clone());
-    last.or_else(|| keys.last().cloned().filter(|_| leased.is_empty())).or_else(|| after.map(str::to_owned))
+    let come = last.or_else(|| keys.last().cloned().filter(|_| leased.is_empty())).or(after);
+    place.cursor.lease = come.filter(|_| !is_everywhere);
 }
 
 /// The keys of leases, from behind one on and round again.

@@ -2,7 +2,7 @@
 //! A bucket with conditional writes, a stopped instance, and one answer of StartNotebookInstance.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::{AttemptRef, Layout};
@@ -69,6 +69,12 @@ pub struct StepWorld {
     pub lists: RefCell<Vec<(String, usize)>>,
     /// The status of the instance, and the seconds after `now()` at which it entered it.
     pub status: Cell<(InstanceStatus, i64)>,
+    /// Calls until the function is cut off.
+    pub calls_left: Cell<Option<u32>>,
+    /// What a look at cuts off the function each time: instances and executions.
+    pub poison: RefCell<BTreeSet<String>>,
+    /// The function was cut off.
+    pub cut: Notify,
 }
 
 impl StepWorld {
@@ -100,6 +106,9 @@ impl StepWorld {
             described: RefCell::default(),
             lists: RefCell::default(),
             status: Cell::new((InstanceStatus::Stopped, 0)),
+            calls_left: Cell::default(),
+            poison: RefCell::default(),
+            cut: Notify::new(),
         }
     }
 
@@ -111,6 +120,27 @@ impl StepWorld {
     /// The one execution that Step Functions knows; it ended just now.
     pub fn only(&self, seen: ExecutionSeen) {
         *self.executions.borrow_mut() = vec![(seen, now())];
+    }
+
+    /// A call: does not return where the function is cut off at it.
+    async fn call(&self) {
+        if let Some(left) = self.calls_left.get() {
+            if left == 0 {
+                self.cut_off().await;
+            }
+            self.calls_left.set(Some(left - 1));
+        }
+    }
+
+    async fn cut_off(&self) {
+        self.cut.notify_one();
+        std::future::pending().await
+    }
+
+    async fn meet(&self, name: &str) {
+        if self.poison.borrow().contains(name) {
+            self.cut_off().await;
+        }
     }
 
     fn pass(&self) {
@@ -176,6 +206,8 @@ impl Nonces for StepWorld {
 
 impl DescribeNotebookInstance for StepWorld {
     async fn describe_notebook_instance(&self, name: &InstanceName) -> Call<Option<Observation>> {
+        self.call().await;
+        self.meet(name.as_str()).await;
         self.pass();
         self.described.borrow_mut().push(name.to_string());
         let (status, since) = self.status.get();
@@ -200,6 +232,7 @@ impl StartNotebookInstance for StepWorld {
 
 impl GetObject for StepWorld {
     async fn get_object(&self, key: &str) -> Call<GetAnswer> {
+        self.call().await;
         self.fail("s3:GetObject", key)?;
         Ok(bucket::get(&self.objects.borrow(), key))
     }
@@ -207,6 +240,7 @@ impl GetObject for StepWorld {
 
 impl PutObject for StepWorld {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
+        self.call().await;
         self.fail("s3:PutObject", key)?;
         Ok(bucket::put(&mut self.objects.borrow_mut(), key, body, condition))
     }
@@ -214,6 +248,7 @@ impl PutObject for StepWorld {
 
 impl DeleteObject for StepWorld {
     async fn delete_object(&self, key: &str, expected: &str) -> Call<bool> {
+        self.call().await;
         self.fail("s3:DeleteObject", key)?;
         Ok(bucket::delete(&mut self.objects.borrow_mut(), key, expected))
     }
@@ -221,6 +256,7 @@ impl DeleteObject for StepWorld {
 
 impl PublishEvent for StepWorld {
     async fn publish_event(&self, _: &str, detail: &Value) -> Call<()> {
+        self.call().await;
         self.events.set(self.events.get() + 1);
         self.published.borrow_mut().push(detail.clone());
         self.publishing.clone()
@@ -229,6 +265,7 @@ impl PublishEvent for StepWorld {
 
 impl ListObjects for StepWorld {
     async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
+        self.call().await;
         self.fail("s3:ListBucket", prefix)?;
         self.lists.borrow_mut().push((prefix.to_owned(), limit));
         Ok(bucket::keys_after(&self.objects.borrow(), prefix, after, limit))
@@ -237,6 +274,7 @@ impl ListObjects for StepWorld {
 
 impl StopNotebookInstance for StepWorld {
     async fn stop_notebook_instance(&self, _: &InstanceName) -> Call<StopAnswer> {
+        self.call().await;
         if self.status.get().0 != InstanceStatus::InService {
             return Ok(StopAnswer::WrongStatus("Status (Stopped) not in ([InService]).".to_owned()));
         }
@@ -248,6 +286,7 @@ impl StopNotebookInstance for StepWorld {
 
 impl DescribeExecution for StepWorld {
     async fn is_running(&self, arn: &str) -> Call<bool> {
+        self.call().await;
         let known = self.executions.borrow();
         Ok(known.iter().any(|(seen, _)| seen.execution.arn == arn && seen.status == ExecutionStatus::Running))
     }
@@ -255,6 +294,8 @@ impl DescribeExecution for StepWorld {
 
 impl DescribeWholeExecution for StepWorld {
     async fn describe_whole_execution(&self, arn: &str) -> Call<Option<ExecutionSeen>> {
+        self.call().await;
+        self.meet(arn).await;
         self.pass();
         let known = self.executions.borrow();
         Ok(known.iter().find(|(seen, _)| seen.execution.arn == arn).map(|(seen, _)| seen.clone()))
@@ -263,6 +304,7 @@ impl DescribeWholeExecution for StepWorld {
 
 impl ListEndedExecutions for StepWorld {
     async fn list_ended_executions(&self, list: EndedList, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
+        self.call().await;
         self.fail("states:ListExecutions", page.unwrap_or_default())?;
         let status = match list.ending {
             ExecutionEnding::Aborted => ExecutionStatus::Aborted,

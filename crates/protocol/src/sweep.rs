@@ -152,8 +152,7 @@ where
         let passed = |cursor: &mut Cursor, ended: &&EndedExecution| {
             cursor.round = Some(Round { after: Some(ended.arn.clone()), ..round.clone() });
         };
-        let looked =
-            place.each(&wanted, end, passed, |ended| conclude_ended(stack, ports, &ended.arn, false)).await;
+        let looked = place.each(&wanted, end, passed, |ended| conclude_ended(stack, ports, &ended.arn, false)).await;
         let done = looked.len();
         for looked in looked {
             let concluded = swept.concluded(looked).filter(|(_, concluded)| *concluded);

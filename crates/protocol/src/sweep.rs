@@ -36,10 +36,11 @@ use crate::verdict;
 use crate::verdict::decide::{Caught, classify};
 use crate::withdraw::{fence, take_out};
 use decide::{Cursor, Round};
-use place::{Part, Place};
+use place::{SweepPart, SweepPlace};
 use swept::Swept;
 
 pub mod decide;
+mod leases;
 mod place;
 mod swept;
 
@@ -102,13 +103,13 @@ where
         + ListEndedExecutions
         + PublishEvent,
 {
-    let mut place = Place::begin(stack, ports, swept).await;
+    let mut place = SweepPlace::begin(stack, ports, swept).await;
     let mut instances = BTreeSet::new();
     // The first leaves half of the time for the second.
     for (part, end) in place.order().into_iter().zip([end - SWEEP_TIME / 2, end]) {
         match part {
-            Part::Leases => swept::look_at_leases(&mut place, end, swept).await,
-            Part::Executions => instances = look_at_executions(&mut place, end, swept).await,
+            SweepPart::Leases => leases::look_at_leases(&mut place, end, swept).await,
+            SweepPart::Executions => instances = look_at_executions(&mut place, end, swept).await,
         }
     }
     place.end(swept).await;
@@ -117,7 +118,7 @@ where
 
 /// Concludes what ended, page by page. Answers the instances of executions that were not concluded.
 async fn look_at_executions<P>(
-    place: &mut Place<'_, P>,
+    place: &mut SweepPlace<'_, P>,
     end: DateTime<Utc>,
     swept: &mut Swept,
 ) -> BTreeSet<InstanceName>

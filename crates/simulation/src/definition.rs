@@ -1,5 +1,6 @@
 //! The deployed definition: the file itself, filled in as the template does, and compiled.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,6 +13,18 @@ use crate::schedule::{Parameters, Step};
 
 /// The state machine's ARN in the simulated account.
 const ARN: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:notebook-run";
+
+/// The definition of the version before, from which a stack may be updated with runs under way (docs/upgrade.md).
+const EARLIER: &str = "tests/contract/released/2026-11-26/notebook_run.asl.json";
+
+thread_local! {
+    static COMPILED: RefCell<Definitions> = RefCell::new(Definitions::earlier(EARLIER));
+}
+
+/// The definition of the version before, compiled once in a thread. `None`: it cannot be compiled, as another test says.
+pub(crate) fn earlier(parameters: Parameters) -> Option<Rc<Machine>> {
+    COMPILED.with_borrow_mut(|definitions| definitions.with(parameters)).ok()
+}
 
 /// Reads the definition that is deployed.
 ///

@@ -88,6 +88,13 @@ pub enum Fault {
     StrayTicket,
     LeaseStaysBusy,
     Burst,
+    SweepCutOff,
+    ExecutionsListedLate,
+    ExecutionShownLate,
+    PageForgotten,
+    RedriveForgets,
+    UpdatedUnderRun,
+    ThirdInstance,
     Notebook(Hostility),
 }
 
@@ -98,7 +105,7 @@ impl Fault {
     }
 
     /// Every kind that no notebook makes.
-    pub const ALL: [Self; 76] = [
+    pub const ALL: [Self; 83] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -175,12 +182,27 @@ impl Fault {
         Self::StrayTicket,
         Self::LeaseStaysBusy,
         Self::Burst,
+        Self::SweepCutOff,
+        Self::ExecutionsListedLate,
+        Self::ExecutionShownLate,
+        Self::PageForgotten,
+        Self::RedriveForgets,
+        Self::UpdatedUnderRun,
+        Self::ThirdInstance,
     ];
 
     /// Whether the fault leaves something that only the sweeper mends.
     #[must_use]
     pub const fn needs_sweeper(self) -> bool {
-        matches!(self, Self::PersonAborts | Self::StartLeftUnresolved | Self::EndingEventLost)
+        matches!(
+            self,
+            Self::PersonAborts
+                | Self::StartLeftUnresolved
+                | Self::EndingEventLost
+                | Self::SweepCutOff
+                | Self::ExecutionsListedLate
+                | Self::PageForgotten
+        )
     }
 
     /// Whether it matters even when nothing runs: it is about starting something.
@@ -197,6 +219,9 @@ impl Fault {
                 | Self::PersonRunsByHand
                 | Self::PersonRedrives
                 | Self::EndingEventLost
+                | Self::SweepCutOff
+                | Self::RedriveForgets
+                | Self::ThirdInstance
         )
     }
 
@@ -280,6 +305,13 @@ impl Fault {
             Self::StrayTicket => "a copy of a ticket in an inbox",
             Self::LeaseStaysBusy => "a lease that cannot be opened after a run",
             Self::Burst => "hundreds of runs that expire at once",
+            Self::SweepCutOff => "a sweep is cut off, as every other",
+            Self::ExecutionsListedLate => "ListExecutions shows what was",
+            Self::ExecutionShownLate => "DescribeExecution shows what was",
+            Self::PageForgotten => "the token of a list's page is no longer known",
+            Self::RedriveForgets => "a redrive finds no variables",
+            Self::UpdatedUnderRun => "a step of an execution that began before an update",
+            Self::ThirdInstance => "a run on a third instance",
             Self::Notebook(kind) => kind.name(),
         }
     }

@@ -7,8 +7,8 @@ use reveille_domain::limits::{MAX_RERUNS, MAX_SILENCES, OVERDUE};
 use reveille_domain::records::{Outcome, Rest};
 use reveille_domain::{Code, InstanceName, RunId};
 
-use crate::world::World;
 use crate::world::ledger::{Begun, Started};
+use crate::world::{World, is_of_second_stack};
 
 mod memory;
 mod verdict;
@@ -38,10 +38,11 @@ pub fn check(world: &World) -> Findings {
     let mut findings = Findings::default();
     let executions = world.ledger.executions();
     let notebooks = world.ledger.notebooks();
-    for execution in &executions {
+    for execution in executions.iter().filter(|known| !is_of_second_stack(&known.arn)) {
         check_execution(world, execution, &executions, &notebooks, &mut findings);
     }
-    for trigger in 0..world.schedule.triggers.len() {
+    let own = |trigger: &usize| !world.schedule.of_second_stack.contains(trigger);
+    for trigger in (0..world.schedule.triggers.len()).filter(own) {
         check_trigger(world, trigger, &executions, &notebooks, &mut findings);
     }
     findings.wastes = waste::check(world);

@@ -21,6 +21,8 @@ use crate::world::{BEGINNING_MS, By, Origin, SWEEPS_EVERY_MS, World};
 const LOOK: Duration = Duration::from_secs(30);
 /// Requests that land late, and Describe's lag, are over after this; the sweeper's timer came thrice.
 const SETTLE_MS: i64 = 960_000;
+/// The same where every sweep is cut off: everything was the first of a sweep.
+const SETTLE_CUT_OFF_MS: i64 = 40 * SWEEPS_EVERY_MS;
 /// The same where no request lands late: the sweeper's timer came once.
 const SETTLE_SOON_MS: i64 = SWEEPS_EVERY_MS + 60_000;
 /// A boot of ours that is on this long after all is over is on for good.
@@ -132,6 +134,7 @@ async fn run(world: &Rc<World>) {
         world.spawn_open(Rc::clone(world).lend(*hand));
     }
     let settle_ms = match &world.choices {
+        None if world.schedule.sweeps_cut_off.is_some() => SETTLE_CUT_OFF_MS,
         None => SETTLE_MS,
         // A sweep in which a call is held ends at its function's timeout: the next one does its work.
         Some(choices) if choices.may_hold() => SETTLE_SOON_MS + SWEEPS_EVERY_MS,

@@ -332,6 +332,26 @@ pub struct Schedule {
     /// The notebooks that are hostile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hostile: Vec<Hostile>,
+    /// Where the function of each sweep of the timer is cut off, or a few calls later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweeps_cut_off: Option<Cut>,
+    /// Whether a redriven execution finds none of its variables.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redrives_forget: bool,
+    /// Milliseconds that a listing takes at least, and four times as many at most. (Otherwise a listing takes no time.)
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub listing_ms: u64,
+    /// When the stack is updated: an execution that starts earlier goes on with the definition of the version before.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "written::some_seconds")]
+    pub updated_at: Option<Duration>,
+    /// Triggers of a second stack, whose runs name the same instances. Nothing is promised of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of_second_stack: Vec<usize>,
     /// Whether the sweeper comes by its timer and after executions that failed.
     pub sweeper: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -37,9 +37,11 @@ mod ports;
 mod process;
 mod queues;
 mod runners;
+mod shown;
 mod state;
 mod sweeper;
 mod told;
+mod turns;
 mod unopened;
 
 pub use actor::Actor;
@@ -48,6 +50,7 @@ pub use bucket::Bucket;
 pub use events::StartCause;
 pub use functions::{Functions, RETRIES_OF_A_DEATH};
 pub use ports::Ports;
+pub(crate) use shown::is_of_second_stack;
 pub use sweeper::SWEEPS_EVERY_MS;
 
 use armed::Armed;
@@ -55,6 +58,7 @@ use choices::Choices;
 use driver::NextRunner;
 use ledger::Ledger;
 use queues::Queues;
+use turns::Turns;
 use unopened::Unopened;
 
 /// When every simulated world begins: 2026-11-23T00:00:00Z.
@@ -68,6 +72,8 @@ pub struct World {
     pub clock: ExecutionClock,
     /// The deployed stack.
     pub stack: Stack,
+    /// Another stack, whose runs may name the same instances.
+    pub second_stack: Stack,
     /// The records.
     pub bucket: Bucket,
     /// The notebook instances.
@@ -84,6 +90,7 @@ pub struct World {
     pub lie: Option<Lie>,
     random: RefCell<fastrand::Rng>,
     armed: Armed,
+    turns: Turns,
     queues: Queues,
     unopened: Unopened,
     service: RefCell<Option<Service<Functions>>>,
@@ -124,11 +131,8 @@ impl World {
         let clock = ExecutionClock::starting_at(BEGINNING_MS);
         let world = Rc::new(Self {
             clock,
-            stack: Stack {
-                layout: reveille_domain::layout::Layout { bucket: "runs".into(), prefix: String::new() },
-                heartbeat_seconds: schedule.parameters.heartbeat,
-                max_waiting_runs: reveille_domain::limits::MAX_WAITING_RUNS.default,
-            },
+            stack: stack(&schedule, ""),
+            second_stack: stack(&schedule, SECOND),
             bucket: Bucket::default(),
             account: RefCell::new(account::account(&schedule)),
             boots: RefCell::default(),
@@ -138,6 +142,7 @@ impl World {
             lie,
             random: RefCell::new(fastrand::Rng::with_seed(schedule.seed ^ 0x5eed)),
             armed: Armed::default(),
+            turns: Turns::default(),
             queues: Queues::default(),
             unopened: Unopened::default(),
             service: RefCell::new(None),
@@ -281,6 +286,20 @@ impl World {
             part.await;
             world.open.set(world.open.get() - 1);
         });
+    }
+}
+
+/// The prefix of the second stack's records. Its executions' names begin like it.
+pub(crate) const SECOND: &str = "second";
+
+/// A stack with records under a prefix. As many runs may wait as the schedule has, or as many as usual.
+fn stack(schedule: &Schedule, prefix: &str) -> Stack {
+    let runs = u32::try_from(schedule.triggers.len()).unwrap_or(u32::MAX);
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    Stack {
+        layout: reveille_domain::layout::Layout { bucket: "runs".into(), prefix },
+        heartbeat_seconds: schedule.parameters.heartbeat,
+        max_waiting_runs: reveille_domain::limits::MAX_WAITING_RUNS.default.max(runs),
     }
 }
 

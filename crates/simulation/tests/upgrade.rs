@@ -2,7 +2,10 @@
 //! functions, and its runner once the instance boots anew. The guarantees hold then too.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use reveille_simulation::definition::Definitions;
+use reveille_simulation::fault::Fault;
 use reveille_simulation::play::play;
 use reveille_simulation::schedule::generate;
 
@@ -32,6 +35,29 @@ fn the_guarantees_hold_under_each_earlier_definition() {
             assert!(wrong.is_none(), "{version}, seed {seed}: {wrong:?}");
         }
     }
+}
+
+/// Two runs on one instance, the first of which began before the update: it goes on with the earlier definition beside the other.
+#[test]
+fn an_update_between_any_two_steps_changes_nothing() {
+    let mut definitions = Definitions::default();
+    let mut under_way = 0;
+    for at in (0..400).step_by(67) {
+        for seed in 0..6 {
+            let mut schedule = generate(seed, true);
+            let first = schedule.triggers.iter().map(|trigger| trigger.at + trigger.deliveries[0]).min().unwrap();
+            schedule.updated_at = Some(first + Duration::from_secs(at));
+            let machine = definitions.with(schedule.parameters).unwrap();
+            let played = play(schedule, &machine, None, true);
+            assert!(
+                played.violations.is_empty(),
+                "seed {seed}, updated {at} s after the first run: {:?}",
+                played.violations
+            );
+            under_way += u32::from(played.faults.contains_key(&Fault::UpdatedUnderRun));
+        }
+    }
+    assert!(under_way > 5, "{under_way} updates under a run");
 }
 
 /// What the test above would notice: a function that asks for more than the earlier definition passes.

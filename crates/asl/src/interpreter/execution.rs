@@ -297,6 +297,11 @@ impl StepFunctionsExecution {
         self.add_event(EventKind::ExecutionRedriven, None, None);
     }
 
+    /// Takes its variables from it, as an engine that kept none for a redrive would. It goes on with what it then finds.
+    pub fn forget_variables(&self) {
+        self.position.borrow_mut().variables = Variables::default();
+    }
+
     pub(crate) fn end(&self, ending: Ending) {
         let (status, kind) = match ending {
             Ending::Finished(Ok(output)) => {

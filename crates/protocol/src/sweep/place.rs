@@ -16,7 +16,7 @@ use crate::store::{self, StoreError};
 
 /// What a sweep looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum SweepPart {
     /// The instances that have a lease.
     Leases,
     /// The executions that ended.
@@ -24,7 +24,7 @@ pub enum Part {
 }
 
 /// A sweep's place.
-pub struct Place<'a, P> {
+pub struct SweepPlace<'a, P> {
     /// The stack that is swept.
     pub stack: &'a Stack,
     /// Its ports.
@@ -37,7 +37,7 @@ pub struct Place<'a, P> {
     is_first: bool,
 }
 
-impl<'a, P: Clock + GetObject + PutObject> Place<'a, P> {
+impl<'a, P: Clock + GetObject + PutObject> SweepPlace<'a, P> {
     /// Goes on where the sweep before came to, and writes down that a sweep began.
     pub async fn begin(stack: &'a Stack, ports: &'a P, swept: &mut Swept) -> Self {
         let before = match store::read::<Cursor>(ports, &stack.layout.sweeper()).await {
@@ -57,8 +57,12 @@ impl<'a, P: Clock + GetObject + PutObject> Place<'a, P> {
     }
 
     /// What costs money comes first; after a sweep that was cut off, the other.
-    pub const fn order(&self) -> [Part; 2] {
-        if self.cut_off.is_multiple_of(2) { [Part::Leases, Part::Executions] } else { [Part::Executions, Part::Leases] }
+    pub const fn order(&self) -> [SweepPart; 2] {
+        if self.cut_off.is_multiple_of(2) {
+            [SweepPart::Leases, SweepPart::Executions]
+        } else {
+            [SweepPart::Executions, SweepPart::Leases]
+        }
     }
 
     /// Whether the sweep before was cut off.

@@ -134,7 +134,7 @@ impl StepWorld {
 
     async fn cut_off(&self) {
         self.cut.notify_one();
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 
     async fn meet(&self, name: &str) {

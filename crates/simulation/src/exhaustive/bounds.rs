@@ -183,6 +183,11 @@ impl Core {
             troubles: Vec::new(),
             hands: Vec::new(),
             hostile: Vec::new(),
+            sweeps_cut_off: None,
+            redrives_forget: false,
+            listing_ms: 0,
+            updated_at: None,
+            of_second_stack: Vec::new(),
             sweeper: true,
         }
     }

@@ -30,6 +30,8 @@ pub(super) fn check_code(
     match ended.status {
         // ConcludeRun died at every try; the sweeper recorded what it did not.
         Status::Failed if code.is_none() && dies_at_every_try(world) => {}
+        // Without its variables a state cannot even be called: the error is the language's own.
+        Status::Failed if code.is_none() && forgot(world, execution) => {}
         Status::Failed if code.is_none() || code == Some(Code::OutcomeNotRecorded) => {
             findings.unclassified += 1;
             broken(format!("failed with {:?}: {:?}", ended.error, ended.cause));
@@ -52,6 +54,11 @@ pub(super) fn check_code(
         findings.unclassified += 1;
         broken(format!("has no better code than Internal: {:?}", outcome.failure));
     }
+}
+
+/// Whether the execution was redriven, and found none of its variables.
+fn forgot(world: &World, execution: &Started) -> bool {
+    world.schedule.redrives_forget && execution.redrives > 0
 }
 
 /// Whether the schedule has calls refused: a request that AWS calls wrong is a fault of the program, and has no better name.

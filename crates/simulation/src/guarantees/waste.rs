@@ -11,7 +11,7 @@ use reveille_domain::records::{Report, Reporter, Rest};
 use super::newest_outcome;
 use crate::hostility::Hostility;
 use crate::world::ledger::{Begun, Hindrance, Started};
-use crate::world::{Boot, By, Origin, SWEEPS_EVERY_MS, World};
+use crate::world::{Boot, By, Origin, SWEEPS_EVERY_MS, World, ms};
 
 /// A living runner looks every ten seconds, closes the boot, and stops it: three calls that are not answered (5 s, and 3 s of
 /// pause) leave room below this.
@@ -191,6 +191,9 @@ fn causes(world: &World, boot: &Boot, from: i64, end: i64, struck: bool) -> Vec<
     let hindrances = world.ledger.hindrances();
     let functions = hindrances.iter().filter(|(at, what)| during(*at) && *what == Hindrance::Function).count();
     let runners = hindrances.iter().filter(|(at, what)| during(*at) && *what == Hindrance::Runner).count();
+    let sweeps = hindrances.iter().filter(|(at, what)| during(*at) && *what == Hindrance::Sweep).count();
+    // However many are cut off: each lease is the first of a sweep in its turn, and leases come first in every second one.
+    let functions = functions + sweeps.min(2 * world.schedule.instances.len() + 1);
     let times = |count: usize, ms: i64| i64::try_from(count).unwrap_or(0) * ms;
     let failures = times(functions, look + IN_FLIGHT.num_milliseconds()) + times(runners, RUNNERS_CALL_MS);
     let all = [
@@ -222,8 +225,10 @@ fn is_abandoned(world: &World, boot: &Boot, end: i64) -> bool {
     }
     let executions = world.ledger.executions();
     let mut on_it = executions.iter().filter(|known| known.instance == boot.instance);
+    // What was abandoned on the way to the boot is waited for on it, until somebody gives its verdict.
+    let started_ms = boot.since_ms - ms(world.instance_plan(&boot.instance).pending);
     on_it.any(|known| {
-        let during = known.ended_ms.is_some_and(|at| at >= boot.since_ms && at <= end);
+        let during = known.ended_ms.is_some_and(|at| at >= started_ms && at <= end);
         let status = world.service().execution(&known.arn).map(|known| known.status());
         during && matches!(status, Some(Status::Aborted | Status::TimedOut))
     })

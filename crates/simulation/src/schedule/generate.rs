@@ -66,6 +66,11 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
         troubles,
         hands,
         hostile,
+        sweeps_cut_off: None,
+        redrives_forget: false,
+        listing_ms: 0,
+        updated_at: None,
+        of_second_stack: Vec::new(),
         sweeper,
     };
     directed::add(rarer::add(drawn))

@@ -15,6 +15,23 @@ pub(super) mod seconds {
     }
 }
 
+/// A duration in seconds, or none.
+pub(super) mod some_seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    pub fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        duration.as_ref().map(Duration::as_secs_f64).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        let given = Option::<f64>::deserialize(deserializer)?;
+        given.map(|seconds| Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)).transpose()
+    }
+}
+
 /// Durations in seconds.
 pub(super) mod all_seconds {
     use std::time::Duration;

@@ -37,7 +37,7 @@ pub(super) fn shorter(schedule: &Schedule, number: usize) -> Option<Schedule> {
         (hands * (STEPS.len() + 1), simpler_hand),
         (troubles * (STEPS.len() + 2), simpler_trouble),
         (schedule.instances.len(), |it, at| it.instances[at] = plain(&it.instances[at])),
-        (5, plainer),
+        (8, plainer),
     ];
     let mut left = number;
     for (count, step) in steps {
@@ -69,6 +69,9 @@ fn plainer(schedule: &mut Schedule, at: usize) {
         1 => schedule.parameters = PLAIN_PARAMETERS,
         2 => schedule.function_skew_ms = 0,
         3 => schedule.missed_heartbeat = reveille_asl::interpreter::MissedHeartbeat::default(),
+        4 => schedule.sweeps_cut_off = None,
+        5 => schedule.redrives_forget = false,
+        6 => schedule.updated_at = None,
         _ => schedule.seed = 1,
     }
 }

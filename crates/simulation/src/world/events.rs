@@ -6,11 +6,14 @@ use std::time::Duration;
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
-use super::{BEGINNING_MS, World, time};
+use super::{BEGINNING_MS, SECOND, World, ms, time};
+use crate::definition;
 use crate::fault::Fault;
 use crate::schedule::Trigger;
 use reveille_asl::simulated;
 
+/// The instance that few schedules have.
+const THIRD: &str = "nb-2";
 /// A delivery later than this is counted as late.
 const LATE: Duration = Duration::from_mins(1);
 
@@ -68,9 +71,15 @@ impl World {
         {
             self.counters.fired(Fault::DeliveredOutOfOrder);
         }
-        let name = format!("t{number}-{}", self.fresh_of(&format!("t{number}")));
+        let of = if self.schedule.of_second_stack.contains(&number) { SECOND } else { "" };
+        let name = format!("{of}t{number}-{}", self.fresh_of(&format!("t{number}")));
         self.say(|| format!("execution {name} of trigger {number} starts: {cause:?}"));
-        let execution = self.service().start_execution(&self.machine, &name, &input);
+        let before = self.schedule.updated_at.filter(|at| self.now_ms() - BEGINNING_MS < ms(*at));
+        let earlier = before.and_then(|_| definition::earlier(self.schedule.parameters));
+        if trigger.input["instance"] == THIRD {
+            self.fired(Fault::ThirdInstance, &name);
+        }
+        let execution = self.service().start_execution(earlier.as_ref().unwrap_or(&self.machine), &name, &input);
         match execution {
             Ok(execution) => self.ledger.execution_started(number, trigger, cause, execution.arn(), self.now_ms()),
             Err(error) => self.ledger.violation("G1", self.now_ms(), format!("{name} was not started: {error}")),

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::actor::Actor;
 use super::ports::Ports;
-use super::{World, pass_ms};
+use super::{BEGINNING_MS, SECOND, World, ms, pass_ms};
 use crate::fault::Fault;
 use crate::schedule::{Caller, Invocation, Step};
 
@@ -70,6 +70,18 @@ impl Tasks for Functions {
             self.0.ledger.execution_ended(&execution.execution_arn, self.0.now_ms());
             self.0.tell_sweeper(execution);
         }
+        self.0.turns.turned(execution, self.0.now_ms());
+    }
+}
+
+impl World {
+    /// Counts a step of this version that an execution with the definition of the version before calls.
+    fn tell_of_update(&self, subject: &str, step: Step) {
+        let Some(updated_at) = self.schedule.updated_at.filter(|_| step != Step::Sweep) else { return };
+        let updated_ms = BEGINNING_MS + ms(updated_at);
+        if self.now_ms() >= updated_ms && self.turns.began_before(subject, updated_ms) {
+            self.fired(Fault::UpdatedUnderRun, subject);
+        }
     }
 }
 
@@ -91,10 +103,12 @@ pub(super) async fn invoked(
     let instance = payload.pointer("/run/instance").and_then(Value::as_str).unwrap_or_default().to_owned();
     let limit = Duration::from_secs(FUNCTION_TIMEOUT.num_seconds().unsigned_abs());
     let twice = how == Some(Invocation::Twice);
+    let stack = if subject.starts_with(SECOND) { &world.second_stack } else { &world.stack };
+    world.tell_of_update(subject, step);
     let ended = tokio::select! {
         biased;
         () = actor.died.notified() => Err(lambda_error("Runtime.ExitError")),
-        answer = body(&world.stack, &ports, step, payload, twice) => Ok(answer),
+        answer = body(stack, &ports, step, payload, twice) => Ok(answer),
         () = simulated::sleep(limit) => Err(lambda_error("Sandbox.Timedout")),
     };
     if step == Step::StartInstance && !matches!(ended, Ok(Ok(_))) {
@@ -144,6 +158,11 @@ fn parsed<C: DeserializeOwned>(payload: Value) -> Result<C, Failure> {
 
 fn answered<A: Serialize>(answer: Result<A, Failure>) -> Result<Value, Failure> {
     answer.map(|answer| serde_json::to_value(answer).unwrap_or_default())
+}
+
+/// Whether a function's process ended in the middle.
+pub(super) fn is_cut_off(error: &TaskError) -> bool {
+    matches!(error.error.as_str(), "Runtime.ExitError" | "Sandbox.Timedout")
 }
 
 fn lambda_error(name: &str) -> TaskError {

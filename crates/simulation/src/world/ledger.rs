@@ -63,6 +63,8 @@ pub enum Hindrance {
     Function,
     /// A runner's.
     Runner,
+    /// A sweep of the timer, where each is cut off.
+    Sweep,
 }
 
 /// What hostile notebooks did to an instance.

@@ -9,6 +9,7 @@ use reveille_instance_model::{Command, NotebookInstanceStatus};
 
 use super::boots::By;
 use super::events::StartCause;
+use super::ledger::Hindrance;
 use super::{World, pass_ms};
 use crate::fault::Fault;
 use crate::schedule::{Deed, Hand};
@@ -123,9 +124,15 @@ impl World {
 
     fn person_redrives(&self, trigger: usize) {
         let Some(arn) = self.ledger.newest_execution(trigger) else { return };
-        if self.service().redrive_execution(&arn).is_ok() {
+        if let Ok(execution) = self.service().redrive_execution(&arn) {
             self.fired(Fault::PersonRedrives, &arn);
             self.ledger.redriven(&arn);
+            if self.schedule.redrives_forget {
+                execution.forget_variables();
+                // It fails at once, and leaves everything to the sweeper.
+                self.ledger.hindered(self.now_ms(), Hindrance::Function);
+                self.fired(Fault::RedriveForgets, &arn);
+            }
         }
     }
 

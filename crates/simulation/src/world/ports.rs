@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reveille_asl::interpreter::{CallbackError, Status};
+use reveille_asl::interpreter::CallbackError;
 use reveille_asl::simulated;
 use reveille_domain::ports::{
-    AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DescribeExecution, DescribeNotebookInstance,
-    ExecuteNotebook, FindLeftNotebook, InstanceStatus, Jupyter, KillLeftovers, LeftNotebook, Log, Nonces, Observation,
-    PersonSeen, PublishEvent, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, StartNotebookInstance, StopAnswer,
+    AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DescribeNotebookInstance, ExecuteNotebook,
+    FindLeftNotebook, InstanceStatus, Jupyter, KillLeftovers, LeftNotebook, Log, Nonces, Observation, PersonSeen,
+    PublishEvent, SeePerson, SendTaskHeartbeat, Sleep, StartAnswer, StartNotebookInstance, StopAnswer,
     StopNotebookInstance, TokenAnswer,
 };
 use reveille_domain::records::Request;
@@ -116,17 +116,6 @@ impl StopNotebookInstance for Ports {
                 });
             }
             world.stop_by_us(&owned, &label)
-        })
-        .await
-    }
-}
-
-impl DescribeExecution for Ports {
-    async fn is_running(&self, execution_arn: &str) -> Call<bool> {
-        let owned = execution_arn.to_owned();
-        self.call(About::new(Action::DescribeExecution, "states:DescribeExecution", execution_arn), move |world| {
-            let runs = world.service().execution(&owned).is_some_and(|execution| execution.status() == Status::Running);
-            Ok(runs || world.waits_in_a_queue(&owned))
         })
         .await
     }

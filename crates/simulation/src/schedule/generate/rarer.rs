@@ -7,7 +7,9 @@ use fastrand::Rng;
 use serde_json::json;
 
 use super::{CALLS, choose, instance, percent, seconds, when, work};
-use crate::schedule::{Deed, Hand, InstanceTrouble, Mode, Notebooks, Parameters, Planned, Schedule, Trouble};
+use crate::schedule::{
+    Cut, Deed, Hand, InstanceTrouble, Mode, Notebooks, Parameters, Planned, Schedule, Trigger, Trouble,
+};
 
 /// Of each hundred schedules so many have rarer troubles.
 const TROUBLES: u8 = 30;
@@ -17,6 +19,14 @@ const PARAMETERS: u8 = 6;
 const THIRD: u8 = 5;
 /// Of each hundred schedules so many have somebody who copies a ticket.
 const STRAYS: u8 = 4;
+/// Of each hundred schedules so many have no sweep that comes to its end.
+const SWEEPS: u8 = 3;
+/// So many runs more there are then.
+const MORE_TO_SWEEP: u32 = 6;
+/// Of each hundred schedules so many have redrives that find no variables.
+const FORGETS: u8 = 2;
+/// Of each hundred schedules so many have a stack that is updated while runs are under way.
+const UPDATES: u8 = 4;
 /// One schedule of so many is about a queue of hundreds: it takes as long as twenty others.
 const BURSTS: u64 = 400;
 /// A heartbeat so short that hundreds are hard to beat, within the template's range.
@@ -49,7 +59,60 @@ pub(super) fn add(mut schedule: Schedule) -> Schedule {
             trouble(rng, &mut schedule);
         }
     }
-    queues(schedule)
+    updates(forgets(sweeps(queues(schedule))))
+}
+
+/// A stack that is updated while runs are under way. From a source of its own, likewise.
+fn updates(mut schedule: Schedule) -> Schedule {
+    let mut rng = Rng::with_seed(schedule.seed ^ 0x0075_7064_6174);
+    if percent(&mut rng, UPDATES) {
+        let first = schedule.triggers.iter().map(|trigger| trigger.at).min().unwrap_or_default();
+        schedule.updated_at = Some(first + seconds(&mut rng, 0, 1_200));
+    }
+    schedule
+}
+
+/// Redrives that find no variables. From a source of its own, likewise.
+fn forgets(mut schedule: Schedule) -> Schedule {
+    let mut rng = Rng::with_seed(schedule.seed ^ 0x0066_6f72_6765);
+    let rng = &mut rng;
+    if schedule.sweeper && percent(rng, FORGETS) {
+        schedule.redrives_forget = true;
+        let trigger = rng.usize(0..schedule.triggers.len());
+        let at = seconds(rng, 0, 2_500);
+        schedule.hands.push(Hand { at, deed: Deed::Abort { trigger } });
+        schedule.hands.push(Hand { at: at + seconds(rng, 1, 900), deed: Deed::Redrive { trigger } });
+    }
+    schedule
+}
+
+/// Sweeps that are cut off, every one. From a source of its own, likewise.
+fn sweeps(mut schedule: Schedule) -> Schedule {
+    let mut rng = Rng::with_seed(schedule.seed ^ 0x0073_7765_6570);
+    let rng = &mut rng;
+    if !schedule.sweeper || is_a_burst(&schedule) || !percent(rng, SWEEPS) {
+        return schedule;
+    }
+    // Enough to look at one thing.
+    let call = rng.u32(18..=44);
+    schedule.sweeps_cut_off = Some(*choose(rng, &[Cut::Before(call), Cut::After(call), Cut::Hangs(call)]));
+    // Something to sweep: runs that are aborted, more of them than one sweep comes to.
+    let first = schedule.triggers[0].clone();
+    for number in 0..MORE_TO_SWEEP {
+        let at = first.at + seconds(rng, 0, 900);
+        let deliveries = vec![Duration::from_millis(100)];
+        schedule.triggers.push(Trigger { at, event: Some(100 + number), deliveries, ..first.clone() });
+    }
+    for (trigger, at) in schedule.triggers.iter().map(|trigger| trigger.at).enumerate() {
+        if percent(rng, 70) {
+            schedule.hands.push(Hand { at: at + seconds(rng, 5, 1_500), deed: Deed::Abort { trigger } });
+        }
+    }
+    schedule
+}
+
+const fn is_a_burst(schedule: &Schedule) -> bool {
+    schedule.seed % BURSTS == BURSTS / 2
 }
 
 /// What stands in inboxes beside the tickets of executions. From a source of its own, likewise.
@@ -62,7 +125,7 @@ fn queues(mut schedule: Schedule) -> Schedule {
         let index = rng.usize(0..schedule.instances.len());
         schedule.troubles.push(at_first(index, InstanceTrouble::StrayTicket, Duration::ZERO));
     }
-    if schedule.seed % BURSTS != BURSTS / 2 {
+    if !is_a_burst(&schedule) {
         return schedule;
     }
     // One run and its queue, and nothing else that could keep a beat away.

@@ -138,6 +138,9 @@ impl Ports {
 
     fn latency(&self, action: Action) -> u64 {
         match action {
+            Action::List if self.world.schedule.listing_ms > 0 => {
+                self.world.pick(self.world.schedule.listing_ms, 4 * self.world.schedule.listing_ms)
+            }
             Action::Get | Action::Put | Action::Delete | Action::Beat | Action::Callback => self.world.pick(3, 40),
             // An idle runner lists once a second; its own sleeps let the others go first.
             Action::List => 0,

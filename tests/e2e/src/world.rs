@@ -46,7 +46,7 @@ impl LocalAws {
             options.timings.script_limit = BOOTED_SCRIPT_LIMIT;
         }
         for (name, value) in [
-            ("HeartbeatSeconds", "20"),
+            ("HeartbeatSeconds", "30"),
             ("SweepSchedule", "rate(1 minute)"),
             ("MaxWaitingRuns", &MAX_WAITING_RUNS.to_string()),
             ("TriggerPrefix", "incoming/"),

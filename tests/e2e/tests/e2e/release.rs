@@ -89,7 +89,7 @@ impl<'a> Shell<'a> {
 /// The example's parameters, and polls that suit a local instance.
 fn parameters(dist: &Path) -> String {
     let mut example: Value = serde_json::from_slice(&fs::read(dist.join("parameters.json")).unwrap()).unwrap();
-    let more = ["StartPollSeconds=1", "StopPollSeconds=1", "HeartbeatSeconds=20"];
+    let more = ["StartPollSeconds=1", "StopPollSeconds=1", "HeartbeatSeconds=30"];
     example.as_array_mut().unwrap().extend(more.map(Value::from));
     example.to_string()
 }

@@ -13,7 +13,7 @@ use reveille_domain::ports::{
     Clock, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Nonces, Observation,
     PutObject,
 };
-use reveille_domain::records::{Claim, Lease, Progress, Report, RunRef};
+use reveille_domain::records::{Claim, Lease, LeaseState, Progress, Report, RunRef};
 use serde::{Deserialize, Serialize};
 
 use crate::stack::Stack;
@@ -140,8 +140,10 @@ where
         None => store::or_evidence(swap_lease::read(&stack.layout, ports, &run.instance).await, &mut Vec::new())?,
     };
     let lease = lease.map(|stored| stored.record);
-    let busy_with = match lease.as_ref().and_then(|lease| lease.busy.as_ref()).filter(|other| other.run != run.id) {
-        Some(other) => Some(look_at_other(stack, ports, other).await?),
+    let busy = lease.as_ref().filter(|lease| lease.state == LeaseState::Busy).and_then(|lease| lease.busy.as_ref());
+    // A notebook can write the lease: what it names elsewhere is not looked at, and what cannot be read tells nothing.
+    let busy_with = match busy.filter(|other| other.instance == run.instance.as_str() && other.run != run.id) {
+        Some(other) => look_at_other(stack, ports, other).await.ok(),
         None => None,
     };
     let verdict = silence::resolve_silence(&silence::SilenceSeen {

@@ -90,6 +90,31 @@ fn ended(name: &str, started: DateTime<Utc>, redrive_count: u32) -> ExecutionSee
     }
 }
 
+/// A place that could not be read is not taken for none: what is written there then would be the beginning.
+#[test]
+fn a_place_that_cannot_be_read_is_not_written_over() {
+    let world = with_leases(["nb-0"].into_iter().map(str::to_owned));
+    put_cursor(&world, now() - TimeDelta::days(1));
+    let before = world.objects.borrow()["sweeper.json"].clone();
+    let (action, kind) = ("s3:GetObject", CallErrorKind::Throttled);
+    world.faults.borrow_mut().push(StepFault { action, key_end: "sweeper.json", kind, times: 9 });
+    sweep(&world);
+    assert_eq!(world.described.borrow().len(), 1);
+    assert_eq!(world.objects.borrow()["sweeper.json"], before);
+}
+
+/// Nothing is cut off, but the first lease takes all of a sweep's time.
+#[test]
+fn executions_do_not_starve_behind_a_slow_instance() {
+    let (world, all) = with_work(1, 3);
+    world.describing.set(30);
+    (0..8).for_each(|_| sweep(&world));
+    for seen in &all {
+        assert!(has_outcome(&world, seen), "{}", seen.execution.name);
+    }
+    assert_eq!(leases_looked_at(&world), 1);
+}
+
 /// One sweep of the timer that may be cut off.
 fn sweep_cut_off(world: &StepWorld) {
     let (stack, call) = (stack(), SweepInput::default());

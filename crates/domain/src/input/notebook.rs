@@ -51,7 +51,9 @@ impl NotebookSource {
         if text.contains("://") || text.contains('\\') {
             return Err(format!("{} {NEITHER}", quoted(text)));
         }
-        if let Some(below) = text.strip_prefix(NOTEBOOK_FOLDER).filter(|below| Self::stored(below).is_ok()) {
+        if let Some(below) =
+            text.strip_prefix(NOTEBOOK_FOLDER).filter(|below| !below.starts_with('/') && Self::stored(below).is_ok())
+        {
             return Err(format!("{} begins with the notebook folder: write {}", quoted(text), quoted(below)));
         }
         if text.split('/').any(|part| matches!(part, "" | "." | "..")) {

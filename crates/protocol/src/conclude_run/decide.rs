@@ -10,7 +10,7 @@ use reveille_domain::error::{Code, Failure};
 use reveille_domain::ids::InstanceName;
 use reveille_domain::input::NotebookSource;
 use reveille_domain::memory::{Stopping, Waiting};
-use reveille_domain::records::{Execution, Outcome, Phase, Phases, Report, Rest, RunRef, RunStatus};
+use reveille_domain::records::{Execution, Outcome, Phase, Phases, Report, Reporter, Rest, RunRef, RunStatus};
 use reveille_domain::unreadable::{RecordKind, Unreadable};
 
 /// Everything the outcome is made of.
@@ -150,7 +150,8 @@ fn phases(facts: &OutcomeFacts<'_>) -> Phases {
     // A function's report does not say when the run was queued: that was at once when the instance was ready.
     let given_up = report.is_none() && facts.error.is_some_and(|error| classify(error).code == Code::RunnerSilent);
     let left_queue_at = match report {
-        Some(report) => started_at.or_else(|| known(Some(report.ended_at))),
+        // Of a run that was given up while its runner had it, nobody knows when it was taken.
+        Some(report) => started_at.or_else(|| known(Some(report.ended_at)).filter(|_| report.by == Reporter::Runner)),
         None => facts.stopping.map(|stopping| stopping.since).filter(|_| given_up),
     };
     let between = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| Some(Phase::between(from?, to?));

@@ -32,6 +32,9 @@ pub struct Cursor {
     /// Sweeps in a row that began and did not come to their end: they were cut off, or one is under way.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unfinished: u32,
+    /// Whether the executions come first: the sweep before had no time for them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executions_first: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]

@@ -35,30 +35,33 @@ pub struct SweepPlace<'a, P> {
     cut_off: u32,
     /// Nothing was looked at yet.
     is_first: bool,
+    /// Whether the record could be read, or there is none: one that is not known is not written over.
+    is_known: bool,
 }
 
 impl<'a, P: Clock + GetObject + PutObject> SweepPlace<'a, P> {
     /// Goes on where the sweep before came to, and writes down that a sweep began.
     pub async fn begin(stack: &'a Stack, ports: &'a P, swept: &mut Swept) -> Self {
-        let before = match store::read::<Cursor>(ports, &stack.layout.sweeper()).await {
-            Ok(Some(stored)) => stored.record,
+        let (before, is_known) = match store::read::<Cursor>(ports, &stack.layout.sweeper()).await {
+            Ok(Some(stored)) => (stored.record, true),
             // The beginning is as good a place as any.
-            Ok(None) | Err(StoreError::Unreadable(_)) => Cursor::default(),
+            Ok(None) | Err(StoreError::Unreadable(_)) => (Cursor::default(), true),
+            // This sweep begins there; the next one reads the place again.
             Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
                 swept.failed(error);
-                Cursor::default()
+                (Cursor::default(), false)
             }
         };
         let cut_off = before.unfinished;
         let cursor = Cursor { unfinished: cut_off.saturating_add(1), ..before };
-        let place = Self { stack, ports, cursor, cut_off, is_first: true };
+        let place = Self { stack, ports, cursor, cut_off, is_first: true, is_known };
         place.keep().await;
         place
     }
 
-    /// What costs money comes first; after a sweep that was cut off, the other.
+    /// What costs money comes first; after a sweep that was cut off, or that had no time for it, the other.
     pub const fn order(&self) -> [SweepPart; 2] {
-        if self.cut_off.is_multiple_of(2) {
+        if self.cut_off.is_multiple_of(2) != self.cursor.executions_first {
             [SweepPart::Leases, SweepPart::Executions]
         } else {
             [SweepPart::Executions, SweepPart::Leases]
@@ -72,12 +75,18 @@ impl<'a, P: Clock + GetObject + PutObject> SweepPlace<'a, P> {
 
     /// Writes the place down. That this fails holds up nothing, and the sweep's end tells of it.
     pub async fn keep(&self) {
-        let _ = store::put(self.ports, &self.stack.layout.sweeper(), &self.cursor).await;
+        if self.is_known {
+            let _ = store::put(self.ports, &self.stack.layout.sweeper(), &self.cursor).await;
+        }
     }
 
-    /// The sweep came to its end.
-    pub async fn end(mut self, swept: &mut Swept) {
+    /// The sweep came to its end. Calls may have been so slow that a part had no time: the next sweep begins with that.
+    pub async fn end(mut self, without_time: Option<SweepPart>, swept: &mut Swept) {
+        if !self.is_known {
+            return;
+        }
         self.cursor.unfinished = 0;
+        self.cursor.executions_first = without_time == Some(SweepPart::Executions);
         if let Err(error) = store::put(self.ports, &self.stack.layout.sweeper(), &self.cursor).await {
             swept.failed(error);
         }

@@ -28,4 +28,4 @@ pub(crate) use schedules::{MAX_AGE_SECONDS, MAX_ATTEMPTS};
 pub(crate) use schedules::{NewSchedule, Schedule};
 #[cfg(test)]
 pub(crate) use undelivered::of_test as undelivered_of_test;
-pub(crate) use undelivered::{Source, Undelivered};
+pub(crate) use undelivered::{MOST as MOST_UNDELIVERED, Source, Undelivered};

@@ -18,8 +18,15 @@ const CREDENTIALS: [&str; 7] = [
 ];
 
 /// What AWS's services call a fault of their own, which may have struck after they did what was asked.
-const FAULTS_OF_THEIRS: [&str; 5] =
-    ["InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "ServiceUnavailable"];
+const FAULTS_OF_THEIRS: [&str; 6] = [
+    "InternalError",
+    // EventBridge's.
+    "InternalException",
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServerException",
+    "ServiceUnavailable",
+];
 
 /// An error and what caused it, in one line.
 pub(crate) fn causes(error: &dyn Error) -> String {
@@ -168,6 +175,25 @@ impl CliError {
             // 128 + SIGINT, as shells have it.
             Self::Interrupted | Self::Detached => 130,
             _ => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::client::result::SdkError;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::CliError;
+
+    #[test]
+    fn a_fault_of_the_service_is_no_answer_and_a_refusal_is_one() {
+        for (code, unanswered) in
+            [("InternalException", true), ("InternalServerException", true), ("ValidationException", false)]
+        {
+            let error = SdkError::service_error(ErrorMetadata::builder().code(code).build(), ());
+            let told = CliError::changing("change it", &error, "it may have changed or not", "reveille runs");
+            assert_eq!(matches!(told, CliError::Unanswered { .. }), unanswered, "{code}: {told}");
         }
     }
 }

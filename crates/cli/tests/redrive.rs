@@ -13,6 +13,8 @@ const ARN: &str = "arn:aws:states:us-east-1:1:execution:m:daily";
 struct Story {
     redrivable: &'static str,
     refusal: Option<&'static str>,
+    /// Somebody else redrove it: what shows that after so many looks.
+    shown_after: Option<usize>,
 }
 
 fn stub(story: Story) -> Stub {
@@ -20,7 +22,10 @@ fn stub(story: Story) -> Stub {
 }
 
 fn answer(story: Story, call: &StubCall<'_>) -> (u16, String) {
-    let redriven = call.before.iter().any(|call| call.starts_with("RedriveExecution")) && story.refusal.is_none();
+    let redrive = call.before.iter().position(|call| call.starts_with("RedriveExecution"));
+    let looks = redrive.map(|at| call.before[at..].iter().filter(|call| call.starts_with("DescribeExecution")).count());
+    let shown_after = if story.refusal.is_none() { Some(0) } else { story.shown_after };
+    let redriven = looks.zip(shown_after).is_some_and(|(looks, after)| looks >= after);
     let described = |status: &str, count: u32| {
         let (redrivable, input) = (story.redrivable, r#"{\"instance\": \"a\", \"notebook\": \"daily.ipynb\"}"#);
         format!(
@@ -44,7 +49,7 @@ fn answer(story: Story, call: &StubCall<'_>) -> (u16, String) {
 
 #[test]
 fn a_failed_run_is_redriven_where_nothing_changes() {
-    let stub = stub(Story { redrivable: "REDRIVABLE", refusal: None });
+    let stub = stub(Story { redrivable: "REDRIVABLE", refusal: None, shown_after: None });
     let output = stub.reveille(&["rerun", ARN, "--detach"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -54,14 +59,34 @@ fn a_failed_run_is_redriven_where_nothing_changes() {
     assert_eq!(stub.asked("StartExecution"), Vec::<String>::new());
 }
 
+/// DescribeExecution is eventually consistent.
+#[test]
+fn a_redrive_of_somebody_else_that_shows_late_is_no_reason_for_a_new_run() {
+    let refusal = Some("Execution is not redrivable now");
+    let stub = stub(Story { redrivable: "REDRIVABLE", refusal, shown_after: Some(2) });
+    let output = stub.reveille(&["rerun", ARN, "--detach"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!((stub.asked("RedriveExecution").len(), stub.asked("StartExecution").len()), (1, 0));
+}
+
 #[test]
 fn whatever_cannot_be_redriven_is_a_new_run_and_says_why() {
     let refusal = Some("Execution is not redrivable now");
     for (story, arguments, redrives, why) in [
-        (Story { redrivable: "NOT_REDRIVABLE", refusal: None }, &[][..], 0, "it is older than 14 days"),
-        (Story { redrivable: "REDRIVABLE", refusal }, &[], 1, "Execution is not redrivable now"),
-        (Story { redrivable: "REDRIVABLE", refusal: None }, &["-p", "day", "1"], 0, "its parameters change"),
-        (Story { redrivable: "REDRIVABLE", refusal: None }, &["--new"], 0, "--new asks for one"),
+        (
+            Story { redrivable: "NOT_REDRIVABLE", refusal: None, shown_after: None },
+            &[][..],
+            0,
+            "it is older than 14 days",
+        ),
+        (Story { redrivable: "REDRIVABLE", refusal, shown_after: None }, &[], 1, "Execution is not redrivable now"),
+        (
+            Story { redrivable: "REDRIVABLE", refusal: None, shown_after: None },
+            &["-p", "day", "1"],
+            0,
+            "its parameters change",
+        ),
+        (Story { redrivable: "REDRIVABLE", refusal: None, shown_after: None }, &["--new"], 0, "--new asks for one"),
     ] {
         let stub = stub(story);
         let output = stub.reveille(&[&["rerun", ARN, "--detach"], arguments].concat());

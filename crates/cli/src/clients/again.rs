@@ -17,6 +17,8 @@ use crate::error::CliError;
 /// DescribeExecution is eventually consistent: right after a redrive it may show the end before it.
 const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_secs(1);
+/// Looks whether an execution that is not redrivable any more was redriven meanwhile: that shows within a second or two.
+const LOOKS: u32 = 5;
 
 /// What an execution says of itself for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,9 +67,14 @@ impl Account {
             Err(error) if error.as_service_error().is_some_and(RedriveExecutionError::is_execution_not_redrivable) => {
                 // It may be under way already: the first answer was lost and the SDK asked again, or somebody else redrove it. A new run
                 // would be a second one.
-                let (seen, described) = self.described(&execution.arn).await?;
-                if past.is_before(&seen, &described) {
-                    return Ok(Ok(seen));
+                for look in 0..LOOKS {
+                    if look > 0 {
+                        sleep(LOOK).await;
+                    }
+                    let (seen, described) = self.described(&execution.arn).await?;
+                    if past.is_before(&seen, &described) {
+                        return Ok(Ok(seen));
+                    }
                 }
                 let said = error.as_service_error().and_then(|error| error.meta().message());
                 Ok(Err(said.unwrap_or("Step Functions refused it").to_owned()))

@@ -1,13 +1,20 @@
 //! Whether a bucket sends its events to EventBridge, and how it is made to without touching whom else it tells.
 
+use std::time::Duration;
+
 use aws_sdk_s3::{
     operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput,
     types::{EventBridgeConfiguration, NotificationConfiguration},
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::time::sleep;
 
 use super::Account;
 use crate::error::CliError;
+
+/// S3's notifications are eventually consistent: a read right after the change may show what was before.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Account {
     /// Whether it does.
@@ -19,10 +26,10 @@ impl Account {
     }
 
     /// Turns it on: S3 takes a bucket's notifications as a whole only, so they are read, added to, and put back. The answer is how many others there
-    /// are.
+    /// are. What somebody changes between the reading and the writing is lost: S3 has no condition for it.
     ///
     /// # Errors
-    /// Somebody changed them at the same time, so that they may have to be put right.
+    /// Somebody changed them after the writing, so that they may have to be put right.
     pub(crate) async fn send_events(&self, bucket: &str) -> Result<usize, CliError> {
         let wanted = with_events(self.notifications(bucket).await?);
         let call = self.s3.put_bucket_notification_configuration().bucket(bucket);
@@ -33,12 +40,21 @@ impl Account {
             let find_out = format!("aws s3api get-bucket-notification-configuration --bucket {bucket}");
             CliError::changing("change whom the bucket tells of its events", &error, maybe, find_out)
         })?;
-        let now = self.notifications(bucket).await?;
-        if now.event_bridge_configuration.is_some() && same(&wanted, &with_events(now)) {
-            return Ok(others(&wanted));
+        for look in 0..LOOKS {
+            if look > 0 {
+                sleep(LOOK).await;
+            }
+            let now = self.notifications(bucket).await.map_err(|error| CliError::Afterwards {
+                done: format!("{bucket} was made to send its events to EventBridge"),
+                error: Box::new(error),
+                next: "the same command again".to_owned(),
+            })?;
+            if now.event_bridge_configuration.is_some() && same(&wanted, &with_events(now)) {
+                return Ok(others(&wanted));
+            }
         }
         Err(CliError::NotNow(format!(
-            "somebody else changed whom {bucket} tells of its events at the same time; compare what is there now with what should be: aws s3api get-bucket-notification-configuration --bucket {bucket}"
+            "somebody else changed whom {bucket} tells of its events at the same time, and no rule was made; compare what is there now with what should be: aws s3api get-bucket-notification-configuration --bucket {bucket}"
         )))
     }
 

@@ -3,11 +3,7 @@
 use aws_sdk_sagemaker::types::NotebookInstanceStatus;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reveille_domain::{
-    InstanceName, RunId,
-    layout::AttemptRef,
-    records::{Lease, Report},
-};
+use reveille_domain::{InstanceName, RunId, layout::AttemptRef, records::Lease};
 
 use super::{AT_ONCE, Account, executions::time};
 use crate::error::CliError;
@@ -45,7 +41,7 @@ pub(crate) enum Holds {
     Still,
     /// Since then it does not.
     Until(DateTime<Utc>),
-    /// Its records are gone, so that it is not known any more.
+    /// Its records are gone or cannot be read, so that it is not known any more.
     Unknown,
 }
 
@@ -99,13 +95,17 @@ impl Account {
 
     async fn holder(&self, instance: &InstanceName, lease: &Lease) -> Result<Holder, CliError> {
         let at = lease.busy.clone().unwrap_or_else(|| lease.starter(instance));
-        let holds = self.holds(&at).await?;
+        // One damaged record is no reason to show no instance at all.
+        let holds = match self.holds(&at).await {
+            Err(CliError::Record { .. }) => Holds::Unknown,
+            holds => holds?,
+        };
         Ok(Holder { run: at.run, holds })
     }
 
     async fn holds(&self, at: &AttemptRef) -> Result<Holds, CliError> {
         // The notebook ends before its execution, which goes on until the instance is seen stopped.
-        if let Some(report) = self.record::<Report>(&self.layout.report(at)).await? {
+        if let Some(report) = self.report(at).await? {
             return Ok(Holds::Until(report.ended_at));
         }
         let Some(request) = self.request(&at.instance, &at.run).await? else { return Ok(Holds::Unknown) };

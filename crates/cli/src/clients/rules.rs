@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_eventbridge::{
     Client,
-    operation::describe_rule::{DescribeRuleError, DescribeRuleOutput},
+    operation::describe_rule::DescribeRuleOutput,
     types::{DeadLetterConfig, InputTransformer, RetryPolicy, RuleState, Tag, Target},
 };
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -26,6 +26,8 @@ const MAX_ATTEMPTS: i32 = 185;
 const TARGET: &str = "NotebookRun";
 /// What the command's own rules have as a tag: the stack's name.
 const STACK_TAG: &str = "reveille:stack";
+/// A template that no command reads: only EventBridge knows what the path picks from the event.
+const PART: &str = "<path>";
 /// The bus on which AWS's services tell what happens.
 pub(crate) const DEFAULT_BUS: &str = "default";
 
@@ -39,7 +41,7 @@ pub(crate) struct Rule {
     pub(crate) pattern: Value,
     /// The input of its runs, as far as it is JSON, with null for what EventBridge puts in.
     pub(crate) input: Value,
-    /// The target's input template as it is; `None`: the target takes the event as it is.
+    /// The target's input template as it is; `None`: the target takes the event as it is. One that takes a part of the event has [`PART`].
     pub(crate) template: Option<String>,
     pub(crate) bus: String,
     /// The ids of its targets, and whether each is the stack's state machine.
@@ -49,6 +51,8 @@ pub(crate) struct Rule {
 /// What a new rule needs.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRule {
+    /// The command for rules of its kind, which also finds out what became of it.
+    pub(crate) verb: &'static str,
     pub(crate) name: String,
     pub(crate) description: &'static str,
     pub(crate) pattern: Value,
@@ -90,29 +94,26 @@ impl Account {
     }
 
     async fn rule_of(&self, client: &Client, name: &str, bus: &str) -> Result<Option<Rule>, CliError> {
-        let described = match client.describe_rule().name(name).event_bus_name(bus).send().await {
-            Ok(described) => described,
-            Err(error) if error.as_service_error().is_some_and(DescribeRuleError::is_resource_not_found_exception) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(CliError::asked("read the rule", &error)),
-        };
+        // Somebody may remove it between any two of these calls.
+        let described = client.describe_rule().name(name).event_bus_name(bus).send().await;
+        let Some(described) = unless_gone("read the rule", described)? else { return Ok(None) };
         let listed = client.list_targets_by_rule().rule(name).event_bus_name(bus).send().await;
-        let targets = listed.map_err(|error| CliError::asked("read the rule's target", &error))?.targets;
-        let ours = self.is_tagged(client, described.arn()).await?;
-        Ok(Some(rule(described, &targets.unwrap_or_default(), bus, &self.state_machine, ours)))
+        let Some(listed) = unless_gone("read the rule's target", listed)? else { return Ok(None) };
+        let Some(ours) = self.is_tagged(client, described.arn()).await? else { return Ok(None) };
+        Ok(Some(rule(described, &listed.targets.unwrap_or_default(), bus, &self.state_machine, ours)))
     }
 
-    async fn is_tagged(&self, client: &Client, arn: Option<&str>) -> Result<bool, CliError> {
-        let Some(arn) = arn else { return Ok(false) };
+    /// Whether the command tagged it; `None`: the rule is gone.
+    async fn is_tagged(&self, client: &Client, arn: Option<&str>) -> Result<Option<bool>, CliError> {
+        let Some(arn) = arn else { return Ok(Some(false)) };
         let listed = client.list_tags_for_resource().resource_arn(arn).send().await;
-        let tags = listed.map_err(|error| CliError::asked("read the rule's tags", &error))?.tags.unwrap_or_default();
-        Ok(tags.iter().any(|tag| tag.key() == STACK_TAG && tag.value() == self.stack_name()))
+        let tags = unless_gone("read the rule's tags", listed)?.map(|listed| listed.tags.unwrap_or_default());
+        Ok(tags.map(|tags| tags.iter().any(|tag| tag.key() == STACK_TAG && tag.value() == self.stack_name())))
     }
 
-    /// Whether a name is free: no rule has it, or one that `add` did not finish.
-    pub(crate) async fn is_free(&self, name: &str, bus: &str) -> Result<bool, CliError> {
-        Ok(self.rule_of(&self.events(), name, bus).await?.is_none_or(|rule| rule.is_unfinished()))
+    /// The rule that has a name, whosever it is; one that `add` did not finish does not take its name.
+    pub(crate) async fn taken_by(&self, name: &str, bus: &str) -> Result<Option<Rule>, CliError> {
+        Ok(self.rule_of(&self.events(), name, bus).await?.filter(|rule| !rule.is_unfinished()))
     }
 
     /// Makes one and turns it on last, so that it never starts anything before it is whole; one that cannot be made whole is removed.
@@ -126,7 +127,7 @@ impl Account {
         let call = client.put_rule().name(&new.name).event_bus_name(&new.bus).description(new.description);
         let call =
             call.event_pattern(new.pattern.to_string()).state(RuleState::Disabled).set_tags(Some(tags.collect()));
-        call.send().await.map_err(|error| unanswered("make the rule", &new.name, &error))?;
+        call.send().await.map_err(|error| unanswered("make the rule", &new.name, new.verb, &error))?;
         let made = self.finish(&client, new, target).await;
         if made.is_err() {
             // The first problem is the one to tell; what is left of the rule is off, and `add` takes it up again.
@@ -138,37 +139,38 @@ impl Account {
 
     async fn finish(&self, client: &Client, new: &NewRule, target: Target) -> Result<(), CliError> {
         let put = client.put_targets().rule(&new.name).event_bus_name(&new.bus).targets(target).send().await;
-        let put = put.map_err(|error| unanswered("give the rule its target", &new.name, &error))?;
+        let put = put.map_err(|error| unanswered("give the rule its target", &new.name, new.verb, &error))?;
         if let Some(failed) = put.failed_entries().first() {
             let said =
                 [failed.error_code(), failed.error_message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
             return Err(CliError::Asked { action: "give the rule its target", message: said });
         }
         let enabled = client.enable_rule().name(&new.name).event_bus_name(&new.bus).send().await;
-        enabled.map(drop).map_err(|error| unanswered("turn the rule on", &new.name, &error))
+        enabled.map(drop).map_err(|error| unanswered("turn the rule on", &new.name, new.verb, &error))
     }
 
-    pub(crate) async fn enable_rule(&self, rule: &Rule, on: bool) -> Result<(), CliError> {
+    /// Turns a rule on or off. `verb` is the command for rules of its kind.
+    pub(crate) async fn enable_rule(&self, rule: &Rule, verb: &str, on: bool) -> Result<(), CliError> {
         let client = self.events();
         if on {
             let enabled = client.enable_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
-            enabled.map(drop).map_err(|error| unanswered("turn the rule on", &rule.name, &error))
+            enabled.map(drop).map_err(|error| unanswered("turn the rule on", &rule.name, verb, &error))
         } else {
             let disabled = client.disable_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
-            disabled.map(drop).map_err(|error| unanswered("turn the rule off", &rule.name, &error))
+            disabled.map(drop).map_err(|error| unanswered("turn the rule off", &rule.name, verb, &error))
         }
     }
 
-    /// Removes a rule with its target: EventBridge deletes none that has one.
-    pub(crate) async fn remove_rule(&self, rule: &Rule) -> Result<(), CliError> {
+    /// Removes a rule with its target: EventBridge deletes none that has one. `verb` is the command for rules of its kind.
+    pub(crate) async fn remove_rule(&self, rule: &Rule, verb: &str) -> Result<(), CliError> {
         let client = self.events();
         let ids: Vec<String> = rule.targets.iter().map(|(id, _)| id.clone()).collect();
         if !ids.is_empty() {
             let call = client.remove_targets().rule(&rule.name).event_bus_name(&rule.bus).set_ids(Some(ids));
-            call.send().await.map_err(|error| unanswered("remove the rule's target", &rule.name, &error))?;
+            call.send().await.map_err(|error| unanswered("remove the rule's target", &rule.name, verb, &error))?;
         }
         let deleted = client.delete_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
-        deleted.map(drop).map_err(|error| unanswered("remove the rule", &rule.name, &error))
+        deleted.map(drop).map_err(|error| unanswered("remove the rule", &rule.name, verb, &error))
     }
 
     /// Whether a rule's pattern takes an event, by EventBridge's own matcher.
@@ -200,7 +202,8 @@ impl Rule {
 fn rule(described: DescribeRuleOutput, targets: &[Target], bus: &str, state_machine: &str, ours: bool) -> Rule {
     let starts = targets.iter().find(|target| target.arn() == state_machine);
     let template = starts.and_then(Target::input_transformer).map(InputTransformer::input_template);
-    let template = template.or_else(|| starts.and_then(Target::input)).map(str::to_owned);
+    let part = || starts.and_then(Target::input_path).filter(|path| *path != "$").map(|_| PART);
+    let template = template.or_else(|| starts.and_then(Target::input)).or_else(part).map(str::to_owned);
     let text = template.as_deref().unwrap_or_default();
     Rule {
         enabled: described.state != Some(RuleState::Disabled),
@@ -229,19 +232,32 @@ fn target(state_machine: &str, role: String, queue: String, template: String) ->
         .build()
 }
 
+/// What a call reads of a rule; `None`: the rule is gone.
+fn unless_gone<T, E, R>(action: &'static str, answer: Result<T, SdkError<E, R>>) -> Result<Option<T>, CliError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
+        Err(error) => Err(CliError::asked(action, &error)),
+    }
+}
+
 /// A call that changes a rule, and what became of it if nobody knows.
-fn unanswered<E, R>(action: &'static str, rule: &str, error: &SdkError<E, R>) -> CliError
+fn unanswered<E, R>(action: &'static str, rule: &str, verb: &str, error: &SdkError<E, R>) -> CliError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,
 {
     let maybe = format!("the rule {rule} may have been changed or not");
-    CliError::changing(action, error, maybe, format!("reveille on-upload list {rule}"))
+    CliError::changing(action, error, maybe, format!("reveille {verb} list {rule}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleOutput;
+    use aws_sdk_eventbridge::{operation::describe_rule::DescribeRuleOutput, types::Target};
     use reveille_contract_tests::template;
     use serde_json::json;
 
@@ -277,5 +293,14 @@ mod tests {
         let other = rule(described(), &[target], "default", "arn", true);
         assert!(!other.is_unfinished());
         assert_eq!(other.other_target(), Some("NotebookRun"));
+    }
+
+    #[test]
+    fn a_target_that_takes_a_part_of_the_event_has_a_template_that_no_command_reads() {
+        for (path, template) in [(None, None), (Some("$"), None), (Some("$.detail"), Some("<path>"))] {
+            let target = Target::builder().id("a").arn("arn").set_input_path(path.map(str::to_owned)).build().unwrap();
+            let described = DescribeRuleOutput::builder().name("a").build();
+            assert_eq!(rule(described, &[target], "default", "arn", false).template.as_deref(), template, "{path:?}");
+        }
     }
 }

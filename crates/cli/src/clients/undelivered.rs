@@ -13,8 +13,8 @@ use crate::error::CliError;
 
 /// The most that ReceiveMessage gives, and ChangeMessageVisibilityBatch takes.
 const PAGE: usize = 10;
-/// More than anybody looks through.
-const MOST: usize = 1_000;
+/// More than anybody looks through. Whoever reads so many is told that there may be more.
+pub(crate) const MOST: usize = 1_000;
 /// Receives without anything new, after which the queue has no more: one may come back empty by chance, although each asks all servers.
 const EMPTY: usize = 2;
 /// A wait of a second makes SQS ask all of its servers, and not a sample of them.
@@ -55,7 +55,7 @@ impl Account {
         Client::new(&self.config)
     }
 
-    /// All messages, the oldest first. They are out of sight until [`Account::put_back`].
+    /// All messages, or [`MOST`] and a few, the oldest of them first. They are out of sight until [`Account::put_back`].
     pub(crate) async fn undelivered(&self) -> Result<Vec<Undelivered>, CliError> {
         let (client, url) = (self.sqs(), self.output("UndeliveredEventsUrl")?);
         let mut found: BTreeMap<String, Undelivered> = BTreeMap::new();

@@ -54,6 +54,10 @@ impl Link {
     }
 }
 
+fn is_of_kind(rule: &Rule) -> bool {
+    rule.starts_runs() && Chain::read(&rule.pattern, &rule.input).is_some()
+}
+
 /// Where the stack publishes how its runs ended.
 fn bus(account: &Account) -> Result<String, CliError> {
     account.output("EventBus")
@@ -77,14 +81,15 @@ async fn add(terminal: &Terminal, arguments: &OnRunAddArguments) -> Result<Exit,
     account.named(&chain.after.instance).await?;
     let bus = bus(&account)?;
     let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &chain.next.notebook));
-    rule::is_free(&account, &name, &bus, VERB).await?;
+    rule::is_free(&account, &name, &bus, VERB, is_of_kind).await?;
     let others: Vec<Chain> = all(&account).await?.into_iter().map(|link| link.chain).collect();
     if let Some(way) = chain.cycle(&others) {
         return Err(CliError::Usage(endless(&chain, &way)));
     }
     let description = "Starts a run when another one has succeeded.";
-    account.add_rule(&NewRule { name: name.clone(), description, pattern: chain.pattern(), template, bus }).await?;
-    let link = named(&account, &name).await?;
+    let pattern = chain.pattern();
+    account.add_rule(&NewRule { verb: VERB, name: name.clone(), description, pattern, template, bus }).await?;
+    let link = named(&account, &name).await.map_err(|error| rule::made(&name, VERB, error))?;
     if arguments.format.output == Format::Json {
         Terminal::result(&as_json(&link));
         return Ok(Exit::Done);
@@ -179,8 +184,8 @@ fn as_json(link: &Link) -> Value {
         "name": link.rule.name,
         "enabled": link.rule.enabled,
         "madeByCommand": link.rule.ours,
-        "notebook": link.chain.next.notebook,
-        "instance": link.chain.next.instance,
+        "notebook": link.rule.input["notebook"],
+        "instance": link.rule.input["instance"],
         "afterNotebook": link.chain.after.notebook,
         "afterInstance": link.chain.after.instance,
     })

@@ -52,6 +52,10 @@ impl Upload {
     }
 }
 
+fn is_of_kind(rule: &Rule) -> bool {
+    rule.starts_runs() && Watched::read(&rule.pattern, &rule.input).is_some()
+}
+
 async fn all(account: &Account) -> Result<Vec<Upload>, CliError> {
     Ok(account.rules(DEFAULT_BUS).await?.into_iter().filter_map(Upload::of).collect())
 }

@@ -41,17 +41,35 @@ pub(super) fn tell_parameters(terminal: &Terminal, rule: &Rule) {
     }
 }
 
-/// That a name is free.
+/// That a name is free: PutRule would change a rule that has it. `is_of_kind` says whether the verb's `remove` would see such a rule.
 ///
 /// # Errors
 /// It is taken.
-pub(super) async fn is_free(account: &Account, name: &str, bus: &str, verb: &str) -> Result<(), CliError> {
-    if account.is_free(name, bus).await? {
-        return Ok(());
+pub(super) async fn is_free(
+    account: &Account,
+    name: &str,
+    bus: &str,
+    verb: &str,
+    is_of_kind: fn(&Rule) -> bool,
+) -> Result<(), CliError> {
+    match account.taken_by(name, bus).await? {
+        None => Ok(()),
+        Some(rule) => Err(CliError::Usage(taken(name, verb, rule.ours && is_of_kind(&rule)))),
     }
-    Err(CliError::Usage(format!(
-        "a rule {name} already exists; give another --name, or remove it first: reveille {verb} remove {name}"
-    )))
+}
+
+fn taken(name: &str, verb: &str, removable: bool) -> String {
+    let or = if removable { format!(", or remove it first: reveille {verb} remove {name}") } else { String::new() };
+    format!("a rule {name} already exists; give another --name{or}")
+}
+
+/// What a command did before it failed.
+pub(super) fn made(name: &str, verb: &str, error: CliError) -> CliError {
+    CliError::Afterwards {
+        done: format!("the rule {name} was made"),
+        error: Box::new(error),
+        next: format!("reveille {verb} list {name}"),
+    }
 }
 
 /// Pauses a rule or resumes it.
@@ -67,7 +85,7 @@ pub(super) async fn switch(
         terminal.line(&format!("{name} is already {word}"));
         return Ok(Exit::Done);
     }
-    account.enable_rule(rule, on).await?;
+    account.enable_rule(rule, verb, on).await?;
     terminal.line(&format!("{name} is {word}"));
     if on {
         terminal.note("what happened while it was paused starts nothing");
@@ -94,5 +112,5 @@ pub(super) async fn remove(account: &Account, rule: &Rule, verb: &str) -> Result
             "somebody gave {name} another target, {other}, which would be lost; remove that first: aws events remove-targets --rule {name}{bus} --ids {other}"
         )));
     }
-    account.remove_rule(rule).await
+    account.remove_rule(rule, verb).await
 }

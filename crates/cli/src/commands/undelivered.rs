@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{ChosenArguments, DiscardArguments, Format, UndeliveredArguments, UndeliveredVerb},
-    clients::{Account, Source, Undelivered},
+    clients::{Account, MOST_UNDELIVERED, Source, Undelivered},
     error::CliError,
     exit::Exit,
     ui::{
@@ -43,6 +43,7 @@ async fn list(terminal: &Terminal, arguments: &UndeliveredArguments) -> Result<E
     let account = Account::of(&arguments.stack).await?;
     let messages = account.undelivered().await?;
     account.put_back(&messages).await;
+    tell_limit(terminal, messages.len());
     if arguments.format.output == Format::Json {
         Terminal::result(&messages.iter().map(as_json).collect());
         return Ok(Exit::Done);
@@ -59,6 +60,15 @@ async fn list(terminal: &Terminal, arguments: &UndeliveredArguments) -> Result<E
         short(&messages[0])
     ));
     Ok(Exit::Done)
+}
+
+/// A queue may hold more than the command reads.
+fn tell_limit(terminal: &Terminal, read: usize) {
+    if read >= MOST_UNDELIVERED {
+        terminal.note(&format!(
+            "{read} messages were read, and the queue may hold more; replay or discard some of these, and ask again"
+        ));
+    }
 }
 
 const NONE: &str = "every event was delivered: the queue is empty";
@@ -119,13 +129,27 @@ fn as_json(message: &Undelivered) -> Value {
         "code": message.code,
         "reason": message.message,
         "retries": message.attempts.as_ref().and_then(|attempts| attempts.parse::<u32>().ok()),
-        "body": serde_json::from_str::<Value>(&message.body).unwrap_or_else(|_| message.body.clone().into()),
+        "body": body(message),
     })
 }
 
+/// A message's body, without what only the notebook should see: a schedule's is the input of a run. One that was cut is no JSON, and tells nothing.
+fn body(message: &Undelivered) -> Value {
+    match (serde_json::from_str(&message.body), &message.source) {
+        (Ok(Value::Object(mut input)), Source::Schedule { .. } | Source::Unknown) => {
+            input.remove("parameters");
+            input.into()
+        }
+        (_, Source::Schedule { .. }) => Value::Null,
+        (Ok(body), _) => body,
+        (Err(_), _) => message.body.clone().into(),
+    }
+}
+
 /// Those that are asked for, held; the others are put back at once.
-async fn held(account: &Account, chosen: &ChosenArguments) -> Result<Vec<Undelivered>, CliError> {
+async fn held(terminal: &Terminal, account: &Account, chosen: &ChosenArguments) -> Result<Vec<Undelivered>, CliError> {
     let all = account.undelivered().await?;
+    tell_limit(terminal, all.len());
     let (mine, others) = match choice(&all, chosen) {
         Ok(numbers) => {
             let (mut mine, mut others) = (Vec::new(), Vec::new());
@@ -164,7 +188,7 @@ fn choice(all: &[Undelivered], chosen: &ChosenArguments) -> Result<Vec<usize>, C
 
 async fn discard(terminal: &Terminal, arguments: &DiscardArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
-    let messages = held(&account, &arguments.chosen).await?;
+    let messages = held(terminal, &account, &arguments.chosen).await?;
     if messages.is_empty() {
         terminal.note(NONE);
         return Ok(Exit::Done);
@@ -195,7 +219,9 @@ async fn discard(terminal: &Terminal, arguments: &DiscardArguments) -> Result<Ex
 
 #[cfg(test)]
 mod tests {
-    use super::{choice, row, short, trigger};
+    use serde_json::{Value, json};
+
+    use super::{body, choice, row, short, trigger};
     use crate::{
         arguments::ChosenArguments,
         clients::{Source, Undelivered, undelivered_of_test},
@@ -237,6 +263,18 @@ mod tests {
         assert_eq!(trigger(&schedule), ("schedule", "daily".to_owned()));
         assert_eq!(trigger(&messages()[0].source), ("rule", "reveille-orders".to_owned()));
         assert_eq!(short(&messages()[0]), "0b1f6f3c");
+    }
+
+    #[test]
+    fn the_parameters_of_a_schedules_runs_are_not_shown() {
+        let schedule = || Source::Schedule { arn: "arn".to_owned(), time: None };
+        let input = r#"{"instance": "a", "parameters": {"token": "secret"}}"#;
+        for source in [schedule(), Source::Unknown] {
+            assert_eq!(body(&undelivered_of_test(source, input)), json!({"instance": "a"}));
+        }
+        assert_eq!(body(&undelivered_of_test(schedule(), &input[..40])), Value::Null, "it was cut");
+        let rule = Source::Rule("arn".to_owned());
+        assert_eq!(body(&undelivered_of_test(rule, "nonsense")), json!("nonsense"));
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use reveille_domain::event::SOURCE;
 use serde_json::{Value, json};
 
+/// What stands for the next notebook and its instance where the rule's input names none: no notebook's name, so it is in no circle.
+const UNKNOWN: &str = "(none)";
+
 /// A notebook on an instance.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Step {
@@ -36,16 +39,14 @@ impl Chain {
     }
 
     /// What a rule does, as far as its pattern and its input tell: anybody may have made it. One that takes several names is read by the first.
+    /// One that `add` did not finish has no input, and is read all the same: it can be listed and removed.
     pub(crate) fn read(pattern: &Value, input: &Value) -> Option<Self> {
         let is_run = pattern["source"].as_array()?.contains(&Value::from(SOURCE));
-        let step = |instance: &Value, notebook: &Value| {
-            let text = |value: &Value| value.as_str().map(str::to_owned);
-            text(instance).zip(text(notebook)).map(|(instance, notebook)| Step { notebook, instance })
-        };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
         let detail = Some(&pattern["detail"]).filter(|_| is_run)?;
-        let after = step(&detail["instance"][0], &detail["notebook"][0])?;
-        let next = step(&input["instance"], &input["notebook"])?;
-        Some(Self { after, next })
+        let after = Step { notebook: text(&detail["notebook"][0])?, instance: text(&detail["instance"][0])? };
+        let next = |name: &str| text(&input[name]).unwrap_or_else(|| UNKNOWN.to_owned());
+        Some(Self { after, next: Step { notebook: next("notebook"), instance: next("instance") } })
     }
 
     /// The steps from this chain's next back to what it comes after, if these chains lead there: with it they would run for ever.
@@ -114,11 +115,11 @@ mod tests {
         assert_eq!(ours.pattern(), of_template);
         let input = json!({"instance": "other", "notebook": "b.ipynb"});
         assert_eq!(Chain::read(&of_template, &input), Some(ours));
-        for (pattern, input) in
-            [(Value::Null, input.clone()), (json!({"source": ["aws.s3"]}), input), (of_template, Value::Null)]
-        {
+        for pattern in [Value::Null, json!({"source": ["aws.s3"]}), json!({"source": ["reveille"]})] {
             assert_eq!(Chain::read(&pattern, &input), None);
         }
+        let unfinished = Chain::read(&of_template, &Value::Null).expect("it can be listed and removed");
+        assert_eq!((unfinished.after, unfinished.next.shown()), (step("a"), "(none) on (none)".to_owned()));
     }
 
     #[test]

@@ -64,10 +64,12 @@ fn parameters(watched: &Watched, starts: &Starts<'_>) -> Option<String> {
 }
 
 fn is_taken(watched: &Watched, text: &str, started_by: &str) -> bool {
-    let Some((bucket, key)) = object(text) else { return false };
-    // In a folder the notebook may give its files any ending.
-    let folder_below = bucket == watched.bucket && key.ends_with('/') && key.starts_with(&watched.prefix);
-    key != started_by && !key.is_empty() && (folder_below || watched.take(bucket, key))
+    let Some(place) = text.strip_prefix("s3://") else { return false };
+    let (bucket, key) = place.split_once('/').unwrap_or((place, ""));
+    // In a folder, and in a bucket, the notebook may give its files any ending.
+    let is_folder = key.is_empty() || key.ends_with('/');
+    let below = bucket == watched.bucket && is_folder && key.starts_with(&watched.prefix);
+    key != started_by && (below || watched.take(bucket, key))
 }
 
 /// The bucket and the key of an `s3://` URI.
@@ -137,8 +139,16 @@ mod tests {
             let said = found(("in-1", "orders/", suffix), "a.ipynb", &parameters, ("runs", ""));
             assert_eq!(said.is_some(), refused, "{parameters}: {said:?}");
         }
-        let anywhere = found(("in-1", "", ""), "a.ipynb", &json!({"target": "s3://in-1/done/out"}), ("runs", ""));
-        assert!(anywhere.unwrap().contains("--reads target"));
+        for suffix in ["", ".csv"] {
+            for target in ["s3://in-1", "s3://in-1/", "s3://in-1/done/"] {
+                let anywhere = found(("in-1", "", suffix), "a.ipynb", &json!({"target": target}), ("runs", ""));
+                assert!(anywhere.expect(target).contains("--reads target"));
+            }
+            for target in ["s3://in-1", "s3://in-1/"] {
+                let outside = found(("in-1", "orders/", suffix), "a.ipynb", &json!({"target": target}), ("runs", ""));
+                assert_eq!(outside, None, "{target}");
+            }
+        }
     }
 
     #[test]

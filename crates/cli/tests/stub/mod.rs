@@ -1,4 +1,5 @@
 //! An AWS that a test makes up: it answers each call as the test says, or closes the connection, and notes what it is asked.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -12,6 +13,7 @@ use std::{
 pub struct StubCall<'a> {
     pub action: &'a str,
     pub first: &'a str,
+    pub body: &'a str,
     /// The calls before it, as `asked` gives them.
     pub before: &'a [String],
 }
@@ -78,7 +80,7 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&StubCall<'_>) -> StubAnswer, notes
         let action = if named.is_empty() { first.trim_end() } else { named };
         let before = notes.lock().unwrap().clone();
         notes.lock().unwrap().push(format!("{action} {body}"));
-        let Some((status, answer)) = answer(&StubCall { action, first: &first, before: &before }) else {
+        let Some((status, answer)) = answer(&StubCall { action, first: &first, body: &body, before: &before }) else {
             let _ = stream.shutdown(Shutdown::Both);
             return;
         };
@@ -97,6 +99,9 @@ pub const STACK: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><
 <member><OutputKey>RunsBucketName</OutputKey><OutputValue>b</OutputValue></member>\
 <member><OutputKey>SchedulerRoleArn</OutputKey><OutputValue>r</OutputValue></member>\
 <member><OutputKey>UndeliveredEventsArn</OutputKey><OutputValue>q</OutputValue></member>\
+<member><OutputKey>EventsRoleArn</OutputKey><OutputValue>r</OutputValue></member>\
+<member><OutputKey>EventBus</OutputKey><OutputValue>default</OutputValue></member>\
+<member><OutputKey>UndeliveredEventsUrl</OutputKey><OutputValue>http://queue/q</OutputValue></member>\
 </Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
 
 /// A bucket with nothing in it.

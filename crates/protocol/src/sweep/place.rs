@@ -61,7 +61,8 @@ impl<'a, P: Clock + GetObject + PutObject> SweepPlace<'a, P> {
 
     /// What costs money comes first; after a sweep that was cut off, or that had no time for it, the other.
     pub const fn order(&self) -> [SweepPart; 2] {
-        if self.cut_off.is_multiple_of(2) != self.cursor.executions_first {
+        let turned = !self.cut_off.is_multiple_of(2);
+        if turned == self.cursor.executions_first {
             [SweepPart::Leases, SweepPart::Executions]
         } else {
             [SweepPart::Executions, SweepPart::Leases]

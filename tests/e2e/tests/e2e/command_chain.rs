@@ -1,8 +1,6 @@
 //! The `reveille` command: rules on runs, and one that fires.
 
-use std::time::Duration;
-
-use reveille_e2e_tests::{LocalAws, Notebook};
+use reveille_e2e_tests::{LocalAws, Notebook, until};
 use serde_json::{Value, json};
 
 use crate::Scenario;
@@ -62,14 +60,15 @@ async fn chained(world: &LocalAws) {
     }
 
     ended(&reveille(world, &["run", "orders.ipynb", "--on", ON]).await, 0);
-    let next = 'found: loop {
+    let next = until("the next notebook's run", async || {
         for run in world.executions_of(ON).await {
             if run.input().await["notebook"] == "summary.ipynb" {
-                break 'found run;
+                return Some(run);
             }
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    };
+        None
+    })
+    .await;
     next.assert_succeeded(ON).await;
     let day = next.input().await["event"]["time"].as_str().unwrap()[..10].to_owned();
     assert!(next.text(ON, "1/output.ipynb").await.unwrap().contains(&format!("day {day}")));

@@ -1,8 +1,6 @@
 //! The `reveille` command: rules on uploads, read back by another client than the one that makes them, and one that fires.
 
-use std::time::Duration;
-
-use reveille_e2e_tests::{LocalAws, Notebook};
+use reveille_e2e_tests::{LocalAws, Notebook, until};
 use serde_json::{Value, json};
 
 use crate::Scenario;
@@ -72,12 +70,7 @@ async fn from_add_to_remove(world: &LocalAws) {
     }
     world.put_object(bucket, "shop/a b.txt", b"a").await;
     world.put_object(bucket, "shop/a b.csv", b"a,b\n").await;
-    let run = loop {
-        if let Some(run) = world.executions_of(ON).await.pop() {
-            break run;
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    };
+    let run = until("the file's run", async || world.executions_of(ON).await.pop()).await;
     run.assert_succeeded(ON).await;
     assert_eq!(run.input().await["event"]["detail"]["object"]["key"], "shop/a b.csv");
     assert!(run.text(ON, "1/output.ipynb").await.unwrap().contains("/shop/a b.csv"));

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Upload, VERB, as_json, named, tell};
+use super::{Upload, VERB, as_json, is_of_kind, named, tell};
 use crate::{
     arguments::{Format, OnUploadAddArguments},
     clients::{Account, DEFAULT_BUS, NewRule},
@@ -45,14 +45,24 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
     // Each run would fail, and nobody would see it before the first.
     account.named(&arguments.asked.instance).await?;
     let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.asked.notebook));
-    rule::is_free(&account, &name, DEFAULT_BUS, VERB).await?;
+    let is_free = async || rule::is_free(&account, &name, DEFAULT_BUS, VERB, is_of_kind).await;
+    is_free().await?;
     let_bucket_tell(terminal, &account, arguments).await?;
+    // A person may have taken their time to answer, and somebody else the name.
+    is_free().await?;
     let pattern = watched.pattern();
     let description = "Starts a run when an object is created.";
     account
-        .add_rule(&NewRule { name: name.clone(), description, pattern, template, bus: DEFAULT_BUS.to_owned() })
+        .add_rule(&NewRule {
+            verb: VERB,
+            name: name.clone(),
+            description,
+            pattern,
+            template,
+            bus: DEFAULT_BUS.to_owned(),
+        })
         .await?;
-    let upload = named(&account, &name).await?;
+    let upload = named(&account, &name).await.map_err(|error| rule::made(&name, VERB, error))?;
     if arguments.format.output == Format::Json {
         Terminal::result(&as_json(&upload));
     } else {

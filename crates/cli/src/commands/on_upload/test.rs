@@ -103,10 +103,45 @@ async fn verdict(
         (Some(nothing), _) => Verdict::Nothing(nothing),
         (None, None) => Verdict::Nothing("it hands no input to the run that this command can read".to_owned()),
         (None, Some(input)) => match check(input, &event, "the run would fail with this") {
-            Ok(parameters) => Verdict::Starts(parameters),
+            Ok(parameters) => Verdict::Starts(without_fixed(&upload.rule.input["parameters"], parameters)),
             Err(problem) => Verdict::Nothing(problem.to_string()),
         },
     })
+}
+
+/// What stands for a value that is the same for every run: it may be what only the notebook should see.
+const FIXED: &str = "(as the rule has it)";
+
+/// A run's parameters, with the values that come from the event.
+fn without_fixed(of_rule: &Value, parameters: Map<String, Value>) -> Map<String, Value> {
+    let shown = |(name, value): (String, Value)| {
+        let value = varying(&of_rule[&name], value);
+        (name, value)
+    };
+    parameters.into_iter().map(shown).collect()
+}
+
+fn varying(of_rule: &Value, value: Value) -> Value {
+    match (of_rule, value) {
+        (Value::Object(of_rule), Value::Object(fields)) => {
+            let all = fields.into_iter().map(|(name, field)| {
+                let field = varying(of_rule.get(&name).unwrap_or(&Value::Null), field);
+                (name, field)
+            });
+            Value::Object(all.collect())
+        }
+        (Value::Array(of_rule), Value::Array(items)) => {
+            let all = items.into_iter().enumerate();
+            Value::Array(all.map(|(at, item)| varying(of_rule.get(at).unwrap_or(&Value::Null), item)).collect())
+        }
+        // With doubled braces it is a text, and no placeholder.
+        (Value::String(of_rule), Value::String(text))
+            if of_rule.replace("{{{{", "{{").replace("}}}}", "}}") != text =>
+        {
+            Value::String(text)
+        }
+        _ => FIXED.into(),
+    }
 }
 
 /// Whoever may not read that is told, and sees the rest.
@@ -161,4 +196,30 @@ fn as_json((upload, verdict): &(Upload, Verdict)) -> Value {
         "instance": upload.rule.input["instance"],
         "parameters": parameters,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::without_fixed;
+
+    #[test]
+    fn a_value_is_shown_only_where_the_event_makes_it() {
+        let of_rule = json!({
+            "source": "s3://{{ bucket }}/{{ key }}", "token": "secret", "n": 7, "braces": "{{{{ secret }}}}",
+            "deep": {"token": "secret", "list": ["secret", "{{ key }}"], "flag": true},
+        });
+        let of_run = json!({
+            "source": "s3://in/a", "token": "secret", "n": 7, "braces": "{{ secret }}",
+            "deep": {"token": "secret", "list": ["secret", "a"], "flag": true},
+        });
+        let fixed = "(as the rule has it)";
+        let shown = json!({
+            "source": "s3://in/a", "token": fixed, "n": fixed, "braces": fixed,
+            "deep": {"token": fixed, "list": [fixed, "a"], "flag": fixed},
+        });
+        let of_run = of_run.as_object().unwrap().clone();
+        assert_eq!(&without_fixed(&of_rule, of_run), shown.as_object().unwrap());
+    }
 }

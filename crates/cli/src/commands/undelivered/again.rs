@@ -111,7 +111,7 @@ mod tests {
     fn what_is_no_event_starts_nothing() {
         let template = r#"{"instance": "a", "event": <aws.events.event.json>}"#;
         for body in ["", "[]", "7", "{", r#"{}, "instance": "b""#] {
-            assert!(of_rule(&rule(body), Some(template)).unwrap_err().contains("no JSON object"), "{body}");
+            assert!(of_rule(&rule(body), Some(template)).unwrap_err().contains("is not a JSON object"), "{body}");
             assert_eq!(about(&rule(body)), None);
         }
         for template in [r#"{"event": <aws.events.event.json>, "time": <time>}"#, r#"{"time": "<time>"}"#, "nonsense"] {

@@ -60,7 +60,10 @@ def execute_task(state, state_input, execution, context):
     """The engine's task, with its limits as numbers, and its execution known to the functions below."""
     _present.execution = execution
     machine = engine._state_machines.get(execution["stateMachineArn"])
-    function = (state.get("Arguments") or state.get("Parameters") or {}).get("FunctionName")
+    arguments = state.get("Arguments") or state.get("Parameters")
+    invokes = ":lambda:invoke" in state.get("Resource", "")
+    # Arguments may be one JSONata expression: then no name can be read here.
+    function = arguments.get("FunctionName") if invokes and isinstance(arguments, dict) else None
     if machine is not None and function is not None:
         reveille_calls.note(machine["roleArn"], "lambda:InvokeFunction", function)
     if engine._state_query_language(state, context) == "JSONata":

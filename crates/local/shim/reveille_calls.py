@@ -9,11 +9,13 @@ An action and its resource are named as IAM does, by ministack's own tables, and
 - reading an object that is not there: s3:ListBucket, without which AWS answers that it is denied;
 - a change on the condition that an object has an entity tag: s3:GetObject on that object.
 
-The file (REVEILLE_CALLS) has a line of JSON for each different call. Nothing of a body but names is in it.
+The file (REVEILLE_CALLS) has a line of JSON for each different call, written before the call is answered: whoever has
+the answer finds the call there. Nothing of a body but names is in it.
 """
 
 import json
 import os
+import sys
 import threading
 import urllib.parse
 
@@ -30,14 +32,21 @@ _seen = set()
 
 
 def note(role, action, resource):
-    """Writes a call down, unless it is known."""
-    call = (role, action, resource)
+    """Writes a call down, unless it is known. A call does not fail because it could not be noted."""
     with _lock:
-        if call in _seen or len(_seen) >= CALLS_LIMIT:
+        if len(_seen) == CALLS_LIMIT and (role, action, resource) not in _seen:
+            # No policy grants this, so whoever reads the notes sees that they are not all.
+            action, resource = "reveille:unknown", "too many calls"
+        call = (role, action, resource)
+        if call in _seen or len(_seen) > CALLS_LIMIT:
+            return
+        try:
+            with open(os.environ["REVEILLE_CALLS"], "a", encoding="utf-8") as calls:
+                calls.write(json.dumps(dict(zip(("role", "action", "resource"), call))) + "\n")
+        except OSError as error:
+            print(f"a call of {role} could not be noted: {error}", file=sys.stderr, flush=True)
             return
         _seen.add(call)
-        with open(os.environ["REVEILLE_CALLS"], "a", encoding="utf-8") as calls:
-            calls.write(json.dumps(dict(zip(("role", "action", "resource"), call))) + "\n")
 
 
 def is_role(token):
@@ -68,7 +77,7 @@ def of_request(service, method, path, headers, query, body, status):
 
 
 def noting(application):
-    """The ASGI application; the calls of roles are noted once they are answered."""
+    """The ASGI application; the calls of roles are noted before they are answered."""
 
     async def noted(scope, receive, send):
         if scope["type"] != "http":
@@ -77,7 +86,18 @@ def noting(application):
         role = headers.get(TOKEN, "")
         if not is_role(role):
             return await application(scope, receive, send)
-        body, status = bytearray(), []
+        body, answered = bytearray(), False
+
+        def note_it(status):
+            service = reveille_guard.credential(list(headers.items()), "")[1]
+            path = urllib.parse.unquote(scope.get("raw_path", scope["path"].encode()).split(b"?")[0].decode("latin-1"))
+            query = scope["query_string"].decode("latin-1")
+            try:
+                pairs = of_request(service, scope["method"], path, headers, query, bytes(body), status)
+            except Exception as error:  # Whatever it was, no policy grants it, and so it is told.
+                pairs = [(f"{service}:unknown", repr(error))]
+            for pair in pairs:
+                note(role, *pair)
 
         async def receive_and_keep():
             message = await receive()
@@ -85,24 +105,18 @@ def noting(application):
                 body.extend(message.get("body", b""))
             return message
 
-        async def send_and_look(message):
-            if message["type"] == "http.response.start":
-                status.append(message["status"])
+        async def note_and_send(message):
+            nonlocal answered
+            if message["type"] == "http.response.start" and not answered:
+                answered = True
+                note_it(message["status"])
             await send(message)
 
         try:
-            await application(scope, receive_and_keep, send_and_look)
+            await application(scope, receive_and_keep, note_and_send)
         finally:
-            service = reveille_guard.credential(list(headers.items()), "")[1]
-            path = urllib.parse.unquote(scope.get("raw_path", scope["path"].encode()).split(b"?")[0].decode("latin-1"))
-            query = scope["query_string"].decode("latin-1")
-            try:
-                asked = (service, scope["method"], path, headers, query, bytes(body))
-                pairs = of_request(*asked, status[0] if status else 0)
-            except Exception as error:  # Whatever it was, no policy grants it, and so it is told.
-                pairs = [(f"{service}:unknown", repr(error))]
-            for pair in pairs:
-                note(role, *pair)
+            if not answered:
+                note_it(0)
 
     return noted
 

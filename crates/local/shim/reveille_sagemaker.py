@@ -2,7 +2,8 @@
 
 Each is carried out by calls of the notebook instance service (AWS_ENDPOINT_URL_SAGEMAKER), which has the properties of
 the types under the same names and refuses what SageMaker refuses. As CloudFormation does, a creation waits until the
-instance is InService, an update stops it, changes it and starts it again, and a deletion stops it first.
+instance is InService, an update stops it, changes it and starts it again, and a deletion stops it first. All of them
+wait on a thread of their own: whatever they wait for may need ministack, which must answer meanwhile.
 """
 
 import http.client
@@ -27,6 +28,8 @@ CHANGEABLE = (
 # An instance is not waited for longer than this; a local one takes seconds, a machine a minute, on a busy one several.
 LIMIT_SECONDS = 600
 LOOK_SECONDS = 0.2
+# What an instance stays in; it leaves any other state by itself. `None`: it is gone.
+SETTLED = (None, "InService", "Stopped", "Failed")
 
 
 def call(operation, **members):
@@ -61,6 +64,18 @@ def status(name):
         raise
 
 
+def wait_until_settled(name):
+    """Waits until the instance changes no more, since it refuses everything before; its status then."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while time.monotonic() < deadline:
+        seen = status(name)
+        found = seen and seen["NotebookInstanceStatus"]
+        if found in SETTLED:
+            return found
+        time.sleep(LOOK_SECONDS)
+    raise ValueError(f"The notebook instance {name} was still {found} after {LIMIT_SECONDS} seconds.")
+
+
 def wait_for(name, wanted):
     """Waits until the instance has this status; `None`: until it is gone."""
     deadline = time.monotonic() + LIMIT_SECONDS
@@ -69,6 +84,8 @@ def wait_for(name, wanted):
         found = seen and seen["NotebookInstanceStatus"]
         if found == wanted:
             return
+        if found is None:
+            raise ValueError(f"The notebook instance {name} is gone: somebody deleted it before it was {wanted}.")
         if found == "Failed" and wanted is not None:
             raise ValueError(f"The notebook instance {name} failed: {seen.get('FailureReason')}")
         time.sleep(LOOK_SECONDS)
@@ -76,12 +93,12 @@ def wait_for(name, wanted):
 
 
 def stop(name):
-    """Stops the instance if it is on; tells whether it was."""
-    was_on = status(name)["NotebookInstanceStatus"] == "InService"
-    if was_on:
+    """Stops the instance if it is on, whatever it is changing to now; tells what it was, `None` if it is gone."""
+    found = wait_until_settled(name)
+    if found == "InService":
         call("StopNotebookInstance", **{INSTANCE_NAME: name})
         wait_for(name, "Stopped")
-    return was_on
+    return found
 
 
 def named(properties, member, logical_id, stack):
@@ -113,19 +130,33 @@ def delete_config(physical_id, _properties):
 def create_instance(logical_id, properties, stack):
     members = named(properties, INSTANCE_NAME, logical_id, stack)
     arn = call("CreateNotebookInstance", **members)["NotebookInstanceArn"]
-    wait_for(members[INSTANCE_NAME], "InService")
+    try:
+        wait_for(members[INSTANCE_NAME], "InService")
+    except Exception as error:
+        # The stack does not know it yet: nobody else would delete it.
+        try:
+            delete_instance(arn, members)
+        except Exception as left:
+            raise ValueError(f"{error} It is still there, because it could not be deleted: {left}") from error
+        raise
     return arn, {INSTANCE_NAME: members[INSTANCE_NAME]}
 
 
 def update_instance(physical_id, old, properties, _stack):
     name = physical_id.rsplit("/", 1)[-1]
     members = named(properties, INSTANCE_NAME, "", "")
-    changes = {member: members[member] for member in CHANGEABLE if properties.get(member) != old.get(member)}
-    if changes:
-        was_on = stop(name)
-        call("UpdateNotebookInstance", **{INSTANCE_NAME: name}, **changes)
+    changed = [member for member in CHANGEABLE if properties.get(member) != old.get(member)]
+    dropped = [member for member in changed if members.get(member) is None]
+    if dropped:
+        raise ValueError(
+            f"The new template of the notebook instance {name} leaves out {', '.join(dropped)}, which it has now. "
+            "The local AWS does not know what to change that to. Give each of them a value."
+        )
+    if changed:
+        was = stop(name)
+        call("UpdateNotebookInstance", **{INSTANCE_NAME: name}, **{member: members[member] for member in changed})
         wait_for(name, "Stopped")
-        if was_on:
+        if was == "InService":
             call("StartNotebookInstance", **{INSTANCE_NAME: name})
             wait_for(name, "InService")
     return physical_id, {INSTANCE_NAME: name}
@@ -133,16 +164,15 @@ def update_instance(physical_id, old, properties, _stack):
 
 def delete_instance(physical_id, _properties):
     name = physical_id.rsplit("/", 1)[-1]
-    if status(name) is None:
+    if stop(name) is None:
         return
-    stop(name)
     call("DeleteNotebookInstance", **{INSTANCE_NAME: name})
     wait_for(name, None)
 
 
 def install():
     """Makes CloudFormation know the types."""
-    from ministack.services.cloudformation import provisioners
+    from ministack.services.cloudformation import provisioners, stacks
 
     new = {
         CONFIG: {"create": create_config, "update": update_config, "delete": delete_config},
@@ -150,6 +180,8 @@ def install():
     }
     assert not new.keys() & provisioners._RESOURCE_HANDLERS.keys(), "ministack knows them: this file is not needed"
     provisioners._RESOURCE_HANDLERS.update(new)
+    on_a_thread = stacks._runs_on_worker_thread
+    stacks._runs_on_worker_thread = lambda kind: kind in new or on_a_thread(kind)
     provisioners._REPLACING_PROPERTIES.update({
         CONFIG: (CONFIG_NAME,),
         INSTANCE: (INSTANCE_NAME, "SubnetId", "SecurityGroupIds", "DirectInternetAccess", "KmsKeyId", "PlatformIdentifier"),

@@ -26,6 +26,8 @@ use crate::LocalError;
 
 /// Locked for as long as a local AWS uses the folder. The kernel drops the lock with its process, however that ends.
 const LOCK: &str = ".reveille-local.lock";
+/// The same of a temporary folder, and the mark of one: what the user named is never taken for something to remove.
+const TEMPORARY: &str = ".reveille-temporary.lock";
 
 /// How a temporary folder's name begins.
 const PREFIX: &str = "reveille-";
@@ -65,7 +67,13 @@ impl Folder {
         made.map_err(LocalError::file("make", directory))?;
         let path = directory.canonicalize().map_err(LocalError::file("use", directory))?;
         make_private(&path)?;
-        let lock = lock(&path)?;
+        // A temporary folder that the user names is kept from now on, unless it is in use.
+        let mark = path.join(TEMPORARY);
+        let temporary = mark.exists().then(|| lock_file(&mark)).transpose()?;
+        let lock = lock_file(&path.join(LOCK))?;
+        if temporary.is_some() {
+            fs::remove_file(&mark).map_err(LocalError::file("remove", &mark))?;
+        }
         Ok(Self::Kept { path, _lock: lock })
     }
 
@@ -74,9 +82,9 @@ impl Folder {
         let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(place);
         let folder = folder.map_err(LocalError::file("make a folder in", place))?;
         // Locked before it has the name by which others find it: they would take it for a dead one's.
-        let new = folder.path().join(format!("{LOCK}.new"));
+        let new = folder.path().join(format!("{TEMPORARY}.new"));
         let lock = lock_file(&new)?;
-        fs::rename(&new, folder.path().join(LOCK)).map_err(LocalError::file("write", &new))?;
+        fs::rename(&new, folder.path().join(TEMPORARY)).map_err(LocalError::file("write", &new))?;
         Ok(Self::Temporary { folder, _lock: lock })
     }
 
@@ -105,14 +113,10 @@ fn make_private(folder: &Path) -> Result<(), LocalError> {
         return Ok(());
     }
     let mut entries = fs::read_dir(folder).map_err(LocalError::file("read", folder))?;
-    if !folder.join(LOCK).exists() && entries.next().is_some() {
+    if ![LOCK, TEMPORARY].iter().any(|lock| folder.join(lock).exists()) && entries.next().is_some() {
         return Err(shared("other users may enter it, and it already holds other things"));
     }
     fs::set_permissions(folder, Permissions::from_mode(PRIVATE)).map_err(LocalError::file("close", folder))
-}
-
-fn lock(folder: &Path) -> Result<File, LocalError> {
-    lock_file(&folder.join(LOCK))
 }
 
 fn lock_file(path: &Path) -> Result<File, LocalError> {
@@ -141,13 +145,22 @@ fn remove_dead(place: &Path) {
         let metadata = fs::symlink_metadata(path);
         metadata.is_ok_and(|it| it.is_dir() && it.uid() == geteuid().as_raw() && it.mode() & OTHERS == 0)
     };
-    for folder in entries.flatten().map(|entry| entry.path()).filter(named).filter(ours).take(MOST_DEAD) {
-        let lock = File::options().read(true).write(true).open(folder.join(LOCK));
-        // One without a lock is somebody else's, or is about to be locked.
-        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) && !is_in_use(&folder) {
+    let candidates = entries.flatten().map(|entry| entry.path()).filter(named).filter(ours);
+    // The lock is held until the folder is gone: nobody takes it meanwhile.
+    for (folder, _lock) in candidates.filter_map(|folder| dead(&folder).map(|lock| (folder, lock))).take(MOST_DEAD) {
+        if !is_in_use(&folder) {
             let _ = fs::remove_dir_all(&folder);
         }
     }
+}
+
+/// The lock of a temporary folder whose owner is dead.
+fn dead(folder: &Path) -> Option<File> {
+    // One without this lock is the user's or somebody else's, or is about to be locked.
+    let lock = File::options().read(true).write(true).open(folder.join(TEMPORARY)).ok()?;
+    lock.try_lock().ok()?;
+    // With both, the user has named it since. Looked at with the lock in hand: whoever names it takes that first.
+    (!folder.join(LOCK).exists()).then_some(lock)
 }
 
 /// Whether anything of a dead local AWS still works in its folder: a process that its shim has not ended yet, or a machine's mount.
@@ -173,7 +186,7 @@ mod tests {
         process::Command,
     };
 
-    use super::{Folder, LOCK, PRIVATE, remove_dead};
+    use super::{Folder, LOCK, PRIVATE, TEMPORARY, remove_dead};
     use crate::LocalError;
 
     #[test]
@@ -223,25 +236,27 @@ mod tests {
     #[test]
     fn what_dead_ones_left_is_removed_and_nothing_else() {
         let place = tempfile::tempdir().unwrap();
-        let make = |name: &str, locked: bool, mode: u32| {
+        let make = |name: &str, locks: &[&str], mode: u32| {
             let folder = place.path().join(name);
             fs::create_dir_all(folder.join("ministack")).unwrap();
-            if locked {
-                fs::write(folder.join(LOCK), "1\n").unwrap();
+            for lock in locks {
+                fs::write(folder.join(lock), "1\n").unwrap();
             }
             fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
             folder
         };
         let living = Folder::temporary(place.path()).unwrap();
-        let dead = make("reveille-dead", true, PRIVATE);
-        let busy = make("reveille-busy", true, PRIVATE);
+        let dead = make("reveille-dead", &[TEMPORARY], PRIVATE);
+        let busy = make("reveille-busy", &[TEMPORARY], PRIVATE);
         let mut left = Command::new("sleep").arg("600").env("HOME", busy.join("home")).spawn().unwrap();
         let kept = [
             living.path().to_owned(),
             busy.clone(),
-            make("reveille-other", false, PRIVATE),
-            make("reveille-shared", true, 0o755),
-            make("documents", true, PRIVATE),
+            make("reveille-other", &[], PRIVATE),
+            make("reveille-shared", &[TEMPORARY], 0o755),
+            make("reveille-kept", &[LOCK], PRIVATE),
+            make("reveille-named-since", &[LOCK, TEMPORARY], PRIVATE),
+            make("documents", &[TEMPORARY], PRIVATE),
         ];
         symlink(place.path().join("documents"), place.path().join("reveille-link")).unwrap();
         remove_dead(place.path());
@@ -251,5 +266,26 @@ mod tests {
         left.wait().unwrap();
         remove_dead(place.path());
         assert!(!busy.exists(), "its last process has ended");
+    }
+
+    /// `--directory` may name a folder beside the temporary ones, and by the same prefix.
+    #[test]
+    fn a_folder_that_the_user_named_is_never_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let work = place.path().join("reveille-work");
+        drop(Folder::of(Some(&work)).unwrap());
+        fs::write(work.join("run.ipynb"), "").unwrap();
+        remove_dead(place.path());
+        assert!(work.join("run.ipynb").exists());
+        // A temporary one that is in use is nobody else's; a dead one that the user names becomes the user's.
+        let living = Folder::temporary(place.path()).unwrap();
+        let refused = Folder::of(Some(living.path())).err().unwrap();
+        assert!(matches!(refused, LocalError::InUse { .. }), "{refused}");
+        let rescued = place.path().join("reveille-rescued");
+        fs::create_dir(&rescued).unwrap();
+        fs::write(rescued.join(TEMPORARY), "1\n").unwrap();
+        drop(Folder::of(Some(&rescued)).unwrap());
+        remove_dead(place.path());
+        assert!(rescued.exists() && living.path().exists());
     }
 }

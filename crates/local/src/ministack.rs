@@ -134,7 +134,9 @@ impl Ministack {
     /// Its notes cannot be read.
     pub(crate) fn calls(&self) -> Result<Vec<RoleCall>, LocalError> {
         let text = fs::read_to_string(&self.calls).map_err(LocalError::file("read", &self.calls))?;
-        let read = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        // It may be writing the last line now.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let read = whole.lines().map(serde_json::from_str).collect::<Result<_, _>>();
         read.map_err(LocalError::aws(format!("read {}", self.calls.display())))
     }
 

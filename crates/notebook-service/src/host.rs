@@ -11,12 +11,12 @@ use std::{
 use reveille_instance_model::Hook;
 
 use crate::{
-    Config, MachineDisk,
+    AccessKey, Config, MachineDisk,
     booted::{self, Booted, Named},
     launch::{Boot, Launch},
     network::Endpoint,
     processes::{KillError, kill_boot, processes_of_boot},
-    roles::TOKEN_VARIABLE,
+    roles::{KEY_VARIABLE, TOKEN_VARIABLE},
     uuid,
 };
 
@@ -128,9 +128,35 @@ impl Host {
     }
 }
 
-/// The environment of what runs on an instance of this role. A token that is configured is a real one.
+/// The environment of what runs on an instance of this role. The role's mark goes only with this start's own key: with a
+/// key of AWS, which the user configured, AWS would refuse it as a token.
 fn of_the_role(config: &Config, role: &str) -> BTreeMap<String, String> {
     let mut environment = config.environment.clone();
-    environment.entry(TOKEN_VARIABLE.to_owned()).or_insert_with(|| role.to_owned());
+    let own = config.access_key.as_ref().map(AccessKey::as_str);
+    if own.is_some() && environment.get(KEY_VARIABLE).map(String::as_str) == own {
+        environment.entry(TOKEN_VARIABLE.to_owned()).or_insert_with(|| role.to_owned());
+    }
     environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AccessKey, Config, KEY_VARIABLE, TOKEN_VARIABLE, of_the_role};
+
+    #[test]
+    fn only_the_own_key_is_marked_with_the_role() {
+        let own = AccessKey::random().unwrap();
+        let token = |key: Option<&str>, token: Option<&str>| {
+            let mut config = Config::new("unused");
+            config.access_key = Some(own.clone());
+            for (name, value) in [(KEY_VARIABLE, key), (TOKEN_VARIABLE, token)] {
+                config.environment.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+            }
+            of_the_role(&config, "arn:aws:iam::000000000000:role/x").remove(TOKEN_VARIABLE)
+        };
+        assert_eq!(token(Some(own.as_str()), None).as_deref(), Some("arn:aws:iam::000000000000:role/x"));
+        assert_eq!(token(Some("AKIAIOSFODNN7EXAMPLE"), None), None);
+        assert_eq!(token(None, None), None);
+        assert_eq!(token(Some("ASIAIOSFODNN7EXAMPLE"), Some("session")).as_deref(), Some("session"));
+    }
 }

@@ -12,6 +12,8 @@ use axum::http::HeaderMap;
 use reveille_instance_model::Operation;
 use serde::Deserialize;
 
+/// The variable of the access key.
+pub(crate) const KEY_VARIABLE: &str = "AWS_ACCESS_KEY_ID";
 /// The variable that says whose credentials a program has.
 pub(crate) const TOKEN_VARIABLE: &str = "AWS_SESSION_TOKEN";
 const TOKEN_HEADER: &str = "x-amz-security-token";
@@ -38,13 +40,44 @@ impl RoleCalls {
         let token = headers.get(TOKEN_HEADER).and_then(|value| value.to_str().ok());
         // Another token is somebody's secret.
         let Some(role) = token.filter(|token| token.starts_with("arn:") && token.contains(":role/")) else { return };
+        self.add(RoleCall { role: role.to_owned(), action: format!("sagemaker:{operation}"), resource });
+    }
+
+    fn add(&self, call: RoleCall) {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if calls.len() < LIMIT {
-            calls.insert(RoleCall { role: role.to_owned(), action: format!("sagemaker:{operation}"), resource });
+            calls.insert(call);
+        } else if calls.len() == LIMIT && !calls.contains(&call) {
+            // No policy grants this, so whoever reads the notes sees that they are not all.
+            let (action, resource) = ("reveille:unknown".to_owned(), "too many calls".to_owned());
+            calls.insert(RoleCall { role: call.role, action, resource });
         }
     }
 
     pub(crate) fn all(&self) -> Vec<RoleCall> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LIMIT, RoleCall, RoleCalls};
+
+    #[test]
+    fn notes_that_are_not_all_say_so() {
+        let (calls, role) = (RoleCalls::default(), "arn:aws:iam::000000000000:role/x");
+        let call = |number: usize| RoleCall {
+            role: role.to_owned(),
+            action: "sagemaker:DescribeNotebookInstance".to_owned(),
+            resource: number.to_string(),
+        };
+        let unknown = || calls.all().into_iter().filter(|call| call.action == "reveille:unknown").collect::<Vec<_>>();
+        (0..LIMIT).for_each(|number| calls.add(call(number)));
+        calls.add(call(0));
+        assert_eq!(unknown(), [], "all are there");
+        (LIMIT..LIMIT + 2).for_each(|number| calls.add(call(number)));
+        let [unknown] = unknown().try_into().unwrap();
+        assert_eq!((unknown.role.as_str(), unknown.resource.as_str()), (role, "too many calls"));
+        assert_eq!(calls.all().len(), LIMIT + 1);
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     http::router,
     network::Endpoint,
     processes::KillError,
-    roles::{RoleCall, RoleCalls},
+    roles::{KEY_VARIABLE, RoleCall, RoleCalls},
     shared::{Shared, lock},
 };
 
@@ -147,7 +147,8 @@ fn access_key(config: &mut Config) -> Result<AccessKey, ServiceError> {
         return Ok(key.clone());
     }
     let key = AccessKey::random().map_err(ServiceError::AccessKey)?;
-    config.environment.entry("AWS_ACCESS_KEY_ID".to_owned()).or_insert_with(|| key.as_str().to_owned());
+    config.environment.entry(KEY_VARIABLE.to_owned()).or_insert_with(|| key.as_str().to_owned());
+    config.access_key = Some(key.clone());
     Ok(key)
 }
 

@@ -1,7 +1,8 @@
 //! The shim, proven with a tiny machine of its own: nothing of the product takes part.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Write,
     path::Path,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_sfn::types::ExecutionStatus;
 use tokio::time::sleep;
 
-use super::{AccessKey, Files, Ministack};
+use super::{AccessKey, CALLS, Files, GUARD, Ministack, SAGEMAKER};
 use crate::{Clients, environment, package, processes, tools};
 
 /// Runs an execution that waits for its token, which its function writes into a file.
@@ -165,6 +166,21 @@ async fn silent_tickets_fail_and_beaten_ones_live() {
     assert_eq!(processes::marked(&marker), []);
 }
 
+/// What its files decide by themselves.
+#[test]
+fn the_parts_of_the_shim_decide_as_they_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let test = include_str!("../../shim/shim_test.py");
+    let files = [("reveille_calls.py", CALLS), ("reveille_guard.py", GUARD), ("reveille_sagemaker.py", SAGEMAKER)];
+    for (name, text) in files.into_iter().chain([("shim_test.py", test)]) {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
+    let output = std::process::Command::new(python).arg(folder.path().join("shim_test.py")).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("\nOK\n"), "{told}");
+}
+
 /// As IAM would be asked, also for what AWS asks besides; and nothing of whoever has no role.
 async fn what_roles_call_is_noted(world: &World) {
     let role = "arn:aws:iam::000000000000:role/some/reader";
@@ -181,6 +197,9 @@ async fn what_roles_call_is_noted(world: &World) {
     let sfn = aws_sdk_sfn::Client::from_conf(whole.credentials_provider(credentials()).build());
     sfn.list_executions().state_machine_arn(&world.machine).send().await.unwrap();
 
+    // One that is being written is no error, and is read when it is whole.
+    let half = File::options().append(true).open(&world.ministack.calls).and_then(|mut file| file.write_all(b"{\"ro"));
+    half.unwrap();
     let calls = world.ministack.calls().unwrap();
     let of = |role: &str| {
         let mut of: Vec<(&str, &str)> = calls

@@ -67,16 +67,18 @@ async fn secrets_stay(world: &LocalAws) {
         refused.push(run);
     }
 
+    let runs: Vec<&Run> = [&run].into_iter().chain(&refused).collect();
     let mut places = vec![commands];
-    for run in [&run].into_iter().chain(&refused) {
+    for run in &runs {
         places.push(Place::new(format!("how {} ended", run.arn), ended(run).await, "error"));
     }
     places.extend(of_the_instance(world));
     places.extend(of_the_bucket(world).await);
-    places.push(Place::new("the functions' logs", function_logs(world).await, "REPORT RequestId"));
+    // Each run logs, publishes and mails something of its own, some of it after it has ended.
+    places.push(Place::new("the functions' logs", until_logged(world, &runs).await, "REPORT RequestId"));
     // The queue of events gets this instance's only, that of mails everybody's.
-    places.push(until_received(world, &events, "\"NotebookFailed\"").await);
-    places.push(until_received(world, &mails, "run.ipynb on canary (NotebookFailed)").await);
+    places.push(until_received(world, &events, &runs, "\"NotebookFailed\"").await);
+    places.push(until_received(world, &mails, &runs, "run.ipynb on canary (NotebookFailed)").await);
     for Place { name, text, proof } in places {
         assert!(text.contains(proof), "{name} has no '{proof}', so this looked at nothing");
         for secret in [PARAMETER, ENVIRONMENT, &token] {
@@ -143,12 +145,22 @@ async fn function_logs(world: &LocalAws) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What came so far, once a message with this text did.
-async fn until_received(world: &LocalAws, queue: &Queue, proof: &'static str) -> Place {
+/// The functions' logs, once there are lines of each run.
+async fn until_logged(world: &LocalAws, runs: &[&Run<'_>]) -> String {
+    until("the functions' lines of each run", async || {
+        let text = function_logs(world).await;
+        runs.iter().all(|run| text.contains(&run.arn)).then_some(text)
+    })
+    .await
+}
+
+/// What came so far, once a message of each of these runs did.
+async fn until_received(world: &LocalAws, queue: &Queue, runs: &[&Run<'_>], proof: &'static str) -> Place {
     let mut all = String::new();
-    let text = until(proof, async || {
+    let text = until(&format!("a message of each run in {}", queue.url), async || {
         all += &received(world, &queue.url).await.join("\n");
-        all.contains(proof).then(|| all.clone())
-    });
-    Place::new(format!("what came to {}", queue.url), text.await, proof)
+        runs.iter().all(|run| all.contains(&run.arn)).then(|| all.clone())
+    })
+    .await;
+    Place::new(format!("what came to {}", queue.url), text, proof)
 }

@@ -25,6 +25,10 @@ async fn runs(world: &LocalAws) {
     );
     deploy(world, NAME, "instance.yaml", &format!("{parameters} --capabilities CAPABILITY_IAM")).await;
     assert_eq!(world.status(NAME).await, "InService", "a creation waits for the first boot");
+    // A boot reads the bucket and calls the services: they answer while CloudFormation waits for it.
+    let log = local.service().machine(NAME).root().join("var/log/reveille-on-start.log");
+    let log = std::fs::read_to_string(log).expect("the on-start log");
+    assert!(log.contains("the runner is ready"), "{log}");
     let settings = "[InstanceType,VolumeSizeInGB,RootAccess,NotebookInstanceLifecycleConfigName]";
     assert_eq!(described(world, settings).await, format!("ml.t3.medium\t20\tEnabled\treveille-{NAME}"));
     let version = "InstanceMetadataServiceConfiguration.MinimumInstanceMetadataServiceVersion";

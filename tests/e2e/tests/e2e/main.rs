@@ -90,7 +90,8 @@ fn main() -> ExitCode {
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     // What was not called is called by none only where each scenario ran, and to its end.
-    let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
+    let all = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
+    let whole = all && !conclusion.has_failed();
     let faults = runtime.block_on(permissions::faults(&world, whole));
     eprintln!("{}", permissions::told(&faults, whole));
     match Arc::try_unwrap(world) {

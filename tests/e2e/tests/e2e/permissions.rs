@@ -15,6 +15,10 @@ const INSTANCE_TEMPLATE: &str = "infra/instance.yaml";
 
 /// An instance that another stack uses, of the same template: its records are in that stack's bucket.
 const OF_ANOTHER_STACK: &str = "released";
+/// How the names of the stack's roles begin.
+const OF_THE_STACK: &str = "reveille-";
+/// The action of a note that says that the notes are not all.
+const NOT_ALL: &str = "reveille:unknown";
 /// A reader that finds what it looks for never needs this.
 const WHEN_GONE: &str = "only where a record is removed between two calls";
 /// The local services write no logs as the role.
@@ -56,6 +60,12 @@ const UNUSED: &[Unused] = &[
         "s3:PutObject",
         "report.json",
         "a run that was given up and that nobody claimed",
+    ),
+    unused(
+        "ConcludeRunFunctionRole",
+        "s3:PutObject",
+        "report.json",
+        "a run that was given up and that VerifyStopped could not withdraw",
     ),
     unused(
         "SweepFunctionRole",
@@ -152,9 +162,10 @@ fn all_grants() -> Vec<Grant> {
     roles.flat_map(|role| grants(&role, &["ReadBucket"])).collect()
 }
 
-/// What roles called, by the roles' logical names. Those of other stacks of the same template are left out.
-fn calls(world: &LocalAws, stack: &Stack) -> BTreeSet<CheckedCall> {
-    let mut calls = BTreeSet::new();
+/// What roles called, by the roles' logical names, and the faults of the notes: a role of the stack that it does not have,
+/// and notes that are not all. Roles of other stacks are left out.
+fn calls(world: &LocalAws, stack: &Stack) -> (BTreeSet<CheckedCall>, BTreeSet<String>) {
+    let (mut calls, mut faults) = (BTreeSet::new(), BTreeSet::new());
     for call in world.local().role_calls().expect("the calls are read") {
         let by = call.role.rsplit('/').next().expect("a name").to_owned();
         // CloudFormation names the role of an instance's stack by the stack, which the scenario names by the instance.
@@ -162,20 +173,29 @@ fn calls(world: &LocalAws, stack: &Stack) -> BTreeSet<CheckedCall> {
         let role = match stack.roles.get(&by) {
             Some(logical) => logical.clone(),
             None if by != OF_ANOTHER_STACK && world.local().service().calls(&by).is_some() => INSTANCE_ROLE.to_owned(),
-            None => continue,
+            None => {
+                let (role, action, resource) = (call.role, call.action, call.resource);
+                if by.starts_with(OF_THE_STACK) {
+                    faults.insert(format!("{role} calls {action} on {resource}, and the stack has no such role"));
+                } else if action == NOT_ALL {
+                    faults.insert(format!("{role} made calls that were not noted or not understood: {resource}"));
+                }
+                continue;
+            }
         };
         calls.insert(CheckedCall { role, by, action: call.action, resource: call.resource });
     }
-    calls
+    (calls, faults)
 }
 
 /// What is wrong. `whole`: every scenario ran well, so that what was not called is called by none.
 pub async fn faults(world: &LocalAws, whole: bool) -> Vec<String> {
     let stack = Stack::of(world).await;
-    let calls = calls(world, &stack);
+    let (calls, not_held) = calls(world, &stack);
     let grants = all_grants();
     let resolve = |resource: &str, call: &CheckedCall| stack.resolve(resource, &call.by);
-    let mut faults = not_granted(&grants, &calls, &resolve);
+    let mut faults: Vec<String> = not_held.into_iter().collect();
+    faults.extend(not_granted(&grants, &calls, &resolve));
     faults.extend(granted_twice(&grants, &calls, &resolve));
     if whole {
         faults.extend(not_used(&grants, &calls, UNUSED, &resolve));

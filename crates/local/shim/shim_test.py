@@ -1,0 +1,130 @@
+"""What the shim's files decide without ministack: run by src/ministack/tests.rs."""
+
+import asyncio
+import contextlib
+import json
+import os
+import tempfile
+import unittest
+from unittest import mock
+
+import reveille_calls
+import reveille_sagemaker
+
+PROPERTIES = {"NotebookInstanceName": "nightly", "InstanceType": "ml.t3.medium"}
+
+
+class Service:
+    """A notebook instance service with one instance, whose status is the next of a list at each look."""
+
+    def __init__(self, *statuses):
+        self.statuses = list(statuses)
+        self.calls = []
+
+    def __call__(self, operation, **_members):
+        if operation == "DescribeNotebookInstance":
+            found = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+            if found is None:
+                raise ValueError("DescribeNotebookInstance: RecordNotFound")
+            return {"NotebookInstanceStatus": found, "FailureReason": "no capacity"}
+        self.calls.append(operation)
+        return {"NotebookInstanceArn": "arn:aws:sagemaker:us-east-1:000000000000:notebook-instance/nightly"}
+
+    def patched(self):
+        return mock.patch.multiple(reveille_sagemaker, call=self, LOOK_SECONDS=0)
+
+
+class Instances(unittest.TestCase):
+    def test_an_instance_that_could_not_be_created_is_deleted(self):
+        service = Service("Pending", "Failed", "Failed", None)
+        with service.patched(), self.assertRaisesRegex(ValueError, "nightly failed: no capacity"):
+            reveille_sagemaker.create_instance("Instance", PROPERTIES, "stack")
+        self.assertEqual(service.calls, ["CreateNotebookInstance", "DeleteNotebookInstance"])
+
+    def test_what_changes_is_waited_for(self):
+        for changing in ("Pending", "Updating"):
+            service = Service(changing, "InService", "Stopping", "Stopped", "Deleting", None)
+            with service.patched():
+                reveille_sagemaker.delete_instance("nightly", PROPERTIES)
+            self.assertEqual(service.calls, ["StopNotebookInstance", "DeleteNotebookInstance"])
+        service = Service("Stopping", "Stopped", "Updating", "Stopped")
+        with service.patched():
+            new = {**PROPERTIES, "InstanceType": "ml.t3.large"}
+            reveille_sagemaker.update_instance("nightly", PROPERTIES, new, "stack")
+        self.assertEqual(service.calls, ["UpdateNotebookInstance"], "it was off, and stays so")
+        service = Service("Deleting", None)
+        with service.patched():
+            reveille_sagemaker.delete_instance("nightly", PROPERTIES)
+        self.assertEqual(service.calls, [])
+
+    def test_nothing_is_waited_for_without_end(self):
+        service = Service("Pending")
+        limit = mock.patch.object(reveille_sagemaker, "LIMIT_SECONDS", 0.01)
+        with service.patched(), limit, self.assertRaisesRegex(ValueError, "still"):
+            reveille_sagemaker.delete_instance("nightly", PROPERTIES)
+        self.assertEqual(service.calls, [])
+
+    def test_a_property_that_is_left_out_is_named(self):
+        service = Service("Stopped")
+        old = {**PROPERTIES, "RootAccess": "Disabled"}
+        with service.patched(), self.assertRaisesRegex(ValueError, "leaves out RootAccess"):
+            reveille_sagemaker.update_instance("nightly", old, PROPERTIES, "stack")
+        self.assertEqual(service.calls, [])
+
+
+class Calls(unittest.TestCase):
+    def setUp(self):
+        contexts = contextlib.ExitStack()
+        self.addCleanup(contexts.close)
+        folder = contexts.enter_context(tempfile.TemporaryDirectory())
+        self.file = os.path.join(folder, "calls.jsonl")
+        contexts.enter_context(mock.patch.dict(os.environ, REVEILLE_CALLS=self.file))
+        contexts.enter_context(mock.patch.object(reveille_calls, "_seen", set()))
+
+    def noted(self):
+        with open(self.file, encoding="utf-8") as calls:
+            return [(call["action"], call["resource"]) for call in map(json.loads, calls)]
+
+    def test_notes_that_are_not_all_say_so(self):
+        with mock.patch.object(reveille_calls, "CALLS_LIMIT", 2):
+            for resource in "aabacd":
+                reveille_calls.note("role", "s3:GetObject", resource)
+        unknown = ("reveille:unknown", "too many calls")
+        self.assertEqual(self.noted(), [("s3:GetObject", "a"), ("s3:GetObject", "b"), unknown])
+
+    def test_a_note_that_could_not_be_written_is_written_the_next_time(self):
+        with mock.patch.dict(os.environ, REVEILLE_CALLS="/nonexistent/calls"), mock.patch("sys.stderr"):
+            reveille_calls.note("role", "s3:GetObject", "a")
+        reveille_calls.note("role", "s3:GetObject", "a")
+        self.assertEqual(self.noted(), [("s3:GetObject", "a")])
+
+    def test_a_call_is_noted_before_it_is_answered(self):
+        async def application(_scope, receive, send):
+            await receive()
+            await send({"type": "http.response.start", "status": 404})
+            await send({"type": "http.response.body"})
+
+        async def receive():
+            return {"type": "http.request", "body": b""}
+
+        seen = []
+
+        async def send(message):
+            seen.append((message["type"], self.noted()))
+
+        token = b"arn:aws:iam::000000000000:role/reader"
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/bucket/key",
+            "query_string": b"",
+            "headers": [(b"x-amz-security-token", token)],
+        }
+        with mock.patch.object(reveille_calls, "of_request", return_value=[("s3:GetObject", "key")]):
+            asyncio.run(reveille_calls.noting(application)(scope, receive, send))
+        noted = [("s3:GetObject", "key")]
+        self.assertEqual(seen, [("http.response.start", noted), ("http.response.body", noted)])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -16,7 +16,7 @@ fn changed_driver(bench: &Bench, script: &str) -> String {
     let out = &bench.job.output_dir;
     let spec = json!({
         "mode": "execute", "unfinished": null, "exit_seconds": 600, "interrupt_seconds": 1, "grace_seconds": 1,
-        "notebook": bench.job.notebook, "output_dir": out, "working_dir": bench.job.working_dir,
+        "notebook": bench.job.notebook, "title": bench.job.title, "output_dir": out, "working_dir": bench.job.working_dir,
         "kernel_folder": bench.folder.path().join("kernel"),
         "parameters": {"x": 1}, "kernel": null, "conda_envs": "", "sanitize_html": false,
         "max_notebook_bytes": 1 << 20, "max_output_bytes": 1 << 20, "export_seconds": 60,

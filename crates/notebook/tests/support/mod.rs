@@ -68,7 +68,7 @@ impl Bench {
         let parameters = Map::new();
         let job = Job {
             notebook,
-            title: "some notebook".to_owned(),
+            title: "some {y} notebook".to_owned(),
             output_dir,
             working_dir,
             parameters,

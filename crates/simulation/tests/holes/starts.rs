@@ -45,6 +45,8 @@ fn a_start_that_failed_at_once_takes_nobodys_later_boot_for_ours() {
         schedule.instances[0].pending = seconds(15);
         schedule.troubles.push(at_instance(0, InstanceTrouble::LifecycleScriptFails, 3_600));
         schedule.hands.push(hand(at, Deed::Start { index: 0, work: Duration::ZERO }));
+        // The world goes on until it would have been stopped.
+        schedule.hands.push(hand(1_800, Deed::Work { index: 0, work: Duration::ZERO }));
         let played = hold(schedule);
         assert_eq!(code(only(&played, 0)), Some(Code::LifecycleFailed), "at {at} s");
         let (by, on_ms) = *played.boots.last().unwrap();

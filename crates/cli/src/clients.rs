@@ -7,6 +7,7 @@ mod account;
 mod again;
 mod bucket_events;
 mod credentials;
+mod eventually;
 mod executions;
 mod instances;
 mod queue;
@@ -17,7 +18,7 @@ mod schedules;
 mod undelivered;
 
 pub(crate) use account::Account;
-pub(crate) use again::{Past, StartedOnce};
+pub(crate) use again::Past;
 pub(crate) use executions::{Execution, RunName};
 pub(crate) use instances::{Holder, Holds, Instance};
 pub(crate) use queue::{Place, Took};

@@ -6,6 +6,6 @@ mod loops;
 mod watched;
 
 pub(crate) use chain::{Chain, Step, sample as sample_of_run};
-pub(crate) use input::{EVENT, sample, template};
-pub(crate) use loops::{Starts, problem};
-pub(crate) use watched::Watched;
+pub(crate) use input::{EVENT, SCHEDULE_ARN, SCHEDULED_TIME, sample, template, with_event};
+pub(crate) use loops::{Starts, object, problem};
+pub(crate) use watched::{MOST as LONGEST_KEY, Watched};

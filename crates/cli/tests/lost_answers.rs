@@ -3,7 +3,7 @@
 
 mod stub;
 
-use stub::{EMPTY, STACK, Stub, StubAnswer, StubCall};
+use stub::{EMPTY, STACK, Stub, StubAnswer, StubCall, fault};
 
 const ARN: &str = "arn:aws:states:us-east-1:1:execution:m:daily";
 
@@ -32,12 +32,6 @@ fn answer(changes: Changes, status: &str, call: &StubCall<'_>) -> StubAnswer {
     let before = call.before.iter().filter(|asked| asked.starts_with(call.action)).count();
     let made =
         call.before.iter().any(|asked| asked.starts_with("StartExecution") || asked.starts_with("POST /schedules/"));
-    let fault = |name: &str| {
-        (
-            if name.starts_with("Internal") { 500 } else { 400 },
-            format!(r#"{{"__type": "{name}", "message": "{name} it is"}}"#),
-        )
-    };
     match changes {
         Changes::Lost if is_change => return None,
         Changes::Fault if is_change => return Some(fault("InternalServerException")),

@@ -6,7 +6,7 @@ mod stub;
 use std::process::Output;
 
 use serde_json::{Value, json};
-use stub::{EMPTY, STACK, Stub, StubCall};
+use stub::{EMPTY, STACK, Stub, StubCall, fault};
 
 const UPLOAD: [&str; 9] = ["on-upload", "add", "a.ipynb", "--on", "a", "--bucket", "in-1", "--name", "orders"];
 const RUN: [&str; 9] = ["on-run", "add", "a.ipynb", "--on", "a", "--after", "b.ipynb", "--name", "orders"];
@@ -18,11 +18,6 @@ type Answer = (u16, String);
 /// How often something was asked before this call.
 fn count(call: &StubCall<'_>, what: &str) -> usize {
     call.before.iter().filter(|asked| asked.starts_with(what)).count()
-}
-
-fn fault(name: &str) -> Answer {
-    let status = if name.starts_with("Internal") { 500 } else { 400 };
-    (status, json!({"__type": name, "message": format!("{name} it is")}).to_string())
 }
 
 fn gone() -> Answer {

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Format, FormatArguments};
+use super::FormatArguments;
 use crate::stack::StackArguments;
 
 #[derive(Args, Debug)]
@@ -39,9 +39,8 @@ pub(crate) struct ChosenArguments {
 pub(crate) struct ReplayArguments {
     #[command(flatten)]
     pub(crate) chosen: ChosenArguments,
-    /// How the answer is written
-    #[arg(long, value_enum, default_value = "table")]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) format: FormatArguments,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
 }

@@ -3,22 +3,25 @@
 use std::time::Duration;
 
 use aws_sdk_sfn::{
+    error::SdkError,
     operation::{
-        describe_execution::DescribeExecutionOutput, redrive_execution::RedriveExecutionError,
-        start_execution::StartExecutionError,
+        describe_execution::DescribeExecutionOutput,
+        redrive_execution::RedriveExecutionError,
+        start_execution::{StartExecutionError, builders::StartExecutionFluentBuilder},
     },
     types::ExecutionRedriveStatus,
 };
 use tokio::time::{Instant, sleep};
 
-use super::{Account, Execution, Run, RunName, run::outline_of};
+use super::{
+    Account, Execution, Run, RunName,
+    eventually::{self, LOOK},
+    run::outline_of,
+};
 use crate::error::CliError;
 
 /// DescribeExecution is eventually consistent: right after a redrive it may show the end before it.
 const PATIENCE: Duration = Duration::from_mins(1);
-const LOOK: Duration = Duration::from_secs(1);
-/// Looks whether an execution that is not redrivable any more was redriven meanwhile: that shows within a second or two.
-const LOOKS: u32 = 5;
 
 /// What an execution says of itself for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,17 +70,12 @@ impl Account {
             Err(error) if error.as_service_error().is_some_and(RedriveExecutionError::is_execution_not_redrivable) => {
                 // It may be under way already: the first answer was lost and the SDK asked again, or somebody else redrove it. A new run
                 // would be a second one.
-                for look in 0..LOOKS {
-                    if look > 0 {
-                        sleep(LOOK).await;
-                    }
+                let under_way = eventually::shown(async || {
                     let (seen, described) = self.described(&execution.arn).await?;
-                    if past.is_before(&seen, &described) {
-                        return Ok(Ok(seen));
-                    }
-                }
+                    Ok(past.is_before(&seen, &described).then_some(seen))
+                });
                 let said = error.as_service_error().and_then(|error| error.meta().message());
-                Ok(Err(said.unwrap_or("Step Functions refused it").to_owned()))
+                Ok(under_way.await?.ok_or_else(|| said.unwrap_or("Step Functions refused it").to_owned()))
             }
             Err(error) => {
                 let id = execution.run();
@@ -100,12 +98,8 @@ impl Account {
 
     /// Starts an execution with an input that was checked.
     pub(crate) async fn start(&self, name: String, input: String) -> Result<Execution, CliError> {
-        let call = self.sfn.start_execution().state_machine_arn(&self.state_machine).name(&name).input(input);
-        let started = call.send().await.map_err(|error| {
-            let maybe = "the run may have been started or not";
-            CliError::changing("start the execution", &error, maybe, format!("reveille show {name}"))
-        })?;
-        let arn = started.execution_arn;
+        let started = self.start_call(&name, input).send().await;
+        let arn = started.map_err(|error| not_started(&name, &error))?.execution_arn;
         self.find(&RunName::Arn(arn.clone())).await.map_err(|error| CliError::Afterwards {
             done: "the run was started".to_owned(),
             error: Box::new(error),
@@ -113,31 +107,28 @@ impl Account {
         })
     }
 
-    /// Starts an execution whose name says what it is of. Step Functions keeps a name for 90 days, so a second start with it is none.
-    pub(crate) async fn start_once(&self, name: String, input: String) -> Result<StartedOnce, CliError> {
-        let call = self.sfn.start_execution().state_machine_arn(&self.state_machine).name(&name).input(input);
-        match call.send().await {
-            Ok(started) => Ok(StartedOnce::Now(started.execution_arn)),
+    /// Starts an execution whose name says what it is of, and gives its ARN. Step Functions keeps a name for 90 days, so a second start with it is
+    /// none.
+    pub(crate) async fn start_once(&self, name: &str, input: String) -> Result<String, CliError> {
+        match self.start_call(name, input).send().await {
+            Ok(started) => Ok(started.execution_arn),
+            // It was started before.
             Err(error) if error.as_service_error().is_some_and(StartExecutionError::is_execution_already_exists) => {
-                Ok(StartedOnce::Before(format!(
-                    "{}:{name}",
-                    self.state_machine.replacen(":stateMachine:", ":execution:", 1)
-                )))
+                Ok(format!("{}:{name}", self.state_machine.replacen(":stateMachine:", ":execution:", 1)))
             }
-            Err(error) => {
-                let maybe = "the run may have been started or not";
-                Err(CliError::changing("start the execution", &error, maybe, format!("reveille show {name}")))
-            }
+            Err(error) => Err(not_started(name, &error)),
         }
+    }
+
+    fn start_call(&self, name: &str, input: String) -> StartExecutionFluentBuilder {
+        self.sfn.start_execution().state_machine_arn(&self.state_machine).name(name).input(input)
     }
 }
 
-/// The ARN of an execution that is started once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum StartedOnce {
-    Now(String),
-    /// Somebody started it before.
-    Before(String),
+/// A start that Step Functions did not answer with an execution.
+fn not_started(name: &str, error: &SdkError<StartExecutionError>) -> CliError {
+    let maybe = "the run may have been started or not";
+    CliError::changing("start the execution", error, maybe, format!("reveille show {name}"))
 }
 
 fn past(described: DescribeExecutionOutput) -> Result<Past, CliError> {

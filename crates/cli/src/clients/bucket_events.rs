@@ -1,20 +1,13 @@
 //! Whether a bucket sends its events to EventBridge, and how it is made to without touching whom else it tells.
 
-use std::time::Duration;
-
 use aws_sdk_s3::{
     operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput,
     types::{EventBridgeConfiguration, NotificationConfiguration},
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::time::sleep;
 
-use super::Account;
+use super::{Account, eventually};
 use crate::error::CliError;
-
-/// S3's notifications are eventually consistent: a read right after the change may show what was before.
-const LOOKS: u32 = 5;
-const LOOK: Duration = Duration::from_secs(1);
 
 impl Account {
     /// Whether it does.
@@ -40,22 +33,20 @@ impl Account {
             let find_out = format!("aws s3api get-bucket-notification-configuration --bucket {bucket}");
             CliError::changing("change whom the bucket tells of its events", &error, maybe, find_out)
         })?;
-        for look in 0..LOOKS {
-            if look > 0 {
-                sleep(LOOK).await;
-            }
+        let changed = eventually::shown(async || {
             let now = self.notifications(bucket).await.map_err(|error| CliError::Afterwards {
                 done: format!("{bucket} was made to send its events to EventBridge"),
                 error: Box::new(error),
                 next: "the same command again".to_owned(),
             })?;
-            if now.event_bridge_configuration.is_some() && same(&wanted, &with_events(now)) {
-                return Ok(others(&wanted));
-            }
-        }
-        Err(CliError::NotNow(format!(
-            "somebody else changed whom {bucket} tells of its events at the same time, and no rule was made; compare what is there now with what should be: aws s3api get-bucket-notification-configuration --bucket {bucket}"
-        )))
+            let is_there = now.event_bridge_configuration.is_some() && same(&wanted, &with_events(now));
+            Ok(is_there.then(|| others(&wanted)))
+        });
+        changed.await?.ok_or_else(|| {
+            CliError::NotNow(format!(
+                "somebody else changed whom {bucket} tells of its events at the same time, and no rule was made; compare what is there now with what should be: aws s3api get-bucket-notification-configuration --bucket {bucket}"
+            ))
+        })
     }
 
     async fn notifications(&self, bucket: &str) -> Result<GetBucketNotificationConfigurationOutput, CliError> {

@@ -12,16 +12,16 @@ use aws_smithy_types::error::{metadata::ProvideErrorMetadata, operation::BuildEr
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::{AT_ONCE, Account};
+use super::{
+    AT_ONCE, Account,
+    schedules::{MAX_AGE_SECONDS, MAX_ATTEMPTS},
+};
 use crate::{error::CliError, triggers::EVENT};
 
 /// The most that ListRuleNamesByTarget gives in a page.
 const PAGE: i32 = 100;
 /// Rules that are looked at; a bus has 300 by default.
 const MOST: usize = 2_000;
-/// How long EventBridge tries: the window in which a second start for one event is a duplicate, as in infra/trigger-upload.yaml.
-const MAX_AGE_SECONDS: i32 = 900;
-const MAX_ATTEMPTS: i32 = 185;
 /// The target's id, as in the templates.
 const TARGET: &str = "NotebookRun";
 /// What the command's own rules have as a tag: the stack's name.

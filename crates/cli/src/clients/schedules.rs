@@ -20,7 +20,7 @@ use crate::error::CliError;
 const PAGE: i32 = 100;
 /// Schedules of the account that are looked at: some seconds.
 const MOST: usize = 5_000;
-/// How long EventBridge Scheduler tries: the window in which a second start for one event is a duplicate, as in infra/trigger-schedule.yaml.
+/// How long EventBridge and its Scheduler try: the window in which a second start for one event is a duplicate, as in the templates of triggers.
 pub(crate) const MAX_AGE_SECONDS: i32 = 900;
 pub(crate) const MAX_ATTEMPTS: i32 = 185;
 

@@ -12,7 +12,7 @@ use super::Account;
 use crate::error::CliError;
 
 /// The most that ReceiveMessage gives, and ChangeMessageVisibilityBatch takes.
-const PAGE: usize = 10;
+const PAGE: u8 = 10;
 /// More than anybody looks through. Whoever reads so many is told that there may be more.
 pub(crate) const MOST: usize = 1_000;
 /// Receives without anything new, after which the queue has no more: one may come back empty by chance, although each asks all servers.
@@ -51,17 +51,18 @@ pub(crate) struct Undelivered {
 }
 
 impl Account {
-    fn sqs(&self) -> Client {
-        Client::new(&self.config)
+    /// The queue's client and its URL.
+    fn undelivered_queue(&self) -> Result<(Client, String), CliError> {
+        Ok((Client::new(&self.config), self.output("UndeliveredEventsUrl")?))
     }
 
     /// All messages, or [`MOST`] and a few, the oldest of them first. They are out of sight until [`Account::put_back`].
     pub(crate) async fn undelivered(&self) -> Result<Vec<Undelivered>, CliError> {
-        let (client, url) = (self.sqs(), self.output("UndeliveredEventsUrl")?);
+        let (client, url) = self.undelivered_queue()?;
         let mut found: BTreeMap<String, Undelivered> = BTreeMap::new();
         let mut without_news = 0;
         while without_news < EMPTY && found.len() < MOST {
-            let call = client.receive_message().queue_url(&url).max_number_of_messages(10);
+            let call = client.receive_message().queue_url(&url).max_number_of_messages(PAGE.into());
             let call = call.wait_time_seconds(WAIT_SECONDS).visibility_timeout(HOLD_SECONDS);
             let call =
                 call.message_attribute_names("All").message_system_attribute_names(MessageSystemAttributeName::All);
@@ -83,9 +84,8 @@ impl Account {
 
     /// Lets others see messages again. If that fails, they come back by themselves.
     pub(crate) async fn put_back(&self, messages: &[Undelivered]) {
-        let Ok(url) = self.output("UndeliveredEventsUrl") else { return };
-        let client = self.sqs();
-        for page in messages.chunks(PAGE) {
+        let Ok((client, url)) = self.undelivered_queue() else { return };
+        for page in messages.chunks(PAGE.into()) {
             let entries = page.iter().enumerate().filter_map(|(index, message)| {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
                 entry.receipt_handle(&message.receipt).visibility_timeout(0).build().ok()
@@ -97,8 +97,8 @@ impl Account {
 
     /// Takes a message out of the queue for good.
     pub(crate) async fn discard(&self, message: &Undelivered) -> Result<(), CliError> {
-        let url = self.output("UndeliveredEventsUrl")?;
-        let deleted = self.sqs().delete_message().queue_url(url).receipt_handle(&message.receipt).send().await;
+        let (client, url) = self.undelivered_queue()?;
+        let deleted = client.delete_message().queue_url(url).receipt_handle(&message.receipt).send().await;
         deleted.map(drop).map_err(|error| {
             let maybe = "the message may be out of the queue or not";
             CliError::changing("take the message out of the queue", &error, maybe, "reveille undelivered")

@@ -3,41 +3,28 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    rule,
+    rule::{self, OfKind},
     run::{asked, check as check_input},
-    trigger::{check, complete, usual_name},
+    trigger::{check, complete, usual_name, what},
 };
 use crate::{
-    arguments::{Format, OnRunAddArguments, OnRunArguments, OnRunVerb, OneRuleArguments, RuleListArguments},
+    arguments::{Format, OnRunAddArguments, OnRunArguments, OnRunVerb},
     clients::{Account, NewRule, Rule},
     error::CliError,
     exit::Exit,
     triggers::{self, Chain, Step},
-    ui::{
-        table::{self, Cell, Column},
-        terminal::{Terminal, Tone},
-    },
+    ui::{table::Column, terminal::Terminal},
 };
-
-const VERB: &str = "on-run";
-
-const COLUMNS: [Column; 5] = [
-    Column { title: "NAME", rank: 0, least: 12 },
-    Column { title: "STATE", rank: 1, least: 6 },
-    Column { title: "AFTER", rank: 0, least: 20 },
-    Column { title: "NOTEBOOK", rank: 0, least: 12 },
-    Column { title: "INSTANCE", rank: 2, least: 8 },
-];
 
 const HAS: &str = "the runs of this trigger have `time`, `date`, `run` and `instance`";
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &OnRunArguments) -> Result<Exit, CliError> {
     match &arguments.verb {
         OnRunVerb::Add(options) => add(terminal, options).await,
-        OnRunVerb::List(options) => list(terminal, options).await,
-        OnRunVerb::Pause(options) => switch(terminal, options, false).await,
-        OnRunVerb::Resume(options) => switch(terminal, options, true).await,
-        OnRunVerb::Remove(options) => remove(terminal, options).await,
+        OnRunVerb::List(options) => rule::list::<Link>(terminal, options).await,
+        OnRunVerb::Pause(options) => rule::switch::<Link>(terminal, options, false).await,
+        OnRunVerb::Resume(options) => rule::switch::<Link>(terminal, options, true).await,
+        OnRunVerb::Remove(options) => rule::remove::<Link>(terminal, options).await,
     }
 }
 
@@ -47,30 +34,46 @@ struct Link {
     chain: Chain,
 }
 
-impl Link {
+impl OfKind for Link {
+    const VERB: &'static str = "on-run";
+    const ON: &'static str = "runs";
+    const COLUMNS: [Column; 5] = [
+        Column { title: "NAME", rank: 0, least: 12 },
+        Column { title: "STATE", rank: 1, least: 6 },
+        Column { title: "AFTER", rank: 0, least: 20 },
+        Column { title: "NOTEBOOK", rank: 0, least: 12 },
+        Column { title: "INSTANCE", rank: 2, least: 8 },
+    ];
+
+    /// Where the stack publishes how its runs ended.
+    fn bus(account: &Account) -> Result<String, CliError> {
+        account.output("EventBus")
+    }
+
     fn of(rule: Rule) -> Option<Self> {
         let chain = Chain::read(&rule.pattern, &rule.input)?;
         Some(Self { rule, chain })
     }
-}
 
-fn is_of_kind(rule: &Rule) -> bool {
-    rule.starts_runs() && Chain::read(&rule.pattern, &rule.input).is_some()
-}
+    fn rule(&self) -> &Rule {
+        &self.rule
+    }
 
-/// Where the stack publishes how its runs ended.
-fn bus(account: &Account) -> Result<String, CliError> {
-    account.output("EventBus")
-}
+    fn takes(&self) -> (&'static str, String) {
+        ("after", self.chain.after.shown())
+    }
 
-async fn all(account: &Account) -> Result<Vec<Link>, CliError> {
-    Ok(account.rules(&bus(account)?).await?.into_iter().filter_map(Link::of).collect())
-}
-
-async fn named(account: &Account, name: &str) -> Result<Link, CliError> {
-    account.rule(name, &bus(account)?).await?.and_then(Link::of).ok_or_else(|| {
-        CliError::NotThere(format!("this stack has no rule {name} on runs; to list them: reveille on-run list"))
-    })
+    fn as_json(&self) -> Value {
+        json!({
+            "name": self.rule.name,
+            "enabled": self.rule.enabled,
+            "madeByCommand": self.rule.ours,
+            "notebook": self.rule.input["notebook"],
+            "instance": self.rule.input["instance"],
+            "afterNotebook": self.chain.after.notebook,
+            "afterInstance": self.chain.after.instance,
+        })
+    }
 }
 
 async fn add(terminal: &Terminal, arguments: &OnRunAddArguments) -> Result<Exit, CliError> {
@@ -78,26 +81,32 @@ async fn add(terminal: &Terminal, arguments: &OnRunAddArguments) -> Result<Exit,
     let account = Account::of(&arguments.stack).await?;
     // Each run would fail, or none would ever start, and nobody would see it.
     account.named(&chain.next.instance).await?;
-    account.named(&chain.after.instance).await?;
-    let bus = bus(&account)?;
+    if chain.after.instance != chain.next.instance {
+        account.named(&chain.after.instance).await?;
+    }
     let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &chain.next.notebook));
-    rule::is_free(&account, &name, &bus, VERB, is_of_kind).await?;
-    let others: Vec<Chain> = all(&account).await?.into_iter().map(|link| link.chain).collect();
+    rule::is_free::<Link>(&account, &name).await?;
+    let others: Vec<Chain> = rule::all::<Link>(&account).await?.into_iter().map(|link| link.chain).collect();
     if let Some(way) = chain.cycle(&others) {
         return Err(CliError::Usage(endless(&chain, &way)));
     }
-    let description = "Starts a run when another one has succeeded.";
-    let pattern = chain.pattern();
-    account.add_rule(&NewRule { verb: VERB, name: name.clone(), description, pattern, template, bus }).await?;
-    let link = named(&account, &name).await.map_err(|error| rule::made(&name, VERB, error))?;
+    let new = NewRule {
+        verb: Link::VERB,
+        name: name.clone(),
+        description: "Starts a run when another one has succeeded.",
+        pattern: chain.pattern(),
+        template,
+        bus: Link::bus(&account)?,
+    };
+    account.add_rule(&new).await?;
+    let link: Link = rule::made(&account, &name).await?;
     if arguments.format.output == Format::Json {
-        Terminal::result(&as_json(&link));
+        Terminal::result(&link.as_json());
         return Ok(Exit::Done);
     }
-    terminal.lines(&format!("{name}: {}", rule::what(&link.rule)));
-    tell(terminal, &link);
-    terminal.line("");
-    terminal.line(&format!("{} reveille on-run list", terminal.paint(Tone::Quiet, "Next:")));
+    terminal.lines(&format!("{name}: {}", what(&link.rule.input)));
+    rule::tell(terminal, &link);
+    terminal.next("reveille on-run list");
     Ok(Exit::Done)
 }
 
@@ -121,74 +130,6 @@ fn endless(chain: &Chain, way: &[Step]) -> String {
         "these would start each other for ever: {}; no rule was made. To break the circle, let another notebook start it, or remove one of the rules: reveille on-run list",
         steps.join(" -> ")
     )
-}
-
-async fn list(terminal: &Terminal, arguments: &RuleListArguments) -> Result<Exit, CliError> {
-    let account = Account::of(&arguments.stack).await?;
-    let links = match &arguments.name {
-        Some(name) => vec![named(&account, name).await?],
-        None => all(&account).await?,
-    };
-    if arguments.format.output == Format::Json {
-        Terminal::result(&links.iter().map(as_json).collect());
-        return Ok(Exit::Done);
-    }
-    match (links.as_slice(), &arguments.name) {
-        ([link], Some(_)) => {
-            let what = rule::what(&link.rule);
-            terminal.lines(&format!("{} is {}: {what}", link.rule.name, rule::state(&link.rule).0));
-            tell(terminal, link);
-        }
-        ([], _) => terminal.note("this stack has no rules on runs; `reveille on-run add` makes one"),
-        (links, _) => {
-            let rows = links.iter().map(row).collect::<Vec<_>>();
-            table::show(terminal, &table::whole(terminal, COLUMNS, "NAME", &rows), &rows);
-        }
-    }
-    Ok(Exit::Done)
-}
-
-fn tell(terminal: &Terminal, link: &Link) {
-    rule::fact(terminal, "after", &link.chain.after.shown());
-    rule::tell_parameters(terminal, &link.rule);
-}
-
-async fn switch(terminal: &Terminal, arguments: &OneRuleArguments, on: bool) -> Result<Exit, CliError> {
-    let account = Account::of(&arguments.stack).await?;
-    let link = named(&account, &arguments.name).await?;
-    rule::switch(terminal, &account, &link.rule, VERB, on).await
-}
-
-async fn remove(terminal: &Terminal, arguments: &OneRuleArguments) -> Result<Exit, CliError> {
-    let account = Account::of(&arguments.stack).await?;
-    let link = named(&account, &arguments.name).await?;
-    rule::remove(&account, &link.rule, VERB).await?;
-    terminal.lines(&format!("removed {}: {}", arguments.name, rule::what(&link.rule)));
-    tell(terminal, &link);
-    Ok(Exit::Done)
-}
-
-fn row(link: &Link) -> Vec<Cell> {
-    let (state, tone) = rule::state(&link.rule);
-    vec![
-        (link.rule.name.clone(), Tone::Strong),
-        (state.to_owned(), tone),
-        (link.chain.after.shown(), Tone::Plain),
-        (link.chain.next.notebook.clone(), Tone::Plain),
-        (link.chain.next.instance.clone(), Tone::Plain),
-    ]
-}
-
-fn as_json(link: &Link) -> Value {
-    json!({
-        "name": link.rule.name,
-        "enabled": link.rule.enabled,
-        "madeByCommand": link.rule.ours,
-        "notebook": link.rule.input["notebook"],
-        "instance": link.rule.input["instance"],
-        "afterNotebook": link.chain.after.notebook,
-        "afterInstance": link.chain.after.instance,
-    })
 }
 
 #[cfg(test)]

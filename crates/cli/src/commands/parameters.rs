@@ -1,4 +1,4 @@
-//! The parameters that a person gives to a run, as papermill reads them.
+//! The parameters of a run: those that a person gives, as papermill reads them, and what a person is shown of them.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -28,6 +28,12 @@ pub(super) fn given(arguments: &ParameterArguments) -> Result<Map<String, Value>
         parameters.insert(name.clone(), value?);
     }
     Ok(parameters)
+}
+
+/// The names of a run's parameters, for a person; `None`: there are none. Their values may be what only the notebook should see.
+pub(super) fn names(parameters: &Map<String, Value>) -> Option<String> {
+    let names = parameters.keys().map(String::as_str).collect::<Vec<_>>();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// A value as papermill reads one on its command line: True, False, None, whole numbers, numbers with a point, or else text.

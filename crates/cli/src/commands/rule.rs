@@ -1,11 +1,19 @@
 //! What the verbs on rules of every kind have in common.
 
+use serde_json::Value;
+
+use super::{
+    parameters,
+    trigger::{field, state, what},
+};
 use crate::{
+    arguments::{Format, OneRuleArguments, RuleListArguments},
     clients::{Account, DEFAULT_BUS, Rule},
     error::CliError,
     exit::Exit,
     ui::{
         labelled,
+        table::{self, Cell, Column},
         terminal::{Terminal, Tone},
     },
 };
@@ -13,84 +21,148 @@ use crate::{
 /// As wide as the longest label, and a gap.
 const LABEL: usize = 12;
 
+/// A rule of one kind, and what it takes.
+pub(super) trait OfKind: Sized {
+    /// The command for rules of this kind.
+    const VERB: &'static str;
+    /// What they wait for, as in "rules on uploads".
+    const ON: &'static str;
+    /// Of a row: the name, the state, what the rule takes, the notebook and the instance.
+    const COLUMNS: [Column; 5];
+
+    /// The bus on which they are.
+    fn bus(account: &Account) -> Result<String, CliError>;
+
+    /// `None`: the rule is of another kind.
+    fn of(rule: Rule) -> Option<Self>;
+
+    fn rule(&self) -> &Rule;
+
+    /// What it takes, behind its label.
+    fn takes(&self) -> (&'static str, String);
+
+    /// The same in a table.
+    fn takes_in_table(&self) -> String {
+        self.takes().1
+    }
+
+    fn as_json(&self) -> Value;
+}
+
 pub(super) fn fact(terminal: &Terminal, label: &str, value: &str) {
     for line in labelled::lines(terminal, LABEL, label, value) {
         terminal.line(&line);
     }
 }
 
-pub(super) fn field<'a>(rule: &'a Rule, name: &str) -> &'a str {
-    rule.input[name].as_str().unwrap_or("(none)")
-}
-
-/// What a rule starts.
-pub(super) fn what(rule: &Rule) -> String {
-    format!("{} on {}", field(rule, "notebook"), field(rule, "instance"))
-}
-
-pub(super) const fn state(rule: &Rule) -> (&'static str, Tone) {
-    if rule.enabled { ("on", Tone::Good) } else { ("paused", Tone::Quiet) }
-}
-
-/// Which parameters the notebook gets: their values may be what only the notebook should see.
-pub(super) fn tell_parameters(terminal: &Terminal, rule: &Rule) {
-    let parameters = rule.input["parameters"].as_object();
-    let names = parameters.map(|all| all.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
-    if let Some(names) = names.filter(|names| !names.is_empty()) {
+/// What a rule takes, and which parameters the notebook gets.
+pub(super) fn tell<K: OfKind>(terminal: &Terminal, it: &K) {
+    let (label, takes) = it.takes();
+    fact(terminal, label, &takes);
+    if let Some(names) = it.rule().input["parameters"].as_object().and_then(parameters::names) {
         fact(terminal, "parameters", &names);
     }
 }
 
-/// That a name is free: PutRule would change a rule that has it. `is_of_kind` says whether the verb's `remove` would see such a rule.
+/// Those of the stack.
+pub(super) async fn all<K: OfKind>(account: &Account) -> Result<Vec<K>, CliError> {
+    Ok(account.rules(&K::bus(account)?).await?.into_iter().filter_map(K::of).collect())
+}
+
+/// One of the stack.
+///
+/// # Errors
+/// It is not there, or of another kind.
+pub(super) async fn named<K: OfKind>(account: &Account, name: &str) -> Result<K, CliError> {
+    account.rule(name, &K::bus(account)?).await?.and_then(K::of).ok_or_else(|| {
+        let (on, verb) = (K::ON, K::VERB);
+        CliError::NotThere(format!("this stack has no rule {name} on {on}; to list them: reveille {verb} list"))
+    })
+}
+
+/// That a name is free: PutRule would change a rule that has it.
 ///
 /// # Errors
 /// It is taken.
-pub(super) async fn is_free(
-    account: &Account,
-    name: &str,
-    bus: &str,
-    verb: &str,
-    is_of_kind: fn(&Rule) -> bool,
-) -> Result<(), CliError> {
-    match account.taken_by(name, bus).await? {
-        None => Ok(()),
-        Some(rule) => Err(CliError::Usage(taken(name, verb, rule.ours && is_of_kind(&rule)))),
-    }
+pub(super) async fn is_free<K: OfKind>(account: &Account, name: &str) -> Result<(), CliError> {
+    let Some(rule) = account.taken_by(name, &K::bus(account)?).await? else { return Ok(()) };
+    // Whether `remove` would see it, and remove it.
+    let removable = rule.ours && rule.starts_runs() && K::of(rule).is_some();
+    let or =
+        if removable { format!(", or remove it first: reveille {} remove {name}", K::VERB) } else { String::new() };
+    Err(CliError::Usage(format!("a rule {name} already exists; give another --name{or}")))
 }
 
-fn taken(name: &str, verb: &str, removable: bool) -> String {
-    let or = if removable { format!(", or remove it first: reveille {verb} remove {name}") } else { String::new() };
-    format!("a rule {name} already exists; give another --name{or}")
-}
-
-/// What a command did before it failed.
-pub(super) fn made(name: &str, verb: &str, error: CliError) -> CliError {
-    CliError::Afterwards {
+/// One that was just made, as EventBridge has it.
+pub(super) async fn made<K: OfKind>(account: &Account, name: &str) -> Result<K, CliError> {
+    named(account, name).await.map_err(|error| CliError::Afterwards {
         done: format!("the rule {name} was made"),
         error: Box::new(error),
-        next: format!("reveille {verb} list {name}"),
+        next: format!("reveille {} list {name}", K::VERB),
+    })
+}
+
+pub(super) async fn list<K: OfKind>(terminal: &Terminal, arguments: &RuleListArguments) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    let found: Vec<K> = match &arguments.name {
+        Some(name) => vec![named(&account, name).await?],
+        None => all(&account).await?,
+    };
+    if arguments.format.output == Format::Json {
+        Terminal::result(&found.iter().map(K::as_json).collect());
+        return Ok(Exit::Done);
     }
+    match (found.as_slice(), &arguments.name) {
+        ([only], Some(_)) => {
+            let rule = only.rule();
+            terminal.lines(&format!("{} is {}: {}", rule.name, state(rule.enabled).0, what(&rule.input)));
+            tell(terminal, only);
+        }
+        ([], _) => note_none::<K>(terminal),
+        (found, _) => {
+            let rows = found.iter().map(row).collect::<Vec<_>>();
+            table::show(terminal, &table::whole(terminal, K::COLUMNS, "NAME", &rows), &rows);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn note_none<K: OfKind>(terminal: &Terminal) {
+    terminal.note(&format!("this stack has no rules on {}; `reveille {} add` makes one", K::ON, K::VERB));
+}
+
+fn row<K: OfKind>(it: &K) -> Vec<Cell> {
+    let rule = it.rule();
+    let (state, tone) = state(rule.enabled);
+    vec![
+        (rule.name.clone(), Tone::Strong),
+        (state.to_owned(), tone),
+        (it.takes_in_table(), Tone::Plain),
+        (field(&rule.input, "notebook").to_owned(), Tone::Plain),
+        (field(&rule.input, "instance").to_owned(), Tone::Plain),
+    ]
 }
 
 /// Pauses a rule or resumes it.
-pub(super) async fn switch(
+pub(super) async fn switch<K: OfKind>(
     terminal: &Terminal,
-    account: &Account,
-    rule: &Rule,
-    verb: &str,
+    arguments: &OneRuleArguments,
     on: bool,
 ) -> Result<Exit, CliError> {
-    let (name, word) = (&rule.name, if on { "on" } else { "paused" });
+    let account = Account::of(&arguments.stack).await?;
+    let it: K = named(&account, &arguments.name).await?;
+    let rule = it.rule();
+    let (name, (word, _)) = (&rule.name, state(on));
     if rule.enabled == on {
         terminal.line(&format!("{name} is already {word}"));
         return Ok(Exit::Done);
     }
-    account.enable_rule(rule, verb, on).await?;
+    account.enable_rule(rule, K::VERB, on).await?;
     terminal.line(&format!("{name} is {word}"));
     if on {
         terminal.note("what happened while it was paused starts nothing");
     } else {
-        terminal.note(&format!("it starts no run until you resume it: reveille {verb} resume {name}"));
+        terminal.note(&format!("it starts no run until you resume it: reveille {} resume {name}", K::VERB));
     }
     if !rule.ours {
         terminal.note("the rule was made by a stack, and that stack's next update may undo this");
@@ -99,8 +171,10 @@ pub(super) async fn switch(
 }
 
 /// Removes a rule that the command made.
-pub(super) async fn remove(account: &Account, rule: &Rule, verb: &str) -> Result<(), CliError> {
-    let name = &rule.name;
+pub(super) async fn remove<K: OfKind>(terminal: &Terminal, arguments: &OneRuleArguments) -> Result<Exit, CliError> {
+    let account = Account::of(&arguments.stack).await?;
+    let it: K = named(&account, &arguments.name).await?;
+    let (rule, name, verb) = (it.rule(), &arguments.name, K::VERB);
     if !rule.ours {
         return Err(CliError::NotNow(format!(
             "{name} was not made with `reveille {verb} add`; remove it with what made it (for a stack: aws cloudformation delete-stack), or pause it: reveille {verb} pause {name}"
@@ -112,5 +186,8 @@ pub(super) async fn remove(account: &Account, rule: &Rule, verb: &str) -> Result
             "somebody gave {name} another target, {other}, which would be lost; remove that first: aws events remove-targets --rule {name}{bus} --ids {other}"
         )));
     }
-    account.remove_rule(rule, verb).await
+    account.remove_rule(rule, verb).await?;
+    terminal.lines(&format!("removed {name}: {}", what(&rule.input)));
+    tell(terminal, &it);
+    Ok(Exit::Done)
 }

@@ -53,16 +53,18 @@ pub(super) fn asked(arguments: &NotebookArguments) -> Result<Map<String, Value>,
 }
 
 /// Holds an input against the contract, and its placeholders against what its event tells, as AdmitRun will.
-pub(super) fn check(input: &str) -> Result<Input, CliError> {
-    let input = read(input)?;
-    // The run's id is made when it starts; any stands for it.
-    let (event, run) = (input.event.as_ref().map(Event::new), RunId::from_key("run"));
-    let facts = PlaceholderFacts { event, run: &run, instance: &input.instance };
-    fill(input.parameters.clone(), &facts).map_err(CliError::Usage)?;
-    Ok(input)
+pub(super) fn check(input: &str) -> Result<(), CliError> {
+    filled(&read(input)?).map(drop).map_err(CliError::Usage)
 }
 
-/// The same without its placeholders.
+/// The parameters that the run would have.
+pub(super) fn filled(input: &Input) -> Result<Map<String, Value>, String> {
+    // The run's id is made when it starts; any stands for it.
+    let (event, run) = (input.event.as_ref().map(Event::new), RunId::from_key("run"));
+    fill(input.parameters.clone(), &PlaceholderFacts { event, run: &run, instance: &input.instance })
+}
+
+/// Holds an input against the contract, but not its placeholders.
 pub(super) fn read(input: &str) -> Result<Input, CliError> {
     input::read(&InputText::new(input.to_owned())).map_err(|failure| {
         // The same sentence as AdmitRun's, but for its end, which speaks of executions.

@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use super::{run::asked, trigger::usual_name};
+use super::{
+    run::asked,
+    trigger::{field, state, usual_name, what},
+};
 use crate::{
     arguments::{
         Format, OneScheduleArguments, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb,
@@ -76,11 +79,10 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
         Terminal::result(&as_json(&schedule, now));
         return Ok(Exit::Done);
     }
-    terminal.lines(&format!("{name}: {}", what(&schedule)));
+    terminal.lines(&format!("{name}: {}", what(&schedule.input)));
     tell_when(terminal, &schedule);
     tell_next(terminal, &times);
-    terminal.line("");
-    terminal.line(&format!("{} reveille schedule list {name}", terminal.paint(Tone::Quiet, "Next:")));
+    terminal.next(&format!("reveille schedule list {name}"));
     Ok(Exit::Done)
 }
 
@@ -141,8 +143,8 @@ async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<
     }
     match (schedules.as_slice(), &arguments.name) {
         ([schedule], Some(_)) => {
-            let state = if schedule.enabled { "on" } else { "paused" };
-            terminal.lines(&format!("{} is {state}: {}", schedule.name, what(schedule)));
+            let (state, _) = state(schedule.enabled);
+            terminal.lines(&format!("{} is {state}: {}", schedule.name, what(&schedule.input)));
             tell_when(terminal, schedule);
             tell_next(terminal, &next(schedule, now));
         }
@@ -158,7 +160,7 @@ async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<
 async fn switch(terminal: &Terminal, arguments: &OneScheduleArguments, on: bool) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
     let schedule = account.schedule(&arguments.name).await?;
-    let (name, word) = (&arguments.name, if on { "on" } else { "paused" });
+    let (name, (word, _)) = (&arguments.name, state(on));
     if schedule.enabled == on {
         terminal.lines(&format!("{name} is already {word}"));
         return Ok(Exit::Done);
@@ -177,7 +179,7 @@ async fn remove(terminal: &Terminal, arguments: &OneScheduleArguments) -> Result
     let account = Account::of(&arguments.stack).await?;
     let schedule = account.schedule(&arguments.name).await?;
     account.remove_schedule(&schedule).await?;
-    terminal.lines(&format!("removed {}: {}", schedule.name, what(&schedule)));
+    terminal.lines(&format!("removed {}: {}", schedule.name, what(&schedule.input)));
     tell_when(terminal, &schedule);
     Ok(Exit::Done)
 }
@@ -211,14 +213,6 @@ fn tell_next(terminal: &Terminal, times: &[DateTime<Tz>]) {
     }
 }
 
-fn field<'a>(schedule: &'a Schedule, name: &str) -> &'a str {
-    schedule.input[name].as_str().unwrap_or("(none)")
-}
-
-fn what(schedule: &Schedule) -> String {
-    format!("{} on {}", field(schedule, "notebook"), field(schedule, "instance"))
-}
-
 /// On a line of its own: an expression that is broken in two is hard to read.
 fn tell_when(terminal: &Terminal, schedule: &Schedule) {
     let Schedule { expression, zone, .. } = schedule;
@@ -226,12 +220,12 @@ fn tell_when(terminal: &Terminal, schedule: &Schedule) {
 }
 
 fn row(schedule: &Schedule, now: DateTime<Utc>) -> Vec<Cell> {
-    let state = if schedule.enabled { ("on", Tone::Good) } else { ("paused", Tone::Quiet) };
+    let (state, tone) = state(schedule.enabled);
     vec![
         (schedule.name.clone(), Tone::Strong),
-        (state.0.to_owned(), state.1),
-        (field(schedule, "notebook").to_owned(), Tone::Plain),
-        (field(schedule, "instance").to_owned(), Tone::Plain),
+        (state.to_owned(), tone),
+        (field(&schedule.input, "notebook").to_owned(), Tone::Plain),
+        (field(&schedule.input, "instance").to_owned(), Tone::Plain),
         (schedule.expression.clone(), Tone::Quiet),
         (next(schedule, now).first().map(words).unwrap_or_default(), Tone::Plain),
     ]

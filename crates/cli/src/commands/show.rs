@@ -5,7 +5,7 @@ use reveille_domain::{
     records::{Rest, RunStatus},
 };
 
-use super::{logs::MAX_LOG, runs::tone, stage::stage};
+use super::{logs::MAX_LOG, parameters, runs::tone, stage::stage};
 use crate::{
     arguments::{Format, ShowArguments},
     clients::{Account, Ending, Run},
@@ -39,7 +39,7 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> R
     for (label, value) in facts(run) {
         lines.extend(labelled(terminal, label, &value));
     }
-    if let Some(names) = parameters(account, run).await? {
+    if let Some(names) = parameter_names(account, run).await? {
         lines.extend(labelled(terminal, "parameters", &format!("{names} (their values are in request.json)")));
     }
     if run.ending == Ending::Running {
@@ -73,12 +73,11 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> R
     Ok(())
 }
 
-/// The names of the run's parameters. Their values may be what only the notebook should see.
-async fn parameters(account: &Account, run: &Run) -> Result<Option<String>, CliError> {
+/// The names of the run's parameters.
+async fn parameter_names(account: &Account, run: &Run) -> Result<Option<String>, CliError> {
     let Some(instance) = run.instance.as_deref().filter(|_| run.at.is_some()) else { return Ok(None) };
     let Some(request) = account.request(instance, &run.id).await? else { return Ok(None) };
-    let names = request.parameters.keys().map(String::as_str).collect::<Vec<_>>();
-    Ok((!names.is_empty()).then(|| names.join(", ")))
+    Ok(parameters::names(&request.parameters))
 }
 
 fn title(terminal: &Terminal, run: &Run) -> Vec<String> {

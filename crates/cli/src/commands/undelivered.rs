@@ -11,6 +11,7 @@ use crate::{
     clients::{Account, MOST_UNDELIVERED, Source, Undelivered},
     error::CliError,
     exit::Exit,
+    triggers::object,
     ui::{
         json::time,
         question,
@@ -53,12 +54,7 @@ async fn list(terminal: &Terminal, arguments: &UndeliveredArguments) -> Result<E
         return Ok(Exit::Done);
     }
     show(terminal, &messages);
-    terminal.line("");
-    terminal.line(&format!(
-        "{} reveille undelivered replay {}",
-        terminal.paint(Tone::Quiet, "Next:"),
-        short(&messages[0])
-    ));
+    terminal.next(&format!("reveille undelivered replay {}", short(&messages[0])));
     Ok(Exit::Done)
 }
 
@@ -89,7 +85,7 @@ fn about(message: &Undelivered) -> String {
 /// The same for the table, without the bucket: a narrow terminal shows more of the key.
 fn within(message: &Undelivered) -> String {
     let about = again::about(message).unwrap_or_else(|| "(unknown)".to_owned());
-    let key = about.strip_prefix("s3://").and_then(|place| place.split_once('/')).map(|(_, key)| key.to_owned());
+    let key = object(&about).map(|(_, key)| key.to_owned());
     key.unwrap_or(about)
 }
 

@@ -4,6 +4,9 @@ use serde_json::{Map, Value, json};
 
 /// What EventBridge puts the event in place of.
 pub(crate) const EVENT: &str = "<aws.events.event.json>";
+/// What EventBridge Scheduler puts its facts in place of.
+pub(crate) const SCHEDULE_ARN: &str = "<aws.scheduler.schedule-arn>";
+pub(crate) const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
 /// InputTransformer, `InputTemplate`: "Maximum length of 8192".
 const MOST: usize = 8192;
 
@@ -18,8 +21,7 @@ pub(crate) fn template(input: &Map<String, Value>) -> Result<String, String> {
             "`{sign}` cannot be in the notebook's name or in a parameter of this trigger, because a rule of EventBridge reads <...> as words of its own; leave it out, or let the notebook read it from a file"
         ));
     }
-    let all_but_the_brace = &text[..text.len() - 1];
-    let whole = format!("{all_but_the_brace},\"event\":{EVENT}}}");
+    let whole = with_event(&text, EVENT);
     let length = whole.chars().count();
     if length > MOST {
         return Err(format!(
@@ -27,6 +29,12 @@ pub(crate) fn template(input: &Map<String, Value>) -> Result<String, String> {
         ));
     }
     Ok(whole)
+}
+
+/// An input as text, with what stands for its event.
+pub(crate) fn with_event(input: &str, event: &str) -> String {
+    let all_but_the_brace = &input[..input.len() - 1];
+    format!("{all_but_the_brace},\"event\":{event}}}")
 }
 
 /// An event of S3 for this object. A key that ends with a slash is what the console makes of "Create folder".

@@ -73,7 +73,7 @@ fn is_taken(watched: &Watched, text: &str, started_by: &str) -> bool {
 }
 
 /// The bucket and the key of an `s3://` URI.
-pub(super) fn object(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn object(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix("s3://")?.split_once('/')
 }
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 /// Besides letters and digits, what a prefix and a suffix may hold: as the templates have it. All else means something to a pattern.
 const SIGNS: &str = "!_.()/=+@ -";
-/// As long as a key of S3 can be.
-const MOST: usize = 1024;
+/// As long as a key of S3 can be, in bytes.
+pub(crate) const MOST: usize = 1024;
 
 /// The objects of a bucket whose keys begin and end so.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -91,6 +91,12 @@ impl Terminal {
         write(&format!("{erase}{}\n", only_tones(text)));
     }
 
+    /// What a person would type next, below an answer.
+    pub(crate) fn next(&self, command: &str) {
+        self.line("");
+        self.line(&format!("{} {command}", self.paint(Tone::Quiet, "Next:")));
+    }
+
     /// A sentence, in as many lines as it takes.
     pub(crate) fn lines(&self, text: &str) {
         for line in fitted(text, self.width()) {

@@ -92,6 +92,12 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&StubCall<'_>) -> StubAnswer, notes
     }
 }
 
+/// An error of a service's own, or a refusal.
+pub fn fault(name: &str) -> (u16, String) {
+    let status = if name.starts_with("Internal") { 500 } else { 400 };
+    (status, format!(r#"{{"__type": "{name}", "message": "{name} it is"}}"#))
+}
+
 /// What DescribeStacks answers.
 pub const STACK: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>reveille</StackName>\
 <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>\

@@ -2,22 +2,19 @@
 
 use serde_json::{Map, Value};
 
-use super::{Upload, VERB, as_json, is_of_kind, named, tell};
+use super::Upload;
 use crate::{
     arguments::{Format, OnUploadAddArguments},
-    clients::{Account, DEFAULT_BUS, NewRule},
+    clients::{Account, NewRule},
     commands::{
-        rule,
+        rule::{self, OfKind},
         run::asked,
-        trigger::{check, complete, usual_name},
+        trigger::{check, complete, usual_name, what},
     },
     error::CliError,
     exit::Exit,
     triggers::{self, Starts, Watched},
-    ui::{
-        question,
-        terminal::{Terminal, Tone},
-    },
+    ui::{question, terminal::Terminal},
 };
 
 const HAS: &str = "an upload's runs have `bucket`, `key`, `etag`, `size`, `time`, `date`, `run` and `instance`";
@@ -45,26 +42,22 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
     // Each run would fail, and nobody would see it before the first.
     account.named(&arguments.asked.instance).await?;
     let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.asked.notebook));
-    let is_free = async || rule::is_free(&account, &name, DEFAULT_BUS, VERB, is_of_kind).await;
-    is_free().await?;
+    rule::is_free::<Upload>(&account, &name).await?;
     let_bucket_tell(terminal, &account, arguments).await?;
     // A person may have taken their time to answer, and somebody else the name.
-    is_free().await?;
-    let pattern = watched.pattern();
-    let description = "Starts a run when an object is created.";
-    account
-        .add_rule(&NewRule {
-            verb: VERB,
-            name: name.clone(),
-            description,
-            pattern,
-            template,
-            bus: DEFAULT_BUS.to_owned(),
-        })
-        .await?;
-    let upload = named(&account, &name).await.map_err(|error| rule::made(&name, VERB, error))?;
+    rule::is_free::<Upload>(&account, &name).await?;
+    let new = NewRule {
+        verb: Upload::VERB,
+        name: name.clone(),
+        description: "Starts a run when an object is created.",
+        pattern: watched.pattern(),
+        template,
+        bus: Upload::bus(&account)?,
+    };
+    account.add_rule(&new).await?;
+    let upload: Upload = rule::made(&account, &name).await?;
     if arguments.format.output == Format::Json {
-        Terminal::result(&as_json(&upload));
+        Terminal::result(&upload.as_json());
     } else {
         tell_made(terminal, &upload);
     }
@@ -72,17 +65,16 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
 }
 
 fn tell_made(terminal: &Terminal, upload: &Upload) {
-    terminal.lines(&format!("{}: {}", upload.rule.name, rule::what(&upload.rule)));
-    tell(terminal, upload);
+    terminal.lines(&format!("{}: {}", upload.rule.name, what(&upload.rule.input)));
+    rule::tell(terminal, upload);
     if !upload.watched.rule_decides() {
         terminal.note(&format!(
             "every file below {} starts an execution, which ends at once if the key does not end with {}; each such costs 0.01 cents. A folder as the prefix (one that ends with /) avoids that",
             upload.watched.prefix, upload.watched.suffix
         ));
     }
-    terminal.line("");
     let example = format!("s3://{}/{}", upload.watched.bucket, upload.watched.example());
-    terminal.line(&format!("{} reveille on-upload test '{example}'", terminal.paint(Tone::Quiet, "Next:")));
+    terminal.next(&format!("reveille on-upload test '{example}'"));
 }
 
 fn read(arguments: &OnUploadAddArguments) -> Result<Asked, CliError> {

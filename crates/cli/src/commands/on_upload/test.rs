@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Upload, all};
+use super::Upload;
 use crate::{
     arguments::{Format, OnUploadTestArguments},
     clients::Account,
     commands::{
-        rule::{fact, what},
-        trigger::check,
+        rule::{all, fact, note_none},
+        trigger::{check, what},
     },
     error::CliError,
     exit::Exit,
-    triggers,
+    triggers::{self, LONGEST_KEY},
     ui::terminal::{Terminal, Tone},
 };
 
@@ -30,7 +30,7 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadTestArguments) 
     let account = Account::of(&arguments.stack).await?;
     let mut tested = Vec::new();
     let mut sends = BTreeMap::new();
-    for upload in all(&account).await? {
+    for upload in all::<Upload>(&account).await? {
         let verdict = verdict(terminal, &account, &upload, bucket, key, &mut sends).await?;
         tested.push((upload, verdict));
     }
@@ -42,7 +42,7 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadTestArguments) 
             tell(terminal, upload, verdict);
         }
         match (tested.len(), starts) {
-            (0, _) => terminal.note("this stack has no rules on uploads; `reveille on-upload add` makes one"),
+            (0, _) => note_none::<Upload>(terminal),
             (_, 0) => terminal.note("this file would start no run"),
             (_, 1) => {}
             _ => terminal.note(&format!("this file would start {starts} runs")),
@@ -53,7 +53,7 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadTestArguments) 
 
 /// The bucket, if one is given, and the key.
 fn place(arguments: &OnUploadTestArguments) -> Result<(Option<&str>, &str), CliError> {
-    let (given, key) = match arguments.key.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+    let (given, key) = match triggers::object(&arguments.key) {
         Some((bucket, key)) => (Some(bucket), key),
         None => (None, arguments.key.as_str()),
     };
@@ -63,14 +63,11 @@ fn place(arguments: &OnUploadTestArguments) -> Result<(Option<&str>, &str), CliE
         }
         (given, option) => given.or(option),
     };
-    if key.is_empty() || key.len() > MOST {
-        return Err(CliError::Usage(format!("a key has 1 to {MOST} bytes, such as orders/2026-11-26.csv")));
+    if key.is_empty() || key.len() > LONGEST_KEY {
+        return Err(CliError::Usage(format!("a key has 1 to {LONGEST_KEY} bytes, such as orders/2026-11-26.csv")));
     }
     Ok((bucket, key))
 }
-
-/// As long as a key of S3 can be, in bytes.
-const MOST: usize = 1024;
 
 async fn verdict(
     terminal: &Terminal,
@@ -170,7 +167,7 @@ fn tell(terminal: &Terminal, upload: &Upload, verdict: &Verdict) {
     match verdict {
         Verdict::Starts(parameters) => {
             terminal.line(&format!("{name} {}", terminal.paint(Tone::Good, "would start")));
-            fact(terminal, "run", &what(&upload.rule));
+            fact(terminal, "run", &what(&upload.rule.input));
             for (name, value) in parameters {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 fact(terminal, "parameter", &format!("{name} = {value}"));

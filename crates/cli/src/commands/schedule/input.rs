@@ -5,11 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     commands::trigger::{check, complete},
     error::CliError,
+    triggers::{SCHEDULE_ARN, SCHEDULED_TIME, with_event},
 };
-
-/// What EventBridge Scheduler puts its facts in place of.
-const SCHEDULE_ARN: &str = "<aws.scheduler.schedule-arn>";
-const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
 
 /// The target's input. Scheduler sends no event, so this makes one. A schedule and a scheduled time are what two deliveries have in common; the
 /// execution id of Scheduler's is not.
@@ -22,9 +19,7 @@ pub(super) fn of(mut input: Map<String, Value>) -> Result<String, CliError> {
     check(&input, &sample, "a schedule's runs have `time`, `date`, `run` and `instance`")?;
     // Nothing that a person wrote is read as one of Scheduler's own words: to JSON this is the same text.
     let person = Value::Object(input).to_string().replace('<', "\\u003c").replace('>', "\\u003e");
-    let event = event(SCHEDULE_ARN, SCHEDULED_TIME);
-    let all_but_the_brace = &person[..person.len() - 1];
-    Ok(format!("{all_but_the_brace},\"event\":{event}}}"))
+    Ok(with_event(&person, &event(SCHEDULE_ARN, SCHEDULED_TIME).to_string()))
 }
 
 fn event(schedule: &str, time: &str) -> Value {

@@ -4,12 +4,8 @@ use serde_json::Value;
 
 use crate::{
     clients::{DEFAULT_BUS, Source, Undelivered},
-    triggers::EVENT,
+    triggers::{EVENT, SCHEDULE_ARN, SCHEDULED_TIME},
 };
-
-/// What Scheduler puts its facts in place of, where the message has it as it was.
-const SCHEDULE_ARN: &str = "<aws.scheduler.schedule-arn>";
-const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
 
 /// The rule's name and its bus, of its ARN: `...:rule/NAME`, or `...:rule/BUS/NAME`.
 pub(super) fn rule_of(arn: &str) -> Option<(&str, &str)> {

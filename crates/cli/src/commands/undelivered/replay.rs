@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use super::{NONE, about, again, held, short};
 use crate::{
     arguments::{Format, ReplayArguments},
-    clients::{Account, RunName, Source, StartedOnce, Undelivered},
+    clients::{Account, RunName, Source, Undelivered},
     commands::run::plain,
     error::CliError,
     exit::Exit,
-    ui::terminal::{Terminal, Tone},
+    ui::terminal::Terminal,
 };
 
 /// The longest name that Step Functions takes.
@@ -42,20 +42,19 @@ pub(super) async fn run(terminal: &Terminal, arguments: &ReplayArguments) -> Res
         let replayed = replay(&account, message, &mut templates).await;
         failed += usize::from(replayed.arn.is_none());
         kept += usize::from(replayed.arn.is_some() && replayed.problem.is_some());
-        if arguments.output == Format::Json {
+        if arguments.format.output == Format::Json {
             answers.push(as_json(message, &replayed));
         } else {
             tell(terminal, message, &replayed);
         }
         last = replayed.run.or(last);
     }
-    if arguments.output == Format::Json {
+    if arguments.format.output == Format::Json {
         Terminal::result(&Value::Array(answers));
     } else if messages.is_empty() {
         terminal.note(NONE);
     } else if let Some(run) = last {
-        terminal.line("");
-        terminal.line(&format!("{} reveille watch {run}", terminal.paint(Tone::Quiet, "Next:")));
+        terminal.next(&format!("reveille watch {run}"));
     }
     if failed > 0 {
         return Err(CliError::NotNow(format!(
@@ -97,10 +96,7 @@ async fn replay(account: &Account, message: &Undelivered, templates: &mut Templa
 
 async fn start(account: &Account, message: &Undelivered, input: String) -> Result<String, String> {
     let name = plain(&format!("undelivered-{}", message.id), '-', MAX_NAME);
-    match account.start_once(name, input).await {
-        Ok(StartedOnce::Now(arn) | StartedOnce::Before(arn)) => Ok(arn),
-        Err(problem) => Err(problem.to_string()),
-    }
+    account.start_once(&name, input).await.map_err(|problem| problem.to_string())
 }
 
 /// What the target would have handed to the execution.

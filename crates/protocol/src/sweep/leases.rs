@@ -39,15 +39,12 @@ where
     let passed = |cursor: &mut Cursor, (key, _): &(&String, _)| cursor.lease = Some((*key).clone());
     let looked =
         place.each(&leased, end, passed, |(_, instance)| bring_to_rest(stack, ports, instance, None, None)).await;
-    let last = looked.len();
+    let done = looked.len();
     for looked in looked {
-        match looked {
-            Ok(_) => swept.answer.checked += 1,
-            Err(failure) => swept.failed(failure),
-        }
+        swept.checked(looked);
     }
-    let is_everywhere = last == leased.len() && keys.len() < MAX_SWEPT_LEASES;
-    let last = last.checked_sub(1).map(|last| leased[last].0.clone());
+    let is_everywhere = done == leased.len() && keys.len() < MAX_SWEPT_LEASES;
+    let last = done.checked_sub(1).map(|last| leased[last].0.clone());
     let come = last.or_else(|| keys.last().cloned().filter(|_| leased.is_empty())).or(after);
     place.cursor.lease = come.filter(|_| !is_everywhere);
 }

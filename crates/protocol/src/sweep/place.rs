@@ -7,12 +7,12 @@
 //! whatever was cut off is the first thing of a later sweep, and is passed there, whatever becomes of it.
 
 use chrono::{DateTime, Utc};
-use reveille_domain::ports::{Clock, GetObject, PutObject};
+use reveille_domain::ports::{Call, Clock, GetObject, PutObject};
 
 use super::decide::Cursor;
 use super::swept::{self, Swept};
 use crate::stack::Stack;
-use crate::store::{self, StoreError};
+use crate::store;
 
 /// What a sweep looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,16 +42,15 @@ pub struct SweepPlace<'a, P> {
 impl<'a, P: Clock + GetObject + PutObject> SweepPlace<'a, P> {
     /// Goes on where the sweep before came to, and writes down that a sweep began.
     pub async fn begin(stack: &'a Stack, ports: &'a P, swept: &mut Swept) -> Self {
-        let (before, is_known) = match store::read::<Cursor>(ports, &stack.layout.sweeper()).await {
-            Ok(Some(stored)) => (stored.record, true),
-            // The beginning is as good a place as any.
-            Ok(None) | Err(StoreError::Unreadable(_)) => (Cursor::default(), true),
-            // This sweep begins there; the next one reads the place again.
-            Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => {
-                swept.failed(error);
-                (Cursor::default(), false)
-            }
-        };
+        let read = store::read::<Cursor>(ports, &stack.layout.sweeper()).await;
+        let read = store::or_evidence(read, &mut Vec::new());
+        let is_known = read.is_ok();
+        // The beginning is as good a place as any. If the place could not be read, the next sweep reads it again.
+        let stored = read.unwrap_or_else(|error| {
+            swept.failed(error);
+            None
+        });
+        let before = stored.map_or_else(Cursor::default, |stored| stored.record);
         let cut_off = before.unfinished;
         let cursor = Cursor { unfinished: cut_off.saturating_add(1), ..before };
         let place = Self { stack, ports, cursor, cut_off, is_first: true, is_known };
@@ -76,19 +75,21 @@ impl<'a, P: Clock + GetObject + PutObject> SweepPlace<'a, P> {
 
     /// Writes the place down. That this fails holds up nothing, and the sweep's end tells of it.
     pub async fn keep(&self) {
-        if self.is_known {
-            let _ = store::put(self.ports, &self.stack.layout.sweeper(), &self.cursor).await;
+        let _ = self.write().await;
+    }
+
+    async fn write(&self) -> Call<()> {
+        if !self.is_known {
+            return Ok(());
         }
+        store::put(self.ports, &self.stack.layout.sweeper(), &self.cursor).await
     }
 
     /// The sweep came to its end. Calls may have been so slow that a part had no time: the next sweep begins with that.
     pub async fn end(mut self, without_time: Option<SweepPart>, swept: &mut Swept) {
-        if !self.is_known {
-            return;
-        }
         self.cursor.unfinished = 0;
         self.cursor.executions_first = without_time == Some(SweepPart::Executions);
-        if let Err(error) = store::put(self.ports, &self.stack.layout.sweeper(), &self.cursor).await {
+        if let Err(error) = self.write().await {
             swept.failed(error);
         }
     }
@@ -110,11 +111,12 @@ impl<'a, P: Clock + GetObject + PutObject> SweepPlace<'a, P> {
                 break;
             }
             passed(&mut self.cursor, thing);
-            if std::mem::take(&mut self.is_first) {
+            let is_first = std::mem::take(&mut self.is_first);
+            if is_first {
                 self.keep().await;
-                answers.push(look(thing).await);
-            } else {
-                answers.push(look(thing).await);
+            }
+            answers.push(look(thing).await);
+            if !is_first {
                 self.keep().await;
             }
         }

@@ -54,6 +54,14 @@ impl Swept {
         self.first_failure.get_or_insert(failure.into());
     }
 
+    /// Counts an instance that was looked at.
+    pub fn checked<T>(&mut self, looked: Result<T, Failure>) {
+        match looked {
+            Ok(_) => self.answer.checked += 1,
+            Err(failure) => self.failed(failure),
+        }
+    }
+
     /// Counts an execution that was looked at. Answers its instance, and whether an outcome was missing.
     pub fn concluded(&mut self, looked: Result<(Option<InstanceName>, bool), Failure>) -> Option<(InstanceName, bool)> {
         match looked {
@@ -83,9 +91,6 @@ where
         + DescribeExecution,
 {
     for looked in each(ports, instances, end, |instance| bring_to_rest(stack, ports, instance, None, None)).await {
-        match looked {
-            Ok(_) => swept.answer.checked += 1,
-            Err(failure) => swept.failed(failure),
-        }
+        swept.checked(looked);
     }
 }

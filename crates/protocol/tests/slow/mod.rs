@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-#[path = "../bucket/mod.rs"]
+#[path = "../support/bucket.rs"]
 mod bucket;
 mod records;
 

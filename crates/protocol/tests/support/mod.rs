@@ -19,7 +19,6 @@ use reveille_protocol::Stack;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-#[path = "../bucket/mod.rs"]
 mod bucket;
 pub mod runner;
 
@@ -190,7 +189,6 @@ pub fn claim(by: Claimant, of: &AttemptRef, boot_id: Option<&str>) -> Claim {
     bucket::claim(by, of, boot_id, now())
 }
 
-/// Two bodies have one tag only if they are equal: the nonces make every write another body.
 impl Clock for StepWorld {
     fn now(&self) -> DateTime<Utc> {
         now() + TimeDelta::seconds(self.passed.get())

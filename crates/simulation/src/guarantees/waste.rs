@@ -189,11 +189,10 @@ fn causes(world: &World, boot: &Boot, from: i64, end: i64, struck: bool) -> Vec<
     let restarts = boot.restarts_ms.borrow().iter().filter(|at| (from..=end).contains(at)).count();
     let during = |at: i64| (from - IN_FLIGHT.num_milliseconds()..=end).contains(&at);
     let hindrances = world.ledger.hindrances();
-    let functions = hindrances.iter().filter(|(at, what)| during(*at) && *what == Hindrance::Function).count();
-    let runners = hindrances.iter().filter(|(at, what)| during(*at) && *what == Hindrance::Runner).count();
-    let sweeps = hindrances.iter().filter(|(at, what)| during(*at) && *what == Hindrance::Sweep).count();
+    let hindered = |whose| hindrances.iter().filter(|(at, what)| during(*at) && *what == whose).count();
+    let (functions, runners) = (hindered(Hindrance::Function), hindered(Hindrance::Runner));
     // However many are cut off: each lease is the first of a sweep in its turn, and leases come first in every second one.
-    let functions = functions + sweeps.min(2 * world.schedule.instances.len() + 1);
+    let functions = functions + hindered(Hindrance::Sweep).min(2 * world.schedule.instances.len() + 1);
     let times = |count: usize, ms: i64| i64::try_from(count).unwrap_or(0) * ms;
     let failures = times(functions, look + IN_FLIGHT.num_milliseconds()) + times(runners, RUNNERS_CALL_MS);
     let all = [

@@ -76,6 +76,11 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
     directed::add(rarer::add(drawn))
 }
 
+/// Trouble with an instance, from the beginning.
+const fn at_first(index: usize, what: InstanceTrouble, lasting: Duration) -> Planned {
+    Planned { at: Duration::ZERO, trouble: Trouble::Instance { index, what, lasting } }
+}
+
 fn percent(rng: &mut Rng, percent: u8) -> bool {
     rng.u8(0..100) < percent
 }

@@ -36,9 +36,8 @@ impl World {
         fastrand::Rng::with_seed(self.schedule.seed ^ self.now_ms().unsigned_abs().rotate_left(20) ^ what)
     }
 
-    /// An execution, as it is described now.
-    fn described(&self, arn: &str) -> Option<(Description, Rc<Turn>)> {
-        let execution = self.service().execution(arn)?.describe();
+    /// What a description of an execution says now.
+    fn described(&self, arn: &str) -> Option<Rc<Turn>> {
         let mut random = self.of_this_moment(1);
         let lags = self.choices.is_none() && random.u64(0..LATE_DESCRIPTIONS) == 0;
         let lag_ms = if lags { random.i64(0..=DESCRIBED_LATE_MS) } else { 0 };
@@ -47,7 +46,7 @@ impl World {
             self.ledger.hindered(self.now_ms(), Hindrance::Function);
             self.fired(Fault::ExecutionShownLate, arn);
         }
-        Some((execution, shown?))
+        shown
     }
 
     /// How old what a list shows is.
@@ -96,7 +95,7 @@ impl DescribeExecution for Ports {
     async fn is_running(&self, execution_arn: &str) -> Call<bool> {
         let owned = execution_arn.to_owned();
         self.call(About::new(Action::DescribeExecution, "states:DescribeExecution", execution_arn), move |world| {
-            let runs = world.described(&owned).is_some_and(|(_, turn)| turn.status == Status::Running);
+            let runs = world.described(&owned).is_some_and(|turn| turn.status == Status::Running);
             Ok(runs || world.waits_in_a_queue(&owned))
         })
         .await
@@ -107,7 +106,11 @@ impl DescribeWholeExecution for Ports {
     async fn describe_whole_execution(&self, execution_arn: &str) -> Call<Option<ExecutionSeen>> {
         let owned = execution_arn.to_owned();
         let about = About::new(Action::DescribeExecution, "states:DescribeExecution", execution_arn);
-        self.call(about, move |world| Ok(world.described(&owned).map(|(execution, turn)| seen(execution, &turn)))).await
+        self.call(about, move |world| {
+            let execution = world.service().execution(&owned).map(|known| known.describe());
+            Ok(world.described(&owned).zip(execution).map(|(turn, execution)| seen(execution, &turn)))
+        })
+        .await
     }
 }
 

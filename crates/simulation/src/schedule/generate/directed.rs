@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{ms, percent, seconds, work};
-use crate::schedule::{Deed, Hand, InstanceTrouble, Planned, Schedule, Trouble};
+use super::{at_first, ms, percent, seconds, work};
+use crate::schedule::{Deed, Hand, InstanceTrouble, Schedule};
 
 /// Of each hundred schedules so many have a lease that cannot be opened after a run.
 const UNOPENED: u8 = 3;
@@ -20,20 +20,15 @@ pub(super) fn add(mut schedule: Schedule) -> Schedule {
     let rng = &mut rng;
     if percent(rng, UNOPENED) {
         let index = rng.usize(0..schedule.instances.len());
-        at_first(&mut schedule, index, InstanceTrouble::LeaseStaysBusy, Duration::ZERO);
+        schedule.troubles.push(at_first(index, InstanceTrouble::LeaseStaysBusy, Duration::ZERO));
     }
     if percent(rng, FAILED_AT_ONCE) {
         let index = rng.usize(0..schedule.instances.len());
         // All of it within the minute in which a request may still be under way.
         let instance = &mut schedule.instances[index];
         (instance.pending, instance.script) = (ms(rng, 5_000, 20_000), ms(rng, 500, 5_000));
-        at_first(&mut schedule, index, InstanceTrouble::LifecycleScriptFails, seconds(rng, 600, 4_000));
+        schedule.troubles.push(at_first(index, InstanceTrouble::LifecycleScriptFails, seconds(rng, 600, 4_000)));
         schedule.hands.push(Hand { at: Duration::ZERO, deed: Deed::StartFailed { index, work: work(rng) } });
     }
     schedule
-}
-
-fn at_first(schedule: &mut Schedule, index: usize, what: InstanceTrouble, lasting: Duration) {
-    let trouble = Trouble::Instance { index, what, lasting };
-    schedule.troubles.push(Planned { at: Duration::ZERO, trouble });
 }

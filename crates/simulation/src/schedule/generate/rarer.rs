@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde_json::json;
 
-use super::{CALLS, choose, instance, percent, seconds, when, work};
+use super::{CALLS, at_first, choose, instance, percent, seconds, when, work};
 use crate::schedule::{
     Cut, Deed, Hand, InstanceTrouble, Mode, Notebooks, Parameters, Planned, Schedule, Trigger, Trouble,
 };
@@ -119,8 +119,6 @@ const fn is_a_burst(schedule: &Schedule) -> bool {
 fn queues(mut schedule: Schedule) -> Schedule {
     let mut rng = Rng::with_seed(schedule.seed ^ 0x0071_7565_7565);
     let rng = &mut rng;
-    let at_first =
-        |index, what, lasting| Planned { at: Duration::ZERO, trouble: Trouble::Instance { index, what, lasting } };
     if percent(rng, STRAYS) {
         let index = rng.usize(0..schedule.instances.len());
         schedule.troubles.push(at_first(index, InstanceTrouble::StrayTicket, Duration::ZERO));

@@ -70,7 +70,7 @@ def of_request(service, method, path, headers, query, body, status):
     if service == "s3":
         pairs += iam_actions.s3_additional_checks(method, path, headers, body, query)
         if status == 404 and method in ("GET", "HEAD"):
-            pairs.append(("s3:ListBucket", "/".join(resource.split("/")[:1])))
+            pairs.append(("s3:ListBucket", resource.split("/")[0]))
         if method in ("PUT", "DELETE") and headers.get("if-match", "*") != "*":
             pairs.append(("s3:GetObject", resource))
     return pairs
@@ -124,15 +124,6 @@ def noting(application):
 def install():
     """Puts the notes before what will be served, and each function's role into its credentials."""
     import ministack.app
-    from ministack.core import lambda_runtime
-    from ministack.services import lambda_svc
 
     ministack.app.app = noting(ministack.app.app)
-    execution_credentials = lambda_runtime.execution_credentials
-
-    def credentials_of_the_role(config):
-        return {**execution_credentials(config), "AWS_SESSION_TOKEN": config["Role"]}
-
-    for module in (lambda_runtime, lambda_svc):
-        assert module.execution_credentials is execution_credentials
-        module.execution_credentials = credentials_of_the_role
+    reveille_guard.give_functions(lambda config: {"AWS_SESSION_TOKEN": config["Role"]})

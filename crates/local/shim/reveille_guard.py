@@ -146,18 +146,28 @@ def guard_runtime_apis():
     http.server.BaseHTTPRequestHandler.parse_request = parse_and_look
 
 
+def give_functions(credentials):
+    """Every function's credentials have these too, or in their place: variables, from the function's configuration."""
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    execution_credentials = lambda_runtime.execution_credentials
+
+    def with_these(config):
+        return {**execution_credentials(config), **credentials(config)}
+
+    for module in (lambda_runtime, lambda_svc):
+        assert module.execution_credentials is execution_credentials
+        module.execution_credentials = with_these
+
+
 def install():
     """Puts the guard before all that this process will serve."""
     import ministack.app
-    from ministack.core import lambda_runtime
-    from ministack.services import lambda_svc
 
     key = os.environ["AWS_ACCESS_KEY_ID"]
     ports = os.environ.get("REVEILLE_FORWARDED_PORTS", "").split(",")
     forwarded = [f"127.0.0.1:{port}" for port in ports if port]
     ministack.app.app = guarded(ministack.app.app, key, f"127.0.0.1:{os.environ['GATEWAY_PORT']}", forwarded)
-    execution_credentials = lambda_runtime.execution_credentials
-    for module in (lambda_runtime, lambda_svc):
-        assert module.execution_credentials is execution_credentials
-        module.execution_credentials = lambda config: {**execution_credentials(config), "AWS_ACCESS_KEY_ID": key}
+    give_functions(lambda _config: {"AWS_ACCESS_KEY_ID": key})
     guard_runtime_apis()

@@ -54,7 +54,7 @@ def call(operation, **members):
     return body
 
 
-def status(name):
+def described(name):
     """The instance's description; `None` once it is gone."""
     try:
         return call("DescribeNotebookInstance", **{INSTANCE_NAME: name})
@@ -64,31 +64,32 @@ def status(name):
         raise
 
 
-def wait_until_settled(name):
-    """Waits until the instance changes no more, since it refuses everything before; its status then."""
+def looks(name):
+    """The instance's status at each look, and its description, for as long as it is waited for."""
     deadline = time.monotonic() + LIMIT_SECONDS
     while time.monotonic() < deadline:
-        seen = status(name)
-        found = seen and seen["NotebookInstanceStatus"]
+        seen = described(name)
+        yield seen and seen["NotebookInstanceStatus"], seen
+        time.sleep(LOOK_SECONDS)
+
+
+def wait_until_settled(name):
+    """Waits until the instance changes no more, since it refuses everything before; its status then."""
+    for found, _ in looks(name):
         if found in SETTLED:
             return found
-        time.sleep(LOOK_SECONDS)
     raise ValueError(f"The notebook instance {name} was still {found} after {LIMIT_SECONDS} seconds.")
 
 
 def wait_for(name, wanted):
     """Waits until the instance has this status; `None`: until it is gone."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        seen = status(name)
-        found = seen and seen["NotebookInstanceStatus"]
+    for found, seen in looks(name):
         if found == wanted:
             return
         if found is None:
             raise ValueError(f"The notebook instance {name} is gone: somebody deleted it before it was {wanted}.")
         if found == "Failed" and wanted is not None:
             raise ValueError(f"The notebook instance {name} failed: {seen.get('FailureReason')}")
-        time.sleep(LOOK_SECONDS)
     raise ValueError(f"The notebook instance {name} was not {wanted or 'gone'} within {LIMIT_SECONDS} seconds.")
 
 

@@ -22,7 +22,7 @@ use std::{
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use crate::LocalError;
+use crate::{LocalError, processes};
 
 /// Locked for as long as a local AWS uses the folder. The kernel drops the lock with its process, however that ends.
 const LOCK: &str = ".reveille-local.lock";
@@ -172,9 +172,7 @@ fn is_in_use(folder: &Path) -> bool {
         return true;
     }
     let mark = [b"=", below.as_slice()].concat();
-    let Ok(processes) = fs::read_dir("/proc") else { return false };
-    // Other users' processes cannot be read, and are not ours.
-    processes.flatten().any(|process| fs::read(process.path().join("environ")).is_ok_and(|text| holds(&text, &mark)))
+    processes::environments().any(|(_, environment)| holds(&environment, &mark))
 }
 
 #[cfg(test)]

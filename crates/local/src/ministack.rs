@@ -20,14 +20,15 @@ use tokio::{
 
 use crate::{LocalError, environment, error::tail, processes};
 
-/// The shim: see its own text.
-const SHIM: &str = include_str!("../shim/ministack_with_heartbeats.py");
-/// What it imports: who is served. See its own text.
-const GUARD: &str = include_str!("../shim/reveille_guard.py");
-/// What it imports: which role calls what. See its own text.
-const CALLS: &str = include_str!("../shim/reveille_calls.py");
-/// What it imports: notebook instances in CloudFormation. See its own text.
-const SAGEMAKER: &str = include_str!("../shim/reveille_sagemaker.py");
+/// The shim, which is run.
+const SHIM: &str = "ministack_with_heartbeats.py";
+/// Its files, by name: itself, and what it imports. See their own texts.
+const SHIM_FILES: [(&str, &str); 4] = [
+    (SHIM, include_str!("../shim/ministack_with_heartbeats.py")),
+    ("reveille_guard.py", include_str!("../shim/reveille_guard.py")),
+    ("reveille_calls.py", include_str!("../shim/reveille_calls.py")),
+    ("reveille_sagemaker.py", include_str!("../shim/reveille_sagemaker.py")),
+];
 /// Tells the notes of calls where they go.
 const CALLS_FILE: &str = "REVEILLE_CALLS";
 /// Tells the guard the ports of [`crate::Options::forwarded_ports`].
@@ -77,11 +78,8 @@ impl Ministack {
     ) -> Result<Self, LocalError> {
         let folder = files.folder;
         fs::create_dir_all(folder).map_err(LocalError::file("make", folder))?;
-        let shim = folder.join("ministack_with_heartbeats.py");
-        let beside = [("reveille_guard.py", GUARD), ("reveille_calls.py", CALLS), ("reveille_sagemaker.py", SAGEMAKER)];
-        for (path, text) in
-            [(shim.clone(), SHIM)].into_iter().chain(beside.map(|(name, text)| (folder.join(name), text)))
-        {
+        for (name, text) in SHIM_FILES {
+            let path = folder.join(name);
             fs::write(&path, text).map_err(LocalError::file("write", &path))?;
         }
         let calls = folder.join("calls.jsonl");
@@ -92,7 +90,7 @@ impl Ministack {
         let errors = output.try_clone().map_err(LocalError::file("write", &log))?;
         let marker = format!("{port}-{}", std::process::id());
         let child = Command::new(python)
-            .arg(&shim)
+            .arg(folder.join(SHIM))
             // What to end with it: see the shim.
             .arg(folder.parent().unwrap_or(folder))
             .arg(if files.kept { "keep" } else { "remove" })

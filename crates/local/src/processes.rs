@@ -15,18 +15,18 @@ pub(crate) const MARKER: &str = "REVEILLE_LOCAL";
 const KILL_SECONDS: u64 = 5;
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The processes with this marker. Other people's processes cannot be read, and are not ours.
+/// The environment of each process. Other people's processes cannot be read, and are not ours.
+pub(crate) fn environments() -> impl Iterator<Item = (Pid, Vec<u8>)> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
+    pids.filter_map(|pid| Some((pid, fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).ok()?)))
+}
+
+/// The processes with this marker.
 pub(crate) fn marked(id: &str) -> Vec<Pid> {
     let needle = format!("{MARKER}={id}");
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
-        .filter(|pid| {
-            fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero()))
-                .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|pair| pair == needle.as_bytes()))
-        })
-        .collect()
+    let is_marked = |environment: &[u8]| environment.split(|byte| *byte == 0).any(|pair| pair == needle.as_bytes());
+    environments().filter(|(_, environment)| is_marked(environment)).map(|(pid, _)| pid).collect()
 }
 
 /// Kills every process with this marker, again and again until there is none: one may be starting another.

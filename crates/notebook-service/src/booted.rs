@@ -156,13 +156,14 @@ impl Booted {
             // No keeper removes it; where the disk is full, half of it is there.
             let _ = fs::remove_dir_all(&folder);
         })?;
-        self.up(&machine, &leader, subnet).map_err(|why| self.told(&machine, console, &why))
+        self.up(&machine, named.role, &leader, subnet).map_err(|why| self.told(&machine, console, &why))
     }
 
     /// Waits until a machine is up; or says why it is not.
     fn up(
         &self,
         machine: &str,
+        role: &str,
         leader: &mpsc::Receiver<Option<i32>>,
         subnet: Option<Vec<Endpoint>>,
     ) -> Result<Boot, String> {
@@ -182,7 +183,7 @@ impl Booted {
         }
         let id = fs::read_to_string(format!("/proc/{leader}/root/proc/sys/kernel/random/boot_id"))
             .map_err(|error| format!("its boot id cannot be read: {error}"))?;
-        Ok(Boot { id: id.trim().to_owned(), machine: Some((machine.to_owned(), leader)) })
+        Ok(Boot { id: id.trim().to_owned(), role: role.to_owned(), machine: Some((machine.to_owned(), leader)) })
     }
 
     fn too_slow(&self, state: &str) -> String {

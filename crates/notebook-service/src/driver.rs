@@ -129,9 +129,7 @@ async fn run_script(shared: Arc<Shared>, instance: String, boot: BootNumber, hoo
 
 fn script(shared: &Shared, instance: &str, boot: &Boot, hook: Hook, content: Arc<[u8]>) -> Script {
     let config = &shared.config;
-    let role =
-        shared.account().snapshot(instance).map(|snapshot| snapshot.view.settings.role_arn.clone()).unwrap_or_default();
-    let (file, launch) = Host::launch(&shared.machine(instance), boot, hook, &content, (config, &role));
+    let (file, launch) = Host::launch(&shared.machine(instance), boot, hook, &content, config);
     Script { hook, content, file, launch, log: shared.log_file(instance, hook), log_limit: config.log_limit }
 }
 

@@ -51,7 +51,7 @@ impl Host {
             Self::Folders => {
                 let id = uuid::fresh()?;
                 disk.boot(&id, named.name, named.arn)?;
-                Ok(Boot { id, machine: None })
+                Ok(Boot { id, role: named.role.to_owned(), machine: None })
             }
             Self::Machines(machines) => machines.boot(disk, named, &of_the_role(config, named.role), console),
         }
@@ -71,7 +71,7 @@ impl Host {
         boot: &Boot,
         hook: Hook,
         content: &[u8],
-        (config, role): (&Config, &str),
+        config: &Config,
     ) -> (PathBuf, Launch) {
         let bash = !content.starts_with(b"#!");
         let name = format!("{hook}_{}", boot.id);
@@ -82,7 +82,7 @@ impl Host {
         }
         let root = disk.root();
         let file = root.join("tmp").join(name);
-        let mut environment = of_the_role(config, role);
+        let mut environment = of_the_role(config, &boot.role);
         for (name, value) in [
             ("PATH", config.path.clone()),
             ("HOME", root.join("root").display().to_string()),

@@ -69,7 +69,7 @@ async fn handle(shared: &Shared, headers: &HeaderMap, content: Body) -> Result<V
     let operation = operation(headers)?;
     let bytes = body(content).await.map_err(WireError::Body)?;
     let command = requests::command(operation, &bytes)?;
-    let resource = match command.instance() {
+    let resource = || match command.instance() {
         Some(name) => shared.account().instance_arn(name),
         None => "*".to_owned(),
     };

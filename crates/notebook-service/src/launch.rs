@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 pub(crate) struct Boot {
     /// The boot id, as the instance's own processes read it.
     pub(crate) id: String,
+    /// The ARN of the instance's role, which no running instance changes.
+    pub(crate) role: String,
     /// The machine's name and first process; `None`: the instance is a folder.
     pub(crate) machine: Option<(String, i32)>,
 }

@@ -36,11 +36,11 @@ pub struct RoleCall {
 pub(crate) struct RoleCalls(Mutex<BTreeSet<RoleCall>>);
 
 impl RoleCalls {
-    pub(crate) fn note(&self, headers: &HeaderMap, operation: Operation, resource: String) {
+    pub(crate) fn note(&self, headers: &HeaderMap, operation: Operation, resource: impl FnOnce() -> String) {
         let token = headers.get(TOKEN_HEADER).and_then(|value| value.to_str().ok());
         // Another token is somebody's secret.
         let Some(role) = token.filter(|token| token.starts_with("arn:") && token.contains(":role/")) else { return };
-        self.add(RoleCall { role: role.to_owned(), action: format!("sagemaker:{operation}"), resource });
+        self.add(RoleCall { role: role.to_owned(), action: format!("sagemaker:{operation}"), resource: resource() });
     }
 
     fn add(&self, call: RoleCall) {

@@ -2,10 +2,11 @@
 //! same role, so that this is what a notebook may do to the records.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use reveille_contract_tests::{iam, read, template};
+use reveille_contract_tests::iam::{self, Role};
+use reveille_contract_tests::policy::{Grant, grants, matches};
+use reveille_contract_tests::read;
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::{InstanceName, RunId};
-use serde_json::Value;
 
 /// What the simulation's hostile notebook is held to.
 #[path = "../../../crates/simulation/src/policy.rs"]
@@ -22,39 +23,29 @@ fn attempt(instance: &str) -> AttemptRef {
     AttemptRef { instance: instance.into(), run: RunId::from_key("daily-0123456789"), attempt: 2 }
 }
 
-/// IAM's wildcard: any characters, a slash too.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some((before, after)) = pattern.split_once('*') else { return pattern == text };
-    let Some(rest) = text.strip_prefix(before) else { return false };
-    (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(after, &rest[at..]))
+fn role() -> Role {
+    let [role] = iam::roles("infra/instance.yaml").try_into().unwrap_or_else(|_| panic!("one role"));
+    role
 }
 
-fn list(value: &Value) -> Vec<&Value> {
-    value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
+/// What the role may do without any parameter: what is there only with one is no object's, and iam.rs looks at it.
+fn granted() -> Vec<Grant> {
+    grants(&role(), &[])
 }
 
-/// Whether the policy of the instance `nightly` lets its role do this to the object of that key.
-fn allows(action: &str, key: &str) -> bool {
-    let template = template("infra/instance.yaml");
-    let statements = &template["Resources"]["RunnerPolicy"]["Properties"]["PolicyDocument"]["Statement"];
-    // What is there only with a parameter is no object's: iam.rs looks at it.
-    list(statements).iter().filter(|statement| statement["Fn::If"].is_null()).any(|statement| {
-        assert_eq!(statement["Effect"], "Allow");
-        let acts = list(&statement["Action"]).iter().any(|allowed| matches(allowed.as_str().unwrap(), action));
-        let on = list(&statement["Resource"]).iter().any(|resource| {
-            let Some(pattern) = resource["Fn::Sub"].as_str().or_else(|| resource.as_str()) else { return false };
-            let pattern = [
-                ("${AWS::Partition}", "aws"),
-                ("${RunsBucket}", "runs"),
-                ("${RunsPrefix}", "team/"),
-                ("${InstanceName}", "nightly"),
-                ("${RunnerKey}", "artifacts/reveille-runner"),
-            ]
-            .iter()
-            .fold(pattern.to_owned(), |pattern, (name, value)| pattern.replace(name, value));
-            matches(&pattern, &format!("arn:aws:s3:::runs/{key}"))
-        });
-        acts && on
+/// Whether one of these lets the role of the instance `nightly` do this to the object of that key.
+fn allows(granted: &[Grant], action: &str, key: &str) -> bool {
+    granted.iter().any(|grant| {
+        let pattern = [
+            ("${AWS::Partition}", "aws"),
+            ("${RunsBucket}", "runs"),
+            ("${RunsPrefix}", "team/"),
+            ("${InstanceName}", "nightly"),
+            ("${RunnerKey}", "artifacts/reveille-runner"),
+        ]
+        .iter()
+        .fold(grant.resource.clone(), |pattern, (name, value)| pattern.replace(name, value));
+        matches(&grant.action, action) && matches(&pattern, &format!("arn:aws:s3:::runs/{key}"))
     })
 }
 
@@ -82,8 +73,9 @@ fn of_the_functions(instance: &str) -> Vec<String> {
 
 #[test]
 fn the_runner_may_write_what_it_writes() {
+    let granted = granted();
     for key in written("nightly") {
-        assert!(allows("s3:PutObject", &key), "{key}");
+        assert!(allows(&granted, "s3:PutObject", &key), "{key}");
     }
     let job = read("crates/notebook/src/job.rs");
     let names = job.split("pub fn file_name").nth(1).unwrap().split("    }\n    }").next().unwrap();
@@ -93,25 +85,27 @@ fn the_runner_may_write_what_it_writes() {
 
 #[test]
 fn the_instances_role_cannot_write_what_functions_write() {
+    let granted = granted();
     for key in of_the_functions("nightly") {
-        assert!(!allows("s3:PutObject", &key), "{key}");
+        assert!(!allows(&granted, "s3:PutObject", &key), "{key}");
     }
     let at = attempt("nightly");
     let layout = layout();
     for key in [layout.request(&at.instance, &at.run), layout.outcome(&at), layout.claim(&at), layout.report(&at)] {
-        assert!(!allows("s3:DeleteObject", &key), "{key}: what is put once stays");
+        assert!(!allows(&granted, "s3:DeleteObject", &key), "{key}: what is put once stays");
     }
 }
 
 #[test]
 fn the_instances_role_reaches_no_other_instance() {
+    let granted = granted();
     for other in ["payroll", "nightly2", "nightl", "night"] {
         for key in written(other).into_iter().chain(of_the_functions(other)) {
             for action in ["s3:PutObject", "s3:DeleteObject"] {
-                assert!(!allows(action, &key), "{action} {key}");
+                assert!(!allows(&granted, action, &key), "{action} {key}");
             }
             let is_shared = key.starts_with("artifacts/");
-            assert!(is_shared || !allows("s3:GetObject", &key), "{key}");
+            assert!(is_shared || !allows(&granted, "s3:GetObject", &key), "{key}");
         }
     }
 }
@@ -119,22 +113,19 @@ fn the_instances_role_reaches_no_other_instance() {
 /// The hostile notebook of the simulation may do what the template grants, statement by statement, and nothing else.
 #[test]
 fn the_simulation_enforces_this_policy() {
-    let template = template("infra/instance.yaml");
-    let statements = &template["Resources"]["RunnerPolicy"]["Properties"]["PolicyDocument"]["Statement"];
-    let resource = |resource: &Value| {
-        let arn = iam::texts(resource).concat();
+    let resource = |arn: &String| {
         let bucket = "arn:${AWS::Partition}:s3:::${RunsBucket}";
         match arn.strip_prefix(bucket) {
             Some(key) => key.trim_start_matches('/').to_owned(),
             None => arn.rsplit(':').next().unwrap().to_owned(),
         }
     };
-    let granted: Vec<(Vec<String>, Vec<String>)> = list(statements)
+    let granted: Vec<(Vec<String>, Vec<String>)> = role()
+        .statements
         .iter()
-        .filter(|statement| statement["Fn::If"].is_null())
-        .map(|statement| {
-            let actions = list(&statement["Action"]).iter().map(|action| action.as_str().unwrap().to_owned()).collect();
-            (actions, list(&statement["Resource"]).iter().map(|each| resource(each)).collect())
+        .filter(|(_, parameter)| parameter.is_none())
+        .map(|(statement, _)| {
+            (iam::texts(&statement["Action"]), iam::texts(&statement["Resource"]).iter().map(resource).collect())
         })
         // Logs are of no record and no instance.
         .filter(|(actions, _): &(Vec<String>, _)| actions.iter().any(|action| !action.starts_with("logs:")))

@@ -72,6 +72,19 @@ impl LocalAws {
         found.reverse();
         found
     }
+
+    /// Waits for an execution of a notebook on an instance.
+    pub async fn execution_of(&self, instance: &str, notebook: &str) -> Run<'_> {
+        until(&format!("a run of {notebook} on {instance}"), async || {
+            for run in self.executions_of(instance).await {
+                if run.input().await["notebook"] == notebook {
+                    return Some(run);
+                }
+            }
+            None
+        })
+        .await
+    }
 }
 
 impl<'a> Run<'a> {

@@ -11,7 +11,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_sfn::types::ExecutionStatus;
 use tokio::time::sleep;
 
-use super::{AccessKey, CALLS, Files, GUARD, Ministack, SAGEMAKER};
+use super::{AccessKey, Files, Ministack, SHIM_FILES};
 use crate::{Clients, environment, package, processes, tools};
 
 /// Runs an execution that waits for its token, which its function writes into a file.
@@ -170,9 +170,8 @@ async fn silent_tickets_fail_and_beaten_ones_live() {
 #[test]
 fn the_parts_of_the_shim_decide_as_they_should() {
     let folder = tempfile::tempdir().unwrap();
-    let test = include_str!("../../shim/shim_test.py");
-    let files = [("reveille_calls.py", CALLS), ("reveille_guard.py", GUARD), ("reveille_sagemaker.py", SAGEMAKER)];
-    for (name, text) in files.into_iter().chain([("shim_test.py", test)]) {
+    let test = ("shim_test.py", include_str!("../../shim/shim_test.py"));
+    for (name, text) in SHIM_FILES.into_iter().chain([test]) {
         fs::write(folder.path().join(name), text).unwrap();
     }
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");

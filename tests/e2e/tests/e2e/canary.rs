@@ -7,7 +7,7 @@ use reveille_instance_model::Hook;
 use serde_json::{Value, json};
 
 use crate::Scenario;
-use crate::stacks::{Queue, queue, received, service};
+use crate::stacks::{Queue, queue, received, service, typed};
 
 pub const ALL: &[Scenario] =
     &[("canary::a_secret_is_in_no_log_event_mail_or_message", |h, w| h.block_on(secrets_stay(w)))];
@@ -140,9 +140,7 @@ async fn of_the_bucket(world: &LocalAws) -> Vec<Place> {
 async fn function_logs(world: &LocalAws) -> String {
     let groups = "aws logs describe-log-groups --query 'logGroups[].logGroupName' --output text";
     let messages = "aws logs filter-log-events --log-group-name \"$group\" --query 'events[].message' --output text";
-    let output = world.type_in(&format!("for group in $({groups}); do {messages} || exit 1; done")).await;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    typed(world, &format!("for group in $({groups}); do {messages} || exit 1; done")).await
 }
 
 /// The functions' logs, once there are lines of each run.

@@ -41,6 +41,21 @@ pub fn ended(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}\n{}", said(output), complained(output));
 }
 
+/// What the command answers that succeeds.
+pub async fn answered(world: &LocalAws, arguments: &[&str]) -> Value {
+    let output = reveille(world, &[arguments, &["--output", "json"]].concat()).await;
+    ended(&output, 0);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Runs the command, which ends with this code and says this.
+pub async fn refused(world: &LocalAws, arguments: &[&str], code: i32, sentence: &str) {
+    let output = reveille(world, arguments).await;
+    ended(&output, code);
+    let sentences = complained(&output);
+    assert!(sentences.contains(sentence), "{arguments:?}: {sentences}");
+}
+
 /// A run that fails: its exit code, its card, its log, its row, and the same as JSON.
 async fn followed(world: &LocalAws) {
     let notebook = Notebook::of(&["print('day is', day)", "raise ValueError('no orders')"]).with_parameters("day = 0");
@@ -60,9 +75,7 @@ async fn followed(world: &LocalAws) {
     ended(&log, 0);
     assert!(said(&log).contains("day is 2026-11-26"), "{}", said(&log));
 
-    let listed = reveille(world, &["runs", "--instance", "command-run", "--output", "json"]).await;
-    ended(&listed, 0);
-    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let listed = answered(world, &["runs", "--instance", "command-run"]).await;
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(
         (&listed[0]["run"], &listed[0]["status"], &listed[0]["code"], &listed[0]["instanceAfter"]),
@@ -74,9 +87,7 @@ async fn followed(world: &LocalAws) {
     ended(&link, 0);
     assert!(said(&link).contains("/1/output.html?") && said(&link).contains("X-Amz-Signature="), "{}", said(&link));
 
-    let instances = reveille(world, &["instances", "--output", "json"]).await;
-    ended(&instances, 0);
-    let instances: Value = serde_json::from_slice(&instances.stdout).unwrap();
+    let instances = answered(world, &["instances"]).await;
     let mine = instances.as_array().unwrap().iter().find(|it| it["instance"] == "command-run").unwrap();
     assert_eq!((&mine["status"], &mine["on"]), (&"Stopped".into(), &false.into()));
 }
@@ -137,10 +148,7 @@ async fn typed_wrong(world: &LocalAws) {
         (&["queue", "a/../b"], 2, "is not a notebook instance name"),
         (&["explain", "NoSuchCode"], 5, "NoSuchCode"),
     ] {
-        let output = reveille(world, arguments).await;
-        ended(&output, code);
-        let sentences = complained(&output);
-        assert!(sentences.contains(sentence), "{arguments:?}: {sentences}");
+        refused(world, arguments, code, sentence).await;
     }
     let mut command = Command::new(world.local().project().binary("reveille"));
     command.arg("runs").envs(world.local().environment()).env("AWS_ACCESS_KEY_ID", "somebody-elses");

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::Scenario;
-use crate::command::{complained, ended, reveille, said};
+use crate::command::{answered, complained, ended, reveille, said};
 
 pub const ALL: &[Scenario] =
     &[("command_again::a_run_waits_in_the_queue_and_is_run_again", |h, w| h.block_on(queued_and_again(w)))];
@@ -17,9 +17,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 async fn queue_of(world: &LocalAws, instance: &str, rows: usize) -> Vec<Value> {
     let start = Instant::now();
     loop {
-        let answer = reveille(world, &["queue", instance, "--output", "json"]).await;
-        ended(&answer, 0);
-        let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
+        let answer = answered(world, &["queue", instance]).await;
         let runs = answer["runs"].as_array().unwrap().clone();
         // One that has just come is `starting` until it has its ticket.
         let settled = runs.iter().all(|run| run["state"] != "starting");
@@ -68,9 +66,7 @@ async fn queued_and_again(world: &LocalAws) {
     let log = reveille(world, &["logs", new]).await;
     assert!(said(&log).contains("who is two"), "{}", said(&log));
 
-    let again = reveille(world, &["rerun", new, "--output", "json"]).await;
-    ended(&again, 0);
-    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    let again = answered(world, &["rerun", new]).await;
     assert_eq!((&again["from"], &again["by"]), (&new.into(), &"new".into()), "{again}");
     ended(&reveille(world, &["watch", again["run"].as_str().unwrap()]).await, 0);
     let log = reveille(world, &["logs", again["run"].as_str().unwrap()]).await;

@@ -1,10 +1,10 @@
 //! The `reveille` command: rules on runs, and one that fires.
 
-use reveille_e2e_tests::{LocalAws, Notebook, until};
-use serde_json::{Value, json};
+use reveille_e2e_tests::{LocalAws, Notebook};
+use serde_json::json;
 
 use crate::Scenario;
-use crate::command::{complained, ended, reveille, said};
+use crate::command::{answered, ended, refused, reveille, said};
 
 pub const ALL: &[Scenario] = &[("command_chain::a_run_that_succeeds_starts_the_next", |h, w| h.block_on(chained(w)))];
 
@@ -21,9 +21,7 @@ async fn chained(world: &LocalAws) {
     ended(&made, 0);
     let summary = format!("{NAME}: summary.ipynb on {ON}\n  after       orders.ipynb on {ON}\n  parameters  day\n");
     assert!(said(&made).starts_with(&summary), "{}", said(&made));
-    let listed = reveille(world, &["on-run", "list", NAME, "--output", "json"]).await;
-    ended(&listed, 0);
-    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let listed = answered(world, &["on-run", "list", NAME]).await;
     assert_eq!(
         listed,
         json!([{"name": NAME, "enabled": true, "madeByCommand": true, "notebook": "summary.ipynb", "instance": ON,
@@ -33,9 +31,7 @@ async fn chained(world: &LocalAws) {
     // A circle, by the rule that is there, and a run after itself.
     for (notebook, after) in [("orders.ipynb", "summary.ipynb"), ("orders.ipynb", "orders.ipynb")] {
         let circle = ["on-run", "add", notebook, "--on", ON, "--after", after, "--name", "circle"];
-        let refused = reveille(world, &circle).await;
-        ended(&refused, 2);
-        assert!(complained(&refused).contains("would start each other for ever"), "{}", complained(&refused));
+        refused(world, &circle, 2, "would start each other for ever").await;
     }
     for (arguments, code, sentence) in [
         (&["on-run", "add", "a.ipynb", "--on", ON][..], 2, "--after"),
@@ -49,9 +45,7 @@ async fn chained(world: &LocalAws) {
         (&["on-run", "pause", "no-such-one"], 5, "this stack has no rule no-such-one"),
         (&["on-upload", "pause", NAME], 5, "this stack has no rule summary-after-orders on uploads"),
     ] {
-        let refused = reveille(world, arguments).await;
-        ended(&refused, code);
-        assert!(complained(&refused).contains(sentence), "{arguments:?}: {}", complained(&refused));
+        refused(world, arguments, code, sentence).await;
     }
     for (verb, word) in [("pause", "is paused"), ("resume", "is on")] {
         let turned = reveille(world, &["on-run", verb, NAME]).await;
@@ -60,15 +54,7 @@ async fn chained(world: &LocalAws) {
     }
 
     ended(&reveille(world, &["run", "orders.ipynb", "--on", ON]).await, 0);
-    let next = until("the next notebook's run", async || {
-        for run in world.executions_of(ON).await {
-            if run.input().await["notebook"] == "summary.ipynb" {
-                return Some(run);
-            }
-        }
-        None
-    })
-    .await;
+    let next = world.execution_of(ON, "summary.ipynb").await;
     next.assert_succeeded(ON).await;
     let day = next.input().await["event"]["time"].as_str().unwrap()[..10].to_owned();
     assert!(next.text(ON, "1/output.ipynb").await.unwrap().contains(&format!("day {day}")));

@@ -5,7 +5,8 @@ use reveille_e2e_tests::LocalAws;
 use serde_json::{Value, json};
 
 use crate::Scenario;
-use crate::command::{complained, ended, reveille, said};
+use crate::command::{answered, complained, ended, refused, reveille, said};
+use crate::stacks::{aws, outputs};
 
 pub const ALL: &[Scenario] = &[
     ("command_schedule::a_schedule_is_made_listed_paused_and_removed", |h, w| h.block_on(from_add_to_remove(w))),
@@ -14,21 +15,12 @@ pub const ALL: &[Scenario] = &[
 
 const ON: &str = "command-schedule";
 
-/// What the AWS CLI prints, as JSON.
-async fn aws(world: &LocalAws, command: &str) -> Value {
-    let output = world.type_in(&format!("aws --endpoint-url \"$AWS_ENDPOINT_URL\" {command} --output json")).await;
-    assert!(output.status.success(), "{command}: {}", complained(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 async fn got(world: &LocalAws, name: &str) -> Value {
     aws(world, &format!("scheduler get-schedule --name {name}")).await
 }
 
 async fn listed(world: &LocalAws, name: &str) -> Value {
-    let listed = reveille(world, &["schedule", "list", name, "--output", "json"]).await;
-    ended(&listed, 0);
-    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let listed = answered(world, &["schedule", "list", name]).await;
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
     listed[0].clone()
 }
@@ -123,14 +115,10 @@ async fn from_add_to_remove(world: &LocalAws) {
 
 /// The stack's state machine, role and queue; and the input, with an event that Scheduler's words are put into.
 async fn is_on_the_stack(world: &LocalAws, target: &Value) {
-    let stack = aws(world, "cloudformation describe-stacks --stack-name reveille --query 'Stacks[0].Outputs'").await;
-    let output = |name: &str| {
-        let outputs = stack.as_array().unwrap().iter();
-        outputs.clone().find(|output| output["OutputKey"] == name).expect("the stack has it")["OutputValue"].clone()
-    };
-    assert_eq!(target["Arn"], output("StateMachineArn"));
-    assert_eq!(target["RoleArn"], output("SchedulerRoleArn"));
-    assert_eq!(target["DeadLetterConfig"]["Arn"], output("UndeliveredEventsArn"));
+    let outputs = outputs(world).await;
+    assert_eq!(target["Arn"], outputs["StateMachineArn"]);
+    assert_eq!(target["RoleArn"], outputs["SchedulerRoleArn"]);
+    assert_eq!(target["DeadLetterConfig"]["Arn"], outputs["UndeliveredEventsArn"]);
     let input: Value = serde_json::from_str(target["Input"].as_str().unwrap()).unwrap();
     assert_eq!(
         (&input["instance"], &input["notebook"], &input["parameters"]),
@@ -165,11 +153,4 @@ async fn typed_wrong(world: &LocalAws) {
     }
     let made = aws(world, "scheduler list-schedules --name-prefix wrong").await;
     assert_eq!(made["Schedules"], json!([]), "a mistake makes nothing");
-}
-
-async fn refused(world: &LocalAws, arguments: &[&str], code: i32, sentence: &str) {
-    let output = reveille(world, arguments).await;
-    ended(&output, code);
-    let sentences = complained(&output);
-    assert!(sentences.contains(sentence), "{arguments:?}: {sentences}");
 }

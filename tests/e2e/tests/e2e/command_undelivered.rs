@@ -5,7 +5,8 @@ use reveille_e2e_tests::{LocalAws, Notebook};
 use serde_json::{Value, json};
 
 use crate::Scenario;
-use crate::command::{complained, ended, reveille, said};
+use crate::command::{answered, complained, ended, reveille, said};
+use crate::stacks::{aws, outputs};
 
 pub const ALL: &[Scenario] =
     &[("command_undelivered::an_event_is_listed_replayed_once_and_discarded", |h, w| h.block_on(replayed(w)))];
@@ -13,19 +14,9 @@ pub const ALL: &[Scenario] =
 const ON: &str = "command-undelivered";
 const RULE: &str = "lost-orders";
 
-/// What the AWS CLI prints, as JSON.
-async fn aws(world: &LocalAws, command: &str) -> Value {
-    let output = world.type_in(&format!("aws --endpoint-url \"$AWS_ENDPOINT_URL\" {command} --output json")).await;
-    assert!(output.status.success(), "{command}: {}", complained(&output));
-    serde_json::from_slice(&output.stdout).unwrap_or_default()
-}
-
 /// Puts a message into the stack's queue, and gives its id.
 async fn put(world: &LocalAws, body: &Value, attributes: &[(&str, &str)]) -> String {
-    let outputs = "cloudformation describe-stacks --stack-name reveille --query";
-    let url =
-        aws(world, &format!("{outputs} \"Stacks[0].Outputs[?OutputKey=='UndeliveredEventsUrl'].OutputValue | [0]\""))
-            .await;
+    let url = &outputs(world).await["UndeliveredEventsUrl"];
     let attributes: serde_json::Map<String, Value> = attributes
         .iter()
         .map(|(name, value)| ((*name).to_owned(), json!({"DataType": "String", "StringValue": value})))
@@ -38,9 +29,7 @@ async fn put(world: &LocalAws, body: &Value, attributes: &[(&str, &str)]) -> Str
 }
 
 async fn listed(world: &LocalAws) -> Vec<Value> {
-    let listed = reveille(world, &["undelivered", "--output", "json"]).await;
-    ended(&listed, 0);
-    serde_json::from_slice(&listed.stdout).unwrap()
+    answered(world, &["undelivered"]).await.as_array().unwrap().clone()
 }
 
 fn ids(messages: &[Value]) -> Vec<&str> {
@@ -93,9 +82,7 @@ async fn replayed(world: &LocalAws) {
     ended(&refused, 1);
     assert!(complained(&refused).contains("the rule no-such-rule is not there any more"), "{}", complained(&refused));
     assert!(complained(&refused).contains("2 of 2 could not be replayed"), "{}", complained(&refused));
-    let replayed = reveille(world, &["undelivered", "replay", &first[..13], "--output", "json"]).await;
-    ended(&replayed, 0);
-    let replayed: Value = serde_json::from_slice(&replayed.stdout).unwrap();
+    let replayed = answered(world, &["undelivered", "replay", &first[..13]]).await;
     assert_eq!(replayed[0]["message"], first.as_str());
     let [run] = &world.executions_of(ON).await[..] else { panic!("one run") };
     assert_eq!(replayed[0]["executionArn"], run.arn.as_str());
@@ -139,17 +126,13 @@ async fn replayed(world: &LocalAws) {
 async fn started_and_killed(world: &LocalAws, message: &str, event: &Value) {
     // One that ends at once, so that nothing waits for an instance.
     let input = json!({"instance": ON, "notebook": "run.ipynb", "keys": {"suffix": ".none"}, "event": event});
-    let machine = "cloudformation describe-stacks --stack-name reveille --query";
-    let machine =
-        aws(world, &format!("{machine} \"Stacks[0].Outputs[?OutputKey=='StateMachineArn'].OutputValue | [0]\"")).await;
+    let machine = world.local().state_machine();
     let start = format!(
         "stepfunctions start-execution --state-machine-arn {machine} --name undelivered-{message} --input '{input}'"
     );
     let before = aws(world, &start).await["executionArn"].clone();
     let executions = world.executions_of(ON).await.len();
-    let replayed = reveille(world, &["undelivered", "replay", message, "--output", "json"]).await;
-    ended(&replayed, 0);
-    let replayed: Value = serde_json::from_slice(&replayed.stdout).unwrap();
+    let replayed = answered(world, &["undelivered", "replay", message]).await;
     assert_eq!(replayed[0]["executionArn"], before, "{replayed}");
     assert_eq!(world.executions_of(ON).await.len(), executions, "none was started");
     assert!(!ids(&listed(world).await).contains(&message));

@@ -4,7 +4,8 @@ use reveille_e2e_tests::{LocalAws, Notebook, until};
 use serde_json::{Value, json};
 
 use crate::Scenario;
-use crate::command::{complained, ended, reveille, said};
+use crate::command::{answered, complained, ended, refused, reveille, said};
+use crate::stacks::{Queue, aws, outputs, queue};
 
 pub const ALL: &[Scenario] = &[
     ("command_upload::a_rule_is_made_and_a_file_starts_its_run", |h, w| h.block_on(from_add_to_remove(w))),
@@ -14,17 +15,6 @@ pub const ALL: &[Scenario] = &[
 
 const ON: &str = "command-upload";
 const NAME: &str = "new-orders";
-
-/// What the AWS CLI prints, as JSON.
-async fn aws(world: &LocalAws, command: &str) -> Value {
-    let output = world.type_in(&format!("aws --endpoint-url \"$AWS_ENDPOINT_URL\" {command} --output json")).await;
-    assert!(output.status.success(), "{command}: {}", complained(&output));
-    serde_json::from_slice(&output.stdout).unwrap_or_default()
-}
-
-fn parsed(output: &std::process::Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no JSON: {}", said(output)))
-}
 
 async fn from_add_to_remove(world: &LocalAws) {
     let notebook = Notebook::of(&["print('got', source)"]).with_parameters("source = None");
@@ -43,7 +33,7 @@ async fn from_add_to_remove(world: &LocalAws) {
     // Which keys, before a file lands, and what the run would have.
     let tested = |key: String| async move {
         let test = reveille(world, &["on-upload", "test", &key, "--bucket", bucket, "--output", "json"]).await;
-        let rules = parsed(&test);
+        let rules: Value = serde_json::from_slice(&test.stdout).unwrap_or_else(|_| panic!("no JSON: {}", said(&test)));
         let mine = rules.as_array().unwrap().iter().find(|rule| rule["name"] == NAME).expect("it is tested").clone();
         (test.status.code(), mine)
     };
@@ -76,7 +66,7 @@ async fn from_add_to_remove(world: &LocalAws) {
     assert!(run.text(ON, "1/output.ipynb").await.unwrap().contains("/shop/a b.csv"));
     assert_eq!(world.executions_of(ON).await.len(), 1);
 
-    let listed = parsed(&reveille(world, &["on-upload", "list", NAME, "--output", "json"]).await);
+    let listed = answered(world, &["on-upload", "list", NAME]).await;
     assert_eq!(
         listed,
         json!([{"name": NAME, "enabled": true, "madeByCommand": true, "notebook": "run.ipynb", "instance": ON, "bucket": bucket,
@@ -97,7 +87,7 @@ async fn from_add_to_remove(world: &LocalAws) {
     ended(&reveille(world, &["on-upload", "remove", NAME]).await, 5);
 
     // The stack's own trigger is in the list, and is not the command's to remove.
-    let all = parsed(&reveille(world, &["on-upload", "list", "--output", "json"]).await);
+    let all = answered(world, &["on-upload", "list"]).await;
     let of_stack = all.as_array().unwrap().iter().find(|rule| rule["prefix"] == "incoming/").expect("the stack's own");
     let refused = reveille(world, &["on-upload", "remove", of_stack["name"].as_str().unwrap()]).await;
     ended(&refused, 1);
@@ -105,17 +95,13 @@ async fn from_add_to_remove(world: &LocalAws) {
 }
 
 async fn is_on_the_stack(world: &LocalAws, bucket: &str) {
-    let stack = aws(world, "cloudformation describe-stacks --stack-name reveille --query 'Stacks[0].Outputs'").await;
-    let output = |name: &str| {
-        let outputs = stack.as_array().unwrap().iter();
-        outputs.clone().find(|output| output["OutputKey"] == name).expect("the stack has it")["OutputValue"].clone()
-    };
+    let outputs = outputs(world).await;
     let targets = aws(world, &format!("events list-targets-by-rule --rule {NAME}")).await["Targets"].clone();
     assert_eq!(targets.as_array().unwrap().len(), 1, "{targets}");
     let target = &targets[0];
-    assert_eq!(target["Arn"], output("StateMachineArn"));
-    assert_eq!(target["RoleArn"], output("EventsRoleArn"));
-    assert_eq!(target["DeadLetterConfig"]["Arn"], output("UndeliveredEventsArn"));
+    assert_eq!(target["Arn"], outputs["StateMachineArn"]);
+    assert_eq!(target["RoleArn"], outputs["EventsRoleArn"]);
+    assert_eq!(target["DeadLetterConfig"]["Arn"], outputs["UndeliveredEventsArn"]);
     let rule = aws(world, &format!("events describe-rule --name {NAME}")).await;
     assert_eq!(rule["State"], "ENABLED");
     let pattern: Value = serde_json::from_str(rule["EventPattern"].as_str().unwrap()).unwrap();
@@ -132,9 +118,7 @@ async fn bucket_is_fixed(world: &LocalAws) {
     world.instance("command-fixes").await;
     let bucket = "command-told";
     aws(world, &format!("s3api create-bucket --bucket {bucket}")).await;
-    let url = aws(world, "sqs create-queue --queue-name command-told").await["QueueUrl"].as_str().unwrap().to_owned();
-    let attributes = format!("sqs get-queue-attributes --queue-url {url} --attribute-names QueueArn");
-    let queue = aws(world, &attributes).await["Attributes"]["QueueArn"].as_str().unwrap().to_owned();
+    let Queue { url, arn: queue } = queue(world, "command-told").await;
     let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"},
         "Action": "sqs:SendMessage", "Resource": queue}]});
     let policy = json!({"Policy": policy.to_string()});
@@ -166,9 +150,7 @@ async fn bucket_is_fixed(world: &LocalAws) {
 async fn typed_wrong(world: &LocalAws) {
     world.instance("command-not-on").await;
     let bucket = world.local().trigger_bucket();
-    let stack = aws(world, "cloudformation describe-stacks --stack-name reveille --query 'Stacks[0].Outputs'").await;
-    let runs = stack.as_array().unwrap().iter().find(|output| output["OutputKey"] == "RunsBucketName").unwrap();
-    let runs = runs["OutputValue"].as_str().unwrap();
+    let runs = world.local().bucket();
     let add = |arguments: &[&str]| {
         let start = ["on-upload", "add", "run.ipynb", "--on", "command-not-on", "--name", "mistaken"];
         [&start[..], arguments].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
@@ -200,11 +182,4 @@ async fn typed_wrong(world: &LocalAws) {
     refused(world, &["on-upload", "test", "s3://in-1/a", "--bucket", "in-2"], 2, "give one of them").await;
     let made = aws(world, "events list-rules --name-prefix mistaken").await;
     assert_eq!(made["Rules"], json!([]), "a mistake makes nothing");
-}
-
-async fn refused(world: &LocalAws, arguments: &[&str], code: i32, sentence: &str) {
-    let output = reveille(world, arguments).await;
-    ended(&output, code);
-    let sentences = complained(&output);
-    assert!(sentences.contains(sentence), "{arguments:?}: {sentences}");
 }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use reveille_contract_tests::intrinsics::default_of;
 use reveille_contract_tests::policy::{CheckedCall, Grant, Unused, granted_twice, grants, not_granted, not_used};
 use reveille_contract_tests::{iam, template};
 use reveille_e2e_tests::LocalAws;
 use reveille_local::{ACCOUNT, REGION};
-use serde_json::Value;
+
+use crate::stacks::aws;
 
 /// The role of `infra/instance.yaml`; the local instances' roles are named like the instances.
 const INSTANCE_ROLE: &str = "Role";
@@ -107,9 +109,7 @@ struct Stack {
 
 impl Stack {
     async fn of(world: &LocalAws) -> Self {
-        let described = "aws cloudformation describe-stack-resources --stack-name reveille --output json";
-        let output = world.type_in(described).await;
-        let described: Value = serde_json::from_slice(&output.stdout).expect("the stack's resources");
+        let described = aws(world, "cloudformation describe-stack-resources --stack-name reveille").await;
         let mut values: Vec<(String, String)> = [
             ("${AWS::Partition}", "aws"),
             ("${AWS::Region}", REGION),
@@ -139,10 +139,8 @@ impl Stack {
             values.push((format!("${{{logical}.Name}}"), last.to_owned()));
             values.push((format!("${{{logical}}}"), arn));
         }
-        let parameters = template(TEMPLATE)["Parameters"].as_object().expect("parameters").clone();
-        for (name, parameter) in parameters.iter().filter(|(_, parameter)| !parameter["Default"].is_null()) {
-            let default = parameter["Default"].as_str().map_or_else(|| parameter["Default"].to_string(), str::to_owned);
-            values.push((format!("${{{name}}}"), default));
+        for (name, parameter) in template(TEMPLATE)["Parameters"].as_object().expect("parameters") {
+            values.extend(default_of(parameter).map(|default| (format!("${{{name}}}"), default)));
         }
         Self { values, roles }
     }

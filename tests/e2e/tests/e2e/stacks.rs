@@ -1,8 +1,8 @@
 //! The small stacks of triggers, deployed as whoever uses them types it, and a run through each.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use reveille_e2e_tests::{LocalAws, Notebook, Run};
+use reveille_e2e_tests::{LocalAws, Notebook, until};
 use serde_json::{Value, json};
 
 use crate::Scenario;
@@ -28,18 +28,6 @@ pub async fn deploy(world: &LocalAws, stack: &str, template: &str, parameters: &
     typed(world, &command).await;
 }
 
-/// Waits for an execution of a notebook on an instance.
-async fn execution_of<'a>(world: &'a LocalAws, instance: &str, notebook: &str) -> Run<'a> {
-    loop {
-        for run in world.executions_of(instance).await {
-            if run.input().await["notebook"] == notebook {
-                return run;
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-}
-
 async fn upload_and_next(world: &LocalAws) {
     world.instance("chained").await;
     let first = Notebook::of(&["print(source)"]).with_parameters("source = None");
@@ -55,11 +43,11 @@ async fn upload_and_next(world: &LocalAws) {
 
     world.put_object(bucket, "chain/a.txt", b"a").await;
     world.put_object(bucket, "chain/a b.csv", b"a,b\n1,2\n").await;
-    let first = execution_of(world, "chained", "first.ipynb").await;
+    let first = world.execution_of("chained", "first.ipynb").await;
     first.assert_succeeded("chained").await;
     let request = first.record("chained", "request.json").await.unwrap();
     assert_eq!(request["parameters"], json!({"source": format!("s3://{bucket}/chain/a b.csv")}));
-    let next = execution_of(world, "chained", "second.ipynb").await;
+    let next = world.execution_of("chained", "second.ipynb").await;
     next.assert_succeeded("chained").await;
     let mut input = next.input().await;
     assert_eq!(input["event"]["detail"]["executionArn"], first.arn);
@@ -87,7 +75,7 @@ async fn schedule(world: &LocalAws) {
         "'ScheduleExpression=at({due})' TimeZone=UTC Instance=by-scheduler Notebook=run.ipynb 'Parameters={{\"due\": \"{{{{ time }}}}\"}}'"
     );
     deploy(world, "once", "trigger-schedule.yaml", &parameters).await;
-    let run = execution_of(world, "by-scheduler", "run.ipynb").await;
+    let run = world.execution_of("by-scheduler", "run.ipynb").await;
     run.assert_succeeded("by-scheduler").await;
     let input = run.input().await;
     assert_eq!(input["event"]["time"], format!("{due}Z"));
@@ -103,6 +91,20 @@ async fn schedule(world: &LocalAws) {
 /// A command of a service whose endpoint this version of the aws command does not take from the environment.
 pub async fn service(world: &LocalAws, command: &str) -> String {
     typed(world, &format!("aws --endpoint-url \"$AWS_ENDPOINT_URL\" {command}")).await
+}
+
+/// What such a command prints, as JSON; some print nothing.
+pub async fn aws(world: &LocalAws, command: &str) -> Value {
+    let printed = service(world, &format!("{command} --output json")).await;
+    if printed.is_empty() { Value::Null } else { serde_json::from_str(&printed).expect("JSON") }
+}
+
+/// What the stack gives, by name.
+pub async fn outputs(world: &LocalAws) -> BTreeMap<String, String> {
+    let outputs = aws(world, "cloudformation describe-stacks --stack-name reveille --query 'Stacks[0].Outputs'").await;
+    let text = |output: &Value, member: &str| output[member].as_str().expect("a text").to_owned();
+    let outputs = outputs.as_array().expect("outputs").iter();
+    outputs.map(|output| (text(output, "OutputKey"), text(output, "OutputValue"))).collect()
 }
 
 /// A queue to which somebody sends.
@@ -122,9 +124,7 @@ pub async fn queue(world: &LocalAws, name: &str) -> Queue {
 impl Queue {
     /// Lets the stack's topic send it what it mails.
     pub async fn subscribe(&self, world: &LocalAws) {
-        let outputs = "cloudformation describe-stacks --stack-name reveille --output text --query";
-        let named = "\"Stacks[0].Outputs[?OutputKey=='NotificationsTopicArn'].OutputValue\"";
-        let topic = service(world, &format!("{outputs} {named}")).await;
+        let topic = &outputs(world).await["NotificationsTopicArn"];
         let to = format!("--protocol sqs --notification-endpoint {}", self.arn);
         service(world, &format!("sns subscribe --topic-arn {topic} {to}")).await;
     }
@@ -132,10 +132,8 @@ impl Queue {
 
 /// What is in a queue: events as they are, mails without SNS's envelope.
 pub async fn received(world: &LocalAws, url: &str) -> Vec<String> {
-    let received = format!(
-        "sqs receive-message --queue-url {url} --max-number-of-messages 10 --query Messages[].Body --output json"
-    );
-    let bodies: Value = serde_json::from_str(&service(world, &received).await).unwrap_or_default();
+    let received = format!("sqs receive-message --queue-url {url} --max-number-of-messages 10 --query Messages[].Body");
+    let bodies = aws(world, &received).await;
     let bodies = bodies.as_array().into_iter().flatten().map(|body| body.as_str().expect("a text").to_owned());
     let message = |body: String| {
         let envelope: Value = serde_json::from_str(&body).expect("JSON");
@@ -153,15 +151,11 @@ async fn told(world: &LocalAws) {
 
     let run = world.run("told").await;
     run.assert_failed("told", "NotebookFailed").await;
-    let card = loop {
-        let messages = received(world, &mails.url).await.into_iter();
+    let card = until("the mail of the failure", async || {
         // Other scenarios' runs fail too.
-        let mut ours = messages.filter(|message| message.contains(" on told "));
-        if let Some(message) = ours.next() {
-            break message;
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    };
+        received(world, &mails.url).await.into_iter().find(|message| message.contains(" on told "))
+    })
+    .await;
     let lines: Vec<String> =
         card.lines().map(|line| serde_json::from_str(line).expect("each line by itself")).collect();
     assert_eq!(lines[0], "FAILED: run.ipynb on told (NotebookFailed)");
@@ -172,8 +166,7 @@ async fn told(world: &LocalAws) {
 
 async fn alarms(world: &LocalAws) {
     deploy(world, "alarms", "alarms.yaml", "SilentSeconds=3600").await;
-    let alarms = service(world, "cloudwatch describe-alarms --alarm-name-prefix alarms --output json").await;
-    let alarms: Value = serde_json::from_str(&alarms).unwrap();
+    let alarms = aws(world, "cloudwatch describe-alarms --alarm-name-prefix alarms").await;
     let alarms = alarms["MetricAlarms"].as_array().unwrap();
     assert_eq!(alarms.len(), 10);
     for alarm in alarms {

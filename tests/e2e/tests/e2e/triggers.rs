@@ -1,6 +1,6 @@
 //! Executions that EventBridge starts: an object that lands, and a schedule.
 
-use reveille_e2e_tests::{LocalAws, Notebook};
+use reveille_e2e_tests::{LocalAws, Notebook, until};
 use reveille_local::{INSTANCE, NOTEBOOK};
 use serde_json::json;
 
@@ -23,12 +23,7 @@ async fn object_lands(world: &LocalAws) {
     world.put_object(bucket, "elsewhere/a.csv", b"a").await;
     world.put_object(bucket, "incoming/a.txt", b"a").await;
     world.put_object(bucket, key, b"a,b\n1,2\n").await;
-    let run = loop {
-        if let Some(run) = world.executions_of(INSTANCE).await.pop() {
-            break run;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    };
+    let run = until("the object's run", async || world.executions_of(INSTANCE).await.pop()).await;
     run.assert_succeeded(INSTANCE).await;
     let request = run.record(INSTANCE, "request.json").await.unwrap();
     assert_eq!(request["parameters"], json!({"source": format!("s3://{bucket}/{key}"), "size": "8"}));
@@ -116,26 +111,19 @@ async fn schedule(world: &LocalAws) {
     world.instance("scheduled").await;
     let notebook = Notebook::of(&["print('day', day)"]).with_parameters("day = None");
     world.put_notebook("scheduled", "day.ipynb", &notebook);
-    let run = loop {
-        let mut fired = world.executions_of("scheduled").await;
-        // One that fired before the instance was there has failed as it should.
-        if let Some(index) = futures_position(&fired).await {
-            break fired.swap_remove(index);
+    let run = until("a run that the rule starts", async || {
+        for run in world.executions_of("scheduled").await {
+            // One that fired before the instance was there has failed as it should.
+            if run.ended().await.error != "InstanceNotFound" {
+                return Some(run);
+            }
         }
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    };
+        None
+    })
+    .await;
     run.assert_succeeded("scheduled").await;
     let input = run.input().await;
     assert_eq!(input["event"]["source"], "aws.events");
     let day = input["event"]["time"].as_str().unwrap()[..10].to_owned();
     assert!(run.text("scheduled", "1/output.ipynb").await.unwrap().contains(&format!("day {day}")));
-}
-
-async fn futures_position(runs: &[reveille_e2e_tests::Run<'_>]) -> Option<usize> {
-    for (index, run) in runs.iter().enumerate() {
-        if run.ended().await.error != "InstanceNotFound" {
-            return Some(index);
-        }
-    }
-    None
 }

@@ -6,22 +6,22 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use reveille_domain::InstanceName;
 
-mod chain;
+mod on_run;
+mod on_upload;
 mod rule;
 mod schedule;
 mod undelivered;
-mod upload;
 
-pub(crate) use chain::{OnRunAddArguments, OnRunArguments, OnRunVerb};
+pub(crate) use on_run::{OnRunAddArguments, OnRunArguments, OnRunVerb};
 pub(crate) use rule::{OneRuleArguments, RuleListArguments};
 pub(crate) use schedule::{
     OneScheduleArguments, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb,
 };
 
+pub(crate) use on_upload::{OnUploadAddArguments, OnUploadArguments, OnUploadTestArguments, OnUploadVerb};
 pub(crate) use undelivered::{
     ChosenArguments, DiscardArguments, ReplayArguments, UndeliveredArguments, UndeliveredVerb,
 };
-pub(crate) use upload::{OnUploadAddArguments, OnUploadArguments, OnUploadTestArguments, OnUploadVerb};
 
 use crate::{clients::RunName, stack::StackArguments};
 

@@ -67,7 +67,7 @@ pub(crate) enum CliError {
     #[error("cannot {action}: {message}")]
     Asked { action: &'static str, message: String },
     /// A call that changes something was sent, and what became of it is not known.
-    #[error("AWS's answer was lost ({message}), so {maybe}; find out with: {find_out}")]
+    #[error("AWS's answer was lost ({message}), so {maybe}; to find out: {find_out}")]
     Unanswered { message: String, maybe: String, find_out: String },
     /// The change was made, and what the command does after it failed.
     #[error("{done}, but: {error}. Continue with: {next}")]

@@ -64,7 +64,7 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
     }
 }
 
-/// Help as it is: it knows the terminal's width. A mistake does not, and its sentences are broken between words here.
+/// Help is printed as it is, because clap wraps it at the terminal's width. Error messages it does not wrap, so that is done here.
 fn wrong_arguments(problem: &clap::Error) -> ExitCode {
     if !problem.use_stderr() {
         problem.exit();

@@ -79,7 +79,7 @@ fn a_lost_answer_is_told_with_what_may_have_happened_and_how_to_find_out() {
             "reveille show daily-20",
         ),
         (&["rerun", ARN, "--new", "--detach"], "FAILED", "the run may have been started", "reveille show daily-20"),
-        (&["rerun", ARN, "--detach"], "FAILED", "may run again or not", "reveille show daily"),
+        (&["rerun", ARN, "--detach"], "FAILED", "may have been redriven", "reveille show daily"),
         (&["cancel", ARN], "RUNNING", "may have been stopped", "reveille show daily"),
     ] {
         for changes in [Changes::Lost, Changes::Fault] {

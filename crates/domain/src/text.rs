@@ -281,9 +281,9 @@ impl Reader<'_> {
             return Err(self.problem("it is not JSON: a text is written in straight double quotes"));
         }
         if rest.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            return Err(self.problem(
-                "it is not JSON: a word without quotes is none of true, false and null, as JSON writes them",
-            ));
+            return Err(
+                self.problem("it is not JSON: a word without quotes must be true, false or null, in lower case")
+            );
         }
         Err(self.unexpected("a value"))
     }

@@ -44,7 +44,7 @@ def note(role, action, resource):
             with open(os.environ["REVEILLE_CALLS"], "a", encoding="utf-8") as calls:
                 calls.write(json.dumps(dict(zip(("role", "action", "resource"), call))) + "\n")
         except OSError as error:
-            print(f"a call of {role} could not be noted: {error}", file=sys.stderr, flush=True)
+            print(f"could not record a call of {role}: {error}", file=sys.stderr, flush=True)
             return
         _seen.add(call)
 

@@ -151,7 +151,7 @@ def update_instance(physical_id, old, properties, _stack):
     if dropped:
         raise ValueError(
             f"The new template of the notebook instance {name} leaves out {', '.join(dropped)}, which it has now. "
-            "The local AWS does not know what to change that to. Give each of them a value."
+            "The local AWS does not know their defaults. Give each of them a value."
         )
     if changed:
         was = stop(name)

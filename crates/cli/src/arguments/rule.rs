@@ -7,7 +7,7 @@ use crate::stack::StackArguments;
 
 #[derive(Args, Debug)]
 pub(crate) struct RuleListArguments {
-    /// Only this one
+    /// Only the rule of this name
     #[arg(value_parser = name)]
     pub(crate) name: Option<String>,
     #[command(flatten)]

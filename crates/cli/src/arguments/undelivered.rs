@@ -30,7 +30,7 @@ pub(crate) struct ChosenArguments {
     /// The messages: their ids, or the beginnings of them
     #[arg(required_unless_present = "all", value_name = "MESSAGE")]
     pub(crate) messages: Vec<String>,
-    /// All that are in the queue
+    /// All messages in the queue
     #[arg(long, conflicts_with = "messages")]
     pub(crate) all: bool,
 }
@@ -49,7 +49,7 @@ pub(crate) struct ReplayArguments {
 pub(crate) struct DiscardArguments {
     #[command(flatten)]
     pub(crate) chosen: ChosenArguments,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]

@@ -10,7 +10,7 @@ use reveille_domain::layout::Layout;
 use super::credentials;
 use crate::{error::CliError, stack::StackArguments};
 
-/// The longest wait for an answer to begin: no call of these takes a second, and a local AWS on a busy machine some.
+/// The longest wait for an answer to begin: none of these calls takes a second, but a local AWS on a busy machine may take several.
 const ANSWER: Duration = Duration::from_mins(1);
 
 /// Clients, and the stack's own things.

@@ -79,7 +79,7 @@ impl Account {
             }
             Err(error) => {
                 let id = execution.run();
-                let maybe = format!("{id} may run again or not");
+                let maybe = format!("{id} may have been redriven");
                 Err(CliError::changing("redrive the execution", &error, maybe, format!("reveille show {id}")))
             }
         }
@@ -127,7 +127,7 @@ impl Account {
 
 /// A start that Step Functions did not answer with an execution.
 fn not_started(name: &str, error: &SdkError<StartExecutionError>) -> CliError {
-    let maybe = "the run may have been started or not";
+    let maybe = "the run may have been started";
     CliError::changing("start the execution", error, maybe, format!("reveille show {name}"))
 }
 

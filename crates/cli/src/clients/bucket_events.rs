@@ -1,4 +1,4 @@
-//! Whether a bucket sends its events to EventBridge, and how it is made to without touching whom else it tells.
+//! Whether a bucket sends its events to EventBridge, and how to turn that on without changing its other notifications.
 
 use aws_sdk_s3::{
     operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput,
@@ -13,7 +13,7 @@ impl Account {
     /// Whether it does.
     ///
     /// # Errors
-    /// No such bucket, or none whose notifications may be read.
+    /// There is no such bucket, or its notifications may not be read.
     pub(crate) async fn sends_events(&self, bucket: &str) -> Result<bool, CliError> {
         Ok(self.notifications(bucket).await?.event_bridge_configuration.is_some())
     }
@@ -29,9 +29,9 @@ impl Account {
         // Its other destinations do not change, and may be ones that S3 could not check now.
         let call = call.skip_destination_validation(true).notification_configuration(wanted.clone());
         call.send().await.map_err(|error| {
-            let maybe = format!("{bucket} may send its events to EventBridge now or not");
+            let maybe = format!("{bucket} may send its events to EventBridge now");
             let find_out = format!("aws s3api get-bucket-notification-configuration --bucket {bucket}");
-            CliError::changing("change whom the bucket tells of its events", &error, maybe, find_out)
+            CliError::changing("change the bucket's event notifications", &error, maybe, find_out)
         })?;
         let changed = eventually::shown(async || {
             let now = self.notifications(bucket).await.map_err(|error| CliError::Afterwards {
@@ -44,7 +44,7 @@ impl Account {
         });
         changed.await?.ok_or_else(|| {
             CliError::NotNow(format!(
-                "somebody else changed whom {bucket} tells of its events at the same time, and no rule was made; compare what is there now with what should be: aws s3api get-bucket-notification-configuration --bucket {bucket}"
+                "somebody else changed the event notifications of {bucket} at the same time, so no rule was made; check that they are still right: aws s3api get-bucket-notification-configuration --bucket {bucket}"
             ))
         })
     }
@@ -56,7 +56,7 @@ impl Account {
             Some("PermanentRedirect" | "IllegalLocationConstraintException") => CliError::NotNow(format!(
                 "the bucket {bucket} is in another region than the stack, and a bucket's events reach only the rules of its own region"
             )),
-            _ => CliError::asked("read whom the bucket tells of its events", &error),
+            _ => CliError::asked("read the bucket's event notifications", &error),
         })
     }
 }

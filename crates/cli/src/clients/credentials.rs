@@ -1,4 +1,4 @@
-//! Why there are no credentials, in words that say what to do. The SDK's own name its providers and the features that it was built with.
+//! Why there are no credentials, in words that say what to do. The SDK's own messages name its providers and the features that it was built with.
 
 use std::error::Error;
 
@@ -42,7 +42,7 @@ fn words(error: &CredentialsError, profile: Option<&str>) -> String {
             format!("the AWS configuration cannot be used: {}; correct it, or {SET}", innermost(error))
         }
         CredentialsError::ProviderTimedOut(_) => {
-            format!("no AWS credentials arrived in time from where they are configured; try again, or {SET}")
+            format!("the source of the AWS credentials did not answer in time; try again, or {SET}")
         }
         // Asked last, where nothing else is set: on most machines it is not there.
         _ if whole.contains("IMDS") => {

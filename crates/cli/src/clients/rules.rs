@@ -28,7 +28,7 @@ const TARGET: &str = "NotebookRun";
 const STACK_TAG: &str = "reveille:stack";
 /// A template that no command reads: only EventBridge knows what the path picks from the event.
 const PART: &str = "<path>";
-/// The bus on which AWS's services tell what happens.
+/// The bus to which AWS's services send their events.
 pub(crate) const DEFAULT_BUS: &str = "default";
 
 /// A rule.
@@ -251,7 +251,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,
 {
-    let maybe = format!("the rule {rule} may have been changed or not");
+    let maybe = format!("the rule {rule} may have been changed");
     CliError::changing(action, error, maybe, format!("reveille {verb} list {rule}"))
 }
 

@@ -139,7 +139,7 @@ impl Account {
             Err(error) => Err(CliError::changing(
                 "make the schedule",
                 &error,
-                format!("the schedule {} may have been made or not", new.name),
+                format!("the schedule {} may have been made", new.name),
                 list(&new.name),
             )),
         }
@@ -167,11 +167,7 @@ impl Account {
             Err(error) => Err(CliError::changing(
                 "change the schedule",
                 &error,
-                format!(
-                    "the schedule {} may have been {} or not",
-                    schedule.name,
-                    if enabled { "resumed" } else { "paused" }
-                ),
+                format!("the schedule {} may have been {}", schedule.name, if enabled { "resumed" } else { "paused" }),
                 list(&schedule.name),
             )),
         }
@@ -190,7 +186,7 @@ impl Account {
             Err(error) => Err(CliError::changing(
                 "remove the schedule",
                 &error,
-                format!("the schedule {} may have been removed or not", schedule.name),
+                format!("the schedule {} may have been removed", schedule.name),
                 list(&schedule.name),
             )),
         }

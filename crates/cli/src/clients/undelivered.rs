@@ -100,7 +100,7 @@ impl Account {
         let (client, url) = self.undelivered_queue()?;
         let deleted = client.delete_message().queue_url(url).receipt_handle(&message.receipt).send().await;
         deleted.map(drop).map_err(|error| {
-            let maybe = "the message may be out of the queue or not";
+            let maybe = "the message may still be in the queue";
             CliError::changing("take the message out of the queue", &error, maybe, "reveille undelivered")
         })
     }

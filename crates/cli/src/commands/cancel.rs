@@ -41,7 +41,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
         }
         let call = account.sfn.stop_execution().execution_arn(&execution.arn).error(ERROR).cause(CAUSE);
         call.send().await.map_err(|error| {
-            let maybe = format!("{id} may have been stopped or not");
+            let maybe = format!("{id} may have been stopped");
             CliError::changing("stop the execution", &error, maybe, format!("reveille show {id}"))
         })?;
         terminal.lines(&format!("{id} is stopped; waiting until its notebook has ended and its outcome is recorded"));

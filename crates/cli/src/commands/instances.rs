@@ -85,7 +85,7 @@ fn because(lease: &Lease, holder: &Holder, now: DateTime<Utc>) -> String {
     let runs = match (lease.state, holder.holds) {
         (LeaseState::Busy, Holds::Still) if busy => format!("runs {run}"),
         (LeaseState::Starting | LeaseState::Unsure, Holds::Still) => format!("{run} starts it"),
-        (LeaseState::Closing, _) => format!("it is being stopped, for {}", times::duration(now - lease.at)),
+        (LeaseState::Closing, _) => format!("it has been stopping for {}", times::duration(now - lease.at)),
         (LeaseState::Busy | LeaseState::Open, _) if !busy => format!("ready for runs; {run} started it"),
         // The lease is older than the run's end: whoever was to change it died, or is about to.
         (_, Holds::Until(at)) => {
@@ -172,7 +172,7 @@ mod tests {
         assert!(why(&over, now).starts_with("a person started it"), "the boot that the lease names is over");
         let closing =
             instance(ended, |lease| *lease = lease.closing(Closer::Runner, "m".into(), now - TimeDelta::minutes(2)));
-        assert_eq!(why(&closing, now), "it is being stopped, for 2m 00s");
+        assert_eq!(why(&closing, now), "it has been stopping for 2m 00s");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `reveille on-upload`: runs when files land in S3.
 
 mod add;
-mod test;
+mod test_key;
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OnUploadArguments) -> R
         OnUploadVerb::Pause(options) => rule::switch::<Upload>(terminal, options, false).await,
         OnUploadVerb::Resume(options) => rule::switch::<Upload>(terminal, options, true).await,
         OnUploadVerb::Remove(options) => rule::remove::<Upload>(terminal, options).await,
-        OnUploadVerb::Test(options) => test::run(terminal, options).await,
+        OnUploadVerb::Test(options) => test_key::run(terminal, options).await,
     }
 }
 

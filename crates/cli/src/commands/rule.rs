@@ -160,7 +160,7 @@ pub(super) async fn switch<K: OfKind>(
     account.enable_rule(rule, K::VERB, on).await?;
     terminal.line(&format!("{name} is {word}"));
     if on {
-        terminal.note("what happened while it was paused starts nothing");
+        terminal.note("events that arrived while it was paused start nothing");
     } else {
         terminal.note(&format!("it starts no run until you resume it: reveille {} resume {name}", K::VERB));
     }

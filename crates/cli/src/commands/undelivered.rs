@@ -25,7 +25,7 @@ const COLUMNS: [Column; 5] = [
     Column { title: "MESSAGE", rank: 0, least: SHORT },
     Column { title: "AGE", rank: 0, least: 3 },
     Column { title: "TRIGGER", rank: 1, least: 12 },
-    Column { title: "OF", rank: 0, least: 20 },
+    Column { title: "ABOUT", rank: 0, least: 20 },
     Column { title: "WHY", rank: 2, least: 16 },
 ];
 
@@ -67,7 +67,7 @@ fn tell_limit(terminal: &Terminal, read: usize) {
     }
 }
 
-const NONE: &str = "every event was delivered: the queue is empty";
+const NONE: &str = "the queue of undelivered events is empty";
 
 fn show(terminal: &Terminal, messages: &[Undelivered]) {
     table::show(terminal, &COLUMNS, &messages.iter().map(row).collect::<Vec<_>>());
@@ -129,7 +129,7 @@ fn as_json(message: &Undelivered) -> Value {
     })
 }
 
-/// A message's body, without what only the notebook should see: a schedule's is the input of a run. One that was cut is no JSON, and tells nothing.
+/// A message's body, without what only the notebook should see: a schedule's is the input of a run. A truncated one is not JSON, so it is not shown.
 fn body(message: &Undelivered) -> Value {
     match (serde_json::from_str(&message.body), &message.source) {
         (Ok(Value::Object(mut input)), Source::Schedule { .. } | Source::Unknown) => {
@@ -191,14 +191,13 @@ async fn discard(terminal: &Terminal, arguments: &DiscardArguments) -> Result<Ex
     }
     if !arguments.yes {
         show(terminal, &messages);
-        let answer = question::yes("Take these out of the queue? Their runs never start.");
+        let answer = question::yes("Discard these messages? Their runs will never start.");
         if answer != Some(true) {
             account.put_back(&messages).await;
             return match answer {
-                Some(_) => Err(CliError::NotNow("nothing was taken out of the queue".to_owned())),
+                Some(_) => Err(CliError::NotNow("nothing was discarded".to_owned())),
                 None => Err(CliError::Usage(
-                    "nobody can answer here, so nothing was taken out of the queue; to do it without a question: --yes"
-                        .to_owned(),
+                    "nobody can answer here, so nothing was discarded; to discard without a question: --yes".to_owned(),
                 )),
             };
         }

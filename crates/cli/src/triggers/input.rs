@@ -18,14 +18,14 @@ pub(crate) fn template(input: &Map<String, Value>) -> Result<String, String> {
     let text = Value::Object(input.clone()).to_string();
     if let Some(sign) = text.chars().find(|sign| "<>".contains(*sign)) {
         return Err(format!(
-            "`{sign}` cannot be in the notebook's name or in a parameter of this trigger, because a rule of EventBridge reads <...> as words of its own; leave it out, or let the notebook read it from a file"
+            "`{sign}` cannot be in the notebook's name or in a parameter of this trigger, because an EventBridge rule reads <...> as a variable; leave it out, or let the notebook read it from a file"
         ));
     }
     let whole = with_event(&text, EVENT);
     let length = whole.chars().count();
     if length > MOST {
         return Err(format!(
-            "the input has {length} characters, and a rule of EventBridge takes {MOST}; let the notebook read the parameters from a file"
+            "the input has {length} characters, and an EventBridge rule takes at most {MOST}; let the notebook read the parameters from a file"
         ));
     }
     Ok(whole)

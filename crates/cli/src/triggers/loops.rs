@@ -57,7 +57,7 @@ fn parameters(watched: &Watched, starts: &Starts<'_>) -> Option<String> {
     });
     let (name, text) = found.into_iter().next()?;
     Some(format!(
-        "the parameter {name} would be {text} when {} lands, and an object there starts a run too: if the notebook writes it, runs would start runs for ever. Let it write to a place outside of {}; or if it only reads it, say so: --reads {name}",
+        "the parameter {name} would be {text} when {} lands, and an object there starts a run too. If the notebook writes there, runs would start runs for ever: let it write outside of {}. If it only reads there, add: --reads {name}",
         starts.key,
         watched.shown()
     ))

@@ -28,9 +28,9 @@ impl Watched {
         for (flag, text) in [("--prefix", prefix), ("--suffix", suffix)] {
             if let Some(sign) = text.chars().find(|sign| !sign.is_ascii_alphanumeric() && !SIGNS.contains(*sign)) {
                 let cure = if sign == '*' {
-                    "it takes all that begins or ends so without an asterisk: write --prefix orders/ --suffix .csv"
+                    "it matches every key that begins or ends with it, without an asterisk: write --prefix orders/ --suffix .csv"
                 } else {
-                    "leave that part of the key out of it; the rule then takes more keys, and the notebook may look at {{ key }}"
+                    "leave that part of the key out; the rule then matches more keys, and the notebook can check {{ key }}"
                 };
                 return Err(format!(
                     "{flag}: the character `{}` cannot be in it (letters, digits and {SIGNS} can); {cure}",
@@ -38,7 +38,7 @@ impl Watched {
                 ));
             }
             if text.len() > MOST {
-                return Err(format!("{flag}: it has {} characters, and a key of S3 at most {MOST}", text.len()));
+                return Err(format!("{flag}: it has {} characters, and an S3 key has at most {MOST}", text.len()));
             }
         }
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned(), suffix: suffix.to_owned() })

@@ -84,7 +84,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             if self.person.borrow().is_news_to(&self.told.get())
                 && let Err(failure) = self.say_alive().await
             {
-                self.ports.log(&format!("could not write into the lease that a person is working: {failure}"));
+                self.ports.log(&format!("could not record in the lease that a person is working: {failure}"));
             }
         }
     }

@@ -4,7 +4,7 @@
 //! A sweep writes down that it began, before it looks at anything. The one after a sweep that was cut off is careful: it
 //! looks at one thing after another and keeps its place as it goes, and such sweeps begin with the leases and with the
 //! executions by turns. The first thing of a sweep is passed before it is looked at, every other one afterwards. So
-//! whatever was cut off is the first thing of a later sweep, and is passed there, whatever becomes of it.
+//! whatever was cut off is the first thing of a later sweep, and is passed there, whatever becomes of it. (Decision 0044.)
 
 use chrono::{DateTime, Utc};
 use reveille_domain::ports::{Call, Clock, GetObject, PutObject};

@@ -21,7 +21,7 @@ const fn kernel_advice(how: KernelEnd) -> &'static str {
         KernelEnd::Killed => " If it ran out of memory, use a larger instance type, or less data at a time.",
         // It wrote no last words: nothing went wrong, as far as it knows.
         KernelEnd::Exited => {
-            " It ended itself without an error: the cell, or a library that it uses, does that, for example with `os._exit(0)`. To end a notebook early and successfully, call `exit()`."
+            " It ended itself without an error: the cell, or a library that it uses, ended it, for example with `os._exit(0)`. To end a notebook early and successfully, call `exit()`."
         }
         KernelEnd::Other => " The log of the run shows what the kernel wrote last.",
     }

@@ -80,7 +80,7 @@ async fn replayed(world: &LocalAws) {
     // What cannot be replayed stays; what can is replayed, and gone.
     let refused = reveille(world, &["undelivered", "replay", &gone, &unknown]).await;
     ended(&refused, 1);
-    assert!(complained(&refused).contains("the rule no-such-rule is not there any more"), "{}", complained(&refused));
+    assert!(complained(&refused).contains("the rule no-such-rule no longer exists"), "{}", complained(&refused));
     assert!(complained(&refused).contains("2 of 2 could not be replayed"), "{}", complained(&refused));
     let replayed = answered(world, &["undelivered", "replay", &first[..13]]).await;
     assert_eq!(replayed[0]["message"], first.as_str());

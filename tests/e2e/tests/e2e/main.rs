@@ -14,10 +14,10 @@ mod busy;
 mod canary;
 mod command;
 mod command_again;
-mod command_chain;
+mod command_on_run;
+mod command_on_upload;
 mod command_schedule;
 mod command_undelivered;
-mod command_upload;
 mod deployment;
 mod engine;
 mod failures;
@@ -50,10 +50,10 @@ fn main() -> ExitCode {
         triggers::ALL,
         command::ALL,
         command_again::ALL,
-        command_chain::ALL,
+        command_on_run::ALL,
         command_schedule::ALL,
         command_undelivered::ALL,
-        command_upload::ALL,
+        command_on_upload::ALL,
         stacks::ALL,
         instance_stack::ALL,
         deployment::ALL,

@@ -69,7 +69,7 @@ fn tell_made(terminal: &Terminal, upload: &Upload) {
     rule::tell(terminal, upload);
     if !upload.watched.rule_decides() {
         terminal.note(&format!(
-            "every file below {} starts an execution, which ends at once if the key does not end with {}; each such costs 0.01 cents. A folder as the prefix (one that ends with /) avoids that",
+            "every file below {} starts an execution, which ends at once if the key does not end with {}; each such execution costs 0.01 cents. A folder as the prefix (one that ends with /) avoids that",
             upload.watched.prefix, upload.watched.suffix
         ));
     }
@@ -117,7 +117,7 @@ async fn let_bucket_tell(
         others => format!("its {others} other notifications are unchanged"),
     };
     terminal.note(&format!(
-        "{bucket} now sends its events to EventBridge; {others}. S3 may take five minutes until the first event comes"
+        "{bucket} now sends its events to EventBridge; {others}. it may take five minutes until S3 sends the first event"
     ));
     Ok(())
 }
@@ -177,7 +177,7 @@ mod tests {
             (&["-pclass=1"], "class"),
             (&["-pa=<aws.events.event>"], "`<` cannot be in"),
             (&["-pa=x > y"], "`>` cannot be in"),
-            (&[long.as_str()], "and a rule of EventBridge takes 8192"),
+            (&[long.as_str()], "and an EventBridge rule takes at most 8192"),
             (&["--reads", "lookup"], "no parameter lookup"),
             (&["--when-busy", "later"], "whenBusy"),
         ] {

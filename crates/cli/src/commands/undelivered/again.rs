@@ -27,7 +27,7 @@ pub(super) fn of_rule(message: &Undelivered, template: Option<&str>) -> Result<S
     let is_whole = template.matches('<').count() == template.matches(EVENT).count();
     match parsed(&input) {
         Ok(input) if is_whole => Ok(input.to_string()),
-        _ => Err("its rule has an input template that this command does not know".to_owned()),
+        _ => Err("this command does not know the form of its rule's input template".to_owned()),
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn of_rule(message: &Undelivered, template: Option<&str>) -> Result<S
 /// Why there is none, as the end of a sentence.
 pub(super) fn of_schedule(message: &Undelivered, arn: &str, time: Option<&str>) -> Result<String, String> {
     if message.is_cut {
-        return Err("EventBridge Scheduler cut its input".to_owned());
+        return Err("EventBridge Scheduler truncated its input".to_owned());
     }
     // It stands within quotes already.
     let quoted = |text: &str| {
@@ -128,6 +128,6 @@ mod tests {
         let hostile = of_schedule(&cut, r#"", "instance": "b"#, None).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&hostile).unwrap()["instance"], "a");
         cut.is_cut = true;
-        assert!(of_schedule(&cut, "arn:s", None).unwrap_err().contains("cut its input"));
+        assert!(of_schedule(&cut, "arn:s", None).unwrap_err().contains("truncated its input"));
     }
 }

@@ -64,7 +64,7 @@ pub(super) async fn run(terminal: &Terminal, arguments: &ReplayArguments) -> Res
     }
     if kept > 0 {
         return Err(CliError::NotNow(format!(
-            "{kept} of {} were replayed, but may still be in the queue; replayed again, they start no second run",
+            "{kept} of {} were replayed, but may still be in the queue; replaying them again starts no second run",
             messages.len()
         )));
     }
@@ -89,7 +89,7 @@ async fn replay(account: &Account, message: &Undelivered, templates: &mut Templa
         account.put_back(std::slice::from_ref(message)).await;
     }
     let problem = discarded.err().map(|problem| {
-        format!("its message may still be in the queue ({problem}); replayed again, it starts no second run")
+        format!("its message may still be in the queue ({problem}); replaying it again starts no second run")
     });
     Replayed { run, arn: Some(arn), problem }
 }
@@ -103,7 +103,7 @@ async fn start(account: &Account, message: &Undelivered, input: String) -> Resul
 async fn input(account: &Account, message: &Undelivered, templates: &mut Templates) -> Result<String, String> {
     match &message.source {
         Source::Schedule { arn, time } => again::of_schedule(message, arn, time.as_deref()),
-        Source::Unknown => Err("nothing says which rule or schedule it is of".to_owned()),
+        Source::Unknown => Err("it does not say which rule or schedule it came from".to_owned()),
         Source::Rule(arn) => {
             if !templates.contains_key(arn) {
                 templates.insert(arn.clone(), template(account, arn).await);
@@ -118,7 +118,7 @@ async fn template(account: &Account, arn: &str) -> Result<Option<String>, String
     let (name, bus) = again::rule_of(arn).ok_or_else(|| format!("{arn} is not a rule's ARN"))?;
     match account.rule(name, bus).await.map_err(|problem| problem.to_string())? {
         Some(rule) if rule.starts_runs() => Ok(rule.template),
-        _ => Err(format!("the rule {name} is not there any more, so nothing says what to run; make it again")),
+        _ => Err(format!("the rule {name} no longer exists, so what to run is not known; make it again")),
     }
 }
 
@@ -131,7 +131,7 @@ fn tell(terminal: &Terminal, message: &Undelivered, replayed: &Replayed) {
 fn sentence(what: &str, replayed: &Replayed) -> String {
     let problem = replayed.problem.as_deref();
     let Some(arn) = &replayed.arn else {
-        return format!("{what} was not replayed: {}", problem.unwrap_or("nothing says why"));
+        return format!("{what} was not replayed: {}", problem.unwrap_or("the reason is not known"));
     };
     let of = replayed.run.as_ref().map_or_else(|| format!("execution {arn}"), |run| format!("run {run}"));
     let but = problem.map(|problem| format!(", but {problem}")).unwrap_or_default();

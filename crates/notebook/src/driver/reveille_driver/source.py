@@ -43,7 +43,7 @@ LANGUAGE_INFO = {
 }
 # What stands in a notebook's place now and then, told by name: nobody looks for a comma then. Some editors begin a file with a mark.
 NO_NOTEBOOK = {
-    re.compile(rb"\A(?:\xef\xbb\xbf)?\s*\Z"): "it is empty: it was not saved, or not uploaded whole; save it again",
+    re.compile(rb"\A(?:\xef\xbb\xbf)?\s*\Z"): "it is empty: it was not saved, or its upload was cut off; save it again",
     re.compile(rb"\Aversion https://git-lfs\."): "it is a pointer of Git LFS and not the notebook itself; fetch it with `git lfs pull`",
     re.compile(rb"^<<<<<<< ", re.MULTILINE): "it holds the marks of a merge in Git that was not finished (`<<<<<<<`); resolve it and save it again",
     re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|\?xml)", re.IGNORECASE): "it is a web page and not a notebook: what was saved may be an error or a log-in page",

@@ -104,7 +104,7 @@ fn behind(other: &BusyWith, instance: &InstanceName, waited: u64, now: DateTime<
     let heard = heard.map_or_else(String::new, |last| format!(", was last heard from at {}", seconds(last)));
     let ended = other.code.map_or_else(String::new, |code| format!(" {run} ended as {code}.", code = code.as_str()));
     format!(
-        "The runner on notebook instance {instance} took the run {run}{heard} and did not pick up this run within {waited} s.{ended} So the cause is to be found in {run}: look at its outcome first. When the instance has stopped, redrive this execution: the next boot has a new runner."
+        "The runner on notebook instance {instance} took the run {run}{heard} and did not pick up this run within {waited} s.{ended} So look for the cause in {run}, and begin with its outcome. When the instance has stopped, redrive this execution: the next boot has a new runner."
     )
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::Scenario;
 use crate::command::{answered, ended, refused, reveille, said};
 
-pub const ALL: &[Scenario] = &[("command_chain::a_run_that_succeeds_starts_the_next", |h, w| h.block_on(chained(w)))];
+pub const ALL: &[Scenario] = &[("command_on_run::a_run_that_succeeds_starts_the_next", |h, w| h.block_on(chained(w)))];
 
 const ON: &str = "command-chain";
 const NAME: &str = "summary-after-orders";

@@ -8,9 +8,9 @@ use crate::command::{answered, complained, ended, refused, reveille, said};
 use crate::stacks::{Queue, aws, outputs, queue};
 
 pub const ALL: &[Scenario] = &[
-    ("command_upload::a_rule_is_made_and_a_file_starts_its_run", |h, w| h.block_on(from_add_to_remove(w))),
-    ("command_upload::a_bucket_that_tells_others_goes_on_telling_them", |h, w| h.block_on(bucket_is_fixed(w))),
-    ("command_upload::what_is_typed_wrong_makes_nothing", |h, w| h.block_on(typed_wrong(w))),
+    ("command_on_upload::a_rule_is_made_and_a_file_starts_its_run", |h, w| h.block_on(from_add_to_remove(w))),
+    ("command_on_upload::a_bucket_that_tells_others_goes_on_telling_them", |h, w| h.block_on(bucket_is_fixed(w))),
+    ("command_on_upload::what_is_typed_wrong_makes_nothing", |h, w| h.block_on(typed_wrong(w))),
 ];
 
 const ON: &str = "command-upload";

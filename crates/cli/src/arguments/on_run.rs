@@ -31,10 +31,10 @@ pub(crate) enum OnRunVerb {
 
 #[derive(Args, Debug)]
 pub(crate) struct OnRunAddArguments {
-    /// The notebook that comes before, written as in the input of its runs
+    /// The notebook that must succeed first, written as in the input of its runs
     #[arg(long, value_name = "NOTEBOOK")]
     pub(crate) after: String,
-    /// The instance on which that one runs; by default the same instance
+    /// The instance on which that notebook runs; by default the one of --on
     #[arg(long, value_name = "INSTANCE", value_parser = InstanceName::parse)]
     pub(crate) after_on: Option<InstanceName>,
     /// The rule's name; by default the stack's name and the notebook's, such as reveille-summary

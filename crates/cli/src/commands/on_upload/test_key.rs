@@ -86,7 +86,7 @@ async fn verdict(
     } else if let Some(why) = watched.why_not(key) {
         Some(why)
     } else if !account.takes(&upload.rule, &event).await? {
-        Some("the rule's pattern does not take it".to_owned())
+        Some("the rule's pattern does not match this file".to_owned())
     } else if key.ends_with('/') {
         Some("an empty object whose key ends with / is a folder that somebody made in the console".to_owned())
     } else if !upload.rule.enabled {
@@ -98,7 +98,7 @@ async fn verdict(
     };
     Ok(match (nothing, input) {
         (Some(nothing), _) => Verdict::Nothing(nothing),
-        (None, None) => Verdict::Nothing("it hands no input to the run that this command can read".to_owned()),
+        (None, None) => Verdict::Nothing("this command cannot read the input that it gives to its runs".to_owned()),
         (None, Some(input)) => match check(input, &event, "the run would fail with this") {
             Ok(parameters) => Verdict::Starts(without_fixed(&upload.rule.input["parameters"], parameters)),
             Err(problem) => Verdict::Nothing(problem.to_string()),

@@ -6,12 +6,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use reveille_domain::InstanceName;
 
+mod doctor;
 mod on_run;
 mod on_upload;
 mod rule;
 mod schedule;
 mod undelivered;
 
+pub(crate) use doctor::DoctorArguments;
 pub(crate) use on_run::{OnRunAddArguments, OnRunArguments, OnRunVerb};
 pub(crate) use rule::{OneRuleArguments, RuleListArguments};
 pub(crate) use schedule::{
@@ -68,6 +70,8 @@ pub(crate) enum Command {
     Undelivered(UndeliveredArguments),
     /// List the notebook instances: which are on, and why
     Instances(InstancesArguments),
+    /// Check what goes wrong in practice, and say the cure of each fault
+    Doctor(DoctorArguments),
     /// Explain an error code
     Explain(ExplainArguments),
     /// Leave a local AWS running, with the stack deployed and a notebook instance at rest, until Ctrl-C

@@ -6,6 +6,7 @@ pub(crate) const AT_ONCE: usize = 16;
 mod account;
 mod again;
 mod bucket_events;
+pub(crate) mod checkup;
 mod credentials;
 mod eventually;
 mod executions;
@@ -17,12 +18,12 @@ mod run;
 mod schedules;
 mod undelivered;
 
-pub(crate) use account::Account;
+pub(crate) use account::{Account, configured, status_of};
 pub(crate) use again::Past;
 pub(crate) use executions::{Execution, RunName};
 pub(crate) use instances::{Holder, Holds, Instance};
 pub(crate) use queue::{Place, Took};
-pub(crate) use rules::{DEFAULT_BUS, NewRule, Rule};
+pub(crate) use rules::{DEFAULT_BUS, NewRule, Rule, TargetSettings};
 pub(crate) use run::{Ending, Run};
 #[cfg(test)]
 pub(crate) use schedules::{MAX_AGE_SECONDS, MAX_ATTEMPTS};

@@ -2,6 +2,7 @@
 
 pub(crate) mod cancel;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod instances;
 pub(crate) mod local;

@@ -11,6 +11,10 @@ use crate::clients::{Ending, Run};
 pub(crate) enum Exit {
     /// All went as it should.
     Done,
+    /// A check of `doctor` failed.
+    Unsound,
+    /// There are no credentials that AWS takes.
+    NoCredentials,
     /// What was named is not there.
     NotThere,
     /// The command gave up waiting; the run goes on.
@@ -31,6 +35,8 @@ impl Exit {
     pub(crate) const fn number(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::Unsound => 3,
+            Self::NoCredentials => 4,
             Self::NotThere => 5,
             Self::Waiting => 6,
             Self::Notebook => 10,

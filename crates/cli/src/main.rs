@@ -18,8 +18,8 @@ use clap::Parser;
 use crate::{
     arguments::{Arguments, Command},
     commands::{
-        cancel, demo, explain, instances, local, logs, on_run, on_upload, open, queue, rerun, run, runs, schedule,
-        show, undelivered, watch,
+        cancel, demo, doctor, explain, instances, local, logs, on_run, on_upload, open, queue, rerun, run, runs,
+        schedule, show, undelivered, watch,
     },
     error::CliError,
     exit::Exit,
@@ -58,6 +58,7 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
         Command::OnRun(options) => on_run::run(terminal, options).await,
         Command::Undelivered(options) => undelivered::run(terminal, options).await,
         Command::Instances(options) => instances::run(terminal, options).await,
+        Command::Doctor(options) => doctor::run(terminal, options).await,
         Command::Explain(options) => explain::run(terminal, options),
         Command::Local(options) => local::run(terminal, options).await.map(|()| Exit::Done),
         Command::Demo(options) => demo::run(terminal, options).await.map(|()| Exit::Done),

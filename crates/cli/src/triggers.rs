@@ -7,5 +7,5 @@ mod watched;
 
 pub(crate) use chain::{Chain, Step, sample as sample_of_run};
 pub(crate) use input::{EVENT, SCHEDULE_ARN, SCHEDULED_TIME, sample, template, with_event};
-pub(crate) use loops::{Starts, object, problem};
+pub(crate) use loops::{Starts, certain_problem, object, problem};
 pub(crate) use watched::{MOST as LONGEST_KEY, Watched};

@@ -1,9 +1,13 @@
 //! Renders the on-start script of a notebook instance: settings in front of a fixed body.
 //!
 //! Owns: which settings the script gets, that none of them can be anything but data, and `SageMaker`'s limits
-//! on a lifecycle script. Never: talks to AWS, or decides what the script does
+//! on a lifecycle script; and what an attached script says of itself. Never: talks to AWS, or decides what the script does
 //! (`infra/lifecycle/on-start.sh` does).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod read;
+
+pub use read::{AttachedScript, has_cr, room};
 
 /// The body, as it appears in `infra/lifecycle/on-start.sh`.
 pub const ON_START: &str = include_str!("../../../infra/lifecycle/on-start.sh");

@@ -1,13 +1,14 @@
 //! The account, region and stack that a command works on.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
-use aws_sdk_cloudformation::types::Stack;
+use aws_sdk_cloudformation::types::{Stack, StackStatus};
+use chrono::{DateTime, Utc};
 use reveille_domain::layout::Layout;
 
-use super::credentials;
+use super::{credentials, executions::time};
 use crate::{error::CliError, stack::StackArguments};
 
 /// The longest wait for an answer to begin: none of these calls takes a second, but a local AWS on a busy machine may take several.
@@ -33,23 +34,15 @@ impl Account {
     /// # Errors
     /// No region, no credentials, no such stack, or a stack that is not ours.
     pub(crate) async fn of(arguments: &StackArguments) -> Result<Self, CliError> {
-        let timeouts = TimeoutConfig::builder().read_timeout(ANSWER).build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(reveille_aws::http_client())
-            .timeout_config(timeouts);
-        if let Some(profile) = &arguments.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(region) = &arguments.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        let config = loader.load().await;
+        Self::on(configured(arguments).await?.config, arguments).await
+    }
+
+    /// Looks the stack up where region and credentials are known.
+    ///
+    /// # Errors
+    /// No such stack, or one that is not ours.
+    pub(crate) async fn on(config: SdkConfig, arguments: &StackArguments) -> Result<Self, CliError> {
         let region = config.region().map(ToString::to_string).ok_or(CliError::NoRegion)?;
-        let profile = arguments.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-        let missing = |error| credentials::missing(&error, profile.as_deref());
-        let provider = config.credentials_provider();
-        let provider = provider.ok_or_else(|| missing(CredentialsError::not_loaded_no_source()))?;
-        provider.provide_credentials().await.map_err(missing)?;
         let stack = stack(&aws_sdk_cloudformation::Client::new(&config), &arguments.stack, &region).await?;
         let output = |name| output(&stack, &arguments.stack, name);
         let custom = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
@@ -79,14 +72,69 @@ impl Account {
     }
 
     /// The stack's own name: a person may have given its ARN.
-    pub(super) fn stack_name(&self) -> &str {
+    pub(crate) fn stack_name(&self) -> &str {
         self.stack.stack_name().unwrap_or(&self.name)
     }
 
+    /// CloudFormation's word for the stack's status, and its reason.
+    pub(crate) fn stack_status(&self) -> (&str, Option<&str>) {
+        (self.stack.stack_status().map_or("", StackStatus::as_str), self.stack.stack_status_reason())
+    }
+
+    /// When the stack was made.
+    pub(crate) fn stack_made(&self) -> Option<DateTime<Utc>> {
+        self.stack.creation_time().copied().map(time)
+    }
+
     /// What a parameter of the stack is set to; one of a later version is missing.
-    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         parameter(&self.stack, name)
     }
+}
+
+/// The status of a stack that may not be ours, and its reason.
+///
+/// # Errors
+/// There is none, or AWS refuses to say.
+pub(crate) async fn status_of(config: &SdkConfig, name: &str) -> Result<(String, Option<String>), CliError> {
+    let region = config.region().map(ToString::to_string).ok_or(CliError::NoRegion)?;
+    let stack = stack(&aws_sdk_cloudformation::Client::new(config), name, &region).await?;
+    let status = stack.stack_status().map_or("", StackStatus::as_str).to_owned();
+    Ok((status, stack.stack_status_reason))
+}
+
+/// Where the command is, and as whom, before any stack is looked at.
+pub(crate) struct Configured {
+    pub(crate) config: SdkConfig,
+    /// When the credentials end, if they do.
+    pub(crate) expires: Option<SystemTime>,
+}
+
+/// Reads the standard environment and files, and checks that there are credentials.
+///
+/// # Errors
+/// No region, or no credentials.
+pub(crate) async fn configured(arguments: &StackArguments) -> Result<Configured, CliError> {
+    let timeouts = TimeoutConfig::builder().read_timeout(ANSWER).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(reveille_aws::http_client())
+        .timeout_config(timeouts);
+    if let Some(profile) = &arguments.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &arguments.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let config = loader.load().await;
+    if config.region().is_none() {
+        return Err(CliError::NoRegion);
+    }
+    let profile = arguments.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+    let missing = |error| credentials::missing(&error, profile.as_deref());
+    let provider = config.credentials_provider();
+    let provider = provider.ok_or_else(|| missing(CredentialsError::not_loaded_no_source()))?;
+    let expires = provider.provide_credentials().await.map_err(missing)?.expiry();
+    Ok(Configured { config, expires })
 }
 
 async fn stack(client: &aws_sdk_cloudformation::Client, name: &str, region: &str) -> Result<Stack, CliError> {

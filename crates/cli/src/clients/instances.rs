@@ -56,6 +56,20 @@ impl Instance {
 impl Account {
     /// All instances of the account and region, in the order of their names.
     pub(crate) async fn instances(&self) -> Result<Vec<Instance>, CliError> {
+        let with_lease = async |found: Instance| {
+            let lease = self.lease(&found.name).await?;
+            let named = lease.as_ref().filter(|_| found.is_on());
+            let holder = match named {
+                Some(lease) => Some(self.holder(&found.name, lease).await?),
+                None => None,
+            };
+            Ok(Instance { lease, holder, ..found })
+        };
+        stream::iter(self.listed().await?).map(with_lease).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// The same as they are listed, without what is recorded of them.
+    pub(crate) async fn listed(&self) -> Result<Vec<Instance>, CliError> {
         let mut found = Vec::new();
         let mut token = None;
         loop {
@@ -81,19 +95,11 @@ impl Account {
             }
         }
         found.sort_by(|one, other| one.name.cmp(&other.name));
-        let with_lease = async |found: Instance| {
-            let lease = self.lease(&found.name).await?;
-            let named = lease.as_ref().filter(|_| found.is_on());
-            let holder = match named {
-                Some(lease) => Some(self.holder(&found.name, lease).await?),
-                None => None,
-            };
-            Ok(Instance { lease, holder, ..found })
-        };
-        stream::iter(found).map(with_lease).buffered(AT_ONCE).try_collect().await
+        Ok(found)
     }
 
-    async fn holder(&self, instance: &InstanceName, lease: &Lease) -> Result<Holder, CliError> {
+    /// The run that a lease names, and whether it still needs the instance.
+    pub(crate) async fn holder(&self, instance: &InstanceName, lease: &Lease) -> Result<Holder, CliError> {
         let at = lease.busy.clone().unwrap_or_else(|| lease.starter(instance));
         // One damaged record is no reason to show no instance at all.
         let holds = match self.holds(&at).await {

@@ -44,8 +44,22 @@ pub(crate) struct Rule {
     /// The target's input template as it is; `None`: the target takes the event as it is. One that takes a part of the event has [`PART`].
     pub(crate) template: Option<String>,
     pub(crate) bus: String,
+    /// Of a rule that fires by the clock.
+    pub(crate) expression: Option<String>,
+    /// How its target starts the runs.
+    pub(crate) starts: TargetSettings,
     /// The ids of its targets, and whether each is the stack's state machine.
     targets: Vec<(String, bool)>,
+}
+
+/// What a trigger's target has besides its input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TargetSettings {
+    pub(crate) role: Option<String>,
+    /// The queue of what could not be delivered.
+    pub(crate) dead_letters: Option<String>,
+    /// How long is tried to deliver an event.
+    pub(crate) age_seconds: Option<i32>,
 }
 
 /// What a new rule needs.
@@ -61,7 +75,7 @@ pub(crate) struct NewRule {
 }
 
 impl Account {
-    fn events(&self) -> Client {
+    pub(super) fn events(&self) -> Client {
         Client::new(&self.config)
     }
 
@@ -212,8 +226,18 @@ fn rule(described: DescribeRuleOutput, targets: &[Target], bus: &str, state_mach
         input: serde_json::from_str(&text.replace(EVENT, "null")).unwrap_or_default(),
         template: template.clone(),
         bus: bus.to_owned(),
+        expression: described.schedule_expression,
+        starts: starts.map(settings).unwrap_or_default(),
         targets: targets.iter().map(|target| (target.id().to_owned(), target.arn() == state_machine)).collect(),
         name: described.name.unwrap_or_default(),
+    }
+}
+
+fn settings(target: &Target) -> TargetSettings {
+    TargetSettings {
+        role: target.role_arn().map(str::to_owned),
+        dead_letters: target.dead_letter_config().and_then(DeadLetterConfig::arn).map(str::to_owned),
+        age_seconds: target.retry_policy().and_then(RetryPolicy::maximum_event_age_in_seconds),
     }
 }
 

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::{AT_ONCE, Account, executions::time};
+use super::{AT_ONCE, Account, executions::time, rules::TargetSettings};
 use crate::error::CliError;
 
 /// The most that ListSchedules gives in a page.
@@ -189,6 +189,18 @@ impl Account {
                 format!("the schedule {} may have been removed", schedule.name),
                 list(&schedule.name),
             )),
+        }
+    }
+}
+
+impl Schedule {
+    /// How its target starts the runs.
+    pub(crate) fn starts(&self) -> TargetSettings {
+        let Some(target) = &self.whole.target else { return TargetSettings::default() };
+        TargetSettings {
+            role: Some(target.role_arn.clone()),
+            dead_letters: target.dead_letter_config().and_then(DeadLetterConfig::arn).map(str::to_owned),
+            age_seconds: target.retry_policy().and_then(RetryPolicy::maximum_event_age_in_seconds),
         }
     }
 }

@@ -185,7 +185,7 @@ async fn remove(terminal: &Terminal, arguments: &OneScheduleArguments) -> Result
 }
 
 /// When a schedule fires next; nothing where it is paused, over, or of an expression that this command cannot read.
-fn next(schedule: &Schedule, now: DateTime<Utc>) -> Vec<DateTime<Tz>> {
+pub(super) fn next(schedule: &Schedule, now: DateTime<Utc>) -> Vec<DateTime<Tz>> {
     let (Ok(when), Ok(zone)) = (When::read(&schedule.expression), schedule.zone.parse::<Tz>()) else {
         return Vec::new();
     };

@@ -17,7 +17,12 @@ pub(crate) struct Starts<'a> {
 
 /// What speaks against a trigger, as a sentence.
 pub(crate) fn problem(watched: &Watched, layout: &Layout, starts: &Starts<'_>) -> Option<String> {
-    runs_bucket(watched, layout).or_else(|| notebook(watched, starts)).or_else(|| parameters(watched, starts))
+    certain_problem(watched, layout, starts).or_else(|| parameters(watched, starts))
+}
+
+/// The same without what only a person can know: what the notebook does with its parameters.
+pub(crate) fn certain_problem(watched: &Watched, layout: &Layout, starts: &Starts<'_>) -> Option<String> {
+    runs_bucket(watched, layout).or_else(|| notebook(watched, starts))
 }
 
 /// Each run writes its records and outputs there.

@@ -14,6 +14,7 @@ mod busy;
 mod canary;
 mod command;
 mod command_again;
+mod command_doctor;
 mod command_on_run;
 mod command_on_upload;
 mod command_schedule;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         triggers::ALL,
         command::ALL,
         command_again::ALL,
+        command_doctor::ALL,
         command_on_run::ALL,
         command_schedule::ALL,
         command_undelivered::ALL,

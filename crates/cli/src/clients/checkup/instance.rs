@@ -1,0 +1,109 @@
+//! One notebook instance: what SageMaker has of it, its on-start script, and which runner ran on it last.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sagemaker::types::{DirectInternetAccess, NotebookInstanceStatus};
+use aws_smithy_types::{base64, error::metadata::ProvideErrorMetadata};
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reveille_domain::{InstanceName, records::Lease};
+
+use crate::{
+    clients::{AT_ONCE, Account, Execution, Run, executions::time},
+    error::CliError,
+};
+
+/// Executions that are looked at for the last run on each instance: a DescribeExecution each.
+const LAST: usize = 50;
+/// The most that ListNotebookInstances gives in a page, and more than anybody looks at.
+const PAGE: i32 = 100;
+
+/// What SageMaker has of an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InstanceFacts {
+    pub(crate) status: NotebookInstanceStatus,
+    pub(crate) failure: Option<String>,
+    pub(crate) since: Option<DateTime<Utc>>,
+    pub(crate) platform: Option<String>,
+    pub(crate) lifecycle_configuration: Option<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) subnet: Option<String>,
+    pub(crate) reaches_internet: bool,
+    pub(crate) key: Option<String>,
+    pub(crate) repository: Option<String>,
+}
+
+/// The last run on each instance that ended well, of the newest executions: when, and its runner's version.
+pub(crate) type LastRuns = BTreeMap<String, (DateTime<Utc>, Option<String>)>;
+
+impl Account {
+    /// An instance; `None`: there is none.
+    pub(crate) async fn instance_facts(&self, name: &str) -> Result<Option<InstanceFacts>, CliError> {
+        let it = match self.sagemaker.describe_notebook_instance().notebook_instance_name(name).send().await {
+            Ok(it) => it,
+            // SageMaker has no error of its own for it: ValidationException, "RecordNotFound".
+            Err(error) if error.message() == Some("RecordNotFound") => return Ok(None),
+            Err(error) => return Err(CliError::asked("describe the notebook instance", &error)),
+        };
+        Ok(Some(InstanceFacts {
+            status: it.notebook_instance_status.unwrap_or_else(|| "Unknown".into()),
+            failure: it.failure_reason,
+            since: it.last_modified_time.map(time),
+            platform: it.platform_identifier,
+            lifecycle_configuration: it.notebook_instance_lifecycle_config_name,
+            role: it.role_arn,
+            subnet: it.subnet_id,
+            reaches_internet: it.direct_internet_access != Some(DirectInternetAccess::Disabled),
+            key: it.kms_key_id,
+            repository: it.default_code_repository,
+        }))
+    }
+
+    /// The on-start script of a lifecycle configuration, in base64 as SageMaker has it; `None`: it has none, or there is no such configuration.
+    pub(crate) async fn on_start(&self, configuration: &str) -> Result<Option<String>, CliError> {
+        let call = self.sagemaker.describe_notebook_instance_lifecycle_config();
+        match call.notebook_instance_lifecycle_config_name(configuration).send().await {
+            Ok(it) => Ok(it.on_start.unwrap_or_default().into_iter().find_map(|hook| hook.content)),
+            Err(error) if error.message() == Some("RecordNotFound") => Ok(None),
+            Err(error) => Err(CliError::asked("read the lifecycle configuration", &error)),
+        }
+    }
+
+    /// The instances whose lifecycle configuration has a name with this in it: those of infra/instance.yaml do, before anything has run on them.
+    pub(crate) async fn instances_configured_as(&self, part: &str) -> Result<Vec<String>, CliError> {
+        let call = self.sagemaker.list_notebook_instances().max_results(PAGE);
+        let listed = call.notebook_instance_lifecycle_config_name_contains(part).send().await;
+        let listed = listed.map_err(|error| CliError::asked("list the notebook instances", &error))?;
+        let found = listed.notebook_instances.unwrap_or_default().into_iter();
+        Ok(found.filter_map(|instance| instance.notebook_instance_name).collect())
+    }
+
+    /// An instance's lease; the inner error says what is wrong with one that is damaged.
+    pub(crate) async fn lease_facts(&self, instance: &InstanceName) -> Result<Result<Option<Lease>, String>, CliError> {
+        match self.lease(instance).await {
+            Ok(lease) => Ok(Ok(lease)),
+            Err(CliError::Record { problem, .. }) => Ok(Err(problem)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The last run that ended well on each instance.
+    pub(crate) async fn last_runs(&self) -> Result<LastRuns, CliError> {
+        let newest = self.newest(None, LAST).await?;
+        let outline = async |execution: Execution| self.outline(&execution.arn).await;
+        let ended = newest.into_iter().filter(|execution| !execution.is_running());
+        let runs: Vec<Run> = stream::iter(ended).map(outline).buffered(AT_ONCE).try_collect().await?;
+        let mut last = LastRuns::new();
+        // The newest first.
+        for outcome in runs.into_iter().filter_map(|run| run.outcome) {
+            let Some(instance) = outcome.instance else { continue };
+            last.entry(instance.to_string()).or_insert((outcome.concluded_at, outcome.runner_version));
+        }
+        Ok(last)
+    }
+}
+
+/// The script in its base64 form; `None`: it is none, or no text.
+pub(crate) fn decoded(content: &str) -> Option<String> {
+    String::from_utf8(base64::decode(content).ok()?).ok()
+}

@@ -1,0 +1,140 @@
+//! Asks for the instances that are looked at, and judges each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Utc;
+use futures_util::{StreamExt, stream};
+use reveille_domain::InstanceName;
+use reveille_lifecycle::AttachedScript;
+
+use super::{
+    finding::{Check, Finding, about},
+    instance::{self, Served},
+    lease::{self, Recorded},
+    script::{self, Attached},
+    trigger::Trigger,
+    triggers::KnownTriggers,
+};
+use crate::clients::{
+    AT_ONCE, Account, Instance,
+    checkup::{InstanceFacts, Known, LastRuns, ask},
+};
+
+/// How lifecycle configurations of infra/instance.yaml begin.
+const OURS: &str = "reveille";
+/// More than a person reads.
+const MOST: usize = 50;
+
+/// The instances that a person named, or else those that the stack has to do with, and what is said of the choice.
+pub(super) async fn chosen(
+    account: &Account,
+    named: &[InstanceName],
+    triggers: &KnownTriggers,
+) -> (Vec<InstanceName>, Vec<Finding>) {
+    if !named.is_empty() {
+        return (named.to_vec(), Vec::new());
+    }
+    let (recorded, configured) = tokio::join!(
+        ask("s3:ListBucket", account.instances_with_records()),
+        ask("sagemaker:ListNotebookInstances", account.instances_configured_as(OURS)),
+    );
+    let listed = match &triggers.instances {
+        Ok(listed) => listed,
+        Err(unknown) => return (Vec::new(), vec![Finding::unchecked(Check::Instances, unknown)]),
+    };
+    let mut ours: BTreeSet<String> = triggers.all().filter_map(Trigger::instance).map(str::to_owned).collect();
+    ours.extend([recorded, configured].into_iter().flatten().flatten());
+    // What is named by records or triggers may be gone.
+    let there = listed.iter().filter(|name| ours.contains(*name));
+    let mut ours: Vec<InstanceName> = there.filter_map(|name| InstanceName::parse(name).ok()).collect();
+    let left_out = ours.len().saturating_sub(MOST);
+    ours.truncate(MOST);
+    let said = match (ours.len(), left_out) {
+        (0, _) => Some(Finding::ok(
+            Check::Instances,
+            "no instance of this account has run anything for this stack yet; docs/deploy.md#3-the-notebook-instance makes one",
+        )),
+        (_, 0) => None,
+        (count, left_out) => Some(Finding::warn(
+            Check::Instances,
+            format!("{count} instances are looked at, and {left_out} are not"),
+            "reveille doctor INSTANCE (looks at those that you name)",
+        )),
+    };
+    (ours, said.into_iter().collect())
+}
+
+pub(super) async fn findings(account: &Account, names: &[InstanceName], served: &Served) -> Vec<Finding> {
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let last = ask("states:ListExecutions, states:DescribeExecution", account.last_runs()).await;
+    let look = async |name: &InstanceName| Box::pin(one(account, name, served, &last)).await;
+    let looked: Vec<Looked> = stream::iter(names).map(look).buffered(AT_ONCE).collect().await;
+    // Instances of one release fetch one runner: it is read once.
+    let wanted: BTreeSet<&str> = looked.iter().filter_map(|it| Some(it.script.as_ref()?.runner_key.as_str())).collect();
+    let read = async |key: &str| (key.to_owned(), ask("s3:GetObject", account.sha256(key)).await);
+    let runners: BTreeMap<String, Known<Option<String>>> = stream::iter(wanted).map(read).buffered(2).collect().await;
+    let mut findings = Vec::new();
+    for Looked { name, findings: mut of_one, script } in looked {
+        let found = script.and_then(|it| Some(script::runner(&it, &account.layout, runners.get(&it.runner_key)?)));
+        of_one.extend(found);
+        of_one.sort_by_key(|finding| finding.check);
+        findings.extend(about(name.as_str(), of_one));
+    }
+    findings
+}
+
+/// What was found of an instance so far.
+struct Looked {
+    name: InstanceName,
+    findings: Vec<Finding>,
+    /// Its script, if that fetches a runner from this stack's bucket.
+    script: Option<AttachedScript>,
+}
+
+async fn one(account: &Account, name: &InstanceName, served: &Served, last: &Known<LastRuns>) -> Looked {
+    let now = Utc::now();
+    let (facts, lease) = tokio::join!(
+        ask("sagemaker:DescribeNotebookInstance", account.instance_facts(name.as_str())),
+        ask("s3:GetObject", account.lease_facts(name)),
+    );
+    let mut findings = vec![instance::instance(name.as_str(), &facts, &account.region, now)];
+    let Ok(Some(facts)) = facts else { return Looked { name: name.clone(), findings, script: None } };
+    findings.extend(instance::name(name.as_str(), served));
+    let ran = last.as_ref().map(|last| last.get(name.as_str()));
+    findings.extend(instance::settings(name.as_str(), &facts, served, matches!(ran, Ok(Some(_)))));
+    findings.push(match ran {
+        Ok(last) => instance::runner_version(last, now),
+        Err(unknown) => Finding::unchecked(Check::RunnerVersion, unknown),
+    });
+    let (of_script, fetched) = script::script(name.as_str(), &attached(account, &facts).await, &account.layout);
+    findings.extend(of_script);
+    let holder = match &lease {
+        Ok(Ok(Some(lease))) => Some(ask("s3:GetObject, states:DescribeExecution", account.holder(name, lease)).await),
+        _ => None,
+    };
+    findings.extend(lease::findings(&listed(name, &facts), &Recorded { lease, holder }, &account.layout, now));
+    // A runner of another stack is in another bucket.
+    let script = fetched.filter(|script| script.bucket == account.layout.bucket);
+    Looked { name: name.clone(), findings, script }
+}
+
+async fn attached(account: &Account, facts: &InstanceFacts) -> Attached {
+    let Some(name) = facts.lifecycle_configuration.clone() else { return Attached { name: None, content: Ok(None) } };
+    let content = ask("sagemaker:DescribeNotebookInstanceLifecycleConfig", account.on_start(&name)).await;
+    Attached { name: Some(name), content }
+}
+
+/// The same as a list shows it.
+fn listed(name: &InstanceName, facts: &InstanceFacts) -> Instance {
+    Instance {
+        name: name.clone(),
+        kind: String::new(),
+        status: facts.status.clone(),
+        since: facts.since,
+        has_lifecycle_configuration: facts.lifecycle_configuration.is_some(),
+        lease: None,
+        holder: None,
+    }
+}

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 all went as expected; 1 it did not, and the last line says why; \
-2 wrong arguments; 3 something is missing here (set-up, build, region); 4 no credentials, or AWS refused; 5 not found; \
+2 wrong arguments; 3 something must be set up first (a build, a region, a bucket that sends its events), or a check of doctor failed; 4 no credentials, or AWS refused; 5 not found; \
 6 gave up waiting, the run goes on; 10 the notebook failed; 11 the platform failed; 12 the instance was not seen stopped; \
 13 the run was cancelled; 14 no notebook ran (busy, or a duplicate); 130 stopped by Ctrl-C.";
 

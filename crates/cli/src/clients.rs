@@ -19,12 +19,12 @@ mod schedules;
 mod undelivered;
 
 pub(crate) use account::{Account, configured, status_of};
-pub(crate) use again::Past;
+pub(crate) use again::{Past, Redrivable};
 pub(crate) use executions::{Execution, RunName};
 pub(crate) use instances::{Holder, Holds, Instance};
 pub(crate) use queue::{Place, Took};
 pub(crate) use rules::{DEFAULT_BUS, NewRule, Rule, TargetSettings};
-pub(crate) use run::{Ending, Run};
+pub(crate) use run::{Damaged, Ending, Run, ToCome};
 #[cfg(test)]
 pub(crate) use schedules::{MAX_AGE_SECONDS, MAX_ATTEMPTS};
 pub(crate) use schedules::{NewSchedule, Schedule};

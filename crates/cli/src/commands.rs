@@ -4,6 +4,7 @@ pub(crate) mod cancel;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+mod health;
 pub(crate) mod instances;
 pub(crate) mod local;
 pub(crate) mod logs;

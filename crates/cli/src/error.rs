@@ -1,6 +1,6 @@
 //! Why a command ended without success, and the exit code of each reason.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{borrow::Cow, error::Error, io, path::PathBuf};
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -27,6 +27,11 @@ const FAULTS_OF_THEIRS: [&str; 6] = [
     "InternalServerException",
     "ServiceUnavailable",
 ];
+
+/// What others say, to stand within a sentence of ours: theirs may end in a full stop.
+pub(crate) fn within(text: &str) -> &str {
+    text.trim_end_matches(['.', ' ', '\n'])
+}
 
 /// An error and what caused it, in one line.
 pub(crate) fn causes(error: &dyn Error) -> String {
@@ -63,15 +68,18 @@ pub(crate) enum CliError {
     #[error("{message}")]
     NoCredentials { message: String },
     #[error("AWS refused to {action}: {message}; docs/cli.md lists the permissions that each command needs")]
-    Refused { action: &'static str, message: String },
+    Refused { action: Cow<'static, str>, message: String },
     #[error("cannot {action}: {message}")]
-    Asked { action: &'static str, message: String },
+    Asked { action: Cow<'static, str>, message: String },
     /// A call that changes something was sent, and what became of it is not known.
     #[error("AWS's answer was lost ({message}), so {maybe}; to find out: {find_out}")]
     Unanswered { message: String, maybe: String, find_out: String },
     /// The change was made, and what the command does after it failed.
     #[error("{done}, but: {error}. Continue with: {next}")]
     Afterwards { done: String, error: Box<Self>, next: String },
+    /// What had been done before it was taken back.
+    #[error("{error}; {undone}")]
+    Undone { error: Box<Self>, undone: String },
     #[error(
         "there is no stack {stack} in {region}; name another with --stack or --region (`aws cloudformation list-stacks` lists them)"
     )]
@@ -84,7 +92,7 @@ pub(crate) enum CliError {
     NoRun { what: String },
     #[error("{count} runs begin with {start}, {first} and {second} among them; give more of the id")]
     Ambiguous { start: String, first: String, second: String, count: usize },
-    #[error("the record {key} cannot be read: {problem}")]
+    #[error("the record {key} cannot be read: {problem}; what to do about it: reveille explain Internal")]
     Record { key: String, problem: String },
     #[error("{0}")]
     Usage(String),
@@ -107,13 +115,15 @@ impl CliError {
         }
     }
 
-    /// A call that AWS did not answer as asked: without the request's details, which say nothing to a person.
-    pub(crate) fn asked<E, R>(action: &'static str, error: &SdkError<E, R>) -> Self
+    /// A call that AWS did not answer as asked: without the request's details, which say nothing to a person. `action` names the thing, because
+    /// not every service's refusal does.
+    pub(crate) fn asked<E, R>(action: impl Into<Cow<'static, str>>, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,
     {
-        let (code, message) = (error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default());
+        let (code, message) =
+            (error.code().unwrap_or_default().to_owned(), within(error.message().unwrap_or_default()));
         let message = match (code.as_str(), message) {
             _ if matches!(error, SdkError::DispatchFailure(_)) => format!(
                 "AWS did not answer ({}); check the network, the region and AWS_ENDPOINT_URL. If that names a local AWS that has ended, start it again and take its new variables",
@@ -130,16 +140,16 @@ impl CliError {
                 ),
             }
         } else if code.starts_with("AccessDenied") {
-            Self::Refused { action, message }
+            Self::Refused { action: action.into(), message }
         } else {
-            Self::Asked { action, message }
+            Self::Asked { action: action.into(), message }
         }
     }
 
     /// The same of a call that changes something: without an answer it may have been carried out. `maybe` says what may have happened, and
     /// `find_out` is the command that tells.
     pub(crate) fn changing<E, R>(
-        action: &'static str,
+        action: impl Into<Cow<'static, str>>,
         error: &SdkError<E, R>,
         maybe: impl Into<String>,
         find_out: impl Into<String>,
@@ -159,15 +169,25 @@ impl CliError {
         if !unanswered {
             return Self::asked(action, error);
         }
-        let message = error.message().map_or_else(|| causes(error), str::to_owned);
+        let message = error.message().map_or_else(|| causes(error), |message| within(message).to_owned());
         Self::Unanswered { message, maybe: maybe.into(), find_out: find_out.into() }
+    }
+
+    /// An entry that EventBridge refused in a call that it accepted.
+    pub(crate) fn entry(action: String, code: Option<&str>, message: Option<&str>) -> Self {
+        let said = [code, message].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        let (action, message) = (action.into(), within(&said).to_owned());
+        if code.is_some_and(|code| code.starts_with("AccessDenied")) {
+            Self::Refused { action, message }
+        } else {
+            Self::Asked { action, message }
+        }
     }
 
     /// As documented by `reveille --help`.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Afterwards { error, .. } if matches!(**error, Self::NoCredentials { .. } | Self::Refused { .. }) => 4,
-            Self::NoCredentials { .. } | Self::Refused { .. } => 4,
+            _ if self.is_denied() => 4,
             Self::NoStack { .. } | Self::NoRun { .. } | Self::NotThere(_) => 5,
             Self::NoRegion | Self::Missing(_) => 3,
             Self::Local(error) if error.is_missing_here() => 3,
@@ -175,6 +195,15 @@ impl CliError {
             // 128 + SIGINT, as shells have it.
             Self::Interrupted | Self::Detached => 130,
             _ => 1,
+        }
+    }
+
+    /// Whether AWS does not let this person do it.
+    pub(crate) fn is_denied(&self) -> bool {
+        match self {
+            Self::NoCredentials { .. } | Self::Refused { .. } => true,
+            Self::Afterwards { error, .. } | Self::Undone { error, .. } => error.is_denied(),
+            _ => false,
         }
     }
 }

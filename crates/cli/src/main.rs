@@ -36,7 +36,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&terminal, &CliError::Runtime(error)),
     };
-    match runtime.block_on(Box::pin(obey(&terminal, &arguments.command))) {
+    let ended = runtime.block_on(Box::pin(obey(&terminal, &arguments.command)));
+    // A question that nobody will answer any more is not waited for.
+    runtime.shutdown_background();
+    match ended {
         Ok(exit) => exit.into(),
         Err(error) => failed(&terminal, &error),
     }

@@ -95,6 +95,26 @@ fn a_lost_answer_is_told_with_what_may_have_happened_and_how_to_find_out() {
     }
 }
 
+#[test]
+fn a_schedule_whose_instance_is_gone_is_not_on() {
+    let stub = Stub::start(|call| {
+        if call.action == "DescribeNotebookInstance" {
+            return Some((400, r#"{"__type": "ValidationException", "message": "RecordNotFound"}"#.to_owned()));
+        }
+        let input = r#"{\"instance\": \"a\", \"notebook\": \"daily.ipynb\"}"#;
+        let answered = answer(Changes::Done, "", call)?;
+        Some((answered.0, answered.1.replace(r#""Input": "{}""#, &format!(r#""Input": "{input}""#))))
+    });
+    let output = stub.reveille(&["schedule", "list"]);
+    let (table, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(table.lines().nth(1).unwrap().contains("no instance"), "{table}");
+    assert!(
+        said.contains("there is no notebook instance a") && said.contains("reveille schedule remove nightly"),
+        "{said}"
+    );
+}
+
 /// The SDK asks again when an answer is lost. That the change is there then is no failure, and no reason for another one.
 #[test]
 fn a_change_that_the_second_call_meets_is_made_once() {

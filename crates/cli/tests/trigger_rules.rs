@@ -130,6 +130,119 @@ fn a_name_that_somebody_takes_while_the_bucket_is_changed_is_not_overwritten() {
     assert_eq!((stub.asked("PUT ").len(), stub.asked("PutRule").len()), (1, 0));
 }
 
+/// What a call of EventBridge's does in the tests of rules that are half made.
+fn denied(call: &StubCall<'_>, refused: &[&str]) -> Answer {
+    match call.action {
+        action if refused.contains(&action) => fault("AccessDeniedException"),
+        "DescribeRule" if count(call, "PutRule") == 0 => gone(),
+        _ => usual(call, true),
+    }
+}
+
+#[test]
+fn a_rule_that_is_half_made_is_told_with_what_finishes_or_removes_it() {
+    for (refused, left, next) in [
+        (&["PutTargets"][..], "the rule orders was removed again, so nothing is left of it", ""),
+        (&["EnableRule"], "the rule orders was removed again", ""),
+        (
+            &["PutTargets", "DeleteRule"],
+            "the rule orders was begun and could not be removed again; it is off and has no target",
+            "Continue with: the same command again, which finishes it, or reveille on-upload remove orders",
+        ),
+        (
+            &["EnableRule", "RemoveTargets", "DeleteRule"],
+            "the rule orders was begun and could not be removed again; it is off, so it starts nothing",
+            "Continue with: reveille on-upload list orders",
+        ),
+    ] {
+        let stub = Stub::start(move |call| Some(denied(call, refused)));
+        let said = said(stub.reveille(&UPLOAD), 4);
+        assert!(said.contains(left) && said.contains(next), "{refused:?}: {said}");
+        assert!(said.contains("rule orders") && !said.contains(".;") && !said.contains(".."), "{said}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_half_removed_is_told() {
+    let stub = Stub::start(|call| match call.action {
+        "DeleteRule" => Some(fault("AccessDeniedException")),
+        _ => Some(usual(call, true)),
+    });
+    let text = said(stub.reveille(&["on-upload", "remove", "orders"]), 4);
+    assert!(text.contains("the target of the rule orders was removed, so it starts nothing any more"), "{text}");
+    assert!(text.contains("Continue with: reveille on-upload remove orders"), "{text}");
+    let failed = json!({"FailedEntryCount": 1, "FailedEntries": [{"TargetId": "NotebookRun", "ErrorCode": "X", "ErrorMessage": "not now."}]});
+    let stub = Stub::start(move |call| match call.action {
+        "RemoveTargets" => Some((200, failed.to_string())),
+        _ => Some(usual(call, true)),
+    });
+    let text = said(stub.reveille(&["on-upload", "remove", "orders"]), 1);
+    assert!(text.contains("cannot remove the target of the rule orders: X: not now"), "{text}");
+    assert_eq!(stub.asked("DeleteRule"), Vec::<String>::new());
+}
+
+/// A rule's instance was deleted since it was made.
+#[test]
+fn a_rule_whose_instance_is_gone_is_not_on() {
+    let no_instance = || (400, r#"{"__type": "ValidationException", "message": "RecordNotFound"}"#.to_owned());
+    for (verb, of_uploads) in [("on-upload", true), ("on-run", false)] {
+        let stub = Stub::start(move |call| match call.action {
+            "DescribeNotebookInstance" => Some(no_instance()),
+            _ => Some(usual(call, of_uploads)),
+        });
+        let output = stub.reveille(&[verb, "list"]);
+        let table = String::from_utf8(output.stdout.clone()).unwrap();
+        assert!(table.lines().skip(1).all(|line| line.split_whitespace().nth(1) == Some("no")), "{table}");
+        let text = said(output, 0);
+        assert!(text.contains("orders: there is no notebook instance a, so each of its runs fails"), "{text}");
+        assert_eq!(stub.asked("DescribeNotebookInstance").len(), 1, "each is looked at once");
+        let listed = stub.reveille(&[verb, "list", "--output", "json"]);
+        let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+        assert!(listed[0]["problem"].as_str().unwrap().contains("InstanceNotFound"), "{listed}");
+    }
+    let stub = Stub::start(move |call| match call.action {
+        "DescribeNotebookInstance" => Some(no_instance()),
+        "TestEventPattern" => Some((200, r#"{"Result": true}"#.to_owned())),
+        _ => Some(usual(call, true)),
+    });
+    let output = stub.reveille(&["on-upload", "test", "s3://in-1/a.csv"]);
+    let shown = String::from_utf8(output.stdout.clone()).unwrap();
+    said(output, 5);
+    assert!(shown.contains("orders would start a run that fails") && shown.contains("InstanceNotFound"), "{shown}");
+}
+
+#[test]
+fn a_rule_without_a_target_is_not_on() {
+    let stub = Stub::start(|call| match call.action {
+        "ListTargetsByRule" => Some((200, r#"{"Targets": []}"#.to_owned())),
+        _ => Some(usual(call, true)),
+    });
+    let output = stub.reveille(&["on-upload", "list", "orders"]);
+    let shown = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(shown.starts_with("orders has no target\n"), "{shown}");
+    assert!(said(output, 0).contains("reveille on-upload remove orders"));
+    let refused = said(stub.reveille(&["on-upload", "resume", "orders"]), 1);
+    assert!(refused.contains("orders has no target, so it starts nothing"), "{refused}");
+    assert_eq!(stub.asked("EnableRule"), Vec::<String>::new());
+}
+
+#[test]
+fn what_names_no_file_or_a_bucket_that_is_not_there_starts_nothing() {
+    let stub = Stub::start(|call| match call.action {
+        "TestEventPattern" => Some((200, r#"{"Result": true}"#.to_owned())),
+        _ if call.first.contains("notification") => Some((404, "<Error><Code>NoSuchBucket</Code></Error>".to_owned())),
+        _ => Some(usual(call, true)),
+    });
+    let output = stub.reveille(&["on-upload", "test", "s3://in-1/a.csv"]);
+    let shown = String::from_utf8(output.stdout.clone()).unwrap();
+    said(output, 5);
+    assert!(shown.contains("there is no bucket in-1") && !shown.contains("would start a run"), "{shown}");
+    for key in ["s3://in-1", "in-1/a.csv"] {
+        let refused = said(stub.reveille(&["on-upload", "test", key]), 2);
+        assert!(refused.contains("s3://in-1/"), "{refused}");
+    }
+}
+
 /// S3's notifications are eventually consistent.
 #[test]
 fn a_bucket_may_show_late_that_it_sends_its_events() {

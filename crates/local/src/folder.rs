@@ -6,7 +6,7 @@
 //! them when it ends.
 //!
 //! A local AWS that is killed leaves its temporary folder to its shim, which removes it. What both left, because both were killed or
-//! neither was up, the next one removes: a lock that nobody holds tells that its owner is dead.
+//! neither was up, the next one removes: a lock that nobody holds tells that its owner is dead. It removes what their kernels left, too.
 
 use std::{
     env, fs,
@@ -22,7 +22,7 @@ use std::{
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use crate::{LocalError, processes};
+use crate::{LocalError, kernel_folders, processes};
 
 /// Locked for as long as a local AWS uses the folder. The kernel drops the lock with its process, however that ends.
 const LOCK: &str = ".reveille-local.lock";
@@ -61,6 +61,7 @@ impl Folder {
         let Some(directory) = directory else {
             let place = env::temp_dir();
             remove_dead(&place);
+            kernel_folders::remove_dead();
             return Self::temporary(&place);
         };
         let made = fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(directory);
@@ -140,18 +141,19 @@ fn lock_file(path: &Path) -> Result<File, LocalError> {
 fn remove_dead(place: &Path) {
     let Ok(entries) = fs::read_dir(place) else { return };
     let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-    let ours = |path: &PathBuf| {
-        // Not followed where it is a link: somebody else may have put it there.
-        let metadata = fs::symlink_metadata(path);
-        metadata.is_ok_and(|it| it.is_dir() && it.uid() == geteuid().as_raw() && it.mode() & OTHERS == 0)
-    };
-    let candidates = entries.flatten().map(|entry| entry.path()).filter(named).filter(ours);
+    let candidates = entries.flatten().map(|entry| entry.path()).filter(named).filter(|path| is_ours_alone(path));
     // The lock is held until the folder is gone: nobody takes it meanwhile.
     for (folder, _lock) in candidates.filter_map(|folder| dead(&folder).map(|lock| (folder, lock))).take(MOST_DEAD) {
         if !is_in_use(&folder) {
             let _ = fs::remove_dir_all(&folder);
         }
     }
+}
+
+/// Whether it is a folder of this user's that nobody else may enter. It is not followed where it is a link: somebody else may have put it there.
+pub(crate) fn is_ours_alone(path: &Path) -> bool {
+    let metadata = fs::symlink_metadata(path);
+    metadata.is_ok_and(|it| it.is_dir() && it.uid() == geteuid().as_raw() && it.mode() & OTHERS == 0)
 }
 
 /// The lock of a temporary folder whose owner is dead.

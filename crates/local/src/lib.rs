@@ -7,6 +7,7 @@ mod environment;
 mod error;
 mod folder;
 mod instances;
+mod kernel_folders;
 mod local;
 mod ministack;
 mod options;

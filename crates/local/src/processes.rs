@@ -17,9 +17,17 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The environment of each process. Other people's processes cannot be read, and are not ours.
 pub(crate) fn environments() -> impl Iterator<Item = (Pid, Vec<u8>)> {
-    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
-    pids.filter_map(|pid| Some((pid, fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).ok()?)))
+    pids().filter_map(|pid| Some((pid, fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).ok()?)))
+}
+
+fn pids() -> impl Iterator<Item = Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
+}
+
+/// The command lines of all processes, each argument ended by a zero.
+pub(crate) fn command_lines() -> impl Iterator<Item = Vec<u8>> {
+    pids().filter_map(|pid| fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok())
 }
 
 /// The processes with this marker.

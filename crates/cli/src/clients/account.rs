@@ -2,8 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
-use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    timeout::TimeoutConfig,
+};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError};
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use chrono::{DateTime, Utc};
 use reveille_domain::layout::Layout;
@@ -125,7 +128,10 @@ pub(crate) async fn configured(arguments: &StackArguments) -> Result<Configured,
     if let Some(region) = &arguments.region {
         loader = loader.region(Region::new(region.clone()));
     }
-    let config = loader.load().await;
+    let mut config = loader.load().await;
+    if let Some(profile) = &arguments.profile {
+        config = with_credentials_of(profile, &config);
+    }
     if config.region().is_none() {
         return Err(CliError::NoRegion);
     }
@@ -137,6 +143,19 @@ pub(crate) async fn configured(arguments: &StackArguments) -> Result<Configured,
     Ok(Configured { config, expires })
 }
 
+/// The same with the credentials of a profile that a person named: in the chain of providers, credentials in the environment come before it.
+fn with_credentials_of(profile: &str, config: &SdkConfig) -> SdkConfig {
+    // For a profile that takes on a role, or has its credentials from the machine's.
+    let how =
+        ProviderConfig::empty().with_http_client(reveille_aws::http_client()).with_region(config.region().cloned());
+    let how = match config.sleep_impl() {
+        Some(sleep) => how.with_sleep_impl(sleep),
+        None => how,
+    };
+    let provider = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&how).build();
+    config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+}
+
 async fn stack(client: &aws_sdk_cloudformation::Client, name: &str, region: &str) -> Result<Stack, CliError> {
     let described = match client.describe_stacks().stack_name(name).send().await {
         Ok(described) => described.stacks.unwrap_or_default().into_iter().next(),
@@ -144,7 +163,7 @@ async fn stack(client: &aws_sdk_cloudformation::Client, name: &str, region: &str
         Err(error) if error.as_service_error().is_some_and(|error| error.meta().code() == Some("ValidationError")) => {
             None
         }
-        Err(error) => return Err(CliError::asked("describe the stack", &error)),
+        Err(error) => return Err(CliError::asked(format!("describe the stack {name}"), &error)),
     };
     described.ok_or_else(|| CliError::NoStack { stack: name.to_owned(), region: region.to_owned() })
 }

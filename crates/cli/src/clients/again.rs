@@ -27,9 +27,18 @@ const PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Past {
     pub(crate) input: String,
-    /// What Step Functions says against a redrive; `None`: it is possible.
-    pub(crate) not_redrivable: Option<String>,
+    pub(crate) redrivable: Redrivable,
     redrives: i32,
+}
+
+/// Whether Step Functions can redrive an execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Redrivable {
+    Yes,
+    /// Not every engine says why.
+    No {
+        reason: Option<String>,
+    },
 }
 
 impl Past {
@@ -43,14 +52,15 @@ impl Past {
 impl Past {
     /// One that nobody has redriven.
     pub(crate) fn of_test(not_redrivable: Option<&str>) -> Self {
-        Self { input: "{}".to_owned(), not_redrivable: not_redrivable.map(str::to_owned), redrives: 0 }
+        let no = |reason: &str| Redrivable::No { reason: Some(reason.to_owned()) };
+        Self { input: "{}".to_owned(), redrivable: not_redrivable.map_or(Redrivable::Yes, no), redrives: 0 }
     }
 }
 
 impl Account {
     /// A run with all that is known of it, and its past: the run may be told of even where the past cannot be read.
-    pub(crate) async fn run_and_past(&self, execution: &Execution) -> Result<(Run, Result<Past, CliError>), CliError> {
-        let (execution, described) = self.described(&execution.arn).await?;
+    pub(crate) async fn run_and_past(&self, name: &RunName) -> Result<(Run, Result<Past, CliError>), CliError> {
+        let (execution, described) = self.described_as(name).await?;
         let run = self.with_records(outline_of(execution, &described)).await?;
         Ok((run, past(described)))
     }
@@ -80,7 +90,7 @@ impl Account {
             Err(error) => {
                 let id = execution.run();
                 let maybe = format!("{id} may have been redriven");
-                Err(CliError::changing("redrive the execution", &error, maybe, format!("reveille show {id}")))
+                Err(CliError::changing(format!("redrive {id}"), &error, maybe, format!("reveille show {id}")))
             }
         }
     }
@@ -128,18 +138,18 @@ impl Account {
 /// A start that Step Functions did not answer with an execution.
 fn not_started(name: &str, error: &SdkError<StartExecutionError>) -> CliError {
     let maybe = "the run may have been started";
-    CliError::changing("start the execution", error, maybe, format!("reveille show {name}"))
+    CliError::changing(format!("start the execution {name}"), error, maybe, format!("reveille show {name}"))
 }
 
 fn past(described: DescribeExecutionOutput) -> Result<Past, CliError> {
-    let not_redrivable = match described.redrive_status() {
-        Some(ExecutionRedriveStatus::Redrivable) => None,
-        _ => Some(described.redrive_status_reason().unwrap_or("Step Functions gives no reason").to_owned()),
+    let redrivable = match described.redrive_status() {
+        Some(ExecutionRedriveStatus::Redrivable) => Redrivable::Yes,
+        _ => Redrivable::No { reason: described.redrive_status_reason().map(str::to_owned) },
     };
     let redrives = described.redrive_count.unwrap_or_default();
     let input = described.input.ok_or_else(|| CliError::Asked {
-        action: "read the run's input",
+        action: "read the run's input".into(),
         message: "Step Functions did not return it; check that you may use the key that encrypts it".to_owned(),
     })?;
-    Ok(Past { input, not_redrivable, redrives })
+    Ok(Past { input, redrivable, redrives })
 }

@@ -31,7 +31,7 @@ impl Account {
         call.send().await.map_err(|error| {
             let maybe = format!("{bucket} may send its events to EventBridge now");
             let find_out = format!("aws s3api get-bucket-notification-configuration --bucket {bucket}");
-            CliError::changing("change the bucket's event notifications", &error, maybe, find_out)
+            CliError::changing(format!("change the event notifications of {bucket}"), &error, maybe, find_out)
         })?;
         let changed = eventually::shown(async || {
             let now = self.notifications(bucket).await.map_err(|error| CliError::Afterwards {
@@ -56,7 +56,7 @@ impl Account {
             Some("PermanentRedirect" | "IllegalLocationConstraintException") => CliError::NotNow(format!(
                 "the bucket {bucket} is in another region than the stack, and a bucket's events reach only the rules of its own region"
             )),
-            _ => CliError::asked("read the bucket's event notifications", &error),
+            _ => CliError::asked(format!("read the event notifications of {bucket}"), &error),
         })
     }
 }

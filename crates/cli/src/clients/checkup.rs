@@ -82,7 +82,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_asked_says_why() {
-        let refused = async { Err::<(), _>(CliError::Refused { action: "look", message: "no".to_owned() }) };
+        let refused = async { Err::<(), _>(CliError::Refused { action: "look".into(), message: "no".to_owned() }) };
         assert_eq!(ask("s3:GetObject", refused).await, Err(Unknown::Denied("s3:GetObject")));
         let hangs = std::future::pending::<Result<(), CliError>>();
         assert_eq!(within(Duration::ZERO, "s3:GetObject", hangs).await, Err(Unknown::Late("s3:GetObject")));

@@ -83,7 +83,8 @@ impl Account {
         loop {
             let call = self.sfn.list_executions().state_machine_arn(&self.state_machine).max_results(PAGE);
             let listed = call.set_status_filter(status.clone()).set_next_token(token.take()).send().await;
-            let listed = listed.map_err(|error| CliError::asked("list the executions", &error))?;
+            let listed = listed
+                .map_err(|error| CliError::asked(format!("list the executions of {}", self.state_machine), &error))?;
             told += listed.executions.len();
             for item in listed.executions {
                 if enough(execution(item)) {
@@ -100,7 +101,8 @@ impl Account {
     /// The state that an execution entered last, if that can be told.
     pub(crate) async fn state(&self, arn: &str) -> Result<Option<String>, CliError> {
         let call = self.sfn.get_execution_history().execution_arn(arn).reverse_order(true).max_results(LAST_EVENTS);
-        let history = call.send().await.map_err(|error| CliError::asked("read the execution's history", &error))?;
+        let history = call.send().await;
+        let history = history.map_err(|error| CliError::asked(format!("read the history of {arn}"), &error))?;
         Ok(history.events.iter().find_map(|event| match event.r#type {
             HistoryEventType::ExecutionStarted => Some("Prepare".to_owned()),
             _ => event.state_entered_event_details().map(StateEnteredEventDetails::name).map(str::to_owned),

@@ -1,5 +1,7 @@
 //! Notebook instances, and whose boot each is on.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_sagemaker::types::NotebookInstanceStatus;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -24,6 +26,8 @@ pub(crate) struct Instance {
     /// Without one no runner starts on it.
     pub(crate) has_lifecycle_configuration: bool,
     pub(crate) lease: Option<Lease>,
+    /// It has a lease that cannot be read: nobody acts on it.
+    pub(crate) is_lease_damaged: bool,
     /// The run that the lease names, of an instance that is on.
     pub(crate) holder: Option<Holder>,
 }
@@ -45,11 +49,23 @@ pub(crate) enum Holds {
     Unknown,
 }
 
+/// An instance's status, and when it changed last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) status: NotebookInstanceStatus,
+    pub(super) since: Option<DateTime<Utc>>,
+}
+
+/// Whether no runner can be at work there.
+pub(super) const fn is_off(status: &NotebookInstanceStatus) -> bool {
+    use NotebookInstanceStatus as Status;
+    matches!(status, Status::Stopped | Status::Failed | Status::Deleting)
+}
+
 impl Instance {
     /// Whether it may cost money.
     pub(crate) const fn is_on(&self) -> bool {
-        use NotebookInstanceStatus as Status;
-        !matches!(self.status, Status::Stopped | Status::Failed | Status::Deleting)
+        !is_off(&self.status)
     }
 }
 
@@ -57,13 +73,17 @@ impl Account {
     /// All instances of the account and region, in the order of their names.
     pub(crate) async fn instances(&self) -> Result<Vec<Instance>, CliError> {
         let with_lease = async |found: Instance| {
-            let lease = self.lease(&found.name).await?;
+            // One damaged lease is no reason to show no instance at all.
+            let (lease, is_lease_damaged) = match self.lease(&found.name).await {
+                Err(CliError::Record { .. }) => (None, true),
+                lease => (lease?, false),
+            };
             let named = lease.as_ref().filter(|_| found.is_on());
             let holder = match named {
                 Some(lease) => Some(self.holder(&found.name, lease).await?),
                 None => None,
             };
-            Ok(Instance { lease, holder, ..found })
+            Ok(Instance { lease, is_lease_damaged, holder, ..found })
         };
         stream::iter(self.listed().await?).map(with_lease).buffered(AT_ONCE).try_collect().await
     }
@@ -81,6 +101,7 @@ impl Account {
                 };
                 found.push(Instance {
                     lease: None,
+                    is_lease_damaged: false,
                     holder: None,
                     name,
                     kind: item.instance_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
@@ -136,17 +157,32 @@ impl Account {
         })
     }
 
+    /// Those of these instances that do not exist. What cannot be an instance's name is not looked for.
+    pub(crate) async fn missing(&self, names: BTreeSet<&str>) -> Result<BTreeSet<String>, CliError> {
+        let names = names.into_iter().filter(|name| InstanceName::parse(name).is_ok()).map(str::to_owned);
+        let look = async |name: String| Ok(self.seen(&name).await?.is_none().then_some(name));
+        let looks = stream::iter(names).map(look).buffered(AT_ONCE);
+        looks.try_filter_map(async |missing| Ok(missing)).try_collect().await
+    }
+
     /// An instance's status; `None`: there is no such instance any more.
     pub(crate) async fn status(&self, name: &str) -> Result<Option<NotebookInstanceStatus>, CliError> {
+        Ok(self.seen(name).await?.map(|seen| seen.status))
+    }
+
+    /// The same with the time of its last change.
+    pub(super) async fn seen(&self, name: &str) -> Result<Option<Seen>, CliError> {
         match self.sagemaker.describe_notebook_instance().notebook_instance_name(name).send().await {
-            Ok(described) => Ok(described.notebook_instance_status),
+            Ok(described) => Ok(described
+                .notebook_instance_status
+                .map(|status| Seen { status, since: described.last_modified_time.map(time) })),
             // SageMaker has no error of its own for it: ValidationException, "RecordNotFound".
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.meta().message() == Some("RecordNotFound")) =>
             {
                 Ok(None)
             }
-            Err(error) => Err(CliError::asked("describe the notebook instance", &error)),
+            Err(error) => Err(CliError::asked(format!("describe the notebook instance {name}"), &error)),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Account {
         let read: Vec<Option<Ticket>> = stream::iter(named).map(ticket).buffered(AT_ONCE).try_collect().await?;
         let mut tickets: Vec<Ticket> = read.into_iter().flatten().collect();
         tickets.sort_by(queue_order);
-        let place = async |ticket: Ticket| self.place(ticket).await;
+        let place = async |ticket: Ticket| self.place_of(ticket).await;
         let places: Vec<Option<Place>> = stream::iter(tickets).map(place).buffered(AT_ONCE).try_collect().await?;
         Ok(places.into_iter().flatten().collect())
     }
@@ -78,7 +78,7 @@ impl Account {
         loop {
             let call = self.s3.list_objects_v2().bucket(&self.layout.bucket).prefix(prefix);
             let listed = call.set_continuation_token(token.take()).send().await;
-            let listed = listed.map_err(|error| CliError::asked("list the instance's queue", &error))?;
+            let listed = listed.map_err(|error| CliError::asked(format!("list {}", self.place(prefix)), &error))?;
             keys.extend(listed.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
             match listed.next_continuation_token {
                 Some(next) if keys.len() < MOST => token = Some(next),
@@ -97,7 +97,7 @@ impl Account {
     }
 
     /// `None`: its execution has ended, or there is none.
-    async fn place(&self, ticket: Ticket) -> Result<Option<Place>, CliError> {
+    async fn place_of(&self, ticket: Ticket) -> Result<Option<Place>, CliError> {
         let Some(run) = self.going_on(&ticket.execution_arn).await? else { return Ok(None) };
         let limit = chrono::TimeDelta::seconds(ticket.queue_seconds.into());
         let until = ticket.queued_at.checked_add_signed(limit);

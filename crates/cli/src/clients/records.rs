@@ -19,7 +19,8 @@ impl Account {
     pub(crate) async fn latest_attempt(&self, instance: &str, run: &RunId) -> Result<Option<AttemptRef>, CliError> {
         let folder = self.layout.run(instance, run);
         let call = self.s3.list_objects_v2().bucket(&self.layout.bucket).prefix(&folder).delimiter("/");
-        let listed = call.send().await.map_err(|error| CliError::asked("list the records of the run", &error))?;
+        let listed = call.send().await;
+        let listed = listed.map_err(|error| CliError::asked(format!("list {}", self.place(&folder)), &error))?;
         let attempts = listed.common_prefixes().iter().filter_map(|prefix| prefix.prefix());
         let attempts = attempts.filter_map(|key| key.strip_prefix(&folder)?.strip_suffix('/')?.parse::<u32>().ok());
         let found = attempts.max();
@@ -53,12 +54,17 @@ impl Account {
         self.record(&self.layout.lease(instance)).await
     }
 
+    /// Where in S3 a key or a folder of the stack's bucket is.
+    pub(super) fn place(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.layout.bucket)
+    }
+
     /// An object of the stack's bucket, if it is there and no larger than that.
     pub(crate) async fn object(&self, key: &str, most: i64) -> Result<Option<Vec<u8>>, CliError> {
         let got = match self.s3.get_object().bucket(&self.layout.bucket).key(key).send().await {
             Ok(got) => got,
             Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
-            Err(error) => return Err(CliError::asked("read a record of the run", &error)),
+            Err(error) => return Err(CliError::asked(format!("read {}", self.place(key)), &error)),
         };
         if got.content_length().is_some_and(|bytes| bytes > most) {
             return Err(CliError::Record { key: key.to_owned(), problem: format!("it is larger than {most} bytes") });

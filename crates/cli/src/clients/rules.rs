@@ -1,6 +1,6 @@
 //! Rules of EventBridge with a target that is the stack's state machine, whoever made them.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use aws_sdk_eventbridge::{
     Client,
@@ -87,7 +87,7 @@ impl Account {
         loop {
             let call = client.list_rule_names_by_target().target_arn(&self.state_machine).event_bus_name(bus);
             let listed = call.limit(PAGE).set_next_token(token.take()).send().await;
-            let listed = listed.map_err(|error| CliError::asked("list the rules", &error))?;
+            let listed = listed.map_err(|error| CliError::asked(format!("list the rules on the bus {bus}"), &error))?;
             names.extend(listed.rule_names.unwrap_or_default());
             match listed.next_token {
                 Some(next) if names.len() < MOST => token = Some(next),
@@ -110,9 +110,9 @@ impl Account {
     async fn rule_of(&self, client: &Client, name: &str, bus: &str) -> Result<Option<Rule>, CliError> {
         // Somebody may remove it between any two of these calls.
         let described = client.describe_rule().name(name).event_bus_name(bus).send().await;
-        let Some(described) = unless_gone("read the rule", described)? else { return Ok(None) };
+        let Some(described) = unless_gone(format!("read the rule {name}"), described)? else { return Ok(None) };
         let listed = client.list_targets_by_rule().rule(name).event_bus_name(bus).send().await;
-        let Some(listed) = unless_gone("read the rule's target", listed)? else { return Ok(None) };
+        let Some(listed) = unless_gone(format!("read the target of the rule {name}"), listed)? else { return Ok(None) };
         let Some(ours) = self.is_tagged(client, described.arn()).await? else { return Ok(None) };
         Ok(Some(rule(described, &listed.targets.unwrap_or_default(), bus, &self.state_machine, ours)))
     }
@@ -121,7 +121,8 @@ impl Account {
     async fn is_tagged(&self, client: &Client, arn: Option<&str>) -> Result<Option<bool>, CliError> {
         let Some(arn) = arn else { return Ok(Some(false)) };
         let listed = client.list_tags_for_resource().resource_arn(arn).send().await;
-        let tags = unless_gone("read the rule's tags", listed)?.map(|listed| listed.tags.unwrap_or_default());
+        let tags =
+            unless_gone(format!("read the tags of {arn}"), listed)?.map(|listed| listed.tags.unwrap_or_default());
         Ok(tags.map(|tags| tags.iter().any(|tag| tag.key() == STACK_TAG && tag.value() == self.stack_name())))
     }
 
@@ -135,65 +136,106 @@ impl Account {
         let client = self.events();
         let (role, queue) = (self.output("EventsRoleArn")?, self.output("UndeliveredEventsArn")?);
         let target = target(&self.state_machine, role, queue, new.template.clone())
-            .map_err(|error| CliError::Asked { action: "make the rule", message: error.to_string() })?;
+            .map_err(|error| CliError::Asked { action: "make the rule".into(), message: error.to_string() })?;
         let tags = [(STACK_TAG, Some(self.stack_name().to_owned())), ("reveille:owner", self.parameter("OwnerTag"))];
         let tags = tags.into_iter().filter_map(|(key, value)| Tag::builder().key(key).value(value?).build().ok());
         let call = client.put_rule().name(&new.name).event_bus_name(&new.bus).description(new.description);
         let call =
             call.event_pattern(new.pattern.to_string()).state(RuleState::Disabled).set_tags(Some(tags.collect()));
-        call.send().await.map_err(|error| unanswered("make the rule", &new.name, new.verb, &error))?;
-        let made = self.finish(&client, new, target).await;
-        if made.is_err() {
-            // The first problem is the one to tell; what is left of the rule is off, and `add` takes it up again.
-            let _ = client.remove_targets().rule(&new.name).event_bus_name(&new.bus).ids(TARGET).send().await;
-            let _ = client.delete_rule().name(&new.name).event_bus_name(&new.bus).send().await;
+        let made = call.send().await;
+        made.map_err(|error| unanswered(format!("make the rule {}", new.name), &new.name, new.verb, &error))?;
+        match self.finish(&client, new, target).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.take_back(new, error).await),
         }
-        made
+    }
+
+    /// Removes what there is of a rule that could not be made whole. If that fails too, what is left is off, and the error names it.
+    async fn take_back(&self, new: &NewRule, error: CliError) -> CliError {
+        let NewRule { name, verb, .. } = new;
+        let client = self.events();
+        let targets = untargeted(&client, name, &new.bus, vec![TARGET.to_owned()], verb).await;
+        let deleted = client.delete_rule().name(name).event_bus_name(&new.bus).send().await;
+        let error = Box::new(error);
+        match (targets, deleted) {
+            (_, Ok(_)) => CliError::Undone {
+                error,
+                undone: format!("the rule {name} was removed again, so nothing is left of it"),
+            },
+            (Ok(()), Err(_)) => CliError::Afterwards {
+                done: format!(
+                    "the rule {name} was begun and could not be removed again; it is off and has no target, so it starts nothing"
+                ),
+                error,
+                next: format!("the same command again, which finishes it, or reveille {verb} remove {name}"),
+            },
+            (Err(_), Err(_)) => CliError::Afterwards {
+                done: format!(
+                    "the rule {name} was begun and could not be removed again; it is off, so it starts nothing"
+                ),
+                error,
+                next: format!(
+                    "reveille {verb} list {name}, which shows what there is of it, and reveille {verb} remove {name}"
+                ),
+            },
+        }
     }
 
     async fn finish(&self, client: &Client, new: &NewRule, target: Target) -> Result<(), CliError> {
+        let action = format!("give the rule {} its target", new.name);
         let put = client.put_targets().rule(&new.name).event_bus_name(&new.bus).targets(target).send().await;
-        let put = put.map_err(|error| unanswered("give the rule its target", &new.name, new.verb, &error))?;
+        let put = put.map_err(|error| unanswered(action.clone(), &new.name, new.verb, &error))?;
         if let Some(failed) = put.failed_entries().first() {
-            let said =
-                [failed.error_code(), failed.error_message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
-            return Err(CliError::Asked { action: "give the rule its target", message: said });
+            return Err(CliError::entry(action, failed.error_code(), failed.error_message()));
         }
         let enabled = client.enable_rule().name(&new.name).event_bus_name(&new.bus).send().await;
-        enabled.map(drop).map_err(|error| unanswered("turn the rule on", &new.name, new.verb, &error))
+        let action = format!("turn the rule {} on", new.name);
+        enabled.map(drop).map_err(|error| unanswered(action, &new.name, new.verb, &error))
     }
 
     /// Turns a rule on or off. `verb` is the command for rules of its kind.
     pub(crate) async fn enable_rule(&self, rule: &Rule, verb: &str, on: bool) -> Result<(), CliError> {
-        let client = self.events();
+        let (client, name) = (self.events(), &rule.name);
         if on {
-            let enabled = client.enable_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
-            enabled.map(drop).map_err(|error| unanswered("turn the rule on", &rule.name, verb, &error))
+            let enabled = client.enable_rule().name(name).event_bus_name(&rule.bus).send().await;
+            enabled.map(drop).map_err(|error| unanswered(format!("turn the rule {name} on"), name, verb, &error))
         } else {
-            let disabled = client.disable_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
-            disabled.map(drop).map_err(|error| unanswered("turn the rule off", &rule.name, verb, &error))
+            let disabled = client.disable_rule().name(name).event_bus_name(&rule.bus).send().await;
+            disabled.map(drop).map_err(|error| unanswered(format!("turn the rule {name} off"), name, verb, &error))
         }
     }
 
     /// Removes a rule with its target: EventBridge deletes none that has one. `verb` is the command for rules of its kind.
     pub(crate) async fn remove_rule(&self, rule: &Rule, verb: &str) -> Result<(), CliError> {
-        let client = self.events();
+        let (client, name) = (self.events(), &rule.name);
         let ids: Vec<String> = rule.targets.iter().map(|(id, _)| id.clone()).collect();
-        if !ids.is_empty() {
-            let call = client.remove_targets().rule(&rule.name).event_bus_name(&rule.bus).set_ids(Some(ids));
-            call.send().await.map_err(|error| unanswered("remove the rule's target", &rule.name, verb, &error))?;
+        let had_targets = !ids.is_empty();
+        if had_targets {
+            untargeted(&client, name, &rule.bus, ids, verb).await?;
         }
-        let deleted = client.delete_rule().name(&rule.name).event_bus_name(&rule.bus).send().await;
-        deleted.map(drop).map_err(|error| unanswered("remove the rule", &rule.name, verb, &error))
+        let deleted = client.delete_rule().name(name).event_bus_name(&rule.bus).send().await;
+        deleted.map(drop).map_err(|error| {
+            let error = unanswered(format!("remove the rule {name}"), name, verb, &error);
+            match error {
+                // It says itself how to find out.
+                CliError::Unanswered { .. } => error,
+                error if had_targets => CliError::Afterwards {
+                    done: format!("the target of the rule {name} was removed, so it starts nothing any more"),
+                    error: Box::new(error),
+                    next: format!("reveille {verb} remove {name}, or add the rule again under this name"),
+                },
+                error => error,
+            }
+        })
     }
 
     /// Whether a rule's pattern takes an event, by EventBridge's own matcher.
     pub(crate) async fn takes(&self, rule: &Rule, event: &Value) -> Result<bool, CliError> {
         let call = self.events().test_event_pattern().event_pattern(rule.pattern.to_string()).event(event.to_string());
-        call.send()
-            .await
+        let answer = call.send().await;
+        answer
             .map(|answer| answer.result)
-            .map_err(|error| CliError::asked("test the rule's pattern", &error))
+            .map_err(|error| CliError::asked(format!("test the pattern of the rule {}", rule.name), &error))
     }
 }
 
@@ -256,8 +298,22 @@ fn target(state_machine: &str, role: String, queue: String, template: String) ->
         .build()
 }
 
+/// Takes a rule's targets away.
+async fn untargeted(client: &Client, rule: &str, bus: &str, ids: Vec<String>, verb: &str) -> Result<(), CliError> {
+    let action = format!("remove the target of the rule {rule}");
+    let call = client.remove_targets().rule(rule).event_bus_name(bus).set_ids(Some(ids));
+    let removed = call.send().await.map_err(|error| unanswered(action.clone(), rule, verb, &error))?;
+    match removed.failed_entries().first() {
+        Some(failed) => Err(CliError::entry(action, failed.error_code(), failed.error_message())),
+        None => Ok(()),
+    }
+}
+
 /// What a call reads of a rule; `None`: the rule is gone.
-fn unless_gone<T, E, R>(action: &'static str, answer: Result<T, SdkError<E, R>>) -> Result<Option<T>, CliError>
+fn unless_gone<T, E, R>(
+    action: impl Into<Cow<'static, str>>,
+    answer: Result<T, SdkError<E, R>>,
+) -> Result<Option<T>, CliError>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,
@@ -270,7 +326,7 @@ where
 }
 
 /// A call that changes a rule, and what became of it if nobody knows.
-fn unanswered<E, R>(action: &'static str, rule: &str, verb: &str, error: &SdkError<E, R>) -> CliError
+fn unanswered<E, R>(action: impl Into<Cow<'static, str>>, rule: &str, verb: &str, error: &SdkError<E, R>) -> CliError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,

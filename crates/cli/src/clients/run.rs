@@ -1,5 +1,6 @@
 //! One run, put together from its execution and its records.
 
+use aws_sdk_sagemaker::types::NotebookInstanceStatus;
 use aws_sdk_sfn::{
     operation::describe_execution::{DescribeExecutionError, DescribeExecutionOutput},
     types::ExecutionStatus,
@@ -12,7 +13,11 @@ use reveille_domain::{
 };
 use serde_json::Value;
 
-use super::{Account, Execution, executions::time};
+use super::{
+    Account, Execution, RunName,
+    executions::time,
+    instances::{Seen, is_off},
+};
 use crate::error::CliError;
 
 /// A run.
@@ -27,13 +32,31 @@ pub(crate) struct Run {
     pub(crate) trigger: String,
     pub(crate) ending: Ending,
     pub(crate) outcome: Option<Outcome>,
-    /// Outputs are not there yet: the runner uploads them when it has ended the notebook.
-    pub(crate) outputs_to_come: bool,
+    /// Outputs that are not there yet.
+    pub(crate) outputs_to_come: Option<ToCome>,
+    /// Records that cannot be read: all else is told without them.
+    pub(crate) damaged: Vec<Damaged>,
     /// The latest attempt with records, where the execution has not ended well.
     pub(crate) at: Option<AttemptRef>,
     /// What the execution itself says of its end.
     pub(crate) error: Option<String>,
     pub(crate) cause: Option<String>,
+}
+
+/// When outputs come that are not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ToCome {
+    /// The runner uploads them when it has ended the notebook.
+    Soon,
+    /// No runner is there any more; that of the next boot uploads what the notebook had saved.
+    NextStart,
+}
+
+/// A record that cannot be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Damaged {
+    pub(crate) key: String,
+    pub(crate) problem: String,
 }
 
 /// How a run ended, or that it did not.
@@ -68,8 +91,34 @@ impl Ending {
 
 impl Run {
     /// What is said of outputs that are to come.
-    pub(crate) const TO_COME: &str =
-        "nothing yet; what the notebook printed is uploaded once it has been ended, usually within two minutes";
+    pub(crate) fn to_come(&self) -> Option<String> {
+        Some(match self.outputs_to_come? {
+            ToCome::Soon => {
+                "nothing yet; what the notebook printed is uploaded once it has been ended, usually within two minutes"
+                    .to_owned()
+            }
+            ToCome::NextStart => format!(
+                "nothing yet; {} is off, and what the notebook had saved is uploaded when it starts the next time",
+                self.instance.as_deref().unwrap_or("the instance")
+            ),
+        })
+    }
+
+    /// Whether its outcome is recorded, even if the record cannot be read.
+    pub(crate) fn is_concluded(&self) -> bool {
+        self.outcome.is_some() || self.damaged.iter().any(|damaged| damaged.key.ends_with("/outcome.json"))
+    }
+
+    /// What was read of a record; one that cannot be read is noted, and counts as none.
+    fn readable<T>(&mut self, read: Result<Option<T>, CliError>) -> Result<Option<T>, CliError> {
+        match read {
+            Err(CliError::Record { key, problem }) => {
+                self.damaged.push(Damaged { key, problem });
+                Ok(None)
+            }
+            read => read,
+        }
+    }
 
     /// The failure's code, as far as it is one of ours.
     pub(crate) fn code(&self) -> Option<Code> {
@@ -92,7 +141,8 @@ impl Run {
             trigger: "by hand".to_owned(),
             ending: Ending::Failed,
             outcome: None,
-            outputs_to_come: false,
+            outputs_to_come: None,
+            damaged: Vec::new(),
             at: None,
             error: None,
             cause: None,
@@ -101,6 +151,20 @@ impl Run {
 }
 
 impl Account {
+    /// The same of one that a person names: described once, also where its ARN names it.
+    pub(super) async fn described_as(&self, name: &RunName) -> Result<(Execution, DescribeExecutionOutput), CliError> {
+        match name {
+            RunName::Arn(arn) => self.described(arn).await,
+            name => self.described(&self.find(name).await?.arn).await,
+        }
+    }
+
+    /// A run that a person names, with all that is known of it now.
+    pub(crate) async fn run_named(&self, name: &RunName) -> Result<Run, CliError> {
+        let (execution, described) = self.described_as(name).await?;
+        self.with_records(outline_of(execution, &described)).await
+    }
+
     /// An execution, whole.
     pub(super) async fn described(&self, arn: &str) -> Result<(Execution, DescribeExecutionOutput), CliError> {
         let described = match self.sfn.describe_execution().execution_arn(arn).send().await {
@@ -110,7 +174,7 @@ impl Account {
                     what: format!("there is no execution {arn}; to list runs: reveille runs"),
                 });
             }
-            Err(error) => return Err(CliError::asked("describe the execution", &error)),
+            Err(error) => return Err(CliError::asked(format!("describe the execution {arn}"), &error)),
         };
         let execution = Execution {
             arn: described.execution_arn.clone(),
@@ -146,12 +210,12 @@ impl Account {
     pub(crate) async fn with_records(&self, mut run: Run) -> Result<Run, CliError> {
         if run.execution.status != ExecutionStatus::Succeeded {
             run.at = self.latest_attempt(folder(run.instance.as_deref()), &run.id).await?;
-            if let Some(at) = run.at.as_ref().filter(|_| !run.execution.is_running()) {
+            if let Some(at) = run.at.clone().filter(|_| !run.execution.is_running()) {
                 // One that names another execution is somebody else's writing.
-                let recorded = self.outcome(at).await?;
+                let recorded = run.readable(self.outcome(&at).await)?;
                 run.outcome = recorded.filter(|outcome| outcome.execution_arn == run.execution.arn);
-                if let Some(outcome) = run.outcome.as_mut().filter(|outcome| may_lack_outputs(outcome)) {
-                    run.outputs_to_come = self.add_outputs(at, outcome).await?;
+                if run.outcome.as_ref().is_some_and(may_lack_outputs) {
+                    self.add_outputs(&at, &mut run).await?;
                 }
             }
         }
@@ -161,19 +225,21 @@ impl Account {
         Ok(run)
     }
 
-    /// Takes the outputs from the report; whether there may be some later.
-    async fn add_outputs(&self, at: &AttemptRef, outcome: &mut Outcome) -> Result<bool, CliError> {
-        let report = match self.report(at).await {
-            Ok(Some(report)) => report,
-            // One that is damaged names no outputs. The outcome is told all the same.
-            Ok(None) | Err(CliError::Record { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        let claim = if report.outputs.is_empty() { self.claim(at).await? } else { None };
-        let to_come = are_to_come(&report, claim.as_ref(), Utc::now());
-        outcome.outputs = report.outputs;
-        outcome.html_error = outcome.html_error.take().or(report.html_error);
-        Ok(to_come)
+    /// Takes the outputs from the report, and notes whether there may be some later.
+    async fn add_outputs(&self, at: &AttemptRef, run: &mut Run) -> Result<(), CliError> {
+        let Some(report) = run.readable(self.report(at).await)? else { return Ok(()) };
+        let claim = if report.outputs.is_empty() { run.readable(self.claim(at).await)? } else { None };
+        if may_come(&report, claim.as_ref()) {
+            // Whoever may not look at the instance is told what is usual.
+            let seen = self.seen(&at.instance).await.unwrap_or(Some(Seen { status: IN_SERVICE, since: None }));
+            let ended = run.execution.stopped.unwrap_or(report.ended_at);
+            run.outputs_to_come = seen.and_then(|seen| to_come(&seen, ended, Utc::now() - report.ended_at));
+        }
+        if let Some(outcome) = &mut run.outcome {
+            outcome.outputs = report.outputs;
+            outcome.html_error = outcome.html_error.take().or(report.html_error);
+        }
+        Ok(())
     }
 }
 
@@ -186,13 +252,25 @@ fn may_lack_outputs(outcome: &Outcome) -> bool {
 /// The runner hears of it with its next heartbeat, and then uploads; a sweep later nothing comes any more.
 const OUTPUTS_COME_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
-/// Whether a runner that had begun the notebook may still upload what there is of it.
-fn are_to_come(report: &Report, claim: Option<&Claim>, now: DateTime<Utc>) -> bool {
+/// Whether a runner had begun the notebook, and another one may upload what there is of it.
+fn may_come(report: &Report, claim: Option<&Claim>) -> bool {
     report.by == Reporter::Function
         && report.outputs.is_empty()
         && claim.is_some_and(|claim| claim.by == Claimant::Runner)
-        && now - report.ended_at < OUTPUTS_COME_WITHIN
 }
+
+/// When outputs come. `ended` is when the execution did, and `age` is the report's.
+fn to_come(instance: &Seen, ended: DateTime<Utc>, age: TimeDelta) -> Option<ToCome> {
+    let soon = age < OUTPUTS_COME_WITHIN;
+    if !is_off(&instance.status) {
+        return soon.then_some(ToCome::Soon);
+    }
+    // Once it has been on again, all that there was has come.
+    let off_since_then = instance.since.is_some_and(|since| since <= ended);
+    (soon || off_since_then).then_some(ToCome::NextStart)
+}
+
+const IN_SERVICE: NotebookInstanceStatus = NotebookInstanceStatus::InService;
 
 pub(super) fn outline_of(execution: Execution, described: &DescribeExecutionOutput) -> Run {
     let input: Value = serde_json::from_str(described.input().unwrap_or_default()).unwrap_or_default();
@@ -202,7 +280,8 @@ pub(super) fn outline_of(execution: Execution, described: &DescribeExecutionOutp
     let mut run = Run {
         ending: ending(&execution.status, &output),
         outcome: None,
-        outputs_to_come: false,
+        outputs_to_come: None,
+        damaged: Vec::new(),
         at: None,
         notebook: text(&input, "notebook"),
         trigger: trigger(&input),
@@ -260,6 +339,7 @@ fn trigger(input: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_sagemaker::types::NotebookInstanceStatus as Status;
     use aws_sdk_sfn::types::ExecutionStatus;
     use serde_json::json;
 
@@ -270,7 +350,7 @@ mod tests {
         records::{Claim, Claimant, Report, Reporter},
     };
 
-    use super::{Ending, OUTPUTS_COME_WITHIN, are_to_come, ending, trigger};
+    use super::{Ending, OUTPUTS_COME_WITHIN, Seen, ToCome, ending, may_come, to_come, trigger};
 
     #[test]
     fn outputs_come_only_from_a_runner_that_had_begun() {
@@ -279,18 +359,35 @@ mod tests {
         let claim = |by| Claim::of(&at, by, "n".to_owned(), now);
         let report = |by, ended| Report::without_outputs(&at, by, None, None, ended);
         let aborted = report(Reporter::Function, now);
-        assert!(are_to_come(&aborted, Some(&claim(Claimant::Runner)), now));
-        assert!(!are_to_come(&aborted, Some(&claim(Claimant::Release)), now), "it never began");
-        assert!(!are_to_come(&aborted, None, now));
-        assert!(
-            !are_to_come(&report(Reporter::Runner, now), Some(&claim(Claimant::Runner)), now),
-            "it is all there is"
-        );
-        let old = report(Reporter::Function, now - OUTPUTS_COME_WITHIN - TimeDelta::seconds(1));
-        assert!(!are_to_come(&old, Some(&claim(Claimant::Runner)), now));
+        assert!(may_come(&aborted, Some(&claim(Claimant::Runner))));
+        assert!(!may_come(&aborted, Some(&claim(Claimant::Release))), "it never began");
+        assert!(!may_come(&aborted, None));
+        assert!(!may_come(&report(Reporter::Runner, now), Some(&claim(Claimant::Runner))), "it is all there is");
         let mut kept = aborted;
         kept.outputs.insert("log".to_owned(), "s3://b/log.txt".to_owned());
-        assert!(!are_to_come(&kept, Some(&claim(Claimant::Runner)), now));
+        assert!(!may_come(&kept, Some(&claim(Claimant::Runner))));
+    }
+
+    /// docs/errors/RunnerLost.md: "The next runner on the instance uploads it to the usual place".
+    #[test]
+    fn outputs_come_from_the_runner_or_from_that_of_the_next_boot() {
+        let ended = Utc::now();
+        let (before, after) = (ended - TimeDelta::minutes(1), ended + TimeDelta::minutes(9));
+        let (young, old) = (TimeDelta::minutes(1), OUTPUTS_COME_WITHIN + TimeDelta::seconds(1));
+        for (status, since, age, when) in [
+            (Status::InService, before, young, Some(ToCome::Soon)),
+            (Status::Stopping, before, young, Some(ToCome::Soon)),
+            (Status::InService, before, old, None),
+            (Status::Stopped, before, young, Some(ToCome::NextStart)),
+            (Status::Stopped, before, TimeDelta::days(2), Some(ToCome::NextStart)),
+            (Status::Failed, before, old, Some(ToCome::NextStart)),
+            // It was stopped after the execution's end: after an abort, or after another boot.
+            (Status::Stopped, after, young, Some(ToCome::NextStart)),
+            (Status::Stopped, after, old, None),
+        ] {
+            let seen = Seen { status: status.clone(), since: Some(since) };
+            assert_eq!(to_come(&seen, ended, age), when, "{status} {since} {age}");
+        }
     }
 
     #[test]

@@ -83,8 +83,9 @@ impl Account {
     }
 
     async fn got(&self, client: &Client, name: String, group: Option<String>) -> Result<Schedule, CliError> {
+        let action = format!("read the schedule {name}");
         let got = client.get_schedule().name(name).set_group_name(group).send().await;
-        got.map(schedule).map_err(|error| CliError::asked("read the schedule", &error))
+        got.map(schedule).map_err(|error| CliError::asked(action, &error))
     }
 
     /// A schedule of the stack by its name.
@@ -115,7 +116,7 @@ impl Account {
             )
             .input(new.input);
         let incomplete = |error: aws_smithy_types::error::operation::BuildError| CliError::Asked {
-            action: "make the schedule",
+            action: "make the schedule".into(),
             message: error.to_string(),
         };
         let client = self.scheduler();
@@ -137,7 +138,7 @@ impl Account {
                 )))
             }
             Err(error) => Err(CliError::changing(
-                "make the schedule",
+                format!("make the schedule {}", new.name),
                 &error,
                 format!("the schedule {} may have been made", new.name),
                 list(&new.name),
@@ -165,7 +166,7 @@ impl Account {
                 Err(CliError::NotThere(format!("somebody else has just removed the schedule {}", schedule.name)))
             }
             Err(error) => Err(CliError::changing(
-                "change the schedule",
+                format!("change the schedule {}", schedule.name),
                 &error,
                 format!("the schedule {} may have been {}", schedule.name, if enabled { "resumed" } else { "paused" }),
                 list(&schedule.name),
@@ -184,7 +185,7 @@ impl Account {
                 Ok(())
             }
             Err(error) => Err(CliError::changing(
-                "remove the schedule",
+                format!("remove the schedule {}", schedule.name),
                 &error,
                 format!("the schedule {} may have been removed", schedule.name),
                 list(&schedule.name),

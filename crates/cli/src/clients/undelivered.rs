@@ -1,10 +1,14 @@
-//! The queue of what EventBridge could not deliver. Reading takes a message out of sight for a while, and nothing else; it is put back at once.
+//! The queue of what EventBridge could not deliver. Reading takes a message out of sight for a while, and nothing else; it is put back at once,
+//! also where a person ends the command meanwhile.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::{
     Client,
-    types::{ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue, MessageSystemAttributeName},
+    types::{
+        ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue, MessageSystemAttributeName,
+        QueueAttributeName,
+    },
 };
 use chrono::{DateTime, Utc};
 
@@ -57,7 +61,10 @@ impl Account {
     }
 
     /// All messages, or [`MOST`] and a few, the oldest of them first. They are out of sight until [`Account::put_back`].
-    pub(crate) async fn undelivered(&self) -> Result<Vec<Undelivered>, CliError> {
+    ///
+    /// # Errors
+    /// The queue cannot be read, or `stop` says that a person ended the command; then all are put back.
+    pub(crate) async fn undelivered(&self, stop: &dyn Fn() -> bool) -> Result<Vec<Undelivered>, CliError> {
         let (client, url) = self.undelivered_queue()?;
         let mut found: BTreeMap<String, Undelivered> = BTreeMap::new();
         let mut without_news = 0;
@@ -66,20 +73,32 @@ impl Account {
             let call = call.wait_time_seconds(WAIT_SECONDS).visibility_timeout(HOLD_SECONDS);
             let call =
                 call.message_attribute_names("All").message_system_attribute_names(MessageSystemAttributeName::All);
-            let received = match call.send().await {
-                Ok(received) => received.messages.unwrap_or_default(),
+            let (received, problem) = match call.send().await {
+                Ok(received) => (received.messages.unwrap_or_default(), None),
                 Err(error) => {
-                    self.put_back(&found.into_values().collect::<Vec<_>>()).await;
-                    return Err(CliError::asked("read the queue of undelivered events", &error));
+                    let action = format!("read the queue of undelivered events, {url}");
+                    (Vec::new(), Some(CliError::asked(action, &error)))
                 }
             };
             let before = found.len();
             found.extend(received.into_iter().filter_map(read).map(|message| (message.id.clone(), message)));
+            if let Some(problem) = problem.or_else(|| stop().then_some(CliError::Interrupted)) {
+                self.put_back(&found.into_values().collect::<Vec<_>>()).await;
+                return Err(problem);
+            }
             without_news = if found.len() == before { without_news + 1 } else { 0 };
         }
         let mut all: Vec<Undelivered> = found.into_values().collect();
         all.sort_by(|one, other| (one.since, &one.id).cmp(&(other.since, &other.id)));
         Ok(all)
+    }
+
+    /// How many messages nobody can see now, because somebody is reading them; `None`: it cannot be told.
+    pub(crate) async fn being_read(&self) -> Option<usize> {
+        let (client, url) = self.undelivered_queue().ok()?;
+        let name = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        let asked = client.get_queue_attributes().queue_url(url).attribute_names(name.clone()).send().await;
+        asked.ok()?.attributes?.get(&name)?.parse().ok()
     }
 
     /// Lets others see messages again. If that fails, they come back by themselves.
@@ -101,7 +120,12 @@ impl Account {
         let deleted = client.delete_message().queue_url(url).receipt_handle(&message.receipt).send().await;
         deleted.map(drop).map_err(|error| {
             let maybe = "the message may still be in the queue";
-            CliError::changing("take the message out of the queue", &error, maybe, "reveille undelivered")
+            CliError::changing(
+                format!("take the message {} out of the queue", message.id),
+                &error,
+                maybe,
+                "reveille undelivered",
+            )
         })
     }
 }

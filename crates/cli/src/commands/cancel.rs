@@ -42,11 +42,12 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
         let call = account.sfn.stop_execution().execution_arn(&execution.arn).error(ERROR).cause(CAUSE);
         call.send().await.map_err(|error| {
             let maybe = format!("{id} may have been stopped");
-            CliError::changing("stop the execution", &error, maybe, format!("reveille show {id}"))
+            CliError::changing(format!("stop {id}"), &error, maybe, format!("reveille show {id}"))
         })?;
         terminal.lines(&format!("{id} is stopped; waiting until its notebook has ended and its outcome is recorded"));
         stopped.push(execution);
     }
+    let mut exit = Exit::Done;
     for execution in &stopped {
         let id = execution.run();
         tokio::select! {
@@ -56,12 +57,18 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
                     error: Box::new(error),
                     next: format!("reveille show {id}"),
                 });
-                let Some(sentence) = ended? else {
-                    let minutes = PATIENCE.as_secs() / 60;
-                    terminal.note(&format!("{id}: it has no outcome, or its instance is still on, after {minutes} minutes; see `reveille instances`"));
-                    return Ok(Exit::Waiting);
-                };
-                terminal.marked(Tone::Good, "✓", &format!("{id}: {sentence}"));
+                match ended? {
+                    Some(Settled::Well(sentence)) => terminal.marked(Tone::Good, "✓", &format!("{id}: {sentence}")),
+                    Some(Settled::LeftOn(sentence)) => {
+                        terminal.marked(Tone::Bad, "✗", &format!("{id}: {sentence}"));
+                        exit = Exit::NotStopped;
+                    }
+                    None => {
+                        let minutes = PATIENCE.as_secs() / 60;
+                        terminal.note(&format!("{id}: it has no outcome, or its instance is still on, after {minutes} minutes; see `reveille instances`"));
+                        return Ok(Exit::Waiting);
+                    }
+                }
             }
             () = interrupt() => {
                 terminal.note(&format!("{id} stays stopped; see what became of it with: reveille show {id}"));
@@ -69,24 +76,32 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
             }
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+/// What became of the instance of a run that was stopped.
+enum Settled {
+    /// It needs nobody's attention.
+    Well(String),
+    /// It is on, and nobody stops it.
+    LeftOn(String),
 }
 
 /// Waits until a run has its outcome and its instance is stopped or somebody else's; `None`: it took too long.
-async fn wait(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Option<String>, CliError> {
+async fn wait(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Option<Settled>, CliError> {
     let deadline = Instant::now() + PATIENCE;
     let mut run = account.run(execution).await?;
     while Instant::now() < deadline {
-        if run.outcome.is_some()
-            && let Some(sentence) = instance_after(account, &run).await?
+        if run.is_concluded()
+            && let Some(settled) = instance_after(account, &run).await?
         {
             terminal.clear();
-            return Ok(Some(sentence));
+            return Ok(Some(settled));
         }
-        let what = if run.outcome.is_none() { "waits for its outcome" } else { "waits for its instance to stop" };
+        let what = if run.is_concluded() { "waits for its instance to stop" } else { "waits for its outcome" };
         terminal.passing(Tone::Moving, &format!("  {}  {what}", run.id));
         sleep(LOOK).await;
-        if run.outcome.is_none() {
+        if !run.is_concluded() {
             run = account.run(execution).await?;
         }
     }
@@ -94,24 +109,33 @@ async fn wait(terminal: &Terminal, account: &Account, execution: &Execution) -> 
 }
 
 /// What became of the instance, once that is settled.
-async fn instance_after(account: &Account, run: &Run) -> Result<Option<String>, CliError> {
+async fn instance_after(account: &Account, run: &Run) -> Result<Option<Settled>, CliError> {
+    let well = |sentence: String| Ok(Some(Settled::Well(sentence)));
     let Some(name) = run.instance.as_deref().and_then(|name| InstanceName::parse(name).ok()) else {
-        return Ok(Some("its outcome is recorded".to_owned()));
+        return well("its outcome is recorded".to_owned());
     };
     match account.status(name.as_str()).await? {
-        None => return Ok(Some(format!("{name} does not exist any more"))),
-        Some(Status::Stopped | Status::Failed) => return Ok(Some(format!("{name} was seen stopped"))),
+        None => return well(format!("{name} does not exist any more")),
+        Some(Status::Stopped | Status::Failed) => return well(format!("{name} was seen stopped")),
         Some(Status::InService) => {}
         Some(_) => return Ok(None),
     }
-    Ok(match account.lease(&name).await? {
+    let lease = match account.lease(&name).await {
+        Err(CliError::Record { key, .. }) => {
+            return Ok(Some(Settled::LeftOn(format!(
+                "{name} is on, and nobody stops it, because its lease {key} cannot be read; what to do: reveille explain Internal"
+            ))));
+        }
+        lease => lease?,
+    };
+    match lease {
         None => {
-            Some(format!("{name} is on and no run holds it: a person started it, or it is not certain whose it is"))
+            well(format!("{name} is on and no run holds it: a person started it, or it is not certain whose it is"))
         }
         Some(lease) => match lease.busy {
-            Some(at) if at.run != run.id => Some(format!("{name} goes on with {}", at.run)),
-            _ if lease.person_at.is_some() => Some(format!("{name} is left to a person who works on it")),
-            _ => None,
+            Some(at) if at.run != run.id => well(format!("{name} goes on with {}", at.run)),
+            _ if lease.person_at.is_some() => well(format!("{name} is left to a person who works on it")),
+            _ => Ok(None),
         },
-    })
+    }
 }

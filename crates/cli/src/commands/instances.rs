@@ -63,20 +63,25 @@ fn row(instance: &Instance) -> Vec<Cell> {
 
 /// Why an instance is on, or why it could not be used.
 fn why(instance: &Instance, now: DateTime<Utc>) -> String {
-    let hint = if instance.has_lifecycle_configuration {
-        ""
-    } else {
-        "no lifecycle configuration: runs fail with LifecycleConfigMissing"
+    let hint = (!instance.has_lifecycle_configuration)
+        .then(|| "no lifecycle configuration: runs fail with LifecycleConfigMissing".to_owned());
+    let why = match (instance.is_on(), instance.is_lease_damaged) {
+        (true, true) => Some(format!("its lease cannot be read, so nobody stops it: {LEASE}")),
+        (false, true) => Some(format!("its lease cannot be read, so no run starts it: {LEASE}")),
+        (true, false) => Some(why_on(instance, now)),
+        (false, false) => None,
     };
-    if !instance.is_on() {
-        return hint.to_owned();
-    }
-    let nobodys = || "a person started it, or it is not certain whose it is".to_owned();
-    let why = match (&instance.lease, &instance.holder) {
+    why.into_iter().chain(hint).collect::<Vec<_>>().join("; ")
+}
+
+/// What to do about a lease that cannot be read.
+const LEASE: &str = "reveille explain Internal";
+
+fn why_on(instance: &Instance, now: DateTime<Utc>) -> String {
+    match (&instance.lease, &instance.holder) {
         (Some(lease), Some(holder)) if !lease.ended => because(lease, holder, now),
-        _ => nobodys(),
-    };
-    if hint.is_empty() { why } else { format!("{why}; {hint}") }
+        _ => "a person started it, or it is not certain whose it is".to_owned(),
+    }
 }
 
 fn because(lease: &Lease, holder: &Holder, now: DateTime<Utc>) -> String {
@@ -143,8 +148,23 @@ mod tests {
             since: None,
             has_lifecycle_configuration: true,
             lease: Some(lease),
+            is_lease_damaged: false,
             holder: Some(Holder { run, holds }),
         }
+    }
+
+    #[test]
+    fn a_lease_that_cannot_be_read_is_told_of_its_instance() {
+        let damaged = |status| Instance {
+            status,
+            lease: None,
+            holder: None,
+            is_lease_damaged: true,
+            ..instance(Holds::Still, |_| {})
+        };
+        let (on, off) = (damaged(NotebookInstanceStatus::InService), damaged(NotebookInstanceStatus::Stopped));
+        assert_eq!(why(&on, Utc::now()), "its lease cannot be read, so nobody stops it: reveille explain Internal");
+        assert!(why(&off, Utc::now()).starts_with("its lease cannot be read, so no run starts it: "));
     }
 
     fn busy(lease: &mut Lease) {

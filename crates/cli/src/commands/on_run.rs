@@ -63,6 +63,10 @@ impl OfKind for Link {
         ("after", self.chain.after.shown())
     }
 
+    fn after(&self) -> Option<&str> {
+        Some(&self.chain.after.instance)
+    }
+
     fn as_json(&self) -> Value {
         json!({
             "name": self.rule.name,
@@ -101,7 +105,7 @@ async fn add(terminal: &Terminal, arguments: &OnRunAddArguments) -> Result<Exit,
     account.add_rule(&new).await?;
     let link: Link = rule::made(&account, &name).await?;
     if arguments.format.output == Format::Json {
-        Terminal::result(&link.as_json());
+        Terminal::result(&rule::as_json(&link, None));
         return Ok(Exit::Done);
     }
     terminal.lines(&format!("{name}: {}", what(&link.rule.input)));

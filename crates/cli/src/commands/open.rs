@@ -7,8 +7,8 @@ use reveille_domain::card::console;
 
 use crate::{
     arguments::OpenArguments,
-    clients::{Account, Ending, Run},
-    error::CliError,
+    clients::{Account, Damaged, Ending, Run},
+    error::{CliError, within},
     exit::Exit,
     ui::terminal::Terminal,
 };
@@ -18,7 +18,7 @@ const GOOD_FOR: Duration = Duration::from_hours(1);
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
-    let run = account.run(&account.find(&arguments.run).await?).await?;
+    let run = account.run_named(&arguments.run).await?;
     if arguments.console {
         let link = console(&run.execution.arn).ok_or_else(|| {
             let arn = &run.execution.arn;
@@ -60,11 +60,14 @@ pub(super) fn key<'a>(account: &Account, run: &'a Run, output: &str) -> Result<&
         )));
     }
     account.key_of(run, output).ok_or_else(|| {
-        if run.outputs_to_come {
-            return CliError::NotThere(format!("{id} kept {}; look again with: reveille show {id}", Run::TO_COME));
+        if let Some(to_come) = run.to_come() {
+            return CliError::NotThere(format!("{id} kept {to_come}; look again with: reveille show {id}"));
+        }
+        if let Some(Damaged { key, problem }) = run.damaged.first() {
+            return CliError::Record { key: key.clone(), problem: problem.clone() };
         }
         let why = run.outcome.as_ref().and_then(|outcome| outcome.html_error.as_deref()).filter(|_| output == "html");
-        let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+        let why = why.map_or_else(String::new, |why| format!(" ({})", within(why)));
         CliError::NotThere(format!("{id} kept no {output}{why}; see what there is with: reveille show {id}"))
     })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     arguments::{Format, QueueArguments},
     clients::{Account, Place, Run, Took},
-    error::CliError,
+    error::{CliError, within},
     exit::Exit,
     ui::{
         json::time,
@@ -73,7 +73,13 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     let account = Account::of(&arguments.stack).await?;
     let name = &arguments.instance;
     let status = account.named(name.as_str()).await?;
-    let lease = account.lease(name).await?;
+    let lease = account.lease(name).await.map_err(|error| match error {
+        CliError::Record { key, problem } => CliError::NotNow(format!(
+            "which run uses {name} is not known, because its lease {key} cannot be read ({}); what to do about it: reveille explain Internal",
+            within(&problem)
+        )),
+        error => error,
+    })?;
     let running = running(&account, lease.as_ref()).await?;
     let mut waiting = account.inbox(name).await?;
     waiting.retain(|place| running.as_ref().is_none_or(|(run, _)| run.id != place.run.id));
@@ -109,7 +115,11 @@ async fn running(account: &Account, lease: Option<&Lease>) -> Result<Option<(Run
     let Some(at) = lease.and_then(|lease| lease.busy.as_ref()) else { return Ok(None) };
     let Some(request) = account.request(&at.instance, &at.run).await? else { return Ok(None) };
     let Some(run) = account.going_on(&request.execution_arn).await? else { return Ok(None) };
-    let since = account.claim(at).await?.map_or(run.execution.started, |claim| claim.at);
+    let claim = match account.claim(at).await {
+        Err(CliError::Record { .. }) => None,
+        claim => claim?,
+    };
+    let since = claim.map_or(run.execution.started, |claim| claim.at);
     Ok(Some((run, since)))
 }
 

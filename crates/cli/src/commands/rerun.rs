@@ -5,13 +5,13 @@ use serde_json::{Map, Value, json};
 
 use super::{
     parameters,
-    run::{check, execution_name},
+    run::{execution_name, filled, read},
     watch,
 };
 use crate::{
     arguments::{Format, RerunArguments},
-    clients::{Account, Ending, Past, Run},
-    error::CliError,
+    clients::{Account, Ending, Past, Redrivable, Run},
+    error::{CliError, within},
     exit::Exit,
     ui::terminal::{Terminal, Tone},
 };
@@ -19,12 +19,12 @@ use crate::{
 pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Result<Exit, CliError> {
     let changes = parameters::given(&arguments.parameters)?;
     let account = Account::of(&arguments.stack).await?;
-    let (old, past) = account.run_and_past(&account.find(&arguments.run).await?).await?;
+    let (old, past) = account.run_and_past(&arguments.run).await?;
     refuse(&old)?;
     let past = past?;
     let input = input_of_new(&past.input, changes.clone())?;
     // A redrive would be refused as a new run is.
-    check(&input)?;
+    check(&old, &input)?;
     let redriven = match why_new(&old, &past, !changes.is_empty(), arguments.new) {
         Some(because) => Err(because),
         None => account.redrive(&old.execution, &past).await?,
@@ -44,7 +44,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Resu
     }
     let how = match because {
         None => format!("redriving {from}: the same run and input, as its next attempt"),
-        Some(because) => format!("{from} -> {id}: a new run, because {}", because.trim_end_matches('.')),
+        Some(because) => format!("{from} -> {id}: a new run, because {}", within(&because)),
     };
     if arguments.detach {
         terminal.line(id.as_str());
@@ -76,6 +76,17 @@ fn refuse(old: &Run) -> Result<(), CliError> {
     }
 }
 
+/// Holds the input against the contract, as `run` does; here a parameter can be changed, and nothing else.
+fn check(old: &Run, input: &str) -> Result<(), CliError> {
+    let input = read(input).map_err(|problem| {
+        CliError::Usage(format!("{problem}; a rerun has the same input, so start the notebook with `reveille run`"))
+    })?;
+    filled(&input).map(drop).map_err(|problem| {
+        let id = &old.id;
+        CliError::Usage(format!("{problem}; give the parameter another value: reveille rerun {id} -p NAME VALUE"))
+    })
+}
+
 /// Why it takes a new run, as it stands after "because". `None`: a redrive as the next attempt of the same run does it.
 fn why_new(old: &Run, past: &Past, changed: bool, new: bool) -> Option<String> {
     let because = match (old.ending, old.code()) {
@@ -85,10 +96,13 @@ fn why_new(old: &Run, past: &Past, changed: bool, new: bool) -> Option<String> {
         (Ending::Skipped | Ending::Duplicate | Ending::NotSelected, _) => "the old run executed no notebook",
         // Its notebook has succeeded, so that a redrive would only look at the instance again.
         (_, Some(Code::StopNotConfirmed)) => "the notebook has succeeded, and a redrive would not run it again",
-        _ => {
-            let reason = past.not_redrivable.as_deref()?.trim_end_matches('.');
-            return Some(format!("Step Functions cannot redrive the old one ({reason})"));
-        }
+        _ => match &past.redrivable {
+            Redrivable::Yes => return None,
+            Redrivable::No { reason: None } => "Step Functions cannot redrive the old one",
+            Redrivable::No { reason: Some(reason) } => {
+                return Some(format!("Step Functions cannot redrive the old one ({})", within(reason)));
+            }
+        },
     };
     Some(because.to_owned())
 }
@@ -117,8 +131,8 @@ fn input_of_new(old: &str, changes: Map<String, Value>) -> Result<String, CliErr
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{input_of_new, refuse, why_new};
-    use crate::clients::{Ending, Past, Run};
+    use super::{check, input_of_new, refuse, why_new};
+    use crate::clients::{Ending, Past, Redrivable, Run};
 
     fn old(ending: Ending, error: Option<&str>) -> Run {
         Run { ending, error: error.map(str::to_owned), ..Run::of_test("daily.ipynb") }
@@ -146,6 +160,28 @@ mod tests {
             let Some(said) = why_new(run, past, changed, new) else { panic!("{because}: a redrive") };
             assert!(said.contains(because), "{said}");
         }
+        let mut silent = past(None);
+        silent.redrivable = Redrivable::No { reason: None };
+        let said = why_new(&failed, &silent, false, false).unwrap();
+        assert_eq!(said, "Step Functions cannot redrive the old one");
+    }
+
+    /// A rerun would be refused again, unless something else is asked for.
+    #[test]
+    fn what_a_rerun_would_fail_with_again_is_told_with_its_remedy() {
+        let failed = old(Ending::Failed, Some("InvalidRequest"));
+        for (input, said) in [
+            (
+                json!({"instance": "a", "notebook": "a.ipynb", "parameters": {"x": "{{ dat }}"}}),
+                "rerun daily-1 -p NAME",
+            ),
+            (json!({"instance": "a", "notebook": "a.txt"}), "start the notebook with `reveille run`"),
+        ] {
+            let problem = check(&failed, &input.to_string()).unwrap_err();
+            assert_eq!(problem.exit_code(), 2);
+            assert!(problem.to_string().contains(said), "{problem}");
+        }
+        assert!(check(&failed, r#"{"instance": "a", "notebook": "a.ipynb"}"#).is_ok());
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! What the verbs on rules of every kind have in common.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use super::{
+    health::{self, Ailment},
     parameters,
     trigger::{field, state, what},
 };
@@ -47,6 +50,47 @@ pub(super) trait OfKind: Sized {
     }
 
     fn as_json(&self) -> Value;
+
+    /// The instance of the runs that it waits for, if it waits for any.
+    fn after(&self) -> Option<&str> {
+        None
+    }
+
+    /// What is wrong with it, if these instances do not exist.
+    fn ailment(&self, missing: &BTreeSet<String>) -> Option<Ailment> {
+        if !self.rule().starts_runs() {
+            return Some(Ailment::NoTarget);
+        }
+        let gone = |name: &&str| missing.contains(*name);
+        let next = self.rule().input["instance"].as_str().filter(gone);
+        let next = next.map(|name| Ailment::NoInstance(name.to_owned()));
+        next.or_else(|| self.after().filter(gone).map(|name| Ailment::NothingBefore(name.to_owned())))
+    }
+}
+
+/// A rule for a program, and what is wrong with it.
+pub(super) fn as_json<K: OfKind>(it: &K, ailment: Option<&Ailment>) -> Value {
+    let mut all = it.as_json();
+    all["problem"] = json!(ailment.map(|ailment| sentence(it, ailment)));
+    all
+}
+
+fn sentence<K: OfKind>(it: &K, ailment: &Ailment) -> String {
+    ailment.sentence(&it.rule().name, K::VERB, it.rule().ours)
+}
+
+/// What is wrong with each.
+pub(super) async fn ailments<K: OfKind>(
+    terminal: &Terminal,
+    account: &Account,
+    all: &[K],
+) -> Result<Vec<Option<Ailment>>, CliError> {
+    let of = |it: &K| {
+        it.rule().input["instance"].as_str().map(str::to_owned).into_iter().chain(it.after().map(str::to_owned))
+    };
+    let names: Vec<String> = all.iter().flat_map(of).collect();
+    let missing = health::missing(terminal, account, names.iter().map(String::as_str)).await?;
+    Ok(all.iter().map(|it| it.ailment(&missing)).collect())
 }
 
 pub(super) fn fact(terminal: &Terminal, label: &str, value: &str) {
@@ -108,20 +152,30 @@ pub(super) async fn list<K: OfKind>(terminal: &Terminal, arguments: &RuleListArg
         Some(name) => vec![named(&account, name).await?],
         None => all(&account).await?,
     };
+    let ailments = ailments(terminal, &account, &found).await?;
     if arguments.format.output == Format::Json {
-        Terminal::result(&found.iter().map(K::as_json).collect());
+        Terminal::result(&found.iter().zip(&ailments).map(|(it, ailment)| as_json(it, ailment.as_ref())).collect());
         return Ok(Exit::Done);
     }
     match (found.as_slice(), &arguments.name) {
         ([only], Some(_)) => {
             let rule = only.rule();
-            terminal.lines(&format!("{} is {}: {}", rule.name, state(rule.enabled).0, what(&rule.input)));
+            if ailments == [Some(Ailment::NoTarget)] {
+                terminal.lines(&format!("{} has no target", rule.name));
+            } else {
+                terminal.lines(&format!("{} is {}: {}", rule.name, state(rule.enabled).0, what(&rule.input)));
+            }
             tell(terminal, only);
         }
         ([], _) => note_none::<K>(terminal),
         (found, _) => {
-            let rows = found.iter().map(row).collect::<Vec<_>>();
+            let rows = found.iter().zip(&ailments).map(|(it, ailment)| row(it, ailment.as_ref())).collect::<Vec<_>>();
             table::show(terminal, &table::whole(terminal, K::COLUMNS, "NAME", &rows), &rows);
+        }
+    }
+    for (it, ailment) in found.iter().zip(&ailments) {
+        if let Some(ailment) = ailment {
+            terminal.note(&sentence(it, ailment));
         }
     }
     Ok(Exit::Done)
@@ -131,9 +185,9 @@ pub(super) fn note_none<K: OfKind>(terminal: &Terminal) {
     terminal.note(&format!("this stack has no rules on {}; `reveille {} add` makes one", K::ON, K::VERB));
 }
 
-fn row<K: OfKind>(it: &K) -> Vec<Cell> {
+fn row<K: OfKind>(it: &K, ailment: Option<&Ailment>) -> Vec<Cell> {
     let rule = it.rule();
-    let (state, tone) = state(rule.enabled);
+    let (state, tone) = health::state(rule.enabled, ailment);
     vec![
         (rule.name.clone(), Tone::Strong),
         (state.to_owned(), tone),
@@ -152,6 +206,9 @@ pub(super) async fn switch<K: OfKind>(
     let account = Account::of(&arguments.stack).await?;
     let it: K = named(&account, &arguments.name).await?;
     let rule = it.rule();
+    if on && !rule.starts_runs() {
+        return Err(CliError::NotNow(sentence(&it, &Ailment::NoTarget)));
+    }
     let (name, (word, _)) = (&rule.name, state(on));
     if rule.enabled == on {
         terminal.line(&format!("{name} is already {word}"));

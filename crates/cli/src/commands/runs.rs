@@ -3,7 +3,7 @@
 use aws_sdk_sfn::types::ExecutionStatus;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reveille_domain::records::Rest;
+use reveille_domain::{Code, records::Rest};
 
 use crate::{
     arguments::{Format, RunsArguments, StatusFilter},
@@ -110,7 +110,9 @@ pub(super) const fn tone(ending: Ending) -> Tone {
 /// What became of the instance, in a word or two.
 fn afterwards(run: &Run) -> Cell {
     match run.outcome.as_ref().map(|outcome| outcome.instance_after) {
+        None if run.is_concluded() => ("unreadable".to_owned(), Tone::Bad),
         None => (String::new(), Tone::Plain),
+        Some(_) if run.code() == Some(Code::InstanceNotFound) => ("no instance".to_owned(), Tone::Quiet),
         Some(Rest::AtRest) => ("stopped".to_owned(), Tone::Plain),
         Some(Rest::HandedOver) => ("next run".to_owned(), Tone::Quiet),
         Some(Rest::LeftRunning) => ("left running".to_owned(), Tone::Moving),
@@ -118,5 +120,31 @@ fn afterwards(run: &Run) -> Cell {
         // The sweeper writes the outcome of an aborted run before it stops the instance.
         Some(Rest::NotConfirmed) if run.ending == Ending::Aborted => ("see instance".to_owned(), Tone::Quiet),
         Some(Rest::NotConfirmed) => ("NOT STOPPED?".to_owned(), Tone::Bad),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reveille_domain::records::{Outcome, Rest};
+    use serde_json::json;
+
+    use super::afterwards;
+    use crate::clients::{Damaged, Run};
+
+    fn ended(code: &str, after: Rest) -> Run {
+        let outcome = json!({"run": "daily-1", "attempt": 1, "status": "FAILED", "code": code, "instanceAfter": after,
+            "executionArn": "a", "outputs": {}, "phases": {}, "redriveCount": 0, "concludedAt": "2026-11-26T08:00:00Z"});
+        let outcome: Outcome = serde_json::from_value(outcome).unwrap();
+        Run { outcome: Some(outcome), ..Run::of_test("daily.ipynb") }
+    }
+
+    #[test]
+    fn what_became_of_the_instance_is_said_only_of_one_that_there_is() {
+        assert_eq!(afterwards(&ended("NotebookFailed", Rest::AtRest)).0, "stopped");
+        assert_eq!(afterwards(&ended("InstanceNotFound", Rest::AtRest)).0, "no instance");
+        let key = "runs/nightly/daily-1/1/outcome.json".to_owned();
+        let damaged = Run { damaged: vec![Damaged { key, problem: "p".to_owned() }], ..Run::of_test("daily.ipynb") };
+        assert_eq!(afterwards(&damaged).0, "unreadable");
+        assert_eq!(afterwards(&Run::of_test("daily.ipynb")).0, "");
     }
 }

@@ -2,11 +2,14 @@
 
 mod input;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::{
+    health::{self, Ailment},
     run::asked,
     trigger::{field, state, usual_name, what},
 };
@@ -76,7 +79,7 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
         })
         .await?;
     if arguments.format.output == Format::Json {
-        Terminal::result(&as_json(&schedule, now));
+        Terminal::result(&as_json(&schedule, None, now));
         return Ok(Exit::Done);
     }
     terminal.lines(&format!("{name}: {}", what(&schedule.input)));
@@ -136,9 +139,13 @@ async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<
         Some(name) => vec![account.schedule(name).await?],
         None => account.schedules(None).await?,
     };
+    let names = schedules.iter().filter_map(|schedule| schedule.input["instance"].as_str());
+    let missing = health::missing(terminal, &account, names).await?;
+    let ailments: Vec<Option<Ailment>> = schedules.iter().map(|schedule| ailment(schedule, &missing)).collect();
+    let all = || schedules.iter().zip(ailments.iter().map(Option::as_ref));
     let now = Utc::now();
     if arguments.format.output == Format::Json {
-        Terminal::result(&schedules.iter().map(|schedule| as_json(schedule, now)).collect());
+        Terminal::result(&all().map(|(schedule, ailment)| as_json(schedule, ailment, now)).collect());
         return Ok(Exit::Done);
     }
     match (schedules.as_slice(), &arguments.name) {
@@ -149,12 +156,28 @@ async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<
             tell_next(terminal, &next(schedule, now));
         }
         ([], _) => terminal.note("this stack has no schedules; `reveille schedule add` makes one"),
-        (schedules, _) => {
-            let rows: Vec<Vec<Cell>> = schedules.iter().map(|schedule| row(schedule, now)).collect();
+        (_, _) => {
+            let rows: Vec<Vec<Cell>> = all().map(|(schedule, ailment)| row(schedule, ailment, now)).collect();
             table::show(terminal, &table::whole(terminal, COLUMNS, "NAME", &rows), &rows);
         }
     }
+    for (schedule, ailment) in all() {
+        if let Some(ailment) = ailment {
+            terminal.note(&sentence(schedule, ailment));
+        }
+    }
     Ok(Exit::Done)
+}
+
+/// What is wrong with a schedule, if these instances do not exist.
+fn ailment(schedule: &Schedule, missing: &BTreeSet<String>) -> Option<Ailment> {
+    let instance = schedule.input["instance"].as_str().filter(|name| missing.contains(*name));
+    instance.map(|name| Ailment::NoInstance(name.to_owned()))
+}
+
+/// `remove` takes every schedule.
+fn sentence(schedule: &Schedule, ailment: &Ailment) -> String {
+    ailment.sentence(&schedule.name, "schedule", true)
 }
 
 async fn switch(terminal: &Terminal, arguments: &OneScheduleArguments, on: bool) -> Result<Exit, CliError> {
@@ -219,8 +242,8 @@ fn tell_when(terminal: &Terminal, schedule: &Schedule) {
     terminal.line(&format!("  {}  {expression} in {zone}", terminal.paint(Tone::Quiet, "when")));
 }
 
-fn row(schedule: &Schedule, now: DateTime<Utc>) -> Vec<Cell> {
-    let (state, tone) = state(schedule.enabled);
+fn row(schedule: &Schedule, ailment: Option<&Ailment>, now: DateTime<Utc>) -> Vec<Cell> {
+    let (state, tone) = health::state(schedule.enabled, ailment);
     vec![
         (schedule.name.clone(), Tone::Strong),
         (state.to_owned(), tone),
@@ -231,7 +254,7 @@ fn row(schedule: &Schedule, now: DateTime<Utc>) -> Vec<Cell> {
     ]
 }
 
-fn as_json(schedule: &Schedule, now: DateTime<Utc>) -> Value {
+fn as_json(schedule: &Schedule, ailment: Option<&Ailment>, now: DateTime<Utc>) -> Value {
     let next: Vec<String> = next(schedule, now).iter().map(|at| time(at.with_timezone(&Utc))).collect();
     json!({
         "name": schedule.name,
@@ -243,6 +266,7 @@ fn as_json(schedule: &Schedule, now: DateTime<Utc>) -> Value {
         "startAt": schedule.start.map(time),
         "endAt": schedule.end.map(time),
         "next": next,
+        "problem": ailment.map(|ailment| sentence(schedule, ailment)),
     })
 }
 

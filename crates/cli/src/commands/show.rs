@@ -8,8 +8,8 @@ use reveille_domain::{
 use super::{logs::MAX_LOG, parameters, runs::tone, stage::stage};
 use crate::{
     arguments::{Format, ShowArguments},
-    clients::{Account, Ending, Run},
-    error::CliError,
+    clients::{Account, Damaged, Ending, Run, ToCome},
+    error::{CliError, within},
     exit::Exit,
     ui::{
         card, json, labelled, phases,
@@ -24,8 +24,7 @@ const LABEL: usize = 11;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &ShowArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
-    let execution = account.find(&arguments.run).await?;
-    let run = account.run(&execution).await?;
+    let run = account.run_named(&arguments.run).await?;
     match arguments.format.output {
         Format::Json => Terminal::result(&json::run(&run)),
         Format::Table => tell(terminal, &account, &run).await?,
@@ -39,8 +38,16 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> R
     for (label, value) in facts(run) {
         lines.extend(labelled(terminal, label, &value));
     }
-    if let Some(names) = parameter_names(account, run).await? {
-        lines.extend(labelled(terminal, "parameters", &format!("{names} (their values are in request.json)")));
+    let mut damaged = run.damaged.clone();
+    match parameter_names(account, run).await {
+        Err(CliError::Record { key, problem }) => damaged.push(Damaged { key, problem }),
+        names => {
+            let names = names?.map(|names| format!("{names} (their values are in request.json)"));
+            lines.extend(names.iter().flat_map(|names| labelled(terminal, "parameters", names)));
+        }
+    }
+    for Damaged { key, problem } in &damaged {
+        lines.extend(labelled(terminal, "unreadable", &format!("{key}: {}", within(problem))));
     }
     if run.ending == Ending::Running {
         lines.extend(labelled(terminal, "now", &stage(account, run).await?));
@@ -63,7 +70,12 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> R
         lines.extend(labelled(terminal, name, uri));
     }
     lines.push(String::new());
-    for (index, command) in next(run, log_says_something(account, run).await).iter().enumerate() {
+    let mut next = next(run, log_says_something(account, run).await);
+    let what_to_do = format!("reveille explain {}", Code::Internal);
+    if !damaged.is_empty() && !next.contains(&what_to_do) {
+        next.insert(0, what_to_do);
+    }
+    for (index, command) in next.iter().enumerate() {
         let label = if index == 0 { terminal.paint(Tone::Quiet, "Next:") } else { " ".repeat("Next:".len()) };
         lines.push(format!("{label} {command}"));
     }
@@ -142,8 +154,7 @@ fn kept(run: &Run) -> String {
     let outputs = run.outcome.as_ref().map(|outcome| outcome.outputs.keys().cloned().collect::<Vec<_>>());
     match outputs.filter(|names| !names.is_empty()) {
         Some(names) => names.join(", "),
-        None if run.outputs_to_come => Run::TO_COME.to_owned(),
-        None => "no output".to_owned(),
+        None => run.to_come().unwrap_or_else(|| "no output".to_owned()),
     }
 }
 
@@ -187,7 +198,7 @@ fn next(run: &Run, log: bool) -> Vec<String> {
         Ending::Running => next.push(format!("reveille watch {id}")),
         Ending::Succeeded if has(run, "html") => next.push(format!("reveille open {id}")),
         Ending::Failed | Ending::Aborted | Ending::TimedOut => {
-            next.extend(run.outputs_to_come.then(|| format!("reveille show {id}")));
+            next.extend((run.outputs_to_come == Some(ToCome::Soon)).then(|| format!("reveille show {id}")));
             next.extend(after_failure(run, log));
         }
         Ending::Skipped => {
@@ -215,6 +226,12 @@ fn after_failure(run: &Run, log: bool) -> Vec<String> {
         // The same input would be refused again.
         Some(Code::InvalidRequest) => {
             next.push(format!("reveille explain {}", Code::InvalidRequest));
+            return next;
+        }
+        // It would fail again as long as there is no such instance.
+        Some(Code::InstanceNotFound) => {
+            next.push("reveille instances".to_owned());
+            next.push(format!("reveille explain {}", Code::InstanceNotFound));
             return next;
         }
         // The card and the log say it all.
@@ -258,6 +275,7 @@ mod tests {
             (Ending::Failed, Some(Code::RunnerLost), false, &["explain RunnerLost", "rerun daily-1"]),
             (Ending::Failed, Some(Code::RunnerLost), true, &["logs daily-1", "explain RunnerLost", "rerun daily-1"]),
             (Ending::Failed, Some(Code::InvalidRequest), false, &["explain InvalidRequest"]),
+            (Ending::Failed, Some(Code::InstanceNotFound), false, &["instances", "explain InstanceNotFound"]),
             (Ending::Failed, None, false, &["open daily-1 --console", "rerun daily-1"]),
             (Ending::TimedOut, None, false, &["open daily-1 --console", "rerun daily-1"]),
             (Ending::Aborted, None, false, &["rerun daily-1"]),

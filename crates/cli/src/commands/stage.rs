@@ -25,14 +25,24 @@ async fn in_the_queue_or_running(account: &Account, run: &Run, instance: &str) -
     let waiting = || format!("waiting for its turn on {instance}");
     let Some(at) = &run.at else { return Ok(waiting()) };
     // It ended before a redrive or a repetition; the next attempt has no record yet.
-    if account.outcome(at).await?.is_some() {
+    if is_there(account.outcome(at).await)? {
         return Ok(waiting());
     }
     // A runner writes progress of what it has claimed only.
-    if let Some(progress) = account.progress(at).await?.filter(|progress| progress.cells > 0) {
-        return Ok(cells(&progress));
+    match account.progress(at).await {
+        Ok(Some(progress)) if progress.cells > 0 => return Ok(cells(&progress)),
+        Err(CliError::Record { key, .. }) => return Ok(format!("running; {key}, how far it is, cannot be read")),
+        progress => progress?,
+    };
+    Ok(if is_there(account.claim(at).await)? { "starting the kernel".to_owned() } else { waiting() })
+}
+
+/// Whether a record is there, even if it cannot be read.
+fn is_there<T>(read: Result<Option<T>, CliError>) -> Result<bool, CliError> {
+    match read {
+        Err(CliError::Record { .. }) => Ok(true),
+        read => Ok(read?.is_some()),
     }
-    Ok(account.claim(at).await?.map_or_else(waiting, |_| "starting the kernel".to_owned()))
 }
 
 fn cells(progress: &Progress) -> String {

@@ -1,10 +1,14 @@
 //! `reveille undelivered`: what EventBridge could not deliver, and its replay.
 
-mod again;
+mod input;
 mod replay;
+mod stop;
+
+use std::collections::BTreeSet;
 
 use chrono::Utc;
 use serde_json::{Value, json};
+use stop::Stop;
 
 use crate::{
     arguments::{ChosenArguments, DiscardArguments, Format, UndeliveredArguments, UndeliveredVerb},
@@ -42,15 +46,18 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &UndeliveredArguments) -
 
 async fn list(terminal: &Terminal, arguments: &UndeliveredArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
-    let messages = account.undelivered().await?;
+    let stop = Stop::listening();
+    let messages = account.undelivered(&|| stop.is_asked()).await?;
     account.put_back(&messages).await;
     tell_limit(terminal, messages.len());
+    if messages.is_empty() {
+        terminal.note(&none(account.being_read().await));
+    }
     if arguments.format.output == Format::Json {
         Terminal::result(&messages.iter().map(as_json).collect());
         return Ok(Exit::Done);
     }
     if messages.is_empty() {
-        terminal.note(NONE);
         return Ok(Exit::Done);
     }
     show(terminal, &messages);
@@ -67,7 +74,22 @@ fn tell_limit(terminal: &Terminal, read: usize) {
     }
 }
 
-const NONE: &str = "the queue of undelivered events is empty";
+/// That no message is to be seen; that there is none cannot be told, because SQS hides what somebody reads.
+fn none(being_read: Option<usize>) -> String {
+    match being_read {
+        None | Some(0) => {
+            "no message can be seen in the queue of undelivered events now; one that somebody else is reading comes back within five minutes"
+                .to_owned()
+        }
+        Some(1) => {
+            "no message can be seen in the queue of undelivered events now, but somebody is reading one, or was stopped while reading it; it comes back within five minutes"
+                .to_owned()
+        }
+        Some(count) => format!(
+            "no message can be seen in the queue of undelivered events now, but somebody is reading {count}, or was stopped while reading them; they come back within five minutes"
+        ),
+    }
+}
 
 fn show(terminal: &Terminal, messages: &[Undelivered]) {
     table::show(terminal, &COLUMNS, &messages.iter().map(row).collect::<Vec<_>>());
@@ -79,12 +101,12 @@ fn short(message: &Undelivered) -> &str {
 
 /// What a message is about, in brackets, where that is known.
 fn about(message: &Undelivered) -> String {
-    again::about(message).map(|about| format!(" ({about})")).unwrap_or_default()
+    input::about(message).map(|about| format!(" ({about})")).unwrap_or_default()
 }
 
 /// The same for the table, without the bucket: a narrow terminal shows more of the key.
 fn within(message: &Undelivered) -> String {
-    let about = again::about(message).unwrap_or_else(|| "(unknown)".to_owned());
+    let about = input::about(message).unwrap_or_else(|| "(unknown)".to_owned());
     let key = object(&about).map(|(_, key)| key.to_owned());
     key.unwrap_or(about)
 }
@@ -121,7 +143,7 @@ fn as_json(message: &Undelivered) -> Value {
         "message": message.id,
         "since": message.since.map(time),
         "trigger": {"kind": kind, "name": name, "arn": arn},
-        "of": again::about(message),
+        "about": input::about(message),
         "code": message.code,
         "reason": message.message,
         "retries": message.attempts.as_ref().and_then(|attempts| attempts.parse::<u32>().ok()),
@@ -143,8 +165,13 @@ fn body(message: &Undelivered) -> Value {
 }
 
 /// Those that are asked for, held; the others are put back at once.
-async fn held(terminal: &Terminal, account: &Account, chosen: &ChosenArguments) -> Result<Vec<Undelivered>, CliError> {
-    let all = account.undelivered().await?;
+async fn held(
+    terminal: &Terminal,
+    account: &Account,
+    chosen: &ChosenArguments,
+    stop: &Stop,
+) -> Result<Vec<Undelivered>, CliError> {
+    let all = account.undelivered(&|| stop.is_asked()).await?;
     tell_limit(terminal, all.len());
     let (mine, others) = match choice(&all, chosen) {
         Ok(numbers) => {
@@ -184,39 +211,69 @@ fn choice(all: &[Undelivered], chosen: &ChosenArguments) -> Result<Vec<usize>, C
 
 async fn discard(terminal: &Terminal, arguments: &DiscardArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
-    let messages = held(terminal, &account, &arguments.chosen).await?;
+    let stop = Stop::listening();
+    let messages = held(terminal, &account, &arguments.chosen, &stop).await?;
     if messages.is_empty() {
-        terminal.note(NONE);
+        terminal.note(&none(account.being_read().await));
         return Ok(Exit::Done);
     }
-    if !arguments.yes {
-        show(terminal, &messages);
-        let answer = question::yes("Discard these messages? Their runs will never start.");
-        if answer != Some(true) {
-            account.put_back(&messages).await;
-            return match answer {
-                Some(_) => Err(CliError::NotNow("nothing was discarded".to_owned())),
-                None => Err(CliError::Usage(
-                    "nobody can answer here, so nothing was discarded; to discard without a question: --yes".to_owned(),
-                )),
-            };
+    if arguments.yes {
+        return discard_all(terminal, &account, &messages, &stop).await.map(|()| Exit::Done);
+    }
+    // A person takes their time to answer, or ends the command: until then everybody sees the messages.
+    account.put_back(&messages).await;
+    show(terminal, &messages);
+    match stop.unless_asked(|| question::yes("Discard these messages? Their runs will never start.")).await? {
+        Some(true) => {}
+        Some(false) => return Err(CliError::NotNow("nothing was discarded".to_owned())),
+        None => {
+            return Err(CliError::Usage(
+                "nobody can answer here, so nothing was discarded; to discard without a question: --yes".to_owned(),
+            ));
         }
     }
+    let wanted: BTreeSet<&str> = messages.iter().map(|message| message.id.as_str()).collect();
+    let all = account.undelivered(&|| stop.is_asked()).await?;
+    let (again, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|message| wanted.contains(message.id.as_str()));
+    account.put_back(&others).await;
+    discard_all(terminal, &account, &again, &stop).await?;
+    let gone: Vec<&str> = messages
+        .iter()
+        .map(|message| message.id.as_str())
+        .filter(|id| again.iter().all(|message| message.id != *id))
+        .collect();
+    if gone.is_empty() {
+        return Ok(Exit::Done);
+    }
+    Err(CliError::NotThere(format!(
+        "not discarded, because somebody else took them out of the queue or is reading them now (then they come back within five minutes): {}; to see what is there: reveille undelivered",
+        gone.join(", ")
+    )))
+}
+
+/// Takes messages that are held out of the queue. What is left when that fails, or when a person ends the command, is put back.
+async fn discard_all(
+    terminal: &Terminal,
+    account: &Account,
+    messages: &[Undelivered],
+    stop: &Stop,
+) -> Result<(), CliError> {
     for (number, message) in messages.iter().enumerate() {
-        if let Err(problem) = account.discard(message).await {
+        let discarded = if stop.is_asked() { Err(CliError::Interrupted) } else { account.discard(message).await };
+        if let Err(problem) = discarded {
             account.put_back(&messages[number..]).await;
             return Err(problem);
         }
         terminal.lines(&format!("discarded {}{}", short(message), about(message)));
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{body, choice, row, short, trigger};
+    use super::{body, choice, none, row, short, trigger};
     use crate::{
         arguments::ChosenArguments,
         clients::{Source, Undelivered, undelivered_of_test},
@@ -250,6 +307,15 @@ mod tests {
         for (start, code) in [("0b1f", 2), ("99", 5), ("", 5)] {
             assert_eq!(choice(&all, &chosen(&[start], false)).unwrap_err().exit_code(), code, "{start}");
         }
+    }
+
+    #[test]
+    fn a_queue_that_shows_nothing_is_not_called_empty() {
+        for count in [None, Some(0), Some(1), Some(3)] {
+            let said = none(count);
+            assert!(!said.contains("empty") && said.contains("within five minutes"), "{said}");
+        }
+        assert!(none(Some(3)).contains("somebody is reading 3"), "{}", none(Some(3)));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(crate) fn run(run: &Run) -> Value {
         "endedAt": run.execution.stopped.map(time),
         "executionArn": run.execution.arn,
         "instanceAfter": outcome.map(|outcome| outcome.instance_after),
+        "unreadableRecords": run.damaged.iter().map(|damaged| damaged.key.as_str()).collect::<Vec<_>>(),
         "outcome": outcome,
     })
 }

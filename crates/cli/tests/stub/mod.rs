@@ -14,6 +14,8 @@ pub struct StubCall<'a> {
     pub action: &'a str,
     pub first: &'a str,
     pub body: &'a str,
+    /// Who signed it, as the header says.
+    pub authorization: &'a str,
     /// The calls before it, as `asked` gives them.
     pub before: &'a [String],
 }
@@ -42,10 +44,15 @@ impl Stub {
     }
 
     pub fn reveille(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reveille"));
+        self.command(env!("CARGO_BIN_EXE_reveille"), arguments).output().unwrap()
+    }
+
+    /// A program whose AWS this is.
+    pub fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).env("AWS_ENDPOINT_URL", &self.address).env("AWS_REGION", "us-east-1");
         command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b").env_remove("AWS_PROFILE");
-        command.output().unwrap()
+        command
     }
 
     /// The calls of an action, each with its body.
@@ -58,7 +65,7 @@ impl Stub {
 fn serve(stream: &TcpStream, answer: &dyn Fn(&StubCall<'_>) -> StubAnswer, notes: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(stream);
     loop {
-        let (mut first, mut target, mut length) = (String::new(), String::new(), 0);
+        let (mut first, mut target, mut authorization, mut length) = (String::new(), String::new(), String::new(), 0);
         if reader.read_line(&mut first).unwrap_or_default() == 0 {
             return;
         }
@@ -68,6 +75,7 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&StubCall<'_>) -> StubAnswer, notes
             let line = line.trim_end();
             match line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value)) {
                 Some((name, value)) if name == "x-amz-target" => value.clone_into(&mut target),
+                Some((name, value)) if name == "authorization" => value.clone_into(&mut authorization),
                 Some((name, value)) if name == "content-length" => length = value.parse().unwrap(),
                 Some(_) => {}
                 None => break,
@@ -80,7 +88,8 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&StubCall<'_>) -> StubAnswer, notes
         let action = if named.is_empty() { first.trim_end() } else { named };
         let before = notes.lock().unwrap().clone();
         notes.lock().unwrap().push(format!("{action} {body}"));
-        let Some((status, answer)) = answer(&StubCall { action, first: &first, body: &body, before: &before }) else {
+        let call = StubCall { action, first: &first, body: &body, authorization: &authorization, before: &before };
+        let Some((status, answer)) = answer(&call) else {
             let _ = stream.shutdown(Shutdown::Both);
             return;
         };

@@ -25,7 +25,7 @@ async fn chained(world: &LocalAws) {
     assert_eq!(
         listed,
         json!([{"name": NAME, "enabled": true, "madeByCommand": true, "notebook": "summary.ipynb", "instance": ON,
-            "afterNotebook": "orders.ipynb", "afterInstance": ON}])
+            "afterNotebook": "orders.ipynb", "afterInstance": ON, "problem": null}])
     );
 
     // A circle, by the rule that is there, and a run after itself.

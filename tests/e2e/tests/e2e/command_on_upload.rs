@@ -70,7 +70,7 @@ async fn from_add_to_remove(world: &LocalAws) {
     assert_eq!(
         listed,
         json!([{"name": NAME, "enabled": true, "madeByCommand": true, "notebook": "run.ipynb", "instance": ON, "bucket": bucket,
-            "prefix": "shop/", "suffix": ".csv"}])
+            "prefix": "shop/", "suffix": ".csv", "problem": null}])
     );
     let table = said(&reveille(world, &["on-upload", "list"]).await);
     let line = table.lines().find(|line| line.starts_with(NAME)).expect("the rule has a line");

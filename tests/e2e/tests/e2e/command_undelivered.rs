@@ -71,7 +71,7 @@ async fn replayed(world: &LocalAws) {
         let mine = messages.iter().find(|message| message["message"] == first.as_str()).unwrap();
         assert_eq!(mine["trigger"], json!({"kind": "rule", "name": RULE, "arn": rule}));
         assert_eq!(
-            (&mine["of"], &mine["code"], &mine["reason"], &mine["retries"]),
+            (&mine["about"], &mine["code"], &mine["reason"], &mine["retries"]),
             (&json!(format!("s3://{bucket}/lost/a.csv")), &json!("NO_PERMISSIONS"), &json!("not allowed"), &json!(0))
         );
         assert!(mine["since"].as_str().is_some_and(|since| since.ends_with('Z')), "{mine}");

@@ -150,5 +150,5 @@ impl Account {
 }
 
 fn refused(action: &'static str) -> CliError {
-    CliError::Refused { action, message: "403".to_owned() }
+    CliError::Refused { action: action.into(), message: "403".to_owned() }
 }

@@ -135,6 +135,7 @@ fn listed(name: &InstanceName, facts: &InstanceFacts) -> Instance {
         since: facts.since,
         has_lifecycle_configuration: facts.lifecycle_configuration.is_some(),
         lease: None,
+        is_lease_damaged: false,
         holder: None,
     }
 }

@@ -168,6 +168,7 @@ mod tests {
             since: Some(since),
             has_lifecycle_configuration: true,
             lease: None,
+            is_lease_damaged: false,
             holder: None,
         }
     }

@@ -57,7 +57,7 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
     account.add_rule(&new).await?;
     let upload: Upload = rule::made(&account, &name).await?;
     if arguments.format.output == Format::Json {
-        Terminal::result(&upload.as_json());
+        Terminal::result(&rule::as_json(&upload, None));
     } else {
         tell_made(terminal, &upload);
     }

@@ -9,7 +9,8 @@ use crate::{
     arguments::{Format, OnUploadTestArguments},
     clients::Account,
     commands::{
-        rule::{all, fact, note_none},
+        health::Ailment,
+        rule::{ailments, all, fact, note_none},
         trigger::{check, what},
     },
     error::CliError,
@@ -22,16 +23,23 @@ use crate::{
 enum Verdict {
     /// Start a run with these parameters.
     Starts(Map<String, Value>),
+    /// Start one that fails before its notebook begins.
+    Fails(String),
     Nothing(String),
 }
 
 pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadTestArguments) -> Result<Exit, CliError> {
     let (bucket, key) = place(arguments)?;
     let account = Account::of(&arguments.stack).await?;
+    let uploads = all::<Upload>(&account).await?;
+    if bucket.is_none() {
+        not_a_bucket(key, uploads.iter().map(|upload| upload.watched.bucket.as_str()))?;
+    }
+    let ailments = ailments(terminal, &account, &uploads).await?;
     let mut tested = Vec::new();
-    let mut sends = BTreeMap::new();
-    for upload in all::<Upload>(&account).await? {
-        let verdict = verdict(terminal, &account, &upload, bucket, key, &mut sends).await?;
+    let mut sends = Buckets::new();
+    for (upload, ailment) in uploads.into_iter().zip(ailments) {
+        let verdict = verdict(terminal, &account, &upload, (bucket, key), ailment.as_ref(), &mut sends).await?;
         tested.push((upload, verdict));
     }
     let starts = tested.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Starts(_))).count();
@@ -43,7 +51,7 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadTestArguments) 
         }
         match (tested.len(), starts) {
             (0, _) => note_none::<Upload>(terminal),
-            (_, 0) => terminal.note("this file would start no run"),
+            (_, 0) => terminal.note("this file would run no notebook"),
             (_, 1) => {}
             _ => terminal.note(&format!("this file would start {starts} runs")),
         }
@@ -55,6 +63,12 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadTestArguments) 
 fn place(arguments: &OnUploadTestArguments) -> Result<(Option<&str>, &str), CliError> {
     let (given, key) = match triggers::object(&arguments.key) {
         Some((bucket, key)) => (Some(bucket), key),
+        None if arguments.key.starts_with("s3://") => {
+            return Err(CliError::Usage(format!(
+                "{0} names no file; give its key too, such as {0}/orders/2026-11-26.csv",
+                arguments.key
+            )));
+        }
         None => (None, arguments.key.as_str()),
     };
     let bucket = match (given, arguments.bucket.as_deref()) {
@@ -69,13 +83,27 @@ fn place(arguments: &OnUploadTestArguments) -> Result<(Option<&str>, &str), CliE
     Ok((bucket, key))
 }
 
+/// That a key does not begin with the bucket of a rule: who writes that means the bucket, and no rule would match.
+fn not_a_bucket<'a>(key: &str, mut buckets: impl Iterator<Item = &'a str>) -> Result<(), CliError> {
+    let Some((first, rest)) = key.split_once('/') else { return Ok(()) };
+    if buckets.all(|bucket| bucket != first) {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "{first} is a bucket; write s3://{key} for the key {rest} in it, or --bucket BUCKET {key} if that is the key"
+    )))
+}
+
+/// Why a bucket's files start nothing; `None`: they do.
+type Buckets = BTreeMap<String, Option<String>>;
+
 async fn verdict(
     terminal: &Terminal,
     account: &Account,
     upload: &Upload,
-    bucket: Option<&str>,
-    key: &str,
-    sends: &mut BTreeMap<String, bool>,
+    (bucket, key): (Option<&str>, &str),
+    ailment: Option<&Ailment>,
+    buckets: &mut Buckets,
 ) -> Result<Verdict, CliError> {
     let watched = &upload.watched;
     let bucket = bucket.unwrap_or(&watched.bucket);
@@ -91,17 +119,16 @@ async fn verdict(
         Some("an empty object whose key ends with / is a folder that somebody made in the console".to_owned())
     } else if !upload.rule.enabled {
         Some(format!("it is paused; to resume it: reveille on-upload resume {}", upload.rule.name))
-    } else if !sends_events(terminal, account, bucket, sends).await {
-        Some(format!("the bucket {bucket} does not send its events to EventBridge; turn that on in its properties"))
     } else {
-        None
+        silent(terminal, account, bucket, buckets).await
     };
     Ok(match (nothing, input) {
         (Some(nothing), _) => Verdict::Nothing(nothing),
         (None, None) => Verdict::Nothing("this command cannot read the input that it gives to its runs".to_owned()),
-        (None, Some(input)) => match check(input, &event, "the run would fail with this") {
-            Ok(parameters) => Verdict::Starts(without_fixed(&upload.rule.input["parameters"], parameters)),
-            Err(problem) => Verdict::Nothing(problem.to_string()),
+        (None, Some(input)) => match (check(input, &event, "the run would fail with this"), ailment) {
+            (Ok(_), Some(ailment)) => Verdict::Fails(ailment.why()),
+            (Ok(parameters), None) => Verdict::Starts(without_fixed(&upload.rule.input["parameters"], parameters)),
+            (Err(problem), _) => Verdict::Fails(problem.to_string()),
         },
     })
 }
@@ -141,25 +168,25 @@ fn varying(of_rule: &Value, value: Value) -> Value {
     }
 }
 
-/// Whoever may not read that is told, and sees the rest.
-async fn sends_events(
-    terminal: &Terminal,
-    account: &Account,
-    bucket: &str,
-    known: &mut BTreeMap<String, bool>,
-) -> bool {
+/// Why a bucket sends no events, if it sends none. Whoever may not read that is told, and sees the rest.
+async fn silent(terminal: &Terminal, account: &Account, bucket: &str, known: &mut Buckets) -> Option<String> {
     if let Some(known) = known.get(bucket) {
-        return *known;
+        return known.clone();
     }
-    let sends = match account.sends_events(bucket).await {
-        Ok(sends) => sends,
+    let why = match account.sends_events(bucket).await {
+        Ok(true) => None,
+        Ok(false) => {
+            Some(format!("the bucket {bucket} does not send its events to EventBridge; turn that on in its properties"))
+        }
+        // It does not exist (any more), or is where none of this stack's rules sees it.
+        Err(problem @ (CliError::NotThere(_) | CliError::NotNow(_))) => Some(problem.to_string()),
         Err(problem) => {
             terminal.note(&format!("whether {bucket} sends its events to EventBridge is not known: {problem}"));
-            true
+            None
         }
     };
-    known.insert(bucket.to_owned(), sends);
-    sends
+    known.insert(bucket.to_owned(), why.clone());
+    why
 }
 
 fn tell(terminal: &Terminal, upload: &Upload, verdict: &Verdict) {
@@ -173,6 +200,11 @@ fn tell(terminal: &Terminal, upload: &Upload, verdict: &Verdict) {
                 fact(terminal, "parameter", &format!("{name} = {value}"));
             }
         }
+        Verdict::Fails(why) => {
+            terminal.line(&format!("{name} {}", terminal.paint(Tone::Bad, "would start a run that fails")));
+            fact(terminal, "run", &what(&upload.rule.input));
+            fact(terminal, "why", why);
+        }
         Verdict::Nothing(why) => {
             terminal.line(&format!("{name} {}", terminal.paint(Tone::Quiet, "would start nothing")));
             fact(terminal, "why", why);
@@ -183,7 +215,7 @@ fn tell(terminal: &Terminal, upload: &Upload, verdict: &Verdict) {
 fn as_json((upload, verdict): &(Upload, Verdict)) -> Value {
     let (parameters, why) = match verdict {
         Verdict::Starts(parameters) => (Some(parameters), None),
-        Verdict::Nothing(why) => (None, Some(why)),
+        Verdict::Fails(why) | Verdict::Nothing(why) => (None, Some(why)),
     };
     json!({
         "name": upload.rule.name,
@@ -199,7 +231,18 @@ fn as_json((upload, verdict): &(Upload, Verdict)) -> Value {
 mod tests {
     use serde_json::json;
 
-    use super::without_fixed;
+    use super::{not_a_bucket, without_fixed};
+
+    #[test]
+    fn a_bucket_is_not_taken_for_the_beginning_of_a_key() {
+        let buckets = || ["in-1", "in-2"].into_iter();
+        let problem = not_a_bucket("in-2/orders/a.csv", buckets()).unwrap_err();
+        assert_eq!(problem.exit_code(), 2);
+        assert!(problem.to_string().contains("write s3://in-2/orders/a.csv for the key orders/a.csv"), "{problem}");
+        for key in ["orders/a.csv", "in-1", "in-10/a.csv", "a/in-1/b.csv"] {
+            assert!(not_a_bucket(key, buckets()).is_ok(), "{key}");
+        }
+    }
 
     #[test]
     fn a_value_is_shown_only_where_the_event_makes_it() {

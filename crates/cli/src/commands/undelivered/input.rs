@@ -1,4 +1,4 @@
-//! What the execution of an undelivered message would have been given: what the target makes of the event.
+//! The input of an undelivered message's run: what the target makes of the event.
 
 use serde_json::Value;
 

@@ -192,7 +192,7 @@ fn a_rule_whose_instance_is_gone_is_not_on() {
         });
         let output = stub.reveille(&[verb, "list"]);
         let table = String::from_utf8(output.stdout.clone()).unwrap();
-        assert!(table.lines().skip(1).all(|line| line.split_whitespace().nth(1) == Some("no")), "{table}");
+        assert!(table.lines().skip(1).all(|line| line.split_whitespace().nth(1) == Some("broken")), "{table}");
         let text = said(output, 0);
         assert!(text.contains("orders: there is no notebook instance a, so each of its runs fails"), "{text}");
         assert_eq!(stub.asked("DescribeNotebookInstance").len(), 1, "each is looked at once");

@@ -160,6 +160,8 @@ fn nothing_is_held_while_a_person_is_asked() {
         let stub = Stub::start(|call| Some(usual(call)));
         let output = at_a_terminal(&stub, answer, &["undelivered", "discard", IDS[0]]);
         assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let shown = words(&output.stdout);
+        assert_eq!(shown.contains("nothing was discarded"), then.is_empty(), "{shown}");
         // The other one is put back at once.
         let first = ["ReceiveMessage", "ChangeMessageVisibilityBatch"];
         assert_eq!(on_queue(&stub), [&first[..], then].concat(), "{answer:?}");

@@ -58,10 +58,10 @@ impl Folder {
     /// # Errors
     /// It cannot be made, or another local AWS uses it.
     pub(crate) fn of(directory: Option<&Path>) -> Result<Self, LocalError> {
+        kernel_folders::remove_dead();
         let Some(directory) = directory else {
             let place = env::temp_dir();
             remove_dead(&place);
-            kernel_folders::remove_dead();
             return Self::temporary(&place);
         };
         let made = fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(directory);

@@ -74,7 +74,7 @@ impl Account {
     pub(crate) async fn instances(&self) -> Result<Vec<Instance>, CliError> {
         let with_lease = async |found: Instance| {
             // One damaged lease is no reason to show no instance at all.
-            let (lease, is_lease_damaged) = match self.lease(&found.name).await {
+            let (lease, is_lease_damaged) = match self.believed_lease(&found.name).await {
                 Err(CliError::Record { .. }) => (None, true),
                 lease => (lease?, false),
             };

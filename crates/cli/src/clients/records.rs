@@ -49,9 +49,21 @@ impl Account {
         self.record(&self.layout.request(instance, run)).await
     }
 
-    /// Whose boot an instance is on, if any of ours.
+    /// What stands as an instance's lease.
     pub(crate) async fn lease(&self, instance: &InstanceName) -> Result<Option<Lease>, CliError> {
         self.record(&self.layout.lease(instance)).await
+    }
+
+    /// Whose boot an instance is on, if any of ours. No step believes the lease of another instance, so that is none that can be read.
+    pub(crate) async fn believed_lease(&self, instance: &InstanceName) -> Result<Option<Lease>, CliError> {
+        let key = self.layout.lease(instance);
+        let lease = self.lease(instance).await?;
+        match lease.as_ref().and_then(|lease| lease.instance.as_ref()).filter(|other| *other != instance) {
+            Some(other) => {
+                Err(CliError::Record { key, problem: format!("it is the lease of another instance, {other}") })
+            }
+            None => Ok(lease),
+        }
     }
 
     /// Where in S3 a key or a folder of the stack's bucket is.

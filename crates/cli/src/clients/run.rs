@@ -1,22 +1,22 @@
 //! One run, put together from its execution and its records.
 
-use aws_sdk_sagemaker::types::NotebookInstanceStatus;
 use aws_sdk_sfn::{
     operation::describe_execution::{DescribeExecutionError, DescribeExecutionOutput},
     types::ExecutionStatus,
 };
-use chrono::{DateTime, TimeDelta, Utc};
+#[cfg(test)]
+use chrono::Utc;
 use reveille_domain::{
     Code, RunId,
     layout::{AttemptRef, INVALID_INSTANCE},
-    records::{Claim, Claimant, Outcome, Report, Reporter, Rest, RunStatus},
+    records::{Outcome, RunStatus},
 };
 use serde_json::Value;
 
 use super::{
     Account, Execution, RunName,
     executions::time,
-    instances::{Seen, is_off},
+    outputs::{ToCome, may_lack_outputs},
 };
 use crate::error::CliError;
 
@@ -41,15 +41,6 @@ pub(crate) struct Run {
     /// What the execution itself says of its end.
     pub(crate) error: Option<String>,
     pub(crate) cause: Option<String>,
-}
-
-/// When outputs come that are not there yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ToCome {
-    /// The runner uploads them when it has ended the notebook.
-    Soon,
-    /// No runner is there any more; that of the next boot uploads what the notebook had saved.
-    NextStart,
 }
 
 /// A record that cannot be read, and why.
@@ -110,7 +101,7 @@ impl Run {
     }
 
     /// What was read of a record; one that cannot be read is noted, and counts as none.
-    fn readable<T>(&mut self, read: Result<Option<T>, CliError>) -> Result<Option<T>, CliError> {
+    pub(super) fn readable<T>(&mut self, read: Result<Option<T>, CliError>) -> Result<Option<T>, CliError> {
         match read {
             Err(CliError::Record { key, problem }) => {
                 self.damaged.push(Damaged { key, problem });
@@ -224,53 +215,7 @@ impl Account {
         }
         Ok(run)
     }
-
-    /// Takes the outputs from the report, and notes whether there may be some later.
-    async fn add_outputs(&self, at: &AttemptRef, run: &mut Run) -> Result<(), CliError> {
-        let Some(report) = run.readable(self.report(at).await)? else { return Ok(()) };
-        let claim = if report.outputs.is_empty() { run.readable(self.claim(at).await)? } else { None };
-        if may_come(&report, claim.as_ref()) {
-            // Whoever may not look at the instance is told what is usual.
-            let seen = self.seen(&at.instance).await.unwrap_or(Some(Seen { status: IN_SERVICE, since: None }));
-            let ended = run.execution.stopped.unwrap_or(report.ended_at);
-            run.outputs_to_come = seen.and_then(|seen| to_come(&seen, ended, Utc::now() - report.ended_at));
-        }
-        if let Some(outcome) = &mut run.outcome {
-            outcome.outputs = report.outputs;
-            outcome.html_error = outcome.html_error.take().or(report.html_error);
-        }
-        Ok(())
-    }
 }
-
-/// Whether outputs may be somewhere else. A run that was ended from elsewhere has its outcome before its runner has uploaded anything; the
-/// sweeper adds the outputs within five minutes, and until then only the report names them.
-fn may_lack_outputs(outcome: &Outcome) -> bool {
-    outcome.outputs.is_empty() && outcome.instance_after != Rest::NotTouched
-}
-
-/// The runner hears of it with its next heartbeat, and then uploads; a sweep later nothing comes any more.
-const OUTPUTS_COME_WITHIN: TimeDelta = TimeDelta::minutes(10);
-
-/// Whether a runner had begun the notebook, and another one may upload what there is of it.
-fn may_come(report: &Report, claim: Option<&Claim>) -> bool {
-    report.by == Reporter::Function
-        && report.outputs.is_empty()
-        && claim.is_some_and(|claim| claim.by == Claimant::Runner)
-}
-
-/// When outputs come. `ended` is when the execution did, and `age` is the report's.
-fn to_come(instance: &Seen, ended: DateTime<Utc>, age: TimeDelta) -> Option<ToCome> {
-    let soon = age < OUTPUTS_COME_WITHIN;
-    if !is_off(&instance.status) {
-        return soon.then_some(ToCome::Soon);
-    }
-    // Once it has been on again, all that there was has come.
-    let off_since_then = instance.since.is_some_and(|since| since <= ended);
-    (soon || off_since_then).then_some(ToCome::NextStart)
-}
-
-const IN_SERVICE: NotebookInstanceStatus = NotebookInstanceStatus::InService;
 
 pub(super) fn outline_of(execution: Execution, described: &DescribeExecutionOutput) -> Run {
     let input: Value = serde_json::from_str(described.input().unwrap_or_default()).unwrap_or_default();
@@ -339,56 +284,10 @@ fn trigger(input: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_sagemaker::types::NotebookInstanceStatus as Status;
     use aws_sdk_sfn::types::ExecutionStatus;
     use serde_json::json;
 
-    use chrono::{TimeDelta, Utc};
-    use reveille_domain::{
-        RunId,
-        layout::AttemptRef,
-        records::{Claim, Claimant, Report, Reporter},
-    };
-
-    use super::{Ending, OUTPUTS_COME_WITHIN, Seen, ToCome, ending, may_come, to_come, trigger};
-
-    #[test]
-    fn outputs_come_only_from_a_runner_that_had_begun() {
-        let now = Utc::now();
-        let at = AttemptRef { instance: "nightly".to_owned(), run: RunId::from_key("daily-1"), attempt: 1 };
-        let claim = |by| Claim::of(&at, by, "n".to_owned(), now);
-        let report = |by, ended| Report::without_outputs(&at, by, None, None, ended);
-        let aborted = report(Reporter::Function, now);
-        assert!(may_come(&aborted, Some(&claim(Claimant::Runner))));
-        assert!(!may_come(&aborted, Some(&claim(Claimant::Release))), "it never began");
-        assert!(!may_come(&aborted, None));
-        assert!(!may_come(&report(Reporter::Runner, now), Some(&claim(Claimant::Runner))), "it is all there is");
-        let mut kept = aborted;
-        kept.outputs.insert("log".to_owned(), "s3://b/log.txt".to_owned());
-        assert!(!may_come(&kept, Some(&claim(Claimant::Runner))));
-    }
-
-    /// docs/errors/RunnerLost.md: "The next runner on the instance uploads it to the usual place".
-    #[test]
-    fn outputs_come_from_the_runner_or_from_that_of_the_next_boot() {
-        let ended = Utc::now();
-        let (before, after) = (ended - TimeDelta::minutes(1), ended + TimeDelta::minutes(9));
-        let (young, old) = (TimeDelta::minutes(1), OUTPUTS_COME_WITHIN + TimeDelta::seconds(1));
-        for (status, since, age, when) in [
-            (Status::InService, before, young, Some(ToCome::Soon)),
-            (Status::Stopping, before, young, Some(ToCome::Soon)),
-            (Status::InService, before, old, None),
-            (Status::Stopped, before, young, Some(ToCome::NextStart)),
-            (Status::Stopped, before, TimeDelta::days(2), Some(ToCome::NextStart)),
-            (Status::Failed, before, old, Some(ToCome::NextStart)),
-            // It was stopped after the execution's end: after an abort, or after another boot.
-            (Status::Stopped, after, young, Some(ToCome::NextStart)),
-            (Status::Stopped, after, old, None),
-        ] {
-            let seen = Seen { status: status.clone(), since: Some(since) };
-            assert_eq!(to_come(&seen, ended, age), when, "{status} {since} {age}");
-        }
-    }
+    use super::{Ending, ending, trigger};
 
     #[test]
     fn a_success_may_have_run_nothing() {

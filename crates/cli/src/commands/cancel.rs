@@ -120,7 +120,7 @@ async fn instance_after(account: &Account, run: &Run) -> Result<Option<Settled>,
         Some(Status::InService) => {}
         Some(_) => return Ok(None),
     }
-    let lease = match account.lease(&name).await {
+    let lease = match account.believed_lease(&name).await {
         Err(CliError::Record { key, .. }) => {
             return Ok(Some(Settled::LeftOn(format!(
                 "{name} is on, and nobody stops it, because its lease {key} cannot be read; what to do: reveille explain Internal"

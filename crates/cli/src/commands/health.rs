@@ -20,14 +20,6 @@ pub(super) enum Ailment {
 }
 
 impl Ailment {
-    /// In place of the trigger's state.
-    pub(super) const fn word(&self) -> &'static str {
-        match self {
-            Self::NoTarget => "no target",
-            Self::NoInstance(_) | Self::NothingBefore(_) => "no instance",
-        }
-    }
-
     /// What a run of it comes to, as the reason why it is none.
     pub(super) fn why(&self) -> String {
         match self {
@@ -77,10 +69,10 @@ pub(super) async fn missing<'a>(
     }
 }
 
-/// A trigger's state for a table: what is wrong is said of one that is on.
+/// A trigger's state for a table, in a word that a narrow one has room for: what is wrong is said of one that is on.
 pub(super) fn state(enabled: bool, ailment: Option<&Ailment>) -> (&'static str, Tone) {
     match ailment {
-        Some(ailment) if enabled || *ailment == Ailment::NoTarget => (ailment.word(), Tone::Bad),
+        Some(ailment) if enabled || *ailment == Ailment::NoTarget => ("broken", Tone::Bad),
         _ => super::trigger::state(enabled),
     }
 }
@@ -93,9 +85,9 @@ mod tests {
     fn a_trigger_that_can_start_nothing_is_not_on() {
         let gone = Ailment::NoInstance("nightly".to_owned());
         assert_eq!(state(true, None).0, "on");
-        assert_eq!(state(true, Some(&gone)).0, "no instance");
+        assert_eq!(state(true, Some(&gone)).0, "broken");
         assert_eq!(state(false, Some(&gone)).0, "paused");
-        assert_eq!(state(false, Some(&Ailment::NoTarget)).0, "no target");
+        assert_eq!(state(false, Some(&Ailment::NoTarget)).0, "broken");
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     let account = Account::of(&arguments.stack).await?;
     let name = &arguments.instance;
     let status = account.named(name.as_str()).await?;
-    let lease = account.lease(name).await.map_err(|error| match error {
+    let lease = account.believed_lease(name).await.map_err(|error| match error {
         CliError::Record { key, problem } => CliError::NotNow(format!(
             "which run uses {name} is not known, because its lease {key} cannot be read ({}); what to do about it: reveille explain Internal",
             within(&problem)

@@ -223,7 +223,12 @@ async fn discard(terminal: &Terminal, arguments: &DiscardArguments) -> Result<Ex
     // A person takes their time to answer, or ends the command: until then everybody sees the messages.
     account.put_back(&messages).await;
     show(terminal, &messages);
-    match stop.unless_asked(|| question::yes("Discard these messages? Their runs will never start.")).await? {
+    let answer = stop.unless_asked(|| question::yes("Discard these messages? Their runs will never start.")).await;
+    if answer.is_err() {
+        // The cursor is behind the question.
+        terminal.note("\nnothing was discarded");
+    }
+    match answer? {
         Some(true) => {}
         Some(false) => return Err(CliError::NotNow("nothing was discarded".to_owned())),
         None => {

@@ -2,17 +2,21 @@
 
 use reveille_aws::{Aws, Credentials};
 use reveille_domain::layout::Layout;
-use reveille_domain::limits::{Bounds, HEARTBEAT_SECONDS, MAX_WAITING_RUNS};
+use reveille_domain::limits::{Bounds, HEARTBEAT_SECONDS, LIVE_OUTPUT_SECONDS, MAX_WAITING_RUNS};
 use reveille_protocol::Stack;
 
 use reveille_protocol::step::Step;
 
 /// Reads `REVEILLE_BUCKET`, `REVEILLE_PREFIX`, `REVEILLE_EVENT_BUS`, `REVEILLE_HEARTBEAT_SECONDS`, AwaitRun's
-/// `REVEILLE_MAX_WAITING_RUNS`, and the sweeper's `REVEILLE_STATE_MACHINE`.
+/// `REVEILLE_MAX_WAITING_RUNS` and `REVEILLE_LIVE_OUTPUT_SECONDS`, and the sweeper's `REVEILLE_STATE_MACHINE`.
 pub async fn read(handler: Step) -> Result<(Stack, Aws), String> {
     let layout = Layout { bucket: required("REVEILLE_BUCKET")?, prefix: prefix()? };
-    let stack =
-        Stack { layout: layout.clone(), heartbeat_seconds: heartbeat()?, max_waiting_runs: max_waiting_runs()? };
+    let stack = Stack {
+        layout: layout.clone(),
+        heartbeat_seconds: heartbeat()?,
+        live_output_seconds: optional("REVEILLE_LIVE_OUTPUT_SECONDS", LIVE_OUTPUT_SECONDS)?,
+        max_waiting_runs: optional("REVEILLE_MAX_WAITING_RUNS", MAX_WAITING_RUNS)?,
+    };
     let event_bus = required("REVEILLE_EVENT_BUS")?;
     let aws = Aws::from_env(Credentials::Environment, None, layout, event_bus).await;
     // Only the sweeper's environment names it: the machine's own functions cannot, since it names them.
@@ -41,11 +45,11 @@ fn heartbeat() -> Result<u32, String> {
     number("REVEILLE_HEARTBEAT_SECONDS", &required("REVEILLE_HEARTBEAT_SECONDS")?, HEARTBEAT_SECONDS)
 }
 
-/// Only AwaitRun's environment has it.
-fn max_waiting_runs() -> Result<u32, String> {
-    match std::env::var_os("REVEILLE_MAX_WAITING_RUNS") {
-        None => Ok(MAX_WAITING_RUNS.default),
-        Some(text) => number("REVEILLE_MAX_WAITING_RUNS", &text.to_string_lossy(), MAX_WAITING_RUNS),
+/// What only AwaitRun's environment has.
+fn optional(name: &str, bounds: Bounds) -> Result<u32, String> {
+    match std::env::var_os(name) {
+        None => Ok(bounds.default),
+        Some(text) => number(name, &text.to_string_lossy(), bounds),
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use aws_sdk_s3::primitives::ByteStream;
 use reveille_domain::limits::MAX_RECORD_BYTES;
 use reveille_domain::ports::{
-    Call, CallError, CallErrorKind, DeleteObject, GetAnswer, GetObject, ListObjects, Object, PutAnswer, PutCondition,
-    PutObject, UploadFile,
+    Call, CallError, CallErrorKind, DeleteObject, GetAnswer, GetObject, ListObjects, LiveBody, Object, PutAnswer,
+    PutCondition, PutObject, UploadFile, UploadLive,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -144,14 +144,34 @@ impl ListObjects for Aws {
 
 impl UploadFile for Aws {
     async fn upload_file(&self, key: &str, path: &Path, content_type: &str) -> Call<()> {
+        let body = file(&self.layout.uri(key), path).await?;
+        self.upload(key, body, content_type).await
+    }
+}
+
+impl UploadLive for Aws {
+    async fn upload_live(&self, key: &str, body: LiveBody<'_>) -> Call<()> {
+        let (body, content_type) = match body {
+            LiveBody::Printed(text) => (ByteStream::from(text.to_vec()), "text/plain; charset=utf-8"),
+            LiveBody::Notebook(path) => (file(&self.layout.uri(key), path).await?, "application/x-ipynb+json"),
+        };
+        self.upload(key, body, content_type).await
+    }
+}
+
+async fn file(resource: &str, path: &Path) -> Call<ByteStream> {
+    ByteStream::from_path(path).await.map_err(|error| CallError {
+        kind: CallErrorKind::Refused,
+        action: "s3:PutObject",
+        resource: resource.to_owned(),
+        message: format!("{} cannot be read: {error}", path.display()),
+    })
+}
+
+impl Aws {
+    async fn upload(&self, key: &str, body: ByteStream, content_type: &str) -> Call<()> {
         const ACTION: &str = "s3:PutObject";
         let resource = self.layout.uri(key);
-        let body = ByteStream::from_path(path).await.map_err(|error| CallError {
-            kind: CallErrorKind::Refused,
-            action: ACTION,
-            resource: resource.clone(),
-            message: format!("{} cannot be read: {error}", path.display()),
-        })?;
         let timeouts = aws_config::timeout::TimeoutConfig::builder()
             .operation_attempt_timeout(UPLOAD_TIMEOUT)
             .operation_timeout(UPLOAD_TIMEOUT)

@@ -70,6 +70,33 @@ impl Layout {
         self.attempt(at) + "outcome.json"
     }
 
+    /// The folder of what an attempt's notebook has left so far, ending with `/`. Not below the attempt: nobody who lists a
+    /// run meets these objects, and the bucket deletes them by their prefix.
+    #[must_use]
+    pub fn live(&self, at: &AttemptRef) -> String {
+        format!("{}live/{}/{}/{}/", self.prefix, at.instance, at.run, at.attempt)
+    }
+
+    /// A piece of the log, by the place of its first byte in the whole log: keys are listed in the log's order.
+    #[must_use]
+    pub fn live_log(&self, at: &AttemptRef, from: u64) -> String {
+        format!("{}log-{from:012}.txt", self.live(at))
+    }
+
+    /// The place in the log of the piece that is under a key; `None`: no piece can be there.
+    #[must_use]
+    pub fn place_of_live_log(&self, at: &AttemptRef, key: &str) -> Option<u64> {
+        let digits = key.strip_prefix(&self.live(at))?.strip_prefix("log-")?.strip_suffix(".txt")?;
+        let are_digits = digits.len() >= 12 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if are_digits { digits.parse().ok() } else { None }
+    }
+
+    /// The notebook as far as it was saved.
+    #[must_use]
+    pub fn live_notebook(&self, at: &AttemptRef) -> String {
+        self.live(at) + "partial.ipynb"
+    }
+
     /// The folder of an instance's queue, ending with `/`.
     #[must_use]
     pub fn inbox(&self, instance: &InstanceName) -> String {
@@ -153,5 +180,21 @@ mod tests {
         let layout = Layout { bucket: "b".into(), prefix: "team/".into() };
         let instance = InstanceName::parse("nightly").unwrap();
         assert_eq!(layout.run_of_ticket(&instance, "inbox/nightly/daily-1"), None, "another stack's");
+    }
+
+    #[test]
+    fn a_piece_of_a_log_has_its_place_in_its_key() {
+        let layout = Layout { bucket: "b".into(), prefix: "team/".into() };
+        let at = AttemptRef { instance: "nightly".into(), run: RunId::from_key("daily-1"), attempt: 2 };
+        let key = layout.live_log(&at, 1_048_576);
+        assert_eq!(key, "team/live/nightly/daily-1/2/log-000001048576.txt");
+        assert!(key < layout.live_log(&at, 2_000_000) && key > layout.live_log(&at, 0), "in the log's order");
+        assert_eq!(layout.place_of_live_log(&at, &key), Some(1_048_576));
+        for none in
+            ["log-1.txt", "log-00000000000x.txt", "log-000000000001.txt.bak", "partial.ipynb", "log-+00000000001.txt"]
+        {
+            assert_eq!(layout.place_of_live_log(&at, &(layout.live(&at) + none)), None, "{none}");
+        }
+        assert_eq!(layout.place_of_live_log(&AttemptRef { attempt: 1, ..at }, &key), None, "another attempt's");
     }
 }

@@ -131,6 +131,9 @@ pub const JUPYTER_UNKNOWN: TimeDelta = TimeDelta::seconds(600);
 
 /// Bounds of the heartbeat, from the template's `HeartbeatSeconds`.
 pub const HEARTBEAT_SECONDS: Bounds = Bounds { min: 3, default: 300, max: 3_600 };
+/// Bounds of the pause between two uploads of what a notebook has printed, from the template's `LiveOutputSeconds`; 0 turns them
+/// off. The default is what a person who watches is content with.
+pub const LIVE_OUTPUT_SECONDS: Bounds = Bounds { min: 0, default: 5, max: 3_600 };
 /// Beats a heartbeat: two may be lost, and each may be late by a twelfth of it, as where thousands wait.
 pub const BEATS_PER_HEARTBEAT: u32 = 4;
 

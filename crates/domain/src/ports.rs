@@ -13,12 +13,14 @@ use crate::ids::InstanceName;
 use crate::shown;
 
 mod instance;
+mod live;
 
 pub use crate::observation::{InstanceStatus, Observation};
 pub use instance::{
     AskedToEnd, Cells, ExecuteNotebook, ExecutedNotebook, FindLeftNotebook, Jupyter, KillLeftovers, LeftNotebook, Log,
     OutputFile, PersonSeen, RunningNotebook, SeePerson, UploadFile,
 };
+pub use live::{LiveBody, LiveOutput, Printed, SavedNotebook, UploadLive};
 
 /// Why a call to the outside did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -134,11 +134,19 @@ pub struct Ticket {
     pub heartbeat_seconds: u32,
     /// Limit of the wait.
     pub queue_seconds: u32,
+    /// The pause between two uploads of what the notebook has printed, at least; 0, and absent: it is uploaded at the end only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub live_output_seconds: u32,
     /// SHA-256 of the `request.json` that is to be executed. Absent in tickets that an earlier version wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_sha256: Option<String>,
     /// The waiting state's token.
     pub task_token: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl std::fmt::Debug for Ticket {
@@ -197,6 +205,12 @@ pub struct Progress {
     pub cells: u32,
     /// The runner's last beat.
     pub at: DateTime<Utc>,
+    /// Since when this cell runs, to some seconds; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// Cells that are completed; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<u32>,
 }
 
 /// How a run ended.

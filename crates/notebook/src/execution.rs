@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::driver;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::growth::Growth;
 use crate::job::{CellProgress, EXPORT_LIMIT, HURRIED_EXPORT, Job, Mode, Output};
 use crate::kernel_folder;
 use crate::log::Log;
@@ -113,6 +114,12 @@ impl NotebookProcess {
     pub fn progress_in(output_dir: &Path) -> CellProgress {
         let file = regular::read(&output_dir.join(PROGRESS), PROGRESS_LIMIT).unwrap_or_default();
         serde_json::from_slice(&file).unwrap_or_default()
+    }
+
+    /// What is printed, as it comes.
+    #[must_use]
+    pub fn printed(&self) -> Growth {
+        self.log.growth()
     }
 
     /// The outputs that exist, with their paths.

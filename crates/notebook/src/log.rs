@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
 
+use crate::growth::Growth;
 use crate::regular;
 
 /// The first part is written as it comes, so that it is there whatever dies.
@@ -27,6 +28,7 @@ const SHOWN_BYTES: u64 = 4_000;
 pub(crate) struct Log {
     path: PathBuf,
     pump: Option<JoinHandle<()>>,
+    growth: Growth,
 }
 
 impl Log {
@@ -35,8 +37,14 @@ impl Log {
         let (reader, writer): (PipeReader, PipeWriter) = io::pipe()?;
         let receiver = Receiver::from_owned_fd(OwnedFd::from(reader))?;
         let file = regular::append(path)?;
-        let pump = tokio::spawn(copy(receiver, file));
-        Ok((Self { path: path.to_owned(), pump: Some(pump) }, writer))
+        let growth = Growth::default();
+        let pump = tokio::spawn(copy(receiver, file, growth.clone()));
+        Ok((Self { path: path.to_owned(), pump: Some(pump), growth }, writer))
+    }
+
+    /// What it grows by.
+    pub(crate) fn growth(&self) -> Growth {
+        self.growth.clone()
     }
 
     /// Waits until everything written so far is in the file.
@@ -57,10 +65,11 @@ impl Log {
     }
 }
 
-async fn copy(mut from: Receiver, mut file: File) {
+async fn copy(mut from: Receiver, mut file: File, growth: Growth) {
     let mut buffer = vec![0; 64 << 10];
     let mut bounded = Bounded::default();
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        growth.add(&buffer[..read]);
         let head = bounded.take(&buffer[..read]);
         // A full disk must not stop the reading: the notebook would hang on a full pipe.
         let _full = file.write_all(head);

@@ -72,6 +72,7 @@ where
         queued_at,
         heartbeat_seconds: stack.heartbeat_seconds,
         queue_seconds: run.limits.queue_seconds,
+        live_output_seconds: stack.live_output_seconds,
         request_sha256: run.request_sha256.clone(),
         task_token,
     };

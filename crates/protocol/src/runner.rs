@@ -20,6 +20,7 @@ use reveille_domain::person::Signs;
 use reveille_domain::ports::{
     AnswerTask, AskedToEnd, Cells, Clock, DeleteObject, ExecuteNotebook, FindLeftNotebook, GetObject, KillLeftovers,
     ListObjects, Log, Nonces, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopNotebookInstance, UploadFile,
+    UploadLive,
 };
 use reveille_domain::records::Report;
 
@@ -36,6 +37,7 @@ pub mod decide;
 mod hold;
 mod keep;
 mod leave;
+mod live;
 mod over;
 mod queue;
 mod reports;
@@ -58,6 +60,7 @@ pub trait RunnerPorts:
     + StopNotebookInstance
     + ExecuteNotebook
     + UploadFile
+    + UploadLive
     + KillLeftovers
     + FindLeftNotebook
     + AskedToEnd
@@ -79,6 +82,7 @@ impl<P> RunnerPorts for P where
         + StopNotebookInstance
         + ExecuteNotebook
         + UploadFile
+        + UploadLive
         + KillLeftovers
         + FindLeftNotebook
         + AskedToEnd

@@ -47,7 +47,7 @@ fn records() -> [(String, Vec<u8>); 5] {
         (layout.report(&at), bytes(json!(report(&at)))),
         (layout.claim(&at), bytes(json!(claim(Claimant::Runner, &at, Some("earlier"))))),
         (layout.request(&at.instance, &at.run), bytes(json!(request(&at.run)))),
-        (layout.progress(&at), bytes(json!(Progress { cell: 1, cells: 2, at: now() }))),
+        (layout.progress(&at), bytes(json!(Progress { cell: 1, cells: 2, at: now(), since: None, done: None }))),
         (layout.outcome(&at), bytes(outcome(&at))),
     ]
 }

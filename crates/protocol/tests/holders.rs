@@ -30,7 +30,12 @@ fn look(waiting: u32, live: Option<u32>) -> (Result<Check, Code>, Duration, u64)
             world.put_record(&world.layout.ticket(&nightly(), &ticket.run), &ticket);
             world.running.borrow_mut().insert("live".into());
         }
-        let stack = Stack { layout: world.layout.clone(), heartbeat_seconds: 300, max_waiting_runs: 1_000 };
+        let stack = Stack {
+            layout: world.layout.clone(),
+            heartbeat_seconds: 300,
+            live_output_seconds: 0,
+            max_waiting_runs: 1_000,
+        };
         let call = json!({"run": {
             "id": RunId::from_key("me"), "attempt": 1, "instance": "nightly", "admittedAt": "2026-11-23T12:00:00Z",
             "limits": {"startSeconds": 60, "queueSeconds": 60, "runSeconds": 60, "stopSeconds": 60},

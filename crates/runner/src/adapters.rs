@@ -10,8 +10,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reveille_aws::{Aws, Credentials};
 use reveille_domain::ports::{
     AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DeleteObject, ExecuteNotebook, FindLeftNotebook,
-    GetAnswer, GetObject, KillLeftovers, LeftNotebook, ListObjects, Log, Nonces, PersonSeen, PutAnswer, PutCondition,
-    PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
+    GetAnswer, GetObject, KillLeftovers, LeftNotebook, ListObjects, LiveBody, Log, Nonces, PersonSeen, PutAnswer,
+    PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer,
+    UploadFile, UploadLive,
 };
 use reveille_domain::records::Request;
 use reveille_domain::{Failure, InstanceName};
@@ -166,16 +167,34 @@ impl DeleteObject for RunnerAdapters {
 
 impl UploadFile for RunnerAdapters {
     async fn upload_file(&self, key: &str, path: &Path, content_type: &str) -> Call<()> {
-        // The notebook may have put anything in its place. What was opened is what is sent, however often it is tried.
-        let file = regular::open(path).map_err(|error| CallError {
-            kind: CallErrorKind::Refused,
-            action: "s3:PutObject",
-            resource: key.to_owned(),
-            message: format!("{} cannot be read: {error}", path.display()),
-        })?;
-        let opened = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let (_file, opened) = opened(key, path)?;
         self.aws.upload_file(key, &opened, content_type).await
     }
+}
+
+impl UploadLive for RunnerAdapters {
+    async fn upload_live(&self, key: &str, body: LiveBody<'_>) -> Call<()> {
+        match body {
+            LiveBody::Printed(_) => self.aws.upload_live(key, body).await,
+            LiveBody::Notebook(path) => {
+                let (_file, opened) = opened(key, path)?;
+                self.aws.upload_live(key, LiveBody::Notebook(&opened)).await
+            }
+        }
+    }
+}
+
+/// Opens a file to be uploaded. The notebook may have put anything in its place: what was opened, and stays open, is what is sent from
+/// this path, however often it is tried.
+fn opened(key: &str, path: &Path) -> Call<(std::fs::File, PathBuf)> {
+    let file = regular::open(path).map_err(|error| CallError {
+        kind: CallErrorKind::Refused,
+        action: "s3:PutObject",
+        resource: key.to_owned(),
+        message: format!("{} cannot be read: {error}", path.display()),
+    })?;
+    let opened = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    Ok((file, opened))
 }
 
 impl AnswerTask for RunnerAdapters {

@@ -18,8 +18,10 @@ use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
 
 mod failures;
+mod live;
 mod mark;
 
+pub use live::LiveNotebook;
 use mark::Mark;
 
 /// Larger files are no notebooks that a person wrote; outputs are kept outside of the source.
@@ -56,6 +58,7 @@ pub struct NotebookTask {
     task: JoinHandle<ExecutedNotebook>,
     marker: String,
     cells: Rc<Cell<Cells>>,
+    live: LiveNotebook,
     stop: Rc<Stop>,
 }
 
@@ -91,6 +94,8 @@ impl NotebookTask {
         let stop = Rc::new(Stop::default());
         let told = Rc::clone(&stop);
         let ours = marker.clone();
+        let live = LiveNotebook::of(&folders.output());
+        let shown = live.clone();
         let task = tokio::task::spawn_local(async move {
             let mut execution = ExecutedNotebook::default();
             let run = Run {
@@ -101,6 +106,7 @@ impl NotebookTask {
                 request: &request,
                 attempt,
                 cells: &seen,
+                live: &shown,
                 stop: &told,
                 claimed: Instant::now(),
             };
@@ -109,7 +115,7 @@ impl NotebookTask {
             }
             execution
         });
-        Self { task, marker: ours, cells, stop }
+        Self { task, marker: ours, cells, live, stop }
     }
 }
 
@@ -121,8 +127,14 @@ impl Drop for NotebookTask {
 }
 
 impl RunningNotebook for NotebookTask {
+    type Live = LiveNotebook;
+
     fn cells(&self) -> Cells {
         self.cells.get()
+    }
+
+    fn live(&self) -> LiveNotebook {
+        self.live.clone()
     }
 
     async fn end_soon(self) -> ExecutedNotebook {
@@ -155,6 +167,7 @@ struct Run<'a> {
     request: &'a Request,
     attempt: u32,
     cells: &'a Cell<Cells>,
+    live: &'a LiveNotebook,
     stop: &'a Stop,
     claimed: Instant,
 }
@@ -187,6 +200,7 @@ impl Run<'_> {
             marker,
         };
         let mut running = engine.start(job).map_err(|error| self.engine_failure(&error))?;
+        self.live.prints(running.printed());
         let verdict = self.wait(&mut running).await;
         execution.files = running.outputs().into_iter().map(output_file).collect();
         // Without an output notebook there is nothing to make a page of, and the verdict says why.
@@ -225,7 +239,8 @@ impl Run<'_> {
                     () = tokio::time::sleep(PROGRESS_EVERY) => {}
                 }
                 let progress = NotebookProcess::progress_in(&self.output_folder());
-                self.cells.set(Cells { cell: count(progress.cell), cells: count(progress.cells) });
+                let [cell, cells, done] = [progress.cell, progress.cells, progress.done].map(count);
+                self.cells.set(Cells { cell, cells, done });
             }
         }
         if self.stop.hurries.get() {

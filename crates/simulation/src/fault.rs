@@ -95,6 +95,9 @@ pub enum Fault {
     RedriveForgets,
     UpdatedUnderRun,
     ThirdInstance,
+    LiveUploadRefused,
+    LiveUploadSlow,
+    LiveUploadLate,
     Notebook(Hostility),
 }
 
@@ -105,7 +108,7 @@ impl Fault {
     }
 
     /// Every kind that no notebook makes.
-    pub const ALL: [Self; 83] = [
+    pub const ALL: [Self; 86] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -189,6 +192,9 @@ impl Fault {
         Self::RedriveForgets,
         Self::UpdatedUnderRun,
         Self::ThirdInstance,
+        Self::LiveUploadRefused,
+        Self::LiveUploadSlow,
+        Self::LiveUploadLate,
     ];
 
     /// Whether the fault leaves something that only the sweeper mends.
@@ -312,6 +318,9 @@ impl Fault {
             Self::RedriveForgets => "a redrive finds no variables",
             Self::UpdatedUnderRun => "a step of an execution that began before an update",
             Self::ThirdInstance => "a run on a third instance",
+            Self::LiveUploadRefused => "what a notebook has left so far is refused",
+            Self::LiveUploadSlow => "what a notebook has left so far is slow to upload",
+            Self::LiveUploadLate => "what a notebook had left lands after its upload was given up",
             Self::Notebook(kind) => kind.name(),
         }
     }

@@ -8,7 +8,7 @@ use reveille_domain::records::{Outcome, Rest};
 use reveille_domain::{Code, InstanceName, RunId};
 
 use crate::world::ledger::{Begun, Started};
-use crate::world::{World, is_of_second_stack};
+use crate::world::{PARTIAL, World, is_of_second_stack};
 
 mod memory;
 mod verdict;
@@ -140,6 +140,7 @@ fn check_execution(
         check_verdict(world, &at, &outcome, notebooks);
     }
     check_instance_after(world, execution, &outcome);
+    check_outputs(world, execution, &outcome);
     let reported = world.bucket.get(&world.stack.layout.report(&at)).is_some();
     if ended.status == Status::Failed && !reported {
         check_first_error(world, execution, &outcome);
@@ -154,6 +155,16 @@ fn check_owner(world: &World, execution: &Started, at: &AttemptRef, outcome: &Ou
     let folder = world.stack.layout.uri(&world.stack.layout.attempt(at));
     if !own || !outcome.outputs.values().all(|uri| uri.starts_with(&folder)) {
         let what = format!("{}: its outcome is another's: {outcome:?}", execution.run);
+        world.ledger.violation("G4", world.now_ms(), what);
+    }
+}
+
+/// G4: the outputs that an outcome names are final: what a notebook had left before its end is in none of their places.
+fn check_outputs(world: &World, execution: &Started, outcome: &Outcome) {
+    let stack = world.stack.layout.uri("");
+    let keys = outcome.outputs.values().filter_map(|uri| uri.strip_prefix(&stack));
+    for key in keys.filter(|key| world.bucket.get(key).is_some_and(|object| object.body == PARTIAL)) {
+        let what = format!("{}: {key} was overwritten by what its notebook had left before", execution.run);
         world.ledger.violation("G4", world.now_ms(), what);
     }
 }

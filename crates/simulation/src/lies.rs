@@ -57,6 +57,8 @@ pub enum Lie {
     NobodyEnds,
     /// Every sweep begins at the beginning.
     ForgetsItsPlace,
+    /// What a notebook has left so far is uploaded to the place of its final outputs.
+    LiveInPlace,
 }
 
 impl Lie {
@@ -86,7 +88,8 @@ impl Lie {
             | Self::BoundJustNow
             | Self::StaysBusy
             | Self::NobodyEnds
-            | Self::ForgetsItsPlace => false,
+            | Self::ForgetsItsPlace
+            | Self::LiveInPlace => false,
         };
         if overwritten { PutCondition::Always } else { condition }
     }

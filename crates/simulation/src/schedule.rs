@@ -341,6 +341,9 @@ pub struct Schedule {
     /// Milliseconds that a listing takes at least, and four times as many at most. (Otherwise a listing takes no time.)
     #[serde(default, skip_serializing_if = "is_zero")]
     pub listing_ms: u64,
+    /// `LiveOutputSeconds`.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub live_seconds: u32,
     /// When the stack is updated: an execution that starts earlier goes on with the definition of the version before.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "written::some_seconds")]
     pub updated_at: Option<Duration>,
@@ -354,4 +357,9 @@ pub struct Schedule {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
+const fn is_off(seconds: &u32) -> bool {
+    *seconds == 0
 }

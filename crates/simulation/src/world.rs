@@ -49,6 +49,7 @@ pub use boots::{Boot, By, Origin};
 pub use bucket::Bucket;
 pub use events::StartCause;
 pub use functions::{Functions, RETRIES_OF_A_DEATH};
+pub(crate) use ports::PARTIAL;
 pub use ports::Ports;
 pub(crate) use shown::is_of_second_stack;
 pub use sweeper::SWEEPS_EVERY_MS;
@@ -299,6 +300,7 @@ fn stack(schedule: &Schedule, prefix: &str) -> Stack {
     Stack {
         layout: reveille_domain::layout::Layout { bucket: "runs".into(), prefix },
         heartbeat_seconds: schedule.parameters.heartbeat,
+        live_output_seconds: schedule.live_seconds,
         max_waiting_runs: reveille_domain::limits::MAX_WAITING_RUNS.default.max(runs),
     }
 }

@@ -151,6 +151,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("s3:PutObject", "progress.json", "says which cell runs"),
     ("s3:PutObject", "output.", "keeps the run's output"),
     ("s3:PutObject", "log.txt", "keeps the run's log"),
+    ("s3:PutObject", "live/", "shows what a notebook has left so far"),
     ("s3:GetObject", "runs/", "reads the records of runs"),
     ("s3:PutObject", "request.json", "records what a run was asked for"),
     ("s3:PutObject", "outcome.json", "records how a run ended"),

@@ -10,8 +10,8 @@ use reveille_contract_tests::{definition, read, template};
 use reveille_domain::Code;
 use reveille_domain::error::RetryClass;
 use reveille_domain::limits::{
-    BOOT_GRACE, HEARTBEAT_SECONDS, MAX_RERUNS, MAX_SILENCES, MAX_WAITING_RUNS, OVERDUE, QUEUE_SECONDS, RUN_SECONDS,
-    START_SECONDS, STOP_SECONDS, patience,
+    BOOT_GRACE, HEARTBEAT_SECONDS, LIVE_OUTPUT_SECONDS, MAX_RERUNS, MAX_SILENCES, MAX_WAITING_RUNS, OVERDUE,
+    QUEUE_SECONDS, RUN_SECONDS, START_SECONDS, STOP_SECONDS, patience,
 };
 
 /// Retries that a class allows in the definition.
@@ -113,6 +113,18 @@ fn the_most_of_waiting_runs_is_the_domains_and_await_run_is_told() {
     let variables = &template["Resources"]["AwaitRunFunction"]["Properties"]["Environment"]["Variables"];
     assert_eq!(variables["REVEILLE_MAX_WAITING_RUNS"]["Ref"], "MaxWaitingRuns");
     assert!(read("functions/src/environment.rs").contains("\"REVEILLE_MAX_WAITING_RUNS\""));
+}
+
+#[test]
+fn the_pause_between_live_uploads_is_the_domains_and_await_run_is_told() {
+    let template = template("infra/template.yaml");
+    let every = &template["Parameters"]["LiveOutputSeconds"];
+    assert_eq!(every["MinValue"], LIVE_OUTPUT_SECONDS.min);
+    assert_eq!(every["MaxValue"], LIVE_OUTPUT_SECONDS.max);
+    assert_eq!(every["Default"], LIVE_OUTPUT_SECONDS.default);
+    let variables = &template["Resources"]["AwaitRunFunction"]["Properties"]["Environment"]["Variables"];
+    assert_eq!(variables["REVEILLE_LIVE_OUTPUT_SECONDS"]["Ref"], "LiveOutputSeconds");
+    assert!(read("functions/src/environment.rs").contains("\"REVEILLE_LIVE_OUTPUT_SECONDS\""));
 }
 
 #[test]

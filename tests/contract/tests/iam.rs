@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 use reveille_contract_tests::{functions, iam, read, template, templates};
+use reveille_domain::limits::REDRIVABLE;
 use serde_json::{Value, json};
 
 #[test]
@@ -68,23 +69,31 @@ fn the_bucket_is_private_versioned_and_kept() {
     assert_eq!(statement["Resource"].as_array().unwrap().len(), 2, "the bucket and its objects");
 }
 
-/// Only records of runs expire: a lease or a ticket that expired would leave an instance on, or lose a run.
+/// Only records of runs expire: a lease or a ticket that expired would leave an instance on, or lose a run. What notebooks have left
+/// before their end always does; a lost run, which has nothing else, may be looked at for as long as it may be redriven.
 #[test]
-fn only_runs_and_the_triggers_they_answered_expire() {
+fn only_runs_what_they_left_and_the_triggers_they_answered_expire() {
     let bucket = bucket();
     let rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"].as_array().unwrap();
-    let mut expiring = Vec::new();
+    let (mut expiring, mut live) = (Vec::new(), false);
     for rule in rules {
         let rule = rule["Fn::If"].as_array().map_or(rule, |branches| {
             assert_eq!(branches[0], "ExpiresRuns");
             &branches[1]
         });
-        if !rule["ExpirationInDays"].is_null() {
+        if rule["Id"] == "Live" {
+            assert_eq!(rule["Prefix"], json!({"Fn::Sub": "${RunsPrefix}live/"}));
+            assert!(rule["ExpirationInDays"].as_i64().unwrap() >= REDRIVABLE.num_days());
+            live = true;
+        } else if !rule["ExpirationInDays"].is_null() {
             assert_eq!(rule["ExpirationInDays"], json!({"Ref": "RunsExpireDays"}));
             expiring.push(rule["Prefix"]["Fn::Sub"].as_str().expect("never the whole bucket").to_owned());
         }
     }
-    assert_eq!(expiring, ["${RunsPrefix}runs/", "${RunsPrefix}triggers/"]);
+    assert_eq!(
+        (live, expiring.as_slice()),
+        (true, &["${RunsPrefix}runs/".to_owned(), "${RunsPrefix}triggers/".to_owned()][..])
+    );
     assert_eq!(template("infra/template.yaml")["Parameters"]["RunsExpireDays"]["Default"], "0", "kept unless asked");
 }
 

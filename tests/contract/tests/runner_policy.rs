@@ -54,7 +54,9 @@ fn written(instance: &str) -> Vec<String> {
     let (layout, at) = (layout(), attempt(instance));
     let lease = layout.lease(&InstanceName::parse(instance).unwrap());
     let outputs = OUTPUTS.map(|name| layout.attempt(&at) + name);
-    [layout.claim(&at), layout.progress(&at), layout.report(&at), lease].into_iter().chain(outputs).collect()
+    let live = [layout.live_log(&at, 0), layout.live_log(&at, u64::MAX), layout.live_notebook(&at)];
+    let records = [layout.claim(&at), layout.progress(&at), layout.report(&at), lease];
+    records.into_iter().chain(outputs).chain(live).collect()
 }
 
 /// The keys of the records that only functions write.

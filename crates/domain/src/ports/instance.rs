@@ -9,6 +9,7 @@ use crate::layout::AttemptRef;
 use crate::records::Request;
 
 use super::Call;
+use super::live::LiveOutput;
 
 /// How far a notebook is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Cells {
     pub cell: u32,
     /// Cells of the notebook; 0 while unknown.
     pub cells: u32,
+    /// Cells that are completed.
+    pub done: u32,
 }
 
 /// A file that a run left.
@@ -55,8 +58,12 @@ pub trait ExecuteNotebook {
 
 /// A notebook that executes.
 pub trait RunningNotebook {
+    /// What is seen of it meanwhile.
+    type Live: LiveOutput;
     /// How far it is.
     fn cells(&self) -> Cells;
+    /// What is seen of it meanwhile. It keeps nothing alive.
+    fn live(&self) -> Self::Live;
     /// Its end, the time limit's included; nothing of it runs any more. Safe to drop and to call again.
     async fn finish(&mut self) -> ExecutedNotebook;
     /// Ends it now; returns when nothing of it runs any more. Answers what it left: that is kept as that of any other end.

@@ -197,8 +197,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             Err(error) => return Report { failure: Some(Failure::from(error).retries_exhausted()), ..report },
         };
         self.ports.log(&format!("run {} attempt {}: the notebook starts", at.run, at.attempt));
-        let every = beat_every(ticket.heartbeat_seconds);
-        let execution = self.run_notebook(at, &request.record, every).await;
+        let execution = self.run_notebook(at, &request.record, ticket).await;
         report.failure = execution.failure;
         report.source_sha256 = execution.source_sha256;
         report.html_error = execution.html_error;
@@ -245,10 +244,11 @@ impl<P: RunnerPorts> Runner<'_, P> {
     }
 
     /// Runs the notebook to its end, or until its verdict is another's or its machine is about to go: then it is ended, and what
-    /// it left is kept.
-    async fn run_notebook(&self, at: &AttemptRef, request: &Request, every: Duration) -> ExecutedNotebook {
+    /// it left is kept. What it has left so far is shown meanwhile, and no longer.
+    async fn run_notebook(&self, at: &AttemptRef, request: &Request, ticket: &Ticket) -> ExecutedNotebook {
         let mut running = self.ports.execute_notebook(request, at.attempt).await;
-        let mut elsewhere = std::pin::pin!(self.verdict_elsewhere(at, every));
+        let mut elsewhere = Box::pin(self.verdict_elsewhere(at, beat_every(ticket.heartbeat_seconds)));
+        let mut shown = Box::pin(self.show_live(at, ticket.live_output_seconds, running.live()));
         loop {
             self.cells.set(running.cells());
             tokio::select! {
@@ -260,6 +260,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 }
                 () = self.ports.asked_to_end() => return self.end_for_the_machine(at, running).await,
                 () = self.ports.sleep(PROGRESS_EVERY) => {}
+                never = &mut shown => match never {},
             }
         }
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reveille_domain::ports::{
     AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DeleteObject, ExecuteNotebook, FindLeftNotebook,
-    GetAnswer, GetObject, Jupyter, KillLeftovers, LeftNotebook, ListObjects, Log, Nonces, PersonSeen, PutAnswer,
-    PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer,
-    UploadFile,
+    GetAnswer, GetObject, Jupyter, KillLeftovers, LeftNotebook, ListObjects, LiveBody, Log, Nonces, PersonSeen,
+    PutAnswer, PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance,
+    TokenAnswer, UploadFile, UploadLive,
 };
 use reveille_domain::records::Request;
 use reveille_domain::{Failure, InstanceName};
@@ -19,6 +19,8 @@ use super::RunnerPorts;
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// The adapter's own limit of an upload is 15 minutes.
 const UPLOAD_LIMIT: Duration = Duration::from_mins(20);
+/// What a notebook has left so far is worth less: the next is newer.
+const LIVE_LIMIT: Duration = Duration::from_mins(5);
 
 /// Ports that answer in time.
 pub(super) struct Bounded<'a, P>(pub(super) &'a P);
@@ -74,6 +76,12 @@ impl<P: RunnerPorts> ListObjects for Bounded<'_, P> {
 impl<P: RunnerPorts> UploadFile for Bounded<'_, P> {
     async fn upload_file(&self, key: &str, path: &Path, content_type: &str) -> Call<()> {
         self.within(UPLOAD_LIMIT, ("s3:PutObject", key), self.0.upload_file(key, path, content_type)).await
+    }
+}
+
+impl<P: RunnerPorts> UploadLive for Bounded<'_, P> {
+    async fn upload_live(&self, key: &str, body: LiveBody<'_>) -> Call<()> {
+        self.within(LIVE_LIMIT, ("s3:PutObject", key), self.0.upload_live(key, body)).await
     }
 }
 

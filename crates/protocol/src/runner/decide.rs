@@ -202,6 +202,7 @@ mod tests {
             queued_at: at(seconds),
             heartbeat_seconds: 300,
             queue_seconds: 100,
+            live_output_seconds: 0,
             request_sha256: None,
             task_token: "token".into(),
         }

@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn of_a_notebook_that_was_cut_off_only_the_loss_is_told_and_what_its_cells_raised_stays() {
         let at = AttemptRef { instance: "nightly".into(), run: RunId::from_key("r"), attempt: 1 };
-        let of = |code| verdict(Failure::new(code, "as it was"), &at, Cells { cell: 2, cells: 5 });
+        let of = |code| verdict(Failure::new(code, "as it was"), &at, Cells { cell: 2, cells: 5, done: 1 });
         for cut in [Code::Cancelled, Code::KernelDied, Code::Internal, Code::RunTimedOut] {
             let lost = of(cut);
             assert_eq!(lost.code, Code::RunnerLost, "{cut}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::age::age;
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::ports::{Clock, Log, Sleep};
+use reveille_domain::ports::{Cells, Clock, Log, Sleep};
 use reveille_domain::records::{Progress, Report, Ticket};
 
 use super::attempt::{PROGRESS_EVERY, UPLOAD_TRIES};
@@ -37,13 +37,19 @@ impl<P: RunnerPorts> Runner<'_, P> {
     async fn show_progress(&self, at: &AttemptRef, every: Duration) -> std::convert::Infallible {
         let every_delta = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
         let mut shown = None;
+        // The cell that runs, and when that was seen first.
+        let mut begun = (0, None);
         loop {
             let (now, cells) = (self.ports.now(), self.cells.get());
+            if begun.0 != cells.cell {
+                begun = (cells.cell, Some(now));
+            }
             if shown.is_none_or(|(shown_at, shown)| {
                 // A clock that was set back makes it due.
                 now < shown_at || age(shown_at, now) >= every_delta || shown != cells
             }) {
-                let progress = Progress { cell: cells.cell, cells: cells.cells, at: now };
+                let Cells { cell, cells: of, done } = cells;
+                let progress = Progress { cell, cells: of, at: now, since: begun.1, done: Some(done) };
                 match store::put(&self.ports, &self.layout.progress(at), &progress).await {
                     Ok(()) => shown = Some((now, cells)),
                     Err(error) => {

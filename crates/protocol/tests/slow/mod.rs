@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 #[path = "../support/bucket.rs"]
 mod bucket;
+pub mod live;
 mod records;
 
 /// What every call takes.
@@ -75,6 +76,8 @@ pub struct Slow {
     /// Files that were uploaded, and what each upload takes.
     pub uploaded: RefCell<Vec<String>>,
     pub upload_takes: Cell<Duration>,
+    /// What is uploaded while a notebook runs.
+    pub shown: live::Shown,
     nonces: Cell<u32>,
 }
 
@@ -114,6 +117,7 @@ impl Slow {
             left: RefCell::default(),
             uploaded: RefCell::default(),
             upload_takes: Cell::default(),
+            shown: live::Shown::default(),
             nonces: Cell::default(),
         };
         let starter = RunId::from_key("r-00000");
@@ -151,6 +155,7 @@ impl Slow {
             queued_at: self.now(),
             heartbeat_seconds,
             queue_seconds,
+            live_output_seconds: self.shown.every.get(),
             request_sha256: None,
             task_token: format!("token-{number:05}"),
         }
@@ -321,8 +326,14 @@ pub fn files() -> Vec<OutputFile> {
 }
 
 impl RunningNotebook for Sleeping {
+    type Live = live::SlowPrinting;
+
     fn cells(&self) -> Cells {
         Cells::default()
+    }
+
+    fn live(&self) -> live::SlowPrinting {
+        live::SlowPrinting::default()
     }
 
     async fn finish(&mut self) -> ExecutedNotebook {

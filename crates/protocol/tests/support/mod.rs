@@ -171,7 +171,12 @@ pub struct StepFault {
 
 /// The stack of the tests.
 pub fn stack() -> Stack {
-    Stack { layout: Layout { bucket: "b".into(), prefix: String::new() }, heartbeat_seconds: 300, max_waiting_runs: 3 }
+    Stack {
+        layout: Layout { bucket: "b".into(), prefix: String::new() },
+        heartbeat_seconds: 300,
+        live_output_seconds: 5,
+        max_waiting_runs: 3,
+    }
 }
 
 /// Lets a step run to its end.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::{
     AskedToEnd, Call, Cells, ExecuteNotebook, ExecutedNotebook, FindLeftNotebook, InstanceStatus, Jupyter,
-    KillLeftovers, LeftNotebook, Log, OutputFile, PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep,
-    StartAnswer, TokenAnswer, UploadFile,
+    KillLeftovers, LeftNotebook, LiveBody, Log, OutputFile, PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat,
+    Sleep, StartAnswer, TokenAnswer, UploadFile, UploadLive,
 };
 use reveille_domain::records::{self, Lease, LeaseState, Request, Ticket};
 use reveille_domain::{InstanceName, RunId};
@@ -42,6 +42,7 @@ pub fn waiting_run() -> StepWorld {
         queued_at: now(),
         heartbeat_seconds: 300,
         queue_seconds: 7_200,
+        live_output_seconds: 0,
         request_sha256: None,
         task_token: "token".into(),
     };
@@ -122,12 +123,22 @@ impl UploadFile for StepWorld {
     }
 }
 
+impl UploadLive for StepWorld {
+    async fn upload_live(&self, _: &str, _: LiveBody<'_>) -> Call<()> {
+        Ok(())
+    }
+}
+
 /// A notebook that ends at once, with success; or (`endless`) when it is ended, and leaves its outputs.
 pub struct EndedNotebook {
     endless: bool,
 }
 
 impl RunningNotebook for EndedNotebook {
+    type Live = ();
+
+    fn live(&self) {}
+
     fn cells(&self) -> Cells {
         Cells::default()
     }

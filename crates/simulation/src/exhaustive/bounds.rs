@@ -187,6 +187,7 @@ impl Core {
             redrives_forget: false,
             listing_ms: 0,
             updated_at: None,
+            live_seconds: 0,
             of_second_stack: Vec::new(),
             sweeper: true,
         }

@@ -70,6 +70,7 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
         redrives_forget: false,
         listing_ms: 0,
         updated_at: None,
+        live_seconds: 0,
         of_second_stack: Vec::new(),
         sweeper,
     };

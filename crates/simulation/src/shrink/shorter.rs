@@ -37,7 +37,7 @@ pub(super) fn shorter(schedule: &Schedule, number: usize) -> Option<Schedule> {
         (hands * (STEPS.len() + 1), simpler_hand),
         (troubles * (STEPS.len() + 2), simpler_trouble),
         (schedule.instances.len(), |it, at| it.instances[at] = plain(&it.instances[at])),
-        (8, plainer),
+        (9, plainer),
     ];
     let mut left = number;
     for (count, step) in steps {
@@ -72,6 +72,7 @@ fn plainer(schedule: &mut Schedule, at: usize) {
         4 => schedule.sweeps_cut_off = None,
         5 => schedule.redrives_forget = false,
         6 => schedule.updated_at = None,
+        7 => schedule.live_seconds = 0,
         _ => schedule.seed = 1,
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use super::actor::Actor;
 use super::boots::Boot;
+use super::ports::Printing;
 use super::process::NotebookRun;
 use super::{World, pass_ms};
 use crate::fault::Fault;
@@ -46,9 +47,16 @@ impl Drop for Running {
 }
 
 impl RunningNotebook for Running {
+    type Live = Printing;
+
     fn cells(&self) -> Cells {
         let minutes = (self.world.now_ms() - self.run.began_ms) / 60_000;
-        Cells { cell: u32::try_from(minutes).unwrap_or(CELLS).min(CELLS), cells: CELLS }
+        let cell = u32::try_from(minutes).unwrap_or(CELLS).min(CELLS);
+        Cells { cell, cells: CELLS, done: cell.saturating_sub(1) }
+    }
+
+    fn live(&self) -> Printing {
+        Printing::default()
     }
 
     async fn finish(&mut self) -> ExecutedNotebook {

@@ -26,9 +26,12 @@ use crate::schedule::{Action, Caller, Step};
 
 mod call;
 mod chosen;
+mod live;
 mod records;
 
 pub(super) use call::{About, CLIENT_PATIENCE_MS};
+pub(crate) use live::PARTIAL;
+pub(super) use live::Printing;
 
 /// The ports of one actor.
 #[derive(Clone)]

@@ -70,6 +70,7 @@ impl World {
                 admitted_at: time(now_ms),
                 queued_at: time(now_ms),
                 heartbeat_seconds: self.stack.heartbeat_seconds,
+                live_output_seconds: 0,
                 queue_seconds: u32::try_from(patience.as_secs()).unwrap_or(u32::MAX),
                 request_sha256: None,
                 task_token: task_token.clone(),

@@ -41,6 +41,7 @@ pub fn world(triggers: Vec<Trigger>) -> Schedule {
         redrives_forget: false,
         listing_ms: 0,
         updated_at: None,
+        live_seconds: 0,
         of_second_stack: Vec::new(),
         sweeper: true,
     }

@@ -191,7 +191,7 @@ mod tests {
             attempt: None,
             runner_version: None,
         });
-        let progress = progress.map(|t| Progress { cell: 2, cells: 5, at: at(t) });
+        let progress = progress.map(|t| Progress { cell: 2, cells: 5, at: at(t), since: None, done: None });
         let seen = SilenceSeen {
             instance: &instance,
             silences,

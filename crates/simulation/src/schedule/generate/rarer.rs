@@ -27,6 +27,8 @@ const MORE_TO_SWEEP: u32 = 6;
 const FORGETS: u8 = 2;
 /// Of each hundred schedules so many have a stack that is updated while runs are under way.
 const UPDATES: u8 = 4;
+/// Of each hundred schedules so many show what notebooks have left so far.
+const SHOWS: u8 = 15;
 /// One schedule of so many is about a queue of hundreds: it takes as long as twenty others.
 const BURSTS: u64 = 400;
 /// A heartbeat so short that hundreds are hard to beat, within the template's range.
@@ -59,7 +61,16 @@ pub(super) fn add(mut schedule: Schedule) -> Schedule {
             trouble(rng, &mut schedule);
         }
     }
-    updates(forgets(sweeps(queues(schedule))))
+    shows(updates(forgets(sweeps(queues(schedule)))))
+}
+
+/// Notebooks that are shown while they execute. From a source of its own, likewise.
+fn shows(mut schedule: Schedule) -> Schedule {
+    let mut rng = Rng::with_seed(schedule.seed ^ 0x6c69_7665);
+    if percent(&mut rng, SHOWS) {
+        schedule.live_seconds = *choose(&mut rng, &[5, 5, 20]);
+    }
+    schedule
 }
 
 /// A stack that is updated while runs are under way. From a source of its own, likewise.

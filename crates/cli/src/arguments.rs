@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reveille_domain::InstanceName;
 
 mod doctor;
+mod logs;
 mod on_run;
 mod on_upload;
 mod rule;
@@ -14,6 +15,7 @@ mod schedule;
 mod undelivered;
 
 pub(crate) use doctor::DoctorArguments;
+pub(crate) use logs::LogsArguments;
 pub(crate) use on_run::{OnRunAddArguments, OnRunArguments, OnRunVerb};
 pub(crate) use rule::{OneRuleArguments, RuleListArguments};
 pub(crate) use schedule::{
@@ -50,8 +52,8 @@ pub(crate) enum Command {
     Show(ShowArguments),
     /// Follow a run to its end; Ctrl-C leaves the run running
     Watch(OneRunArguments),
-    /// Print what papermill and the cells of a run wrote
-    Logs(OneRunArguments),
+    /// Print what papermill and the cells of a run wrote, also while it goes on
+    Logs(LogsArguments),
     /// Print a link to a run's page, good for an hour
     Open(OpenArguments),
     /// Stop runs, and wait until each has its outcome and its instance is seen stopped

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_s3::presigning::PresigningConfig;
 use reveille_domain::card::console;
 
+use super::partial;
 use crate::{
     arguments::OpenArguments,
     clients::{Account, Damaged, Ending, Run},
@@ -34,7 +35,11 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Resul
         OpenArguments { log: true, .. } => "log",
         _ => "html",
     };
-    terminal.verbatim(&link(&account, &run, output).await?);
+    let key = match key(&account, &run, output) {
+        Ok(key) => key.to_owned(),
+        Err(error) => partial_key(terminal, &account, &run, output).await?.ok_or(error)?,
+    };
+    terminal.verbatim(&link(&account, &key).await?);
     if output == "html" {
         terminal.note(
             "scripts in the notebook's outputs run when the page is opened, unless the run asked for \"html\": \"sanitized\"",
@@ -43,8 +48,28 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Resul
     Ok(Exit::Done)
 }
 
-async fn link(account: &Account, run: &Run, output: &str) -> Result<String, CliError> {
-    let key = key(account, run, output)?;
+/// The key of what was uploaded of an output before the notebook's end, if it is one object.
+async fn partial_key(
+    terminal: &Terminal,
+    account: &Account,
+    run: &Run,
+    output: &str,
+) -> Result<Option<String>, CliError> {
+    let found = partial::of(account, run).await?;
+    match output {
+        "notebook" => Ok(found.notebook.map(|uploaded| {
+            terminal.note(&partial::note(run, uploaded.at));
+            uploaded.key
+        })),
+        "log" if found.log.is_some() => Err(CliError::NotThere(format!(
+            "{} has no whole log; what was uploaded of it is printed by: reveille logs {}",
+            run.id, run.id
+        ))),
+        _ => Ok(None),
+    }
+}
+
+async fn link(account: &Account, key: &str) -> Result<String, CliError> {
     let how = PresigningConfig::expires_in(GOOD_FOR);
     let how = how.map_err(|error| CliError::Usage(error.to_string()))?;
     let signed = account.s3.get_object().bucket(&account.layout.bucket).key(key).presigned(how).await;
@@ -56,7 +81,7 @@ pub(super) fn key<'a>(account: &Account, run: &'a Run, output: &str) -> Result<&
     let id = &run.id;
     if run.ending == Ending::Running {
         return Err(CliError::NotThere(format!(
-            "{id} has no {output} yet, because it is uploaded when the notebook ends; follow its cells with: reveille watch {id}"
+            "{id} has no {output} yet, because it is uploaded when the notebook ends; follow what it prints with: reveille logs -f {id}"
         )));
     }
     account.key_of(run, output).ok_or_else(|| {

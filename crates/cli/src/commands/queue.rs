@@ -1,7 +1,7 @@
 //! `reveille queue`: which run uses an instance or starts it, which wait, and when each may start.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reveille_domain::records::Lease;
+use reveille_domain::{InstanceName, RunId, records::Lease};
 use serde_json::{Value, json};
 
 use crate::{
@@ -108,6 +108,45 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells(row, now)).collect();
     table::show(terminal, &table::telling_apart(terminal, COLUMNS, "RUN", &cells), &cells);
     Ok(Exit::Done)
+}
+
+/// What is said of a run that waits, behind that it does: how many are before it, and when it may start. `None`: it has no place.
+pub(super) async fn standing(account: &Account, name: &InstanceName, run: &RunId) -> Result<Option<String>, CliError> {
+    let lease = account.lease(name).await?;
+    let running = running(account, lease.as_ref()).await?;
+    let mut waiting = account.inbox(name).await?;
+    waiting.retain(|place| running.as_ref().is_none_or(|(run, _)| run.id != place.run.id));
+    let runs = running.iter().map(|(run, _)| run).chain(waiting.iter().map(|place| &place.run));
+    let notebooks: Vec<&str> = runs.filter_map(|run| run.notebook.as_deref()).collect();
+    let earlier = if notebooks.is_empty() { Vec::new() } else { account.earlier(name, &notebooks, COUNT).await? };
+    let now = Utc::now();
+    let before = usize::from(running.is_some());
+    let rows = rows(running, waiting, Vec::new(), &earlier, now);
+    Ok(rows.iter().find(|row| row.run.id == *run).and_then(|row| said(row, before, now)))
+}
+
+/// How many runs are before one that waits, of which some may run, and when it may start.
+fn said(row: &Row, running: usize, now: DateTime<Utc>) -> Option<String> {
+    let Standing::Waiting(place) = row.place else { return None };
+    let before = match place - 1 + running {
+        0 => return Some(", next".to_owned()),
+        1 => "1 run".to_owned(),
+        more => format!("{more} runs"),
+    };
+    let expected = match row.expected {
+        Expected::Unknown => String::new(),
+        Expected::Now | Expected::At(_) => format!(", {}", expected(row, now)),
+    };
+    Some(format!(", {before} before it{expected}"))
+}
+
+/// What a notebook usually takes on an instance, if it succeeded there before.
+pub(super) async fn typical_time(
+    account: &Account,
+    name: &InstanceName,
+    notebook: &str,
+) -> Result<Option<TimeDelta>, CliError> {
+    Ok(typical(notebook, &account.earlier(name, &[notebook], COUNT).await?))
 }
 
 /// The run that uses the instance, and since when.
@@ -229,7 +268,7 @@ mod tests {
     use chrono::{TimeDelta, Utc};
     use unicode_width::UnicodeWidthStr;
 
-    use super::{COLUMNS, Expected, Standing, as_json, cells, expected, rows, typical};
+    use super::{COLUMNS, Expected, Standing, as_json, cells, expected, rows, said, typical};
     use crate::{
         clients::{Place, Run, Took},
         ui::{table, terminal::Terminal},
@@ -255,6 +294,10 @@ mod tests {
         assert_eq!(expected(&late[0], now), "overdue");
         assert_eq!(expected(&late[1], now), "is next");
         assert_eq!(late[2].expected, minutes(1));
+        let sentences: Vec<_> = guessed.iter().map(|row| said(row, 1, now)).collect();
+        let behind = |text: &str| Some(format!(", {text}"));
+        let two = behind("2 runs before it, starts in ~11m 00s");
+        assert_eq!(sentences, [None, behind("1 run before it, starts in ~10m 00s"), two, behind("3 runs before it")]);
         // Nobody runs.
         assert_eq!(rows(None, queue(), Vec::new(), &earlier, now)[0].expected, Expected::Now);
         assert!(rows(None, Vec::new(), Vec::new(), &earlier, now).is_empty());

@@ -5,7 +5,7 @@ use reveille_domain::{
     records::{Rest, RunStatus},
 };
 
-use super::{logs::MAX_LOG, parameters, runs::tone, stage::stage};
+use super::{logs::MAX_LOG, parameters, partial, runs::tone, stage::stage};
 use crate::{
     arguments::{Format, ShowArguments},
     clients::{Account, Damaged, Ending, Run, ToCome},
@@ -50,7 +50,7 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> R
         lines.extend(labelled(terminal, "unreadable", &format!("{key}: {}", within(problem))));
     }
     if run.ending == Ending::Running {
-        lines.extend(labelled(terminal, "now", &stage(account, run).await?));
+        lines.extend(labelled(terminal, "now", &stage(account, run).await?.so_far(chrono::Utc::now())));
     }
     if let Some(outcome) = &run.outcome {
         let drawn = phases::lines(terminal, &outcome.phases);
@@ -69,8 +69,12 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> R
     for (name, uri) in run.outcome.iter().flat_map(|outcome| &outcome.outputs) {
         lines.extend(labelled(terminal, name, uri));
     }
+    let partial =
+        if run.ending == Ending::Running { partial::Partial::default() } else { partial::of(account, run).await? };
+    lines.extend(partial.told().iter().flat_map(|told| labelled(terminal, "partial", told)));
     lines.push(String::new());
-    let mut next = next(run, log_says_something(account, run).await);
+    let log = partial.log.is_some() || log_says_something(account, run).await;
+    let mut next = next(run, log);
     let what_to_do = format!("reveille explain {}", Code::Internal);
     if !damaged.is_empty() && !next.contains(&what_to_do) {
         next.insert(0, what_to_do);

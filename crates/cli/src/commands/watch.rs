@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::time::sleep;
 
-use super::{local::interrupt, show, stage::stage};
+use super::{forecast::Forecast, local::interrupt, show, stage::stage};
 use crate::{
     arguments::OneRunArguments,
     clients::{Account, Execution, Run},
@@ -47,6 +47,7 @@ pub(crate) async fn follow(terminal: &Terminal, account: &Account, execution: &E
 
 async fn to_the_end(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Run, CliError> {
     let mut told = String::new();
+    let mut forecast = Forecast::default();
     loop {
         let run = account.run(execution).await?;
         if !run.execution.is_running() {
@@ -54,12 +55,16 @@ async fn to_the_end(terminal: &Terminal, account: &Account, execution: &Executio
             return Ok(run);
         }
         let stage = stage(account, &run).await?;
-        let clock = times::duration(Utc::now() - run.execution.started);
+        let more = forecast.more(account, &run, &stage).await;
+        let now = Utc::now();
+        let clock = times::duration(now - run.execution.started);
         if terminal.moves() {
-            terminal.passing(Tone::Moving, &format!("{clock:>8}  {stage}"));
-        } else if stage != told {
-            terminal.line(&format!("{clock:>8}  {stage}"));
-            told = stage;
+            // The clock, the gap behind it, and a column that stays free.
+            let line = stage.line(now, &more, terminal.width().saturating_sub(8 + 2 + 1));
+            terminal.passing(Tone::Moving, &format!("{clock:>8}  {line}"));
+        } else if stage.words() != told {
+            told = stage.words();
+            terminal.line(&format!("{clock:>8}  {told}{more}"));
         }
         sleep(LOOK).await;
     }

@@ -27,6 +27,7 @@ mod input;
 mod instance_stack;
 mod instances;
 mod killed;
+mod live;
 mod permissions;
 mod person;
 mod release;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         canary::ALL,
         aborted::ALL,
         killed::ALL,
+        live::ALL,
         person::ALL,
     ]
     .concat();

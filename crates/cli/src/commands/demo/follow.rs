@@ -38,6 +38,8 @@ const LIMIT_SECONDS: u64 = 240;
 /// The most events of one look; a run has fewer than a hundred.
 const MAX_EVENTS: i32 = 1000;
 const ACTOR_WIDTH: usize = 16;
+/// Signs of the bar of cells.
+const BAR: usize = 24;
 /// Columns before what happened: a time of nine, the actor, and two spaces after each.
 const MARGIN: usize = 9 + 2 + ACTOR_WIDTH + 2;
 
@@ -182,7 +184,7 @@ impl<'a> Follower<'a> {
         {
             let what = match progress.cell {
                 0 => format!("starts the notebook's kernel; {} cells", progress.cells),
-                cell => format!("{} cell {cell} of {}", bar(cell, progress.cells), progress.cells),
+                cell => format!("{} cell {cell} of {}", bar(cell, progress.cells, BAR), progress.cells),
             };
             self.waiting.push(Entry::new(progress.at, "papermill", what, Tone::Moving));
             self.progress = Some(progress);

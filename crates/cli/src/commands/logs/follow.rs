@@ -1,0 +1,145 @@
+//! `reveille logs -f`: prints what a run writes as it comes, and ends with the run. The run does not need it.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use reveille_domain::layout::AttemptRef;
+use tokio::time::sleep;
+
+use super::{MAX_LOG, Printed, live};
+use crate::{
+    clients::{Account, Ending, Execution, Run},
+    commands::{forecast::Forecast, local::interrupt, stage::stage},
+    error::CliError,
+    exit::Exit,
+    ui::{
+        terminal::{Terminal, Tone},
+        times,
+    },
+};
+
+/// Between two looks, as for `watch`: what is new comes every few seconds.
+const LOOK: Duration = Duration::from_secs(2);
+
+pub(super) async fn follow(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Exit, CliError> {
+    let again = format!("reveille logs -f {}", execution.run());
+    tokio::select! {
+        ended = to_the_end(terminal, account, execution) => {
+            let run = ended.map_err(|error| CliError::Afterwards {
+                done: "the run does not depend on this command and goes on".to_owned(),
+                error: Box::new(error),
+                next: again,
+            })?;
+            let how = run.code().map_or_else(String::new, |code| format!(" ({code})"));
+            terminal.note(&format!("{} {}{how}; see: reveille show {}", run.id, run.ending.word(), run.id));
+            Ok(Exit::of(&run))
+        }
+        () = interrupt() => {
+            terminal.note(&format!("the run goes on; come back with: {again}"));
+            Err(CliError::Detached)
+        }
+    }
+}
+
+/// What was printed of one attempt.
+#[derive(Default)]
+struct Followed {
+    at: Option<AttemptRef>,
+    printed: Printed,
+    /// The place of the piece that was read last.
+    last: Option<u64>,
+    /// Whether the final log was printed.
+    finished: bool,
+}
+
+async fn to_the_end(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Run, CliError> {
+    let mut followed = Followed::default();
+    let mut told = String::new();
+    let mut forecast = Forecast::default();
+    if account.shows_nothing_live() {
+        terminal.note("this stack uploads what a notebook prints at its end only (LiveOutputSeconds is 0)");
+    }
+    loop {
+        let run = account.run(execution).await?;
+        if let Some(at) = live(account, &run).await? {
+            followed.look(terminal, account, at).await?;
+        }
+        if !run.execution.is_running() {
+            terminal.clear();
+            followed.finish(terminal, account, &run).await?;
+            return Ok(run);
+        }
+        let stage = stage(account, &run).await?;
+        let now = Utc::now();
+        let clock = times::duration(now - run.execution.started);
+        if terminal.moves() {
+            let more = forecast.more(account, &run, &stage).await;
+            let line = stage.line(now, &more, terminal.width().saturating_sub(8 + 2 + 1));
+            terminal.passing(Tone::Moving, &format!("{clock:>8}  {line}"));
+        } else if followed.printed.is_nothing() && stage.words() != told {
+            told = stage.words();
+            terminal.note(&format!("{clock:>8}  {told}"));
+        }
+        sleep(LOOK).await;
+    }
+}
+
+impl Followed {
+    /// Prints what is new of an attempt that goes on.
+    async fn look(&mut self, terminal: &Terminal, account: &Account, at: &AttemptRef) -> Result<(), CliError> {
+        if self.at.as_ref() != Some(at) {
+            if self.at.is_some() {
+                terminal.note(&format!("attempt {} begins", at.attempt));
+            }
+            *self = Self { at: Some(at.clone()), ..Self::default() };
+        }
+        if self.finished {
+            return Ok(());
+        }
+        for piece in account.pieces(at, self.last).await? {
+            self.last = Some(piece.from);
+            print(terminal, &self.printed.piece(&piece));
+        }
+        // The final log is there before the run has ended: its instance is still to stop.
+        let report = match account.report(at).await {
+            Err(CliError::Record { .. }) => None,
+            report => report?,
+        };
+        if report.is_some_and(|report| report.outputs.contains_key("log")) {
+            self.rest(terminal, account, &(account.layout.attempt(at) + "log.txt")).await?;
+        }
+        Ok(())
+    }
+
+    /// Prints what the final log has beyond that.
+    async fn rest(&mut self, terminal: &Terminal, account: &Account, key: &str) -> Result<(), CliError> {
+        if let Some(log) = account.object(key, MAX_LOG).await? {
+            print(terminal, &self.printed.rest(&log));
+            self.finished = true;
+        }
+        Ok(())
+    }
+
+    /// The end of a run: its log, as far as it was not printed, or that there is none.
+    async fn finish(&mut self, terminal: &Terminal, account: &Account, run: &Run) -> Result<(), CliError> {
+        if self.finished {
+            return Ok(());
+        }
+        if let Some(key) = account.key_of(run, "log") {
+            return self.rest(terminal, account, key).await;
+        }
+        let executes = !matches!(run.ending, Ending::Skipped | Ending::Duplicate | Ending::NotSelected);
+        if executes && !self.printed.is_nothing() {
+            terminal.note("the run ended without its outputs: this is what was uploaded before");
+        }
+        Ok(())
+    }
+}
+
+/// Prints a part of a log.
+fn print(terminal: &Terminal, text: &[u8]) {
+    if !text.is_empty() {
+        terminal.clear();
+        terminal.verbatim(&String::from_utf8_lossy(text));
+    }
+}

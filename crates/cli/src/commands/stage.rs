@@ -30,6 +30,8 @@ impl Stage {
         match self {
             Self::Words(words) => words.clone(),
             Self::Waits(instance) => format!("waiting for its turn on {instance}"),
+            // Before its first cell.
+            Self::Runs(_, Progress { cell: 0, .. }) => "starting the kernel".to_owned(),
             Self::Runs(_, Progress { cell, cells, .. }) => format!("cell {cell} of {}", (*cells).max(1)),
         }
     }
@@ -147,5 +149,6 @@ mod tests {
             "waiting for its turn on nightly, 2 runs before it"
         );
         assert_eq!(runs(3, 10, None).words(), "cell 3 of 10");
+        assert_eq!(runs(0, 10, None).words(), "starting the kernel");
     }
 }

@@ -74,7 +74,7 @@ pub(crate) enum Command {
     Instances(InstancesArguments),
     /// Check what goes wrong in practice, and say the cure of each fault
     Doctor(DoctorArguments),
-    /// Explain an error code
+    /// Explain why a run went as it did, why a file started a run or none, or an error code
     Explain(ExplainArguments),
     /// Leave a local AWS running, with the stack deployed and a notebook instance at rest, until Ctrl-C
     Local(LocalArguments),
@@ -266,8 +266,13 @@ pub(crate) struct InstancesArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArguments {
-    /// An error code, such as NotebookFailed; all codes are listed without one
-    pub(crate) code: Option<String>,
+    /// A run (as for `show`), a file as s3://bucket/key, or an error code such as NotebookFailed; without any, all codes are listed
+    #[arg(value_name = "RUN|KEY|CODE")]
+    pub(crate) what: Option<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArguments,
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
 }
 
 #[derive(Args, Debug)]

@@ -10,6 +10,7 @@ pub(crate) mod checkup;
 mod credentials;
 mod eventually;
 mod executions;
+mod history;
 mod instances;
 mod live;
 mod outputs;
@@ -18,20 +19,23 @@ mod records;
 mod rules;
 mod run;
 mod schedules;
+mod target;
 mod undelivered;
 
 pub(crate) use account::{Account, configured, status_of};
 pub(crate) use again::{Past, Redrivable};
 pub(crate) use executions::{Execution, RunName};
+pub(crate) use history::{Entered, Put, StartedBy};
 pub(crate) use instances::{Holder, Holds, Instance};
 pub(crate) use live::{Piece, Uploaded};
 pub(crate) use outputs::ToCome;
 pub(crate) use queue::{Place, Took};
-pub(crate) use rules::{DEFAULT_BUS, NewRule, Rule, TargetSettings};
+pub(crate) use rules::{DEFAULT_BUS, NewRule, Rule};
 pub(crate) use run::{Damaged, Ending, Run};
 #[cfg(test)]
 pub(crate) use schedules::{MAX_AGE_SECONDS, MAX_ATTEMPTS};
 pub(crate) use schedules::{NewSchedule, Schedule};
+pub(crate) use target::TargetSettings;
 #[cfg(test)]
 pub(crate) use undelivered::of_test as undelivered_of_test;
 pub(crate) use undelivered::{MOST as MOST_UNDELIVERED, Source, Undelivered};

@@ -62,7 +62,7 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
         Command::Undelivered(options) => undelivered::run(terminal, options).await,
         Command::Instances(options) => instances::run(terminal, options).await,
         Command::Doctor(options) => doctor::run(terminal, options).await,
-        Command::Explain(options) => explain::run(terminal, options),
+        Command::Explain(options) => explain::run(terminal, options).await,
         Command::Local(options) => local::run(terminal, options).await.map(|()| Exit::Done),
         Command::Demo(options) => demo::run(terminal, options).await.map(|()| Exit::Done),
     }

@@ -11,7 +11,7 @@ use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use chrono::{DateTime, Utc};
 use reveille_domain::layout::Layout;
 
-use super::{credentials, executions::time};
+use super::credentials;
 use crate::{error::CliError, stack::StackArguments};
 
 /// The longest wait for an answer to begin: none of these calls takes a second, but a local AWS on a busy machine may take several.
@@ -86,7 +86,7 @@ impl Account {
 
     /// When the stack was made.
     pub(crate) fn stack_made(&self) -> Option<DateTime<Utc>> {
-        self.stack.creation_time().copied().map(time)
+        self.stack.creation_time().and_then(reveille_aws::millis)
     }
 
     /// What a parameter of the stack is set to; one of a later version is missing.

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::{
     AT_ONCE, Account,
     schedules::{MAX_AGE_SECONDS, MAX_ATTEMPTS},
+    target::TargetSettings,
 };
 use crate::{error::CliError, triggers::EVENT};
 
@@ -50,16 +51,6 @@ pub(crate) struct Rule {
     pub(crate) starts: TargetSettings,
     /// The ids of its targets, and whether each is the stack's state machine.
     targets: Vec<(String, bool)>,
-}
-
-/// What a trigger's target has besides its input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TargetSettings {
-    pub(crate) role: Option<String>,
-    /// The queue of what could not be delivered.
-    pub(crate) dead_letters: Option<String>,
-    /// How long is tried to deliver an event.
-    pub(crate) age_seconds: Option<i32>,
 }
 
 /// What a new rule needs.

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::{AT_ONCE, Account, executions::time, rules::TargetSettings};
+use super::{AT_ONCE, Account, executions::time, target::TargetSettings};
 use crate::error::CliError;
 
 /// The most that ListSchedules gives in a page.

@@ -1,71 +1,66 @@
-//! `reveille explain`: the page of an error code, out of the command itself.
+//! `reveille explain`: why a run went as it did, why a file started a run or none, and what an error code means.
 
-use reveille_domain::Code;
+mod chain;
+mod code;
+mod key;
+mod run;
+
+use serde_json::Value;
 
 use crate::{
-    arguments::ExplainArguments,
+    arguments::{ExplainArguments, Format},
+    clients::RunName,
     error::CliError,
     exit::Exit,
-    ui::terminal::{Terminal, Tone},
+    triggers,
+    ui::terminal::Terminal,
 };
 
-pub(crate) fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Result<Exit, CliError> {
-    let Some(name) = &arguments.code else {
-        for code in Code::ALL {
-            let about = page(code).lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
-            terminal.marked(Tone::Strong, &format!("{:<22} ", code.as_str()), about);
+pub(crate) async fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Result<Exit, CliError> {
+    let json = arguments.format.output == Format::Json;
+    let Some(what) = &arguments.what else {
+        if json {
+            Terminal::result(&code::all());
+        } else {
+            code::list(terminal);
         }
         return Ok(Exit::Done);
     };
-    let found = Code::ALL.into_iter().find(|code| code.as_str().eq_ignore_ascii_case(name));
-    let code = found.ok_or_else(|| {
-        CliError::NotThere(format!("there is no error code {name}; `reveille explain` lists them all"))
-    })?;
-    terminal.lines(page(code));
-    Ok(Exit::Done)
-}
-
-/// The code's page in docs/errors.
-const fn page(code: Code) -> &'static str {
-    match code {
-        Code::InvalidRequest => include_str!("../../../../docs/errors/InvalidRequest.md"),
-        Code::InstanceNotFound => include_str!("../../../../docs/errors/InstanceNotFound.md"),
-        Code::InstanceUnavailable => include_str!("../../../../docs/errors/InstanceUnavailable.md"),
-        Code::LifecycleConfigMissing => include_str!("../../../../docs/errors/LifecycleConfigMissing.md"),
-        Code::QuotaExceeded => include_str!("../../../../docs/errors/QuotaExceeded.md"),
-        Code::CapacityUnavailable => include_str!("../../../../docs/errors/CapacityUnavailable.md"),
-        Code::LifecycleFailed => include_str!("../../../../docs/errors/LifecycleFailed.md"),
-        Code::StartNotConfirmed => include_str!("../../../../docs/errors/StartNotConfirmed.md"),
-        Code::Busy => include_str!("../../../../docs/errors/Busy.md"),
-        Code::QueueTimedOut => include_str!("../../../../docs/errors/QueueTimedOut.md"),
-        Code::RunnerSilent => include_str!("../../../../docs/errors/RunnerSilent.md"),
-        Code::RunnerLost => include_str!("../../../../docs/errors/RunnerLost.md"),
-        Code::NotebookNotFound => include_str!("../../../../docs/errors/NotebookNotFound.md"),
-        Code::KernelNotFound => include_str!("../../../../docs/errors/KernelNotFound.md"),
-        Code::NotebookFailed => include_str!("../../../../docs/errors/NotebookFailed.md"),
-        Code::KernelDied => include_str!("../../../../docs/errors/KernelDied.md"),
-        Code::RunTimedOut => include_str!("../../../../docs/errors/RunTimedOut.md"),
-        Code::OutputNotSaved => include_str!("../../../../docs/errors/OutputNotSaved.md"),
-        Code::StopNotConfirmed => include_str!("../../../../docs/errors/StopNotConfirmed.md"),
-        Code::Cancelled => include_str!("../../../../docs/errors/Cancelled.md"),
-        Code::AccessDenied => include_str!("../../../../docs/errors/AccessDenied.md"),
-        Code::Throttled => include_str!("../../../../docs/errors/Throttled.md"),
-        Code::ServiceUnavailable => include_str!("../../../../docs/errors/ServiceUnavailable.md"),
-        Code::OutcomeNotRecorded => include_str!("../../../../docs/errors/OutcomeNotRecorded.md"),
-        Code::Internal => include_str!("../../../../docs/errors/Internal.md"),
+    if let Some(code) = code::named(what) {
+        if json {
+            Terminal::result(&code::as_json(code));
+        } else {
+            terminal.lines(code::page(code));
+        }
+        return Ok(Exit::Done);
     }
+    if let Some((bucket, key)) = triggers::object(what) {
+        return Box::pin(key::run(terminal, arguments, bucket, key)).await;
+    }
+    let name = RunName::parse(what).map_err(CliError::Usage)?;
+    Box::pin(run::run(terminal, arguments, &name)).await.map_err(|error| match error {
+        CliError::NoRun { .. } if matches!(name, RunName::Start(_)) => CliError::NotThere(format!(
+            "there is no error code {what}, and no run's id begins with it; to list codes: reveille explain, to list runs: reveille runs (a file is named s3://bucket/key)"
+        )),
+        error => error,
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use reveille_domain::Code;
-
-    use super::page;
-
-    #[test]
-    fn each_code_has_its_own_page() {
-        for code in Code::ALL {
-            assert!(page(code).starts_with(&format!("# {code}")), "{code}");
+/// What a person would type next, below an answer.
+fn tell_next(terminal: &Terminal, commands: &[String]) {
+    for (index, command) in commands.iter().enumerate() {
+        if index == 0 {
+            terminal.next(command);
+        } else {
+            terminal.line(&format!("      {command}"));
         }
     }
+}
+
+/// An answer for a program: the facts, and what to do next.
+fn answer(facts: &[chain::Fact], next: &[String], more: Value) -> Value {
+    let mut answer = more;
+    answer["facts"] = facts.iter().map(chain::as_json).collect();
+    answer["next"] = next.into();
+    answer
 }

@@ -26,6 +26,26 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OnUploadArguments) -> R
     }
 }
 
+/// What a rule would do with a file that is put now.
+pub(crate) struct Tested {
+    pub(crate) rule: String,
+    /// What it starts.
+    pub(crate) starts: String,
+    /// Why it would start nothing, if it would.
+    pub(crate) why: Option<String>,
+    pub(crate) is_paused: bool,
+}
+
+/// The stack's rules on uploads, held against a file as `test` does.
+pub(super) async fn tested(
+    terminal: &Terminal,
+    account: &Account,
+    bucket: &str,
+    key: &str,
+) -> Result<Vec<Tested>, CliError> {
+    test_key::tested(terminal, account, bucket, key).await
+}
+
 /// A rule on uploads.
 struct Upload {
     rule: Rule,

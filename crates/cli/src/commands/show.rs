@@ -96,7 +96,7 @@ async fn parameter_names(account: &Account, run: &Run) -> Result<Option<String>,
     Ok(parameters::names(&request.parameters))
 }
 
-fn title(terminal: &Terminal, run: &Run) -> Vec<String> {
+pub(super) fn title(terminal: &Terminal, run: &Run) -> Vec<String> {
     let sign = match run.ending {
         Ending::Succeeded => "✓ ",
         Ending::Failed | Ending::TimedOut => "✗ ",
@@ -178,7 +178,7 @@ fn ending_without_record(terminal: &Terminal, run: &Run) -> Vec<String> {
 }
 
 /// Whether anything stands in the log of a run that did not succeed: one that was lost early kept an empty one.
-async fn log_says_something(account: &Account, run: &Run) -> bool {
+pub(super) async fn log_says_something(account: &Account, run: &Run) -> bool {
     let Some(key) = account.key_of(run, "log").filter(|_| run.ending != Ending::Succeeded) else { return false };
     // A log that cannot be read is no help either; `reveille logs` would say why.
     let log = account.object(key, MAX_LOG).await.ok().flatten();
@@ -191,7 +191,7 @@ fn says_something(log: &str) -> bool {
 }
 
 /// What a person would type next, the most useful first.
-fn next(run: &Run, log: bool) -> Vec<String> {
+pub(super) fn next(run: &Run, log: bool) -> Vec<String> {
     let id = &run.id;
     let mut next = Vec::new();
     let outcome = run.outcome.as_ref();

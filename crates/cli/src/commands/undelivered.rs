@@ -99,6 +99,11 @@ fn short(message: &Undelivered) -> &str {
     message.id.get(..SHORT).unwrap_or(&message.id)
 }
 
+/// What a message is about: `s3://bucket/key`, a run, or a time.
+pub(super) fn about_message(message: &Undelivered) -> Option<String> {
+    again::about(message)
+}
+
 /// What a message is about, in brackets, where that is known.
 fn about(message: &Undelivered) -> String {
     input::about(message).map(|about| format!(" ({about})")).unwrap_or_default()

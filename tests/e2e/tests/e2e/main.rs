@@ -15,6 +15,7 @@ mod canary;
 mod command;
 mod command_again;
 mod command_doctor;
+mod command_explain;
 mod command_on_run;
 mod command_on_upload;
 mod command_schedule;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         command::ALL,
         command_again::ALL,
         command_doctor::ALL,
+        command_explain::ALL,
         command_on_run::ALL,
         command_schedule::ALL,
         command_undelivered::ALL,

@@ -74,8 +74,10 @@ pub(super) fn instance(name: &str, facts: &Known<Option<InstanceFacts>>, region:
         }
         Ok(Some(facts)) => facts,
     };
-    let since = facts.since.map(|at| format!(" for {}", times::duration(now - at))).unwrap_or_default();
-    let what = format!("it is {}{since}", facts.status.as_str());
+    let what = match facts.since {
+        Some(since) => format!("it has been {} for {}", facts.status.as_str(), times::duration(now - since)),
+        None => format!("it is {}", facts.status.as_str()),
+    };
     let describe = format!("aws sagemaker describe-notebook-instance --notebook-instance-name {name}");
     match facts.status {
         Status::Failed => failed(&what, facts.failure.as_deref().unwrap_or("SageMaker gives no reason")),

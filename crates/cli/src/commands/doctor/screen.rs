@@ -6,6 +6,7 @@ use super::finding::{Check, Finding, Verdict};
 use crate::ui::{
     labelled,
     terminal::{Terminal, Tone},
+    text::wrap,
 };
 
 /// `cure` and a gap.
@@ -32,7 +33,7 @@ fn lines(terminal: &Terminal, findings: &[Finding]) -> Vec<String> {
         lines.extend(if terminal.moves() { on_terminal(terminal, finding) } else { on_pipe(terminal, finding) });
     }
     lines.push(String::new());
-    lines.extend(terminal.marked_lines(Tone::Strong, &summary(findings), ""));
+    lines.extend(wrap(&summary(findings), terminal.width()).iter().map(|line| terminal.paint(Tone::Strong, line)));
     lines
 }
 
@@ -151,7 +152,7 @@ mod tests {
             lines[3].starts_with("not checked undelivered: you may not ask, which takes sqs:GetQueueAttributes"),
             "{lines:#?}"
         );
-        assert_eq!(lines[5].trim(), "4 checks: 1 failed, 1 to look at, 1 not checked, 1 in order");
+        assert_eq!(lines[5], "4 checks: 1 failed, 1 to look at, 1 not checked, 1 in order");
     }
 
     #[test]

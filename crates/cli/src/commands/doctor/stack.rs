@@ -52,7 +52,7 @@ pub(super) fn not_found(error: &CliError) -> Finding {
 }
 
 pub(super) fn status(name: &str, status: &str, reason: Option<&str>) -> Finding {
-    let because = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let because = reason.filter(|reason| !reason.is_empty()).map(|reason| format!(" ({reason})")).unwrap_or_default();
     let what = format!("the stack {name} is {status}{because}");
     let events = format!("aws cloudformation describe-stack-events --stack-name {name} --max-items 20");
     match status {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::Upload;
+use super::{Tested, Upload};
 use crate::{
     arguments::{Format, OnUploadTestArguments},
     clients::Account,
@@ -57,6 +57,30 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadTestArguments) 
         }
     }
     Ok(if starts > 0 { Exit::Done } else { Exit::NotThere })
+}
+
+/// What each rule of the stack would do with a file.
+pub(super) async fn tested(
+    terminal: &Terminal,
+    account: &Account,
+    bucket: &str,
+    key: &str,
+) -> Result<Vec<Tested>, CliError> {
+    let mut tested = Vec::new();
+    let mut sends = BTreeMap::new();
+    for upload in all::<Upload>(account).await? {
+        let verdict = verdict(terminal, account, &upload, Some(bucket), key, &mut sends).await?;
+        tested.push(Tested {
+            starts: what(&upload.rule.input),
+            why: match verdict {
+                Verdict::Starts(_) => None,
+                Verdict::Nothing(why) => Some(why),
+            },
+            is_paused: !upload.rule.enabled && upload.watched.take(bucket, key),
+            rule: upload.rule.name,
+        });
+    }
+    Ok(tested)
 }
 
 /// The bucket, if one is given, and the key.

@@ -1,0 +1,244 @@
+//! `reveille explain s3://bucket/key`: why a file started a run, or none.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::{
+    answer,
+    chain::{self, Fact, Source},
+    tell_next,
+};
+use crate::{
+    arguments::{ExplainArguments, Format},
+    clients::{Account, Ending, Put, StartedBy, Undelivered},
+    commands::{
+        on_upload::{self, Tested},
+        undelivered::about_message,
+    },
+    error::CliError,
+    exit::Exit,
+    triggers::LONGEST_KEY,
+    ui::{
+        json::run as run_as_json,
+        terminal::{Terminal, Tone},
+    },
+};
+
+/// What is known of the file.
+struct Known {
+    put: Put,
+    tested: Vec<Tested>,
+    started: StartedBy,
+    /// The messages about it; an error: they cannot be read.
+    undelivered: Result<Vec<Undelivered>, CliError>,
+}
+
+pub(super) async fn run(
+    terminal: &Terminal,
+    arguments: &ExplainArguments,
+    bucket: &str,
+    key: &str,
+) -> Result<Exit, CliError> {
+    if key.is_empty() || key.len() > LONGEST_KEY {
+        return Err(CliError::Usage(format!(
+            "a key has 1 to {LONGEST_KEY} bytes, such as s3://{bucket}/orders/2026-11-26.csv"
+        )));
+    }
+    let account = Account::of(&arguments.stack).await?;
+    let put = account.put(bucket, key).await;
+    let since = match put {
+        Put::At(at) => at,
+        Put::Gone | Put::Unknown => None,
+    };
+    let (tested, started, messages) = tokio::join!(
+        on_upload::tested(terminal, &account, bucket, key),
+        account.started_by(bucket, key, since),
+        messages(&account, bucket, key),
+    );
+    let known = Known { put, tested: tested?, started: started?, undelivered: messages };
+    let facts = chain::sorted(facts(&known, since));
+    let (verdict, started) = verdict(&known);
+    let next = next(&known, bucket, key);
+    if arguments.format.output == Format::Json {
+        let runs: Value = known.started.runs.iter().map(run_as_json).collect();
+        let more = json!({"file": format!("s3://{bucket}/{key}"), "verdict": verdict, "runs": runs});
+        Terminal::result(&answer(&facts, &next, more));
+        return Ok(Exit::Done);
+    }
+    terminal.marked(if started { Tone::Good } else { Tone::Bad }, if started { "✓" } else { "✗" }, &verdict);
+    for line in chain::lines(terminal, &facts) {
+        terminal.line(&line);
+    }
+    if let Err(problem) = &known.undelivered {
+        terminal.note(&format!(
+            "whether an event about it waits in the queue of undelivered events is not known: {problem}"
+        ));
+    }
+    tell_next(terminal, &next);
+    Ok(Exit::Done)
+}
+
+/// The messages of the queue that are about the file; they are put back at once.
+async fn messages(account: &Account, bucket: &str, key: &str) -> Result<Vec<Undelivered>, CliError> {
+    let all = account.undelivered().await?;
+    account.put_back(&all).await;
+    let about = format!("s3://{bucket}/{key}");
+    Ok(all.into_iter().filter(|message| about_message(message).as_deref() == Some(&about)).collect())
+}
+
+/// The answer in one sentence, and whether a run was started.
+fn verdict(known: &Known) -> (String, bool) {
+    let ran = |run: &&crate::clients::Run| !matches!(run.ending, Ending::Duplicate | Ending::NotSelected);
+    let runs: Vec<&crate::clients::Run> = known.started.runs.iter().filter(ran).collect();
+    if let [run] = runs[..] {
+        return (format!("it started {}, which is {}", run.id, run.ending.word()), true);
+    }
+    if !runs.is_empty() {
+        return (format!("it started {} runs", runs.len()), true);
+    }
+    let waiting = known.undelivered.as_ref().map_or(0, Vec::len);
+    let would = known.tested.iter().filter(|it| it.why.is_none()).count();
+    let why = if !known.started.runs.is_empty() {
+        "it started an execution, and no notebook ran, because the execution found another that answers the event, or a key that it is not asked for".to_owned()
+    } else if waiting > 0 {
+        "it started no run, because its event could not be delivered".to_owned()
+    } else if known.tested.is_empty() {
+        "it started no run, because this stack has no rule on uploads".to_owned()
+    } else if would == 0 {
+        "it started no run, because no rule takes it as things are".to_owned()
+    } else if matches!(known.put, Put::Gone) {
+        "it is not there, and no run was started by it; it would start one if it were put now".to_owned()
+    } else {
+        "it started no run, although a rule takes it now: it was put before the rule was on or its bucket sent events, or the event is on its way".to_owned()
+    };
+    (why, false)
+}
+
+fn facts(known: &Known, since: Option<DateTime<Utc>>) -> Vec<Fact> {
+    let mut facts = vec![match &known.put {
+        Put::At(Some(at)) => Fact::at(*at, "it was put (last)", Source::Bucket),
+        Put::At(None) => Fact::now("it is there", Source::Bucket),
+        Put::Gone => Fact::now("it is not there (any more)", Source::Bucket),
+        Put::Unknown => Fact::now("you may not look whether it is there (s3:GetObject)", Source::Bucket),
+    }];
+    for rule in &known.tested {
+        let what = match &rule.why {
+            None => format!("the rule {} takes it: {}", rule.rule, rule.starts),
+            Some(why) => format!("the rule {} starts nothing: {why}", rule.rule),
+        };
+        facts.push(Fact::now(what, Source::Rule));
+    }
+    for run in &known.started.runs {
+        let what = match run.ending {
+            Ending::Duplicate => format!("the execution {} started, and found that another answers the event", run.id),
+            Ending::NotSelected => {
+                format!("the execution {} started, and found a key that its trigger does not ask for", run.id)
+            }
+            ending => format!("the run {} started, and is {}", run.id, ending.word()),
+        };
+        facts.push(Fact::at(run.execution.started, what, Source::Execution));
+    }
+    for message in known.undelivered.iter().flatten() {
+        let why = message.message.as_deref().or(message.code.as_deref()).unwrap_or("no reason is given");
+        let what = format!("its event could not be delivered ({why}), and waits in the queue");
+        facts.push(Fact { at: message.since, what, source: Source::Queue });
+    }
+    if known.started.runs.is_empty() {
+        let looked = known.started.looked_at;
+        let all = if known.started.is_whole && since.is_some() { "since it was put" } else { "the newest" };
+        facts.push(Fact::now(format!("none of {looked} executions ({all}) has an event of it"), Source::Execution));
+    }
+    facts
+}
+
+fn next(known: &Known, bucket: &str, key: &str) -> Vec<String> {
+    let mut next: Vec<String> =
+        known.started.runs.iter().take(1).map(|run| format!("reveille explain {}", run.id)).collect();
+    next.extend(known.undelivered.iter().flatten().map(|it| format!("reveille undelivered replay {}", it.id)));
+    if next.is_empty() {
+        let paused = known.tested.iter().filter(|it| it.is_paused);
+        next.extend(paused.map(|it| format!("reveille on-upload resume {}", it.rule)));
+    }
+    if next.is_empty() {
+        next.push(format!("reveille on-upload test 's3://{bucket}/{key}'"));
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+
+    use super::{Known, facts, next, verdict};
+    use crate::{
+        clients::{Ending, Put, Run, Source, StartedBy, undelivered_of_test},
+        commands::on_upload::Tested,
+        error::CliError,
+    };
+
+    fn known() -> Known {
+        let started = StartedBy { runs: Vec::new(), looked_at: 7, is_whole: true };
+        Known { put: Put::At(Some(Utc::now())), tested: Vec::new(), started, undelivered: Ok(Vec::new()) }
+    }
+
+    fn rule(why: Option<&str>, is_paused: bool) -> Tested {
+        Tested {
+            rule: "orders".to_owned(),
+            starts: "a.ipynb on nightly".to_owned(),
+            why: why.map(str::to_owned),
+            is_paused,
+        }
+    }
+
+    fn run(ending: Ending) -> Run {
+        Run { ending, ..Run::of_test("a.ipynb") }
+    }
+
+    #[test]
+    fn each_reason_has_its_sentence_and_its_next_command() {
+        let judge = |change: &dyn Fn(&mut Known)| {
+            let mut it = known();
+            change(&mut it);
+            let sentences =
+                facts(&it, Some(Utc::now())).into_iter().map(|fact| fact.what).collect::<Vec<_>>().join("\n");
+            (verdict(&it), next(&it, "in", "a.csv"), sentences)
+        };
+        let ((said, started), commands, _) = judge(&|it| it.started.runs = vec![run(Ending::Succeeded)]);
+        assert!(started && said.contains("daily-1, which is SUCCEEDED"), "{said}");
+        assert_eq!(commands, ["reveille explain daily-1"]);
+        for (ending, part) in
+            [(Ending::Duplicate, "another answers the event"), (Ending::NotSelected, "does not ask for")]
+        {
+            let ((_, started), _, sentences) = judge(&|it| it.started.runs = vec![run(ending)]);
+            assert!(!started && sentences.contains(part), "{sentences}");
+        }
+        let ((said, _), _, sentences) = judge(&|_| {});
+        assert!(
+            said.contains("no rule on uploads") && sentences.contains("none of 7 executions (since it was put)"),
+            "{said} {sentences}"
+        );
+        let ((said, _), commands, sentences) = judge(&|it| it.tested = vec![rule(Some("it is paused"), true)]);
+        assert!(
+            said.contains("no rule takes it") && sentences.contains("orders starts nothing: it is paused"),
+            "{sentences}"
+        );
+        assert_eq!(commands, ["reveille on-upload resume orders"]);
+        let ((said, _), commands, _) = judge(&|it| it.tested = vec![rule(None, false)]);
+        assert!(said.contains("although a rule takes it now"), "{said}");
+        assert_eq!(commands, ["reveille on-upload test 's3://in/a.csv'"]);
+        let ((said, _), commands, sentences) = judge(&|it| {
+            it.tested = vec![rule(None, false)];
+            let mut message = undelivered_of_test(Source::Unknown, "{}");
+            message.message = Some("not allowed".to_owned());
+            it.undelivered = Ok(vec![message]);
+        });
+        assert!(said.contains("could not be delivered") && sentences.contains("not allowed"), "{said} {sentences}");
+        assert!(commands[0].starts_with("reveille undelivered replay 0b1f6f3c"), "{commands:?}");
+        let ((said, _), _, _) = judge(&|it| {
+            it.put = Put::Gone;
+            it.tested = vec![rule(None, false)];
+            it.undelivered = Err(CliError::NotNow("no".to_owned()));
+        });
+        assert!(said.contains("is not there"), "{said}");
+    }
+}

@@ -132,7 +132,8 @@ pub(crate) async fn configured(arguments: &StackArguments) -> Result<Configured,
     if let Some(profile) = &arguments.profile {
         config = with_credentials_of(profile, &config);
     }
-    if config.region().is_none() {
+    // A variable that is set to nothing sets none.
+    if config.region().is_none_or(|region| region.as_ref().is_empty()) {
         return Err(CliError::NoRegion);
     }
     let profile = arguments.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());

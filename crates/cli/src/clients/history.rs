@@ -21,6 +21,8 @@ const APART: TimeDelta = TimeDelta::seconds(5);
 pub(crate) struct Entered {
     pub(crate) at: DateTime<Utc>,
     pub(crate) state: String,
+    /// What its function decided, once it has left the state.
+    pub(crate) decision: Option<String>,
 }
 
 /// The runs that an object started, the newest first.
@@ -47,14 +49,20 @@ pub(crate) enum Put {
 impl Account {
     /// The states that an execution entered, the first ones first; of a very long one the beginning.
     pub(crate) async fn entered(&self, arn: &str) -> Result<Vec<Entered>, CliError> {
-        let call =
-            self.sfn.get_execution_history().execution_arn(arn).max_results(EVENTS).include_execution_data(false);
+        let call = self.sfn.get_execution_history().execution_arn(arn).max_results(EVENTS);
         let history = call.send().await.map_err(|error| CliError::asked("read the execution's history", &error))?;
-        let entered = history.events.iter().filter_map(|event| {
-            let state = event.state_entered_event_details()?.name().to_owned();
-            Some(Entered { at: time(event.timestamp), state })
-        });
-        Ok(entered.collect())
+        let mut entered: Vec<Entered> = Vec::new();
+        for event in &history.events {
+            if let Some(state) = event.state_entered_event_details() {
+                entered.push(Entered { at: time(event.timestamp), state: state.name().to_owned(), decision: None });
+            } else if let Some(left) = event.state_exited_event_details() {
+                let output: Value = serde_json::from_str(left.output().unwrap_or_default()).unwrap_or_default();
+                if let Some(last) = entered.iter_mut().rfind(|it| it.state == left.name()) {
+                    last.decision = output["decision"].as_str().map(str::to_owned);
+                }
+            }
+        }
+        Ok(entered)
     }
 
     /// What an execution gave.

@@ -32,7 +32,9 @@ pub(crate) struct Tested {
     /// What it starts.
     pub(crate) starts: String,
     /// Why it would start nothing, if it would.
-    pub(crate) why: Option<String>,
+    pub(crate) nothing: Option<String>,
+    /// Why the run that it would start would fail at once, if it would.
+    pub(crate) fails: Option<String>,
     pub(crate) is_paused: bool,
 }
 

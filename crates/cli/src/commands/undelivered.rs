@@ -99,9 +99,12 @@ fn short(message: &Undelivered) -> &str {
     message.id.get(..SHORT).unwrap_or(&message.id)
 }
 
-/// What a message is about: `s3://bucket/key`, a run, or a time.
-pub(super) fn about_message(message: &Undelivered) -> Option<String> {
-    again::about(message)
+/// The messages about one file, by its `s3://bucket/key`. They are put back at once.
+pub(super) async fn about_file(account: &Account, uri: &str) -> Result<Vec<Undelivered>, CliError> {
+    let stop = Stop::listening();
+    let all = account.undelivered(&|| stop.is_asked()).await?;
+    account.put_back(&all).await;
+    Ok(all.into_iter().filter(|message| input::about(message).as_deref() == Some(uri)).collect())
 }
 
 /// What a message is about, in brackets, where that is known.

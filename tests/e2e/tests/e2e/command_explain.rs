@@ -28,7 +28,8 @@ fn says(answer: &Value, what: &str, source: &str) {
 async fn of_a_run(world: &LocalAws) {
     const ON: &str = "explain-run";
     const RULE: &str = "explain-run-rule";
-    let notebook = Notebook::of(&["import time", "time.sleep(8)", "raise ValueError('no orders')"]);
+    let notebook =
+        Notebook::of(&["print('looks for', 'orders')", "import time; time.sleep(8)", "raise ValueError('no orders')"]);
     world.instance_with(ON, &notebook).await;
     let bucket = world.local().trigger_bucket();
     let add = ["on-upload", "add", "run.ipynb", "--on", ON, "--bucket", bucket, "--name", RULE, "--prefix", "why/"];

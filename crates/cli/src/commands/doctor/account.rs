@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::finding::{Check, Finding};
 use crate::{
-    clients::checkup::{Greeting, Known, SeenClock},
+    clients::checkup::{Greeting, Known, SeenClock, Unknown},
     error::CliError,
     ui::times,
 };
@@ -55,13 +55,12 @@ pub(super) fn configured(
 fn credentials(caller: &Result<String, CliError>, expires: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Finding {
     let caller = match caller {
         Ok(caller) => caller,
-        Err(error) => {
-            return Finding::fail(
-                Check::Credentials,
-                error.to_string(),
-                "sign in again; aws configure list shows what is set",
-            );
+        Err(error @ (CliError::NoCredentials { .. } | CliError::Refused { .. })) => {
+            let cure = "sign in again; aws configure list shows what is set";
+            return Finding::fail(Check::Credentials, error.to_string(), cure);
         }
+        // Without an answer nothing is known of them; the next line says that there is none.
+        Err(error) => return Finding::unchecked(Check::Credentials, &Unknown::Failed(error.to_string())),
     };
     match expires.map(|at| at - now).filter(|left| *left < SOON) {
         Some(left) => Finding::warn(
@@ -118,6 +117,9 @@ mod tests {
         let refused = Err(CliError::NoCredentials { message: "ExpiredToken".to_owned() });
         let findings = configured("eu-west-1", None, &greeting(refused), now);
         found(&findings, Check::Credentials, Verdict::Fail, "ExpiredToken");
+        let unheard = Err(CliError::NotNow("AWS did not answer".to_owned()));
+        let findings = configured("eu-west-1", None, &greeting(unheard), now);
+        found(&findings, Check::Credentials, Verdict::Unchecked, "did not answer");
         let late = configured("eu-west-1", None, &Err(Unknown::Late("sts:GetCallerIdentity")), now);
         found(&late, Check::Credentials, Verdict::Unchecked, "sts:GetCallerIdentity");
     }

@@ -13,7 +13,7 @@ use crate::{
     clients::{Account, Ending, Put, StartedBy, Undelivered},
     commands::{
         on_upload::{self, Tested},
-        undelivered::about_message,
+        undelivered::about_file,
     },
     error::CliError,
     exit::Exit,
@@ -45,6 +45,7 @@ pub(super) async fn run(
         )));
     }
     let account = Account::of(&arguments.stack).await?;
+    let uri = format!("s3://{bucket}/{key}");
     let put = account.put(bucket, key).await;
     let since = match put {
         Put::At(at) => at,
@@ -53,7 +54,7 @@ pub(super) async fn run(
     let (tested, started, messages) = tokio::join!(
         on_upload::tested(terminal, &account, bucket, key),
         account.started_by(bucket, key, since),
-        messages(&account, bucket, key),
+        about_file(&account, &uri),
     );
     let known = Known { put, tested: tested?, started: started?, undelivered: messages };
     let facts = chain::sorted(facts(&known, since));
@@ -61,7 +62,7 @@ pub(super) async fn run(
     let next = next(&known, bucket, key);
     if arguments.format.output == Format::Json {
         let runs: Value = known.started.runs.iter().map(run_as_json).collect();
-        let more = json!({"file": format!("s3://{bucket}/{key}"), "verdict": verdict, "runs": runs});
+        let more = json!({"file": uri, "verdict": verdict, "runs": runs});
         Terminal::result(&answer(&facts, &next, more));
         return Ok(Exit::Done);
     }
@@ -78,14 +79,6 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-/// The messages of the queue that are about the file; they are put back at once.
-async fn messages(account: &Account, bucket: &str, key: &str) -> Result<Vec<Undelivered>, CliError> {
-    let all = account.undelivered().await?;
-    account.put_back(&all).await;
-    let about = format!("s3://{bucket}/{key}");
-    Ok(all.into_iter().filter(|message| about_message(message).as_deref() == Some(&about)).collect())
-}
-
 /// The answer in one sentence, and whether a run was started.
 fn verdict(known: &Known) -> (String, bool) {
     let ran = |run: &&crate::clients::Run| !matches!(run.ending, Ending::Duplicate | Ending::NotSelected);
@@ -97,7 +90,7 @@ fn verdict(known: &Known) -> (String, bool) {
         return (format!("it started {} runs", runs.len()), true);
     }
     let waiting = known.undelivered.as_ref().map_or(0, Vec::len);
-    let would = known.tested.iter().filter(|it| it.why.is_none()).count();
+    let would = known.tested.iter().filter(|it| it.nothing.is_none()).count();
     let why = if !known.started.runs.is_empty() {
         "it started an execution, and no notebook ran, because the execution found another that answers the event, or a key that it is not asked for".to_owned()
     } else if waiting > 0 {
@@ -122,9 +115,10 @@ fn facts(known: &Known, since: Option<DateTime<Utc>>) -> Vec<Fact> {
         Put::Unknown => Fact::now("you may not look whether it is there (s3:GetObject)", Source::Bucket),
     }];
     for rule in &known.tested {
-        let what = match &rule.why {
-            None => format!("the rule {} takes it: {}", rule.rule, rule.starts),
-            Some(why) => format!("the rule {} starts nothing: {why}", rule.rule),
+        let what = match (&rule.nothing, &rule.fails) {
+            (None, None) => format!("the rule {} takes it: {}", rule.rule, rule.starts),
+            (None, Some(why)) => format!("the rule {} takes it, and its run would fail: {why}", rule.rule),
+            (Some(why), _) => format!("the rule {} starts nothing: {why}", rule.rule),
         };
         facts.push(Fact::now(what, Source::Rule));
     }
@@ -181,11 +175,12 @@ mod tests {
         Known { put: Put::At(Some(Utc::now())), tested: Vec::new(), started, undelivered: Ok(Vec::new()) }
     }
 
-    fn rule(why: Option<&str>, is_paused: bool) -> Tested {
+    fn rule(nothing: Option<&str>, is_paused: bool) -> Tested {
         Tested {
             rule: "orders".to_owned(),
             starts: "a.ipynb on nightly".to_owned(),
-            why: why.map(str::to_owned),
+            nothing: nothing.map(str::to_owned),
+            fails: None,
             is_paused,
         }
     }

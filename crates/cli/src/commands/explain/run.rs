@@ -26,8 +26,7 @@ const MOST: usize = 200;
 
 pub(super) async fn run(terminal: &Terminal, arguments: &ExplainArguments, name: &RunName) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
-    let execution = account.find(name).await?;
-    let (run, past) = account.run_and_past(&execution).await?;
+    let (run, past) = account.run_and_past(name).await?;
     let told = Box::pin(told(&account, &run, past.map(|past| past.input).ok())).await?;
     let facts = chain::sorted(facts::all(&told));
     let next = show::next(&run, show::log_says_something(&account, &run).await);

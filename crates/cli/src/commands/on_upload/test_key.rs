@@ -66,16 +66,21 @@ pub(super) async fn tested(
     bucket: &str,
     key: &str,
 ) -> Result<Vec<Tested>, CliError> {
+    let uploads = all::<Upload>(account).await?;
+    let ailments = ailments(terminal, account, &uploads).await?;
     let mut tested = Vec::new();
-    let mut sends = BTreeMap::new();
-    for upload in all::<Upload>(account).await? {
-        let verdict = verdict(terminal, account, &upload, Some(bucket), key, &mut sends).await?;
+    let mut buckets = Buckets::new();
+    for (upload, ailment) in uploads.into_iter().zip(ailments) {
+        let verdict = verdict(terminal, account, &upload, (Some(bucket), key), ailment.as_ref(), &mut buckets).await?;
+        let (nothing, fails) = match verdict {
+            Verdict::Starts(_) => (None, None),
+            Verdict::Fails(why) => (None, Some(why)),
+            Verdict::Nothing(why) => (Some(why), None),
+        };
         tested.push(Tested {
             starts: what(&upload.rule.input),
-            why: match verdict {
-                Verdict::Starts(_) => None,
-                Verdict::Nothing(why) => Some(why),
-            },
+            nothing,
+            fails,
             is_paused: !upload.rule.enabled && upload.watched.take(bucket, key),
             rule: upload.rule.name,
         });

@@ -105,8 +105,7 @@ fn instance(told: &Told<'_>) -> Vec<Fact> {
     let name = told.run.instance.as_deref().unwrap_or("the instance");
     let first = |state: &str| told.entered.iter().find(|it| it.state == state).map(|it| it.at);
     let mut facts = Vec::new();
-    let starts: Vec<DateTime<Utc>> =
-        told.entered.iter().filter(|it| it.state == "StartInstance").map(|it| it.at).collect();
+    let starts: Vec<DateTime<Utc>> = told.entered.iter().filter(|it| is_start(it)).map(|it| it.at).collect();
     match (starts.as_slice(), first("AwaitRun")) {
         ([], Some(at)) if first("WaitForInstance").is_some() => {
             facts.push(Fact::at(
@@ -130,6 +129,11 @@ fn instance(told: &Told<'_>) -> Vec<Fact> {
         }
     }
     facts
+}
+
+/// Whether it called for a start there. Two runs may enter the state at the same time: the second sees that, sends nothing, and waits.
+fn is_start(entered: &Entered) -> bool {
+    entered.state == "StartInstance" && !matches!(entered.decision.as_deref(), Some("raced" | "waited"))
 }
 
 /// For whom it waited.
@@ -264,7 +268,7 @@ mod tests {
     }
 
     fn entered(state: &str, at: DateTime<Utc>) -> Entered {
-        Entered { at, state: state.to_owned() }
+        Entered { at, state: state.to_owned(), decision: None }
     }
 
     #[test]
@@ -326,9 +330,12 @@ mod tests {
             (&["CheckInstance", "AwaitRun"][..], "nightly was on already"),
             (&["WaitForInstance", "AwaitRun"], "somebody else had started it"),
             (&["StartInstance", "StartInstance"], "it started nightly, and again 1 times"),
+            (&["raced", "WaitForInstance", "AwaitRun"], "somebody else had started it"),
         ] {
             let mut told = told(&run, Value::Null);
-            told.entered = states.iter().map(|state| entered(state, now)).collect();
+            let raced = || Entered { decision: Some("raced".to_owned()), ..entered("StartInstance", now) };
+            told.entered =
+                states.iter().map(|state| if *state == "raced" { raced() } else { entered(state, now) }).collect();
             assert!(sentences(&told).iter().any(|it| it.contains(part)), "{part}: {:#?}", sentences(&told));
         }
     }

@@ -71,7 +71,7 @@ async fn told<'a>(account: &Account, run: &'a Run, input: Option<String>) -> Res
         _ => None,
     };
     let stage = match run.ending {
-        Ending::Running => Some(stage(account, run).await?),
+        Ending::Running => Some(stage(account, run).await?.words()),
         _ => None,
     };
     let waited_for = waited_for(account, run).await?;

@@ -14,7 +14,7 @@ BINARIES := --workspace
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 REVEILLE := $(TARGET_DIR)/debug/reveille
 
-.PHONY: root test-boot help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages
+.PHONY: root test-boot help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -142,6 +142,29 @@ bench-notebooks: $(ENGINE_STAMP) ## Compare notebooks run by our engine with pla
 
 sabotage: ## Show how soon the simulation notices each sabotage of the protocol
 	@$(CARGO) run --locked --quiet --profile simulate -p reveille-simulation -- --sabotage
+
+# cargo-mutants, in a folder of its own. Not in CI: it takes many hours.
+MUTANTS_VERSION := 27.1.0
+MUTANTS_TOOL := target/mutants-tool
+MUTANTS_STAMP := $(MUTANTS_TOOL)/.installed-$(MUTANTS_VERSION)
+# `make mutants MUTANTS_FLAGS='--shard 1/20'`, or `MUTANTS_FLAGS='-f crates/domain/src/memory.rs'`.
+MUTANTS_FLAGS ?=
+MUTANTS := CARGO_PROFILE_TEST_DEBUG=0 $(CURDIR)/$(MUTANTS_TOOL)/bin/cargo-mutants mutants -p reveille-domain -p reveille-protocol -o target/mutants \
+	--cargo-arg=--locked --no-shuffle --timeout 300 $(MUTANTS_FLAGS)
+
+$(MUTANTS_STAMP):
+	@echo "==> installing cargo-mutants $(MUTANTS_VERSION) into $(MUTANTS_TOOL) (once; some minutes)"
+	@$(CARGO) install --quiet --locked --debug cargo-mutants --version $(MUTANTS_VERSION) --root $(MUTANTS_TOOL)
+	@touch $@
+
+# cargo-mutants exits with 2 when a mutant lives: the next tests judge those (--iterate), and the last exit code counts.
+mutants: $(MUTANTS_STAMP) ## Change the decisions and steps in small ways, and show which changes no test notices (many hours)
+	@echo "==> each mutant, by its own crate's tests"
+	@$(MUTANTS) || [ $$? = 2 ]
+	@echo "==> those that lived, by the steps' tests"
+	@$(MUTANTS) --iterate --test-package reveille-protocol || [ $$? = 2 ]
+	@echo "==> those that still live, by 2,000 schedules"
+	@$(MUTANTS) --iterate --test-package reveille-simulation --profile simulate -- --test mutants -- --ignored
 
 recordings: ## Run the executions recorded on AWS in the file ASL_RECORDINGS through the interpreter
 	@test -n "$(ASL_RECORDINGS)" || { echo "make recordings ASL_RECORDINGS=FILE: name a file of recorded executions" >&2; exit 2; }

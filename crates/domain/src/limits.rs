@@ -170,3 +170,18 @@ pub fn patience(waited: TimeDelta) -> u32 {
         4
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Step Functions service quotas: "Maximum input or output size for a task, state, or execution: 256 KiB"; RFC 8259, section 6, for
+    /// the numbers that every reader of JSON agrees on.
+    #[test]
+    fn sizes_fit_what_carries_them() {
+        assert_eq!(MAX_REQUEST_BYTES, 262_144);
+        assert_eq!(MAX_INPUT_BYTES * 4, MAX_REQUEST_BYTES, "the envelope has room, and so have filled placeholders");
+        assert_eq!(MAX_RECORD_BYTES, 4 * MAX_REQUEST_BYTES);
+        assert_eq!(MAX_WHOLE_NUMBER, 9_007_199_254_740_991);
+    }
+}

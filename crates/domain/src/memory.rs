@@ -141,3 +141,6 @@ pub struct Stopping {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,7 +141,7 @@ fn check_execution(
     }
     check_instance_after(world, execution, &outcome);
     check_outputs(world, execution, &outcome);
-    let reported = world.bucket.get(&world.stack.layout.report(&at)).is_some();
+    let reported = world.bucket.has(&world.stack.layout.report(&at));
     if ended.status == Status::Failed && !reported {
         check_first_error(world, execution, &outcome);
     }

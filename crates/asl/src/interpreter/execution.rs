@@ -162,6 +162,18 @@ impl StepFunctionsExecution {
         self.status.get()
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its input.
+    #[must_use]
+    pub fn input(&self) -> &Value {
+        &self.input
+    }
+
     /// When it was started, in Unix milliseconds.
     #[must_use]
     pub fn start_ms(&self) -> i64 {

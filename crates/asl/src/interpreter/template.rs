@@ -17,7 +17,8 @@ pub(crate) enum Template {
     Literal(JValue),
     Expression(Box<Site>),
     Array(Vec<Template>),
-    Object(Vec<(String, Template)>),
+    /// The members' names in their order, with nothing for each, and its value's template.
+    Object(Rc<JMap>, Vec<Template>),
 }
 
 impl Template {
@@ -48,10 +49,18 @@ impl Template {
                     .iter()
                     .map(|(key, member)| Some((key.clone(), member.literal()?)))
                     .collect::<Option<JMap>>();
-                Ok(literal.map_or(Self::Object(members), |map| Self::Literal(JValue::Object(Rc::new(map)))))
+                Ok(match literal {
+                    Some(map) => Self::Literal(JValue::Object(Rc::new(map))),
+                    None => Self::object(members),
+                })
             }
             other => Ok(Self::Literal(JValue::from(other.clone()))),
         }
+    }
+
+    fn object(members: Vec<(String, Self)>) -> Self {
+        let (names, members): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+        Self::Object(Rc::new(names.into_iter().map(|name| (name, JValue::Null)).collect()), members)
     }
 
     fn literal(&self) -> Option<JValue> {
@@ -69,12 +78,13 @@ impl Template {
                 let items = items.iter().map(|item| item.evaluate(view)).collect::<Result<Vec<_>, _>>()?;
                 Ok(JValue::from(items))
             }
-            Self::Object(members) => {
-                let members = members
-                    .iter()
-                    .map(|(key, member)| Ok((key.clone(), member.evaluate(view)?)))
-                    .collect::<Result<JMap, _>>()?;
-                Ok(JValue::Object(Rc::new(members)))
+            Self::Object(shape, members) => {
+                // The names are hashed once, when the template is compiled.
+                let mut object = JMap::clone(shape);
+                for (slot, member) in object.values_mut().zip(members) {
+                    *slot = member.evaluate(view)?;
+                }
+                Ok(JValue::Object(Rc::new(object)))
             }
         }
     }

@@ -192,3 +192,6 @@ impl Lease {
         self.state == LeaseState::Open && self.boot_id.is_none() && !self.seen_up && !self.ended
     }
 }
+
+#[cfg(test)]
+mod tests;

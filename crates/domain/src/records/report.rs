@@ -98,3 +98,37 @@ impl Report {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    fn report(by: Reporter, outputs: &[&str]) -> Report {
+        let at = AttemptRef { instance: "nightly".into(), run: RunId::from_key("r"), attempt: 2 };
+        let failure = Some(Failure::new(Code::RunnerLost, "lost"));
+        let mut report = Report::without_outputs(&at, by, failure, None, DateTime::UNIX_EPOCH);
+        report.outputs = outputs.iter().map(|name| ((*name).to_owned(), format!("s3://b/{name}"))).collect();
+        report
+    }
+
+    #[test]
+    fn a_report_without_outputs_is_its_attempts_and_only_a_runners_names_a_version() {
+        let (own, other) = (report(Reporter::Runner, &[]), report(Reporter::Function, &[]));
+        assert_eq!((own.attempt, own.outputs.len(), own.runner_version.as_deref()), (2, 0, Some(crate::VERSION)));
+        assert_eq!(other.runner_version, None);
+    }
+
+    #[test]
+    fn outputs_are_added_to_a_functions_verdict_that_has_none() {
+        let left = Report { source_sha256: Some("of the notebook".into()), ..report(Reporter::Runner, &["html"]) };
+        let verdict = report(Reporter::Function, &[]);
+        let both = verdict.with_outputs_of(&left).unwrap();
+        let sha256 = Some("of the notebook".to_owned());
+        assert_eq!(both, Report { outputs: left.outputs.clone(), source_sha256: sha256, ..verdict.clone() });
+        for whole in [report(Reporter::Function, &["log"]), report(Reporter::Runner, &[])] {
+            assert_eq!(whole.with_outputs_of(&left), None, "{whole:?}");
+        }
+        assert_eq!(verdict.with_outputs_of(&report(Reporter::Runner, &[])), None, "there is nothing to add");
+    }
+}

@@ -137,7 +137,7 @@ pub(super) fn check_verdict(world: &World, at: &AttemptRef, outcome: &Outcome, n
     if world.sweeps() && outcome.outputs != report.outputs && !late() {
         broken(format!("its report names {:?}, and its outcome {:?}", report.outputs, outcome.outputs));
     }
-    let kept = |uri: &String| world.bucket.get(uri.trim_start_matches(&world.stack.layout.uri(""))).is_some();
+    let kept = |uri: &String| world.bucket.has(uri.trim_start_matches(&world.stack.layout.uri("")));
     if !outcome.outputs.values().all(kept) {
         broken(format!("its outcome names what is not there: {:?}", outcome.outputs));
     }

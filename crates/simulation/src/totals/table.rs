@@ -42,35 +42,37 @@ impl Totals {
         };
         let hours = self.machine_ms / 3_600_000;
         line(format!("{} schedules, {} runs, {hours} hours of instances", self.schedules, self.runs));
-        line(format!("\n{:<60} {:>10}", "guarantees", "broken"));
+        line(format!("\n{:<75} {:>10}", "guarantees", "broken"));
         for (guarantee, words) in GUARANTEES {
-            line(format!("  {guarantee} {words:<55} {:>10}", self.broken.get(guarantee).unwrap_or(&0)));
+            line(format!("  {guarantee} {words:<70} {:>10}", self.broken.get(guarantee).unwrap_or(&0)));
         }
         let unlike = self.broken.get("twice").unwrap_or(&0);
-        line(format!("  played twice, event by event: {:<26} {unlike:>12}", format!("{} schedules", self.twice)));
+        let twice = format!("played twice, event by event: {} schedules", self.twice);
+        line(format!("  {twice:<73} {unlike:>10}"));
         line(format!(
-            "\n{:<48} {:>10} {:>14} {:>10}",
+            "\n{:<49} {:>10} {:>14} {:>10}",
             "on in vain, by its longest cause", "boots", "longest, s", "bound, s"
         ));
         for cause in Cause::ALL {
             let wasted = self.wastes.get(&cause).copied().unwrap_or_default();
             let (longest, bound) = (wasted.longest_ms / 1_000, wasted.allowed_ms / 1_000);
-            line(format!("  {:<46} {:>10} {longest:>14} {bound:>10}", cause.name(), wasted.boots));
+            line(format!("  {:<47} {:>10} {longest:>14} {bound:>10}", cause.name(), wasted.boots));
         }
         let mut struck: Vec<(Fault, Count)> = self.faults.iter().map(|(fault, count)| (*fault, *count)).collect();
         struck.sort_by_key(|(_, count)| count.mattered);
         let sum: u64 = struck.iter().map(|(_, count)| count.mattered).sum();
         let kinds = Fault::every().count();
-        line(format!("\n{:<60} {:>10}", format!("{} of {kinds} kinds of fault; the rarest", struck.len()), "mattered"));
+        line(format!("\n{:<75} {:>10}", format!("{} of {kinds} kinds of fault; the rarest", struck.len()), "mattered"));
         for (fault, count) in struck.iter().take(RAREST) {
-            line(format!("  {:<58} {:>10}", fault.name(), count.mattered));
+            line(format!("  {:<73} {:>10}", fault.name(), count.mattered));
         }
-        line(format!("  {:<58} {sum:>10}", "all kinds together (each in target/simulate.json)"));
+        line(format!("  {:<73} {sum:>10}", "all kinds together (each in target/simulate.json)"));
         line(format!(
-            "\n{:.0} runs a second on one core: {:.1} s on {} threads, {:.1} s of them running",
+            "\n{:.0} runs a second on one core: {:.1} s on {} {}, {:.1} s of them running",
             self.runs_a_second(speed),
             speed.passed,
             speed.threads,
+            if speed.threads == 1 { "thread" } else { "threads" },
             speed.running
         ));
         text
@@ -132,5 +134,17 @@ mod tests {
         let table = Totals::default().table(Speed { passed: 60.0, running: 100.0, threads: 2 });
         assert!(table.lines().count() <= 45, "{table}");
         assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    }
+
+    /// Whichever kinds are the rarest, the numbers stand under each other.
+    #[test]
+    fn the_columns_stand_under_each_other() {
+        for fault in Fault::every() {
+            let totals = Totals { faults: [(fault, Count::default())].into(), ..Totals::default() };
+            let table = totals.table(Speed { passed: 60.0, running: 100.0, threads: 1 });
+            let columns = table.lines().filter(|line| line.starts_with("  "));
+            assert!(columns.clone().all(|line| line.chars().count() == 86), "{table}");
+            assert!(columns.count() > GUARANTEES.len(), "{table}");
+        }
     }
 }

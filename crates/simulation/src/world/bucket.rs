@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::ops::Bound;
 
-use reveille_domain::ports::{Object, PutAnswer, PutCondition};
+use reveille_domain::limits::MAX_RECORD_BYTES;
+use reveille_domain::ports::{GetAnswer, Object, PutAnswer, PutCondition};
 use serde::de::DeserializeOwned;
 
 /// The objects by key.
@@ -20,20 +21,46 @@ impl Bucket {
         self.0.borrow().get(key).cloned()
     }
 
+    /// What a reader of records gets: of an object that is larger than any record, its tag alone.
+    #[must_use]
+    pub fn answer(&self, key: &str) -> GetAnswer {
+        match self.0.borrow().get(key) {
+            None => GetAnswer::Nothing,
+            Some(object) if object.body.len() > MAX_RECORD_BYTES => GetAnswer::TooLarge { etag: object.etag.clone() },
+            Some(object) => GetAnswer::Object(object.clone()),
+        }
+    }
+
+    /// The tag of the object of that key.
+    #[must_use]
+    pub fn etag_of(&self, key: &str) -> Option<String> {
+        self.0.borrow().get(key).map(|object| object.etag.clone())
+    }
+
+    /// Whether there is an object of that key.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.0.borrow().contains_key(key)
+    }
+
     /// Writes under a condition.
     pub fn put(&self, key: &str, body: Vec<u8>, condition: &PutCondition) -> PutAnswer {
         let mut objects = self.0.borrow_mut();
-        let stands = objects.get(key);
+        let stands = objects.get_mut(key);
         let holds = match condition {
             PutCondition::Always => true,
             PutCondition::IfAbsent => stands.is_none(),
-            PutCondition::IfMatch(wanted) => stands.is_some_and(|object| object.etag == *wanted),
+            PutCondition::IfMatch(wanted) => stands.as_ref().is_some_and(|object| object.etag == *wanted),
         };
         if !holds {
             return PutAnswer::ConditionFailed;
         }
         let tag = etag(&body);
-        objects.insert(key.to_owned(), Object { body, etag: tag.clone() });
+        let object = Object { body, etag: tag.clone() };
+        match stands {
+            Some(stands) => *stands = object,
+            None => drop(objects.insert(key.to_owned(), object)),
+        }
         PutAnswer::Written(tag)
     }
 
@@ -69,21 +96,29 @@ impl Bucket {
     /// The record of that key, if it can be read.
     #[must_use]
     pub fn record<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        serde_json::from_slice(&self.0.borrow().get(key)?.body).ok()
+        let objects = self.0.borrow();
+        let object = objects.get(key).filter(|object| object.body.len() <= MAX_RECORD_BYTES)?;
+        serde_json::from_slice(&object.body).ok()
     }
 }
+
+/// Of a body that is larger than any record, its tag is made from so many bytes: nobody reads the rest.
+const TAGGED_OF_LARGE: usize = 4_096;
 
 /// FNV-1a over words of eight bytes, each of which is turned into all others: a tag must tell bodies apart, and withstand
 /// nobody.
 fn etag(body: &[u8]) -> String {
+    let length = body.len() as u64;
+    let body = if body.len() > MAX_RECORD_BYTES { &body[..TAGGED_OF_LARGE] } else { body };
     let (words, rest) = body.as_chunks::<8>();
     let mix = |hash: u64, word: u64| {
         let mixed = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^ (mixed >> 32)
     };
-    let hash = words.iter().fold(body.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let hash = words.iter().fold(length, |hash, word| mix(hash, u64::from_le_bytes(*word)));
     let hash = rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)));
-    format!("{hash:016x}")
+    let digit = |at: u32| char::from_digit(((hash >> (4 * at)) & 0xf) as u32, 16).unwrap_or('0');
+    (0..16).rev().map(digit).collect()
 }
 
 #[cfg(test)]

@@ -154,11 +154,11 @@ impl Role<'_> {
 
     fn delete(&mut self, key: &str) {
         if self.may("s3:DeleteObject", key)
-            && let Some(object) = self.world.bucket.get(key)
+            && let Some(etag) = self.world.bucket.etag_of(key)
         {
             self.struck = true;
             self.world.say(|| format!("  a notebook on {}: deletes {key}", self.instance));
-            self.world.bucket.delete(key, &object.etag);
+            self.world.bucket.delete(key, &etag);
         }
     }
 

@@ -69,17 +69,18 @@ impl Log for Ports {
 
 impl DescribeNotebookInstance for Ports {
     async fn describe_notebook_instance(&self, name: &InstanceName) -> Call<Option<Observation>> {
-        let (owned, label) = (name.to_string(), self.actor.label.clone());
+        let (owned, actor) = (Rc::<str>::from(name.as_str()), Rc::clone(&self.actor));
         let ends_leases = matches!(self.actor.caller, Caller::Function(Step::VerifyStopped | Step::Sweep));
-        self.call(About::new(Action::Describe, "sagemaker:DescribeNotebookInstance", name.as_str()), move |world| {
+        let about = About::new(Action::Describe, "sagemaker:DescribeNotebookInstance", Rc::clone(&owned));
+        self.call(about, move |world| {
             let seen = world.describe(&owned);
             let is_failed = matches!(&seen, Ok(Some(seen)) if seen.status == InstanceStatus::Failed);
             if ends_leases && is_failed {
                 world.ledger.failure_was_seen(&owned);
             }
             world.say(|| match &seen {
-                Ok(Some(seen)) => format!("  {label}: sees {owned} {:?}", seen.status),
-                other => format!("  {label}: sees {owned} {other:?}"),
+                Ok(Some(seen)) => format!("  {}: sees {owned} {:?}", actor.label, seen.status),
+                other => format!("  {}: sees {owned} {other:?}", actor.label),
             });
             seen
         })

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use reveille_asl::interpreter::{Description, Status};
+use reveille_asl::interpreter::{Status, StepFunctionsExecution};
 use reveille_domain::InputText;
 use reveille_domain::ports::{
     Call, DescribeExecution, DescribeWholeExecution, EndedExecution, EndedList, EndedPage, ExecutionEnding,
@@ -58,12 +58,11 @@ impl World {
         if random.u64(0..LATE_LISTS) == 0 { random.i64(0..=LISTED_LATE_MS) } else { random.i64(0..=LISTED_AFTER_MS) }
     }
 
-    fn list(&self, list: EndedList, of_second_stack: bool) -> Vec<EndedExecution> {
-        let service = self.service();
+    /// The ARNs of what is listed, and when each ended.
+    fn list(&self, list: EndedList, of_second_stack: bool) -> Vec<(Rc<str>, i64)> {
         let shown_ms = self.now_ms() - self.listed_after_ms();
         let mut is_late = false;
         let listed = self.ledger.each_execution(|known| {
-            let execution = service.execution(&known.arn)?;
             if is_of_second_stack(&known.arn) != of_second_stack {
                 return None;
             }
@@ -77,11 +76,7 @@ impl World {
                 Status::Running | Status::Succeeded => return None,
             };
             let wanted = ending == list.ending && (!list.redriven || turn.redrive_count > 0);
-            wanted.then(|| EndedExecution {
-                arn: known.arn.to_string(),
-                started_at: time(execution.start_ms()),
-                ended_at: Some(time(turn.at_ms)),
-            })
+            wanted.then(|| (Rc::clone(&known.arn), turn.at_ms))
         });
         if is_late {
             self.ledger.hindered(self.now_ms(), Hindrance::Function);
@@ -107,8 +102,8 @@ impl DescribeWholeExecution for Ports {
         let owned = execution_arn.to_owned();
         let about = About::new(Action::DescribeExecution, "states:DescribeExecution", execution_arn);
         self.call(about, move |world| {
-            let execution = world.service().execution(&owned).map(|known| known.describe());
-            Ok(world.described(&owned).zip(execution).map(|(turn, execution)| seen(execution, &turn)))
+            let execution = world.service().execution(&owned);
+            Ok(world.described(&owned).zip(execution).map(|(turn, execution)| seen(&execution, &turn)))
         })
         .await
     }
@@ -127,7 +122,12 @@ impl ListEndedExecutions for Ports {
             }
             let (from, listed) = (from.unwrap_or_default(), world.list(list, of_second_stack));
             let to = listed.len().min(from + size.min(PAGE));
-            let executions = listed[from.min(to)..to].to_vec();
+            let service = world.service();
+            let ended = |(arn, ended_ms): &(Rc<str>, i64)| {
+                let started_at = time(service.execution(arn)?.start_ms());
+                Some(EndedExecution { arn: arn.to_string(), started_at, ended_at: Some(time(*ended_ms)) })
+            };
+            let executions = listed[from.min(to)..to].iter().filter_map(ended).collect();
             Ok(Some(EndedPage { executions, next: (to < listed.len()).then(|| to.to_string()) }))
         })
         .await
@@ -139,7 +139,7 @@ pub(crate) fn is_of_second_stack(arn: &str) -> bool {
     arn.rsplit(':').next().is_some_and(|name| name.starts_with(SECOND))
 }
 
-fn seen(execution: Description, turn: &Turn) -> ExecutionSeen {
+fn seen(execution: &StepFunctionsExecution, turn: &Turn) -> ExecutionSeen {
     ExecutionSeen {
         status: match turn.status {
             Status::Running => ExecutionStatus::Running,
@@ -149,12 +149,12 @@ fn seen(execution: Description, turn: &Turn) -> ExecutionSeen {
             Status::Aborted => ExecutionStatus::Aborted,
         },
         execution: reveille_domain::records::Execution {
-            arn: execution.execution_arn.to_string(),
-            name: execution.name,
-            start_time: time(execution.start_ms),
+            arn: execution.arn().to_string(),
+            name: execution.name().to_owned(),
+            start_time: time(execution.start_ms()),
             redrive_count: turn.redrive_count,
         },
-        input: InputText::from(&execution.input),
+        input: InputText::from(execution.input()),
         error: turn.error.clone(),
         cause: turn.cause.clone(),
     }

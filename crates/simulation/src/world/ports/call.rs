@@ -22,16 +22,16 @@ const LANDS_WITHIN_MS: u64 = 10_000;
 pub(in crate::world) struct About {
     pub(super) action: Action,
     pub(super) iam: &'static str,
-    pub(super) resource: String,
+    pub(super) resource: Rc<str>,
 }
 
 impl About {
-    pub(in crate::world) fn new(action: Action, iam: &'static str, resource: impl Into<String>) -> Self {
+    pub(in crate::world) fn new(action: Action, iam: &'static str, resource: impl Into<Rc<str>>) -> Self {
         Self { action, iam, resource: resource.into() }
     }
 
     pub(in crate::world) fn error(&self, kind: CallErrorKind, message: &str) -> CallError {
-        CallError { kind, action: self.iam, resource: self.resource.clone(), message: message.to_owned() }
+        CallError { kind, action: self.iam, resource: self.resource.to_string(), message: message.to_owned() }
     }
 }
 

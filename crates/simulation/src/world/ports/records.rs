@@ -16,9 +16,12 @@ use crate::schedule::Action;
 
 impl GetObject for Ports {
     async fn get_object(&self, key: &str) -> Call<GetAnswer> {
-        let (owned, actor) = (key.to_owned(), Rc::clone(&self.actor));
+        let (owned, actor) = (Rc::<str>::from(key), Rc::clone(&self.actor));
         let answer = self
-            .call(About::new(Action::Get, "s3:GetObject", key), move |world| {
+            .call(About::new(Action::Get, "s3:GetObject", Rc::clone(&owned)), move |world| {
+                if world.lie.is_none() {
+                    return Ok(world.bucket.answer(&owned));
+                }
                 let stands = world.bucket.get(&owned);
                 let strays = || world.bucket.get(&format!("{owned}{STRAY}"));
                 let stands = if world.lie == Some(Lie::StrayTickets) { stands.or_else(strays) } else { stands };
@@ -52,8 +55,8 @@ impl GetObject for Ports {
 
 impl PutObject for Ports {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
-        let (owned, label) = (key.to_owned(), self.actor.label.clone());
-        let about = About::new(Action::Put, "s3:PutObject", key);
+        let (owned, actor) = (Rc::<str>::from(key), Rc::clone(&self.actor));
+        let about = About::new(Action::Put, "s3:PutObject", Rc::clone(&owned));
         if let Some(answer) = self.opening_trouble(&about, key, &body).await {
             return answer;
         }
@@ -71,6 +74,7 @@ impl PutObject for Ports {
             };
             let answer = world.bucket.put(&owned, body.to_vec(), &condition);
             world.say(|| {
+                let label = &actor.label;
                 let shown = if owned.starts_with("leases/") {
                     String::from_utf8_lossy(&body).into_owned()
                 } else {
@@ -89,10 +93,10 @@ impl PutObject for Ports {
 
 impl DeleteObject for Ports {
     async fn delete_object(&self, key: &str, etag: &str) -> Call<bool> {
-        let (owned, etag, label) = (key.to_owned(), etag.to_owned(), self.actor.label.clone());
-        self.call(About::new(Action::Delete, "s3:DeleteObject", key), move |world| {
+        let (owned, etag, actor) = (Rc::<str>::from(key), etag.to_owned(), Rc::clone(&self.actor));
+        self.call(About::new(Action::Delete, "s3:DeleteObject", Rc::clone(&owned)), move |world| {
             let removed = world.bucket.delete(&owned, &etag);
-            world.say(|| format!("  {label}: delete {owned}: {removed}"));
+            world.say(|| format!("  {}: delete {owned}: {removed}", actor.label));
             Ok(removed)
         })
         .await
@@ -101,8 +105,8 @@ impl DeleteObject for Ports {
 
 impl ListObjects for Ports {
     async fn list_objects_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Call<Vec<String>> {
-        let (owned, after) = (prefix.to_owned(), after.map(str::to_owned));
-        self.call(About::new(Action::List, "s3:ListBucket", prefix), move |world| {
+        let (owned, after) = (Rc::<str>::from(prefix), after.map(str::to_owned));
+        self.call(About::new(Action::List, "s3:ListBucket", Rc::clone(&owned)), move |world| {
             let keys = world.bucket.list(&owned, after.as_deref(), limit);
             Ok(match world.lie {
                 Some(lie) => keys.into_iter().map(|key| lie.about_key(&key).to_owned()).collect(),
@@ -115,8 +119,8 @@ impl ListObjects for Ports {
 
 impl UploadFile for Ports {
     async fn upload_file(&self, key: &str, _path: &Path, _content_type: &str) -> Call<()> {
-        let owned = key.to_owned();
-        self.call(About::new(Action::Upload, "s3:PutObject", key), move |world| {
+        let owned = Rc::<str>::from(key);
+        self.call(About::new(Action::Upload, "s3:PutObject", Rc::clone(&owned)), move |world| {
             world.bucket.put(&owned, Vec::new(), &PutCondition::Always);
             Ok(())
         })

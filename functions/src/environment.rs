@@ -4,12 +4,13 @@ use reveille_aws::{Aws, Credentials};
 use reveille_domain::layout::Layout;
 use reveille_domain::limits::{Bounds, HEARTBEAT_SECONDS, LIVE_OUTPUT_SECONDS, MAX_WAITING_RUNS};
 use reveille_protocol::Stack;
-
 use reveille_protocol::step::Step;
+
+use crate::handler::Handler;
 
 /// Reads `REVEILLE_BUCKET`, `REVEILLE_PREFIX`, `REVEILLE_EVENT_BUS`, `REVEILLE_HEARTBEAT_SECONDS`, AwaitRun's
 /// `REVEILLE_MAX_WAITING_RUNS` and `REVEILLE_LIVE_OUTPUT_SECONDS`, and the sweeper's `REVEILLE_STATE_MACHINE`.
-pub async fn read(handler: Step) -> Result<(Stack, Aws), String> {
+pub async fn read(handler: Handler) -> Result<(Stack, Aws), String> {
     let layout = Layout { bucket: required("REVEILLE_BUCKET")?, prefix: prefix()? };
     let stack = Stack {
         layout: layout.clone(),
@@ -20,7 +21,7 @@ pub async fn read(handler: Step) -> Result<(Stack, Aws), String> {
     let event_bus = required("REVEILLE_EVENT_BUS")?;
     let aws = Aws::from_env(Credentials::Environment, None, layout, event_bus).await;
     // Only the sweeper's environment names it: the machine's own functions cannot, since it names them.
-    let is_sweeper = handler == Step::Sweep;
+    let is_sweeper = handler == Handler::Step(Step::Sweep);
     let state_machine = if is_sweeper { required("REVEILLE_STATE_MACHINE")? } else { String::new() };
     Ok((stack, aws.with_state_machine(state_machine)))
 }

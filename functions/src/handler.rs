@@ -1,12 +1,35 @@
-//! Which step this function is: `_HANDLER` names one.
+//! Which function this is: `_HANDLER` names one.
 
 use reveille_protocol::step::Step;
 
+/// A function of the bootstrap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handler {
+    /// A step of the protocol.
+    Step(Step),
+    /// CloudFormation's resource that installs the runner: no part of a run.
+    InstallRunner,
+}
+
+impl Handler {
+    /// Its name, which is the template's `Handler`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Step(step) => step.name(),
+            Self::InstallRunner => "install_runner",
+        }
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        Step::ALL.into_iter().map(Self::Step).chain([Self::InstallRunner])
+    }
+}
+
 /// Reads `_HANDLER`, which Lambda sets from the template's `Handler`.
-pub fn from_env() -> Result<Step, String> {
+pub fn from_env() -> Result<Handler, String> {
     let name = std::env::var("_HANDLER").unwrap_or_default();
-    Step::ALL.into_iter().find(|step| step.name() == name).ok_or_else(|| {
-        let names = Step::ALL.map(Step::name).join(", ");
+    Handler::all().find(|handler| handler.name() == name).ok_or_else(|| {
+        let names = Handler::all().map(Handler::name).collect::<Vec<_>>().join(", ");
         format!("_HANDLER is {name:?}; it must be one of {names}. Correct the function's Handler in the template.")
     })
 }

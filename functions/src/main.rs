@@ -19,9 +19,11 @@ use reveille_protocol::verify_stopped::verify_stopped;
 mod arguments;
 mod environment;
 mod handler;
+mod install_runner;
 mod invocation;
 
 use arguments::{plain, with_input};
+use handler::Handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -42,15 +44,19 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn prepare() -> Result<(Step, Stack, Aws, RuntimeApi), String> {
+async fn prepare() -> Result<(Handler, Stack, Aws, RuntimeApi), String> {
     let handler = handler::from_env()?;
     let (stack, aws) = environment::read(handler).await?;
     Ok((handler, stack, aws, RuntimeApi::from_env()?))
 }
 
-/// From `_HANDLER` to the step of the same name.
-async fn serve(handler: Step, stack: &Stack, aws: &Aws, api: &mut RuntimeApi) -> Result<ExitCode, String> {
+/// From `_HANDLER` to the step of the same name, or to what CloudFormation calls.
+async fn serve(handler: Handler, stack: &Stack, aws: &Aws, api: &mut RuntimeApi) -> Result<ExitCode, String> {
     use invocation::serve;
+    let handler = match handler {
+        Handler::Step(step) => step,
+        Handler::InstallRunner => return install_runner::serve(api, aws).await,
+    };
     match handler {
         Step::AdmitRun => serve(api, handler, stack, aws, with_input, admit_run).await,
         Step::CheckInstance => serve(api, handler, stack, aws, plain, check_instance).await,

@@ -2,9 +2,9 @@
 # Reveille: on-start script of a SageMaker notebook instance. Fetches the runner, checks it, starts it so
 # that it outlives this script, and waits until it is ready.
 #
-# It always exits 0: whatever is wrong with Reveille, a person's instance must come up. What went wrong is
-# on stdout (CloudWatch: /aws/sagemaker/NotebookInstances, <name>/LifecycleConfigOnStart) and in
-# /var/log/reveille-on-start.log. It takes at most 220 s, of SageMaker's 300 s.
+# It always exits 0: a person's instance must come up. What went wrong is on stdout (CloudWatch:
+# /aws/sagemaker/NotebookInstances, <name>/LifecycleConfigOnStart) and in /var/log/reveille-on-start.log.
+# It takes at most 220 s, of SageMaker's 300 s.
 # --- preamble ---
 set -u
 umask 022
@@ -14,8 +14,8 @@ PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/
 export PATH
 RUN_AS=ec2-user
 UNIT=reveille-runner
-FETCH_TRIES=3
-FETCH_SECONDS=55                      # each; the runner is some 10 MB away in the same region
+FETCH_TRIES=3                         # of all fetches together
+FETCH_SECONDS=45                      # each; the runner is some 10 MB away in the same region
 READY_SECONDS=30
 END_SECONDS=60                        # for the outputs when the instance is stopped: limits::RUNNER_END
 LOG="$ROOT/var/log/reveille-on-start.log"
@@ -23,8 +23,8 @@ RUNNER_LOG="$ROOT/var/log/reveille-runner.log"
 PID_FILE="$ROOT/run/reveille-runner.pid"
 READY_FILE="$ROOT/run/reveille/ready"
 
-# What the runner and its Python get, if it is set here: a unit of systemd inherits nothing. A name that ends in *
-# is every variable whose name begins so. See docs/instance.md.
+# What the runner gets, if it is set here: a unit of systemd inherits nothing. A name that ends in * is every
+# variable that begins so. See docs/instance.md.
 PASSED=(
     REVEILLE_PYTHON REVEILLE_JUPYTER_URL REVEILLE_JUPYTER_TOKEN JUPYTER_PATH
     HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
@@ -59,7 +59,7 @@ running() {
     fi
     local pid boot
     { read -r pid boot <"$PID_FILE"; } 2>/dev/null || return 1
-    # The number may be another process by now; its environment says whose it is.
+    # The number may be another process by now.
     [ "$boot" = "$(boot_id)" ] && grep -qzF "REVEILLE_READY_FILE=$READY_FILE" "/proc/$pid/environ" 2>/dev/null
 }
 
@@ -70,25 +70,34 @@ region() {
 
 right_checksum() { printf '%s  %s\n' "$REVEILLE_RUNNER_SHA256" "$1" | sha256sum --check --status 2>/dev/null; }
 
-fetch() { # to the file $1
-    local try direct="${no_proxy-${NO_PROXY-}}"
+TRY=1
+fetch() { # the object $1 to the file $2
+    local direct="${no_proxy-${NO_PROXY-}}" from="s3://$REVEILLE_BUCKET/$1"
     direct="${direct:+$direct,}169.254.169.254,localhost,127.0.0.1"
-    for ((try = 1; try <= FETCH_TRIES; try++)); do
-        # The instance's metadata, where the role's credentials are, is behind no proxy. In us-east-1 version 1 of the
-        # aws command asks s3.amazonaws.com unless told: a proxy may know the region's name only.
-        if NO_PROXY="$direct" no_proxy="$direct" AWS_S3_US_EAST_1_REGIONAL_ENDPOINT=regional timeout "$FETCH_SECONDS" aws s3 cp --only-show-errors \
-            --cli-connect-timeout 10 --cli-read-timeout 30 \
-            "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY" "$1" </dev/null; then
-            return 0
+    # The role's credentials are behind no proxy. In us-east-1 version 1 of aws asks s3.amazonaws.com unless told: a
+    # proxy may know the region's name only.
+    until NO_PROXY="$direct" no_proxy="$direct" AWS_S3_US_EAST_1_REGIONAL_ENDPOINT=regional timeout "$FETCH_SECONDS" aws s3 cp --only-show-errors \
+        --cli-connect-timeout 10 --cli-read-timeout 30 "$from" "$2" </dev/null; do
+        say "fetching $from failed (try $TRY of $FETCH_TRIES)"
+        if [ "$TRY" = "$FETCH_TRIES" ]; then
+            rm -f "$2"
+            give_up "$from cannot be fetched" \
+                "Look at what aws said above. Check that it exists, that the instance's role may read it, that the instance reaches S3 (behind a proxy: HTTPS_PROXY, and AWS_CA_BUNDLE if the proxy opens TLS), and that its clock is right"
         fi
-        say "fetching s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY failed (try $try of $FETCH_TRIES)"
-        [ "$try" = "$FETCH_TRIES" ] || sleep "$((try * 2))"
+        sleep "$((TRY++ * 2))"
     done
-    return 1
 }
 
-# Adds what is set of PASSED to SETTINGS. Also exports it, for the aws command above: a preamble may have set it without.
-# Values are data: one argument each, and in no log. One that systemd would refuse (with the whole unit) is left out.
+# Where the preamble names no runner, the stack does: a line as sha256sum prints it.
+follow() { # by way of the file $1
+    local object="${REVEILLE_PREFIX:-}runner.sha256" form='^([0-9a-f]{64})  (reveille-runner[A-Za-z0-9._-]*)$'
+    fetch "$object" "$1"
+    [[ "$(head -c 999 "$1")" =~ $form ]] || give_up "s3://$REVEILLE_BUCKET/$object names no runner" "Deploy again"
+    REVEILLE_RUNNER_SHA256="${BASH_REMATCH[1]}" REVEILLE_RUNNER_KEY="artifacts/${BASH_REMATCH[2]}"
+}
+
+# Adds what is set of PASSED to SETTINGS, and exports it, for aws above: a preamble may have set it without. Values are
+# data: one argument each, and in no log. One that systemd would refuse (with the whole unit) is left out.
 collect_passed() {
     local pattern name names=() passed=''
     for pattern in "${PASSED[@]}"; do
@@ -111,7 +120,7 @@ collect_passed() {
     [ -z "$passed" ] || say "passed on to the runner:$passed"
 }
 
-# What systemd takes for the value of a variable: UTF-8, and no control character but tab and line feed.
+# What systemd takes: UTF-8, and no control character but tab and line feed.
 printable() {
     command -v iconv >/dev/null || return 0
     [[ "$1" != *[$'\x01'-$'\x08'$'\x0b'-$'\x1f'$'\x7f']* ]] && printf '%s' "$1" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1
@@ -123,11 +132,7 @@ install_runner() { # as $1
     right_checksum "$1" && return 0
     mkdir -p "$folder" || give_up "$folder cannot be made" "Look at the disk and its permissions"
     download="$folder/.download.$$"
-    if ! fetch "$download"; then
-        rm -f "$download"
-        give_up "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY cannot be fetched" \
-            "Look at what aws said above. Check that it exists, that the instance's role may read it, that the instance reaches S3 (behind a proxy: HTTPS_PROXY, and AWS_CA_BUNDLE if the proxy opens TLS), and that its clock is right"
-    fi
+    fetch "$REVEILLE_RUNNER_KEY" "$download"
     if ! right_checksum "$download"; then
         rm -f "$download"
         give_up "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY is not the runner that was deployed (wrong SHA-256)" \
@@ -138,10 +143,9 @@ install_runner() { # as $1
     fi
 }
 
-# Services do not inherit an environment, so each variable is named. --uid rather than runuser: systemd sets
-# HOME and the groups itself, and the runner is the unit's main process, which Restart= needs. A kernel that is
-# killed for memory must not take the runner along: OOMPolicy. At a stop only the runner is told (KillMode),
-# and the network ends after it (After).
+# --uid rather than runuser: systemd sets HOME and the groups itself, and the runner is the unit's main process,
+# which Restart= needs. A kernel that is killed for memory must not take the runner along: OOMPolicy. At a stop
+# only the runner is told (KillMode), and the network ends after it (After).
 start_with_systemd() {
     systemd-run --quiet --unit="$UNIT" --collect --uid="$RUN_AS" --gid="$RUN_AS" \
         --description="Reveille runner" \
@@ -163,7 +167,7 @@ start_runner() {
     if has_systemd; then
         start_with_systemd "$1" || return 1
     elif can_switch_user; then
-        # runuser -u keeps the environment of root: HOME and the like are set by hand.
+        # runuser -u keeps root's HOME and the like.
         start_detached runuser -u "$RUN_AS" -- env HOME="$ROOT/home/$RUN_AS" USER="$RUN_AS" LOGNAME="$RUN_AS" \
             "${SETTINGS[@]}" "$1"
     else
@@ -171,7 +175,7 @@ start_runner() {
     fi
 }
 
-# A detached runner is our child here; just forked, it has not got its environment yet.
+# A detached runner is our child here, perhaps without its environment yet.
 still_there() { if has_systemd; then running; else kill -0 "$RUNNER_PID" 2>/dev/null; fi; }
 
 # The log itself does not survive a stop.
@@ -196,10 +200,9 @@ wait_until_ready() {
 }
 
 main() {
-    mkdir -p "$ROOT/var/log" "$ROOT/run/reveille" 2>/dev/null
-    if [ -z "${REVEILLE_BUCKET:-}" ] || [ -z "${REVEILLE_RUNNER_KEY:-}" ] || [ -z "${REVEILLE_RUNNER_SHA256:-}" ]; then
+    mkdir -p "$ROOT/var/log" "$ROOT/run/reveille" "$ROOT/opt/reveille" 2>/dev/null
+    [ -n "${REVEILLE_BUCKET:-}" ] ||
         give_up "this script lacks its preamble of settings" "Deploy it with Reveille's own template or command"
-    fi
     if running; then
         say "the runner of this boot runs already"
         exit 0
@@ -217,6 +220,7 @@ main() {
         "REVEILLE_READY_FILE=$READY_FILE"
     )
     collect_passed
+    [ -n "${REVEILLE_RUNNER_SHA256:-}" ] || follow "$ROOT/opt/reveille/current"
     runner="$ROOT/opt/reveille/$REVEILLE_RUNNER_SHA256/reveille-runner"
     install_runner "$runner"
     can_switch_user && chown "$RUN_AS" "$ROOT/run/reveille"

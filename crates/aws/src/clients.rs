@@ -120,6 +120,11 @@ impl Aws {
         self.calls.forget();
     }
 
+    /// The one HTTP client, with the authorities and the proxies of all services.
+    pub(crate) fn http_client(&self) -> Option<aws_smithy_runtime_api::client::http::SharedHttpClient> {
+        self.config.http_client()
+    }
+
     /// Amazon S3.
     pub fn s3(&self) -> &aws_sdk_s3::Client {
         self.s3.get_or_init(|| {

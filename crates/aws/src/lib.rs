@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod answer;
+mod artifacts;
 mod calls;
 mod clients;
 mod clock;
@@ -10,6 +11,7 @@ mod events;
 mod fallback;
 mod foreign;
 mod http;
+mod presigned;
 mod proxy;
 mod s3;
 mod sagemaker;
@@ -17,8 +19,10 @@ mod sfn;
 mod time;
 mod trust;
 
+pub use artifacts::StoredArtifact;
 pub use clients::{Aws, Credentials};
 pub use http::client as http_client;
+pub use presigned::NotTaken;
 pub use s3::Downloaded;
 pub use sfn::millis;
 

@@ -27,7 +27,7 @@ const CONFLICT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50)
 const MAX_KEYS_A_PAGE: usize = 1_000;
 
 /// The entity tag, with which S3 answers every read and write of an object.
-fn etag(action: &'static str, resource: &str, etag: Option<&str>) -> Call<String> {
+pub(crate) fn etag(action: &'static str, resource: &str, etag: Option<&str>) -> Call<String> {
     etag.map(str::to_owned).ok_or_else(|| incomplete(action, resource, "an entity tag"))
 }
 

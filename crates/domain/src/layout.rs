@@ -134,6 +134,12 @@ impl Layout {
         format!("{}sweeper.json", self.prefix)
     }
 
+    /// Which runner instances start with: a line as sha256sum prints it, with a name of [`Self::artifact`].
+    #[must_use]
+    pub fn runner(&self) -> String {
+        format!("{}runner.sha256", self.prefix)
+    }
+
     /// The folder of an instance's runs, ending with `/`.
     #[must_use]
     pub fn runs(&self, instance: &str) -> String {

@@ -7,7 +7,7 @@
 
 mod read;
 
-pub use read::{AttachedScript, has_cr, room};
+pub use read::{AttachedScript, has_cr, named_runner, room};
 
 /// The body, as it appears in `infra/lifecycle/on-start.sh`.
 pub const ON_START: &str = include_str!("../../../infra/lifecycle/on-start.sh");
@@ -17,6 +17,8 @@ const PLACE: &str = "# --- preamble ---\n";
 const MAX_BASE64: usize = 16_384;
 /// S3's limit on a key.
 const MAX_KEY: usize = 1_024;
+/// The key of a runner is ours, and there is not room for more.
+const MAX_RUNNER_KEY: usize = 128;
 
 /// The settings of a deployed stack that the script needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +27,9 @@ pub struct Preamble {
     pub bucket: String,
     /// What the keys of the runs begin with: empty, or ends with `/`.
     pub prefix: String,
-    /// The key of the runner's binary.
+    /// The key of the runner's binary; empty: the one that the stack names at each start.
     pub runner_key: String,
-    /// SHA-256 of that binary, in 64 lower-case hexadecimal digits.
+    /// SHA-256 of that binary, in 64 lower-case hexadecimal digits; empty with the key.
     pub runner_sha256: String,
 }
 
@@ -90,13 +92,17 @@ impl Preamble {
                 self.prefix.is_empty() || self.prefix.strip_suffix('/').is_some_and(is_key),
                 "empty, or folders of A-Z a-z 0-9 . _ = - that end with /",
             ),
-            ("REVEILLE_RUNNER_KEY", &self.runner_key, is_key(&self.runner_key), "a key of A-Z a-z 0-9 . _ = - and /"),
+            (
+                "REVEILLE_RUNNER_KEY",
+                &self.runner_key,
+                self.runner_key.is_empty() || self.runner_key.len() <= MAX_RUNNER_KEY && is_key(&self.runner_key),
+                "empty, or a key of at most 128 A-Z a-z 0-9 . _ = - and /",
+            ),
             (
                 "REVEILLE_RUNNER_SHA256",
                 &self.runner_sha256,
-                self.runner_sha256.len() == 64
-                    && self.runner_sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')),
-                "64 lower-case hexadecimal digits",
+                if self.runner_key.is_empty() { self.runner_sha256.is_empty() } else { is_sha256(&self.runner_sha256) },
+                "64 lower-case hexadecimal digits with a runner's key, and empty without one",
             ),
         ];
         match rules.into_iter().find(|(_, _, good, _)| !good) {
@@ -112,6 +118,10 @@ impl Preamble {
             self.bucket, self.prefix, self.runner_key, self.runner_sha256
         )
     }
+}
+
+fn is_sha256(digits: &str) -> bool {
+    digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_bucket(name: &str) -> bool {
@@ -148,12 +158,16 @@ mod tests {
         assert!(!script.contains("--- preamble ---"));
         let no_prefix = Preamble { prefix: String::new(), ..preamble() };
         assert!(render(ON_START, &no_prefix).unwrap().contains("\nREVEILLE_PREFIX=''\n"));
+        let of_the_stack = Preamble { runner_key: String::new(), runner_sha256: String::new(), ..preamble() };
+        let settings = "\nREVEILLE_RUNNER_KEY=''\nREVEILLE_RUNNER_SHA256=''\n";
+        assert!(render(ON_START, &of_the_stack).unwrap().contains(settings));
     }
 
     #[test]
     fn the_real_script_has_room_for_the_longest_settings() {
         let key = |length: usize| "k".repeat(length);
-        let longest = Preamble { bucket: key(63), prefix: key(1023) + "/", runner_key: key(1024), ..preamble() };
+        let longest =
+            Preamble { bucket: key(63), prefix: key(1023) + "/", runner_key: key(MAX_RUNNER_KEY), ..preamble() };
         let size = render(ON_START, &longest).unwrap().len().div_ceil(3) * 4;
         assert!(size <= MAX_BASE64, "{size}");
     }
@@ -177,6 +191,13 @@ mod tests {
             assert!(render(ON_START, &Preamble { bucket: bucket.to_owned(), ..preamble() }).is_err(), "{bucket}");
         }
         assert!(render(ON_START, &Preamble { runner_sha256: "A".repeat(64), ..preamble() }).is_err());
+        for half in [
+            Preamble { runner_key: String::new(), ..preamble() },
+            Preamble { runner_sha256: String::new(), ..preamble() },
+        ] {
+            assert!(render(ON_START, &half).is_err(), "a checksum belongs to a key");
+        }
+        assert!(render(ON_START, &Preamble { runner_key: "k".repeat(129), ..preamble() }).is_err());
         assert!(render(ON_START, &Preamble { prefix: "no-slash".to_owned(), ..preamble() }).is_err());
     }
 

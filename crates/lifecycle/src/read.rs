@@ -12,7 +12,7 @@ pub struct AttachedScript {
     pub bucket: String,
     /// What its records begin with.
     pub prefix: String,
-    /// The key of the runner that it fetches.
+    /// The key of the runner that it fetches; empty: the one that the stack names.
     pub runner_key: String,
     /// The checksum that this runner must have.
     pub runner_sha256: String,
@@ -44,6 +44,16 @@ impl AttachedScript {
     }
 }
 
+/// The runner that a stack's record names, as the script reads it: its key and its SHA-256.
+#[must_use]
+pub fn named_runner(record: &str) -> Option<(String, String)> {
+    let (sha256, name) = record.trim_end_matches('\n').split_once("  ")?;
+    let fits = name.starts_with("reveille-runner")
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && crate::is_sha256(sha256);
+    fits.then(|| (format!("artifacts/{name}"), sha256.to_owned()))
+}
+
 /// Whether a script has the line ends of Windows: bash then fails at its first line.
 #[must_use]
 pub fn has_cr(script: &str) -> bool {
@@ -58,7 +68,7 @@ pub const fn room(base64: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AttachedScript, has_cr, room};
+    use super::{AttachedScript, has_cr, named_runner, room};
     use crate::{ON_START, Preamble, render};
 
     fn preamble() -> Preamble {
@@ -94,6 +104,18 @@ mod tests {
         assert!(damaged.is_current && damaged.bucket.is_empty(), "its settings are judged apart");
         for foreign in ["", "#!/bin/bash\nset -e\nnohup jupyter nbconvert --execute a.ipynb &\n"] {
             assert_eq!(AttachedScript::read(foreign), None);
+        }
+    }
+
+    #[test]
+    fn a_stacks_record_names_a_runner_or_none() {
+        let sha = "0123456789abcdef".repeat(4);
+        let named = ("artifacts/reveille-runner-1.0_x".to_owned(), sha.clone());
+        assert_eq!(named_runner(&format!("{sha}  reveille-runner-1.0_x\n")), Some(named));
+        for record in
+            ["", "x", &sha, &format!("{sha}  bootstrap"), &format!("{sha}  reveille-runner/x"), "0  reveille-runner"]
+        {
+            assert_eq!(named_runner(record), None, "{record}");
         }
     }
 

@@ -16,7 +16,8 @@ is gone then, however that happened. What belongs to it has a variable that begi
 say `stop` before, it was killed: then nobody else removes the folder, and this does (unless the second argument is
 `keep`).
 
-CloudFormation learns SageMaker's notebook instances: see reveille_sagemaker.py.
+CloudFormation learns SageMaker's notebook instances: see reveille_sagemaker.py. Its custom resources get an address at which they may
+answer: see reveille_custom.py.
 
 What ministack does as a role of the stack without a request (a state machine's invocations, a rule's and a schedule's
 deliveries) is noted as what arrives by request is: see reveille_calls.py.
@@ -39,6 +40,7 @@ import uuid
 
 import ministack
 import reveille_calls
+import reveille_custom
 import reveille_guard
 import reveille_sagemaker
 from ministack.services import eventbridge, scheduler
@@ -170,6 +172,7 @@ def main():
     engine._call_lambda = call_lambda
     eventbridge._invoke_target = invoke_target
     reveille_sagemaker.install()
+    reveille_custom.install()
     # Below the guard: what it refuses is no call.
     reveille_calls.install()
     reveille_guard.install()

@@ -22,7 +22,9 @@ use crate::{
 };
 
 /// The bucket of artifacts, which `sam deploy` would make as well.
-pub(crate) const ARTIFACTS_BUCKET: &str = "reveille-artifacts";
+pub const ARTIFACTS_BUCKET: &str = "reveille-artifacts";
+/// Where the files of a release are in it: the template's own default.
+const ARTIFACTS_PREFIX: &str = "reveille/";
 
 /// What is deployed from, ready to be uploaded: made while ministack is still starting.
 pub(crate) struct Artifacts {
@@ -31,8 +33,8 @@ pub(crate) struct Artifacts {
     /// template and nothing else.
     code_key: String,
     runner: PathBuf,
-    /// SHA-256 of the runner, in hexadecimal digits.
-    pub(crate) runner_sha256: String,
+    /// What the stack installs.
+    installed: package::Runner,
 }
 
 /// Strips and archives the binaries into a folder. Blocks.
@@ -57,7 +59,9 @@ pub(crate) fn prepare(project: &Project, folder: &Path) -> Result<Artifacts, Loc
         (functions.join(), of_the_runner())
     });
     let functions = functions.unwrap_or_else(|panic| resume_unwind(panic))?;
-    Ok(Artifacts { code_key: format!("functions-{functions}.zip"), runner_sha256: runner_sha256?, archive, runner })
+    let sha256 = runner_sha256?;
+    let installed = package::Runner { file: format!("{RUNNER_BINARY}-{sha256}"), sha256 };
+    Ok(Artifacts { code_key: format!("functions-{functions}.zip"), archive, runner, installed })
 }
 
 /// A stack to be deployed.
@@ -78,15 +82,18 @@ impl Deployment<'_> {
     pub(crate) async fn run(&self, artifacts: &Artifacts) -> Result<BTreeMap<String, String>, LocalError> {
         create_bucket(self.clients, ARTIFACTS_BUCKET).await?;
         upload(self.clients, ARTIFACTS_BUCKET, &artifacts.code_key, &artifacts.archive).await?;
-        self.package(&artifacts.code_key).await?;
+        let key = format!("{ARTIFACTS_PREFIX}{}", artifacts.installed.file);
+        upload(self.clients, ARTIFACTS_BUCKET, &key, &artifacts.runner).await?;
+        self.package(artifacts).await?;
         self.deploy().await?;
         self.outputs().await
     }
 
-    async fn package(&self, code_key: &str) -> Result<(), LocalError> {
+    async fn package(&self, artifacts: &Artifacts) -> Result<(), LocalError> {
         let template = self.project.file("infra/template.yaml");
         let text = fs::read_to_string(&template).map_err(LocalError::file("read", &template))?;
-        let packaged = package::package(&template, &text, ARTIFACTS_BUCKET, code_key)?;
+        let Artifacts { code_key, installed, .. } = artifacts;
+        let packaged = package::package(&template, &text, ARTIFACTS_BUCKET, code_key, installed)?;
         for (file, key) in &packaged.definitions {
             upload(self.clients, ARTIFACTS_BUCKET, key, file).await?;
         }
@@ -132,19 +139,6 @@ impl Deployment<'_> {
     async fn aws(&self, arguments: &[&str]) -> Result<String, LocalError> {
         tools::run(&self.project.tool("aws")?, arguments, self.environment, self.folder).await
     }
-}
-
-/// Uploads the runner to where the on-start script fetches it from.
-///
-/// # Errors
-/// The upload fails.
-pub(crate) async fn upload_runner(
-    clients: &Clients,
-    artifacts: &Artifacts,
-    bucket: &str,
-    key: &str,
-) -> Result<(), LocalError> {
-    upload(clients, bucket, key, &artifacts.runner).await
 }
 
 pub(crate) async fn create_bucket(clients: &Clients, bucket: &str) -> Result<(), LocalError> {

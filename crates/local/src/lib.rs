@@ -18,6 +18,7 @@ mod project;
 mod tools;
 
 pub use clients::Clients;
+pub use deploy::ARTIFACTS_BUCKET;
 pub use environment::{ACCOUNT, REGION};
 pub use error::LocalError;
 pub use local::{INSTANCE, Local, NOTEBOOK};

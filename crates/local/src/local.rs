@@ -25,8 +25,6 @@ use crate::{
 const LIFECYCLE_CONFIG: &str = "reveille";
 /// The line of the on-start script below which a person puts commands of their own.
 const PREAMBLE: &str = "# --- preamble ---\n";
-/// Where the runner is in the stack's bucket.
-const RUNNER_KEY: &str = "artifacts/reveille-runner";
 /// The bucket whose new objects start runs.
 const TRIGGER_BUCKET: &str = "reveille-incoming";
 /// The instance that the template's triggers run on.
@@ -51,7 +49,6 @@ pub struct Local {
     clients: Clients,
     environment: BTreeMap<String, String>,
     outputs: BTreeMap<String, String>,
-    runner_sha256: String,
     options: Options,
     project: Project,
     folder: Folder,
@@ -78,8 +75,6 @@ impl Local {
         if local.folder.is_kept() {
             local.stop_interrupted_executions().await?;
         }
-        local.runner_sha256.clone_from(&artifacts.runner_sha256);
-        deploy::upload_runner(&local.clients, &artifacts, local.bucket(), RUNNER_KEY).await?;
         local.create_config(LIFECYCLE_CONFIG, "").await?;
         local.equip(INSTANCE, LIFECYCLE_CONFIG).await?;
         Ok(local)
@@ -120,7 +115,6 @@ impl Local {
             clients: Clients::new(&aws, &sagemaker, &key),
             environment,
             outputs: BTreeMap::new(),
-            runner_sha256: String::new(),
             options,
             project,
             folder,
@@ -155,8 +149,9 @@ impl Local {
         let preamble = Preamble {
             bucket: self.bucket().to_owned(),
             prefix: self.prefix().to_owned(),
-            runner_key: RUNNER_KEY.to_owned(),
-            runner_sha256: self.runner_sha256.clone(),
+            // The one that the stack installed.
+            runner_key: String::new(),
+            runner_sha256: String::new(),
         };
         let body = ON_START.replace(PREAMBLE, &format!("{PREAMBLE}{commands}"));
         let script = render(&body, &preamble).map_err(LocalError::aws("render the on-start script"))?;
@@ -299,12 +294,6 @@ impl Local {
         self.output("RunsBucketName")
     }
 
-    /// The SHA-256 of the runner that instances fetch.
-    #[must_use]
-    pub fn runner_sha256(&self) -> &str {
-        &self.runner_sha256
-    }
-
     /// The prefix of the stack's keys: empty, or ends with `/`.
     #[must_use]
     pub fn prefix(&self) -> &str {
@@ -357,6 +346,7 @@ impl fmt::Debug for Local {
 /// Polls every second, because local transitions take half a second; everything else as users have it.
 fn quick_parameters() -> BTreeMap<String, String> {
     [
+        ("ArtifactsBucket", deploy::ARTIFACTS_BUCKET),
         ("TriggerBucket", TRIGGER_BUCKET),
         ("TriggerInstance", INSTANCE),
         ("TriggerNotebook", NOTEBOOK),

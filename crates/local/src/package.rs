@@ -1,4 +1,4 @@
-//! Packages the template as `sam package` does: the places of code and definitions are replaced, nothing else.
+//! Packages the template as `sam package` does: the places of code and definitions are replaced, and as `make release` does, the runner's name.
 
 use std::{
     fs::{self, File},
@@ -14,6 +14,7 @@ use crate::LocalError;
 
 const CODE: &str = "CodeUri:";
 const DEFINITION: &str = "DefinitionUri:";
+const NO_RUNNER: &str = "Runner: { File: none, Sha256: none }";
 
 /// A template whose artifacts have locations.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,14 +25,29 @@ pub(crate) struct Packaged {
     pub(crate) definitions: Vec<(PathBuf, String)>,
 }
 
-/// Replaces each `CodeUri` by the functions' archive, and each `DefinitionUri` by a key for its file.
+/// A file that the stack copies to the runs bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Runner {
+    /// Its name.
+    pub(crate) file: String,
+    /// In hexadecimal digits.
+    pub(crate) sha256: String,
+}
+
+/// Replaces each `CodeUri` by the functions' archive, each `DefinitionUri` by a key for its file, and names the runner.
 ///
 /// # Errors
-/// The template names no code or no definition in a line of its own.
-pub(crate) fn package(template: &Path, text: &str, bucket: &str, code_key: &str) -> Result<Packaged, LocalError> {
+/// The template names no code, no definition or no place of the runner in a line of its own.
+pub(crate) fn package(
+    template: &Path,
+    text: &str,
+    bucket: &str,
+    code_key: &str,
+    runner: &Runner,
+) -> Result<Packaged, LocalError> {
     let folder = template.parent().unwrap_or(Path::new("."));
     let mut definitions = Vec::new();
-    let mut functions = 0_usize;
+    let (mut functions, mut runners) = (0_usize, 0_usize);
     let mut packaged = String::with_capacity(text.len());
     for line in text.lines() {
         let entry = line.trim_start();
@@ -44,6 +60,9 @@ pub(crate) fn package(template: &Path, text: &str, bucket: &str, code_key: &str)
             let key = format!("definitions/{}", file.file_name().unwrap_or_default().to_string_lossy());
             packaged.extend([indent, DEFINITION, " s3://", bucket, "/", &key]);
             definitions.push((file, key));
+        } else if entry == NO_RUNNER {
+            runners += 1;
+            packaged.extend([indent, "Runner: { File: ", &runner.file, ", Sha256: \"", &runner.sha256, "\" }"]);
         } else {
             packaged.push_str(line);
         }
@@ -55,6 +74,9 @@ pub(crate) fn package(template: &Path, text: &str, bucket: &str, code_key: &str)
     }
     if definitions.is_empty() {
         return Err(problem("it has no line `DefinitionUri: <path>`; give each state machine one"));
+    }
+    if runners != 1 {
+        return Err(problem("it has not one line `Runner: { File: none, Sha256: none }`; give its mapping that"));
     }
     Ok(Packaged { template: packaged, definitions })
 }
@@ -111,17 +133,22 @@ pub(crate) fn sha256(file: &Path) -> Result<String, LocalError> {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{archive, package, sha256, strip};
+    use super::{Runner, archive, package, sha256, strip};
 
-    const TEMPLATE: &str = "Resources:\n  F:\n    Properties:\n      CodeUri: ../functions # all in one\n      Handler: f\n  M:\n    Properties:\n      DefinitionUri: ../statemachines/m.asl.json\n";
+    const TEMPLATE: &str = "Mappings:\n  Release:\n    Runner: { File: none, Sha256: none }\nResources:\n  F:\n    Properties:\n      CodeUri: ../functions # all in one\n      Handler: f\n  M:\n    Properties:\n      DefinitionUri: ../statemachines/m.asl.json\n";
+
+    fn runner() -> Runner {
+        Runner { file: "r".to_owned(), sha256: "0".to_owned() }
+    }
 
     #[test]
     fn only_the_places_of_artifacts_change() {
-        let packaged = package(Path::new("/p/infra/template.yaml"), TEMPLATE, "b", "code.zip").unwrap();
+        let packaged = package(Path::new("/p/infra/template.yaml"), TEMPLATE, "b", "code.zip", &runner()).unwrap();
         let changed: Vec<_> = TEMPLATE.lines().zip(packaged.template.lines()).filter(|(a, b)| a != b).collect();
         assert_eq!(
             changed,
             [
+                ("    Runner: { File: none, Sha256: none }", "    Runner: { File: r, Sha256: \"0\" }"),
                 ("      CodeUri: ../functions # all in one", "      CodeUri: s3://b/code.zip"),
                 (
                     "      DefinitionUri: ../statemachines/m.asl.json",
@@ -138,9 +165,10 @@ mod tests {
     #[test]
     fn a_template_without_artifacts_is_refused() {
         let path = Path::new("/p/infra/template.yaml");
-        assert!(package(path, "Resources: {}\n", "b", "k").unwrap_err().to_string().contains("CodeUri"));
-        let no_machine = TEMPLATE.replace("DefinitionUri", "Definition");
-        assert!(package(path, &no_machine, "b", "k").unwrap_err().to_string().contains("DefinitionUri"));
+        let refused = |text: &str| package(path, text, "b", "k", &runner()).unwrap_err().to_string();
+        assert!(refused("Resources: {}\n").contains("CodeUri"));
+        assert!(refused(&TEMPLATE.replace("DefinitionUri", "Definition")).contains("DefinitionUri"));
+        assert!(refused(&TEMPLATE.replace("File: none", "File: x")).contains("Runner: { File: none"));
     }
 
     #[test]

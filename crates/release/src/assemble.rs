@@ -16,7 +16,7 @@ use crate::{
     Architecture, Needs, ReleaseError, elf,
     sbom::{self, Wheel},
     sha256,
-    templates::{self, Names},
+    templates::{self, Installed, Names},
 };
 
 /// Digits of an artifact's SHA-256 in its name: enough to tell contents apart, few enough to read.
@@ -130,19 +130,23 @@ fn fill(draft: &mut Draft, parts: &Parts) -> Result<(), ReleaseError> {
             let (content, needs) = program(programs, "reveille-runner")?;
             let content = Content::of(content);
             let name = format!("reveille-runner-{version}-{architecture}-{}", content.digits());
-            draft.put_program(&name, &content, "the runner, which goes to the runs bucket", needs)?;
+            draft.put_program(&name, &content, "the runner, which the stack copies to the runs bucket", needs)?;
             runner = Some((name, content.sha256));
         }
     }
     let Some((runner, runner_sha256)) = runner else {
         return Err(ReleaseError::Usage("no programs for x86_64: notebook instances have no other processor".into()));
     };
-    let wheels = engine(draft, &parts.engine)?;
+    let (engine, engine_sha256, wheels) = engine(draft, &parts.engine)?;
     let definition = Content::of(read(&parts.root.join("statemachines/notebook_run.asl.json"))?);
     let definition_name = format!("notebook_run-{}-{}.asl.json", parts.version, definition.digits());
     draft.put(&definition_name, &definition, "the state machine's definition", None)?;
-    let names =
-        Names { functions: &functions, definition: &definition_name, runner: &runner, runner_sha256: &runner_sha256 };
+    let names = Names {
+        functions: &functions,
+        definition: &definition_name,
+        runner: Installed { file: &runner, sha256: &runner_sha256 },
+        engine: Installed { file: &engine, sha256: &engine_sha256 },
+    };
     put_templates(draft, &parts.root, &names)?;
     let bill = sbom::bill(&parts.root, &parts.version, &wheels)?;
     draft.put("sbom.cdx.json", &Content::of(pretty(&bill)), "the bill of materials, as CycloneDX", None)?;
@@ -157,10 +161,9 @@ fn put_templates(draft: &mut Draft, root: &Path, names: &Names<'_>) -> Result<()
     };
     let stack = templates::stack(&text(templates::STACK)?, names)?;
     draft.put(templates::STACK, &Content::of(stack.into_bytes()), "the stack", None)?;
-    let instance = templates::instance(&text(templates::INSTANCE)?, names)?;
-    draft.put(templates::INSTANCE, &Content::of(instance.into_bytes()), "an instance", None)?;
     for file in templates::UNCHANGED {
-        draft.put(file, &Content::of(text(file)?.into_bytes()), "a stack that is optional", None)?;
+        let what = if file == "instance.yaml" { "an instance" } else { "a stack that is optional" };
+        draft.put(file, &Content::of(text(file)?.into_bytes()), what, None)?;
     }
     for file in ["samconfig.toml", "parameters.json"] {
         let path = root.join("infra/examples").join(file);
@@ -178,8 +181,8 @@ fn program(programs: &Programs, name: &str) -> Result<(Vec<u8>, Needs), ReleaseE
     Ok((content, needs))
 }
 
-/// The engine's archive, under the name by which the runner asks for it, and the wheels in it.
-fn engine(draft: &mut Draft, path: &Path) -> Result<Vec<Wheel>, ReleaseError> {
+/// The engine's archive, under the name by which the runner asks for it: the name, its SHA-256, and the wheels in it.
+fn engine(draft: &mut Draft, path: &Path) -> Result<(String, String, Vec<Wheel>), ReleaseError> {
     let refused = |problem: String| ReleaseError::Engine { path: path.to_owned(), problem };
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if !name.starts_with("reveille-engine-") || Path::new(name).extension().is_none_or(|extension| extension != "zip") {
@@ -195,13 +198,10 @@ fn engine(draft: &mut Draft, path: &Path) -> Result<Vec<Wheel>, ReleaseError> {
         io::copy(&mut file, &mut wheel).map_err(|error| refused(error.to_string()))?;
         wheels.push(Wheel { name: file.name().to_owned(), sha256: sha256(&wheel) });
     }
-    draft.put(
-        name,
-        &Content::of(content),
-        "papermill for instances that do not reach PyPI; goes to the runs bucket",
-        None,
-    )?;
-    Ok(wheels)
+    let what = "papermill for instances that do not reach PyPI, which the stack copies to the runs bucket";
+    let content = Content::of(content);
+    draft.put(name, &content, what, None)?;
+    Ok((name.to_owned(), content.sha256, wheels))
 }
 
 impl Content {

@@ -46,42 +46,42 @@ impl fmt::Display for Architecture {
     }
 }
 
-/// The names of the artifacts that templates tell of.
+/// The names of the artifacts that the template tells of.
 pub(crate) struct Names<'a> {
     /// The functions' archive for each processor, the default first.
     pub(crate) functions: &'a [(Architecture, String)],
     pub(crate) definition: &'a str,
-    pub(crate) runner: &'a str,
-    pub(crate) runner_sha256: &'a str,
+    pub(crate) runner: Installed<'a>,
+    pub(crate) engine: Installed<'a>,
+}
+
+/// A file that the stack copies to the runs bucket.
+pub(crate) struct Installed<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) sha256: &'a str,
 }
 
 /// Templates that are released as they are.
-pub(crate) const UNCHANGED: [&str; 4] =
-    ["alarms.yaml", "trigger-run.yaml", "trigger-schedule.yaml", "trigger-upload.yaml"];
+pub(crate) const UNCHANGED: [&str; 5] =
+    ["instance.yaml", "alarms.yaml", "trigger-run.yaml", "trigger-schedule.yaml", "trigger-upload.yaml"];
 /// The stack.
 pub(crate) const STACK: &str = "template.yaml";
-/// The instance.
-pub(crate) const INSTANCE: &str = "instance.yaml";
 
 const BUILD: &str =
     "    Metadata:\n      BuildMethod: rust-cargolambda\n      BuildProperties:\n        Binary: bootstrap\n";
 const CODE: &str = "      CodeUri: ../\n";
 const DEFINITION: &str = "      DefinitionUri: ../statemachines/notebook_run.asl.json\n";
 const ARCHITECTURE: &str = "    Default: arm64\n    AllowedValues: [arm64, x86_64]\n    Description: Architecture of the functions; arm64 is about 20 % cheaper.\n";
-const PARAMETERS: &str = "\nParameters:\n";
-const GROUPS: &str = "    ParameterGroups:\n";
-const CONDITIONS: &str = "\nConditions:\n";
-const RUNNER_PARAMETERS: &str = r#"  RunnerKey:
+const BUCKET: &str = r#"  ArtifactsBucket:
     Type: String
-    Default: artifacts/reveille-runner
-    AllowedPattern: "^[A-Za-z0-9._=/-]+$"
-    Description: Key of the runner's binary in that bucket.
-  RunnerSha256:
-    Type: String
-    AllowedPattern: "^[0-9a-f]{64}$"
-    Description: SHA-256 of the runner's binary, as sha256sum prints it.
+    Default: ""
+    AllowedPattern: "^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+    Description: Bucket to which the files of a release were copied, in the region of the stack; empty in a checkout.
 "#;
-
+const GROUP: &str = "The release (leave ArtifactsBucket empty without one)";
+const RUNNER: &str = "    Runner: { File: none, Sha256: none }\n";
+const ENGINE: &str = "    Engine: { File: none, Sha256: none }\n";
+const CONDITIONS: &str = "\nConditions:\n";
 /// One replacement: what stands there, how often, and what comes instead.
 type Change = (&'static str, usize, String);
 
@@ -112,21 +112,16 @@ pub(crate) fn stack(text: &str, names: &Names<'_>) -> Result<String, ReleaseErro
         )
     };
     let code = location(&archive);
-    let parameters = r#"
-Parameters:
-  ArtifactsBucket:
+    let bucket = r#"  ArtifactsBucket:
     Type: String
     AllowedPattern: "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
     Description: Bucket to which the files of this release were copied. It is in the region of the stack.
-  ArtifactsPrefix:
-    Type: String
-    Default: reveille/
-    AllowedPattern: "^([A-Za-z0-9._-]+/)*$"
-    Description: Where in that bucket; empty, or ends with a slash.
-"#
-    .to_owned();
-    let group = "    ParameterGroups:\n      - Label: { default: \"The release\" }\n        Parameters: [ArtifactsBucket, ArtifactsPrefix]\n";
-    let changes: [Change; 7] = [
+"#;
+    // Text, and no defaults of parameters: an update keeps a parameter's old value, and would install the old runner.
+    let installed = |what: &str, Installed { file, sha256 }: &Installed<'_>| {
+        format!("    {what}: {{ File: {file}, Sha256: \"{sha256}\" }}\n")
+    };
+    let changes: [Change; 9] = [
         (BUILD, functions, String::new()),
         (CODE, functions, format!("      CodeUri:{code}")),
         (DEFINITION, 1, format!("      DefinitionUri:{}", location(names.definition))),
@@ -138,24 +133,13 @@ Parameters:
                 built.join(", ")
             ),
         ),
-        (PARAMETERS, 1, parameters),
-        (GROUPS, 1, group.to_owned()),
+        (BUCKET, 1, bucket.to_owned()),
+        (GROUP, 1, "The release".to_owned()),
+        (RUNNER, 1, installed("Runner", &names.runner)),
+        (ENGINE, 1, installed("Engine", &names.engine)),
         (CONDITIONS, 1, format!("{CONDITIONS}{condition}")),
     ];
     changed(STACK, text, &changes)
-}
-
-/// The instance's template with the release's runner in it, so that nobody carries a checksum by hand. No defaults of parameters: an
-/// update keeps a parameter's old value, and the instance would keep the old runner.
-pub(crate) fn instance(text: &str, names: &Names<'_>) -> Result<String, ReleaseError> {
-    let key = format!("artifacts/{}", names.runner);
-    let changes: [Change; 4] = [
-        (RUNNER_PARAMETERS, 1, String::new()),
-        ("!Ref RunnerKey\n", 1, format!("{key}\n")),
-        ("${RunnerKey}", 1, key),
-        ("!Ref RunnerSha256\n", 1, format!("\"{}\"\n", names.runner_sha256)),
-    ];
-    changed(INSTANCE, text, &changes)
 }
 
 fn changed(file: &'static str, text: &str, changes: &[Change]) -> Result<String, ReleaseError> {
@@ -173,10 +157,11 @@ fn changed(file: &'static str, text: &str, changes: &[Change]) -> Result<String,
 
 #[cfg(test)]
 mod tests {
-    use super::{Architecture, Names, stack};
+    use super::{Architecture, Installed, Names, stack};
 
     fn released(text: &str, functions: &[(Architecture, String)]) -> Result<String, String> {
-        let names = Names { functions, definition: "d.json", runner: "r", runner_sha256: "0" };
+        let file = |file| Installed { file, sha256: "0" };
+        let names = Names { functions, definition: "d.json", runner: file("r"), engine: file("e") };
         stack(text, &names).map_err(|error| error.to_string())
     }
 
@@ -188,9 +173,14 @@ mod tests {
     fn a_template_that_is_another_is_refused_by_what_it_lacks() {
         let one = [(Architecture::X86, "f.zip".to_owned())];
         released(&ours(), &one).unwrap();
-        for line in
-            ["      CodeUri: ../\n", "      BuildMethod: rust-cargolambda\n", "\nConditions:\n", "    Default: arm64\n"]
-        {
+        for line in [
+            "      CodeUri: ../\n",
+            "      BuildMethod: rust-cargolambda\n",
+            "\nConditions:\n",
+            "    Default: arm64\n",
+            "  ArtifactsBucket:\n",
+            "    Runner: { File: none, Sha256: none }\n",
+        ] {
             let error = released(&ours().replacen(line, "", 1), &one).unwrap_err();
             assert!(error.contains("infra/template.yaml") && error.contains(" times, not "), "{line}: {error}");
         }

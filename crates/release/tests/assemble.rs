@@ -157,10 +157,18 @@ fn the_released_templates_are_templates() {
     );
     // An update keeps the old value of a parameter: what a release changes is text.
     assert!(stack.contains("Name: functions-9.8.7-x86_64-") && !stack.contains("Default: reveille/9.8.7"));
-    let instance = fs::read_to_string(output.join("instance.yaml")).unwrap();
-    let runner = contents(&output).into_keys().find(|name| name.starts_with("reveille-runner-9.8.7-")).unwrap();
-    assert_eq!(instance.matches(&format!("artifacts/{runner}")).count(), 2, "in the script and in the policy");
-    assert!(!instance.contains("RunnerKey") && !instance.contains("RunnerSha256"), "nothing is left to be passed");
+    let manifest = json(&contents(&output)["manifest.json"]);
+    for (what, begins) in [("Runner", "reveille-runner-9.8.7-"), ("Engine", "reveille-engine-")] {
+        let files = manifest["files"].as_array().unwrap();
+        let file = files.iter().find(|file| file["name"].as_str().unwrap().starts_with(begins)).unwrap();
+        let line = format!("    {what}: {{ File: {}, Sha256: {} }}\n", file["name"].as_str().unwrap(), file["sha256"]);
+        assert!(stack.contains(&line), "{line}");
+    }
+    let instance = root().join("infra/instance.yaml");
+    assert!(
+        fs::read(instance).unwrap() == contents(&output)["instance.yaml"],
+        "an instance starts with what its stack installed"
+    );
 }
 
 #[test]

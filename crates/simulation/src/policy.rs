@@ -15,7 +15,8 @@ pub const STATEMENTS: [Statement; 6] = [
     Statement {
         actions: &["s3:GetObject"],
         resources: &[
-            "${RunnerKey}",
+            "${RunsPrefix}runner.sha256",
+            "artifacts/reveille-runner*",
             "artifacts/reveille-engine-*",
             "${RunsPrefix}runs/${InstanceName}/*",
             "${RunsPrefix}inbox/${InstanceName}/*",
@@ -52,10 +53,7 @@ pub const STATEMENTS: [Statement; 6] = [
 pub fn allows(instance: &str, action: &str, resource: &str) -> bool {
     STATEMENTS.iter().filter(|statement| statement.actions.contains(&action)).any(|statement| {
         statement.resources.iter().any(|pattern| {
-            let pattern = pattern
-                .replace("${RunsPrefix}", "")
-                .replace("${InstanceName}", instance)
-                .replace("${RunnerKey}", "artifacts/reveille-runner");
+            let pattern = pattern.replace("${RunsPrefix}", "").replace("${InstanceName}", instance);
             matches(&pattern, resource)
         })
     })

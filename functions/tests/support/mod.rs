@@ -1,7 +1,7 @@
 //! The runtime API and AWS, as far as a bootstrap under test needs them, and the bootstrap itself as a process.
 #![allow(dead_code, reason = "each test uses some of it")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::BufReader;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -139,6 +139,12 @@ pub struct FakeAws {
     pub address: SocketAddr,
     pub objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     pub events: Arc<Mutex<Vec<Value>>>,
+    /// Keys that nobody may read or write.
+    pub denied: Arc<Mutex<BTreeSet<String>>>,
+    /// What was put to an address of CloudFormation's, with its headers.
+    pub answers: Arc<Mutex<Vec<Message>>>,
+    /// Statuses of the next such puts; 200 when there are none.
+    pub answer_statuses: Arc<Mutex<VecDeque<u16>>>,
     /// Requests are read and never answered.
     pub hangs: Arc<Mutex<bool>>,
     pub requests: Arc<Mutex<u32>>,
@@ -151,6 +157,9 @@ impl FakeAws {
             address: listener.local_addr().unwrap(),
             objects: Arc::default(),
             events: Arc::default(),
+            denied: Arc::default(),
+            answers: Arc::default(),
+            answer_statuses: Arc::default(),
             hangs: Arc::default(),
             requests: Arc::default(),
         };
@@ -183,8 +192,28 @@ impl FakeAws {
             self.events.lock().unwrap().push(serde_json::from_slice(&request.body).unwrap());
             return (200, json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}).to_string().into_bytes());
         }
-        let key = request.target().split('?').next().unwrap().trim_start_matches("/bucket/").to_owned();
+        let path = request.target().split('?').next().unwrap();
+        let key = path.trim_start_matches("/bucket/").trim_start_matches('/').to_owned();
+        if key.starts_with("response/") {
+            self.answers.lock().unwrap().push(Message {
+                start: request.start.clone(),
+                headers: request.headers.clone(),
+                body: request.body.clone(),
+            });
+            return (self.answer_statuses.lock().unwrap().pop_front().unwrap_or(200), Vec::new());
+        }
         let mut objects = self.objects.lock().unwrap();
+        let source = request.header("x-amz-copy-source").map(str::to_owned);
+        if [Some(&key), source.as_ref()].into_iter().flatten().any(|key| self.denied.lock().unwrap().contains(key)) {
+            let body = b"<Error><Code>AccessDenied</Code><Message>no statement allows it</Message></Error>";
+            return (403, body.to_vec());
+        }
+        if let Some(source) = source {
+            assert_eq!(request.header("x-amz-copy-source-if-match"), Some("\"e\""), "the bytes that were hashed");
+            let copied = objects[&source].clone();
+            objects.insert(key, copied);
+            return (200, b"<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>".to_vec());
+        }
         if request.start.starts_with("PUT") {
             objects.insert(key, request.body.clone());
             return (200, Vec::new());

@@ -11,6 +11,16 @@ fn step_of(logical: &str) -> String {
     snake(logical.strip_suffix("Function").expect("functions are called ...Function"))
 }
 
+/// CloudFormation's: it has no room, because it is no part of a run.
+const INSTALLER: &str = "InstallRunnerFunction";
+
+/// The functions that have a step.
+fn with_a_step(template: &Value) -> BTreeMap<String, Value> {
+    let mut all = functions(template);
+    all.remove(INSTALLER).expect("the template has it");
+    all
+}
+
 /// The steps: the rooms of `crates/protocol/src` whose function, of the room's own name, takes its own input.
 fn steps() -> BTreeSet<String> {
     let rooms = files("crates/protocol/src").into_iter().filter_map(|file| file.strip_suffix(".rs").map(str::to_owned));
@@ -29,7 +39,7 @@ fn every_function_has_its_room_its_step_and_its_handler() {
     let main = read("functions/src/main.rs");
     let steps_listed = read("crates/protocol/src/step.rs");
     let mut names = BTreeSet::new();
-    for (logical, function) in functions(&template) {
+    for (logical, function) in with_a_step(&template) {
         let name = step_of(&logical);
         assert_eq!(function["Properties"]["Handler"], *name, "{logical}");
         assert!(main.contains(&format!("use reveille_protocol::{name}::{name};")), "main.rs calls {name}");
@@ -103,7 +113,7 @@ fn ports(step: &str) -> BTreeSet<String> {
 fn every_role_grants_what_its_step_is_bound_to_and_nothing_else() {
     let known = actions();
     let template = template("infra/template.yaml");
-    for (logical, function) in functions(&template) {
+    for (logical, function) in with_a_step(&template) {
         let needed: BTreeSet<&str> = ports(&step_of(&logical))
             .iter()
             .flat_map(|port| {
@@ -126,10 +136,43 @@ fn every_role_grants_what_its_step_is_bound_to_and_nothing_else() {
     }
 }
 
-/// The actions of a policy document.
+/// What CloudFormation calls: its handler, its folder, its tests, and the resource that waits for it.
+#[test]
+fn the_installer_is_no_step_and_has_its_place() {
+    let template = template("infra/template.yaml");
+    let installer = &functions(&template)[INSTALLER]["Properties"];
+    let name = step_of(INSTALLER);
+    assert_eq!(installer["Handler"], *name);
+    assert!(read("functions/src/handler.rs").contains(&format!("\"{name}\"")), "handler.rs names it");
+    assert!(
+        read("functions/README.md").contains(&format!("functions/src/{name}.rs")),
+        "functions/README.md has its row"
+    );
+    assert!(
+        read(&format!("functions/src/{name}.rs")).starts_with("//! **InstallRunner**: "),
+        "its file begins with its name"
+    );
+    assert!(files("functions/tests").contains(&format!("{name}.rs")), "functions/tests/{name}.rs");
+    assert!(!steps().contains(&name), "it is no room of the protocol");
+    let resource = &template["Resources"]["InstalledRunner"];
+    assert_eq!(resource["Properties"]["ServiceToken"], json!({"Fn::GetAtt": [INSTALLER, "Arn"]}));
+    assert_eq!(
+        resource["Condition"],
+        functions(&template)[INSTALLER]["Condition"],
+        "there with the function, or not at all"
+    );
+    // A call that fails is sent again twice, after one and two minutes.
+    let time = resource["Properties"]["ServiceTimeout"].as_u64().unwrap();
+    assert!(time >= 3 * installer["Timeout"].as_u64().unwrap() + 180, "{time}");
+    let granted: BTreeSet<String> = installer["Policies"].as_array().unwrap().iter().flat_map(granted_by).collect();
+    assert_eq!(granted, ["s3:GetObject", "s3:ListBucket", "s3:PutObject"].map(String::from).into());
+}
+
+/// The actions of a policy document, but for those that only a parameter asks for.
 fn granted_by(document: &Value) -> Vec<String> {
     let statements = document["Statement"].as_array().unwrap().iter();
     statements
+        .filter(|statement| statement["Fn::If"].is_null())
         .flat_map(|statement| match &statement["Action"] {
             Value::String(action) => vec![action.clone()],
             actions => serde_json::from_value(actions.clone()).unwrap(),

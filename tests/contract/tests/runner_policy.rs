@@ -41,7 +41,6 @@ fn allows(granted: &[Grant], action: &str, key: &str) -> bool {
             ("${RunsBucket}", "runs"),
             ("${RunsPrefix}", "team/"),
             ("${InstanceName}", "nightly"),
-            ("${RunnerKey}", "artifacts/reveille-runner"),
         ]
         .iter()
         .fold(grant.resource.clone(), |pattern, (name, value)| pattern.replace(name, value));
@@ -68,6 +67,7 @@ fn of_the_functions(instance: &str) -> Vec<String> {
         layout.ticket(&InstanceName::parse(instance).unwrap(), &at.run),
         layout.trigger("0123"),
         layout.sweeper(),
+        layout.runner(),
         layout.artifact("reveille-runner"),
         layout.artifact("reveille-engine-0123.zip"),
     ]
@@ -106,7 +106,7 @@ fn the_instances_role_reaches_no_other_instance() {
             for action in ["s3:PutObject", "s3:DeleteObject"] {
                 assert!(!allows(&granted, action, &key), "{action} {key}");
             }
-            let is_shared = key.starts_with("artifacts/");
+            let is_shared = key.starts_with("artifacts/") || key == layout().runner();
             assert!(is_shared || !allows(&granted, "s3:GetObject", &key), "{key}");
         }
     }

@@ -12,6 +12,7 @@ use reveille_lifecycle::{ON_START, Preamble, render};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+mod follow;
 mod settings;
 
 /// A runner that is ready at once, shows its environment, and lives on.

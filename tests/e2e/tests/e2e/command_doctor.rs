@@ -111,13 +111,13 @@ async fn instance_broken(world: &LocalAws) {
     ill("onStartScript", "warn", "docs/deploy.md").await;
     script(world, ON, "doctor-elsewhere", |ours| ours.replace("REVEILLE_BUCKET='", "REVEILLE_BUCKET='other-")).await;
     ill("scriptStack", "fail", "RunsBucket=").await;
-    script(world, ON, "doctor-no-runner", |ours| ours.replace("artifacts/reveille-runner", "artifacts/none")).await;
-    ill("runner", "fail", "artifacts/none is not there").await;
-    let sha = |ours: &str| {
-        let (before, after) = ours.split_once("SHA256='").unwrap();
-        format!("{before}SHA256='{}{}", "0".repeat(64), &after[64..])
+    let pinned = |ours: &str, key: &str| {
+        let with_key = ours.replace("RUNNER_KEY=''", &format!("RUNNER_KEY='{key}'"));
+        with_key.replace("RUNNER_SHA256=''", &format!("RUNNER_SHA256='{}'", "0".repeat(64)))
     };
-    script(world, ON, "doctor-checksum", sha).await;
+    script(world, ON, "doctor-no-runner", |ours| pinned(ours, "artifacts/none")).await;
+    ill("runner", "fail", "artifacts/none is not there").await;
+    script(world, ON, "doctor-checksum", |ours| pinned(ours, &world.local().outputs()["RunnerKey"])).await;
     ill("runner", "fail", "find out who wrote that object").await;
     let sagemaker = &world.local().clients().sagemaker;
     let detach = sagemaker.update_notebook_instance().notebook_instance_name(ON).disassociate_lifecycle_config(true);

@@ -18,11 +18,8 @@ async fn described(world: &LocalAws, member: &str) -> String {
 
 async fn runs(world: &LocalAws) {
     let local = world.local();
-    let parameters = format!(
-        "InstanceName={NAME} RunsBucket={} RunnerSha256={} 'OnStartCommands=export PIP_MARK=set' ",
-        local.bucket(),
-        local.runner_sha256()
-    );
+    let parameters =
+        format!("InstanceName={NAME} RunsBucket={} 'OnStartCommands=export PIP_MARK=set' ", local.bucket());
     deploy(world, NAME, "instance.yaml", &format!("{parameters} --capabilities CAPABILITY_IAM")).await;
     assert_eq!(world.status(NAME).await, "InService", "a creation waits for the first boot");
     // A boot reads the bucket and calls the services: they answer while CloudFormation waits for it.

@@ -25,6 +25,7 @@ mod engine;
 mod failures;
 mod guard;
 mod input;
+mod install;
 mod instance_stack;
 mod instances;
 mod killed;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         instance_stack::ALL,
         deployment::ALL,
         release::ALL,
+        install::ALL,
         guard::ALL,
         browser::ALL,
         engine::ALL,

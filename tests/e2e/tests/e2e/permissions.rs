@@ -6,7 +6,7 @@ use reveille_contract_tests::intrinsics::default_of;
 use reveille_contract_tests::policy::{CheckedCall, Grant, Unused, granted_twice, grants, not_granted, not_used};
 use reveille_contract_tests::{iam, template};
 use reveille_e2e_tests::LocalAws;
-use reveille_local::{ACCOUNT, REGION};
+use reveille_local::{ACCOUNT, ARTIFACTS_BUCKET, REGION};
 
 use crate::stacks::aws;
 
@@ -23,11 +23,22 @@ const OF_THE_STACK: &str = "reveille-";
 const NOT_ALL: &str = "reveille:unknown";
 /// A reader that finds what it looks for never needs this.
 const WHEN_GONE: &str = "only where a record is removed between two calls";
+/// The stack of these tests has a runner and no archive of papermill; `release.rs` deploys one that has both.
+const OF_A_RELEASE: &str = "papermill's archive is a release's";
 /// The local services write no logs as the role.
 const BY_THE_SERVICE: &str = "SageMaker writes the lifecycle scripts' and Jupyter's logs as the instance's role";
 
 /// What no scenario is sure to call, and why. What is called all the same is no fault: much of it depends on who is faster.
 const UNUSED: &[Unused] = &[
+    unused("InstallRunnerFunctionRole", "s3:GetObject", "ArtifactsPrefix}reveille-engine", OF_A_RELEASE),
+    unused("InstallRunnerFunctionRole", "s3:GetObject", "/artifacts/reveille-engine", OF_A_RELEASE),
+    unused("InstallRunnerFunctionRole", "s3:PutObject", "/artifacts/reveille-engine", OF_A_RELEASE),
+    unused(
+        "InstallRunnerFunctionRole",
+        "s3:ListBucket",
+        "ArtifactsBucket",
+        "only where a file of the release is missing",
+    ),
     unused(
         "SchedulerRole",
         "sqs:SendMessage",
@@ -117,7 +128,7 @@ impl Stack {
             ("${RunsBucketParameter.Value}", world.local().bucket()),
             ("${RunsBucket}", world.local().bucket()),
             ("${ReadBucket}", world.local().trigger_bucket()),
-            ("${RunnerKey}", "artifacts/reveille-runner"),
+            ("${ArtifactsBucket}", ARTIFACTS_BUCKET),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();

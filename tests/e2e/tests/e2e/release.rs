@@ -23,7 +23,7 @@ pub const ALL: &[Scenario] =
 const COMMANDS: [&str; 3] = ["sha256sum", "cat", "cut"];
 
 /// A release of what this world's stack was deployed from: the same programs and templates as those of `make release`, but built for tests.
-fn released(world: &LocalAws, folder: &Path, version: &str, output: &str) {
+pub fn released(world: &LocalAws, folder: &Path, version: &str, output: &str) {
     let artifacts = world.local().directory().join("artifacts");
     let programs = folder.join(version);
     fs::create_dir_all(&programs).unwrap();
@@ -49,14 +49,14 @@ fn released(world: &LocalAws, folder: &Path, version: &str, output: &str) {
 }
 
 /// A shell that finds the aws command, and otherwise hardly anything.
-struct Shell<'a> {
+pub struct Shell<'a> {
     world: &'a LocalAws,
-    folder: PathBuf,
+    pub folder: PathBuf,
     path: PathBuf,
 }
 
 impl<'a> Shell<'a> {
-    fn new(world: &'a LocalAws, folder: &Path) -> Self {
+    pub fn new(world: &'a LocalAws, folder: &Path) -> Self {
         let path = folder.join("bin");
         fs::create_dir(&path).unwrap();
         symlink(world.local().project().tools().join("aws"), path.join("aws")).unwrap();
@@ -67,14 +67,19 @@ impl<'a> Shell<'a> {
     }
 
     /// What a command prints that succeeds.
-    async fn types(&self, command: &str) -> String {
+    pub async fn types(&self, command: &str) -> String {
+        self.tried(command).await.unwrap_or_else(|said| panic!("{command}: {said}"))
+    }
+
+    /// What a command prints; of one that fails, what it says.
+    pub async fn tried(&self, command: &str) -> Result<String, String> {
         let mut bash = tokio::process::Command::new("/bin/bash");
         bash.args(["-c", command]).current_dir(&self.folder).env_clear();
         bash.envs(self.world.local().environment()).env("PATH", &self.path).env("HOME", &self.folder);
         let output = bash.stdin(Stdio::null()).output().await.expect("bash is there");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{command}: {said}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        let printed = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        if output.status.success() { Ok(printed) } else { Err(said) }
     }
 
     async fn output(&self, name: &str) -> String {
@@ -94,17 +99,6 @@ fn parameters(dist: &Path) -> String {
     example.to_string()
 }
 
-/// A setting that the released instance's template writes into the on-start script.
-fn setting(dist: &Path, name: &str) -> String {
-    let text = fs::read_to_string(dist.join("instance.yaml")).unwrap();
-    let template = reveille_contract_tests::parse_template(&text);
-    let content = &template["Resources"]["LifecycleConfig"]["Properties"]["OnStart"][0]["Content"]["Fn::Base64"];
-    let parts = content["Fn::Join"][1].as_array().unwrap();
-    let at =
-        parts.iter().position(|part| part.as_str() == Some(format!("{name}='").as_str())).expect("the script has it");
-    parts[at + 1].as_str().unwrap_or_else(|| panic!("{name} is left to be passed: {}", parts[at + 1])).to_owned()
-}
-
 async fn deployed_and_updated(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
     let dist = folder.path().join("dist");
@@ -122,11 +116,10 @@ async fn deployed_and_updated(world: &LocalAws) {
     values_arrived(&shell).await;
 
     let bucket = shell.output("RunsBucketName").await;
-    shell.types(&format!("aws s3 cp dist/ s3://{bucket}/artifacts/ --recursive --exclude '*' --include 'reveille-runner-*' --include 'reveille-engine-*'")).await;
-    // The local CloudFormation makes no instances: the values of the released template reach the script as it would write them.
-    let (key, sha256) = (setting(&dist, "REVEILLE_RUNNER_KEY"), setting(&dist, "REVEILLE_RUNNER_SHA256"));
-    let settings =
-        format!("REVEILLE_BUCKET='{bucket}'\nREVEILLE_RUNNER_KEY='{key}'\nREVEILLE_RUNNER_SHA256='{sha256}'\n");
+    let engine = shell.types(&format!("aws s3 ls s3://{bucket}/artifacts/reveille-engine-")).await;
+    assert!(engine.contains("reveille-engine-"), "papermill's archive is there too: {engine}");
+    // This local AWS has another stack's bucket in its scripts.
+    let settings = format!("REVEILLE_BUCKET='{bucket}'\n");
     world.local().create_instance_with_commands("released", &settings).await.expect("the instance is created");
     let cells = ["print('from a release')", Notebook::GATE, "print('after the update')"];
     world.put_notebook("released", "run.ipynb", &Notebook::of(&cells));
@@ -138,9 +131,13 @@ async fn deployed_and_updated(world: &LocalAws) {
     );
     let execution = shell.types(&start).await;
     claimed(&shell, &bucket).await;
-    let before = code(&shell).await;
+    let before = (code(&shell).await, shell.output("RunnerKey").await);
     updated(world, &shell).await;
-    assert_ne!(code(&shell).await, before, "the functions are the new ones");
+    let after = (code(&shell).await, shell.output("RunnerKey").await);
+    assert!(after.0 != before.0 && after.1 != before.1, "the functions and the runner are the new ones: {before:?}");
+    let counts = shell.types(&format!("aws s3 cp s3://{bucket}/runner.sha256 - | cat")).await;
+    let (sha256, file) = counts.split_once("  ").expect("a line as sha256sum prints it");
+    assert_eq!((format!("artifacts/{file}"), sha256), (after.1, &*shell.output("RunnerSha256").await));
     world.open_gate("released");
 
     let outcome = ended(world, &execution).await;

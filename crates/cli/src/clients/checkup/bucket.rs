@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use chrono::{DateTime, Utc};
+use reveille_lifecycle::named_runner;
 use sha2::{Digest, Sha256};
 
 use super::{Known, ask};
@@ -137,6 +138,19 @@ impl Account {
             let _ = write!(digits, "{byte:02x}");
         }
         Ok(Some(digits))
+    }
+
+    /// The runner that the stack's record names, by its key and its SHA-256; `None`: there is no such record, or it names none.
+    pub(crate) async fn installed_runner(&self) -> Result<Option<(String, String)>, CliError> {
+        let key = self.layout.runner();
+        // A record has one line.
+        if self.heading(&key).await?.is_none_or(|heading| heading.bytes > 999) {
+            return Ok(None);
+        }
+        let got = self.s3.get_object().bucket(&self.layout.bucket).key(&key).send().await;
+        let got = got.map_err(|error| CliError::asked("read which runner the stack installed", &error))?;
+        let record = got.body.collect().await.map_err(|error| CliError::Record { key, problem: error.to_string() })?;
+        Ok(named_runner(&String::from_utf8_lossy(&record.into_bytes())))
     }
 
     /// The instances on which runs of this stack left records.

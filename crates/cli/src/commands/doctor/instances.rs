@@ -70,7 +70,8 @@ pub(super) async fn findings(account: &Account, names: &[InstanceName], served: 
     }
     let last = ask("states:ListExecutions, states:DescribeExecution", account.last_runs()).await;
     let look = async |name: &InstanceName| Box::pin(one(account, name, served, &last)).await;
-    let looked: Vec<Looked> = stream::iter(names).map(look).buffered(AT_ONCE).collect().await;
+    let mut looked: Vec<Looked> = stream::iter(names).map(look).buffered(AT_ONCE).collect().await;
+    name_runners(account, &mut looked).await;
     // Instances of one release fetch one runner: it is read once.
     let wanted: BTreeSet<&str> = looked.iter().filter_map(|it| Some(it.script.as_ref()?.runner_key.as_str())).collect();
     let read = async |key: &str| (key.to_owned(), ask("s3:GetObject", account.sha256(key)).await);
@@ -83,6 +84,24 @@ pub(super) async fn findings(account: &Account, names: &[InstanceName], served: 
         findings.extend(about(name.as_str(), of_one));
     }
     findings
+}
+
+/// Gives each script that starts what the stack installed the runner that it would start now.
+async fn name_runners(account: &Account, looked: &mut [Looked]) {
+    let follows = |it: &Looked| it.script.as_ref().is_some_and(|script| script.runner_key.is_empty());
+    if !looked.iter().any(follows) {
+        return;
+    }
+    let installed = ask("s3:GetObject", account.installed_runner()).await;
+    for it in looked.iter_mut().filter(|it| follows(it)) {
+        if let (Ok(Some((key, sha256))), Some(script)) = (&installed, &mut it.script) {
+            script.runner_key.clone_from(key);
+            script.runner_sha256.clone_from(sha256);
+        } else {
+            it.script = None;
+            it.findings.push(script::no_runner(&account.layout, &installed));
+        }
+    }
 }
 
 /// What was found of an instance so far.

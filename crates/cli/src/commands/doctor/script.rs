@@ -105,6 +105,23 @@ fn stack(name: &str, read: &AttachedScript, layout: &Layout) -> Finding {
     )
 }
 
+/// Of a stack that does not say which runner counts.
+pub(super) fn no_runner<T>(layout: &Layout, installed: &Known<T>) -> Finding {
+    let uri = layout.uri(&layout.runner());
+    match installed {
+        Err(unknown) => Finding::unchecked(Check::Runner, unknown),
+        Ok(_) => Finding::fail(
+            Check::Runner,
+            format!(
+                "{uri} is not there, or names no runner: the on-start script starts none, and each run ends in RunnerSilent"
+            ),
+            format!(
+                "docs/deploy.md#1-the-stack: deploy a release's stack, which writes it; or write it by hand: echo \"$SHA256  reveille-runner-...\" | aws s3 cp - {uri}"
+            ),
+        ),
+    }
+}
+
 /// `found`: the checksum of what stands in the bucket under the key.
 pub(super) fn runner(read: &AttachedScript, layout: &Layout, found: &Known<Option<String>>) -> Finding {
     let uri = layout.uri(&read.runner_key);
@@ -116,18 +133,18 @@ pub(super) fn runner(read: &AttachedScript, layout: &Layout, found: &Known<Optio
                 "the runner {uri} is not there: the on-start script starts none, and each run ends in RunnerSilent"
             ),
             format!(
-                "docs/deploy.md#2-the-runner: aws s3 cp dist/ s3://{}/artifacts/ --recursive --exclude '*' --include 'reveille-runner-*' --include 'reveille-engine-*'",
+                "docs/deploy.md#2-the-runner: deploy the release's stack, or copy its files by hand: aws s3 cp dist/ s3://{}/artifacts/ --recursive --exclude '*' --include 'reveille-runner-*' --include 'reveille-engine-*'",
                 layout.bucket
             ),
         ),
         Ok(Some(sha256)) if *sha256 != read.runner_sha256 => Finding::fail(
             Check::Runner,
             format!(
-                "the runner {uri} has the SHA-256 {}..., and the on-start script asks for {}...: it refuses that runner",
+                "the runner {uri} has the SHA-256 {}..., and the on-start script wants {}...: it refuses that runner",
                 start(sha256),
                 start(&read.runner_sha256)
             ),
-            "copy the release's runner again (docs/deploy.md#2-the-runner), deploy the same release's instance.yaml, and find out who wrote that object",
+            "docs/errors/RunnerSilent.md: copy the release's runner there again, and find out who wrote that object",
         ),
         Ok(Some(sha256)) => Finding::ok(
             Check::Runner,
@@ -147,7 +164,7 @@ mod tests {
     use reveille_domain::layout::Layout;
     use reveille_lifecycle::{ON_START, Preamble, render};
 
-    use super::{Attached, runner, script};
+    use super::{Attached, no_runner, runner, script};
     use crate::{
         clients::checkup::Unknown,
         commands::doctor::finding::{Check, Finding, Verdict, tests::found},
@@ -219,5 +236,8 @@ mod tests {
         found(&judge(None), Check::Runner, Verdict::Fail, "s3://runs/artifacts/reveille-runner is not there");
         let denied = [runner(&read, &layout(), &Err(Unknown::Denied("s3:GetObject")))];
         found(&denied, Check::Runner, Verdict::Unchecked, "s3:GetObject");
+        found(&[no_runner(&layout(), &Ok(()))], Check::Runner, Verdict::Fail, "s3://runs/runner.sha256");
+        let denied = Err::<(), _>(Unknown::Denied("s3:GetObject"));
+        found(&[no_runner(&layout(), &denied)], Check::Runner, Verdict::Unchecked, "s3:GetObject");
     }
 }

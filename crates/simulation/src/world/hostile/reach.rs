@@ -42,7 +42,8 @@ impl Role<'_> {
             }
             Hostility::ReachesTheStack => {
                 let triggers = self.world.bucket.list("triggers/", None, usize::MAX);
-                for key in triggers.into_iter().chain(["sweeper.json".into(), "artifacts/reveille-runner".into()]) {
+                let of_the_stack = ["sweeper.json", "runner.sha256", "artifacts/reveille-runner"].map(String::from);
+                for key in triggers.into_iter().chain(of_the_stack) {
                     self.put_json(&key, &json!({}));
                     self.delete(&key);
                 }

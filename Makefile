@@ -175,6 +175,7 @@ instance-template: ## Write infra/instance.yaml anew from infra/lifecycle/
 
 pages: setup ## Write anew the pages of docs/ that are made from templates and code
 	@$(CARGO) run --locked --quiet -p reveille-contract-tests --bin pages
+	@REVEILLE_WRITE_PAGES=1 $(CARGO) test --locked --quiet --workspace --bin reveille -- each_verb_has_its_page
 
 schemas: ## Write docs/schemas/ anew from the types
 	@$(CARGO) run --locked --quiet -p reveille-contract-tests --bin schemas

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use reveille_domain::InstanceName;
 
+mod completions;
 mod doctor;
 mod logs;
 mod on_run;
@@ -14,6 +15,7 @@ mod rule;
 mod schedule;
 mod undelivered;
 
+pub(crate) use completions::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use doctor::DoctorArguments;
 pub(crate) use logs::LogsArguments;
 pub(crate) use on_run::{OnRunAddArguments, OnRunArguments, OnRunVerb};
@@ -76,6 +78,10 @@ pub(crate) enum Command {
     Doctor(DoctorArguments),
     /// Explain why a run went as it did, why a file started a run or none, or an error code
     Explain(ExplainArguments),
+    /// Print what makes a shell complete the command, and the names that exist
+    Completions(CompletionsArguments),
+    /// Write the manual pages into a folder
+    Man(ManArguments),
     /// Leave a local AWS running, with the stack deployed and a notebook instance at rest, until Ctrl-C
     Local(LocalArguments),
     /// Run the main job on a local AWS: a file lands, a notebook runs, the instance is proven stopped; then a failure

@@ -1,6 +1,7 @@
 //! What each verb does.
 
 pub(crate) mod cancel;
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;

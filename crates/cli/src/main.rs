@@ -4,8 +4,11 @@
 mod arguments;
 mod clients;
 mod commands;
+mod completion;
 mod error;
 mod exit;
+#[cfg(test)]
+mod pages;
 mod schedules;
 mod stack;
 mod triggers;
@@ -18,8 +21,8 @@ use clap::Parser;
 use crate::{
     arguments::{Arguments, Command},
     commands::{
-        cancel, demo, doctor, explain, instances, local, logs, on_run, on_upload, open, queue, rerun, run, runs,
-        schedule, show, undelivered, watch,
+        cancel, completions, demo, doctor, explain, instances, local, logs, on_run, on_upload, open, queue, rerun, run,
+        runs, schedule, show, undelivered, watch,
     },
     error::CliError,
     exit::Exit,
@@ -27,6 +30,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    completion::answer();
     let arguments = match Arguments::try_parse_from(arguments::joined(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(problem) => return wrong_arguments(&problem),
@@ -63,6 +67,8 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
         Command::Instances(options) => instances::run(terminal, options).await,
         Command::Doctor(options) => doctor::run(terminal, options).await,
         Command::Explain(options) => explain::run(terminal, options).await,
+        Command::Completions(options) => completions::run(terminal, options),
+        Command::Man(options) => completions::man(terminal, options),
         Command::Local(options) => local::run(terminal, options).await.map(|()| Exit::Done),
         Command::Demo(options) => demo::run(terminal, options).await.map(|()| Exit::Done),
     }

@@ -35,12 +35,15 @@ const CALLS_FILE: &str = "REVEILLE_CALLS";
 /// Tells the guard the ports of [`crate::Options::forwarded_ports`].
 pub(crate) const FORWARDED: &str = "REVEILLE_FORWARDED_PORTS";
 /// It is up within a second; a cold disk and a busy machine may take much longer.
-const START_LIMIT: Duration = Duration::from_mins(1);
+const START_LIMIT: Duration = Duration::from_mins(3);
 const LOOK: Duration = Duration::from_millis(25);
 /// Between two looks at whether it still lives: a person waits no longer than this to be told.
 const WATCH: Duration = Duration::from_millis(300);
 /// A healthy server answers its health check at once.
 const HEALTH_LIMIT: Duration = Duration::from_secs(5);
+/// Asked seldom, and long in vain: a machine at full load delays an answer by seconds, and a local AWS that works is not to be stopped for that.
+const ASK_EVERY: Duration = Duration::from_secs(10);
+const SILENT_QUESTIONS: u32 = 12;
 /// It ends within a second; requests under way may hold it.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 const TAIL_LINES: usize = 12;
@@ -143,15 +146,32 @@ impl Ministack {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until it ends, which it does by itself only when it breaks.
+    /// Waits until it breaks: it ends, or answers nothing any more.
     pub(crate) async fn broken(&self) -> LocalError {
+        self.ended_or_silent(ASK_EVERY, SILENT_QUESTIONS).await
+    }
+
+    /// Questions are counted, not time: a program that was stopped (Ctrl-Z, a closed lid) has heard nothing meanwhile.
+    async fn ended_or_silent(&self, every: Duration, limit: u32) -> LocalError {
+        let (mut asked, mut unanswered) = (Instant::now(), 0);
         loop {
             let ended = self.child().try_wait();
             if let Ok(Some(status)) = ended {
                 return self.failed(&format!("ended ({status}) while it was in use"));
             }
+            if asked.elapsed() >= every {
+                asked = Instant::now();
+                unanswered = if self.answers().await { 0 } else { unanswered + 1 };
+            }
+            if unanswered >= limit {
+                return self.failed(&format!("runs, but did not answer {limit} questions in a row"));
+            }
             sleep(WATCH).await;
         }
+    }
+
+    async fn answers(&self) -> bool {
+        matches!(timeout(HEALTH_LIMIT, is_healthy(self.port, &self.key)).await, Ok(Ok(true)))
     }
 
     async fn wait_until_healthy(&self) -> Result<(), LocalError> {
@@ -161,7 +181,7 @@ impl Ministack {
             if let Ok(Some(status)) = ended {
                 return Err(self.failed(&format!("did not start: it ended at once ({status})")));
             }
-            if matches!(timeout(HEALTH_LIMIT, is_healthy(self.port, &self.key)).await, Ok(Ok(true))) {
+            if self.answers().await {
                 return Ok(());
             }
             if Instant::now() > deadline {

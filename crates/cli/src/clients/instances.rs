@@ -144,6 +144,17 @@ impl Account {
         }
     }
 
+    /// The names of the first hundred, each with its status: a page, which is one call.
+    pub(crate) async fn instance_names(&self) -> Result<Vec<(String, String)>, CliError> {
+        let listed = self.sagemaker.list_notebook_instances().max_results(PAGE).send().await;
+        let listed = listed.map_err(|error| CliError::asked("list the notebook instances", &error))?;
+        let named = listed.notebook_instances.unwrap_or_default().into_iter().filter_map(|item| {
+            let status = item.notebook_instance_status.map(|status| status.as_str().to_owned());
+            Some((item.notebook_instance_name?, status.unwrap_or_default()))
+        });
+        Ok(named.collect())
+    }
+
     /// The status of an instance that somebody named.
     ///
     /// # Errors

@@ -28,6 +28,11 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OnRunArguments) -> Resu
     }
 }
 
+/// Those that exist, for a shell that completes.
+pub(crate) async fn names(account: &Account) -> Result<Vec<(String, String)>, CliError> {
+    rule::names::<Link>(account).await
+}
+
 /// A rule on runs.
 struct Link {
     rule: Rule,

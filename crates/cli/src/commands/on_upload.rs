@@ -48,6 +48,11 @@ pub(super) async fn tested(
     test_key::tested(terminal, account, bucket, key).await
 }
 
+/// Those that exist, for a shell that completes.
+pub(crate) async fn names(account: &Account) -> Result<Vec<(String, String)>, CliError> {
+    rule::names::<Upload>(account).await
+}
+
 /// A rule on uploads.
 struct Upload {
     rule: Rule,

@@ -113,6 +113,11 @@ pub(super) async fn all<K: OfKind>(account: &Account) -> Result<Vec<K>, CliError
     Ok(account.rules(&K::bus(account)?).await?.into_iter().filter_map(K::of).collect())
 }
 
+/// Their names, each with what it takes.
+pub(super) async fn names<K: OfKind>(account: &Account) -> Result<Vec<(String, String)>, CliError> {
+    Ok(all::<K>(account).await?.iter().map(|it| (it.rule().name.clone(), it.takes_in_table())).collect())
+}
+
 /// One of the stack.
 ///
 /// # Errors

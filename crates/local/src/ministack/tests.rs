@@ -9,7 +9,8 @@ use std::{
 
 use aws_credential_types::Credentials;
 use aws_sdk_sfn::types::ExecutionStatus;
-use tokio::time::sleep;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::{sleep, timeout};
 
 use super::{AccessKey, Files, Ministack, SHIM_FILES};
 use crate::{Clients, environment, package, processes, tools};
@@ -164,6 +165,20 @@ async fn silent_tickets_fail_and_beaten_ones_live() {
     world.ministack.stop().await.unwrap();
     assert!(!Path::new(&format!("/proc/{pid}")).exists());
     assert_eq!(processes::marked(&marker), []);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn one_that_hangs_is_noticed() {
+    let world = World::new().await;
+    let pid = Pid::from_raw(world.ministack.child().id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    let broken = world.ministack.ended_or_silent(Duration::ZERO, 2).await.to_string();
+    assert!(broken.starts_with("ministack runs, but did not answer 2 questions in a row"), "{broken}");
+
+    kill_process(pid, Signal::CONT).unwrap();
+    let watched = timeout(Duration::from_secs(1), world.ministack.ended_or_silent(Duration::ZERO, u32::MAX)).await;
+    assert!(watched.is_err(), "it answers again: {watched:?}");
+    world.ministack.stop().await.unwrap();
 }
 
 /// What its files decide by themselves.

@@ -1,5 +1,7 @@
 //! Reads an execution's history as a person would tell it. Pure: events in, entries out.
 
+use std::collections::VecDeque;
+
 use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType as Type};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -35,12 +37,33 @@ pub(crate) struct Admitted {
 pub(crate) struct Narrator {
     state: String,
     choice: Option<String>,
+    /// Who said what in the last lines: a poll that learns nothing new says the same three again, and a person has read them.
+    told: VecDeque<(String, String)>,
     pub(crate) admitted: Option<Admitted>,
 }
+
+/// The lines of one round of polling: the step's answer, the choice, the wait.
+const ROUND: usize = 3;
 
 impl Narrator {
     /// What an event means to a person, if it is worth a line.
     pub(crate) fn tell(&mut self, event: &HistoryEvent) -> Vec<Entry> {
+        let mut entries = self.meaning(event);
+        entries.retain(|entry| self.is_new(entry));
+        entries
+    }
+
+    fn is_new(&mut self, entry: &Entry) -> bool {
+        let line = (entry.actor.clone(), entry.what.clone());
+        let new = !self.told.contains(&line);
+        if new {
+            self.told.truncate(ROUND - 1);
+            self.told.push_front(line);
+        }
+        new
+    }
+
+    fn meaning(&mut self, event: &HistoryEvent) -> Vec<Entry> {
         let at = time(event);
         match event.r#type {
             Type::TaskSucceeded => {
@@ -177,6 +200,28 @@ mod tests {
         );
         let admitted = Admitted { run: "r-1".to_owned(), instance: "nightly".to_owned(), attempt: 1 };
         assert_eq!(narrator.admitted, Some(admitted));
+    }
+
+    #[test]
+    fn polls_that_learn_nothing_new_are_told_once() {
+        let poll = |answer: &str, next: &str| {
+            vec![
+                entered(Type::TaskStateEntered, "CheckInstance"),
+                succeeded(&format!(r#"{{"Payload": {{"decision": "{answer}"}}}}"#)),
+                entered(Type::ChoiceStateEntered, "IsReady"),
+                event(Type::ChoiceStateExited).build().unwrap(),
+                entered(Type::TaskStateEntered, next),
+            ]
+        };
+        let wait = || poll("wait", "WaitForInstance");
+        let start = poll("start", "StartInstance");
+        let events = [wait(), wait(), wait(), start, wait(), wait(), poll("ready", "AwaitRun")].concat();
+        let waits = ["CheckInstance: wait", "IsReady: → WaitForInstance", "WaitForInstance: waits for the instance"];
+        let starts = ["CheckInstance: start", "IsReady: → StartInstance"];
+        let goes_on =
+            ["CheckInstance: ready", "IsReady: → AwaitRun", "AwaitRun: waits for the runner, with a task token"];
+        let expected = [&waits[..], &starts, &waits, &goes_on].concat();
+        assert_eq!(told(&mut Narrator::default(), events), expected);
     }
 
     #[test]

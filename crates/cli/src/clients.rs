@@ -22,7 +22,7 @@ mod schedules;
 mod target;
 mod undelivered;
 
-pub(crate) use account::{Account, configured, status_of};
+pub(crate) use account::{Account, configured, stack_names, status_of};
 pub(crate) use again::{Past, Redrivable};
 pub(crate) use executions::{Execution, RunName};
 pub(crate) use history::{Entered, Put, StartedBy};

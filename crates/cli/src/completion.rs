@@ -41,7 +41,7 @@ impl Kind {
     fn of(verbs: &[&str], argument: &str) -> Option<Self> {
         match (verbs, argument) {
             (_, "stack") => Some(Self::Stack),
-            (_, "instance" | "after_on") => Some(Self::Instance),
+            (_, "instance" | "instances" | "after_on") => Some(Self::Instance),
             (_, "run" | "runs") => Some(Self::Run),
             // A name that is to be made exists nowhere yet.
             ([.., "add"], "name") => None,

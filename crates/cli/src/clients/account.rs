@@ -157,6 +157,19 @@ fn with_credentials_of(profile: &str, config: &SdkConfig) -> SdkConfig {
     config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }
 
+/// The names of the first hundred stacks or so (a page, which is one call) that are ours, each with its status.
+pub(crate) async fn stack_names(arguments: &StackArguments) -> Result<Vec<(String, String)>, CliError> {
+    let client = aws_sdk_cloudformation::Client::new(&configured(arguments).await?.config);
+    let described =
+        client.describe_stacks().send().await.map_err(|error| CliError::asked("list the stacks", &error))?;
+    let ours = described.stacks.unwrap_or_default().into_iter().filter_map(|stack| {
+        output(&stack, "", "StateMachineArn").and_then(|_| output(&stack, "", "RunsBucketName")).ok()?;
+        let status = stack.stack_status.map(|status| status.as_str().to_owned());
+        Some((stack.stack_name?, status.unwrap_or_default()))
+    });
+    Ok(ours.collect())
+}
+
 async fn stack(client: &aws_sdk_cloudformation::Client, name: &str, region: &str) -> Result<Stack, CliError> {
     let described = match client.describe_stacks().stack_name(name).send().await {
         Ok(described) => described.stacks.unwrap_or_default().into_iter().next(),

@@ -7,7 +7,7 @@ use clap_complete::engine::CompletionCandidate;
 
 use super::Kind;
 use crate::{
-    clients::Account,
+    clients::{Account, stack_names},
     commands::{on_run, on_upload},
     error::CliError,
     stack::StackArguments,
@@ -34,6 +34,9 @@ pub(super) fn of(kind: Kind, stack: &StackArguments) -> Vec<CompletionCandidate>
 type Names = Vec<(String, String)>;
 
 async fn ask(kind: Kind, stack: &StackArguments) -> Result<Names, CliError> {
+    if kind == Kind::Stack {
+        return stack_names(stack).await;
+    }
     let account = Account::of(stack).await?;
     match kind {
         Kind::Run => runs(&account).await,

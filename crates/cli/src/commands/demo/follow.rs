@@ -33,8 +33,8 @@ use super::history::{Entry, Narrator};
 const LOOK: Duration = Duration::from_millis(100);
 /// Lines wait this long, so that those of different sources stand in the order of their times.
 const SETTLE: TimeDelta = TimeDelta::milliseconds(300);
-/// A local run takes seconds; a slow machine may take ten times as long.
-const LIMIT_SECONDS: u64 = 240;
+/// A local run takes seconds; a busy machine may take a hundred times as long.
+const LIMIT_SECONDS: u64 = 600;
 /// The most events of one look; a run has fewer than a hundred.
 const MAX_EVENTS: i32 = 1000;
 const ACTOR_WIDTH: usize = 16;

@@ -33,7 +33,7 @@ enum Kind {
     Schedule,
     UploadRule,
     RunRule,
-    Code,
+    RunOrCode,
 }
 
 impl Kind {
@@ -48,14 +48,17 @@ impl Kind {
             (["schedule", ..], "name") => Some(Self::Schedule),
             (["on-upload", ..], "name") => Some(Self::UploadRule),
             (["on-run", ..], "name") => Some(Self::RunRule),
-            (["explain"], "code") => Some(Self::Code),
+            (["explain"], "what") => Some(Self::RunOrCode),
             _ => None,
         }
     }
 
     fn candidates(self) -> Vec<CompletionCandidate> {
         match self {
-            Self::Code => Code::ALL.into_iter().map(|code| CompletionCandidate::new(code.as_str())).collect(),
+            Self::RunOrCode => {
+                let codes = Code::ALL.into_iter().map(|code| CompletionCandidate::new(code.as_str()));
+                Self::Run.candidates().into_iter().chain(codes).collect()
+            }
             kind => names::of(kind, &stack(std::env::args_os().skip_while(|word| word != "--").collect())),
         }
     }
@@ -140,7 +143,7 @@ mod tests {
             "schedule pause name: Schedule",
             "on-upload remove name: UploadRule",
             "on-run list name: RunRule",
-            "explain code: Code",
+            "explain what: RunOrCode",
         ] {
             assert!(found.iter().any(|line| line == expected), "{expected} is not among {found:#?}");
         }

@@ -47,7 +47,7 @@ async fn ask(kind: Kind, stack: &StackArguments) -> Result<Names, CliError> {
         }
         Kind::UploadRule => on_upload::names(&account).await,
         Kind::RunRule => on_run::names(&account).await,
-        Kind::Stack | Kind::Code => Ok(Vec::new()),
+        Kind::Stack | Kind::RunOrCode => Ok(Vec::new()),
     }
 }
 

@@ -22,7 +22,7 @@ use std::{
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use crate::{LocalError, kernel_folders, processes};
+use crate::{LocalError, processes};
 
 /// Locked for as long as a local AWS uses the folder. The kernel drops the lock with its process, however that ends.
 const LOCK: &str = ".reveille-local.lock";
@@ -58,7 +58,6 @@ impl Folder {
     /// # Errors
     /// It cannot be made, or another local AWS uses it.
     pub(crate) fn of(directory: Option<&Path>) -> Result<Self, LocalError> {
-        kernel_folders::remove_dead();
         let Some(directory) = directory else {
             let place = env::temp_dir();
             remove_dead(&place);

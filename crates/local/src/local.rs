@@ -16,7 +16,7 @@ use crate::{
     deploy::{self, Artifacts, Deployment},
     environment,
     folder::Folder,
-    instances,
+    instances, kernel_folders,
     ministack::{self, Files, Ministack},
     parameters,
 };
@@ -61,6 +61,7 @@ impl Local {
     /// Set-up or a build is missing, or a part does not come up; what was started by then is stopped.
     pub async fn start(project: Project, options: Options) -> Result<Self, LocalError> {
         check_parameters(&project, &options.parameters)?;
+        kernel_folders::remove_dead();
         let folder = Folder::of(options.directory.as_deref())?;
         let packaging = package(&project, folder.path());
         options.tell("starting the services, packaging the functions");

@@ -8,10 +8,9 @@ use reveille_domain::{
 };
 
 use super::{
-    Account, Run,
+    Account,
     instances::{Seen, is_off},
 };
-use crate::error::CliError;
 
 /// When outputs come that are not there yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,23 +21,20 @@ pub(crate) enum ToCome {
     NextStart,
 }
 
-impl Account {
-    /// Takes the outputs from the report, and notes whether there may be some later.
-    pub(super) async fn add_outputs(&self, at: &AttemptRef, run: &mut Run) -> Result<(), CliError> {
-        let Some(report) = run.readable(self.report(at).await)? else { return Ok(()) };
-        let claim = if report.outputs.is_empty() { run.readable(self.claim(at).await)? } else { None };
-        if may_come(&report, claim.as_ref()) {
-            // Whoever may not look at the instance is told what is usual.
-            let seen = self.seen(&at.instance).await.unwrap_or(Some(Seen { status: IN_SERVICE, since: None }));
-            let ended = run.execution.stopped.unwrap_or(report.ended_at);
-            run.outputs_to_come = seen.and_then(|seen| to_come(&seen, ended, Utc::now() - report.ended_at));
-        }
-        if let Some(outcome) = &mut run.outcome {
-            outcome.outputs = report.outputs;
-            outcome.html_error = outcome.html_error.take().or(report.html_error);
-        }
-        Ok(())
+/// When the outputs of a report come that has none yet; `None`: it has all that there will ever be.
+pub(super) async fn to_come(
+    account: &Account,
+    at: &AttemptRef,
+    report: &Report,
+    claim: Option<&Claim>,
+    ended: Option<DateTime<Utc>>,
+) -> Option<ToCome> {
+    if !may_come(report, claim) {
+        return None;
     }
+    // Whoever may not look at the instance is told what is usual.
+    let seen = account.seen(&at.instance).await.unwrap_or(Some(Seen { status: IN_SERVICE, since: None }))?;
+    when(&seen, ended.unwrap_or(report.ended_at), Utc::now() - report.ended_at)
 }
 
 /// Whether outputs may be somewhere else. A run that was ended from elsewhere has its outcome before its runner has uploaded anything; the
@@ -58,7 +54,7 @@ fn may_come(report: &Report, claim: Option<&Claim>) -> bool {
 }
 
 /// When outputs come. `ended` is when the execution did, and `age` is the report's.
-fn to_come(instance: &Seen, ended: DateTime<Utc>, age: TimeDelta) -> Option<ToCome> {
+fn when(instance: &Seen, ended: DateTime<Utc>, age: TimeDelta) -> Option<ToCome> {
     let soon = age < OUTPUTS_COME_WITHIN;
     if !is_off(&instance.status) {
         return soon.then_some(ToCome::Soon);
@@ -80,7 +76,7 @@ mod tests {
         records::{Claim, Claimant, Report, Reporter},
     };
 
-    use super::{OUTPUTS_COME_WITHIN, Seen, ToCome, may_come, to_come};
+    use super::{OUTPUTS_COME_WITHIN, Seen, ToCome, may_come, when};
 
     #[test]
     fn outputs_come_only_from_a_runner_that_had_begun() {
@@ -104,7 +100,7 @@ mod tests {
         let ended = Utc::now();
         let (before, after) = (ended - TimeDelta::minutes(1), ended + TimeDelta::minutes(9));
         let (young, old) = (TimeDelta::minutes(1), OUTPUTS_COME_WITHIN + TimeDelta::seconds(1));
-        for (status, since, age, when) in [
+        for (status, since, age, expected) in [
             (Status::InService, before, young, Some(ToCome::Soon)),
             (Status::Stopping, before, young, Some(ToCome::Soon)),
             (Status::InService, before, old, None),
@@ -116,7 +112,7 @@ mod tests {
             (Status::Stopped, after, old, None),
         ] {
             let seen = Seen { status: status.clone(), since: Some(since) };
-            assert_eq!(to_come(&seen, ended, age), when, "{status} {since} {age}");
+            assert_eq!(when(&seen, ended, age), expected, "{status} {since} {age}");
         }
     }
 }

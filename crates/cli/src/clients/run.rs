@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     Account, Execution, RunName,
     executions::time,
-    outputs::{ToCome, may_lack_outputs},
+    outputs::{self, ToCome, may_lack_outputs},
 };
 use crate::error::CliError;
 
@@ -214,6 +214,18 @@ impl Account {
             run.ending = Ending::Skipped;
         }
         Ok(run)
+    }
+
+    /// Takes the outputs from the report, and notes whether there may be some later.
+    async fn add_outputs(&self, at: &AttemptRef, run: &mut Run) -> Result<(), CliError> {
+        let Some(report) = run.readable(self.report(at).await)? else { return Ok(()) };
+        let claim = if report.outputs.is_empty() { run.readable(self.claim(at).await)? } else { None };
+        run.outputs_to_come = outputs::to_come(self, at, &report, claim.as_ref(), run.execution.stopped).await;
+        if let Some(outcome) = &mut run.outcome {
+            outcome.outputs = report.outputs;
+            outcome.html_error = outcome.html_error.take().or(report.html_error);
+        }
+        Ok(())
     }
 }
 

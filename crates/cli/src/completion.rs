@@ -12,10 +12,8 @@ use clap_complete::{
 };
 use reveille_domain::Code;
 
-use crate::{arguments::Arguments, stack::StackArguments};
+use crate::{arguments::Arguments, commands::completions::VARIABLE, stack::StackArguments};
 
-/// Set by the lines that `reveille completions` prints. `COMPLETE`, which is usual, may be anybody's.
-pub(crate) const VARIABLE: &str = "REVEILLE_COMPLETE";
 /// The default of `--stack`.
 const STACK: &str = "reveille";
 

@@ -1,6 +1,6 @@
 //! The pages of docs/cli/, one a verb, made of the grammar: `make pages` writes them, and the test holds them to it.
 
-use std::{fs, path::PathBuf};
+use std::{fmt::Write, fs, path::PathBuf};
 
 use clap::{Command, CommandFactory};
 
@@ -25,7 +25,7 @@ fn pages() -> Vec<(String, String)> {
     );
     for verb in &verbs {
         let name = verb.get_name();
-        index += &format!("| [`reveille {name}`]({name}.md) | {} |\n", about(verb));
+        writeln!(index, "| [`reveille {name}`]({name}.md) | {} |", about(verb)).unwrap();
     }
     let page = |verb: &&Command| (format!("{}.md", verb.get_name()), page(verb));
     std::iter::once(("README.md".to_owned(), index)).chain(verbs.iter().map(page)).collect()
@@ -40,7 +40,7 @@ fn page(verb: &Command) -> String {
     let mut text = format!("# reveille {name}\n\n{}. [The command line](../cli.md) explains more.\n\n", about(verb));
     text += &help(verb);
     for below in verb.get_subcommands().filter(|below| below.get_name() != "help") {
-        text += &format!("\n## reveille {name} {}\n\n{}.\n\n{}", below.get_name(), about(below), help(below));
+        write!(text, "\n## reveille {name} {}\n\n{}.\n\n{}", below.get_name(), about(below), help(below)).unwrap();
     }
     text
 }

@@ -34,6 +34,7 @@ pub mod ledger;
 mod notebook;
 mod people;
 mod ports;
+mod printing;
 mod process;
 mod queues;
 mod runners;

@@ -7,11 +7,13 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use crate::{
     arguments::{Arguments, CompletionsArguments, ManArguments, Shell},
-    completion::VARIABLE,
     error::CliError,
     exit::Exit,
     ui::terminal::Terminal,
 };
+
+/// Set by the lines that are printed. `COMPLETE`, which is usual, may be anybody's.
+pub(crate) const VARIABLE: &str = "REVEILLE_COMPLETE";
 
 /// Prints the lines that a shell runs when it starts. They call the command again for each Tab.
 pub(crate) fn run(terminal: &Terminal, arguments: &CompletionsArguments) -> Result<Exit, CliError> {

@@ -2,9 +2,8 @@
 //! uploaded.
 
 use chrono::{DateTime, Utc};
-use reveille_domain::layout::AttemptRef;
 
-use super::{open::key, stage::is_there};
+use super::{open::key, partial::live};
 use crate::{
     arguments::LogsArguments,
     clients::{Account, Ending, Run, Uploaded},
@@ -97,14 +96,6 @@ async fn tell_cell(terminal: &Terminal, account: &Account, run: &Run, number: u3
         terminal.note(&so_far(run, at));
     }
     Ok(())
-}
-
-/// The attempt of which what was uploaded before its end is all there is.
-pub(super) async fn live<'a>(account: &Account, run: &'a Run) -> Result<Option<&'a AttemptRef>, CliError> {
-    let Some(at) = run.at.as_ref() else { return Ok(None) };
-    // It ended before a redrive or a repetition; the next attempt has no record yet.
-    let over = run.ending == Ending::Running && is_there(account.outcome(at).await)?;
-    Ok(Some(at).filter(|_| !over))
 }
 
 /// That this is not all, and why.

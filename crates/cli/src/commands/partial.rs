@@ -1,8 +1,9 @@
 //! What was uploaded of a run before its notebook's end: all there is while it goes on, and of a run that was lost.
 
 use chrono::{DateTime, Utc};
+use reveille_domain::layout::AttemptRef;
 
-use super::logs::live;
+use super::stage::is_there;
 use crate::{
     clients::{Account, Ending, Run, Uploaded},
     error::CliError,
@@ -25,6 +26,14 @@ pub(super) async fn of(account: &Account, run: &Run) -> Result<Partial, CliError
         return Ok(Partial::default());
     };
     Ok(Partial { log: account.newest_piece(at).await?, notebook: account.partial_notebook(at).await? })
+}
+
+/// The attempt of which what was uploaded before its end is all there is.
+pub(super) async fn live<'a>(account: &Account, run: &'a Run) -> Result<Option<&'a AttemptRef>, CliError> {
+    let Some(at) = run.at.as_ref() else { return Ok(None) };
+    // It ended before a redrive or a repetition; the next attempt has no record yet.
+    let over = run.ending == Ending::Running && is_there(account.outcome(at).await)?;
+    Ok(Some(at).filter(|_| !over))
 }
 
 impl Partial {

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::actor::Actor;
 use super::boots::Boot;
-use super::ports::Printing;
+use super::printing::Printing;
 use super::process::NotebookRun;
 use super::{World, pass_ms};
 use crate::fault::Fault;

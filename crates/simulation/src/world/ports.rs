@@ -31,7 +31,6 @@ mod records;
 
 pub(super) use call::{About, CLIENT_PATIENCE_MS};
 pub(crate) use live::PARTIAL;
-pub(super) use live::Printing;
 
 /// The ports of one actor.
 #[derive(Clone)]

@@ -11,10 +11,13 @@ use crate::command::{complained, ended, reveille, said};
 use crate::stacks::aws;
 
 pub const ALL: &[Scenario] = &[
-    ("command_doctor::nothing_is_found_where_all_is_in_order", |h, w| h.block_on(in_order(w))),
+    // One after the other: both look at the one bucket of the stack.
+    ("command_doctor::a_stack_in_order_has_no_findings_and_a_broken_one_has", |h, w| {
+        h.block_on(in_order(w));
+        h.block_on(stack_broken(w));
+    }),
     ("command_doctor::what_is_wrong_with_an_instance_is_found", |h, w| h.block_on(instance_broken(w))),
     ("command_doctor::what_is_wrong_with_a_trigger_is_found", |h, w| h.block_on(trigger_broken(w))),
-    ("command_doctor::what_is_wrong_with_the_stack_is_found", |h, w| h.block_on(stack_broken(w))),
 ];
 
 /// What doctor found, and its exit code.

@@ -6,10 +6,10 @@ use chrono::Utc;
 use reveille_domain::layout::AttemptRef;
 use tokio::time::sleep;
 
-use super::{MAX_LOG, Printed, live};
+use super::{MAX_LOG, Printed};
 use crate::{
     clients::{Account, Ending, Execution, Run},
-    commands::{forecast::Forecast, local::interrupt, stage::stage},
+    commands::{forecast::Forecast, local::interrupt, partial::live, stage::stage},
     error::CliError,
     exit::Exit,
     ui::{

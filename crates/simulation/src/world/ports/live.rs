@@ -1,12 +1,9 @@
 //! What a notebook leaves while it executes, uploaded beside it: the upload may be refused, slow, or land after the end.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use reveille_asl::simulated;
-use reveille_domain::ports::{
-    Call, CallErrorKind, LiveBody, LiveOutput, Printed, PutCondition, SavedNotebook, UploadLive,
-};
+use reveille_domain::ports::{Call, CallErrorKind, LiveBody, PutCondition, UploadLive};
 
 use super::Ports;
 use super::call::{About, CLIENT_PATIENCE_MS};
@@ -23,23 +20,6 @@ const TROUBLE: u8 = 30;
 const SLOW_MS: u64 = 120_000;
 /// The latest that one lands after its sender gave it up.
 const LATE_MS: u64 = 60_000;
-
-/// A notebook that prints and saves something whenever it is looked at.
-#[derive(Default)]
-pub struct Printing(Cell<u64>);
-
-impl LiveOutput for Printing {
-    fn take_printed(&self, _: fn(u64) -> usize) -> Printed {
-        let from = self.0.get();
-        self.0.set(from + 1);
-        Printed { from, bytes: vec![b'\n'] }
-    }
-
-    fn saved(&self) -> Option<SavedNotebook> {
-        self.0.set(self.0.get() + 1);
-        Some(SavedNotebook { path: "output.ipynb".into(), bytes: 1_000, version: self.0.get().into() })
-    }
-}
 
 impl UploadLive for Ports {
     async fn upload_live(&self, key: &str, _: LiveBody<'_>) -> Call<()> {

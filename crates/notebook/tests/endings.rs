@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use reveille_notebook::{Patience, Place, Verdict, end_leftovers};
 use serde_json::Value;
-use support::{ALL_THE_TIME, Bench, DEAF, STOPPED, appears, notebook, saved};
+use support::{ALL_THE_TIME, Bench, DEAF, STOPPED, appears, notebook, python, saved};
 
 /// Rounds for each cell: what was lost before was lost in more than every second one.
 const ROUNDS: usize = 3;
@@ -20,9 +20,13 @@ const BEGUN: &str = "open('begun', 'w').close()";
 
 /// Runs to the point where the second cell has begun, then to the limit.
 async fn timed_out(cell: &str, patience: Patience) -> (Bench, Option<Place>) {
+    timed_out_in(cell, patience, python()).await
+}
+
+async fn timed_out_in(cell: &str, patience: Patience, python: PathBuf) -> (Bench, Option<Place>) {
     let mut bench = Bench::of_cells(&["print('fir' + 'st')", cell, "print('ne' + 'ver')"]);
     bench.job.patience = patience;
-    let mut execution = bench.start();
+    let mut execution = bench.start_with(python);
     appears(&bench.job.working_dir.join("begun")).await;
     let verdict = execution.time_out().await;
     assert_eq!(bench.left(), 0, "processes of the run are left");
@@ -128,6 +132,19 @@ async fn a_cell_that_ends_well_when_it_is_interrupted_is_the_last_one() {
     let cell =
         format!("import time\ntry:\n    {BEGUN}; time.sleep(600)\nexcept KeyboardInterrupt: print('ca' + 'ught')");
     let (bench, _) = timed_out(&cell, ALL_THE_TIME).await;
+    assert!(kept(&bench).to_string().contains("caught"));
+}
+
+/// A shell starts what is behind `&` so, also `nohup make test &`; it is inherited, and ipykernel does not change it.
+#[tokio::test]
+async fn a_kernel_is_interrupted_whatever_ignores_interrupts_above_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let deaf = folder.path().join("python");
+    fs::write(&deaf, format!("#!/bin/sh\ntrap '' INT QUIT\nexec '{}' \"$@\"\n", python().display())).unwrap();
+    fs::set_permissions(&deaf, fs::Permissions::from_mode(0o755)).unwrap();
+    let cell =
+        format!("import time\ntry:\n    {BEGUN}; time.sleep(600)\nexcept KeyboardInterrupt: print('ca' + 'ught')");
+    let (bench, _) = timed_out_in(&cell, ALL_THE_TIME, deaf).await;
     assert!(kept(&bench).to_string().contains("caught"));
 }
 

@@ -92,7 +92,12 @@ impl Bench {
     }
 
     pub fn start(&self) -> NotebookProcess {
-        Engine::with_python(python(), self.folder.path()).start(self.job.clone()).unwrap()
+        self.start_with(python())
+    }
+
+    /// The same with another program as Python.
+    pub fn start_with(&self, python: PathBuf) -> NotebookProcess {
+        Engine::with_python(python, self.folder.path()).start(self.job.clone()).unwrap()
     }
 
     pub async fn run(&self) -> Verdict {

@@ -90,6 +90,7 @@ def tell(html_error):
 
 def execute(spec, output_dir):
     result_file = str(output_dir / "result.json")
+    heed_interrupts()
     # Until the loop runs, nothing is lost by ending at once; the engine ends the processes.
     signal.signal(signal.SIGTERM, lambda *_: ended_before_the_loop(result_file))
     answer, run, loop = answered(spec, output_dir)
@@ -109,6 +110,14 @@ def execute(spec, output_dir):
     if html_error is not None:
         write_atomically(result_file, json.dumps({**answer, "html_error": html_error}))
     ending.join()
+
+
+def heed_interrupts():
+    """A shell starts what is behind `&` with these ignored, and a kernel would inherit that: nothing could interrupt it."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGQUIT: signal.SIG_DFL}
+    for number, handler in usual.items():
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def ended_before_the_loop(result_file):

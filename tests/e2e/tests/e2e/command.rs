@@ -18,6 +18,7 @@ pub const ALL: &[Scenario] = &[
     ("command::a_run_is_started_followed_and_shown", |h, w| h.block_on(followed(w))),
     ("command::a_run_is_cancelled_and_its_instance_seen_stopped", |h, w| h.block_on(cancelled(w))),
     ("command::what_is_typed_wrong_starts_nothing", |h, w| h.block_on(typed_wrong(w))),
+    ("command::a_tab_completes_what_exists", |h, w| h.block_on(completed(w))),
 ];
 
 /// Runs the command to its end.
@@ -54,6 +55,33 @@ pub async fn refused(world: &LocalAws, arguments: &[&str], code: i32, sentence: 
     ended(&output, code);
     let sentences = complained(&output);
     assert!(sentences.contains(sentence), "{arguments:?}: {sentences}");
+}
+
+/// What a shell is told when somebody presses Tab behind these words.
+async fn tab(world: &LocalAws, words: &[&str]) -> String {
+    let mut command = Command::new(world.local().project().binary("reveille"));
+    command.args(["--", "reveille"]).args(words).envs(world.local().environment()).stdin(Stdio::null());
+    command.env("REVEILLE_COMPLETE", "bash").env("_CLAP_IFS", "\n");
+    let output = command.env("_CLAP_COMPLETE_INDEX", words.len().to_string()).output().await.unwrap();
+    ended(&output, 0);
+    said(&output)
+}
+
+async fn completed(world: &LocalAws) {
+    world.instance("command-tab").await;
+    for (words, expected) in [
+        (["queue", "command-t"].as_slice(), "command-tab"),
+        (&["run", "a.ipynb", "--on", "command-t"], "command-tab"),
+        (&["show", "@l"], "@last-failed"),
+        (&["explain", "NotebookF"], "NotebookFailed"),
+        (&["runs", "--stack", ""], "reveille"),
+    ] {
+        let deadline = Instant::now() + PATIENCE;
+        // A Tab waits for AWS for a few seconds only, which a busy machine may need.
+        while !tab(world, words).await.lines().any(|line| line == expected) {
+            assert!(Instant::now() < deadline, "{words:?} is not completed to {expected}");
+        }
+    }
 }
 
 /// A run that fails: its exit code, its card, its log, its row, and the same as JSON.

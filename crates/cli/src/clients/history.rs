@@ -42,8 +42,8 @@ pub(crate) enum Put {
     At(Option<DateTime<Utc>>),
     /// It is not, or not any more.
     Gone,
-    /// One may not look.
-    Unknown,
+    /// It could not be looked at, and why.
+    Unknown(String),
 }
 
 impl Account {
@@ -112,7 +112,14 @@ impl Account {
             Ok(head) => Put::At(head.last_modified.map(time)),
             Err(error) => {
                 let status = error.raw_response().map(|response| response.status().as_u16());
-                if status == Some(404) || error.code() == Some("NotFound") { Put::Gone } else { Put::Unknown }
+                if status == Some(404) || error.code() == Some("NotFound") {
+                    return Put::Gone;
+                }
+                // A HEAD has no body, so S3 cannot say more.
+                match status {
+                    Some(403) => Put::Unknown("you may not look (s3:GetObject)".to_owned()),
+                    _ => Put::Unknown(CliError::asked("look at the file", &error).to_string()),
+                }
             }
         }
     }

@@ -116,7 +116,7 @@ fn nothing(account: &Account, run: &Run, output: &'static str) -> CliError {
     }
     let why = if account.shows_nothing_live() {
         format!(
-            "it is uploaded when the notebook ends (the stack's LiveOutputSeconds is 0); follow its cells with: reveille watch {id}"
+            "it is uploaded when the notebook ends (the stack's LiveOutputSeconds is 0, or it is of a version that had none); follow its cells with: reveille watch {id}"
         )
     } else {
         format!("its notebook has not begun, or has printed nothing; follow it with: reveille logs -f {id}")

@@ -6,7 +6,10 @@ use aws_sdk_sagemaker::types::{DirectInternetAccess, NotebookInstanceStatus};
 use aws_smithy_types::{base64, error::metadata::ProvideErrorMetadata};
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reveille_domain::{InstanceName, records::Lease};
+use reveille_domain::{
+    InstanceName,
+    records::{Lease, Outcome, RunStatus},
+};
 
 use crate::{
     clients::{AT_ONCE, Account, Execution, Run, executions::time},
@@ -95,7 +98,8 @@ impl Account {
         let runs: Vec<Run> = stream::iter(ended).map(outline).buffered(AT_ONCE).try_collect().await?;
         let mut last = LastRuns::new();
         // The newest first.
-        for outcome in runs.into_iter().filter_map(|run| run.outcome) {
+        let well = |outcome: &Outcome| outcome.status == RunStatus::Succeeded;
+        for outcome in runs.into_iter().filter_map(|run| run.outcome).filter(well) {
             let Some(instance) = outcome.instance else { continue };
             last.entry(instance.to_string()).or_insert((outcome.concluded_at, outcome.runner_version));
         }

@@ -43,13 +43,18 @@ pub(super) async fn chosen(
         Err(unknown) => return (Vec::new(), vec![Finding::unchecked(Check::Instances, unknown)]),
     };
     let mut ours: BTreeSet<String> = triggers.all().filter_map(Trigger::instance).map(str::to_owned).collect();
-    ours.extend([recorded, configured].into_iter().flatten().flatten());
+    let looked = [recorded, configured];
+    let not_known: Vec<Finding> =
+        looked.iter().filter_map(|asked| Some(Finding::unchecked(Check::Instances, asked.as_ref().err()?))).collect();
+    let all_known = not_known.is_empty();
+    ours.extend(looked.into_iter().flatten().flatten());
     // What is named by records or triggers may be gone.
     let there = listed.iter().filter(|name| ours.contains(*name));
     let mut ours: Vec<InstanceName> = there.filter_map(|name| InstanceName::parse(name).ok()).collect();
     let left_out = ours.len().saturating_sub(MOST);
     ours.truncate(MOST);
     let said = match (ours.len(), left_out) {
+        (0, _) if !all_known => None,
         (0, _) => Some(Finding::ok(
             Check::Instances,
             "no instance of this account has run anything for this stack yet; docs/deploy.md#3-the-notebook-instance makes one",
@@ -61,7 +66,7 @@ pub(super) async fn chosen(
             "reveille doctor INSTANCE (looks at those that you name)",
         )),
     };
-    (ours, said.into_iter().collect())
+    (ours, not_known.into_iter().chain(said).collect())
 }
 
 pub(super) async fn findings(account: &Account, names: &[InstanceName], served: &Served) -> Vec<Finding> {

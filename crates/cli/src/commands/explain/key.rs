@@ -49,14 +49,17 @@ pub(super) async fn run(
     let put = account.put(bucket, key).await;
     let since = match put {
         Put::At(at) => at,
-        Put::Gone | Put::Unknown => None,
+        Put::Gone | Put::Unknown(_) => None,
     };
-    let (tested, started, messages) = tokio::join!(
-        on_upload::tested(terminal, &account, bucket, key),
-        account.started_by(bucket, key, since),
-        about_file(&account, &uri),
-    );
-    let known = Known { put, tested: tested?, started: started?, undelivered: messages };
+    let (tested, started) =
+        tokio::join!(on_upload::tested(terminal, &account, bucket, key), account.started_by(bucket, key, since),);
+    let (tested, started) = (tested?, started?);
+    // Last: from here on Ctrl-C ends nothing by itself, so that what is read goes back into the queue.
+    let undelivered = match about_file(&account, &uri).await {
+        Err(CliError::Interrupted) => return Err(CliError::Interrupted),
+        messages => messages,
+    };
+    let known = Known { put, tested, started, undelivered };
     let facts = chain::sorted(facts(&known, since));
     let (verdict, started) = verdict(&known);
     let next = next(&known, bucket, key);
@@ -69,11 +72,6 @@ pub(super) async fn run(
     terminal.marked(if started { Tone::Good } else { Tone::Bad }, if started { "✓" } else { "✗" }, &verdict);
     for line in chain::lines(terminal, &facts) {
         terminal.line(&line);
-    }
-    if let Err(problem) = &known.undelivered {
-        terminal.note(&format!(
-            "whether an event about it waits in the queue of undelivered events is not known: {problem}"
-        ));
     }
     tell_next(terminal, &next);
     Ok(Exit::Done)
@@ -91,18 +89,26 @@ fn verdict(known: &Known) -> (String, bool) {
     }
     let waiting = known.undelivered.as_ref().map_or(0, Vec::len);
     let would = known.tested.iter().filter(|it| it.nothing.is_none()).count();
+    // An execution that was not looked at may have been started by it.
+    let none = if known.started.is_whole && matches!(known.put, Put::At(Some(_))) {
+        "it started no run".to_owned()
+    } else {
+        format!("none of the newest {} executions was started by it", known.started.looked_at)
+    };
     let why = if !known.started.runs.is_empty() {
         "it started an execution, and no notebook ran, because the execution found another that answers the event, or a key that it is not asked for".to_owned()
     } else if waiting > 0 {
-        "it started no run, because its event could not be delivered".to_owned()
+        format!("{none}, because its event could not be delivered")
     } else if known.tested.is_empty() {
-        "it started no run, because this stack has no rule on uploads".to_owned()
+        format!("{none}: this stack has no rule on uploads")
     } else if would == 0 {
-        "it started no run, because no rule takes it as things are".to_owned()
+        format!("{none}: no rule takes it as things are")
     } else if matches!(known.put, Put::Gone) {
-        "it is not there, and no run was started by it; it would start one if it were put now".to_owned()
+        format!("it is not there, and {none}; it would start one if it were put now")
     } else {
-        "it started no run, although a rule takes it now: it was put before the rule was on or its bucket sent events, or the event is on its way".to_owned()
+        format!(
+            "{none}, although a rule takes it now: it was put before the rule was on or its bucket sent events, or the event is on its way"
+        )
     };
     (why, false)
 }
@@ -112,7 +118,7 @@ fn facts(known: &Known, since: Option<DateTime<Utc>>) -> Vec<Fact> {
         Put::At(Some(at)) => Fact::at(*at, "it was put (last)", Source::Bucket),
         Put::At(None) => Fact::now("it is there", Source::Bucket),
         Put::Gone => Fact::now("it is not there (any more)", Source::Bucket),
-        Put::Unknown => Fact::now("you may not look whether it is there (s3:GetObject)", Source::Bucket),
+        Put::Unknown(why) => Fact::now(format!("whether it is there is not known: {why}"), Source::Bucket),
     }];
     for rule in &known.tested {
         let what = match (&rule.nothing, &rule.fails) {
@@ -136,6 +142,10 @@ fn facts(known: &Known, since: Option<DateTime<Utc>>) -> Vec<Fact> {
         let why = message.message.as_deref().or(message.code.as_deref()).unwrap_or("no reason is given");
         let what = format!("its event could not be delivered ({why}), and waits in the queue");
         facts.push(Fact { at: message.since, what, source: Source::Queue });
+    }
+    if let Err(problem) = &known.undelivered {
+        let what = format!("whether its event waits in the queue of undelivered events is not known: {problem}");
+        facts.push(Fact::now(what, Source::Queue));
     }
     if known.started.runs.is_empty() {
         let looked = known.started.looked_at;
@@ -229,11 +239,17 @@ mod tests {
         });
         assert!(said.contains("could not be delivered") && sentences.contains("not allowed"), "{said} {sentences}");
         assert!(commands[0].starts_with("reveille undelivered replay 0b1f6f3c"), "{commands:?}");
-        let ((said, _), _, _) = judge(&|it| {
+        let ((said, _), _, sentences) = judge(&|it| {
             it.put = Put::Gone;
             it.tested = vec![rule(None, false)];
             it.undelivered = Err(CliError::NotNow("no".to_owned()));
         });
-        assert!(said.contains("is not there"), "{said}");
+        assert!(said.contains("it is not there, and none of the newest 7 executions was started by it"), "{said}");
+        assert!(sentences.contains("waits in the queue of undelivered events is not known: no"), "{sentences}");
+        let ((said, _), _, _) = judge(&|it| {
+            it.tested = vec![rule(None, false)];
+            it.started.is_whole = false;
+        });
+        assert!(said.starts_with("none of the newest 7 executions was started by it"), "{said}");
     }
 }

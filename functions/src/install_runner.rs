@@ -22,12 +22,10 @@ use reveille_functions::log::{Level, Line};
 use reveille_functions::{LambdaInvocation, RuntimeApi};
 use tokio::time::timeout;
 
+use crate::handler::Handler;
 use answer::ResourceAnswer;
 use install::Installed;
 use request::{Kind, ResourceRequest};
-
-/// The function's name.
-const NAME: &str = "install_runner";
 
 /// Serves CloudFormation's requests until Lambda ends the process.
 ///
@@ -37,7 +35,7 @@ pub async fn serve(api: &mut RuntimeApi, aws: &Aws) -> Result<ExitCode, String> 
     let answer = async |invocation: &LambdaInvocation, termination: &mut Termination| {
         let result = one(aws, invocation, termination).await;
         let level = if matches!(result, Ok(Ok(_))) { Level::Info } else { Level::Error };
-        let line = Line::new(level).with("step", NAME).about(invocation);
+        let line = Line::new(level).with("step", Handler::InstallRunner.name()).about(invocation);
         match &result {
             Ok(Ok(did)) => line.with("decision", did),
             Ok(Err(reason)) => line.with("message", reason),

@@ -4,12 +4,13 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
+use reveille_domain::ids::hex;
 use reveille_domain::ports::{Call, CallError, CallErrorKind};
 use sha2::{Digest, Sha256};
 
-use crate::answer::{call_error, chain, service_error};
+use crate::answer::{call_error, service_error};
 use crate::clients::Aws;
-use crate::s3::etag;
+use crate::s3::{cut_off, etag, within};
 
 /// S3 copies some hundred megabytes in seconds; the timeouts of small calls do not fit.
 const COPY_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
@@ -51,14 +52,14 @@ impl Aws {
         if announced.is_some_and(|bytes| bytes > max_bytes) {
             return Ok(StoredArtifact::TooLarge);
         }
-        let cut_off = |why: String| CallError {
+        let failed = |message: String| CallError {
             kind: CallErrorKind::NoAnswer,
             action: ACTION,
             resource: resource.clone(),
-            message: format!("the object's body ended early: {why}"),
+            message,
         };
         while let Some(chunk) = answer.body.next().await {
-            let chunk = chunk.map_err(|error| cut_off(chain(&error)))?;
+            let chunk = chunk.map_err(|error| failed(cut_off(&error)))?;
             read += chunk.len() as u64;
             if read > max_bytes {
                 return Ok(StoredArtifact::TooLarge);
@@ -66,10 +67,9 @@ impl Aws {
             hash.update(&chunk);
         }
         if let Some(bytes) = announced.filter(|bytes| *bytes != read) {
-            return Err(cut_off(format!("{read} bytes of {bytes}")));
+            return Err(failed(format!("the object's body ended early: {read} bytes of {bytes}")));
         }
-        let digits = |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
-        Ok(StoredArtifact::File { sha256: hash.finalize().into_iter().flat_map(digits).collect(), etag })
+        Ok(StoredArtifact::File { sha256: hex(&hash.finalize()), etag })
     }
 
     /// Copies an object to the stack's bucket, if it still is the one with this entity tag; tells whether it was. S3 puts the copy
@@ -78,10 +78,6 @@ impl Aws {
     /// # Errors
     /// The call's failure.
     pub async fn copy_artifact(&self, bucket: &str, key: &str, entity_tag: &str, to: &str) -> Call<bool> {
-        let timeouts = aws_config::timeout::TimeoutConfig::builder()
-            .operation_attempt_timeout(COPY_TIMEOUT)
-            .operation_timeout(COPY_TIMEOUT)
-            .build();
         let copy = self
             .s3()
             .copy_object()
@@ -93,7 +89,7 @@ impl Aws {
             .metadata_directive(MetadataDirective::Replace)
             .tagging_directive(TaggingDirective::Replace)
             .customize()
-            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts));
+            .config_override(within(COPY_TIMEOUT));
         match copy.send().await {
             Ok(_) => Ok(true),
             Err(error) if matches!(service_error(&error), Some(("PreconditionFailed" | "NoSuchKey", _))) => Ok(false),

@@ -32,7 +32,7 @@ pub(crate) fn etag(action: &'static str, resource: &str, etag: Option<&str>) -> 
 }
 
 /// An object of which not all arrived.
-fn cut_off(error: &dyn std::error::Error) -> String {
+pub(crate) fn cut_off(error: &dyn std::error::Error) -> String {
     format!("the object's body ended early: {}", chain(error))
 }
 
@@ -153,7 +153,7 @@ impl UploadLive for Aws {
     async fn upload_live(&self, key: &str, body: LiveBody<'_>) -> Call<()> {
         let (body, content_type) = match body {
             LiveBody::Printed(text) => (ByteStream::from(text.to_vec()), "text/plain; charset=utf-8"),
-            LiveBody::Notebook(path) => (file(&self.layout.uri(key), path).await?, "application/x-ipynb+json"),
+            LiveBody::Notebook(saved) => (file(&self.layout.uri(key), &saved.path).await?, "application/x-ipynb+json"),
         };
         self.upload(key, body, content_type).await
     }
@@ -168,14 +168,17 @@ async fn file(resource: &str, path: &Path) -> Call<ByteStream> {
     })
 }
 
+/// What takes longer than small calls may.
+pub(crate) fn within(time: std::time::Duration) -> aws_sdk_s3::config::Builder {
+    let timeouts = aws_config::timeout::TimeoutConfig::builder();
+    let timeouts = timeouts.operation_attempt_timeout(time).operation_timeout(time).build();
+    aws_sdk_s3::config::Builder::new().timeout_config(timeouts)
+}
+
 impl Aws {
     async fn upload(&self, key: &str, body: ByteStream, content_type: &str) -> Call<()> {
         const ACTION: &str = "s3:PutObject";
         let resource = self.layout.uri(key);
-        let timeouts = aws_config::timeout::TimeoutConfig::builder()
-            .operation_attempt_timeout(UPLOAD_TIMEOUT)
-            .operation_timeout(UPLOAD_TIMEOUT)
-            .build();
         self.s3()
             .put_object()
             .bucket(&self.layout.bucket)
@@ -183,7 +186,7 @@ impl Aws {
             .content_type(content_type)
             .body(body)
             .customize()
-            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts))
+            .config_override(within(UPLOAD_TIMEOUT))
             .send()
             .await
             .map_err(|error| call_error(ACTION, &resource, &error))

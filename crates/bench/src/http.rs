@@ -9,7 +9,7 @@ const MAX_HEAD_BYTES: u64 = 64 * 1024;
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// A request or a response.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The request line or the status line.
     pub start: String,

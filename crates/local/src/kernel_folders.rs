@@ -10,9 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
-use crate::{folder::is_ours_alone, processes};
+use crate::{folder::is_ours_alone, package::sha256_of, processes};
 
 /// As in crates/notebook/src/kernel_folder.rs: the place, how a name begins, and so much of the hash of the run's marker.
 const PLACE: &str = "/tmp";
@@ -96,9 +94,7 @@ fn living() -> BTreeSet<String> {
 }
 
 fn name_of_run(marker: &[u8]) -> String {
-    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
-    let hash: String = Sha256::digest(marker).iter().flat_map(digits).take(HASH_CHARS).collect();
-    format!("{PREFIX}{hash}")
+    format!("{PREFIX}{}", &sha256_of(marker)[..HASH_CHARS])
 }
 
 /// A kernel is given its connection file as an argument.

@@ -124,9 +124,13 @@ pub(crate) fn archive(binary: &Path, name: &str, to: &Path) -> Result<(), LocalE
 /// # Errors
 /// It cannot be read.
 pub(crate) fn sha256(file: &Path) -> Result<String, LocalError> {
-    let content = fs::read(file).map_err(LocalError::file("read", file))?;
+    fs::read(file).map(|content| sha256_of(&content)).map_err(LocalError::file("read", file))
+}
+
+/// The same of bytes.
+pub(crate) fn sha256_of(content: &[u8]) -> String {
     let digits = |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
-    Ok(Sha256::digest(&content).iter().copied().flat_map(digits).collect())
+    Sha256::digest(content).iter().copied().flat_map(digits).collect()
 }
 
 #[cfg(test)]

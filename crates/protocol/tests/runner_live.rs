@@ -114,10 +114,13 @@ fn an_upload_that_fails_is_tried_again_as_it_was_and_costs_nothing_else() {
     assert_eq!(world.report(0).unwrap().get("failure"), None);
 }
 
-/// An instance whose role has the policy of an earlier version.
+/// An instance whose role has the policy of an earlier version, without `live/`: its runs are as they were.
 #[test]
 fn what_is_denied_is_not_asked_for_again() {
+    let before = played(|world| world.shown.every.set(0));
     let world = played(|world| world.shown.fails.set(Some(CallErrorKind::AccessDenied)));
+    assert_eq!(world.report(0), before.report(0), "to the millisecond, with every output");
+    assert_eq!(*world.answered.borrow(), ["token-00000"]);
     assert_eq!(world.shown.begun.borrow().len(), 2, "a piece of the log, and the notebook");
     assert_eq!(world.report(0).unwrap().get("failure"), None);
     assert_eq!(world.log.borrow().iter().filter(|line| line.contains("so far was not uploaded")).count(), 2);

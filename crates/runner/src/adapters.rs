@@ -11,8 +11,8 @@ use reveille_aws::{Aws, Credentials};
 use reveille_domain::ports::{
     AnswerTask, AskedToEnd, Call, CallError, CallErrorKind, Clock, DeleteObject, ExecuteNotebook, FindLeftNotebook,
     GetAnswer, GetObject, KillLeftovers, LeftNotebook, ListObjects, LiveBody, Log, Nonces, PersonSeen, PutAnswer,
-    PutCondition, PutObject, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance, TokenAnswer,
-    UploadFile, UploadLive,
+    PutCondition, PutObject, SavedNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance,
+    TokenAnswer, UploadFile, UploadLive,
 };
 use reveille_domain::records::Request;
 use reveille_domain::{Failure, InstanceName};
@@ -167,7 +167,7 @@ impl DeleteObject for RunnerAdapters {
 
 impl UploadFile for RunnerAdapters {
     async fn upload_file(&self, key: &str, path: &Path, content_type: &str) -> Call<()> {
-        let (_file, opened) = opened(key, path)?;
+        let (_file, opened) = opened(key, path, u64::MAX)?;
         self.aws.upload_file(key, &opened, content_type).await
     }
 }
@@ -176,23 +176,27 @@ impl UploadLive for RunnerAdapters {
     async fn upload_live(&self, key: &str, body: LiveBody<'_>) -> Call<()> {
         match body {
             LiveBody::Printed(_) => self.aws.upload_live(key, body).await,
-            LiveBody::Notebook(path) => {
-                let (_file, opened) = opened(key, path)?;
-                self.aws.upload_live(key, LiveBody::Notebook(&opened)).await
+            LiveBody::Notebook(saved) => {
+                let (_file, path) = opened(key, &saved.path, saved.bytes)?;
+                self.aws.upload_live(key, LiveBody::Notebook(&SavedNotebook { path, ..saved.clone() })).await
             }
         }
     }
 }
 
 /// Opens a file to be uploaded. The notebook may have put anything in its place: what was opened, and stays open, is what is sent from
-/// this path, however often it is tried.
-fn opened(key: &str, path: &Path) -> Call<(std::fs::File, PathBuf)> {
-    let file = regular::open(path).map_err(|error| CallError {
+/// this path, however often it is tried; up to so many bytes.
+fn opened(key: &str, path: &Path, limit: u64) -> Call<(std::fs::File, PathBuf)> {
+    let refused = |why: &dyn std::fmt::Display| CallError {
         kind: CallErrorKind::Refused,
         action: "s3:PutObject",
         resource: key.to_owned(),
-        message: format!("{} cannot be read: {error}", path.display()),
-    })?;
+        message: format!("{} cannot be read: {why}", path.display()),
+    };
+    let file = regular::open(path).map_err(|error| refused(&error))?;
+    if file.metadata().map_err(|error| refused(&error))?.len() > limit {
+        return Err(refused(&format!("it is larger than {limit} bytes")));
+    }
     let opened = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     Ok((file, opened))
 }
@@ -216,5 +220,45 @@ impl SendTaskHeartbeat for RunnerAdapters {
 impl StopNotebookInstance for RunnerAdapters {
     async fn stop_notebook_instance(&self, name: &InstanceName) -> Call<StopAnswer> {
         self.aws.stop_notebook_instance(name).await
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "this is a test")]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+
+    /// The notebook may put anything in the place of what it saves. To open it neither waits nor follows.
+    #[test]
+    fn only_the_file_that_was_looked_at_is_uploaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "{}").unwrap();
+        let (held, path) = opened("k", &at("file"), 2).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"{}");
+        // What comes into its place now is not what was opened.
+        fs::remove_file(at("file")).unwrap();
+        symlink("/etc/passwd", at("file")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"{}");
+        drop(held);
+
+        assert!(Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
+        fs::create_dir(at("folder")).unwrap();
+        fs::write(at("grown"), "{ }").unwrap();
+        for (name, why) in [
+            ("file", "not a regular file"),
+            ("fifo", "not a regular file"),
+            ("folder", "not a regular file"),
+            ("grown", "larger than 2 bytes"),
+            ("gone", "No such file"),
+        ] {
+            let error = opened("k", &at(name), 2).unwrap_err();
+            assert_eq!(error.kind, CallErrorKind::Refused);
+            assert!(error.message.contains(why), "{name}: {}", error.message);
+        }
     }
 }

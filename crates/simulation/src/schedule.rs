@@ -342,7 +342,7 @@ pub struct Schedule {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub listing_ms: u64,
     /// `LiveOutputSeconds`.
-    #[serde(default, skip_serializing_if = "is_off")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub live_seconds: u32,
     /// When the stack is updated: an execution that starts earlier goes on with the definition of the version before.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "written::some_seconds")]
@@ -354,12 +354,6 @@ pub struct Schedule {
     pub sweeper: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
-const fn is_off(seconds: &u32) -> bool {
-    *seconds == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }

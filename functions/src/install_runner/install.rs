@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reveille_aws::{Aws, StoredArtifact};
+use reveille_domain::ids::is_sha256;
 use reveille_domain::ports::{Call, CallError, CallErrorKind};
 use reveille_domain::{Failure, shown};
 use serde_json::{Value, json};
@@ -87,10 +88,6 @@ impl Wanted {
 }
 
 const DEPLOY_RELEASE: &str = "Deploy the template of a release.";
-
-fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
 
 fn is_name(text: &str) -> bool {
     (1..=200).contains(&text.len())

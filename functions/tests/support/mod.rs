@@ -195,11 +195,7 @@ impl FakeAws {
         let path = request.target().split('?').next().unwrap();
         let key = path.trim_start_matches("/bucket/").trim_start_matches('/').to_owned();
         if key.starts_with("response/") {
-            self.answers.lock().unwrap().push(Message {
-                start: request.start.clone(),
-                headers: request.headers.clone(),
-                body: request.body.clone(),
-            });
+            self.answers.lock().unwrap().push(request.clone());
             return (self.answer_statuses.lock().unwrap().pop_front().unwrap_or(200), Vec::new());
         }
         let mut objects = self.objects.lock().unwrap();

@@ -1,6 +1,9 @@
 //! The template against the domain's constants, and the instance's template against the on-start script.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
+use std::collections::BTreeSet;
+
+use reveille_contract_tests::iam::transformed;
 use reveille_contract_tests::intrinsics::ParametrisedStack;
 use reveille_contract_tests::{files_below, read, root, rust_below, template, templates};
 use reveille_domain::limits::{DEDUPE_WINDOW, FUNCTION_TIMEOUT, IN_FLIGHT, RUNNER_END};
@@ -17,6 +20,51 @@ fn the_functions_timeout_is_the_one_that_the_protocol_rests_on() {
         let own = name == "InstallRunnerFunction" || resource["Properties"]["Timeout"].is_null();
         assert!(own, "{name} has a timeout of its own");
     }
+}
+
+/// The logical ids in a part of a template: every text that is one, in any intrinsic.
+fn named<'a>(part: &Value, ids: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
+    match part {
+        Value::String(text) => {
+            let is_word = |letter: char| letter.is_ascii_alphanumeric();
+            text.split(|letter| !is_word(letter)).filter_map(|word| ids.get(word).copied()).collect()
+        }
+        Value::Array(parts) => parts.iter().flat_map(|part| named(part, ids)).collect(),
+        Value::Object(parts) => parts.values().flat_map(|part| named(part, ids)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => BTreeSet::new(),
+    }
+}
+
+/// What a resource waits for: what it names in `DependsOn`, and what its intrinsics name.
+fn waits_for<'a>(part: &Value, ids: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
+    match part {
+        Value::Array(parts) => parts.iter().flat_map(|part| waits_for(part, ids)).collect(),
+        Value::Object(parts) => {
+            let of = |(name, part): (&String, &Value)| match name.as_str() {
+                "DependsOn" | "Ref" | "Fn::GetAtt" | "Fn::Sub" => named(part, ids),
+                _ => waits_for(part, ids),
+            };
+            parts.iter().flat_map(of).collect()
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => BTreeSet::new(),
+    }
+}
+
+/// Whatever fails at a first creation finds the bucket empty, or it would stay. What SAM makes counts too.
+#[test]
+fn the_runner_is_installed_after_everything_else() {
+    let template = transformed("infra/template.yaml");
+    let resources = template["Resources"].as_object().unwrap();
+    let ids: BTreeSet<&str> = resources.keys().map(String::as_str).collect();
+    let mut before = BTreeSet::new();
+    let mut left = vec!["InstalledRunner"];
+    while let Some(id) = left.pop() {
+        if before.insert(id) {
+            left.extend(waits_for(&resources[id], &ids));
+        }
+    }
+    let after: Vec<_> = ids.difference(&before).collect();
+    assert!(after.is_empty(), "InstalledRunner waits for none of {after:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a notebook leaves while it executes, before there is anything final.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Call;
 
@@ -49,8 +49,8 @@ impl LiveOutput for () {
 pub enum LiveBody<'a> {
     /// What it printed.
     Printed(&'a [u8]),
-    /// The notebook, as a file.
-    Notebook(&'a Path),
+    /// The notebook, if it is no larger than when it was looked at.
+    Notebook(&'a SavedNotebook),
 }
 
 /// Showing what a notebook has left so far (`s3:PutObject` below the instance's `live/`). Nothing depends on it.

@@ -6,10 +6,9 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use reveille_domain::age::age;
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::ports::{Call, CallErrorKind, Clock, LiveBody, LiveOutput, Log, Printed, Sleep, UploadLive};
+use reveille_domain::ports::{CallErrorKind, Clock, LiveBody, LiveOutput, Log, Printed, Sleep, UploadLive};
 
 use super::{Runner, RunnerPorts};
 
@@ -17,8 +16,11 @@ pub mod decide;
 
 use decide::{Spent, fits, printed_every, room, saved_every};
 
-/// Whether the next upload may be tried.
-type Goes = bool;
+/// How an upload went.
+struct Sent {
+    is_taken: bool,
+    took: Duration,
+}
 
 impl<P: RunnerPorts> Runner<'_, P> {
     /// Uploads what the notebook has left so far, at most every so many seconds; 0: never. Never returns.
@@ -52,16 +54,11 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 continue;
             }
             let key = self.layout.live_log(at, unsent.from);
-            let sent_at = self.ports.now();
-            let answer = self.ports.upload_live(&key, LiveBody::Printed(&unsent.bytes)).await;
-            if answer.is_ok() {
+            let upload = self.send_live(at, &key, LiveBody::Printed(&unsent.bytes)).await;
+            if upload.is_taken {
                 unsent.bytes.clear();
             }
-            if !self.goes_on(at, answer) {
-                return std::future::pending().await;
-            }
-            let now = self.ports.now();
-            self.ports.sleep(printed_every(base, age(began, now), self.took(sent_at))).await;
+            self.ports.sleep(printed_every(base, age(began, self.ports.now()), upload.took)).await;
         }
     }
 
@@ -78,26 +75,25 @@ impl<P: RunnerPorts> Runner<'_, P> {
             };
             // Whatever comes of it, the network carried it.
             spent.add(saved.bytes);
-            let sent_at = self.ports.now();
-            let answer = self.ports.upload_live(&key, LiveBody::Notebook(&saved.path)).await;
-            if answer.is_ok() {
+            let upload = self.send_live(at, &key, LiveBody::Notebook(&saved)).await;
+            if upload.is_taken {
                 shown = Some(saved.version);
             }
-            if !self.goes_on(at, answer) {
-                return std::future::pending().await;
-            }
-            self.ports.sleep(saved_every(base, age(began, self.ports.now()), self.took(sent_at))).await;
+            self.ports.sleep(saved_every(base, age(began, self.ports.now()), upload.took)).await;
         }
     }
 
-    /// Whether to go on. What failed is tried again when its time comes; what is denied stays so.
-    fn goes_on(&self, at: &AttemptRef, answer: Call<()>) -> Goes {
-        let Err(error) = answer else { return true };
-        self.ports.log(&format!("run {}: what it has left so far was not uploaded: {error}", at.run));
-        error.kind != CallErrorKind::AccessDenied
-    }
-
-    fn took(&self, since: DateTime<Utc>) -> Duration {
-        age(since, self.ports.now()).to_std().unwrap_or_default()
+    /// Sends one. What failed is tried again when its time comes; what is denied stays so, and this never returns then.
+    async fn send_live(&self, at: &AttemptRef, key: &str, body: LiveBody<'_>) -> Sent {
+        let sent_at = self.ports.now();
+        let answer = self.ports.upload_live(key, body).await;
+        let took = age(sent_at, self.ports.now()).to_std().unwrap_or_default();
+        if let Err(error) = &answer {
+            self.ports.log(&format!("run {}: what it has left so far was not uploaded: {error}", at.run));
+            if error.kind == CallErrorKind::AccessDenied {
+                return std::future::pending().await;
+            }
+        }
+        Sent { is_taken: answer.is_ok(), took }
     }
 }

@@ -64,9 +64,22 @@ mod tests {
         assert_eq!(live.saved(), Some(first.clone()), "it is the same");
         fs::write(&file, "{ }").unwrap();
         assert_ne!(live.saved().unwrap().version, first.version);
-        // The notebook may put anything in its place.
-        fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn what_the_notebook_puts_in_the_place_of_its_file_is_not_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let live = LiveNotebook::of(folder.path());
+        live.prints(Growth::default());
+        let file = folder.path().join("output.ipynb");
+        assert_eq!(live.saved(), None, "it was not saved yet");
         std::os::unix::fs::symlink("/etc/passwd", &file).unwrap();
+        assert_eq!(live.saved(), None);
+        fs::remove_file(&file).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+        assert_eq!(live.saved(), None);
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
         assert_eq!(live.saved(), None);
     }
 }

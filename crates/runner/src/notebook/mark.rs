@@ -4,6 +4,7 @@
 use std::io;
 use std::path::Path;
 
+use reveille_domain::ids::is_sha256;
 use reveille_domain::layout::AttemptRef;
 use reveille_notebook::regular;
 use serde_json::{Value, json};
@@ -38,10 +39,6 @@ impl Mark {
         let source_sha256 = mark[SHA256].as_str().filter(|text| is_sha256(text)).map(str::to_owned);
         Some(Self { at: serde_json::from_value(mark).ok()?, source_sha256 })
     }
-}
-
-fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ async fn carry_out(aws: &Aws, request: &ResourceRequest, time: Duration) -> Resu
             let installing = timeout(time, install::install(aws, wanted));
             let late = |_| {
                 let calls = aws.calls_under_way();
-                Err(format!("There was no time left ({}). Deploy again.", calls.join(", ")))
+                Err(format!("The function ran out of time ({}). Deploy again.", calls.join(", ")))
             };
             installing.await.unwrap_or_else(late).map(Some)
         }

@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Show(ShowArguments),
     /// Follow a run to its end; Ctrl-C leaves the run running
     Watch(OneRunArguments),
-    /// Print what papermill and the cells of a run wrote, also while it goes on
+    /// Print what papermill and the cells of a run wrote, even while it is running
     Logs(LogsArguments),
     /// Print a link to a run's page, good for an hour
     Open(OpenArguments),
@@ -74,11 +74,11 @@ pub(crate) enum Command {
     Undelivered(UndeliveredArguments),
     /// List the notebook instances: which are on, and why
     Instances(InstancesArguments),
-    /// Check what goes wrong in practice, and say the cure of each fault
+    /// Check what goes wrong in practice, and say how to fix each fault
     Doctor(DoctorArguments),
-    /// Explain why a run went as it did, why a file started a run or none, or an error code
+    /// Explain why a run went as it did, why a file did or did not start a run, or an error code
     Explain(ExplainArguments),
-    /// Print what makes a shell complete the command, and the names that exist
+    /// Print the script that sets up Tab completion in a shell
     Completions(CompletionsArguments),
     /// Write the manual pages into a folder
     Man(ManArguments),
@@ -272,7 +272,7 @@ pub(crate) struct InstancesArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArguments {
-    /// A run (as for `show`), a file as s3://bucket/key, or an error code such as NotebookFailed; without any, all codes are listed
+    /// A run (as for `show`), a file as s3://bucket/key, or an error code such as NotebookFailed; without an argument, all codes are listed
     #[arg(value_name = "RUN|KEY|CODE")]
     pub(crate) what: Option<String>,
     #[command(flatten)]

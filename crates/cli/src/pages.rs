@@ -21,7 +21,7 @@ fn pages() -> Vec<(String, String)> {
     command.build();
     let verbs = command.get_subcommands().filter(|verb| verb.get_name() != "help").collect::<Vec<_>>();
     let mut index = String::from(
-        "# Commands\n\nOne page a command, with all its options. They are made of the command itself (`make pages`).\n[The command line](../cli.md) explains what the commands do, their exit codes and their permissions.\n\n| command | what it does |\n| --- | --- |\n",
+        "# Commands\n\nOne page per command, with all its options. The pages are generated from the command (`make pages`).\n[The command line](../cli.md) explains what the commands do, their exit codes and their permissions.\n\n| command | what it does |\n| --- | --- |\n",
     );
     for verb in &verbs {
         let name = verb.get_name();

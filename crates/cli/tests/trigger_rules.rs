@@ -169,7 +169,7 @@ fn a_rule_that_is_half_removed_is_told() {
         _ => Some(usual(call, true)),
     });
     let text = said(stub.reveille(&["on-upload", "remove", "orders"]), 4);
-    assert!(text.contains("the target of the rule orders was removed, so it starts nothing any more"), "{text}");
+    assert!(text.contains("the target of the rule orders was removed, so it no longer starts anything"), "{text}");
     assert!(text.contains("Continue with: reveille on-upload remove orders"), "{text}");
     let failed = json!({"FailedEntryCount": 1, "FailedEntries": [{"TargetId": "NotebookRun", "ErrorCode": "X", "ErrorMessage": "not now."}]});
     let stub = Stub::start(move |call| match call.action {

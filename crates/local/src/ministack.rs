@@ -164,7 +164,7 @@ impl Ministack {
                 unanswered = if self.answers().await { 0 } else { unanswered + 1 };
             }
             if unanswered >= limit {
-                return self.failed(&format!("runs, but did not answer {limit} questions in a row"));
+                return self.failed(&format!("is running, but did not answer {limit} requests in a row"));
             }
             sleep(WATCH).await;
         }

@@ -60,7 +60,7 @@ impl Wanted {
         let text = |name: &str, is_good: fn(&str) -> bool| match properties[name].as_str() {
             Some(text) if is_good(text) => Ok(text.to_owned()),
             Some(text) => {
-                Err(format!("The property {name} is {}, which it cannot be. {DEPLOY_RELEASE}", shown::quoted(text)))
+                Err(format!("The property {name} has the invalid value {}. {DEPLOY_RELEASE}", shown::quoted(text)))
             }
             None => Err(format!("The property {name} is missing. {DEPLOY_RELEASE}")),
         };
@@ -117,7 +117,7 @@ pub async fn install(aws: &Aws, wanted: &Wanted) -> Result<Installed, String> {
         let (from, to) = (wanted.source(named), aws.layout().artifact(&named.file));
         if !patiently(async || aws.copy_artifact(&wanted.bucket, &from, &etag, &to).await).await? {
             let place = format!("s3://{}/{from}", wanted.bucket);
-            return Err(format!("{} changed while it was copied. Deploy again.", shown::thing(place)));
+            return Err(format!("{} changed while it was being copied. Deploy again.", shown::thing(place)));
         }
     }
     let Named { file, sha256 } = &wanted.runner;

@@ -8,7 +8,7 @@ use crate::stack::StackArguments;
 
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArguments {
-    /// Look at these instances; without any, at those of the stack's triggers and runs
+    /// Check these instances; without any, those of the stack's triggers and runs
     #[arg(value_name = "INSTANCE", value_parser = InstanceName::parse)]
     pub(crate) instances: Vec<InstanceName>,
     #[command(flatten)]

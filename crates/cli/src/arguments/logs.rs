@@ -9,7 +9,7 @@ use crate::{clients::RunName, stack::StackArguments};
 pub(crate) struct LogsArguments {
     #[arg(help = RUN, value_parser = RunName::parse, default_value = "@last")]
     pub(crate) run: RunName,
-    /// Print what comes while the run goes on, and end with the run and its exit code; Ctrl-C leaves the run running
+    /// Keep printing until the run ends, and exit with its exit code; Ctrl-C leaves the run running
     #[arg(short = 'f', long, conflicts_with = "cell")]
     pub(crate) follow: bool,
     /// Print only what this cell printed, by its place in the notebook from 1; 0 is the cell with the run's parameters

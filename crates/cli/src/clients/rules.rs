@@ -166,7 +166,7 @@ impl Account {
                 ),
                 error,
                 next: format!(
-                    "reveille {verb} list {name}, which shows what there is of it, and reveille {verb} remove {name}"
+                    "reveille {verb} list {name}, which shows what is left of it, and reveille {verb} remove {name}"
                 ),
             },
         }
@@ -211,7 +211,7 @@ impl Account {
                 // It says itself how to find out.
                 CliError::Unanswered { .. } => error,
                 error if had_targets => CliError::Afterwards {
-                    done: format!("the target of the rule {name} was removed, so it starts nothing any more"),
+                    done: format!("the target of the rule {name} was removed, so it no longer starts anything"),
                     error: Box::new(error),
                     next: format!("reveille {verb} remove {name}, or add the rule again under this name"),
                 },

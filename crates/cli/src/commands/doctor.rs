@@ -155,7 +155,7 @@ async fn own_rules(account: &Account, parts: &Known<Vec<ResourceFacts>>) -> Vec<
     let (timer, ended, notify) = tokio::join!(
         one(Check::SweeperRules, timer, STAYS),
         one(Check::SweeperRules, ended, "a stopped run gets its outcome some minutes late"),
-        one(Check::NotifyRule, sweeps::NOTIFY_RULE, "nobody is told how runs ended"),
+        one(Check::NotifyRule, sweeps::NOTIFY_RULE, "nobody is told when runs end"),
     );
     vec![timer, ended, notify]
 }

@@ -1,4 +1,4 @@
-//! `reveille explain`: why a run went as it did, why a file started a run or none, and what an error code means.
+//! `reveille explain`: why a run went as it did, why a file did or did not start a run, and what an error code means.
 
 mod chain;
 mod code;

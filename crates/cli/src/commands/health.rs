@@ -28,7 +28,7 @@ impl Ailment {
                 format!("there is no notebook instance {instance}, so the run would fail with InstanceNotFound")
             }
             Self::NothingBefore(instance) => {
-                format!("there is no notebook instance {instance}, so the run that it waits for never comes")
+                format!("there is no notebook instance {instance}, so the run that it waits for never happens")
             }
         }
     }
@@ -48,7 +48,7 @@ impl Ailment {
                 "{name}: there is no notebook instance {instance}, so each of its runs fails with InstanceNotFound; make the instance again, or {remove}"
             ),
             Self::NothingBefore(instance) => format!(
-                "{name}: there is no notebook instance {instance}, so the run that it waits for never comes; make the instance again, or {remove}"
+                "{name}: there is no notebook instance {instance}, so the run that it waits for never happens; make the instance again, or {remove}"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! `reveille logs`: what papermill and the cells of a run wrote, also while it goes on, and of a run that was lost as far as it was
+//! `reveille logs`: what papermill and the cells of a run wrote, even while it is running, and of a run that was lost as far as it was
 //! uploaded.
 
 use chrono::{DateTime, Utc};
@@ -85,7 +85,7 @@ async fn tell_cell(terminal: &Terminal, account: &Account, run: &Run, number: u3
         Cell::Text(text) => terminal.verbatim(&text),
         Cell::Silent if at.is_some() => terminal.note(&format!("cell {number} has printed nothing so far")),
         Cell::Silent => terminal.note(&format!("cell {number} printed nothing")),
-        Cell::Words => terminal.note(&format!("cell {number} is text, and prints nothing")),
+        Cell::Words => terminal.note(&format!("cell {number} is a text cell, which prints nothing")),
         Cell::Missing { cells } => {
             let why =
                 if number == 0 { "no parameters were passed".to_owned() } else { format!("it has {cells} cells") };
@@ -104,7 +104,7 @@ fn so_far(run: &Run, at: DateTime<Utc>) -> String {
     if run.ending == Ending::Running {
         format!("so far, as of {when}; follow it with: reveille logs -f {id}")
     } else {
-        format!("this is what {id} had uploaded by {when}, before it ended without its outputs; more may be missing")
+        format!("{id} ended without its outputs. This is what it had uploaded by {when}; what came later is missing")
     }
 }
 
@@ -116,7 +116,7 @@ fn nothing(account: &Account, run: &Run, output: &'static str) -> CliError {
     }
     let why = if account.shows_nothing_live() {
         format!(
-            "it is uploaded when the notebook ends (the stack's LiveOutputSeconds is 0, or it is of a version that had none); follow its cells with: reveille watch {id}"
+            "it is uploaded when the notebook ends (the stack's LiveOutputSeconds is 0, or the stack's version is too old for it); follow its cells with: reveille watch {id}"
         )
     } else {
         format!("its notebook has not begun, or has printed nothing; follow it with: reveille logs -f {id}")

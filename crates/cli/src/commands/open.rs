@@ -62,7 +62,7 @@ async fn partial_key(
             uploaded.key
         })),
         "log" if found.log.is_some() => Err(CliError::NotThere(format!(
-            "{} has no whole log; what was uploaded of it is printed by: reveille logs {}",
+            "{} has no complete log; to print the part that was uploaded: reveille logs {}",
             run.id, run.id
         ))),
         _ => Ok(None),

@@ -56,7 +56,7 @@ impl Partial {
 pub(super) fn note(run: &Run, at: DateTime<Utc>) -> String {
     let when = times::clock(at);
     if run.ending == Ending::Running {
-        format!("this notebook is partial: it is still running, and this is how it was at {when}")
+        format!("this notebook is partial: it is still running, and this is its state at {when}")
     } else {
         format!("this notebook is partial: it was uploaded at {when}, before the run ended without its outputs")
     }

@@ -173,7 +173,7 @@ async fn one_that_hangs_is_noticed() {
     let pid = Pid::from_raw(world.ministack.child().id().unwrap().try_into().unwrap()).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
     let broken = world.ministack.ended_or_silent(Duration::ZERO, 2).await.to_string();
-    assert!(broken.starts_with("ministack runs, but did not answer 2 questions in a row"), "{broken}");
+    assert!(broken.starts_with("ministack is running, but did not answer 2 requests in a row"), "{broken}");
 
     kill_process(pid, Signal::CONT).unwrap();
     let watched = timeout(Duration::from_secs(1), world.ministack.ended_or_silent(Duration::ZERO, u32::MAX)).await;

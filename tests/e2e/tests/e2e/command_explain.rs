@@ -48,7 +48,7 @@ async fn of_a_run(world: &LocalAws) {
         says(answer, &format!("s3://{bucket}/why/"), "the event");
         says(answer, "the execution started", "the execution");
         says(answer, "the run was admitted", "request.json");
-        says(answer, "took the run, and began the notebook", "claim.json");
+        says(answer, "took the run and started the notebook", "claim.json");
         says(answer, "reported NotebookFailed", "report.json");
         says(answer, "the outcome was recorded: FAILED", "outcome.json");
         assert_eq!(answer["code"], "NotebookFailed");
@@ -119,7 +119,7 @@ async fn of_a_file(world: &LocalAws) {
     ended(&reveille(world, &["undelivered", "discard", &message, "--yes"]).await, 0);
 
     let gone = explain("nowhere.csv").await;
-    says(&gone, "it is not there (any more)", "the bucket");
+    says(&gone, "it does not exist (any more)", "the bucket");
     refused(world, &["explain", &format!("s3://{bucket}/")], 2, "a key has").await;
     let wrong = reveille(world, &["explain", "@first"]).await;
     ended(&wrong, 2);

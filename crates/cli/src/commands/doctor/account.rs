@@ -29,7 +29,7 @@ pub(super) fn not_configured(error: &CliError) -> Vec<Finding> {
             vec![Finding::fail(
                 Check::Credentials,
                 error.to_string(),
-                "aws configure list (shows what is set); docs/cli.md says which profiles the command reads",
+                "aws configure list (shows what is set); docs/cli.md says which profiles the command can read",
             )]
         }
     }
@@ -65,7 +65,7 @@ fn credentials(caller: &Result<String, CliError>, expires: Option<DateTime<Utc>>
     match expires.map(|at| at - now).filter(|left| *left < SOON) {
         Some(left) => Finding::warn(
             Check::Credentials,
-            format!("you are {caller}, and these credentials end in {}", times::duration(left)),
+            format!("you are {caller}, and these credentials expire in {}", times::duration(left)),
             "sign in again before you start something long",
         ),
         None => Finding::ok(Check::Credentials, format!("you are {caller}")),
@@ -80,7 +80,7 @@ fn clock(seen: SeenClock) -> Finding {
     if off.abs() >= REFUSED {
         Finding::fail(Check::Clock, format!("{}; AWS refuses requests that are five minutes off", what()), cure)
     } else if off.abs() >= ODD {
-        Finding::warn(Check::Clock, format!("{}; ages and times on the screen are off by as much", what()), cure)
+        Finding::warn(Check::Clock, format!("{}; ages and times on the screen are off by that much", what()), cure)
     } else {
         Finding::ok(Check::Clock, "this machine's clock agrees with AWS's")
     }

@@ -31,7 +31,7 @@ fn public(name: &str, facts: &BucketFacts) -> Finding {
         Ok(true) => Finding::ok(Check::BucketPublic, "nothing can make it public"),
         Ok(false) => Finding::warn(
             Check::BucketPublic,
-            "a policy or an ACL could make it public; outputs and parameters of runs are in it",
+            "a policy or an ACL could make it public, and it holds runs' outputs and parameters",
             format!(
                 "aws s3api put-public-access-block --bucket {name} --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
             ),
@@ -49,7 +49,7 @@ fn versions(name: &str, adopted: bool, facts: &BucketFacts) -> Finding {
         }
         Ok(false) => Finding::warn(
             Check::BucketVersions,
-            "it keeps no versions, as the stack had set it: somebody changed that, and what is overwritten or deleted is gone",
+            "versioning is off, although the stack turned it on. What is overwritten or deleted is lost",
             format!("aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled"),
         ),
     }

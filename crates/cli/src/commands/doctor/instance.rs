@@ -34,7 +34,7 @@ pub(super) fn name(name: &str, served: &Served) -> Vec<Finding> {
         findings.push(Finding::fail(
             Check::InstanceName,
             format!("the stack's InstanceNames is {pattern}, which does not fit {name}: its runs end in AccessDenied"),
-            "docs/deploy.md#1-the-stack: deploy the stack again with InstanceNames=PATTERN that fits all your instances",
+            "docs/deploy.md#1-the-stack: deploy the stack again with InstanceNames=PATTERN that matches all your instances",
         ));
     }
     if lower != name {
@@ -88,7 +88,9 @@ pub(super) fn instance(name: &str, facts: &Known<Option<InstanceFacts>>, region:
         ),
         Status::Pending | Status::Stopping | Status::Updating if is_long(facts.since, now) => Finding::warn(
             Check::Instance,
-            format!("{what}, which is long; SageMaker has instances that hang so, and only AWS can free them"),
+            format!(
+                "{what}, which is unusually long. SageMaker instances sometimes hang like this, and only AWS can free them"
+            ),
             format!("{describe}; if it stays so, open a case with AWS Support"),
         ),
         _ => Finding::ok(Check::Instance, what),
@@ -134,19 +136,17 @@ fn platform(name: &str, facts: &InstanceFacts) -> Finding {
         Some(platform) if ENDED.contains(&platform) => Finding::fail(
             Check::Platform,
             format!(
-                "its platform is {platform} (Amazon Linux 1 or 2), which AWS does not start any more, and on which the runner does not run"
+                "its platform is {platform} (Amazon Linux 1 or 2), which AWS no longer starts, and the runner does not run on it"
             ),
             stop,
         ),
         Some(platform) if !platform.starts_with("notebook-al2023-") => Finding::warn(
             Check::Platform,
-            format!("its platform is {platform}, on which the runner was never tried"),
+            format!("its platform is {platform}, which Reveille has not been tested on"),
             stop,
         ),
         Some(platform) => Finding::ok(Check::Platform, format!("its platform is {platform}")),
-        None => {
-            Finding::warn(Check::Platform, "SageMaker does not say which platform it has, so it is an old one", stop)
-        }
+        None => Finding::warn(Check::Platform, "SageMaker names no platform, so it is an old instance", stop),
     }
 }
 
@@ -161,7 +161,7 @@ fn network(facts: &InstanceFacts, ran: bool) -> Finding {
         subnet => Finding::warn(
             Check::Network,
             format!(
-                "it has no direct way to the internet ({}), and no run has succeeded on it lately: it must reach S3 and Step Functions through its subnet",
+                "it has no direct way to the internet ({}), and no run has succeeded on it recently. It must reach S3 and Step Functions through its subnet",
                 subnet.as_deref().unwrap_or("no subnet either")
             ),
             "docs/instance.md#an-instance-in-a-vpc-with-your-own-key-or-with-a-private-git-repository: S3 and states are needed, sagemaker.api and logs recommended",
@@ -177,13 +177,14 @@ fn start(facts: &InstanceFacts, served: &Served) -> Finding {
         .as_deref()
         .filter(|key| !served.keys.iter().any(|arn| arn == key || arn.ends_with(&format!("/{key}"))));
     if let Some(subnet) = facts.subnet.as_deref().filter(|_| !served.in_vpc) {
-        let what =
-            format!("it is in the subnet {subnet}, and the stack has InstancesInVpc=false, so its start may be denied");
+        let what = format!(
+            "it is in the subnet {subnet}, and the stack has InstancesInVpc=false, so starting it may be denied"
+        );
         return Finding::warn(Check::StartPermissions, what, format!("{PAGE} InstancesInVpc=true"));
     }
     if let Some(key) = lacks_key {
         let what = format!(
-            "its volume has the key {key}, which is not in the stack's InstanceKeyArns, so its start may be denied"
+            "its volume has the key {key}, which is not in the stack's InstanceKeyArns, so starting it may be denied"
         );
         return Finding::warn(Check::StartPermissions, what, format!("{PAGE} InstanceKeyArns=ARN"));
     }
@@ -194,27 +195,28 @@ fn start(facts: &InstanceFacts, served: &Served) -> Finding {
         );
         return Finding::warn(Check::StartPermissions, what, format!("{PAGE} GitSecretArns=ARN"));
     }
-    Finding::ok(Check::StartPermissions, "its start takes nothing that the stack does not grant")
+    Finding::ok(Check::StartPermissions, "the stack has the permissions to start it")
 }
 
 /// The runner of the last run on it that ended well.
 pub(super) fn runner_version(last: Option<&(DateTime<Utc>, Option<String>)>, now: DateTime<Utc>) -> Finding {
     match last {
-        None => {
-            Finding::ok(Check::RunnerVersion, "no run has succeeded on it lately, so its runner's version is not known")
-        }
+        None => Finding::ok(
+            Check::RunnerVersion,
+            "no run has succeeded on it recently, so its runner's version is not known",
+        ),
         Some((at, version)) if version.as_deref() == Some(VERSION) => Finding::ok(
             Check::RunnerVersion,
-            format!("a run of {} ago had the runner {VERSION}", times::duration(now - *at)),
+            format!("its last successful run, {} ago, used runner {VERSION}", times::duration(now - *at)),
         ),
         Some((at, version)) => Finding::warn(
             Check::RunnerVersion,
             format!(
-                "a run of {} ago had the runner {}, and this command is {VERSION}",
+                "its last successful run, {} ago, used runner {}, and this command is {VERSION}",
                 times::duration(now - *at),
                 version.as_deref().unwrap_or("of a version before 0.1.0")
             ),
-            "docs/upgrade.md: copy the runner, deploy the instance's stack, and let the instance stop once",
+            "docs/upgrade.md: upgrade the stack (for a pinned instance, deploy its stack with the new RunnerKey and RunnerSha256), then let the instance stop once",
         ),
     }
 }

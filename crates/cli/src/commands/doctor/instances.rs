@@ -62,8 +62,8 @@ pub(super) async fn chosen(
         (_, 0) => None,
         (count, left_out) => Some(Finding::warn(
             Check::Instances,
-            format!("{count} instances are looked at, and {left_out} are not"),
-            "reveille doctor INSTANCE (looks at those that you name)",
+            format!("{count} instances are checked, and {left_out} are not"),
+            "reveille doctor INSTANCE (checks the ones that you name)",
         )),
     };
     (ours, not_known.into_iter().chain(said).collect())

@@ -51,7 +51,7 @@ fn damaged(instance: &Instance, problem: &str, layout: &Layout) -> Finding {
     let uri = layout.uri(&layout.lease(&instance.name));
     Finding::fail(
         Check::Lease,
-        format!("its lease is damaged ({problem}): nobody stops the instance, because it may be a person's"),
+        format!("its lease is damaged ({problem}): nobody stops the instance, because a person may be using it"),
         format!("stop the instance if nobody uses it, and then: aws s3 rm {uri}"),
     )
 }
@@ -69,7 +69,7 @@ fn judged(instance: &Instance, lease: &Lease, holds: Option<Holds>, layout: &Lay
     if lease.cannot_stop_itself {
         return Finding::warn(
             Check::Lease,
-            "it could not stop itself at its last run: its role lacks sagemaker:StopNotebookInstance, or it does not reach sagemaker.api; the state machine stops it, some minutes later",
+            "it could not stop itself at its last run: its role lacks sagemaker:StopNotebookInstance, or it cannot reach sagemaker.api. The state machine stops it instead, some minutes later",
             "docs/instance.md (endpoints), and the policy of infra/instance.yaml",
         );
     }
@@ -77,7 +77,7 @@ fn judged(instance: &Instance, lease: &Lease, holds: Option<Holds>, layout: &Lay
         return Finding::warn(
             Check::Lease,
             format!(
-                "its Jupyter has not answered for {}, so it is not known whether a person works on it",
+                "its Jupyter has not answered for {}, so Reveille cannot tell whether a person works on it",
                 times::duration(now - since)
             ),
             "open its Jupyter in the SageMaker console; if it does not come up, stop the instance",

@@ -52,10 +52,8 @@ fn version(name: &str, script: &str, read: &AttachedScript) -> Finding {
     if has_cr(script) {
         return Finding::fail(
             Check::OnStartScript,
-            format!(
-                "the on-start script of {name} has the line ends of Windows (CRLF), with which bash fails at its first line"
-            ),
-            format!("{DEPLOY}, from a file with line ends of Linux (LF)"),
+            format!("the on-start script of {name} has Windows line endings (CRLF), so bash fails at its first line"),
+            format!("{DEPLOY}, from a file with Linux line endings (LF)"),
         );
     }
     if read.is_current {
@@ -73,7 +71,7 @@ fn version(name: &str, script: &str, read: &AttachedScript) -> Finding {
 fn size(name: &str, content: &str) -> Finding {
     match room(content) {
         Some(room) if room >= TIGHT => {
-            Finding::ok(Check::ScriptSize, format!("its script has room for {room} more characters in base64"))
+            Finding::ok(Check::ScriptSize, format!("its script can grow by {room} more base64 characters"))
         }
         room => Finding::warn(
             Check::ScriptSize,
@@ -81,7 +79,7 @@ fn size(name: &str, content: &str) -> Finding {
                 "the script of {name} has {} of the 16,384 characters that SageMaker takes: the next version's may not fit with your own commands",
                 16_384 - room.unwrap_or_default()
             ),
-            "put your commands (OnStartCommands) into a file below /home/ec2-user/SageMaker, and let one line call it",
+            "put your commands (OnStartCommands) into a file below /home/ec2-user/SageMaker, and call it in one line",
         ),
     }
 }

@@ -59,12 +59,12 @@ pub(super) fn status(name: &str, status: &str, reason: Option<&str>) -> Finding 
         "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => Finding::ok(Check::StackStatus, what),
         "UPDATE_ROLLBACK_COMPLETE" => Finding::warn(
             Check::StackStatus,
-            format!("{what}: its last update failed and was taken back, so it is the version before"),
+            format!("{what}: its last update failed and was rolled back, so the version before is deployed"),
             format!("{events} (says what failed), then deploy again"),
         ),
         _ if status.ends_with("_IN_PROGRESS") => Finding::warn(
             Check::StackStatus,
-            format!("{what}: somebody is changing it, and what follows may change"),
+            format!("{what}: somebody is changing it, so what follows may change"),
             format!("aws cloudformation wait stack-update-complete --stack-name {name}, then run doctor again"),
         ),
         "UPDATE_ROLLBACK_FAILED" => Finding::fail(
@@ -160,7 +160,7 @@ pub(super) fn machine(
 fn definition_of(machine: &MachineFacts, parts: &Known<Vec<ResourceFacts>>) -> Finding {
     if let Some(place) = definition::difference(&definition::ours(), &machine.definition) {
         let what = format!(
-            "the state machine's definition is not that of this command's version ({VERSION}); the first difference is at {place}"
+            "the state machine's definition does not match this command's version ({VERSION}); the first difference is at {place}"
         );
         return Finding::warn(Check::Definition, what, UPGRADE);
     }
@@ -169,7 +169,7 @@ fn definition_of(machine: &MachineFacts, parts: &Known<Vec<ResourceFacts>>) -> F
     match stranger {
         Some(arn) => Finding::fail(
             Check::Definition,
-            format!("the state machine calls {arn}, which is no function of the stack"),
+            format!("the state machine calls {arn}, which is not a function of the stack"),
             "deploy the stack again (docs/deploy.md)",
         ),
         None => Finding::ok(

@@ -66,7 +66,7 @@ pub(super) fn sweeper(
     let patience = patience(schedule, now);
     match place {
         None if made.is_some_and(|made| now - made <= patience) => {
-            Finding::ok(Check::Sweeper, "the stack is new, and no sweep was due yet")
+            Finding::ok(Check::Sweeper, "the stack is new, so no sweep was due yet")
         }
         None => Finding::fail(
             Check::Sweeper,
@@ -94,11 +94,11 @@ fn patience(schedule: &str, now: DateTime<Utc>) -> TimeDelta {
 pub(super) fn sweep_failures(count: &Known<u64>) -> Finding {
     match count {
         Err(unknown) => Finding::unchecked(Check::SweepFailures, unknown),
-        Ok(0) => Finding::ok(Check::SweepFailures, "no call of the sweeper failed for good"),
+        Ok(0) => Finding::ok(Check::SweepFailures, "no call of the sweeper has failed for good"),
         Ok(count) => Finding::warn(
             Check::SweepFailures,
             format!(
-                "{count} calls of the sweeper failed at every try; a later sweep makes up for them once the cause is gone"
+                "{count} calls of the sweeper failed at every try. Once the cause is fixed, a later sweep catches up"
             ),
             "docs/operations.md#sweepslost: remove the cause, then empty the queue of the output SweepFailuresUrl",
         ),

@@ -172,7 +172,7 @@ fn state(trigger: &Trigger) -> Finding {
         }
         On::Schedule { fires: false } => Finding::warn(
             Check::TriggerTimes,
-            "it is on, and will never fire again: its time or its end has passed",
+            "it is on but will never fire again: its time or its end has passed",
             format!("reveille schedule remove {}", trigger.name),
         ),
         _ => Finding::ok(Check::TriggerState, "it is on"),
@@ -186,7 +186,7 @@ fn target(trigger: &Trigger, around: &Surroundings<'_>) -> Finding {
     let found = |what: String| Finding::warn(Check::TriggerTarget, what, trigger.again());
     match (role, expected) {
         (None, _) => {
-            let what = "its target has no role, so EventBridge may not start the state machine: no run starts";
+            let what = "its target has no role, so EventBridge cannot start the state machine, and no run starts";
             return Finding::fail(Check::TriggerTarget, what, trigger.again());
         }
         (Some(role), Some(expected)) if role != expected => {
@@ -198,7 +198,8 @@ fn target(trigger: &Trigger, around: &Surroundings<'_>) -> Finding {
     }
     if dead_letters.is_none() {
         return found(
-            "it has no queue for what cannot be delivered: such an event is lost, and nobody is told".to_owned(),
+            "it has no queue for undelivered events, so an event that cannot be delivered is lost, and nobody is told"
+                .to_owned(),
         );
     }
     match age_seconds {
@@ -261,7 +262,7 @@ fn endless(trigger: &Trigger, parameters: &Map<String, Value>, around: &Surround
         }
         On::Run(chain) => chain.cycle(around.chains).map(|way| {
             let way: Vec<String> = way.iter().map(triggers::Step::shown).collect();
-            format!("these runs would start each other for ever: {}", way.join(", then "))
+            format!("these runs would start each other in an endless loop: {}", way.join(", then "))
         }),
         On::Timer | On::Schedule { .. } | On::Other => return None,
     };
@@ -270,7 +271,7 @@ fn endless(trigger: &Trigger, parameters: &Map<String, Value>, around: &Surround
             let pause = trigger.resume().replacen("resume", "pause", 1);
             Finding::fail(Check::TriggerLoop, problem, format!("{pause}, and make it anew for other files or runs"))
         }
-        None => Finding::ok(Check::TriggerLoop, "its runs do not start it again"),
+        None => Finding::ok(Check::TriggerLoop, "its runs do not trigger it again"),
     })
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn findings(account: &Account, known: &KnownTriggers) -> Vec<Fi
         .collect();
     let count = known.all().count();
     if count == 0 && findings.is_empty() {
-        let what = "nothing starts runs by itself: there is no rule and no schedule on this stack (reveille on-upload add, or schedule add)";
+        let what = "nothing starts runs automatically: this stack has no rules and no schedules (reveille on-upload add, or schedule add)";
         findings.push(Finding::ok(Check::Triggers, what));
     }
     let buckets: BTreeSet<&str> = known.all().filter_map(Trigger::bucket).collect();

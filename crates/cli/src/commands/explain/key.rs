@@ -96,7 +96,7 @@ fn verdict(known: &Known) -> (String, bool) {
         format!("none of the newest {} executions was started by it", known.started.looked_at)
     };
     let why = if !known.started.runs.is_empty() {
-        "it started an execution, and no notebook ran, because the execution found another that answers the event, or a key that it is not asked for".to_owned()
+        "it started an execution, but no notebook ran: either another execution answers the event, or the trigger does not select this key".to_owned()
     } else if waiting > 0 {
         format!("{none}, because its event could not be delivered")
     } else if known.tested.is_empty() {
@@ -104,10 +104,10 @@ fn verdict(known: &Known) -> (String, bool) {
     } else if would == 0 {
         format!("{none}: no rule takes it as things are")
     } else if matches!(known.put, Put::Gone) {
-        format!("it is not there, and {none}; it would start one if it were put now")
+        format!("it is not there, and {none}; it would start one if you uploaded it now")
     } else {
         format!(
-            "{none}, although a rule takes it now: it was put before the rule was on or its bucket sent events, or the event is on its way"
+            "{none}, although a rule takes it now. It was uploaded before the rule was on or the bucket sent events, or its event is still on the way"
         )
     };
     (why, false)
@@ -115,24 +115,24 @@ fn verdict(known: &Known) -> (String, bool) {
 
 fn facts(known: &Known, since: Option<DateTime<Utc>>) -> Vec<Fact> {
     let mut facts = vec![match &known.put {
-        Put::At(Some(at)) => Fact::at(*at, "it was put (last)", Source::Bucket),
-        Put::At(None) => Fact::now("it is there", Source::Bucket),
-        Put::Gone => Fact::now("it is not there (any more)", Source::Bucket),
-        Put::Unknown(why) => Fact::now(format!("whether it is there is not known: {why}"), Source::Bucket),
+        Put::At(Some(at)) => Fact::at(*at, "it was uploaded (last)", Source::Bucket),
+        Put::At(None) => Fact::now("it exists", Source::Bucket),
+        Put::Gone => Fact::now("it does not exist (any more)", Source::Bucket),
+        Put::Unknown(why) => Fact::now(format!("it is not known whether it exists: {why}"), Source::Bucket),
     }];
     for rule in &known.tested {
         let what = match (&rule.nothing, &rule.fails) {
             (None, None) => format!("the rule {} takes it: {}", rule.rule, rule.starts),
-            (None, Some(why)) => format!("the rule {} takes it, and its run would fail: {why}", rule.rule),
+            (None, Some(why)) => format!("the rule {} takes it, but its run would fail: {why}", rule.rule),
             (Some(why), _) => format!("the rule {} starts nothing: {why}", rule.rule),
         };
         facts.push(Fact::now(what, Source::Rule));
     }
     for run in &known.started.runs {
         let what = match run.ending {
-            Ending::Duplicate => format!("the execution {} started, and found that another answers the event", run.id),
+            Ending::Duplicate => format!("the execution {} started, but another execution answers the event", run.id),
             Ending::NotSelected => {
-                format!("the execution {} started, and found a key that its trigger does not ask for", run.id)
+                format!("the execution {} started, but its trigger does not select this key", run.id)
             }
             ending => format!("the run {} started, and is {}", run.id, ending.word()),
         };
@@ -140,17 +140,17 @@ fn facts(known: &Known, since: Option<DateTime<Utc>>) -> Vec<Fact> {
     }
     for message in known.undelivered.iter().flatten() {
         let why = message.message.as_deref().or(message.code.as_deref()).unwrap_or("no reason is given");
-        let what = format!("its event could not be delivered ({why}), and waits in the queue");
+        let what = format!("its event could not be delivered ({why}), and is in the queue of undelivered events");
         facts.push(Fact { at: message.since, what, source: Source::Queue });
     }
     if let Err(problem) = &known.undelivered {
-        let what = format!("whether its event waits in the queue of undelivered events is not known: {problem}");
+        let what = format!("it is not known whether its event is in the queue of undelivered events: {problem}");
         facts.push(Fact::now(what, Source::Queue));
     }
     if known.started.runs.is_empty() {
         let looked = known.started.looked_at;
-        let all = if known.started.is_whole && since.is_some() { "since it was put" } else { "the newest" };
-        facts.push(Fact::now(format!("none of {looked} executions ({all}) has an event of it"), Source::Execution));
+        let all = if known.started.is_whole && since.is_some() { "since it was uploaded" } else { "the newest" };
+        facts.push(Fact::now(format!("none of {looked} executions ({all}) was started by it"), Source::Execution));
     }
     facts
 }
@@ -211,15 +211,16 @@ mod tests {
         let ((said, started), commands, _) = judge(&|it| it.started.runs = vec![run(Ending::Succeeded)]);
         assert!(started && said.contains("daily-1, which is SUCCEEDED"), "{said}");
         assert_eq!(commands, ["reveille explain daily-1"]);
-        for (ending, part) in
-            [(Ending::Duplicate, "another answers the event"), (Ending::NotSelected, "does not ask for")]
-        {
+        for (ending, part) in [
+            (Ending::Duplicate, "another execution answers the event"),
+            (Ending::NotSelected, "does not select this key"),
+        ] {
             let ((_, started), _, sentences) = judge(&|it| it.started.runs = vec![run(ending)]);
             assert!(!started && sentences.contains(part), "{sentences}");
         }
         let ((said, _), _, sentences) = judge(&|_| {});
         assert!(
-            said.contains("no rule on uploads") && sentences.contains("none of 7 executions (since it was put)"),
+            said.contains("no rule on uploads") && sentences.contains("none of 7 executions (since it was uploaded)"),
             "{said} {sentences}"
         );
         let ((said, _), commands, sentences) = judge(&|it| it.tested = vec![rule(Some("it is paused"), true)]);
@@ -245,7 +246,10 @@ mod tests {
             it.undelivered = Err(CliError::NotNow("no".to_owned()));
         });
         assert!(said.contains("it is not there, and none of the newest 7 executions was started by it"), "{said}");
-        assert!(sentences.contains("waits in the queue of undelivered events is not known: no"), "{sentences}");
+        assert!(
+            sentences.contains("it is not known whether its event is in the queue of undelivered events: no"),
+            "{sentences}"
+        );
         let ((said, _), _, _) = judge(&|it| {
             it.tested = vec![rule(None, false)];
             it.started.is_whole = false;

@@ -15,7 +15,7 @@ pub(super) enum Cell {
     Text(String),
     /// Nothing, so far.
     Silent,
-    /// It is text, and prints nothing.
+    /// It is a text cell, which prints nothing.
     Words,
     /// There are only so many.
     Missing { cells: u32 },

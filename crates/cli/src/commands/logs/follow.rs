@@ -57,7 +57,7 @@ async fn to_the_end(terminal: &Terminal, account: &Account, execution: &Executio
     let mut told = String::new();
     let mut forecast = Forecast::default();
     if account.shows_nothing_live() {
-        terminal.note("this stack uploads what a notebook prints at its end only (LiveOutputSeconds is 0, or the stack is of a version that had none)");
+        terminal.note("this stack uploads what a notebook prints only when it ends (LiveOutputSeconds is 0, or the stack's version is too old for it)");
     }
     loop {
         let run = account.run(execution).await?;

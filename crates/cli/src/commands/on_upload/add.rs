@@ -117,7 +117,7 @@ async fn let_bucket_tell(
         others => format!("its {others} other notifications are unchanged"),
     };
     terminal.note(&format!(
-        "{bucket} now sends its events to EventBridge; {others}. it may take five minutes until S3 sends the first event"
+        "{bucket} now sends its events to EventBridge; {others}. It may take five minutes until S3 sends the first event"
     ));
     Ok(())
 }

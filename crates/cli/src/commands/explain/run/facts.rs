@@ -60,7 +60,7 @@ fn event(event: &Value) -> Option<Fact> {
         "aws.scheduler" => format!("the schedule {} was due", first.rsplit('/').next().unwrap_or(first)),
         "aws.events" => format!("the schedule of the rule {} was due", first.rsplit('/').next().unwrap_or(first)),
         SOURCE => format!("the run {} ended", event["detail"]["run"].as_str().unwrap_or("before it")),
-        source => format!("an event of {source} came"),
+        source => format!("an event from {source} arrived"),
     };
     Some(Fact::at(at, what, Source::Event))
 }
@@ -90,7 +90,7 @@ fn admitted(told: &Told<'_>) -> Option<Fact> {
         }
         Ending::NotSelected => Some(Fact::at(
             told.run.execution.stopped?,
-            "the trigger does not ask for this key (its prefix, its suffix, or it is a folder), so no notebook ran",
+            "the trigger does not select this key (because of its prefix or suffix, or because it is a folder), so no notebook ran",
             Source::Execution,
         )),
         _ => told
@@ -110,11 +110,11 @@ fn instance(told: &Told<'_>) -> Vec<Fact> {
         ([], Some(at)) if first("WaitForInstance").is_some() => {
             facts.push(Fact::at(
                 at,
-                format!("{name} was up; somebody else had started it, and this run waited for it"),
+                format!("{name} was up. Somebody else had started it, and this run had waited"),
                 Source::Execution,
             ));
         }
-        ([], Some(at)) => facts.push(Fact::at(at, format!("{name} was on already"), Source::Execution)),
+        ([], Some(at)) => facts.push(Fact::at(at, format!("{name} was already on"), Source::Execution)),
         ([], None) => {}
         ([one, more @ ..], up) => {
             let again = if more.is_empty() { String::new() } else { format!(", and again {} times", more.len()) };
@@ -167,10 +167,10 @@ fn notebook(told: &Told<'_>) -> Vec<Fact> {
         let what = match claim.by {
             Claimant::Runner => {
                 let version = claim.runner_version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
-                format!("the runner{version} took the run, and began the notebook")
+                format!("the runner{version} took the run and started the notebook")
             }
             Claimant::Release => {
-                "the run was given up before a runner took it, so that none takes it any more".to_owned()
+                "the run was given up before a runner took it, so that none can take it now".to_owned()
             }
         };
         facts.push(Fact::at(claim.at, what, CLAIM));
@@ -184,7 +184,7 @@ fn notebook(told: &Told<'_>) -> Vec<Fact> {
             (None, _) => "the notebook ran to its end, and its outputs were kept".to_owned(),
             (Some(failure), Reporter::Runner) => format!("the runner reported {}: {}", failure.code, failure.message),
             (Some(failure), Reporter::Function) => {
-                format!("the run was given the verdict {}, not by its runner: {}", failure.code, failure.message)
+                format!("a function, not the runner, ended the run with {}: {}", failure.code, failure.message)
             }
         };
         facts.push(Fact::at(report.ended_at, said, REPORT));
@@ -296,7 +296,7 @@ mod tests {
             "it started nightly",
             "nightly was up, 38s later",
             "it waited for hourly-2",
-            "took the run, and began the notebook",
+            "took the run and started the notebook",
             "reported NotebookFailed: cell 3 raised ValueError",
             "the execution ended: FAILED",
         ];
@@ -319,7 +319,7 @@ mod tests {
         );
         assert!(said[0].contains("without an event"), "{said:#?}");
         let other = run(Ending::NotSelected);
-        assert!(sentences(&told(&other, Value::Null)).iter().any(|it| it.contains("does not ask for this key")));
+        assert!(sentences(&told(&other, Value::Null)).iter().any(|it| it.contains("does not select this key")));
     }
 
     #[test]
@@ -327,10 +327,10 @@ mod tests {
         let run = Run::of_test("daily.ipynb");
         let now = Utc::now();
         for (states, part) in [
-            (&["CheckInstance", "AwaitRun"][..], "nightly was on already"),
-            (&["WaitForInstance", "AwaitRun"], "somebody else had started it"),
+            (&["CheckInstance", "AwaitRun"][..], "nightly was already on"),
+            (&["WaitForInstance", "AwaitRun"], "Somebody else had started it"),
             (&["StartInstance", "StartInstance"], "it started nightly, and again 1 times"),
-            (&["raced", "WaitForInstance", "AwaitRun"], "somebody else had started it"),
+            (&["raced", "WaitForInstance", "AwaitRun"], "Somebody else had started it"),
         ] {
             let mut told = told(&run, Value::Null);
             let raced = || Entered { decision: Some("raced".to_owned()), ..entered("StartInstance", now) };

@@ -240,6 +240,6 @@ fn when_the_time_is_over_cloudformation_is_still_told() {
     world.api.post();
     let answer = world.aws.answers.lock().unwrap().pop().expect("an answer");
     let answer: Value = serde_json::from_slice(&answer.body).unwrap();
-    assert!(answer["Reason"].as_str().unwrap().starts_with("There was no time left"), "{answer}");
+    assert!(answer["Reason"].as_str().unwrap().starts_with("The function ran out of time"), "{answer}");
     assert_eq!(world.object(COUNTS), None);
 }

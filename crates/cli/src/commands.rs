@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+mod follow;
 mod forecast;
 mod health;
 pub(crate) mod instances;

@@ -1,44 +1,28 @@
 //! `reveille logs -f`: prints what a run writes as it comes, and ends with the run. The run does not need it.
 
-use std::time::Duration;
-
-use chrono::Utc;
 use reveille_domain::layout::AttemptRef;
 use tokio::time::sleep;
 
 use super::{MAX_LOG, Printed};
 use crate::{
     clients::{Account, Ending, Execution, Run},
-    commands::{forecast::Forecast, local::interrupt, partial::live, stage::stage},
+    commands::{
+        follow::{LOOK, line, passing, unless_left},
+        forecast::Forecast,
+        partial::live,
+        stage::stage,
+    },
     error::CliError,
     exit::Exit,
-    ui::{
-        terminal::{Terminal, Tone},
-        times,
-    },
+    ui::terminal::Terminal,
 };
-
-/// Between two looks, as for `watch`: what is new comes every few seconds.
-const LOOK: Duration = Duration::from_secs(2);
 
 pub(super) async fn follow(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Exit, CliError> {
     let again = format!("reveille logs -f {}", execution.run());
-    tokio::select! {
-        ended = to_the_end(terminal, account, execution) => {
-            let run = ended.map_err(|error| CliError::Afterwards {
-                done: "the run does not depend on this command and goes on".to_owned(),
-                error: Box::new(error),
-                next: again,
-            })?;
-            let how = run.code().map_or_else(String::new, |code| format!(" ({code})"));
-            terminal.note(&format!("{} {}{how}; see: reveille show {}", run.id, run.ending.word(), run.id));
-            Ok(Exit::of(&run))
-        }
-        () = interrupt() => {
-            terminal.note(&format!("the run goes on; come back with: {again}"));
-            Err(CliError::Detached)
-        }
-    }
+    let run = unless_left(terminal, &again, Box::pin(to_the_end(terminal, account, execution))).await?;
+    let how = run.code().map_or_else(String::new, |code| format!(" ({code})"));
+    terminal.note(&format!("{} {}{how}; see: reveille show {}", run.id, run.ending.word(), run.id));
+    Ok(Exit::of(&run))
 }
 
 /// What was printed of one attempt.
@@ -70,15 +54,12 @@ async fn to_the_end(terminal: &Terminal, account: &Account, execution: &Executio
             return Ok(run);
         }
         let stage = stage(account, &run).await?;
-        let now = Utc::now();
-        let clock = times::duration(now - run.execution.started);
         if terminal.moves() {
             let more = forecast.more(account, &run, &stage).await;
-            let line = stage.line(now, &more, terminal.width().saturating_sub(8 + 2 + 1));
-            terminal.passing(Tone::Moving, &format!("{clock:>8}  {line}"));
+            passing(terminal, &run, &stage, &more);
         } else if followed.printed.is_nothing() && stage.words() != told {
             told = stage.words();
-            terminal.note(&format!("{clock:>8}  {told}"));
+            terminal.note(&line(&run, &told));
         }
         sleep(LOOK).await;
     }

@@ -12,10 +12,11 @@ use clap_complete::{
 };
 use reveille_domain::Code;
 
-use crate::{arguments::Arguments, commands::completions::VARIABLE, stack::StackArguments};
-
-/// The default of `--stack`.
-const STACK: &str = "reveille";
+use crate::{
+    arguments::Arguments,
+    commands::completions::VARIABLE,
+    stack::{StackArguments, USUAL},
+};
 
 /// Answers a shell that completes, and ends the process. Otherwise does nothing.
 pub(crate) fn answer() {
@@ -101,7 +102,7 @@ fn stack(words: Vec<OsString>) -> StackArguments {
         after.or_else(joined)
     };
     StackArguments {
-        stack: value("--stack").or_else(|| std::env::var("REVEILLE_STACK").ok()).unwrap_or_else(|| STACK.to_owned()),
+        stack: value("--stack").or_else(|| std::env::var("REVEILLE_STACK").ok()).unwrap_or_else(|| USUAL.to_owned()),
         profile: value("--profile"),
         region: value("--region"),
     }

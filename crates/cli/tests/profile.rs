@@ -36,3 +36,15 @@ fn a_profile_that_is_named_comes_before_the_environment() {
         assert!(signatures.iter().all(|it| it.contains(&format!("Credential={key}/"))), "{signatures:?}");
     }
 }
+
+#[test]
+fn what_is_no_error_code_is_told_also_where_aws_cannot_be_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_reveille"));
+    command.args(["explain", "NotebookFaild"]).env_clear().env("HOME", folder.path());
+    let output = command.env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("NotebookFaild is not an error code (to list them: reveille explain)"), "{said}");
+    assert!(said.contains("no region is set"), "{said}");
+}

@@ -42,7 +42,17 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Re
         CliError::NoRun { .. } if matches!(name, RunName::Start(_)) => CliError::NotThere(format!(
             "there is no error code {what}, and no run's id begins with it; to list codes: reveille explain, to list runs: reveille runs (a file is named s3://bucket/key)"
         )),
-        error => error,
+        error => {
+            if matches!(
+                (&error, &name),
+                (CliError::NoRegion | CliError::NoCredentials { .. }, RunName::Start(_))
+            ) {
+                terminal.note(&format!(
+                    "{what} is not an error code (to list them: reveille explain), so AWS is asked for a run of this name"
+                ));
+            }
+            error
+        }
     })
 }
 

@@ -26,7 +26,7 @@ use crate::{
     },
     error::CliError,
     exit::Exit,
-    ui::terminal::{Terminal, complain_in_lines},
+    ui::terminal::{Terminal, complain_in_lines, lost_output},
 };
 
 fn main() -> ExitCode {
@@ -44,7 +44,10 @@ fn main() -> ExitCode {
     // A question that nobody will answer any more is not waited for.
     runtime.shutdown_background();
     match ended {
-        Ok(exit) => exit.into(),
+        Ok(exit) => match lost_output() {
+            Some(source) => failed(&terminal, &CliError::Write { path: "standard output".into(), source }),
+            None => exit.into(),
+        },
         Err(error) => failed(&terminal, &error),
     }
 }

@@ -242,10 +242,23 @@ const USUAL_COLUMNS: usize = 80;
 /// Narrower ones break the lines themselves.
 const FEWEST_COLUMNS: usize = 40;
 
-/// A closed standard output (`reveille demo | head`) is no reason to stop: what was started must be stopped in order.
+/// Why something of the answer was not written. One place, because standard output is one.
+static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Why a part of the answer was not written, if one was not (a full disk). Asked at the end: what was started must be stopped in order.
+pub(crate) fn lost_output() -> Option<io::Error> {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// A closed standard output (`reveille demo | head`) is what its reader wants.
 fn write(text: &str) {
     let mut out = io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            *LOST.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

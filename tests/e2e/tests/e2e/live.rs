@@ -109,7 +109,7 @@ async fn lost(world: &LocalAws) {
     let log = reveille(world, &["logs", &id]).await;
     ended(&log, 0);
     assert!(said(&log).contains("the first line"), "{}", said(&log));
-    assert!(complained(&log).contains("before it ended without its outputs"), "{}", complained(&log));
+    assert!(complained(&log).contains(&format!("{id} ended without its outputs")), "{}", complained(&log));
     let cell = reveille(world, &["logs", &id, "--cell", "1"]).await;
     assert_eq!(said(&cell), "the first line\n");
     let shown = said(&reveille(world, &["show", &id]).await);

@@ -11,6 +11,7 @@ mod doctor;
 mod logs;
 mod on_run;
 mod on_upload;
+mod prices;
 mod rule;
 mod schedule;
 mod undelivered;
@@ -19,6 +20,7 @@ pub(crate) use completions::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use doctor::DoctorArguments;
 pub(crate) use logs::LogsArguments;
 pub(crate) use on_run::{OnRunAddArguments, OnRunArguments, OnRunVerb};
+pub(crate) use prices::PriceArguments;
 pub(crate) use rule::{OneRuleArguments, RuleListArguments};
 pub(crate) use schedule::{
     OneScheduleArguments, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb,
@@ -189,6 +191,8 @@ pub(crate) struct ShowArguments {
     #[arg(help = RUN, value_parser = RunName::parse, default_value = "@last")]
     pub(crate) run: RunName,
     #[command(flatten)]
+    pub(crate) prices: PriceArguments,
+    #[command(flatten)]
     pub(crate) format: FormatArguments,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
@@ -264,6 +268,8 @@ pub(crate) struct QueueArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct InstancesArguments {
+    #[command(flatten)]
+    pub(crate) prices: PriceArguments,
     #[command(flatten)]
     pub(crate) format: FormatArguments,
     #[command(flatten)]

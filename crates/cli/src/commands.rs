@@ -2,6 +2,7 @@
 
 pub(crate) mod cancel;
 pub(crate) mod completions;
+mod cost;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;

@@ -5,10 +5,12 @@ mod arguments;
 mod clients;
 mod commands;
 mod completion;
+mod cost;
 mod error;
 mod exit;
 #[cfg(test)]
 mod pages;
+mod prices;
 mod schedules;
 mod stack;
 mod triggers;

@@ -25,6 +25,13 @@ pub(crate) struct Entered {
     pub(crate) decision: Option<String>,
 }
 
+impl Entered {
+    /// Whether it called for a start there. Two runs may enter the state at the same time: the second sees that, sends nothing, and waits.
+    pub(crate) fn is_start(&self) -> bool {
+        self.state == "StartInstance" && !matches!(self.decision.as_deref(), Some("raced" | "waited"))
+    }
+}
+
 /// The runs that an object started, the newest first.
 #[derive(Debug)]
 pub(crate) struct StartedBy {

@@ -53,6 +53,7 @@ pub(crate) enum Holds {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) status: NotebookInstanceStatus,
+    pub(super) kind: Option<String>,
     pub(super) since: Option<DateTime<Utc>>,
 }
 
@@ -181,12 +182,19 @@ impl Account {
         Ok(self.seen(name).await?.map(|seen| seen.status))
     }
 
+    /// An instance's type, such as `ml.t3.medium`; `None`: there is no such instance any more.
+    pub(crate) async fn instance_type(&self, name: &str) -> Result<Option<String>, CliError> {
+        Ok(self.seen(name).await?.and_then(|seen| seen.kind))
+    }
+
     /// The same with the time of its last change.
     pub(super) async fn seen(&self, name: &str) -> Result<Option<Seen>, CliError> {
         match self.sagemaker.describe_notebook_instance().notebook_instance_name(name).send().await {
-            Ok(described) => Ok(described
-                .notebook_instance_status
-                .map(|status| Seen { status, since: described.last_modified_time.map(time) })),
+            Ok(described) => Ok(described.notebook_instance_status.map(|status| Seen {
+                status,
+                kind: described.instance_type.map(|kind| kind.as_str().to_owned()),
+                since: described.last_modified_time.map(time),
+            })),
             // SageMaker has no error of its own for it: ValidationException, "RecordNotFound".
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.meta().message() == Some("RecordNotFound")) =>

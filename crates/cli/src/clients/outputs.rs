@@ -33,7 +33,8 @@ pub(super) async fn to_come(
         return None;
     }
     // Whoever may not look at the instance is told what is usual.
-    let seen = account.seen(&at.instance).await.unwrap_or(Some(Seen { status: IN_SERVICE, since: None }))?;
+    let seen =
+        account.seen(&at.instance).await.unwrap_or(Some(Seen { status: IN_SERVICE, kind: None, since: None }))?;
     when(&seen, ended.unwrap_or(report.ended_at), Utc::now() - report.ended_at)
 }
 
@@ -111,7 +112,7 @@ mod tests {
             (Status::Stopped, after, young, Some(ToCome::NextStart)),
             (Status::Stopped, after, old, None),
         ] {
-            let seen = Seen { status: status.clone(), since: Some(since) };
+            let seen = Seen { status: status.clone(), kind: None, since: Some(since) };
             assert_eq!(when(&seen, ended, age), expected, "{status} {since} {age}");
         }
     }

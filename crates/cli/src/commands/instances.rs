@@ -1,5 +1,7 @@
 //! `reveille instances`: which notebook instances are on, and why.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use reveille_domain::{
     RunId,
@@ -10,8 +12,10 @@ use serde_json::{Value, json};
 use crate::{
     arguments::{Format, InstancesArguments},
     clients::{Account, Holder, Holds, Instance},
+    cost::{rounded, usd},
     error::CliError,
     exit::Exit,
+    prices::{Price, Prices, amount},
     ui::{
         table::{self, Cell, Column},
         terminal::{Terminal, Tone},
@@ -19,21 +23,27 @@ use crate::{
     },
 };
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 7] = [
     Column { title: "INSTANCE", rank: 0, least: 10 },
     Column { title: "STATUS", rank: 0, least: 9 },
     Column { title: "SINCE", rank: 1, least: 5 },
-    Column { title: "TYPE", rank: 2, least: 12 },
+    // Since then, if it is on.
+    Column { title: "~USD", rank: 2, least: 4 },
+    Column { title: "USD/H", rank: 3, least: 5 },
+    Column { title: "TYPE", rank: 4, least: 12 },
     Column { title: "WHY", rank: 0, least: 20 },
 ];
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &InstancesArguments) -> Result<Exit, CliError> {
+    let prices = Prices::chosen(arguments.prices.prices.as_deref())?;
     let account = Account::of(&arguments.stack).await?;
     let mut instances = account.instances().await?;
     // Those that cost money first.
     instances.sort_by_key(|instance| !instance.is_on());
+    let now = Utc::now();
+    let costs: Vec<Priced<'_>> = instances.iter().map(|it| Priced::of(it, &account.region, &prices, now)).collect();
     if arguments.format.output == Format::Json {
-        Terminal::result(&instances.iter().map(as_json).collect());
+        Terminal::result(&costs.iter().map(|priced| as_json(priced, now)).collect());
         return Ok(Exit::Done);
     }
     if instances.is_empty() {
@@ -43,19 +53,59 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &InstancesArguments) -> 
         ));
         return Ok(Exit::Done);
     }
-    let rows: Vec<Vec<Cell>> = instances.iter().map(row).collect();
+    let rows: Vec<Vec<Cell>> = costs.iter().map(|priced| row(priced, now)).collect();
     table::show_sentences(terminal, &COLUMNS, &rows);
+    if let Some(note) = note(&costs) {
+        terminal.note(&note);
+    }
     Ok(Exit::Done)
 }
 
-fn row(instance: &Instance) -> Vec<Cell> {
-    let now = Utc::now();
+/// An instance, its price, and what it costs since its status changed.
+struct Priced<'a> {
+    instance: &'a Instance,
+    price: Result<Price, String>,
+    /// Of one that is on.
+    usd: Option<f64>,
+}
+
+impl<'a> Priced<'a> {
+    fn of(instance: &'a Instance, region: &str, prices: &Prices, now: DateTime<Utc>) -> Self {
+        let price = prices.price(&instance.kind, region);
+        let since = instance.since.filter(|_| instance.is_on());
+        let usd = since.and_then(|since| Some(usd(now - since, price.as_ref().ok()?)));
+        Self { instance, price, usd }
+    }
+}
+
+/// What an amount is, and what has none. Whoever sees no instance on sees no amount either.
+fn note(priced: &[Priced<'_>]) -> Option<String> {
+    let on = || priced.iter().filter(|priced| priced.instance.is_on());
+    let dates: BTreeSet<String> =
+        on().filter_map(|priced| priced.price.as_ref().ok()).map(|price| price.date.to_string()).collect();
+    let told = (!dates.is_empty()).then(|| {
+        let dates = dates.into_iter().collect::<Vec<_>>().join(" and ");
+        format!("~USD is an estimate, since the status changed last, at prices of {dates} (docs/cost.md)")
+    });
+    let unknown: BTreeSet<&String> = on().filter_map(|priced| priced.price.as_ref().err()).collect();
+    let notes: Vec<String> = told.into_iter().chain(unknown.into_iter().cloned()).collect();
+    (!notes.is_empty()).then(|| notes.join("\n"))
+}
+
+fn row(priced: &Priced<'_>, now: DateTime<Utc>) -> Vec<Cell> {
+    let instance = priced.instance;
     let on = instance.is_on();
+    // A price that is not known is not nothing.
+    let unknown = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
+    let so_far = if on { unknown(priced.usd.map(amount)) } else { String::new() };
+    let per_hour = unknown(priced.price.as_ref().ok().map(|price| price.usd_per_hour.to_string()));
     let tone = if on { Tone::Moving } else { Tone::Plain };
     vec![
         (instance.name.to_string(), Tone::Strong),
         (instance.status.as_str().to_owned(), tone),
         (instance.since.map(|since| times::age(since, now)).unwrap_or_default(), Tone::Quiet),
+        (so_far, if on { Tone::Moving } else { Tone::Quiet }),
+        (per_hour, Tone::Quiet),
         (instance.kind.clone(), Tone::Quiet),
         (why(instance, now), Tone::Plain),
     ]
@@ -105,15 +155,20 @@ fn because(lease: &Lease, holder: &Holder, now: DateTime<Utc>) -> String {
     if busy && holder.holds == Holds::Still { format!("{runs}; {person}") } else { person }
 }
 
-fn as_json(instance: &Instance) -> Value {
+fn as_json(priced: &Priced<'_>, now: DateTime<Utc>) -> Value {
+    let instance = priced.instance;
+    let price = priced.price.as_ref().ok();
     json!({
         "instance": instance.name,
         "status": instance.status.as_str(),
         "type": instance.kind,
         "since": instance.since,
         "on": instance.is_on(),
-        "why": why(instance, Utc::now()),
+        "why": why(instance, now),
         "run": running(instance),
+        "usdPerHour": price.map(|price| price.usd_per_hour),
+        "pricesOf": price.map(|price| price.date),
+        "estimatedUsd": priced.usd.map(rounded),
     })
 }
 
@@ -133,8 +188,12 @@ mod tests {
         records::{Closer, Lease, LeaseState},
     };
 
-    use super::{running, why};
-    use crate::clients::{Holder, Holds, Instance};
+    use super::{COLUMNS, Priced, as_json, note, row, running, why};
+    use crate::{
+        clients::{Holder, Holds, Instance},
+        prices::Prices,
+        ui::{table, terminal::Terminal},
+    };
 
     /// An instance that is on, whose lease is changed by `change`.
     fn instance(holds: Holds, change: impl FnOnce(&mut Lease)) -> Instance {
@@ -209,5 +268,38 @@ mod tests {
             seen(lease);
         });
         assert_eq!(why(&left, now), "a person worked on it 3m 00s ago");
+    }
+
+    #[test]
+    fn an_instance_that_is_on_has_its_price_and_what_it_costs_so_far() {
+        let (now, prices) = (Utc::now(), Prices::of(None).unwrap());
+        let since = Some(now - TimeDelta::hours(3));
+        let on = Instance { since, ..instance(Holds::Still, busy) };
+        let off = Instance { status: NotebookInstanceStatus::Stopped, ..on.clone() };
+        let odd = Instance { kind: "ml.p9.large".to_owned(), ..on.clone() };
+        let costs = |it| Priced::of(it, "us-east-1", &prices, now);
+        let answer = as_json(&costs(&on), now);
+        assert_eq!((&answer["usdPerHour"], &answer["estimatedUsd"]), (&0.05.into(), &0.15.into()));
+        assert_eq!(answer["pricesOf"], "2026-09-24");
+        assert!(as_json(&costs(&off), now)["estimatedUsd"].is_null(), "it costs nothing");
+        assert!(as_json(&costs(&odd), now)["usdPerHour"].is_null());
+        let all = [&on, &off, &odd].map(costs);
+        let rows: Vec<_> = all.iter().map(|it| row(it, now)).collect();
+        assert_eq!(
+            table::lines(&Terminal::plain(200), &COLUMNS, &rows)[1..],
+            [
+                "nightly   InService  3h     0.15  0.05   ml.t3.medium  runs daily-1",
+                "nightly   Stopped    3h           0.05   ml.t3.medium  ",
+                "nightly   InService  3h     ?     ?      ml.p9.large   runs daily-1",
+            ]
+        );
+        for (width, titles) in [(60, "INSTANCE  STATUS     SINCE  ~USD"), (80, "SINCE  ~USD  USD/H  TYPE")] {
+            let titled = table::lines(&Terminal::plain(width), &COLUMNS, &rows).remove(0);
+            assert!(titled.contains(titles), "{width}: {titled}");
+        }
+        let note = note(&all).unwrap();
+        assert!(note.contains("an estimate") && note.contains("prices of 2026-09-24"), "{note}");
+        assert!(note.contains("no price is known for ml.p9.large in us-east-1"), "{note}");
+        assert_eq!(super::note(&[costs(&off)]), None);
     }
 }

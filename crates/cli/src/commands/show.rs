@@ -5,12 +5,13 @@ use reveille_domain::{
     records::{Rest, RunStatus},
 };
 
-use super::{logs::MAX_LOG, parameters, partial, runs::tone, stage::stage};
+use super::{cost, logs::MAX_LOG, parameters, partial, runs::tone, stage::stage};
 use crate::{
     arguments::{Format, ShowArguments},
     clients::{Account, Damaged, Ending, Run, ToCome},
     error::{CliError, within},
     exit::Exit,
+    prices::Prices,
     ui::{
         card, json, labelled, phases,
         terminal::{Terminal, Tone},
@@ -24,20 +25,28 @@ const LABEL: usize = 11;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &ShowArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
+    let prices = Prices::chosen(arguments.prices.prices.as_deref())?;
     let run = account.run_named(&arguments.run).await?;
     match arguments.format.output {
-        Format::Json => Terminal::result(&json::run(&run)),
-        Format::Table => tell(terminal, &account, &run).await?,
+        Format::Json => {
+            let cost = cost::of(&account, &run, &prices, chrono::Utc::now()).await;
+            let mut answer = json::run(&run);
+            answer["cost"] = cost.map(|cost| cost.as_json()).into();
+            Terminal::result(&answer);
+        }
+        Format::Table => tell(terminal, &account, &run, &prices).await?,
     }
     Ok(Exit::Done)
 }
 
 /// The whole screen.
-pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run) -> Result<(), CliError> {
+pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run, prices: &Prices) -> Result<(), CliError> {
     let mut lines = title(terminal, run);
     for (label, value) in facts(run) {
         lines.extend(labelled(terminal, label, &value));
     }
+    let cost = cost::of(account, run, prices, chrono::Utc::now()).await;
+    lines.extend(cost.iter().flat_map(|cost| labelled(terminal, "cost", &cost.sentence())));
     let mut damaged = run.damaged.clone();
     match parameter_names(account, run).await {
         Err(CliError::Record { key, problem }) => damaged.push(Damaged { key, problem }),

@@ -13,6 +13,7 @@ use crate::{
     clients::{Account, Execution, Run},
     error::CliError,
     exit::Exit,
+    prices::Prices,
     ui::terminal::Terminal,
 };
 
@@ -25,8 +26,13 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OneRunArguments) -> Res
 /// Follows an execution until it ends, or until a person has seen enough.
 pub(crate) async fn follow(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Exit, CliError> {
     let again = format!("reveille watch {}", execution.run());
+    // The run is there, whatever is wrong with a file of prices: it is followed without.
+    let prices = Prices::chosen(None).or_else(|error| {
+        terminal.note(&error.to_string());
+        Prices::of(None)
+    })?;
     let run = unless_left(terminal, &again, Box::pin(to_the_end(terminal, account, execution))).await?;
-    show::tell(terminal, account, &run).await?;
+    show::tell(terminal, account, &run, &prices).await?;
     Ok(Exit::of(&run))
 }
 

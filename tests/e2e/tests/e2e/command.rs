@@ -99,6 +99,11 @@ async fn followed(world: &LocalAws) {
     let id = screen.lines().find_map(|line| line.strip_prefix("run ")).expect("the run's id comes first").to_owned();
     assert!(screen.contains(&format!("Next: reveille logs {id}\n      reveille rerun {id}")), "{screen}");
 
+    assert!(screen.contains("  cost       about 0.0"), "{screen}");
+    let cost = &answered(world, &["show", &id]).await["cost"];
+    assert_eq!((&cost["instance"], &cost["isEstimate"]), (&"startedByRun".into(), &true.into()), "{cost}");
+    assert!(cost["usd"].as_f64().is_some_and(|usd| (0.0..1.0).contains(&usd)), "{cost}");
+
     let log = reveille(world, &["logs", &id]).await;
     ended(&log, 0);
     assert!(said(&log).contains("day is 2026-11-26"), "{}", said(&log));

@@ -105,7 +105,7 @@ fn instance(told: &Told<'_>) -> Vec<Fact> {
     let name = told.run.instance.as_deref().unwrap_or("the instance");
     let first = |state: &str| told.entered.iter().find(|it| it.state == state).map(|it| it.at);
     let mut facts = Vec::new();
-    let starts: Vec<DateTime<Utc>> = told.entered.iter().filter(|it| is_start(it)).map(|it| it.at).collect();
+    let starts: Vec<DateTime<Utc>> = told.entered.iter().filter(|it| it.is_start()).map(|it| it.at).collect();
     match (starts.as_slice(), first("AwaitRun")) {
         ([], Some(at)) if first("WaitForInstance").is_some() => {
             facts.push(Fact::at(
@@ -129,11 +129,6 @@ fn instance(told: &Told<'_>) -> Vec<Fact> {
         }
     }
     facts
-}
-
-/// Whether it called for a start there. Two runs may enter the state at the same time: the second sees that, sends nothing, and waits.
-fn is_start(entered: &Entered) -> bool {
-    entered.state == "StartInstance" && !matches!(entered.decision.as_deref(), Some("raced" | "waited"))
 }
 
 /// For whom it waited.

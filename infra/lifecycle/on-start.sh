@@ -22,6 +22,8 @@ LOG="$ROOT/var/log/reveille-on-start.log"
 RUNNER_LOG="$ROOT/var/log/reveille-runner.log"
 PID_FILE="$ROOT/run/reveille-runner.pid"
 READY_FILE="$ROOT/run/reveille/ready"
+# A stack that is deployed again without a change writes nothing into its bucket.
+PUT_BACK="Put the release's back, as docs/errors/RunnerSilent.md says (a deployment without a change does not)"
 
 # What the runner gets, if it is set here: a unit of systemd inherits nothing. A name that ends in * is every
 # variable that begins so. See docs/instance.md.
@@ -92,7 +94,7 @@ fetch() { # the object $1 to the file $2
 follow() { # by way of the file $1
     local object="${REVEILLE_PREFIX:-}runner.sha256" form='^([0-9a-f]{64})  (reveille-runner[A-Za-z0-9._-]*)$'
     fetch "$object" "$1"
-    [[ "$(head -c 999 "$1")" =~ $form ]] || give_up "s3://$REVEILLE_BUCKET/$object names no runner" "Deploy again"
+    [[ "$(head -c 999 "$1")" =~ $form ]] || give_up "s3://$REVEILLE_BUCKET/$object names no runner" "$PUT_BACK"
     REVEILLE_RUNNER_SHA256="${BASH_REMATCH[1]}" REVEILLE_RUNNER_KEY="artifacts/${BASH_REMATCH[2]}"
 }
 
@@ -136,7 +138,7 @@ install_runner() { # as $1
     if ! right_checksum "$download"; then
         rm -f "$download"
         give_up "s3://$REVEILLE_BUCKET/$REVEILLE_RUNNER_KEY is not the runner that was deployed (wrong SHA-256)" \
-            "Deploy again, and find out who wrote that object"
+            "$PUT_BACK. Find out who wrote that object"
     fi
     if ! { chmod 0755 "$download" && mv -f "$download" "$1"; }; then
         give_up "$1 cannot be written" "Look at the disk and its permissions"

@@ -76,7 +76,7 @@ const BUCKET: &str = r#"  ArtifactsBucket:
     Type: String
     Default: ""
     AllowedPattern: "^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
-    Description: Bucket to which the files of a release were copied, in the region of the stack; empty in a checkout.
+    Description: Bucket to which you copied the files of a release, in the stack's region. Functions and runner come from there. Empty in a checkout.
 "#;
 const GROUP: &str = "The release (leave ArtifactsBucket empty without one)";
 const RUNNER: &str = "    Runner: { File: none, Sha256: none }\n";
@@ -115,7 +115,7 @@ pub(crate) fn stack(text: &str, names: &Names<'_>) -> Result<String, ReleaseErro
     let bucket = r#"  ArtifactsBucket:
     Type: String
     AllowedPattern: "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
-    Description: Bucket to which the files of this release were copied. It is in the region of the stack.
+    Description: Bucket to which you copied the files of this release, in the stack's region. Functions and runner come from there.
 "#;
     // Text, and no defaults of parameters: an update keeps a parameter's old value, and would install the old runner.
     let installed = |what: &str, Installed { file, sha256 }: &Installed<'_>| {

@@ -87,7 +87,8 @@ fn a_record_that_names_anything_else_starts_nothing() {
     ] {
         let world = following(&record);
         let said = world.boot();
-        assert!(said.contains("s3://the-bucket/stack/runner.sha256 names no runner. Deploy"), "{record:.90}: {said}");
+        let told = "s3://the-bucket/stack/runner.sha256 names no runner. Put the release's back, as docs/errors/RunnerSilent.md says";
+        assert!(said.contains(told), "{record:.90}: {said}");
         assert_eq!(asked(&world), ["stack/runner.sha256"], "{record:.90}");
         assert!(world.calls("setsid").is_empty());
     }

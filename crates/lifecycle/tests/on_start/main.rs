@@ -251,7 +251,8 @@ fn an_object_with_another_checksum_is_never_started() {
     let world = World::new();
     world.file("object", "#!/bin/bash\necho evil\n");
     let said = world.boot();
-    assert!(said.contains("wrong SHA-256") && said.contains("Deploy again"), "{said}");
+    assert!(said.contains("wrong SHA-256). Put the release's back, as docs/errors/RunnerSilent.md says"), "{said}");
+    assert!(said.contains(". Find out who wrote that object. The instance itself comes up as usual."), "{said}");
     assert!(world.calls("setsid").is_empty());
     let folder = world.root(&format!("opt/reveille/{}", world.sha));
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "and is not kept");

@@ -114,7 +114,7 @@ pub(super) fn no_runner<T>(layout: &Layout, installed: &Known<T>) -> Finding {
                 "{uri} is not there, or names no runner: the on-start script starts none, and each run ends in RunnerSilent"
             ),
             format!(
-                "docs/deploy.md#1-the-stack: deploy a release's stack, which writes it; or write it by hand: echo \"$SHA256  reveille-runner-...\" | aws s3 cp - {uri}"
+                "docs/errors/RunnerSilent.md#to-put-the-runner-back: write it anew: (cd dist && sha256sum reveille-runner-*) | aws s3 cp - {uri}"
             ),
         ),
     }
@@ -131,7 +131,7 @@ pub(super) fn runner(read: &AttachedScript, layout: &Layout, found: &Known<Optio
                 "the runner {uri} is not there: the on-start script starts none, and each run ends in RunnerSilent"
             ),
             format!(
-                "docs/deploy.md#2-the-runner: deploy the release's stack, or copy its files by hand: aws s3 cp dist/ s3://{}/artifacts/ --recursive --exclude '*' --include 'reveille-runner-*' --include 'reveille-engine-*'",
+                "docs/errors/RunnerSilent.md#to-put-the-runner-back: copy the release's files there: aws s3 cp dist/ s3://{}/artifacts/ --recursive --exclude '*' --include 'reveille-runner-*' --include 'reveille-engine-*'",
                 layout.bucket
             ),
         ),
@@ -142,7 +142,7 @@ pub(super) fn runner(read: &AttachedScript, layout: &Layout, found: &Known<Optio
                 start(sha256),
                 start(&read.runner_sha256)
             ),
-            "docs/errors/RunnerSilent.md: copy the release's runner there again, and find out who wrote that object",
+            "docs/errors/RunnerSilent.md#to-put-the-runner-back: copy the release's runner there again, and find out who wrote that object",
         ),
         Ok(Some(sha256)) => Finding::ok(
             Check::Runner,

@@ -16,7 +16,8 @@ is gone then, however that happened. What belongs to it has a variable that begi
 say `stop` before, it was killed: then nobody else removes the folder, and this does (unless the second argument is
 `keep`).
 
-CloudFormation learns SageMaker's notebook instances: see reveille_sagemaker.py. Its custom resources get an address at which they may
+CloudFormation learns SageMaker's notebook instances: see reveille_sagemaker.py. Its buckets get all their settings, and their policies
+deny: see reveille_bucket.py. Its custom resources get an address at which they may
 answer: see reveille_custom.py.
 
 What ministack does as a role of the stack without a request (a state machine's invocations, a rule's and a schedule's
@@ -39,6 +40,7 @@ import time
 import uuid
 
 import ministack
+import reveille_bucket
 import reveille_calls
 import reveille_custom
 import reveille_guard
@@ -50,6 +52,8 @@ from ministack.services import stepfunctions as engine
 LOOK_SECONDS = 0.1
 # The fields of a task that JSONata may give as an expression, which the engine takes for numbers.
 NUMBERS = ("HeartbeatSeconds", "TimeoutSeconds")
+# What a service calls itself to deliver an event, by what is in the target's ARN.
+DELIVERED = {":sns:": "sns:Publish", ":sqs:": "sqs:SendMessage", ":lambda:": "lambda:InvokeFunction"}
 
 _present = threading.local()
 _execute_task = engine._execute_task
@@ -67,6 +71,7 @@ def execute_task(state, state_input, execution, context):
     # Arguments may be one JSONata expression: then no name can be read here.
     function = arguments.get("FunctionName") if invokes and isinstance(arguments, dict) else None
     if machine is not None and function is not None:
+        reveille_calls.taken("states.amazonaws.com", machine["roleArn"])
         reveille_calls.note(machine["roleArn"], "lambda:InvokeFunction", function)
     if engine._state_query_language(state, context) == "JSONata":
         limits = {
@@ -119,9 +124,21 @@ def invoke_target(target, event, rule, view=None):
         for name, value in attributes.items():
             given = given.replace(f"<aws.scheduler.{name}>", value)
         target = {**target, "Input": given}
-    if target.get("RoleArn") and ":states:" in target["Arn"]:
-        reveille_calls.note(target["RoleArn"], "states:StartExecution", target["Arn"])
+    note_delivery(target, event, rule)
     return _invoke_target(target, event, rule, view)
+
+
+def note_delivery(target, event, rule):
+    """Who delivers an event: the target's role, which a service takes, or else that service itself, for its rule."""
+    scheduled = event.get("Source") == "aws.scheduler"
+    service = "scheduler.amazonaws.com" if scheduled else "events.amazonaws.com"
+    if target.get("RoleArn") and ":states:" in target["Arn"]:
+        reveille_calls.taken(service, target["RoleArn"])
+        reveille_calls.note(target["RoleArn"], "states:StartExecution", target["Arn"])
+    for part, action in DELIVERED.items():
+        if part in target["Arn"] and not target.get("RoleArn"):
+            source = [("aws:SourceArn", rule["Arn"]), ("aws:SourceAccount", rule["Arn"].split(":")[4])]
+            reveille_calls.note(service, action, target["Arn"], source)
 
 
 def fail_when_silent(token, seconds, execution, over):
@@ -173,6 +190,8 @@ def main():
     eventbridge._invoke_target = invoke_target
     reveille_sagemaker.install()
     reveille_custom.install()
+    # Below the notes: what is denied was called.
+    reveille_bucket.install()
     # Below the guard: what it refuses is no call.
     reveille_calls.install()
     reveille_guard.install()

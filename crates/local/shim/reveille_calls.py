@@ -7,7 +7,11 @@ noted. What ministack does by itself as a role, it does without a request: the s
 An action and its resource are named as IAM does, by ministack's own tables, and by what AWS asks for besides:
 
 - reading an object that is not there: s3:ListBucket, without which AWS answers that it is denied;
-- a change on the condition that an object has an entity tag: s3:GetObject on that object.
+- a change on the condition that an object has an entity tag: s3:GetObject on that object;
+- an object in a bucket with a KMS key: kms:Decrypt to read it, kms:GenerateDataKey to write it, by way of S3.
+
+With each call is what AWS would send along and conditions of policies ask for: its keys are those of the documents. A service that
+acts without a role, or that takes one, is noted by its own name (events.amazonaws.com).
 
 The file (REVEILLE_CALLS) has a line of JSON for each different call, written before the call is answered: whoever has
 the answer finds the call there. Nothing of a body but names is in it.
@@ -31,22 +35,29 @@ _lock = threading.Lock()
 _seen = set()
 
 
-def note(role, action, resource):
-    """Writes a call down, unless it is known. A call does not fail because it could not be noted."""
+def note(role, action, resource, context=()):
+    """Writes a call down, unless it is known. A call does not fail because it could not be noted. `context`: pairs."""
+    context = tuple(sorted(context))
     with _lock:
-        if len(_seen) == CALLS_LIMIT and (role, action, resource) not in _seen:
+        if len(_seen) == CALLS_LIMIT and (role, action, resource, context) not in _seen:
             # No policy grants this, so whoever reads the notes sees that they are not all.
-            action, resource = "reveille:unknown", "too many calls"
-        call = (role, action, resource)
+            action, resource, context = "reveille:unknown", "too many calls", ()
+        call = (role, action, resource, context)
         if call in _seen or len(_seen) > CALLS_LIMIT:
             return
+        line = {"role": role, "action": action, "resource": resource, "context": dict(context)}
         try:
             with open(os.environ["REVEILLE_CALLS"], "a", encoding="utf-8") as calls:
-                calls.write(json.dumps(dict(zip(("role", "action", "resource"), call))) + "\n")
+                calls.write(json.dumps(line) + "\n")
         except OSError as error:
             print(f"could not record a call of {role}: {error}", file=sys.stderr, flush=True)
             return
         _seen.add(call)
+
+
+def taken(service, role):
+    """A service takes a role. No document promises `aws:SourceAccount` then, so it is not sent."""
+    note(service, "sts:AssumeRole", role)
 
 
 def is_role(token):
@@ -55,13 +66,15 @@ def is_role(token):
 
 
 def of_request(service, method, path, headers, query, body, status):
-    """The actions and resources of a request, each as a pair."""
+    """What a request asks for: actions with their resources, and with their context where there is one."""
     from ministack.core import iam_actions
     from ministack.core.responses import get_account_id, get_region
 
     query = urllib.parse.parse_qs(query, keep_blank_values=True)
     asked = (service, method, path, headers, body, query)
     action = iam_actions.extract_iam_action(*asked)
+    if action == "events:PutEvents":
+        return events(body, get_region(), get_account_id())
     if action is None:
         # Whoever reads the notes sees that something was not understood.
         return [(f"{service}:unknown", f"{method} {path}")]
@@ -73,7 +86,31 @@ def of_request(service, method, path, headers, query, body, status):
             pairs.append(("s3:ListBucket", resource.split("/")[0]))
         if method in ("PUT", "DELETE") and headers.get("if-match", "*") != "*":
             pairs.append(("s3:GetObject", resource))
+        if 200 <= status < 300:
+            pairs += [call for checked in pairs for call in by_the_key(*checked, get_region())]
     return pairs
+
+
+def events(body, region, account):
+    """Each source of a PutEvents, with the bus that it goes to: AWS looks at each entry by itself."""
+    calls = []
+    for entry in json.loads(body)["Entries"]:
+        bus = entry.get("EventBusName") or "default"
+        bus = bus if bus.startswith("arn:") else f"arn:aws:events:{region}:{account}:event-bus/{bus}"
+        calls.append(("events:PutEvents", bus, [("events:source", entry["Source"])]))
+    return calls
+
+
+def by_the_key(action, resource, region):
+    """What S3 asks KMS as the role for an object of a bucket that has a key."""
+    from ministack.services import s3
+
+    asked = {"s3:GetObject": "kms:Decrypt", "s3:PutObject": "kms:GenerateDataKey"}.get(action)
+    if asked is None:
+        return []
+    bucket = resource.split(":::", 1)[-1].split("/", 1)[0]
+    key = s3._bucket_default_sse_headers(bucket).get("x-amz-server-side-encryption-aws-kms-key-id")
+    return [(asked, key, [("kms:ViaService", f"s3.{region}.amazonaws.com")])] if key else []
 
 
 def noting(application):
@@ -96,8 +133,8 @@ def noting(application):
                 pairs = of_request(service, scope["method"], path, headers, query, bytes(body), status)
             except Exception as error:  # Whatever it was, no policy grants it, and so it is told.
                 pairs = [(f"{service}:unknown", repr(error))]
-            for pair in pairs:
-                note(role, *pair)
+            for call in pairs:
+                note(role, *call)
 
         async def receive_and_keep():
             message = await receive()
@@ -125,5 +162,9 @@ def install():
     """Puts the notes before what will be served, and each function's role into its credentials."""
     import ministack.app
 
+    def credentials(config):
+        taken("lambda.amazonaws.com", config["Role"])
+        return {"AWS_SESSION_TOKEN": config["Role"]}
+
     ministack.app.app = noting(ministack.app.app)
-    reveille_guard.give_functions(lambda config: {"AWS_SESSION_TOKEN": config["Role"]})
+    reveille_guard.give_functions(credentials)

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from unittest import mock
 
+import reveille_bucket
 import reveille_calls
 import reveille_sagemaker
 
@@ -72,6 +73,23 @@ class Instances(unittest.TestCase):
         self.assertEqual(service.calls, [])
 
 
+class Settings(unittest.TestCase):
+    def test_what_a_template_says_is_what_s3_is_told(self):
+        rules = [
+            {"Id": "Noncurrent", "Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": "7"}, "ExpiredObjectDeleteMarker": True},
+            {"Id": "Runs", "Status": "Enabled", "Prefix": "runs/", "ExpirationInDays": "45"},
+        ]
+        told = reveille_bucket.lifecycle({"Rules": rules}).decode()
+        for part in (
+            "<NoncurrentVersionExpiration><NoncurrentDays>7</NoncurrentDays></NoncurrentVersionExpiration>",
+            "<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>",
+            "<ID>Runs</ID><Status>Enabled</Status><Filter><Prefix>runs/</Prefix></Filter><Expiration><Days>45</Days></Expiration>",
+        ):
+            self.assertIn(part, told)
+        given = {"ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+        self.assertIn("<SSEAlgorithm>AES256</SSEAlgorithm>", reveille_bucket.encryption(given).decode())
+
+
 class Calls(unittest.TestCase):
     def setUp(self):
         contexts = contextlib.ExitStack()
@@ -91,6 +109,19 @@ class Calls(unittest.TestCase):
                 reveille_calls.note("role", "s3:GetObject", resource)
         unknown = ("reveille:unknown", "too many calls")
         self.assertEqual(self.noted(), [("s3:GetObject", "a"), ("s3:GetObject", "b"), unknown])
+
+    def test_a_call_with_another_context_is_another_call(self):
+        for source in ("reveille", "other", "reveille"):
+            reveille_calls.note("role", "events:PutEvents", "bus", [("events:source", source)])
+        with open(self.file, encoding="utf-8") as calls:
+            self.assertEqual([json.loads(call)["context"]["events:source"] for call in calls], ["reveille", "other"])
+
+    def test_each_event_has_its_source_and_its_bus(self):
+        arn = "arn:aws:events:eu-west-1:1:event-bus/mine"
+        entries = [{"Source": "reveille"}, {"Source": "other", "EventBusName": "mine"}, {"Source": "x", "EventBusName": arn}]
+        calls = reveille_calls.events(json.dumps({"Entries": entries}).encode(), "eu-west-1", "1")
+        default = "arn:aws:events:eu-west-1:1:event-bus/default"
+        self.assertEqual([(bus, context[0][1]) for _, bus, context in calls], [(default, "reveille"), (arn, "other"), (arn, "x")])
 
     def test_a_note_that_could_not_be_written_is_written_the_next_time(self):
         with mock.patch.dict(os.environ, REVEILLE_CALLS="/nonexistent/calls"), mock.patch("sys.stderr"):

@@ -4,7 +4,7 @@
 //! whoever signs a request says with it which role makes it. A person's requests have no such token and are not noted.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -23,12 +23,15 @@ const LIMIT: usize = 10_000;
 /// A call that a role made, in the words of IAM.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct RoleCall {
-    /// The ARN of the role.
+    /// The ARN of the role, or the name of a service that acts by itself: `events.amazonaws.com`.
     pub role: String,
     /// The action: `sagemaker:StopNotebookInstance`.
     pub action: String,
     /// The ARN of what it was on, or `*`.
     pub resource: String,
+    /// What AWS sends along for conditions of policies: `events:source`, and its value.
+    #[serde(default)]
+    pub context: BTreeMap<String, String>,
 }
 
 /// The different calls so far.
@@ -40,7 +43,8 @@ impl RoleCalls {
         let token = headers.get(TOKEN_HEADER).and_then(|value| value.to_str().ok());
         // Another token is somebody's secret.
         let Some(role) = token.filter(|token| token.starts_with("arn:") && token.contains(":role/")) else { return };
-        self.add(RoleCall { role: role.to_owned(), action: format!("sagemaker:{operation}"), resource: resource() });
+        let action = format!("sagemaker:{operation}");
+        self.add(RoleCall { role: role.to_owned(), action, resource: resource(), context: BTreeMap::new() });
     }
 
     fn add(&self, call: RoleCall) {
@@ -50,7 +54,7 @@ impl RoleCalls {
         } else if calls.len() == LIMIT && !calls.contains(&call) {
             // No policy grants this, so whoever reads the notes sees that they are not all.
             let (action, resource) = ("reveille:unknown".to_owned(), "too many calls".to_owned());
-            calls.insert(RoleCall { role: call.role, action, resource });
+            calls.insert(RoleCall { role: call.role, action, resource, context: BTreeMap::new() });
         }
     }
 
@@ -61,6 +65,8 @@ impl RoleCalls {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::{LIMIT, RoleCall, RoleCalls};
 
     #[test]
@@ -70,6 +76,7 @@ mod tests {
             role: role.to_owned(),
             action: "sagemaker:DescribeNotebookInstance".to_owned(),
             resource: number.to_string(),
+            context: BTreeMap::new(),
         };
         let unknown = || calls.all().into_iter().filter(|call| call.action == "reveille:unknown").collect::<Vec<_>>();
         (0..LIMIT).for_each(|number| calls.add(call(number)));

@@ -34,7 +34,8 @@ pub fn read(parameters: Parameters) -> Result<Value, String> {
     read_file(&root().join("statemachines/notebook_run.asl.json"), parameters)
 }
 
-fn root() -> PathBuf {
+/// The checkout.
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 

@@ -4,6 +4,7 @@
 
 pub mod book;
 pub mod definition;
+pub mod earlier;
 pub mod exhaustive;
 pub mod explain;
 pub mod fault;

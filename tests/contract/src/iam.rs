@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -11,9 +12,18 @@ use crate::{python, read, template, templates};
 /// Where the page is.
 pub const PAGE: &str = "docs/iam.md";
 
+/// What was transformed, by path: the transform takes seconds.
+static TRANSFORMED: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
+
 /// What the templates become after SAM's own transform, which makes a role for each function and state machine.
 #[must_use]
 pub fn transformed(path: &str) -> Value {
+    // A test that failed in here left nothing half made.
+    let mut known = TRANSFORMED.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(path.to_owned()).or_insert_with(|| transform(path)).clone()
+}
+
+fn transform(path: &str) -> Value {
     let mut given = template(path);
     if given["Transform"].is_null() {
         return given;

@@ -23,6 +23,20 @@ pub fn default_of(parameter: &Value) -> Option<String> {
     }
 }
 
+/// What CloudFormation knows of every stack.
+const PSEUDO: [(&str, &str); 5] = [
+    ("AWS::AccountId", "123456789012"),
+    ("AWS::Partition", "aws"),
+    ("AWS::Region", "eu-west-1"),
+    ("AWS::StackName", "reveille"),
+    ("AWS::URLSuffix", "amazonaws.com"),
+];
+
+/// What stands for no value at all.
+fn is_no_value(value: &Value) -> bool {
+    value["Ref"] == "AWS::NoValue"
+}
+
 impl<'a> ParametrisedStack<'a> {
     /// The parameters' defaults, but for these.
     #[must_use]
@@ -34,7 +48,31 @@ impl<'a> ParametrisedStack<'a> {
             assert!(parameters.contains_key(*name), "the template has no parameter {name}");
             parameters.insert((*name).to_owned(), (*value).to_owned());
         }
-        Self { template, parameters }
+        Self { template, parameters }.knowing(&PSEUDO)
+    }
+
+    /// With what resources are called, and their attributes: `RunsBucket`, `RunsBucket.Arn`. Others stay `${Name}`.
+    #[must_use]
+    pub fn knowing(mut self, names: &[(&str, &str)]) -> Self {
+        self.parameters.extend(names.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self
+    }
+
+    /// The resources that this stack has, by their logical names.
+    #[must_use]
+    pub fn resources(&self) -> BTreeMap<String, Value> {
+        let there = |resource: &Value| resource["Condition"].as_str().is_none_or(|name| self.condition(name));
+        let all = self.template["Resources"].as_object().expect("resources").iter();
+        all.filter(|(_, resource)| there(resource)).map(|(name, it)| (name.clone(), self.value(it))).collect()
+    }
+
+    /// A parameter's value, or a resource's name.
+    fn named(&self, name: &str) -> Value {
+        let value = self.parameters.get(name).cloned();
+        if self.template["Parameters"][name]["Type"] == "CommaDelimitedList" {
+            return value.expect("a list").split(',').collect();
+        }
+        value.unwrap_or_else(|| format!("${{{name}}}")).into()
     }
 
     /// What a target of a rule or of a schedule hands to the execution it starts, for this event.
@@ -70,9 +108,18 @@ impl<'a> ParametrisedStack<'a> {
     #[must_use]
     pub fn value(&self, value: &Value) -> Value {
         match value {
-            Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
+            Value::Array(items) => items.iter().map(|item| self.value(item)).filter(|it| !is_no_value(it)).collect(),
+            Value::Object(_) if is_no_value(value) => value.clone(),
             Value::Object(fields) => match fields.iter().next().map(|(name, argument)| (name.as_str(), argument)) {
-                Some(("Ref", name)) => self.parameters[name.as_str().unwrap()].clone().into(),
+                Some(("Ref", name)) => self.named(name.as_str().unwrap()),
+                Some(("Fn::GetAtt", path)) => {
+                    let path = path.as_array().expect("a resource and its attribute");
+                    self.named(&path.iter().map(|part| part.as_str().unwrap()).collect::<Vec<_>>().join("."))
+                }
+                Some(("Fn::FindInMap", path)) => {
+                    let [map, first, second] = [0, 1, 2].map(|at| path[at].as_str().unwrap());
+                    self.template["Mappings"][map][first][second].clone()
+                }
                 Some(("Fn::If", branches)) => {
                     let holds = self.condition(branches[0].as_str().unwrap());
                     self.value(&branches[if holds { 1 } else { 2 }])
@@ -99,6 +146,7 @@ impl<'a> ParametrisedStack<'a> {
                 _ => fields
                     .iter()
                     .map(|(name, field)| (name.clone(), self.value(field)))
+                    .filter(|(_, field)| !is_no_value(field))
                     .collect::<serde_json::Map<_, _>>()
                     .into(),
             },

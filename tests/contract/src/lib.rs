@@ -8,12 +8,15 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+pub mod conditions;
 pub mod iam;
 pub mod intrinsics;
 pub mod mails;
 pub mod names;
 pub mod policy;
+pub mod resource_policy;
 pub mod schemas;
+pub mod wildcards;
 
 /// The checkout.
 #[must_use]

@@ -1,11 +1,13 @@
 //! What is granted, held against what was called: nothing called that is not granted, nothing granted that is never called.
-//! It knows no condition but a parameter's: what only a parameter grants is left out by whoever asks.
+//! What only a parameter grants is left out by whoever asks.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::conditions::{Clause, Context};
 use crate::iam::{Role, texts};
+use crate::wildcards::matches;
 
 /// One action on one resource, of one statement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +18,8 @@ pub struct Grant {
     pub action: String,
     /// As the template has it: `${...}` for what the stack knows.
     pub resource: String,
+    /// All of them must hold.
+    pub clauses: Vec<Clause>,
 }
 
 /// One action on one resource, as somebody called it.
@@ -28,6 +32,8 @@ pub struct CheckedCall {
     pub action: String,
     /// An ARN, or `*`.
     pub resource: String,
+    /// What AWS sends along with it.
+    pub context: Context,
 }
 
 /// A grant that no test need use, and why.
@@ -38,20 +44,6 @@ pub struct Unused {
     /// What the resource contains.
     pub on: &'static str,
     pub why: &'static str,
-}
-
-/// IAM's wildcards: any characters (a slash too), or any one.
-#[must_use]
-pub fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.chars().next() {
-        None => text.is_empty(),
-        Some('*') => {
-            (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| matches(&pattern[1..], &text[at..]))
-        }
-        Some(first) => text.chars().next().is_some_and(|given| {
-            (first == given || first == '?') && matches(&pattern[first.len_utf8()..], &text[given.len_utf8()..])
-        }),
-    }
 }
 
 /// What a role may do without any parameter but these.
@@ -66,15 +58,16 @@ pub fn grants(role: &Role, parameters: &[&str]) -> Vec<Grant> {
 }
 
 fn of_statement(role: &str, statement: &Value) -> Vec<Grant> {
-    // Every event of ours has this source: its rules and its documents name it.
-    let known = [Value::Null, json!({"StringEquals": {"events:source": "reveille"}})];
-    assert!(statement["Effect"] == "Allow" && known.contains(&statement["Condition"]), "{role}: {statement}");
+    assert!(statement["Effect"] == "Allow", "{role}: {statement}");
     let resources = texts(&statement["Resource"]);
     let each = |action: String| {
+        let clauses = Clause::read(&statement["Condition"], &action);
+        let clauses = clauses.unwrap_or_else(|unknown| panic!("{role}, {statement}: {unknown}"));
         let grant = move |resource: &String| Grant {
             role: role.to_owned(),
             action: action.clone(),
             resource: resource.clone(),
+            clauses: clauses.clone(),
         };
         resources.iter().map(grant).collect::<Vec<_>>()
     };
@@ -86,6 +79,7 @@ fn allows(grant: &Grant, call: &CheckedCall, resolve: &dyn Fn(&str, &CheckedCall
     grant.role == call.role
         && matches(&grant.action, &call.action)
         && matches(&resolve(&grant.resource, call), &call.resource)
+        && grant.clauses.iter().all(|clause| clause.holds(&call.context, &|text| resolve(text, call)))
 }
 
 /// The calls that nothing grants, each as a sentence.
@@ -97,8 +91,9 @@ pub fn not_granted(
 ) -> Vec<String> {
     let denied = calls.iter().filter(|call| !grants.iter().any(|grant| allows(grant, call, resolve)));
     denied
-        .map(|CheckedCall { role, action, resource, .. }| {
-            format!("{role} calls {action} on {resource}, which its policy does not grant")
+        .map(|CheckedCall { role, action, resource, context, .. }| {
+            let with = if context.is_empty() { String::new() } else { format!(" with {context:?}") };
+            format!("{role} calls {action} on {resource}{with}, which its policy does not grant")
         })
         .collect()
 }
@@ -120,7 +115,7 @@ pub fn not_used(
     for grant in grants {
         let is_used = calls.iter().any(|call| allows(grant, call, resolve));
         if !is_used && !unused.iter().any(|reason| excuses(reason, grant)) {
-            let Grant { role, action, resource } = grant;
+            let Grant { role, action, resource, .. } = grant;
             found.push(format!("{role} is granted {action} on {resource}, and nobody calls it"));
         }
     }
@@ -147,8 +142,33 @@ pub fn granted_twice(
             calls.iter().filter(|call| allows(grant, call, resolve)).cloned().collect();
         let others: Vec<Grant> = [&grants[..index], &grants[index + 1..]].concat();
         if !allowed.is_empty() && not_granted(&others, &allowed, resolve).is_empty() {
-            let Grant { role, action, resource } = grant;
+            let Grant { role, action, resource, .. } = grant;
             found.push(format!("{role} is granted {action} on {resource} by another statement as well"));
+        }
+    }
+    found
+}
+
+/// The conditions that let calls through which they are not about, each as a sentence: a condition that a call needed is exchanged for
+/// one that nothing meets, and then that call must be denied. This shows that conditions are evaluated.
+#[must_use]
+pub fn conditions_that_do_not_count(
+    grants: &[Grant],
+    calls: &BTreeSet<CheckedCall>,
+    resolve: &dyn Fn(&str, &CheckedCall) -> String,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for (index, grant) in grants.iter().enumerate() {
+        let allowed: BTreeSet<CheckedCall> =
+            calls.iter().filter(|call| allows(grant, call, resolve)).cloned().collect();
+        for place in 0..grant.clauses.len() {
+            let mut faulty = grants.to_vec();
+            let clause = &mut faulty[index].clauses[place];
+            *clause = clause.of_nobody();
+            if !allowed.is_empty() && not_granted(&faulty, &allowed, resolve).is_empty() {
+                let Grant { role, action, .. } = grant;
+                found.push(format!("a condition of {action} for {role} does not count: {:?}", grant.clauses[place]));
+            }
         }
     }
     found
@@ -156,33 +176,29 @@ pub fn granted_twice(
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeSet, CheckedCall, Grant, Unused, granted_twice, matches, not_granted, not_used};
+    use serde_json::json;
+
+    use super::{
+        BTreeSet, CheckedCall, Clause, Grant, Unused, conditions_that_do_not_count, granted_twice, not_granted,
+        not_used,
+    };
 
     fn grant(action: &str, resource: &str) -> Grant {
-        Grant { role: "Role".into(), action: action.into(), resource: resource.into() }
+        Grant { role: "Role".into(), action: action.into(), resource: resource.into(), clauses: Vec::new() }
     }
 
     fn call(action: &str, resource: &str) -> CheckedCall {
-        CheckedCall { role: "Role".into(), by: "role".into(), action: action.into(), resource: resource.into() }
+        CheckedCall {
+            role: "Role".into(),
+            by: "role".into(),
+            action: action.into(),
+            resource: resource.into(),
+            context: [].into(),
+        }
     }
 
     fn resolve(resource: &str, _: &CheckedCall) -> String {
         resource.replace("${Bucket}", "runs")
-    }
-
-    #[test]
-    fn iams_wildcards() {
-        for (pattern, text, fits) in [
-            ("a/*/c", "a/b/b/c", true),
-            ("a/*/c", "a/c", false),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("*", "", true),
-            ("a", "ab", false),
-            ("ä*", "äöü", true),
-        ] {
-            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
-        }
     }
 
     #[test]
@@ -200,6 +216,27 @@ mod tests {
         let mut other = call("s3:GetObject", "arn:runs/a/1");
         other.role = "Other".into();
         assert_eq!(not_granted(&grants, &[other].into(), &resolve).len(), 1, "another's grant is no use");
+    }
+
+    #[test]
+    fn a_call_that_does_not_meet_the_condition_is_told() {
+        let put = |source: &str| {
+            let mut call = call("events:PutEvents", "arn:bus");
+            call.context.insert("events:source".into(), source.into());
+            call
+        };
+        let mut granted = grant("events:PutEvents", "arn:bus");
+        granted.clauses =
+            Clause::read(&json!({"StringEquals": {"events:source": "${Bucket}"}}), "events:PutEvents").unwrap();
+        let grants = [granted];
+        assert_eq!(not_granted(&grants, &[put("runs")].into(), &resolve), Vec::<String>::new());
+        let denied = not_granted(&grants, &[put("other"), call("events:PutEvents", "arn:bus")].into(), &resolve);
+        let [without, other] = denied.as_slice() else { panic!("{denied:?}") };
+        assert!(other.contains(r#"with {"events:source": "other"}, which"#), "{other}");
+        assert!(without.contains("on arn:bus, which"), "{without}");
+        assert_eq!(conditions_that_do_not_count(&grants, &[put("runs")].into(), &resolve), Vec::<String>::new());
+        let twice = [grants[0].clone(), grant("events:PutEvents", "*")];
+        assert_eq!(conditions_that_do_not_count(&twice, &[put("runs")].into(), &resolve).len(), 1);
     }
 
     #[test]

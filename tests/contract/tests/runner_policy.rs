@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 use reveille_contract_tests::iam::{self, Role};
-use reveille_contract_tests::policy::{Grant, grants, matches};
+use reveille_contract_tests::policy::{Grant, grants};
 use reveille_contract_tests::read;
+use reveille_contract_tests::wildcards::matches;
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::{InstanceName, RunId};
 

@@ -13,7 +13,7 @@ use super::actor::Actor;
 use super::boots::Boot;
 use super::ports::Ports;
 use super::process::RunnerProcess;
-use super::{World, ms, pass_ms};
+use super::{BEGINNING_MS, World, ms, pass_ms};
 use crate::fault::Fault;
 use crate::schedule::Caller;
 
@@ -39,6 +39,11 @@ impl World {
         let killed = Rc::clone(&actor.killed);
         boot.runner.replace(Some(RunnerProcess { killed, handle: process }));
         ready
+    }
+
+    /// Whether the runner of a boot is of the version before: it booted before the stack was updated.
+    pub(super) fn has_earlier_runner(&self, boot: &Boot) -> bool {
+        self.schedule.updated_at.is_some_and(|at| boot.since_ms < BEGINNING_MS + ms(at))
     }
 
     /// The boot of an instance that is up.

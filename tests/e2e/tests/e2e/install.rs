@@ -71,6 +71,9 @@ async fn installed(world: &LocalAws) {
     let before = shell.types(&counts).await;
     assert!(before.ends_with(&format!("  {first}")), "{before}");
 
+    put_back(world, &shell, &bucket, &first).await;
+    assert_eq!(shell.types(&counts).await, before);
+
     released(world, folder.path(), "0.1.2", "dist");
     let second = runner(&shell);
     shell.types(&format!("aws s3 cp dist/ {PLACE} --recursive")).await;
@@ -87,6 +90,25 @@ async fn installed(world: &LocalAws) {
     let left = shell.types(&format!("aws s3 ls s3://{bucket}/artifacts/")).await;
     assert!(left.contains(&first), "instances that are up may still look: {left}");
     assert_eq!(shell.types(&counts).await, before);
+}
+
+/// Somebody changed what instances start with. A deployment without a change leaves it so; the commands of the error's page put it back.
+async fn put_back(world: &LocalAws, shell: &Shell<'_>, bucket: &str, runner: &str) {
+    let record = format!("s3://{bucket}/runner.sha256");
+    let file = format!("s3://{bucket}/artifacts/{runner}");
+    for place in [&record, &file] {
+        shell.types(&format!("echo evil | aws s3 cp - {place}")).await;
+    }
+    deploy(shell).await.unwrap();
+    assert_eq!(shell.types(&format!("aws s3 cp {record} - | cat")).await, "evil", "nothing calls the installer");
+    let page = world.local().project().root().join("docs/errors/RunnerSilent.md");
+    let page = fs::read_to_string(page).unwrap();
+    let section = page.split("### To put the runner back\n").nth(1).expect("the section");
+    let commands = section.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("its commands");
+    shell.types(&commands.replace("--stack-name reveille ", &format!("--stack-name {STACK} "))).await;
+    let sum = shell.types(&format!("aws s3 cp {file} - | sha256sum | cut -d ' ' -f 1")).await;
+    let says = shell.types(&format!("aws s3 cp {record} - | cat")).await;
+    assert_eq!(says, format!("{sum}  {runner}"), "the script takes it, and it is the file");
 }
 
 /// Of a first creation that failed nothing is left, and it can be tried again.

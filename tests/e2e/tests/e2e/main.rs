@@ -9,6 +9,7 @@ use reveille_e2e_tests::LocalAws;
 use tokio::runtime::{Handle, Runtime};
 
 mod aborted;
+mod account;
 mod browser;
 mod busy;
 mod canary;
@@ -33,6 +34,7 @@ mod live;
 mod permissions;
 mod person;
 mod release;
+mod services;
 mod stacks;
 mod success;
 mod triggers;
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         deployment::ALL,
         release::ALL,
         install::ALL,
+        account::ALL,
         guard::ALL,
         browser::ALL,
         engine::ALL,

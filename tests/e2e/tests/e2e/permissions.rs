@@ -2,23 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reveille_contract_tests::intrinsics::default_of;
-use reveille_contract_tests::policy::{CheckedCall, Grant, Unused, granted_twice, grants, not_granted, not_used};
-use reveille_contract_tests::{iam, template};
+use reveille_contract_tests::iam;
+use reveille_contract_tests::policy::{
+    CheckedCall, Grant, Unused, conditions_that_do_not_count, granted_twice, grants, not_granted, not_used,
+};
 use reveille_e2e_tests::LocalAws;
-use reveille_local::{ACCOUNT, ARTIFACTS_BUCKET, REGION};
+use reveille_local::{ACCOUNT, REGION, RoleCall};
 
+use crate::services;
 use crate::stacks::aws;
 
 /// The role of `infra/instance.yaml`; the local instances' roles are named like the instances.
 const INSTANCE_ROLE: &str = "Role";
-const TEMPLATE: &str = "infra/template.yaml";
+pub const TEMPLATE: &str = "infra/template.yaml";
 const INSTANCE_TEMPLATE: &str = "infra/instance.yaml";
 
-/// An instance that another stack uses, of the same template: its records are in that stack's bucket.
-const OF_ANOTHER_STACK: &str = "released";
-/// How the names of the stack's roles begin.
-const OF_THE_STACK: &str = "reveille-";
+/// The stack of these tests.
+const STACK: &str = "reveille";
+/// Instances that other stacks of the same template use: their records are in those stacks' buckets.
+const OF_OTHER_STACKS: [&str; 2] = ["released", "keyed"];
 /// The action of a note that says that the notes are not all.
 const NOT_ALL: &str = "reveille:unknown";
 /// A reader that finds what it looks for never needs this.
@@ -110,29 +112,38 @@ const fn unused(role: &'static str, action: &'static str, on: &'static str, why:
     Unused { role, action, on, why }
 }
 
-/// What the stack knows: a value for each name that stands in the policies.
-struct Stack {
+/// What a stack knows: a value for each name that stands in the policies.
+pub struct JudgedStack {
+    name: String,
     /// `${...}` to its value.
     values: Vec<(String, String)>,
     /// The roles' physical names to their logical ones.
-    roles: BTreeMap<String, String>,
+    pub roles: BTreeMap<String, String>,
 }
 
-impl Stack {
-    async fn of(world: &LocalAws) -> Self {
-        let described = aws(world, "cloudformation describe-stack-resources --stack-name reveille").await;
+impl JudgedStack {
+    pub async fn of(world: &LocalAws, name: &str) -> Self {
+        let stack = aws(world, &format!("cloudformation describe-stacks --stack-name {name} --query Stacks[0]")).await;
+        let outputs = stack["Outputs"].as_array().expect("outputs").iter();
+        let bucket = outputs.filter(|output| output["OutputKey"] == "RunsBucketName");
+        let bucket = bucket.map(|output| output["OutputValue"].as_str().expect("a name")).next().expect("a bucket");
         let mut values: Vec<(String, String)> = [
             ("${AWS::Partition}", "aws"),
             ("${AWS::Region}", REGION),
             ("${AWS::AccountId}", ACCOUNT),
-            ("${RunsBucketParameter.Value}", world.local().bucket()),
-            ("${RunsBucket}", world.local().bucket()),
+            ("${AWS::URLSuffix}", "amazonaws.com"),
+            ("${RunsBucketParameter.Value}", bucket),
+            ("${RunsBucket}", bucket),
             ("${ReadBucket}", world.local().trigger_bucket()),
-            ("${ArtifactsBucket}", ARTIFACTS_BUCKET),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
+        for parameter in stack["Parameters"].as_array().expect("parameters") {
+            let [key, value] = ["ParameterKey", "ParameterValue"].map(|it| parameter[it].as_str().expect("a text"));
+            values.push((format!("${{{key}}}"), value.to_owned()));
+        }
         let mut roles = BTreeMap::new();
+        let described = aws(world, &format!("cloudformation describe-stack-resources --stack-name {name}")).await;
         for resource in described["StackResources"].as_array().expect("resources") {
             let [logical, physical, kind] = ["LogicalResourceId", "PhysicalResourceId", "ResourceType"]
                 .map(|name| resource[name].as_str().unwrap_or_default());
@@ -140,7 +151,8 @@ impl Stack {
             let arn = match kind {
                 "AWS::Lambda::Function" => format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{last}"),
                 "AWS::SQS::Queue" => format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{last}"),
-                "AWS::StepFunctions::StateMachine" => physical.to_owned(),
+                "AWS::Events::Rule" => format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{last}"),
+                "AWS::StepFunctions::StateMachine" | "AWS::SNS::Topic" => physical.to_owned(),
                 "AWS::IAM::Role" => {
                     roles.insert(physical.to_owned(), logical.to_owned());
                     continue;
@@ -150,41 +162,49 @@ impl Stack {
             values.push((format!("${{{logical}.Name}}"), last.to_owned()));
             values.push((format!("${{{logical}}}"), arn));
         }
-        for (name, parameter) in template(TEMPLATE)["Parameters"].as_object().expect("parameters") {
-            values.extend(default_of(parameter).map(|default| (format!("${{{name}}}"), default)));
-        }
-        Self { values, roles }
+        Self { name: name.to_owned(), values, roles }
     }
 
-    /// A resource of a policy, for the instance whose role makes the call.
-    fn resolve(&self, resource: &str, instance: &str) -> String {
-        let text = resource.replace("${InstanceName}", instance);
+    /// A text of a policy, for the instance whose role makes the call.
+    pub fn resolve(&self, text: &str, instance: &str) -> String {
+        let text = text.replace("${InstanceName}", instance);
         let text = self.values.iter().fold(text, |text, (name, value)| text.replace(name, value));
         assert!(!text.contains("${"), "{text}: this test does not know what stands there");
         text
     }
+
+    /// The logical name of what has this ARN.
+    pub fn logical(&self, arn: &str) -> Option<&str> {
+        let found = self.values.iter().find(|(name, value)| value == arn && !name.contains('.'));
+        found.map(|(name, _)| name.trim_start_matches("${").trim_end_matches('}'))
+    }
 }
 
 /// Every grant of both templates, with the parameters that scenarios use.
-fn all_grants() -> Vec<Grant> {
+fn all_grants(parameters: &[&str]) -> Vec<Grant> {
     let roles = [TEMPLATE, INSTANCE_TEMPLATE].into_iter().flat_map(iam::roles);
-    roles.flat_map(|role| grants(&role, &["ReadBucket"])).collect()
+    roles.flat_map(|role| grants(&role, parameters)).collect()
 }
 
 /// What roles called, by the roles' logical names, and the faults of the notes: a role of the stack that it does not have,
 /// and notes that are not all. Roles of other stacks are left out.
-fn calls(world: &LocalAws, stack: &Stack) -> (BTreeSet<CheckedCall>, BTreeSet<String>) {
+fn calls(
+    noted: Vec<RoleCall>,
+    stack: &JudgedStack,
+    is_instance: &dyn Fn(&str) -> bool,
+) -> (BTreeSet<CheckedCall>, BTreeSet<String>) {
     let (mut calls, mut faults) = (BTreeSet::new(), BTreeSet::new());
-    for call in world.local().role_calls().expect("the calls are read") {
+    let of_the_stack = format!("{}-", stack.name);
+    for call in noted {
         let by = call.role.rsplit('/').next().expect("a name").to_owned();
         // CloudFormation names the role of an instance's stack by the stack, which the scenario names by the instance.
         let by = by.split_once("-Role-").map_or(by.clone(), |(stack, _)| stack.to_owned());
         let role = match stack.roles.get(&by) {
             Some(logical) => logical.clone(),
-            None if by != OF_ANOTHER_STACK && world.local().service().calls(&by).is_some() => INSTANCE_ROLE.to_owned(),
+            None if is_instance(&by) => INSTANCE_ROLE.to_owned(),
             None => {
-                let (role, action, resource) = (call.role, call.action, call.resource);
-                if by.starts_with(OF_THE_STACK) {
+                let RoleCall { role, action, resource, .. } = call;
+                if by.starts_with(&of_the_stack) {
                     faults.insert(format!("{role} calls {action} on {resource}, and the stack has no such role"));
                 } else if action == NOT_ALL {
                     faults.insert(format!("{role} made calls that were not noted or not understood: {resource}"));
@@ -192,24 +212,43 @@ fn calls(world: &LocalAws, stack: &Stack) -> (BTreeSet<CheckedCall>, BTreeSet<St
                 continue;
             }
         };
-        calls.insert(CheckedCall { role, by, action: call.action, resource: call.resource });
+        calls.insert(CheckedCall { role, by, action: call.action, resource: call.resource, context: call.context });
     }
     (calls, faults)
 }
 
 /// What is wrong. `whole`: every scenario ran well, so that what was not called is called by none.
 pub async fn faults(world: &LocalAws, whole: bool) -> Vec<String> {
-    let stack = Stack::of(world).await;
-    let (calls, not_held) = calls(world, &stack);
-    let grants = all_grants();
+    let stack = JudgedStack::of(world, STACK).await;
+    let noted = world.local().role_calls().expect("the calls are read");
+    let of_services = services::faults(&stack, &noted, whole);
+    let is_instance = |by: &str| !OF_OTHER_STACKS.contains(&by) && world.local().service().calls(by).is_some();
+    let (calls, not_held) = calls(noted, &stack, &is_instance);
+    let grants = all_grants(&["ReadBucket"]);
     let resolve = |resource: &str, call: &CheckedCall| stack.resolve(resource, &call.by);
-    let mut faults: Vec<String> = not_held.into_iter().collect();
+    let mut faults: Vec<String> = not_held.into_iter().chain(of_services).collect();
     faults.extend(not_granted(&grants, &calls, &resolve));
     faults.extend(granted_twice(&grants, &calls, &resolve));
+    faults.extend(conditions_that_do_not_count(&grants, &calls, &resolve));
     if whole {
         faults.extend(not_used(&grants, &calls, UNUSED, &resolve));
     }
     faults
+}
+
+/// What is wrong with what the roles of another stack of the template called, and with what its only instance did. Also which roles used
+/// an action.
+pub async fn faults_of(world: &LocalAws, name: &str, parameters: &[&str], action: &str) -> (Vec<String>, Vec<String>) {
+    let stack = JudgedStack::of(world, name).await;
+    let noted = world.local().role_calls().expect("the calls are read");
+    let (calls, faults) = calls(noted, &stack, &|by| by == name);
+    let grants = all_grants(parameters);
+    let resolve = |resource: &str, call: &CheckedCall| stack.resolve(resource, &call.by);
+    let mut faults: Vec<String> = faults.into_iter().collect();
+    faults.extend(not_granted(&grants, &calls, &resolve));
+    faults.extend(conditions_that_do_not_count(&grants, &calls, &resolve));
+    let used: BTreeSet<String> = calls.into_iter().filter(|call| call.action == action).map(|call| call.role).collect();
+    (faults, used.into_iter().collect())
 }
 
 /// The faults, as they are printed.

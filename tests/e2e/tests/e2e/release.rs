@@ -83,9 +83,14 @@ impl<'a> Shell<'a> {
     }
 
     async fn output(&self, name: &str) -> String {
+        self.output_of("released", name).await
+    }
+
+    /// An output of a stack.
+    pub async fn output_of(&self, stack: &str, name: &str) -> String {
         let query = format!("Stacks[0].Outputs[?OutputKey=='{name}'].OutputValue");
         self.types(&format!(
-            "aws cloudformation describe-stacks --stack-name released --query \"{query}\" --output text"
+            "aws cloudformation describe-stacks --stack-name {stack} --query \"{query}\" --output text"
         ))
         .await
     }
@@ -211,7 +216,7 @@ async fn values_arrived(shell: &Shell<'_>) {
 }
 
 /// The output of an execution that succeeds.
-async fn ended(world: &LocalAws, execution: &str) -> Value {
+pub async fn ended(world: &LocalAws, execution: &str) -> Value {
     loop {
         let call = world.local().clients().sfn.describe_execution().execution_arn(execution);
         let answer = call.send().await.expect("the execution is there");

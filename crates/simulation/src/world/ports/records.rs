@@ -11,8 +11,17 @@ use reveille_domain::ports::{
 };
 
 use super::{About, Ports};
+use crate::earlier;
 use crate::lies::{Lie, STRAY};
 use crate::schedule::Action;
+
+impl Ports {
+    /// A record as whoever calls knows it: a runner of the version before knows fewer fields.
+    fn as_known(&self, key: &str, body: Vec<u8>) -> Vec<u8> {
+        let is_earlier = self.actor.boot.as_ref().is_some_and(|boot| self.world.has_earlier_runner(boot));
+        if is_earlier { earlier::known(key, body) } else { body }
+    }
+}
 
 impl GetObject for Ports {
     async fn get_object(&self, key: &str) -> Call<GetAnswer> {
@@ -39,6 +48,12 @@ impl GetObject for Ports {
                 })
             })
             .await;
+        let answer = match answer {
+            Ok(GetAnswer::Object(object)) => {
+                Ok(GetAnswer::Object(Object { body: self.as_known(key, object.body), ..object }))
+            }
+            answer => answer,
+        };
         match (self.world.lie, answer) {
             (Some(Lie::RefusedIsUnreadable), Err(error)) if error.kind == CallErrorKind::Refused => {
                 Ok(GetAnswer::Object(Object { body: b"?".to_vec(), etag: "refused".into() }))
@@ -56,6 +71,7 @@ impl GetObject for Ports {
 impl PutObject for Ports {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
         let (owned, actor) = (Rc::<str>::from(key), Rc::clone(&self.actor));
+        let body = self.as_known(key, body);
         let about = About::new(Action::Put, "s3:PutObject", Rc::clone(&owned));
         if let Some(answer) = self.opening_trouble(&about, key, &body).await {
             return answer;

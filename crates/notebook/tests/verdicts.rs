@@ -85,6 +85,13 @@ async fn an_output_notebook_can_be_run_again_and_cells_keep_their_places() {
     let Verdict::NotebookFailed(failure) = second.run().await else { panic!("it did not fail") };
     // Its cells: marker, injected, x = 1, marker, the failing one.
     assert_eq!(failure.cell_index, Some(4));
+    // Behind new markers, whoever reads the output could not tell these places.
+    assert_eq!(second.output_notebook()["metadata"]["reveille"]["source_cells"], json!([0, 3, 5]));
+    assert!(first.output_notebook()["metadata"]["reveille"].is_null(), "its cells are where their order says");
+    // Without parameters, what an earlier run injected is a cell like any other.
+    let third = Bench::of_bytes(second.output("output.ipynb").as_bytes());
+    assert!(matches!(third.run().await, Verdict::NotebookFailed(_)));
+    assert_eq!(third.output_notebook()["metadata"]["reveille"]["source_cells"], json!([2, 3, 5]));
 }
 
 #[tokio::test]

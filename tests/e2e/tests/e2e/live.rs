@@ -40,6 +40,7 @@ async fn read_before_its_end(world: &LocalAws) {
     .await
     .expect("the first line comes while the notebook waits");
 
+    left_by_ctrl_c(world, &id).await;
     let log = reveille(world, &["logs", &id]).await;
     ended(&log, 0);
     assert!(said(&log).contains("the first line") && !said(&log).contains("the last line"), "{}", said(&log));
@@ -73,6 +74,31 @@ async fn read_before_its_end(world: &LocalAws) {
     let none = reveille(world, &["logs", &id, "--cell", "4"]).await;
     ended(&none, 5);
     assert!(complained(&none).contains("has no cell 4: it has 3 cells"), "{}", complained(&none));
+
+    let (s3, bucket) = (&world.local().clients().s3, world.local().bucket());
+    let outcome = world.execution_of("live", "run.ipynb").await.outcome("live").await;
+    let key = outcome["outputs"]["log"].as_str().and_then(|uri| uri.strip_prefix(&format!("s3://{bucket}/")));
+    s3.delete_object().bucket(bucket).key(key.expect("a log of this bucket")).send().await.unwrap();
+    let followed = reveille(world, &["logs", "-f", &id]).await;
+    ended(&followed, 0);
+    let told = format!("the log of {id} was deleted from {bucket}");
+    assert!(complained(&followed).contains(&told), "{}", complained(&followed));
+}
+
+/// Whoever has seen enough leaves, and the run goes on.
+async fn left_by_ctrl_c(world: &LocalAws, id: &str) {
+    let mut following = Command::new(world.local().project().binary("reveille"));
+    following.args(["logs", "-f", id]).envs(world.local().environment()).kill_on_drop(true);
+    following.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut following = following.spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    timeout(PATIENCE, lines.next_line()).await.expect("it prints what there is").unwrap();
+    let pid = following.id().expect("it goes on").to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let left = timeout(PATIENCE, following.wait_with_output()).await.expect("it ends at Ctrl-C").unwrap();
+    assert_eq!(left.status.code(), Some(130), "{}", complained(&left));
+    let told = format!("the run goes on; come back with: reveille logs -f {id}");
+    assert!(complained(&left).contains(&told), "{}", complained(&left));
 }
 
 /// Asks again until the answer holds a text; the answer.

@@ -23,22 +23,34 @@ pub(super) enum Cell {
 
 /// The cell of a number, by its place in the source notebook.
 pub(super) fn of(notebook: &Value, number: u32) -> Cell {
-    let mut place = 0;
-    for cell in notebook["cells"].as_array().into_iter().flatten() {
-        if has_tag(cell, MARKER) {
-            continue;
-        }
-        let mine = if has_tag(cell, INJECTED) {
-            0
-        } else {
-            place += 1;
-            place
-        };
-        if mine == number {
-            return printed(cell);
-        }
+    let cells = notebook["cells"].as_array().into_iter().flatten();
+    let cells: Vec<&Value> = cells.filter(|cell| !has_tag(cell, MARKER)).collect();
+    let places = told(notebook, cells.len()).unwrap_or_else(|| counted(&cells));
+    let at = places.iter().position(|place| *place == number);
+    match at.and_then(|at| cells.get(at)) {
+        Some(cell) => printed(cell),
+        None => Cell::Missing { cells: places.into_iter().max().unwrap_or(0) },
     }
-    Cell::Missing { cells: place }
+}
+
+/// The places as the runner tells them, where the order of the cells does not: the source was the output of another run.
+fn told(notebook: &Value, cells: usize) -> Option<Vec<u32>> {
+    let places = notebook["metadata"]["reveille"]["source_cells"].as_array()?;
+    let places: Option<Vec<u32>> = places.iter().map(|place| u32::try_from(place.as_u64()?).ok()).collect();
+    places.filter(|places| places.len() == cells)
+}
+
+/// The places by the order of the cells. The injected cell has none in the source.
+fn counted(cells: &[&Value]) -> Vec<u32> {
+    let mut place = 0;
+    let mut next = |cell: &Value| {
+        if has_tag(cell, INJECTED) {
+            return 0;
+        }
+        place += 1;
+        place
+    };
+    cells.iter().map(|cell| next(cell)).collect()
 }
 
 fn has_tag(cell: &Value, tag: &str) -> bool {
@@ -119,6 +131,22 @@ mod tests {
             (5, Cell::Missing { cells: 4 }),
         ] {
             assert_eq!(of(&notebook(), number), found, "{number}");
+        }
+    }
+
+    /// The output of a run that was run again: its source had a marker as cell 1, and what an earlier run injected as cell 2.
+    #[test]
+    fn a_notebook_that_was_an_output_tells_its_places() {
+        let mut again = notebook();
+        again["metadata"] = json!({"reveille": {"source_cells": [2, 3, 4, 5, 7]}});
+        for (number, text) in [(3, "of the parameters\n"), (4, "one\ntwo\n42\n"), (7, "line 1\nE: v\n")] {
+            assert_eq!(of(&again, number), Cell::Text(text.to_owned()), "{number}");
+        }
+        assert_eq!(of(&again, 0), Cell::Missing { cells: 7 }, "no parameters were passed");
+        // Places that cannot be those of these cells.
+        for odd in [json!([2, 3]), json!([1, 2, 3, 4, -1]), json!("all")] {
+            again["metadata"] = json!({"reveille": {"source_cells": odd}});
+            assert_eq!(of(&again, 1), Cell::Words);
         }
     }
 

@@ -107,7 +107,11 @@ impl Followed {
             return Ok(());
         }
         if let Some(key) = account.key_of(run, "log") {
-            return self.rest(terminal, account, key).await;
+            self.rest(terminal, account, key).await?;
+            if !self.finished {
+                terminal.note(&format!("the log of {} was deleted from {}", run.id, account.layout.bucket));
+            }
+            return Ok(());
         }
         let executes = !matches!(run.ending, Ending::Skipped | Ending::Duplicate | Ending::NotSelected);
         if executes && !self.printed.is_nothing() {

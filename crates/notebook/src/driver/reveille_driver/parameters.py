@@ -131,6 +131,16 @@ def place(cells):
     return 0, False
 
 
+def counted(cells):
+    """The number of each cell where only its tag says which one was injected (0): so a reader of the output counts."""
+    places, number = [], 0
+    for cell in cells:
+        is_injected = INJECTED_TAG in cell["metadata"]["tags"]
+        number += not is_injected
+        places.append(0 if is_injected else number)
+    return places
+
+
 def check_tags(cells, parameters):
     """Refuses what papermill takes without a word: values that a tagged cell below sets back."""
     if not parameters:

@@ -9,6 +9,7 @@ use reveille_domain::InstanceName;
 mod completions;
 mod doctor;
 mod logs;
+mod notebook;
 mod on_run;
 mod on_upload;
 mod prices;
@@ -19,6 +20,7 @@ mod undelivered;
 pub(crate) use completions::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use doctor::DoctorArguments;
 pub(crate) use logs::LogsArguments;
+pub(crate) use notebook::{LimitArguments, NotebookArguments, ParameterArguments};
 pub(crate) use on_run::{OnRunAddArguments, OnRunArguments, OnRunVerb};
 pub(crate) use prices::PriceArguments;
 pub(crate) use rule::{OneRuleArguments, RuleListArguments};
@@ -104,41 +106,6 @@ pub(crate) struct FormatArguments {
     /// How the answer is written
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) output: Format,
-}
-
-/// What the notebook is to be run with.
-#[derive(Args, Debug)]
-pub(crate) struct ParameterArguments {
-    /// A parameter, as papermill takes it: `-p NAME VALUE` or `-p NAME=VALUE`; numbers, True, False and None keep their type, anything else is text
-    #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE", value_parser = parameter_of_notebook)]
-    pub(crate) parameters: Vec<(String, String)>,
-    /// A parameter whose value is text, whatever it looks like
-    #[arg(short = 'r', long = "parameter-raw", value_name = "NAME=VALUE", value_parser = parameter_of_notebook)]
-    pub(crate) raw: Vec<(String, String)>,
-    /// A YAML or JSON file of parameters; -y, -p and -r take precedence over it
-    #[arg(short = 'f', long = "parameters-file", value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    /// Parameters as YAML or JSON; -p and -r take precedence over them
-    #[arg(short = 'y', long = "parameters-yaml", value_name = "TEXT")]
-    pub(crate) yaml: Option<String>,
-}
-
-/// What a run is asked for.
-#[derive(Args, Debug)]
-pub(crate) struct NotebookArguments {
-    /// A path below the instance's notebook folder, or s3://bucket/key.ipynb
-    pub(crate) notebook: String,
-    /// The notebook instance
-    #[arg(long = "on", value_name = "INSTANCE")]
-    pub(crate) instance: String,
-    #[command(flatten)]
-    pub(crate) parameters: ParameterArguments,
-    /// The kernel, if not the notebook's own
-    #[arg(long, value_name = "NAME")]
-    pub(crate) kernel: Option<String>,
-    /// What to do when other runs hold the instance: queue, skip or fail
-    #[arg(long, value_name = "WHAT")]
-    pub(crate) when_busy: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -325,13 +292,6 @@ pub(crate) fn joined(arguments: impl Iterator<Item = OsString>) -> Vec<OsString>
         }
     }
     joined
-}
-
-fn parameter_of_notebook(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("must be NAME VALUE or NAME=VALUE".to_owned()),
-    }
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

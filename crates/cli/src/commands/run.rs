@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{parameters, watch};
 use crate::{
-    arguments::{NotebookArguments, RunArguments},
+    arguments::{LimitArguments, NotebookArguments, RunArguments},
     clients::Account,
     error::CliError,
     exit::Exit,
@@ -44,12 +44,33 @@ pub(super) fn asked(arguments: &NotebookArguments) -> Result<Map<String, Value>,
     input.insert("instance".to_owned(), Value::from(arguments.instance.as_str()));
     input.insert("notebook".to_owned(), Value::from(arguments.notebook.as_str()));
     input.insert("parameters".to_owned(), Value::Object(parameters::given(&arguments.parameters)?));
-    for (field, value) in [("kernel", &arguments.kernel), ("whenBusy", &arguments.when_busy)] {
+    let words = [
+        ("kernel", &arguments.kernel),
+        ("whenBusy", &arguments.when_busy),
+        ("html", &arguments.html),
+        ("onRunnerLost", &arguments.on_runner_lost),
+    ];
+    for (field, value) in words {
         if let Some(value) = value {
             input.insert(field.to_owned(), Value::from(value.as_str()));
         }
     }
+    let limits = limits(&arguments.limits);
+    if !limits.is_empty() {
+        input.insert("limits".to_owned(), Value::Object(limits));
+    }
     Ok(input)
+}
+
+/// The limits that a person gives. The contract has the others' defaults, and what is too short or too long.
+fn limits(arguments: &LimitArguments) -> Map<String, Value> {
+    let given = [
+        ("startSeconds", arguments.start_limit),
+        ("queueSeconds", arguments.queue_limit),
+        ("runSeconds", arguments.run_limit),
+        ("stopSeconds", arguments.stop_limit),
+    ];
+    given.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), limit?.num_seconds().into()))).collect()
 }
 
 /// Holds an input against the contract, and its placeholders against what its event tells, as AdmitRun will.
@@ -92,14 +113,49 @@ pub(super) fn plain(text: &str, other: char, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use clap::Parser as _;
+    use serde_json::{Value, json};
 
-    use super::{check, execution_name};
+    use super::{asked, check, execution_name};
+    use crate::arguments::{Arguments, Command};
+
+    fn input(words: &str) -> Value {
+        let typed = ["reveille", "run", "a.ipynb", "--on", "nightly"].into_iter().chain(words.split_whitespace());
+        let Command::Run(run) = Arguments::parse_from(typed).command else { panic!("not run") };
+        Value::Object(asked(&run.asked).unwrap())
+    }
+
+    /// Every field of the contract that a person may give, and what is wrong told by the contract.
+    #[test]
+    fn each_option_is_a_field_of_the_input() {
+        let all = "--kernel k --when-busy skip --html sanitized --on-runner-lost rerun \
+                   --run-limit 6h --queue-limit 90s --start-limit 45m --stop-limit 2h";
+        let limits = json!({"startSeconds": 2700, "queueSeconds": 90, "runSeconds": 21600, "stopSeconds": 7200});
+        assert_eq!(
+            input(all),
+            json!({
+                "instance": "nightly", "notebook": "a.ipynb", "parameters": {}, "kernel": "k", "whenBusy": "skip",
+                "html": "sanitized", "onRunnerLost": "rerun", "limits": limits,
+            })
+        );
+        check(&input(all).to_string()).unwrap();
+        assert!(input("").get("limits").is_none());
+        for (words, said) in [
+            ("--run-limit 2d", "limits.runSeconds"),
+            ("--stop-limit 3s", "limits.stopSeconds"),
+            ("--html none", "html"),
+            ("--on-runner-lost again", "onRunnerLost"),
+        ] {
+            let problem = check(&input(words).to_string()).unwrap_err();
+            assert_eq!(problem.exit_code(), 2);
+            assert!(problem.to_string().contains(said), "{problem}");
+        }
+    }
 
     /// docs/cli.md: "The input is checked first".
     #[test]
     fn a_placeholder_without_a_value_is_refused_before_anything_is_started() {
-        let of = |text: &str, event: &serde_json::Value| {
+        let of = |text: &str, event: &Value| {
             let input = json!({"instance": "a", "notebook": "a.ipynb", "parameters": {"x": [text]}, "event": event});
             check(&input.to_string())
         };

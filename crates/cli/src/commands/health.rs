@@ -62,7 +62,7 @@ pub(super) async fn missing<'a>(
 ) -> Result<BTreeSet<String>, CliError> {
     match account.missing(names.collect()).await {
         Err(problem @ CliError::Refused { .. }) => {
-            terminal.note(&format!("whether the instances exist is not known: {problem}"));
+            terminal.note(&format!("could not find out whether the instances exist: {problem}"));
             Ok(BTreeSet::new())
         }
         missing => missing,

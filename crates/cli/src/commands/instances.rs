@@ -146,7 +146,9 @@ fn because(lease: &Lease, holder: &Holder, now: DateTime<Utc>) -> String {
         (_, Holds::Until(at)) => {
             format!("no run uses it: {run} ended {} ago", times::duration(now - at))
         }
-        (_, Holds::Unknown) => format!("whether {run} uses it is not known: its records are gone or cannot be read"),
+        (_, Holds::Unknown) => {
+            format!("Reveille cannot tell whether {run} uses it: the run's records are gone or cannot be read")
+        }
         (LeaseState::Busy | LeaseState::Open, Holds::Still) => format!("ready for runs; {run} started it"),
     };
     // What a person's last sign is worth ends after a while; when it was, stays true.
@@ -238,7 +240,11 @@ mod tests {
         for (holds, said, user) in [
             (Holds::Still, "runs daily-1", Some(RunId::from_key("daily-1"))),
             (ended, "no run uses it: daily-1 ended 5m 00s ago", None),
-            (Holds::Unknown, "whether daily-1 uses it is not known: its records are gone or cannot be read", None),
+            (
+                Holds::Unknown,
+                "Reveille cannot tell whether daily-1 uses it: the run's records are gone or cannot be read",
+                None,
+            ),
         ] {
             let instance = instance(holds, busy);
             assert_eq!((why(&instance, now).as_str(), running(&instance)), (said, user.as_ref()));

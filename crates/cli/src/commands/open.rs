@@ -24,7 +24,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Resul
         let link = console(&run.execution.arn).ok_or_else(|| {
             let arn = &run.execution.arn;
             CliError::NotThere(format!(
-                "the console's address is not known for {arn}; look the execution up in the console"
+                "this command does not know the console's address for {arn}; look the execution up in the console"
             ))
         })?;
         terminal.verbatim(&link);

@@ -75,7 +75,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     let status = account.named(name.as_str()).await?;
     let lease = account.believed_lease(name).await.map_err(|error| match error {
         CliError::Record { key, problem } => CliError::NotNow(format!(
-            "it is not known which run uses {name}, because its lease {key} cannot be read ({}); what to do about it: reveille explain Internal",
+            "could not find out which run uses {name}, because its lease {key} cannot be read ({}); what to do about it: reveille explain Internal",
             within(&problem)
         )),
         error => error,

@@ -125,7 +125,9 @@ fn in_use(instance: &Instance, lease: Option<&Lease>, recorded: &Recorded, now: 
         Holds::Still => Finding::ok(Check::InUse, format!("{run} uses it")),
         Holds::Unknown => Finding::warn(
             Check::InUse,
-            format!("it is on, and whether {run} uses it is not known: its records are gone or cannot be read"),
+            format!(
+                "it is on. Reveille cannot tell whether {run} uses it: the run's records are gone or cannot be read"
+            ),
             stop,
         ),
         Holds::Until(ended) if now - ended > TIDY => Finding::warn(
@@ -224,7 +226,7 @@ mod tests {
         found(&judge(Status::InService, 90, Some(Holds::Still), |_| {}), Check::InUse, Verdict::Ok, "daily-1 uses it");
         found(&judge(Status::InService, 90, ended(40), |_| {}), Check::InUse, Verdict::Warn, "stop-notebook-instance");
         found(&judge(Status::InService, 90, ended(2), |_| {}), Check::InUse, Verdict::Ok, "about to be stopped");
-        found(&judge(Status::InService, 90, Some(Holds::Unknown), |_| {}), Check::InUse, Verdict::Warn, "not known");
+        found(&judge(Status::InService, 90, Some(Holds::Unknown), |_| {}), Check::InUse, Verdict::Warn, "cannot tell whether");
         let person = |lease: &mut Lease| lease.person_at = Some(Utc::now() - TimeDelta::minutes(3));
         found(&judge(Status::InService, 90, ended(40), person), Check::InUse, Verdict::Ok, "a person worked");
         let theirs = |lease: &mut Lease| lease.ended = true;

@@ -25,14 +25,14 @@ pub(super) fn script(instance: &str, attached: &Attached, layout: &Layout) -> (V
         "docs/deploy.md#3-the-notebook-instance (`An instance that you already have`), then while it is stopped: aws sagemaker update-notebook-instance --notebook-instance-name {instance} --lifecycle-config-name NAME"
     );
     let Some(name) = &attached.name else {
-        let what = "it has no lifecycle configuration: each run ends in LifecycleConfigMissing";
+        let what = "it has no lifecycle configuration: each run fails with LifecycleConfigMissing";
         return (vec![Finding::fail(Check::LifecycleConfiguration, what, attach)], None);
     };
     let there = Finding::ok(Check::LifecycleConfiguration, format!("its lifecycle configuration is {name}"));
     let content = match &attached.content {
         Err(unknown) => return (vec![there, Finding::unchecked(Check::OnStartScript, unknown)], None),
         Ok(None) => {
-            let what = format!("{name} has no on-start script: each run ends in RunnerSilent");
+            let what = format!("{name} has no on-start script: each run fails with RunnerSilent");
             return (vec![there, Finding::fail(Check::OnStartScript, what, attach)], None);
         }
         Ok(Some(content)) => content,
@@ -40,7 +40,7 @@ pub(super) fn script(instance: &str, attached: &Attached, layout: &Layout) -> (V
     let script = decoded(content).unwrap_or_default();
     let Some(read) = AttachedScript::read(&script) else {
         let what = format!(
-            "the on-start script of {name} is not Reveille's: it starts no runner, and each run ends in RunnerSilent"
+            "the on-start script of {name} is not Reveille's: it starts no runner, and each run fails with RunnerSilent"
         );
         return (vec![there, Finding::fail(Check::OnStartScript, what, attach)], None);
     };
@@ -111,7 +111,7 @@ pub(super) fn no_runner<T>(layout: &Layout, installed: &Known<T>) -> Finding {
         Ok(_) => Finding::fail(
             Check::Runner,
             format!(
-                "{uri} is not there, or names no runner: the on-start script starts none, and each run ends in RunnerSilent"
+                "{uri} is not there, or names no runner: the on-start script starts none, and each run fails with RunnerSilent"
             ),
             format!(
                 "docs/errors/RunnerSilent.md#to-put-the-runner-back: write it anew: (cd dist && sha256sum reveille-runner-*) | aws s3 cp - {uri}"
@@ -128,7 +128,7 @@ pub(super) fn runner(read: &AttachedScript, layout: &Layout, found: &Known<Optio
         Ok(None) => Finding::fail(
             Check::Runner,
             format!(
-                "the runner {uri} is not there: the on-start script starts none, and each run ends in RunnerSilent"
+                "the runner {uri} is not there: the on-start script starts none, and each run fails with RunnerSilent"
             ),
             format!(
                 "docs/errors/RunnerSilent.md#to-put-the-runner-back: copy the release's files there: aws s3 cp dist/ s3://{}/artifacts/ --recursive --exclude '*' --include 'reveille-runner-*' --include 'reveille-engine-*'",

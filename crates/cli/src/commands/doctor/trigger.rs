@@ -217,7 +217,7 @@ fn target(trigger: &Trigger, around: &Surroundings<'_>) -> Finding {
 /// The parameters of a run that it would start.
 fn input(trigger: &Trigger) -> Result<Map<String, Value>, Finding> {
     if trigger.bare {
-        let what = "its target takes the event as it is, which is no input: each run ends in InvalidRequest";
+        let what = "its target takes the event as it is, which is no input: each run fails with InvalidRequest";
         return Err(Finding::fail(
             Check::TriggerInput,
             what,
@@ -246,7 +246,7 @@ fn instance(trigger: &Trigger, instances: &Known<Vec<String>>) -> Option<Finding
         }
         Ok(_) => Finding::fail(
             Check::TriggerInstance,
-            format!("its instance {name} does not exist: each run ends in InstanceNotFound"),
+            format!("its instance {name} does not exist: each run fails with InstanceNotFound"),
             format!("reveille instances (lists them); then {}", trigger.again()),
         ),
     })

@@ -118,7 +118,7 @@ fn facts(known: &Known, since: Option<DateTime<Utc>>) -> Vec<Fact> {
         Put::At(Some(at)) => Fact::at(*at, "it was uploaded (last)", Source::Bucket),
         Put::At(None) => Fact::now("it exists", Source::Bucket),
         Put::Gone => Fact::now("it does not exist (any more)", Source::Bucket),
-        Put::Unknown(why) => Fact::now(format!("it is not known whether it exists: {why}"), Source::Bucket),
+        Put::Unknown(why) => Fact::now(format!("could not find out whether it exists: {why}"), Source::Bucket),
     }];
     for rule in &known.tested {
         let what = match (&rule.nothing, &rule.fails) {
@@ -144,7 +144,7 @@ fn facts(known: &Known, since: Option<DateTime<Utc>>) -> Vec<Fact> {
         facts.push(Fact { at: message.since, what, source: Source::Queue });
     }
     if let Err(problem) = &known.undelivered {
-        let what = format!("it is not known whether its event is in the queue of undelivered events: {problem}");
+        let what = format!("could not find out whether its event is in the queue of undelivered events: {problem}");
         facts.push(Fact::now(what, Source::Queue));
     }
     if known.started.runs.is_empty() {
@@ -247,7 +247,7 @@ mod tests {
         });
         assert!(said.contains("it is not there, and none of the newest 7 executions was started by it"), "{said}");
         assert!(
-            sentences.contains("it is not known whether its event is in the queue of undelivered events: no"),
+            sentences.contains("could not find out whether its event is in the queue of undelivered events: no"),
             "{sentences}"
         );
         let ((said, _), _, _) = judge(&|it| {

@@ -210,7 +210,7 @@ async fn silent(terminal: &Terminal, account: &Account, bucket: &str, known: &mu
         // It does not exist (any more), or is where none of this stack's rules sees it.
         Err(problem @ (CliError::NotThere(_) | CliError::NotNow(_))) => Some(problem.to_string()),
         Err(problem) => {
-            terminal.note(&format!("whether {bucket} sends its events to EventBridge is not known: {problem}"));
+            terminal.note(&format!("could not find out whether {bucket} sends its events to EventBridge: {problem}"));
             None
         }
     };

@@ -199,11 +199,11 @@ async fn template(account: &Account, arn: &str) -> Result<Option<String>, Proble
     match account.rule(name, bus).await.map_err(Problem::Call)? {
         Some(rule) if rule.starts_runs() => Ok(rule.template),
         Some(_) => {
-            Err(Problem::Input(format!("the rule {name} has no target, so it is not known what to run; make it again")))
+            Err(Problem::Input(format!("the rule {name} has no target, so there is nothing to run; make it again")))
         }
-        None => Err(Problem::Input(format!(
-            "the rule {name} no longer exists, so it is not known what to run; make it again"
-        ))),
+        None => {
+            Err(Problem::Input(format!("the rule {name} no longer exists, and it said what to run; make it again")))
+        }
     }
 }
 

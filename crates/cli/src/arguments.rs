@@ -51,7 +51,7 @@ const EXIT_CODES: &str = "Exit codes: 0 all went as expected; 1 it did not, and 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a notebook on an instance now, and follow it to its end
-    Run(RunArguments),
+    Run(Box<RunArguments>),
     /// List recent runs, the newest first
     Runs(RunsArguments),
     /// Show one run: its phases, what failed, where its outputs are, what to do next

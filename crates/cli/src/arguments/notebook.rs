@@ -54,17 +54,17 @@ pub(crate) struct NotebookArguments {
 #[derive(Args, Debug)]
 pub(crate) struct LimitArguments {
     /// How long the notebook may run: 90s, 45m, 6h, 1d
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    pub(crate) run_limit: Option<TimeDelta>,
+    #[arg(id = "run_limit", long = "run-limit", value_name = "TIME", value_parser = span)]
+    pub(crate) run: Option<TimeDelta>,
     /// How long the run may wait for its turn: 90s, 45m, 6h, 1d
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    pub(crate) queue_limit: Option<TimeDelta>,
+    #[arg(id = "queue_limit", long = "queue-limit", value_name = "TIME", value_parser = span)]
+    pub(crate) queue: Option<TimeDelta>,
     /// How long the instance may take to start: 90s, 45m, 2h
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    pub(crate) start_limit: Option<TimeDelta>,
+    #[arg(id = "start_limit", long = "start-limit", value_name = "TIME", value_parser = span)]
+    pub(crate) start: Option<TimeDelta>,
     /// How long the instance may take to stop: 90s, 45m, 2h
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    pub(crate) stop_limit: Option<TimeDelta>,
+    #[arg(id = "stop_limit", long = "stop-limit", value_name = "TIME", value_parser = span)]
+    pub(crate) stop: Option<TimeDelta>,
 }
 
 fn parameter_of_notebook(text: &str) -> Result<(String, String), String> {

@@ -65,10 +65,10 @@ pub(super) fn asked(arguments: &NotebookArguments) -> Result<Map<String, Value>,
 /// The limits that a person gives. The contract has the others' defaults, and what is too short or too long.
 fn limits(arguments: &LimitArguments) -> Map<String, Value> {
     let given = [
-        ("startSeconds", arguments.start_limit),
-        ("queueSeconds", arguments.queue_limit),
-        ("runSeconds", arguments.run_limit),
-        ("stopSeconds", arguments.stop_limit),
+        ("startSeconds", arguments.start),
+        ("queueSeconds", arguments.queue),
+        ("runSeconds", arguments.run),
+        ("stopSeconds", arguments.stop),
     ];
     given.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), limit?.num_seconds().into()))).collect()
 }

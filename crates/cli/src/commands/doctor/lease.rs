@@ -226,7 +226,12 @@ mod tests {
         found(&judge(Status::InService, 90, Some(Holds::Still), |_| {}), Check::InUse, Verdict::Ok, "daily-1 uses it");
         found(&judge(Status::InService, 90, ended(40), |_| {}), Check::InUse, Verdict::Warn, "stop-notebook-instance");
         found(&judge(Status::InService, 90, ended(2), |_| {}), Check::InUse, Verdict::Ok, "about to be stopped");
-        found(&judge(Status::InService, 90, Some(Holds::Unknown), |_| {}), Check::InUse, Verdict::Warn, "cannot tell whether");
+        found(
+            &judge(Status::InService, 90, Some(Holds::Unknown), |_| {}),
+            Check::InUse,
+            Verdict::Warn,
+            "cannot tell whether",
+        );
         let person = |lease: &mut Lease| lease.person_at = Some(Utc::now() - TimeDelta::minutes(3));
         found(&judge(Status::InService, 90, ended(40), person), Check::InUse, Verdict::Ok, "a person worked");
         let theirs = |lease: &mut Lease| lease.ended = true;

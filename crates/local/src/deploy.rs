@@ -137,7 +137,10 @@ impl Deployment<'_> {
     }
 
     async fn aws(&self, arguments: &[&str]) -> Result<String, LocalError> {
-        tools::run(&self.project.tool("aws")?, arguments, self.environment, self.folder).await
+        // After 60 s without an answer the CLI sends a call again, and the second CreateChangeSet fails for the first. A busy machine takes
+        // longer to answer. `tools::run` ends what hangs.
+        let patient = [arguments, &["--cli-read-timeout", "0"]].concat();
+        tools::run(&self.project.tool("aws")?, &patient, self.environment, self.folder).await
     }
 }
 

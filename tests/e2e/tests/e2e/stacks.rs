@@ -22,8 +22,9 @@ pub async fn typed(world: &LocalAws, command: &str) -> String {
 }
 
 pub async fn deploy(world: &LocalAws, stack: &str, template: &str, parameters: &str) {
+    // On a busy machine the first answer may take longer than the minute after which the CLI asks again, and the second call is refused.
     let command = format!(
-        "aws cloudformation deploy --stack-name {stack} --template-file infra/{template} --parameter-overrides {parameters}"
+        "aws cloudformation deploy --cli-read-timeout 0 --stack-name {stack} --template-file infra/{template} --parameter-overrides {parameters}"
     );
     typed(world, &command).await;
 }

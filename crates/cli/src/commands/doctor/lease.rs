@@ -111,7 +111,7 @@ fn in_use(instance: &Instance, lease: Option<&Lease>, recorded: &Recorded, now: 
     };
     let (Some(lease), Some(holder)) = (lease.filter(|lease| !lease.ended), holder) else {
         let length = on_for.map(|length| format!(" for {}", times::duration(length))).unwrap_or_default();
-        let what = format!("it is on{length}, and no run started it: it is a person's, and Reveille leaves it on");
+        let what = format!("it is on{length}, and no run started it: so a person did, and Reveille leaves it on");
         return match on_for {
             Some(length) if length > FORGOTTEN => Finding::warn(Check::InUse, what, stop),
             _ => Finding::ok(Check::InUse, what),

@@ -102,7 +102,7 @@ fn verdict(known: &Known) -> (String, bool) {
     } else if known.tested.is_empty() {
         format!("{none}: this stack has no rule on uploads")
     } else if would == 0 {
-        format!("{none}: no rule takes it as things are")
+        format!("{none}: no rule that is on takes it")
     } else if matches!(known.put, Put::Gone) {
         format!("it is not there, and {none}; it would start one if you uploaded it now")
     } else {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reveille_domain::InstanceName;
 
 mod completions;
+mod deploy;
 mod doctor;
 mod logs;
 mod notebook;
@@ -18,6 +19,7 @@ mod schedule;
 mod undelivered;
 
 pub(crate) use completions::{CompletionsArguments, ManArguments, Shell};
+pub(crate) use deploy::{AttachArguments, DeployArguments, DestroyArguments, DetachArguments};
 pub(crate) use doctor::DoctorArguments;
 pub(crate) use logs::LogsArguments;
 pub(crate) use notebook::{LimitArguments, NotebookArguments, ParameterArguments};
@@ -82,6 +84,14 @@ pub(crate) enum Command {
     Doctor(DoctorArguments),
     /// Explain why a run went as it did, why a file did or did not start a run, or an error code
     Explain(ExplainArguments),
+    /// Make or change the stack from a release: shows the change, asks, and follows it
+    Deploy(DeployArguments),
+    /// Delete the stack; the bucket with the outputs is kept
+    Destroy(DestroyArguments),
+    /// Let an instance that you have start the runner: its policy and its lifecycle configuration
+    Attach(AttachArguments),
+    /// Take the runner off an instance again
+    Detach(DetachArguments),
     /// Print the script that sets up Tab completion in a shell
     Completions(CompletionsArguments),
     /// Write the manual pages into a folder
@@ -297,7 +307,7 @@ pub(crate) fn joined(arguments: impl Iterator<Item = OsString>) -> Vec<OsString>
 fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("must be NAME=VALUE, with the name of a parameter of infra/template.yaml".to_owned()),
+        _ => Err("must be NAME=VALUE, with the name of a parameter of the stack (docs/parameters.md)".to_owned()),
     }
 }
 

@@ -5,6 +5,8 @@ pub(crate) const AT_ONCE: usize = 16;
 
 mod account;
 mod again;
+mod artifacts;
+mod attached;
 mod bucket_events;
 pub(crate) mod checkup;
 mod credentials;
@@ -19,11 +21,14 @@ mod records;
 mod rules;
 mod run;
 mod schedules;
+mod stacks;
 mod target;
 mod undelivered;
 
 pub(crate) use account::{Account, configured, stack_names, status_of};
 pub(crate) use again::{Past, Redrivable};
+pub(crate) use artifacts::{Artifacts, as_base64};
+pub(crate) use attached::{Attach, SageMaker, is_for};
 pub(crate) use executions::{Execution, RunName};
 pub(crate) use history::{Entered, Put, StartedBy};
 pub(crate) use instances::{Holder, Holds, Instance};
@@ -35,6 +40,9 @@ pub(crate) use run::{Damaged, Ending, Run};
 #[cfg(test)]
 pub(crate) use schedules::{MAX_AGE_SECONDS, MAX_ATTEMPTS};
 pub(crate) use schedules::{NewSchedule, Schedule};
+pub(crate) use stacks::{
+    Change, ChangeSet, Effect, Event, Given, NewChangeSet, Prepared, StackFacts, StackResource, Stacks, TemplateAt,
+};
 pub(crate) use target::TargetSettings;
 #[cfg(test)]
 pub(crate) use undelivered::of_test as undelivered_of_test;

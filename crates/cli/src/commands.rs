@@ -1,9 +1,13 @@
 //! What each verb does.
 
+pub(crate) mod attach;
 pub(crate) mod cancel;
 pub(crate) mod completions;
 mod cost;
 pub(crate) mod demo;
+pub(crate) mod deploy;
+pub(crate) mod destroy;
+pub(crate) mod detach;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 mod follow;
@@ -25,7 +29,9 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schedule;
 pub(crate) mod show;
+mod stacks;
 mod stage;
+mod stop;
 mod trigger;
 pub(crate) mod undelivered;
 pub(crate) mod watch;

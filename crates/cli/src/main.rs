@@ -23,8 +23,8 @@ use clap::Parser;
 use crate::{
     arguments::{Arguments, Command},
     commands::{
-        cancel, completions, demo, doctor, explain, instances, local, logs, on_run, on_upload, open, queue, rerun, run,
-        runs, schedule, show, undelivered, watch,
+        attach, cancel, completions, demo, deploy, destroy, detach, doctor, explain, instances, local, logs, on_run,
+        on_upload, open, queue, rerun, run, runs, schedule, show, undelivered, watch,
     },
     error::CliError,
     exit::Exit,
@@ -72,6 +72,10 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
         Command::Instances(options) => instances::run(terminal, options).await,
         Command::Doctor(options) => doctor::run(terminal, options).await,
         Command::Explain(options) => explain::run(terminal, options).await,
+        Command::Deploy(options) => deploy::run(terminal, options).await,
+        Command::Destroy(options) => destroy::run(terminal, options).await,
+        Command::Attach(options) => attach::run(terminal, options).await,
+        Command::Detach(options) => detach::run(terminal, options).await,
         Command::Completions(options) => completions::run(terminal, options),
         Command::Man(options) => completions::man(terminal, options),
         Command::Local(options) => local::run(terminal, options).await.map(|()| Exit::Done),

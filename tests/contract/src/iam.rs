@@ -254,7 +254,7 @@ const DEPLOYS: &[(&str, &str)] = &[
     ("AWS::Events::Rule", "`events:PutRule`, `DescribeRule`, `DeleteRule`, `PutTargets`, `RemoveTargets`"),
     (
         "AWS::IAM::ManagedPolicy",
-        "`iam:CreatePolicy`, `CreatePolicyVersion`, `GetPolicy`, `ListPolicyVersions`, `DeletePolicyVersion`, `DeletePolicy`",
+        "`iam:CreatePolicy`, `CreatePolicyVersion`, `GetPolicy`, `ListPolicyVersions`, `DeletePolicyVersion`, `DeletePolicy`; `AttachRolePolicy` and `DetachRolePolicy` on `RoleName`",
     ),
     ("AWS::IAM::Policy", "`iam:PutRolePolicy`, `GetRolePolicy`, `DeleteRolePolicy`"),
     (

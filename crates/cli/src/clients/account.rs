@@ -48,8 +48,6 @@ impl Account {
         let region = config.region().map(ToString::to_string).ok_or(CliError::NoRegion)?;
         let stack = stack(&aws_sdk_cloudformation::Client::new(&config), &arguments.stack, &region).await?;
         let output = |name| output(&stack, &arguments.stack, name);
-        let custom = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(custom).build();
         Ok(Self {
             state_machine: output("StateMachineArn")?,
             layout: Layout {
@@ -57,7 +55,7 @@ impl Account {
                 prefix: parameter(&stack, "RunsPrefix").unwrap_or_default(),
             },
             sfn: aws_sdk_sfn::Client::new(&config),
-            s3: aws_sdk_s3::Client::from_conf(s3),
+            s3: s3_of(&config),
             sagemaker: aws_sdk_sagemaker::Client::new(&config),
             region,
             config,
@@ -93,6 +91,12 @@ impl Account {
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         parameter(&self.stack, name)
     }
+}
+
+/// S3, which a local AWS has under the paths of one host only.
+pub(super) fn s3_of(config: &SdkConfig) -> aws_sdk_s3::Client {
+    let custom = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(custom).build())
 }
 
 /// The status of a stack that may not be ours, and its reason.

@@ -19,6 +19,7 @@ use chrono::Utc;
 
 use finding::{Check, Finding, Verdict};
 use instance::Served;
+pub(super) use instance::matches as fits;
 
 use crate::{
     arguments::{DoctorArguments, Format},

@@ -33,6 +33,11 @@ pub(crate) async fn names(account: &Account) -> Result<Vec<(String, String)>, Cl
     rule::names::<Link>(account).await
 }
 
+/// Those that the command made.
+pub(super) async fn made_here(account: &Account) -> Result<Vec<String>, CliError> {
+    rule::made_here::<Link>(account).await
+}
+
 /// A rule on runs.
 struct Link {
     rule: Rule,

@@ -53,6 +53,11 @@ pub(crate) async fn names(account: &Account) -> Result<Vec<(String, String)>, Cl
     rule::names::<Upload>(account).await
 }
 
+/// Those that the command made.
+pub(super) async fn made_here(account: &Account) -> Result<Vec<String>, CliError> {
+    rule::made_here::<Upload>(account).await
+}
+
 /// A rule on uploads.
 struct Upload {
     rule: Rule,

@@ -118,6 +118,11 @@ pub(super) async fn names<K: OfKind>(account: &Account) -> Result<Vec<(String, S
     Ok(all::<K>(account).await?.iter().map(|it| (it.rule().name.clone(), it.takes_in_table())).collect())
 }
 
+/// The names of those that the command made: no stack removes them.
+pub(super) async fn made_here<K: OfKind>(account: &Account) -> Result<Vec<String>, CliError> {
+    Ok(all::<K>(account).await?.iter().filter(|it| it.rule().ours).map(|it| it.rule().name.clone()).collect())
+}
+
 /// One of the stack.
 ///
 /// # Errors

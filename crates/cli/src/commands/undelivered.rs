@@ -2,14 +2,13 @@
 
 mod input;
 mod replay;
-mod stop;
 
 use std::collections::BTreeSet;
 
 use chrono::Utc;
 use serde_json::{Value, json};
-use stop::Stop;
 
+use super::stop::Stop;
 use crate::{
     arguments::{ChosenArguments, DiscardArguments, Format, UndeliveredArguments, UndeliveredVerb},
     clients::{Account, MOST_UNDELIVERED, Source, Undelivered},

@@ -2,17 +2,29 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use super::terminal::in_lines;
+
+/// Whether there is a person who can answer.
+pub(crate) fn can_be_answered() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Asks, and says whether the answer was yes; `None` where nobody can answer. The question is on standard error, because standard output is an answer.
 pub(crate) fn yes(question: &str) -> Option<bool> {
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    typed(&format!("{question} [y/N]")).map(|answer| means_yes(&answer))
+}
+
+/// Asks, and gives what was typed; `None` where nobody can answer.
+pub(crate) fn typed(question: &str) -> Option<String> {
+    if !can_be_answered() {
         return None;
     }
     let mut errors = io::stderr();
     // There is nowhere to say that standard error is closed; then nobody saw the question either.
-    write!(errors, "{} [y/N] ", reveille_domain::shown::plain(question)).and_then(|()| errors.flush()).ok()?;
+    write!(errors, "{} ", in_lines(question)).and_then(|()| errors.flush()).ok()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).ok()?;
-    Some(means_yes(&answer))
+    Some(answer)
 }
 
 fn means_yes(answer: &str) -> bool {

@@ -198,9 +198,14 @@ impl Terminal {
 
 /// Standard error, in lines that fit it: also of what is told before there is a terminal.
 pub(crate) fn complain_in_lines(text: &str) {
-    let width = if io::stderr().is_terminal() { columns(io::stderr()) } else { usize::MAX };
     // There is nowhere to say that standard error is closed.
-    let _ = writeln!(io::stderr(), "{}", fitted(text, width).join("\n"));
+    let _ = writeln!(io::stderr(), "{}", in_lines(text));
+}
+
+/// A text in lines that fit standard error.
+pub(super) fn in_lines(text: &str) -> String {
+    let width = if io::stderr().is_terminal() { columns(io::stderr()) } else { usize::MAX };
+    fitted(text, width).join("\n")
 }
 
 /// To the beginning of the line, and nothing on it.

@@ -15,6 +15,8 @@ mod busy;
 mod canary;
 mod command;
 mod command_again;
+mod command_attach;
+mod command_deploy;
 mod command_doctor;
 mod command_explain;
 mod command_on_run;
@@ -56,6 +58,8 @@ fn main() -> ExitCode {
         triggers::ALL,
         command::ALL,
         command_again::ALL,
+        command_attach::ALL,
+        command_deploy::ALL,
         command_doctor::ALL,
         command_explain::ALL,
         command_on_run::ALL,

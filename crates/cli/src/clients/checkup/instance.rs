@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_sagemaker::types::{DirectInternetAccess, NotebookInstanceStatus};
+use aws_sdk_sagemaker::{
+    Client,
+    types::{DirectInternetAccess, NotebookInstanceStatus},
+};
 use aws_smithy_types::{base64, error::metadata::ProvideErrorMetadata};
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -42,34 +45,12 @@ pub(crate) type LastRuns = BTreeMap<String, (DateTime<Utc>, Option<String>)>;
 impl Account {
     /// An instance; `None`: there is none.
     pub(crate) async fn instance_facts(&self, name: &str) -> Result<Option<InstanceFacts>, CliError> {
-        let it = match self.sagemaker.describe_notebook_instance().notebook_instance_name(name).send().await {
-            Ok(it) => it,
-            // SageMaker has no error of its own for it: ValidationException, "RecordNotFound".
-            Err(error) if error.message() == Some("RecordNotFound") => return Ok(None),
-            Err(error) => return Err(CliError::asked("describe the notebook instance", &error)),
-        };
-        Ok(Some(InstanceFacts {
-            status: it.notebook_instance_status.unwrap_or_else(|| "Unknown".into()),
-            failure: it.failure_reason,
-            since: it.last_modified_time.map(time),
-            platform: it.platform_identifier,
-            lifecycle_configuration: it.notebook_instance_lifecycle_config_name,
-            role: it.role_arn,
-            subnet: it.subnet_id,
-            reaches_internet: it.direct_internet_access != Some(DirectInternetAccess::Disabled),
-            key: it.kms_key_id,
-            repository: it.default_code_repository,
-        }))
+        instance_facts(&self.sagemaker, name).await
     }
 
     /// The on-start script of a lifecycle configuration, in base64 as SageMaker has it; `None`: it has none, or there is no such configuration.
     pub(crate) async fn on_start(&self, configuration: &str) -> Result<Option<String>, CliError> {
-        let call = self.sagemaker.describe_notebook_instance_lifecycle_config();
-        match call.notebook_instance_lifecycle_config_name(configuration).send().await {
-            Ok(it) => Ok(it.on_start.unwrap_or_default().into_iter().find_map(|hook| hook.content)),
-            Err(error) if error.message() == Some("RecordNotFound") => Ok(None),
-            Err(error) => Err(CliError::asked("read the lifecycle configuration", &error)),
-        }
+        on_start(&self.sagemaker, configuration).await
     }
 
     /// The instances whose lifecycle configuration has a name with this in it: those of infra/instance.yaml do, before anything has run on them.
@@ -105,6 +86,44 @@ impl Account {
         }
         Ok(last)
     }
+}
+
+/// An instance, without a stack.
+pub(crate) async fn instance_facts(sagemaker: &Client, name: &str) -> Result<Option<InstanceFacts>, CliError> {
+    let it = match sagemaker.describe_notebook_instance().notebook_instance_name(name).send().await {
+        Ok(it) => it,
+        // SageMaker has no error of its own for it: ValidationException, "RecordNotFound".
+        Err(error) if error.message() == Some("RecordNotFound") => return Ok(None),
+        Err(error) => return Err(CliError::asked("describe the notebook instance", &error)),
+    };
+    Ok(Some(InstanceFacts {
+        status: it.notebook_instance_status.unwrap_or_else(|| "Unknown".into()),
+        failure: it.failure_reason,
+        since: it.last_modified_time.map(time),
+        platform: it.platform_identifier,
+        lifecycle_configuration: it.notebook_instance_lifecycle_config_name,
+        role: it.role_arn,
+        subnet: it.subnet_id,
+        reaches_internet: it.direct_internet_access != Some(DirectInternetAccess::Disabled),
+        key: it.kms_key_id,
+        repository: it.default_code_repository,
+    }))
+}
+
+/// A lifecycle configuration's script, without a stack.
+pub(crate) async fn on_start(sagemaker: &Client, configuration: &str) -> Result<Option<String>, CliError> {
+    let call = sagemaker.describe_notebook_instance_lifecycle_config();
+    match call.notebook_instance_lifecycle_config_name(configuration).send().await {
+        Ok(it) => Ok(it.on_start.unwrap_or_default().into_iter().find_map(|hook| hook.content)),
+        Err(error) if is_missing(error.message()) => Ok(None),
+        Err(error) => Err(CliError::asked("read the lifecycle configuration", &error)),
+    }
+}
+
+/// Whether SageMaker says that there is no such lifecycle configuration. It has no error of its own for it either: ValidationException, and words
+/// that are others than an instance's.
+pub(crate) fn is_missing(message: Option<&str>) -> bool {
+    message.is_some_and(|message| message == "RecordNotFound" || message.contains("does not exist"))
 }
 
 /// The script in its base64 form; `None`: it is none, or no text.

@@ -51,7 +51,7 @@ pub(super) fn name(name: &str, served: &Served) -> Vec<Finding> {
 }
 
 /// As IAM compares: `*` stands for any characters.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(in crate::commands) fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
         Some((first, rest)) => name.strip_prefix(first).is_some_and(|left| {

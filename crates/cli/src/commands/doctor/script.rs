@@ -21,9 +21,7 @@ pub(super) struct Attached {
 
 /// What is found, and the script if it is ours: its runner is looked at next.
 pub(super) fn script(instance: &str, attached: &Attached, layout: &Layout) -> (Vec<Finding>, Option<AttachedScript>) {
-    let attach = format!(
-        "docs/deploy.md#3-the-notebook-instance (`An instance that you already have`), then while it is stopped: aws sagemaker update-notebook-instance --notebook-instance-name {instance} --lifecycle-config-name NAME"
-    );
+    let attach = format!("while it is stopped: reveille attach {instance} (docs/cli.md#attaching-an-instance)");
     let Some(name) = &attached.name else {
         let what = "it has no lifecycle configuration: each run fails with LifecycleConfigMissing";
         return (vec![Finding::fail(Check::LifecycleConfiguration, what, attach)], None);

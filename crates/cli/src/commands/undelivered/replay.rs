@@ -6,11 +6,11 @@ use std::{collections::BTreeMap, fmt};
 use reveille_domain::RunId;
 use serde_json::{Value, json};
 
-use super::{about, held, input, none, short, stop::Stop};
+use super::{about, held, input, none, short};
 use crate::{
     arguments::{Format, ReplayArguments},
     clients::{Account, RunName, Source, Undelivered},
-    commands::run::plain,
+    commands::{run::plain, stop::Stop},
     error::CliError,
     exit::Exit,
     ui::terminal::Terminal,

@@ -1,4 +1,4 @@
-//! A person who ends a command that holds messages: it is known between two steps, so that what is held can be put back. Cuts off no call.
+//! A person who ends a command that holds something: it is known between two steps, so that what is held can be put back. Cuts off no call.
 
 use std::sync::{
     Arc,
@@ -27,6 +27,11 @@ impl Stop {
 
     pub(super) fn is_asked(&self) -> bool {
         self.0.0.load(Ordering::Relaxed)
+    }
+
+    /// Waits until they do.
+    pub(super) async fn asked(&self) {
+        self.0.1.notified().await;
     }
 
     /// What something says that waits for a person, unless they end the command instead.

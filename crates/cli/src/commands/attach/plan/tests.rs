@@ -1,0 +1,123 @@
+use aws_sdk_sagemaker::types::NotebookInstanceStatus as Status;
+use reveille_domain::layout::Layout;
+use reveille_lifecycle::{ON_START, Preamble, render};
+use unicode_width::UnicodeWidthStr;
+
+use super::{Facts, change, lines};
+use crate::ui::terminal::Terminal;
+
+fn facts() -> Facts {
+    Facts {
+        instance: "nightly".to_owned(),
+        status: Status::Stopped,
+        platform: Some("notebook-al2023-v1".to_owned()),
+        role: Some("arn:aws:iam::1:role/service-role/my-role".to_owned()),
+        configuration: None,
+        script: None,
+        layout: Layout { bucket: "runs-1".to_owned(), prefix: "team/".to_owned() },
+        taken_over: vec![("RunsPrefix".to_owned(), "team/".to_owned())],
+        instance_names: Some("night*".to_owned()),
+        makes_instance: false,
+        is_taken: false,
+    }
+}
+
+fn script_for(bucket: &str) -> String {
+    let preamble = Preamble {
+        bucket: bucket.to_owned(),
+        prefix: "team/".to_owned(),
+        runner_key: String::new(),
+        runner_sha256: String::new(),
+    };
+    render(ON_START, &preamble).unwrap()
+}
+
+fn refused(facts: &Facts) -> String {
+    change(facts, None).unwrap_err().to_string()
+}
+
+#[test]
+fn an_instance_without_anything_gets_all() {
+    let change = change(&facts(), None).unwrap();
+    assert!(change.attaches && change.warnings.is_empty() && change.replaced.is_none());
+    let parameters: Vec<_> = change.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(
+        parameters,
+        ["InstanceName=nightly", "CreateInstance=false", "RunsBucket=runs-1", "RunsPrefix=team/", "RoleName=my-role"]
+    );
+}
+
+#[test]
+fn nobody_is_stopped_and_one_that_has_it_need_not_be() {
+    for status in [Status::InService, Status::Pending, Status::Stopping] {
+        let on = Facts { status: status.clone(), ..facts() };
+        let said = refused(&on);
+        assert!(said.contains(status.as_str()) && said.contains("aws sagemaker stop-notebook-instance"), "{said}");
+        let attached =
+            Facts { configuration: Some("reveille-nightly".to_owned()), script: Some(script_for("runs-1")), ..on };
+        let change = change(&attached, None).unwrap();
+        assert!(!change.attaches && change.replaced.is_none(), "{change:?}");
+        assert!(!change.parameters.iter().any(|(name, _)| name == "OnStartCommands"), "its own script is ours");
+    }
+    assert!(change(&Facts { status: Status::Failed, ..facts() }, None).unwrap().attaches);
+}
+
+#[test]
+fn a_script_of_a_person_goes_on_or_is_replaced_by_name() {
+    let own =
+        Facts { configuration: Some("mine".to_owned()), script: Some("set -e\npip list\n".to_owned()), ..facts() };
+    let composed = change(&own, None).unwrap();
+    assert_eq!(composed.replaced.as_deref(), Some("mine"));
+    assert!(composed.parameters.contains(&("OnStartCommands".to_owned(), "(\nset -e\npip list\n)".to_owned())));
+    let given = change(&own, Some("echo mine".to_owned())).unwrap();
+    assert!(given.parameters.contains(&("OnStartCommands".to_owned(), "echo mine".to_owned())));
+    assert!(given.own_script.unwrap().contains("--on-start"));
+    let long = Facts { script: Some("x".repeat(2000)), ..own.clone() };
+    let said = refused(&long);
+    assert!(said.contains("mine") && said.contains("--on-start FILE"), "{said}");
+    assert!(change(&long, Some(String::new())).is_ok());
+    let empty = Facts { script: Some("\n".to_owned()), ..own };
+    assert_eq!(change(&empty, None).unwrap().own_script, None);
+}
+
+#[test]
+fn what_cannot_be_is_said_with_what_to_do() {
+    let named = |name: &str| Some(name.to_owned());
+    for (facts, said) in [
+        (Facts { makes_instance: true, ..facts() }, "deploy instance.yaml over the stack"),
+        (Facts { is_taken: true, ..facts() }, "describe-stack-resources --physical-resource-id reveille-nightly"),
+        (
+            Facts { configuration: named("theirs"), script: Some(script_for("runs-2")), ..facts() },
+            "reveille detach nightly --stack NAME",
+        ),
+        (
+            Facts { configuration: named("by-hand"), script: Some(script_for("runs-1")), ..facts() },
+            "reveille doctor nightly",
+        ),
+        (Facts { platform: named("notebook-al2-v3"), ..facts() }, "--platform-identifier notebook-al2023-v1"),
+    ] {
+        let message = refused(&facts);
+        assert!(message.contains(said), "{message}");
+    }
+    let other = Facts { instance_names: named("team-*"), ..facts() };
+    assert!(change(&other, None).unwrap().warnings[0].contains("InstanceNames is team-*"));
+}
+
+#[test]
+fn the_lines_fit_and_name_what_it_had() {
+    let own = Facts { configuration: Some("mine".to_owned()), script: Some("pip list".to_owned()), ..facts() };
+    let change = change(&own, None).unwrap();
+    for width in [60, 80, 200] {
+        let lines = lines(&Terminal::plain(width), &change, &own, "reveille-nightly", false);
+        assert!(lines.iter().all(|line| line.width() <= width), "{width}: {lines:#?}");
+        let all = lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "reveille-nightly (is made)",
+            "mine -> reveille-nightly",
+            "it runs first",
+            "my-role gets the runner's policy",
+        ] {
+            assert!(all.contains(said), "{width}: {all}");
+        }
+    }
+}

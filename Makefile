@@ -14,7 +14,7 @@ BINARIES := --workspace
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 REVEILLE := $(TARGET_DIR)/debug/reveille
 
-.PHONY: root test-boot help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages
+.PHONY: root test-boot help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages report-page
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -175,7 +175,27 @@ instance-template: ## Write infra/instance.yaml anew from infra/lifecycle/
 
 pages: setup ## Write anew the pages of docs/ that are made from templates and code
 	@$(CARGO) run --locked --quiet -p reveille-contract-tests --bin pages
-	@REVEILLE_WRITE_PAGES=1 $(CARGO) test --locked --quiet --workspace --bin reveille -- each_verb_has_its_page
+	@REVEILLE_WRITE_PAGES=1 $(CARGO) test --locked --quiet --workspace --bin reveille -- each_verb_has_its_page the_page_is_the_one_that_was_looked_at
+
+# Headless Chromium, by puppeteer and axe-core from npm, in a folder of their own. Debian: apt install chromium.
+PAGE := crates/cli/tests/page
+PAGE_TOOLS := target/report-page
+PAGE_STAMP := $(PAGE_TOOLS)/.installed
+
+$(PAGE_STAMP): $(PAGE)/package.json $(PAGE)/package-lock.json
+	@echo "==> installing puppeteer and axe-core into $(PAGE_TOOLS) (once)"
+	@mkdir -p $(PAGE_TOOLS)
+	@cp $^ $(PAGE_TOOLS)
+	@cd $(PAGE_TOOLS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+report-page: $(PAGE_STAMP) ## Look at the pages of `reveille report` in headless Chromium: axe-core, keyboard, widths
+	@browser="$${REVEILLE_CHROMIUM:-$$(command -v chromium chromium-browser google-chrome | head -n 1)}"; \
+	  [ -n "$$browser" ] || { echo "a browser is needed: REVEILLE_CHROMIUM=/path/to/chromium (Debian: apt install chromium)" >&2; exit 1; }; \
+	  rm -rf $(PAGE_TOOLS)/pages && mkdir -p $(PAGE_TOOLS)/pages && \
+	  REVEILLE_REPORT_PAGES=$(CURDIR)/$(PAGE_TOOLS)/pages $(CARGO) test --locked --quiet --workspace --bin reveille -- pages_for_the_browser && \
+	  cp $(PAGE)/check.mjs $(PAGE_TOOLS) && node $(PAGE_TOOLS)/check.mjs "$$browser" $(PAGE_TOOLS)/pages
+	@echo "the pages and their screenshots are in $(PAGE_TOOLS)/pages"
 
 schemas: ## Write docs/schemas/ anew from the types
 	@$(CARGO) run --locked --quiet -p reveille-contract-tests --bin schemas

@@ -14,6 +14,7 @@ mod notebook;
 mod on_run;
 mod on_upload;
 mod prices;
+mod report;
 mod rule;
 mod schedule;
 mod undelivered;
@@ -25,6 +26,7 @@ pub(crate) use logs::LogsArguments;
 pub(crate) use notebook::{LimitArguments, NotebookArguments, ParameterArguments};
 pub(crate) use on_run::{OnRunAddArguments, OnRunArguments, OnRunVerb};
 pub(crate) use prices::PriceArguments;
+pub(crate) use report::ReportArguments;
 pub(crate) use rule::{OneRuleArguments, RuleListArguments};
 pub(crate) use schedule::{
     OneScheduleArguments, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb,
@@ -80,6 +82,8 @@ pub(crate) enum Command {
     Undelivered(UndeliveredArguments),
     /// List the notebook instances: which are on, and why
     Instances(InstancesArguments),
+    /// Write a page of the last days' runs: what ran, what failed, what did not come, what it cost
+    Report(ReportArguments),
     /// Check what goes wrong in practice, and say how to fix each fault
     Doctor(DoctorArguments),
     /// Explain why a run went as it did, why a file did or did not start a run, or an error code

@@ -23,6 +23,7 @@ mod parameters;
 mod partial;
 mod progress;
 pub(crate) mod queue;
+pub(crate) mod report;
 pub(crate) mod rerun;
 mod rule;
 pub(crate) mod run;

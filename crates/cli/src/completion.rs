@@ -83,7 +83,7 @@ fn with_candidates(argument: Arg, verbs: &[String]) -> Arg {
     let verbs = verbs.iter().map(String::as_str).collect::<Vec<_>>();
     match (Kind::of(&verbs, argument.get_id().as_str()), argument.get_id().as_str()) {
         (Some(kind), _) => argument.add(ArgValueCandidates::new(move || kind.candidates())),
-        (None, "file" | "prices") => argument.add(ArgValueCompleter::new(PathCompleter::file())),
+        (None, "file" | "prices" | "out") => argument.add(ArgValueCompleter::new(PathCompleter::file())),
         (None, "directory" | "folder" | "machines" | "output" | "release")
             if argument.get_value_parser().possible_values().is_none() =>
         {

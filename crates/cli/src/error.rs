@@ -28,6 +28,9 @@ const FAULTS_OF_THEIRS: [&str; 6] = [
     "ServiceUnavailable",
 ];
 
+/// What AWS's services say to whoever asks too often.
+const TOO_OFTEN: [&str; 4] = ["ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown"];
+
 /// What others say, to stand within a sentence of ours: theirs may end in a full stop.
 pub(crate) fn within(text: &str) -> &str {
     text.trim_end_matches(['.', ' ', '\n'])
@@ -199,6 +202,14 @@ impl CliError {
         }
     }
 
+    /// Whether the same may be asked again a little later.
+    pub(crate) fn is_throttled(&self) -> bool {
+        let Self::Asked { message, .. } = self else { return false };
+        TOO_OFTEN
+            .iter()
+            .any(|code| message.strip_prefix(code).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
+    }
+
     /// Whether AWS does not let this person do it.
     pub(crate) fn is_denied(&self) -> bool {
         match self {
@@ -215,6 +226,18 @@ mod tests {
     use aws_smithy_types::error::ErrorMetadata;
 
     use super::CliError;
+
+    #[test]
+    fn a_service_that_is_asked_too_often_is_asked_again() {
+        for (code, again) in [("ThrottlingException", true), ("SlowDown", true), ("ThrottlingRules", false)] {
+            for message in [None, Some("Rate exceeded")] {
+                let error = ErrorMetadata::builder().code(code);
+                let error = message.into_iter().fold(error, |error, message: &str| error.message(message)).build();
+                let told = CliError::asked("describe it", &SdkError::service_error(error, ()));
+                assert_eq!(told.is_throttled(), again, "{told}");
+            }
+        }
+    }
 
     #[test]
     fn a_fault_of_the_service_is_no_answer_and_a_refusal_is_one() {

@@ -8,6 +8,7 @@ mod completion;
 mod cost;
 mod error;
 mod exit;
+mod overview;
 #[cfg(test)]
 mod pages;
 mod prices;
@@ -24,7 +25,7 @@ use crate::{
     arguments::{Arguments, Command},
     commands::{
         attach, cancel, completions, demo, deploy, destroy, detach, doctor, explain, instances, local, logs, on_run,
-        on_upload, open, queue, rerun, run, runs, schedule, show, undelivered, watch,
+        on_upload, open, queue, report, rerun, run, runs, schedule, show, undelivered, watch,
     },
     error::CliError,
     exit::Exit,
@@ -69,6 +70,7 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
         Command::OnUpload(options) => on_upload::run(terminal, options).await,
         Command::OnRun(options) => on_run::run(terminal, options).await,
         Command::Undelivered(options) => undelivered::run(terminal, options).await,
+        Command::Report(options) => report::run(terminal, options).await,
         Command::Instances(options) => instances::run(terminal, options).await,
         Command::Doctor(options) => doctor::run(terminal, options).await,
         Command::Explain(options) => explain::run(terminal, options).await,

@@ -87,6 +87,11 @@ impl Account {
         self.stack.creation_time().and_then(reveille_aws::millis)
     }
 
+    /// When the stack was made or updated last.
+    pub(crate) fn stack_changed(&self) -> Option<DateTime<Utc>> {
+        self.stack.last_updated_time().and_then(reveille_aws::millis).max(self.stack_made())
+    }
+
     /// What a parameter of the stack is set to; one of a later version is missing.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         parameter(&self.stack, name)

@@ -9,7 +9,7 @@ use aws_sdk_scheduler::{
     types::{DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target},
 };
 use aws_smithy_types::DateTime as AwsTime;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
@@ -195,6 +195,18 @@ impl Account {
 }
 
 impl Schedule {
+    /// Since when it is what it is now: what it was before, nobody can tell.
+    pub(crate) fn unchanged_since(&self) -> DateTime<Utc> {
+        self.whole.last_modification_date.map(time).unwrap_or_default().max(self.created)
+    }
+
+    /// How long after its time a run may start: within its flexible window, and as long as EventBridge Scheduler tries.
+    pub(crate) fn may_be_late(&self) -> TimeDelta {
+        let window = self.whole.flexible_time_window().and_then(FlexibleTimeWindow::maximum_window_in_minutes);
+        let tries = self.starts().age_seconds.unwrap_or(MAX_AGE_SECONDS);
+        TimeDelta::minutes(window.unwrap_or_default().into()) + TimeDelta::seconds(tries.into())
+    }
+
     /// How its target starts the runs.
     pub(crate) fn starts(&self) -> TargetSettings {
         let Some(target) = &self.whole.target else { return TargetSettings::default() };

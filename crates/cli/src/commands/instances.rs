@@ -112,7 +112,7 @@ fn row(priced: &Priced<'_>, now: DateTime<Utc>) -> Vec<Cell> {
 }
 
 /// Why an instance is on, or why it could not be used.
-fn why(instance: &Instance, now: DateTime<Utc>) -> String {
+pub(super) fn why(instance: &Instance, now: DateTime<Utc>) -> String {
     let hint = (!instance.has_lifecycle_configuration)
         .then(|| "no lifecycle configuration: runs fail with LifecycleConfigMissing".to_owned());
     let why = match (instance.is_on(), instance.is_lease_damaged) {

@@ -119,7 +119,29 @@ impl When {
             Self::At(at) => on_clock(zone, *at).filter(|at| *at >= from).into_iter().collect(),
         }
     }
+
+    /// The times behind `from` and up to `until` at which it fired, or would have: some tens of thousands at most.
+    pub(crate) fn between(
+        &self,
+        zone: Tz,
+        since: DateTime<Utc>,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Vec<DateTime<Utc>> {
+        let mut count = 64;
+        loop {
+            let times = self.next(zone, since, from, count);
+            let is_whole = times.len() < count || times.last().is_some_and(|last| *last > until);
+            if is_whole || count >= MOST_BETWEEN {
+                return times.iter().map(|at| at.with_timezone(&Utc)).filter(|at| *at > from && *at <= until).collect();
+            }
+            count *= 4;
+        }
+    }
 }
+
+/// More than a schedule of every minute fires in a month.
+const MOST_BETWEEN: usize = 65_536;
 
 /// A schedule that fires once in a thousand years is a mistake; and times stay within the calendar.
 const MOST_UNITS: u32 = 100_000;
@@ -243,6 +265,30 @@ mod tests {
         let times: Vec<_> = when.next(Tz::UTC, since, now, 2).iter().map(words).collect();
         assert_eq!(times, ["Thu 26 Nov 2026, 04:30 UTC", "Thu 26 Nov 2026, 06:00 UTC"]);
         assert_eq!(when.next(Tz::UTC, now, since, 1).len(), 1, "one that starts later");
+    }
+
+    /// The past is told like the future.
+    #[test]
+    fn times_that_passed_are_those_that_were_to_come() {
+        let (from, until) = (time("2027-03-20T00:00:00Z"), time("2027-03-29T00:00:00Z"));
+        let between = |expression: &str, since| {
+            let when = When::read(expression).unwrap();
+            when.between(Tz::Europe__Berlin, since, from, until).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            between("cron(0 8 ? * SUN *)", from),
+            ["2027-03-21 07:00:00 UTC", "2027-03-28 06:00:00 UTC"],
+            "the clocks went forward"
+        );
+        assert_eq!(between("cron(* * * * ? *)", from).len(), 9 * 24 * 60);
+        assert_eq!(between("rate(3 days)", time("2027-03-19T12:00:00Z")).len(), 3);
+        assert_eq!(
+            between("rate(3 days)", until + chrono::TimeDelta::hours(1)),
+            Vec::<String>::new(),
+            "it began later"
+        );
+        assert_eq!(between("at(2027-03-21T08:00:00)", from), ["2027-03-21 07:00:00 UTC"]);
+        assert_eq!(between("at(2027-04-21T08:00:00)", from), Vec::<String>::new());
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod command_doctor;
 mod command_explain;
 mod command_on_run;
 mod command_on_upload;
+mod command_report;
 mod command_schedule;
 mod command_undelivered;
 mod deployment;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         command_doctor::ALL,
         command_explain::ALL,
         command_on_run::ALL,
+        command_report::ALL,
         command_schedule::ALL,
         command_undelivered::ALL,
         command_on_upload::ALL,

@@ -1,9 +1,9 @@
 //! `reveille local`: leaves a local AWS running, and tells how to use it.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use reveille_local::{INSTANCE, Local, Machines, NOTEBOOK, Options};
-
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
@@ -36,21 +36,28 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &LocalArguments) -> Resu
     ended.and(stopped)
 }
 
-/// Waits for a signal that asks this program to end: Ctrl-C, SIGTERM, Ctrl-\, or the end of its terminal.
-pub(crate) async fn interrupt() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait_for = async |kind| match signal(kind) {
+/// Waits for a signal that asks this program to end: Ctrl-C, SIGTERM, Ctrl-\, or the end of its terminal. From the call on none of them
+/// ends it by itself, even before anybody waits.
+pub(crate) fn interrupt() -> impl Future<Output = ()> {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+    let [interrupt, terminate, hangup, quit] = kinds.map(signal);
+    async move {
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
+            () = received(hangup) => {}
+            () = received(quit) => {}
+        }
+    }
+}
+
+async fn received(signals: io::Result<Signal>) {
+    match signals {
         Ok(mut signals) => {
             signals.recv().await;
         }
         // A handler can be missing only when the runtime is: then the default action of the signal ends this program.
         Err(_) => std::future::pending().await,
-    };
-    tokio::select! {
-        () = wait_for(SignalKind::interrupt()) => {}
-        () = wait_for(SignalKind::terminate()) => {}
-        () = wait_for(SignalKind::hangup()) => {}
-        () = wait_for(SignalKind::quit()) => {}
     }
 }
 

@@ -17,8 +17,10 @@ impl Stop {
     pub(super) fn listening() -> Self {
         let asked = Arc::<(AtomicBool, Notify)>::default();
         let note = Arc::clone(&asked);
+        // The handler is there before the task has its first turn.
+        let interrupted = interrupt();
         task::spawn(async move {
-            interrupt().await;
+            interrupted.await;
             note.0.store(true, Ordering::Relaxed);
             note.1.notify_one();
         });
@@ -62,7 +64,6 @@ mod tests {
         let stop = Stop::listening();
         assert_eq!(stop.unless_asked(|| 7).await.unwrap(), 7);
         assert!(!stop.is_asked());
-        // The handler is there by now: the answer before took a turn of the runtime.
         kill_process(getpid(), Signal::INT).unwrap();
         // It waits, as for a person, until the test is over.
         let (over, waits) = std::sync::mpsc::channel::<()>();

@@ -168,7 +168,8 @@ impl Stacks {
     /// AWS refuses, or its answer is lost.
     pub(crate) async fn delete(&self, stack: &StackFacts) -> Result<(), CliError> {
         let (name, region) = (&stack.name, &self.region);
-        let deleted = self.client.delete_stack().stack_name(&stack.id).send().await;
+        let token = format!("reveille-{}", chrono::Utc::now().format("%Y%m%dT%H%M%S%3f"));
+        let deleted = self.client.delete_stack().stack_name(&stack.id).client_request_token(token).send().await;
         deleted.map(|_| ()).map_err(|error| {
             CliError::changing(
                 format!("delete the stack {name}"),

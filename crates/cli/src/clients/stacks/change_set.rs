@@ -98,6 +98,8 @@ impl Stacks {
             .create_change_set()
             .stack_name(new.stack)
             .change_set_name(&name)
+            // A request that is sent again, because its answer took long, is no second one.
+            .client_token(&name)
             .change_set_type(if new.is_new { ChangeSetType::Create } else { ChangeSetType::Update })
             .capabilities(Capability::CapabilityIam)
             .capabilities(Capability::CapabilityAutoExpand)
@@ -154,7 +156,9 @@ impl Stacks {
     /// # Errors
     /// AWS refuses, or its answer is lost.
     pub(crate) async fn execute(&self, set: &ChangeSet, stack: &str) -> Result<(), CliError> {
-        let executed = self.client.execute_change_set().change_set_name(&set.id).send().await;
+        let token = format!("reveille-{}", chrono::Utc::now().format("%Y%m%dT%H%M%S%3f"));
+        let call = self.client.execute_change_set().change_set_name(&set.id).client_request_token(token);
+        let executed = call.send().await;
         executed.map(|_| ()).map_err(|error| {
             let maybe = format!("the change of the stack {stack} may have begun");
             let find_out = format!("reveille deploy --follow --stack {stack}");

@@ -235,7 +235,7 @@ mod tests {
         let person = |lease: &mut Lease| lease.person_at = Some(Utc::now() - TimeDelta::minutes(3));
         found(&judge(Status::InService, 90, ended(40), person), Check::InUse, Verdict::Ok, "a person worked");
         let theirs = |lease: &mut Lease| lease.ended = true;
-        found(&judge(Status::InService, 90, ended(40), theirs), Check::InUse, Verdict::Ok, "a person's");
+        found(&judge(Status::InService, 90, ended(40), theirs), Check::InUse, Verdict::Ok, "so a person did");
         found(&judge(Status::InService, 13 * 60, ended(40), theirs), Check::InUse, Verdict::Warn, "13h 00m");
     }
 }

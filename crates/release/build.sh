@@ -1,23 +1,47 @@
 #!/bin/bash
-# Compiles the released programs for one processor: crates/release/build.sh x86_64 (or arm64). `make release` calls it.
+# Compiles the released programs: crates/release/build.sh x86_64 (or arm64, or both). `make release` calls it, at first with --check, which only
+# says what is missing.
 #
 # zig links for the C library of Amazon Linux 2023, whatever this machine has. Paths of this machine are written out of the programs, so that
 # two checkouts give the same bytes.
 set -euo pipefail
 
-case ${1:-} in
-  x86_64) target=x86_64-unknown-linux-gnu ;;
-  arm64) target=aarch64-unknown-linux-gnu ;;
-  *) echo "$0 x86_64|arm64: the processor to build for" >&2; exit 2 ;;
-esac
-cd "$(dirname "$0")/../.."
-cargo=${CARGO:-cargo}
-sysroot=$(rustc --print sysroot)
-if [ ! -d "$sysroot/lib/rustlib/$target" ]; then
-  echo "Rust's library for $target is missing: rustup target add $target" >&2
-  exit 1
-fi
+# The names of the processors in Rust: an instance is x86_64, functions may be arm64 too.
+target_of() {
+  case $1 in
+    x86_64) echo x86_64-unknown-linux-gnu ;;
+    arm64) echo aarch64-unknown-linux-gnu ;;
+    *) echo "$0: '$1' is no processor to build for. ARCHITECTURES takes x86_64 and arm64" >&2; exit 2 ;;
+  esac
+}
 
+missing() {
+  echo "$1" >&2
+  exit 1
+}
+
+check=
+if [ "${1:-}" = --check ]; then
+  check=yes
+  shift
+fi
+if [ $# = 0 ]; then target_of ''; fi
+command -v rustc >/dev/null || missing "Rust is missing. Install it from https://rustup.rs, open a new terminal, and try again"
+command -v cc >/dev/null || missing "A C linker (cc) is missing. Install it: apt install gcc (Debian, Ubuntu), or dnf install gcc (Amazon Linux, Fedora)"
+sysroot=$(rustc --print sysroot)
+for architecture in "$@"; do
+  target=$(target_of "$architecture")
+  if [ ! -d "$sysroot/lib/rustlib/$target" ]; then
+    if command -v rustup >/dev/null; then
+      missing "To build for $architecture, Rust needs its library for it. Install it: rustup target add $target"
+    fi
+    missing "To build for $architecture, Rust needs its library for $target. This Rust did not come from rustup: install that library as you installed Rust, or install Rust from https://rustup.rs"
+  fi
+done
+if [ -n "$check" ]; then exit; fi
+
+cd "${0%/*}/../.."
+cargo=${CARGO:-cargo}
 "$cargo" fetch --locked --quiet
 separator=$'\x1f'
 flags="--remap-path-prefix=$PWD=/reveille"
@@ -29,8 +53,10 @@ flags+="${separator}--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc/$(r
 unset RUSTFLAGS
 export CARGO_ENCODED_RUSTFLAGS=$flags
 
-# The newest C library that the programs may ask for. crates/release/src/elf.rs reads the results and refuses a newer one.
-build=("$cargo" zigbuild --locked --release --target "$target.2.34")
-# The command apart: it needs more of the libraries that they share, and a function must not start more slowly for that.
-"${build[@]}" -p reveille-functions -p reveille-runner
-"${build[@]}" -p reveille-cli
+for architecture in "$@"; do
+  # The newest C library that the programs may ask for. crates/release/src/elf.rs reads the results and refuses a newer one.
+  build=("$cargo" zigbuild --locked --release --target "$(target_of "$architecture").2.34")
+  # The command apart: it needs more of the libraries that they share, and a function must not start more slowly for that.
+  "${build[@]}" -p reveille-functions -p reveille-runner
+  "${build[@]}" -p reveille-cli
+done

@@ -16,7 +16,7 @@ use crate::{
     Architecture, Needs, ReleaseError, elf,
     sbom::{self, Wheel},
     sha256,
-    templates::{self, Installed, Names},
+    templates::{self, Installed, Names, Places},
 };
 
 /// Digits of an artifact's SHA-256 in its name: enough to tell contents apart, few enough to read.
@@ -50,6 +50,8 @@ pub struct Parts {
     pub programs: Vec<Programs>,
     /// The engine's archive.
     pub engine: PathBuf,
+    /// The address of the public repository, if there is one.
+    pub source: Option<String>,
 }
 
 /// What a file holds.
@@ -146,6 +148,7 @@ fn fill(draft: &mut Draft, parts: &Parts) -> Result<(), ReleaseError> {
         definition: &definition_name,
         runner: Installed { file: &runner, sha256: &runner_sha256 },
         engine: Installed { file: &engine, sha256: &engine_sha256 },
+        source: parts.source.as_deref(),
     };
     put_templates(draft, &parts.root, &names)?;
     let bill = sbom::bill(&parts.root, &parts.version, &wheels)?;
@@ -159,8 +162,14 @@ fn put_templates(draft: &mut Draft, root: &Path, names: &Names<'_>) -> Result<()
         let path = infra.join(file);
         fs::read_to_string(&path).map_err(ReleaseError::file("read", &path))
     };
-    let stack = templates::stack(&text(templates::STACK)?, names)?;
-    draft.put(templates::STACK, &Content::of(stack.into_bytes()), "the stack", None)?;
+    let checkout = text(templates::STACK)?;
+    for (file, places, what) in [
+        (templates::STACK, Places::Bucket, "the stack"),
+        (templates::PUBLISHED, Places::Folder, "the stack, for `sam package` and `sam publish`"),
+    ] {
+        let stack = templates::stack(&checkout, names, places)?;
+        draft.put(file, &Content::of(stack.into_bytes()), what, None)?;
+    }
     for file in templates::UNCHANGED {
         let what = if file == "instance.yaml" { "an instance" } else { "a stack that is optional" };
         draft.put(file, &Content::of(text(file)?.into_bytes()), what, None)?;
@@ -169,6 +178,8 @@ fn put_templates(draft: &mut Draft, root: &Path, names: &Names<'_>) -> Result<()
         let path = root.join("infra/examples").join(file);
         draft.put(file, &Content::of(read(&path)?), "an example of parameters", None)?;
     }
+    let readme = Content::of(read(&infra.join("release/README.md"))?);
+    draft.put("README.md", &readme, "how to deploy this release", None)?;
     let license = Content::of(read(&root.join("LICENSE"))?);
     draft.put("LICENSE", &license, "the licence", None)
 }

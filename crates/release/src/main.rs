@@ -4,7 +4,7 @@ use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use reveille_release::{Architecture, Parts, Programs, ReleaseError, assemble};
 
-const USAGE: &str = "usage: reveille-release --programs ARCHITECTURE=FOLDER... --engine ARCHIVE --revision COMMIT --built-with COMPILERS --output FOLDER";
+const USAGE: &str = "usage: reveille-release --programs ARCHITECTURE=FOLDER... --engine ARCHIVE --revision COMMIT --built-with COMPILERS [--source ADDRESS] --output FOLDER";
 
 fn main() -> ExitCode {
     match parsed(env::args_os().skip(1)).and_then(|(parts, output)| assemble(&parts, &output)) {
@@ -18,7 +18,8 @@ fn main() -> ExitCode {
 
 fn parsed(mut arguments: impl Iterator<Item = OsString>) -> Result<(Parts, PathBuf), ReleaseError> {
     let wrong = |what: &str| ReleaseError::Usage(format!("{what}\n{USAGE}"));
-    let (mut programs, mut engine, mut revision, mut built_with, mut output) = (Vec::new(), None, None, None, None);
+    let (mut programs, mut engine, mut revision, mut built_with) = (Vec::new(), None, None, None);
+    let (mut source, mut output) = (None, None);
     while let Some(option) = arguments.next() {
         let option = option.to_string_lossy().into_owned();
         let value = arguments.next().ok_or_else(|| wrong(&format!("{option} needs a value")))?;
@@ -33,6 +34,7 @@ fn parsed(mut arguments: impl Iterator<Item = OsString>) -> Result<(Parts, PathB
             }
             "--revision" => revision = Some(text()?.to_owned()),
             "--built-with" => built_with = Some(text()?.to_owned()),
+            "--source" => source = Some(text()?.to_owned()),
             "--engine" => engine = Some(PathBuf::from(&value)),
             "--output" => output = Some(PathBuf::from(&value)),
             _ => return Err(wrong(&format!("{option} is not an option"))),
@@ -46,6 +48,7 @@ fn parsed(mut arguments: impl Iterator<Item = OsString>) -> Result<(Parts, PathB
         built_with: built_with.ok_or_else(|| missing("--built-with"))?,
         programs,
         engine: engine.ok_or_else(|| missing("--engine"))?,
+        source,
     };
     Ok((parts, output.ok_or_else(|| missing("--output"))?))
 }

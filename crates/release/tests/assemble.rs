@@ -42,6 +42,7 @@ fn parts(folder: &Path) -> Parts {
         built_with: "rustc 1".into(),
         programs,
         engine,
+        source: None,
     }
 }
 
@@ -148,7 +149,7 @@ fn the_released_templates_are_templates() {
     let output = folder.path().join("dist");
     assemble(&parts(folder.path()), &output).unwrap();
     let linter = root().join(".venv/bin/cfn-lint");
-    run(Command::new(linter).args(["template.yaml", "instance.yaml"]).current_dir(&output));
+    run(Command::new(linter).args(["template.yaml", "serverlessrepo.yaml", "instance.yaml"]).current_dir(&output));
     let stack = fs::read_to_string(output.join("template.yaml")).unwrap();
     assert!(!stack.contains("../") && !stack.contains("BuildMethod"), "nothing is left to be compiled");
     assert!(
@@ -164,11 +165,62 @@ fn the_released_templates_are_templates() {
         let line = format!("    {what}: {{ File: {}, Sha256: {} }}\n", file["name"].as_str().unwrap(), file["sha256"]);
         assert!(stack.contains(&line), "{line}");
     }
+    let published = fs::read_to_string(output.join("serverlessrepo.yaml")).unwrap();
+    assert!(
+        published.contains("CodeUri: functions-9.8.7-x86_64-")
+            && published.contains("DefinitionUri: notebook_run-9.8.7-")
+    );
+    for template in [&stack, &published] {
+        for property in ["LicenseUrl", "ReadmeUrl", "CodeUri", "DefinitionUri"] {
+            let named = template.lines().filter_map(|line| line.trim().strip_prefix(property)?.strip_prefix(": "));
+            for file in named {
+                assert!(output.join(file).is_file(), "{property}: {file}");
+            }
+        }
+    }
     let instance = root().join("infra/instance.yaml");
     assert!(
         fs::read(instance).unwrap() == contents(&output)["instance.yaml"],
         "an instance starts with what its stack installed"
     );
+}
+
+/// The programs of this machine as if they were built for another processor: their header says so.
+fn as_if_for_arm(folder: &Path) -> Programs {
+    let programs = folder.join("for-arm");
+    fs::create_dir(&programs).unwrap();
+    for name in ["bootstrap", "reveille"] {
+        let mut program = fs::read("/bin/true").unwrap();
+        // e_machine: EM_AARCH64.
+        program[18..20].copy_from_slice(&183_u16.to_le_bytes());
+        fs::write(programs.join(name), program).unwrap();
+    }
+    Programs { architecture: Architecture::Arm, folder: programs }
+}
+
+#[test]
+fn the_architectures_to_choose_from_are_those_that_were_built() {
+    for both in [false, true] {
+        let folder = TempDir::new().unwrap();
+        let output = folder.path().join("dist");
+        let mut parts = parts(folder.path());
+        if both {
+            parts.programs.push(as_if_for_arm(folder.path()));
+        }
+        assemble(&parts, &output).unwrap();
+        let files = contents(&output);
+        let built = json(&files["manifest.json"])["architectures"].clone();
+        let names: Vec<&str> = built.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let text = String::from_utf8(files["template.yaml"].clone()).unwrap();
+        let choice = format!("    Default: {}\n    AllowedValues: [{}]\n", names[0], names.join(", "));
+        assert_eq!(text.matches(&choice).count(), 1, "{choice}");
+        assert_eq!(names.len(), 1 + usize::from(both));
+        for name in names {
+            let begins = format!("functions-9.8.7-{name}-");
+            let archive = files.keys().find(|file| file.starts_with(&begins)).expect("an archive of each");
+            assert!(text.contains(archive.as_str()), "the template names {archive}");
+        }
+    }
 }
 
 #[test]

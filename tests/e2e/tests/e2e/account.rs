@@ -23,7 +23,7 @@ struct Deployed<'a> {
 impl<'a> Deployed<'a> {
     async fn new(world: &'a LocalAws, folder: &std::path::Path, stack: &'static str) -> Self {
         released(world, folder, "0.2.0", "dist");
-        let shell = Shell::new(world, folder);
+        let shell = Shell::new(world, folder, stack);
         shell.types(&format!("aws s3 mb s3://{stack}-artifacts")).await;
         shell.types(&format!("aws s3 cp dist/ s3://{stack}-artifacts/reveille/ --recursive")).await;
         Self { shell, stack }

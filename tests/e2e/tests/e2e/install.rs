@@ -53,7 +53,7 @@ async fn buckets(shell: &Shell<'_>) -> Vec<String> {
 async fn installed(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
     released(world, folder.path(), "0.1.1", "dist");
-    let shell = Shell::new(world, folder.path());
+    let shell = Shell::new(world, folder.path(), STACK);
     shell.types("aws s3 mb s3://install-artifacts").await;
     shell.types(&format!("aws s3 cp dist/ {PLACE} --recursive")).await;
     let first = runner(&shell);

@@ -37,6 +37,7 @@ mod live;
 mod permissions;
 mod person;
 mod release;
+mod sam;
 mod services;
 mod stacks;
 mod success;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         instance_stack::ALL,
         deployment::ALL,
         release::ALL,
+        sam::ALL,
         install::ALL,
         account::ALL,
         guard::ALL,
@@ -88,9 +90,13 @@ fn main() -> ExitCode {
         let trials = scenarios.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
-    let skipped = browser::skipped();
-    if let Some(why) = &skipped {
-        eprintln!("{why}");
+    let skipped = [(browser::skipped(), browser::ALL), (sam::skipped(), sam::ALL)];
+    let mut left_out: Vec<&str> = Vec::new();
+    for (why, scenarios) in &skipped {
+        if let Some(why) = why {
+            eprintln!("{why}");
+            left_out.extend(scenarios.iter().map(|(name, _)| *name));
+        }
     }
     let runtime = Runtime::new().expect("a runtime");
     let world = Arc::new(runtime.block_on(LocalAws::start()));
@@ -102,7 +108,7 @@ fn main() -> ExitCode {
                 scenario(&handle, &world);
                 Ok(())
             });
-            trial.with_ignored_flag(skipped.is_some() && browser::ALL.iter().any(|(browsed, _)| *browsed == name))
+            trial.with_ignored_flag(left_out.contains(&name))
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

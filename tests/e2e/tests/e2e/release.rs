@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use reveille_e2e_tests::{LocalAws, Notebook};
+use reveille_e2e_tests::{LocalAws, Notebook, until};
 use reveille_release::{Architecture, Parts, Programs, assemble};
 use serde_json::Value;
 
@@ -44,6 +44,7 @@ pub fn released(world: &LocalAws, folder: &Path, version: &str, output: &str) {
         built_with: "cargo test".to_owned(),
         programs: vec![Programs { architecture: Architecture::X86, folder: programs }],
         engine,
+        source: None,
     };
     assemble(&parts, &folder.join(output)).unwrap_or_else(|error| panic!("{error}"));
 }
@@ -53,17 +54,32 @@ pub struct Shell<'a> {
     world: &'a LocalAws,
     pub folder: PathBuf,
     path: PathBuf,
+    /// The stack that is deployed in it; its instance has that name too.
+    stack: &'static str,
+    /// Variables besides those of the local AWS.
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 impl<'a> Shell<'a> {
-    pub fn new(world: &'a LocalAws, folder: &Path) -> Self {
+    pub fn new(world: &'a LocalAws, folder: &Path, stack: &'static str) -> Self {
         let path = folder.join("bin");
         fs::create_dir(&path).unwrap();
-        symlink(world.local().project().tools().join("aws"), path.join("aws")).unwrap();
+        let shell = Self { world, folder: folder.to_owned(), path, stack, variables: Vec::new() };
+        shell.finds("aws", &world.local().project().tools().join("aws"));
         for name in COMMANDS {
-            symlink(Path::new("/usr/bin").join(name), path.join(name)).unwrap();
+            shell.finds(name, &Path::new("/usr/bin").join(name));
         }
-        Self { world, folder: folder.to_owned(), path }
+        shell
+    }
+
+    /// Puts one more program into its path.
+    pub fn finds(&self, name: &str, program: &Path) {
+        symlink(program, self.path.join(name)).unwrap();
+    }
+
+    /// Sets a variable for what is typed.
+    pub fn knows(&mut self, name: &'static str, value: &'static str) {
+        self.variables.push((name, value));
     }
 
     /// What a command prints that succeeds.
@@ -76,23 +92,51 @@ impl<'a> Shell<'a> {
         let mut bash = tokio::process::Command::new("/bin/bash");
         bash.args(["-c", command]).current_dir(&self.folder).env_clear();
         bash.envs(self.world.local().environment()).env("PATH", &self.path).env("HOME", &self.folder);
+        bash.envs(self.variables.iter().copied());
         let output = bash.stdin(Stdio::null()).output().await.expect("bash is there");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let printed = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         if output.status.success() { Ok(printed) } else { Err(said) }
     }
 
-    async fn output(&self, name: &str) -> String {
-        self.output_of("released", name).await
+    pub async fn output(&self, name: &str) -> String {
+        self.output_of(self.stack, name).await
     }
 
     /// An output of a stack.
     pub async fn output_of(&self, stack: &str, name: &str) -> String {
         let query = format!("Stacks[0].Outputs[?OutputKey=='{name}'].OutputValue");
-        self.types(&format!(
-            "aws cloudformation describe-stacks --stack-name {stack} --query \"{query}\" --output text"
-        ))
-        .await
+        let describe = format!("aws cloudformation describe-stacks --stack-name {stack}");
+        self.types(&format!("{describe} --query \"{query}\" --output text")).await
+    }
+
+    /// An instance with the stack's name, whose runs are in the stack's bucket: this local AWS has another stack's in its scripts.
+    pub async fn instance(&self, notebook: &Notebook) {
+        let settings = format!("REVEILLE_BUCKET='{}'\n", self.output("RunsBucketName").await);
+        self.world.local().create_instance_with_commands(self.stack, &settings).await.expect("the instance is created");
+        self.world.put_notebook(self.stack, "run.ipynb", notebook);
+    }
+
+    /// The execution of a run of that notebook, once a runner has taken it: from then on the notebook executes.
+    pub async fn starts_a_run(&self) -> String {
+        let (machine, stack) = (self.output("StateMachineArn").await, self.stack);
+        let start = format!(
+            "aws --endpoint-url \"$AWS_ENDPOINT_URL\" stepfunctions start-execution --state-machine-arn {machine} \
+             --input '{{\"instance\": \"{stack}\", \"notebook\": \"run.ipynb\"}}' --query executionArn --output text"
+        );
+        let execution = self.types(&start).await;
+        let list = format!("aws s3 ls s3://{}/runs/{stack}/ --recursive", self.output("RunsBucketName").await);
+        // There is nothing to list at first, which is an error.
+        let claimed = async || self.tried(&list).await.ok().filter(|listed| listed.contains("/claim.json"));
+        until("a runner to take the run", claimed).await;
+        execution
+    }
+
+    /// The definition of the stack's state machine.
+    pub async fn definition(&self) -> String {
+        let machine = self.output("StateMachineArn").await;
+        let describe = "aws --endpoint-url \"$AWS_ENDPOINT_URL\" stepfunctions describe-state-machine --output text --query definition";
+        self.types(&format!("{describe} --state-machine-arn {machine}")).await
     }
 }
 
@@ -108,7 +152,7 @@ async fn deployed_and_updated(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
     let dist = folder.path().join("dist");
     released(world, folder.path(), "0.0.1", "dist");
-    let shell = Shell::new(world, folder.path());
+    let shell = Shell::new(world, folder.path(), "released");
     let compilers =
         shell.types("for tool in cargo rustc cc gcc ld sam zip python3; do command -v $tool; done; true").await;
     assert_eq!(compilers, "", "nothing compiles here");
@@ -123,19 +167,9 @@ async fn deployed_and_updated(world: &LocalAws) {
     let bucket = shell.output("RunsBucketName").await;
     let engine = shell.types(&format!("aws s3 ls s3://{bucket}/artifacts/reveille-engine-")).await;
     assert!(engine.contains("reveille-engine-"), "papermill's archive is there too: {engine}");
-    // This local AWS has another stack's bucket in its scripts.
-    let settings = format!("REVEILLE_BUCKET='{bucket}'\n");
-    world.local().create_instance_with_commands("released", &settings).await.expect("the instance is created");
     let cells = ["print('from a release')", Notebook::GATE, "print('after the update')"];
-    world.put_notebook("released", "run.ipynb", &Notebook::of(&cells));
-
-    let machine = shell.output("StateMachineArn").await;
-    let start = format!(
-        "aws --endpoint-url \"$AWS_ENDPOINT_URL\" stepfunctions start-execution --state-machine-arn {machine} \
-         --input '{{\"instance\": \"released\", \"notebook\": \"run.ipynb\"}}' --query executionArn --output text"
-    );
-    let execution = shell.types(&start).await;
-    claimed(&shell, &bucket).await;
+    shell.instance(&Notebook::of(&cells)).await;
+    let execution = shell.starts_a_run().await;
     let before = (code(&shell).await, shell.output("RunnerKey").await);
     updated(world, &shell).await;
     let after = (code(&shell).await, shell.output("RunnerKey").await);
@@ -158,14 +192,6 @@ async fn deployed_and_updated(world: &LocalAws) {
 const DEPLOY: &str = "aws cloudformation deploy --stack-name released --template-file dist/template.yaml --s3-bucket my-artifacts \
                       --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameter-overrides file://mine.json";
 
-/// Waits until a runner has taken the run: from then on its notebook executes.
-async fn claimed(shell: &Shell<'_>, bucket: &str) {
-    let list = format!("aws s3 ls s3://{bucket}/runs/released/ --recursive");
-    while !shell.types(&list).await.contains("/claim.json") {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-}
-
 /// The code of one of the functions.
 async fn code(shell: &Shell<'_>) -> String {
     let functions = "aws --endpoint-url \"$AWS_ENDPOINT_URL\" lambda list-functions --output text --query";
@@ -187,19 +213,16 @@ async fn updated(world: &LocalAws, shell: &Shell<'_>) {
     fs::write(&definition, changed).unwrap();
     shell.types("aws s3 cp dist/ s3://my-artifacts/reveille/ --recursive").await;
     shell.types(DEPLOY).await;
-    let machine = shell.output("StateMachineArn").await;
-    let describe = "aws --endpoint-url \"$AWS_ENDPOINT_URL\" stepfunctions describe-state-machine --output text --query definition";
-    let definition = shell.types(&format!("{describe} --state-machine-arn {machine}")).await;
-    assert!(definition.contains("The next version."), "the definition is the new one");
+    assert!(shell.definition().await.contains("The next version."), "the definition is the new one");
 }
 
 /// Spaces and braces of the example's values are in the stack as they are in the file.
-async fn values_arrived(shell: &Shell<'_>) {
+pub async fn values_arrived(shell: &Shell<'_>) {
     let rules = "aws --endpoint-url \"$AWS_ENDPOINT_URL\" events list-rules --query 'Rules[].[Name,ScheduleExpression]' --output text";
     let rules = shell.types(rules).await;
     let rule = rules
         .lines()
-        .find(|line| line.starts_with("released") && line.ends_with("cron(0 6 ? * MON-FRI *)"))
+        .find(|line| line.starts_with(shell.stack) && line.ends_with("cron(0 6 ? * MON-FRI *)"))
         .unwrap_or_else(|| panic!("no such schedule: {rules}"));
     let name = rule.split('\t').next().unwrap();
     let targets =

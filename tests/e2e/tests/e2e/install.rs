@@ -99,7 +99,8 @@ async fn put_back(world: &LocalAws, shell: &Shell<'_>, bucket: &str, runner: &st
     for place in [&record, &file] {
         shell.types(&format!("echo evil | aws s3 cp - {place}")).await;
     }
-    deploy(shell).await.unwrap();
+    // The command refuses to deploy nothing, and no resource has failed.
+    assert_eq!(deploy(shell).await, Err("None".to_owned()));
     assert_eq!(shell.types(&format!("aws s3 cp {record} - | cat")).await, "evil", "nothing calls the installer");
     let page = world.local().project().root().join("docs/errors/RunnerSilent.md");
     let page = fs::read_to_string(page).unwrap();

@@ -131,14 +131,18 @@ def place(cells):
     return 0, False
 
 
-def counted(cells):
-    """The number of each cell where only its tag says which one was injected (0): so a reader of the output counts."""
-    places, number = [], 0
+def tell_places(metadata, cells, positions, injected):
+    """Lists the cells' numbers in the source where a reader, who goes by the tag of the injected cell (0), would count others."""
+    places = [0 if index == injected else position + 1 for index, position in enumerate(positions)]
+    counted, number = [], 0
     for cell in cells:
         is_injected = INJECTED_TAG in cell["metadata"]["tags"]
         number += not is_injected
-        places.append(0 if is_injected else number)
-    return places
+        counted.append(0 if is_injected else number)
+    # What an earlier run wrote there is not of this one.
+    metadata.pop("reveille", None)
+    if places != counted:
+        metadata["reveille"] = {"source_cells": places}
 
 
 def check_tags(cells, parameters):

@@ -205,11 +205,7 @@ class Run:
         spec.setdefault("display_name", self.kernel.spec.display_name or self.kernel.name)
         nb = nbformat.from_dict({**self.notebook, "cells": self.cells})
         self.notebook = None
-        # What an earlier run wrote there is not of this one.
-        nb["metadata"].pop("reveille", None)
-        places = [0 if index == self.injected else position + 1 for index, position in enumerate(self.positions)]
-        if places != parameters.counted(self.cells):
-            nb["metadata"]["reveille"] = {"source_cells": places}
+        parameters.tell_places(nb["metadata"], self.cells, self.positions, self.injected)
         self.record = record(nb, str(self.output_dir / "output.ipynb"))
         about = {
             "version": parameters.load_translators()[3],

@@ -11,12 +11,14 @@ use aws_sdk_sfn::{
     },
     types::ExecutionRedriveStatus,
 };
+use reveille_domain::records::Request;
 use tokio::time::{Instant, sleep};
 
 use super::{
     Account, Execution, Run, RunName,
     eventually::{self, LOOK},
-    run::outline_of,
+    past::input_of,
+    run::{Named, outline_of},
 };
 use crate::error::CliError;
 
@@ -60,9 +62,17 @@ impl Past {
 impl Account {
     /// A run with all that is known of it, and its past: the run may be told of even where the past cannot be read.
     pub(crate) async fn run_and_past(&self, name: &RunName) -> Result<(Run, Result<Past, CliError>), CliError> {
-        let (execution, described) = self.described_as(name).await?;
-        let run = self.with_records(outline_of(execution, &described)).await?;
-        Ok((run, past(described)))
+        match self.described_as(name).await? {
+            Named::Known(execution, described) => {
+                let run = self.with_records(outline_of(execution, &described)).await?;
+                Ok((run, past(*described)))
+            }
+            Named::Past(recorded) => {
+                let run = self.past(&recorded).await?;
+                let request = self.request(&recorded.instance, &recorded.run).await;
+                Ok((run, request.and_then(forgotten)))
+            }
+        }
     }
 
     /// Redrives an execution; the answer says what Step Functions has against it, if it has anything.
@@ -133,6 +143,15 @@ impl Account {
     fn start_call(&self, name: &str, input: String) -> StartExecutionFluentBuilder {
         self.sfn.start_execution().state_machine_arn(&self.state_machine).name(name).input(input)
     }
+}
+
+/// The past of a run that Step Functions has forgotten: its input is made of what was recorded of it.
+fn forgotten(request: Option<Request>) -> Result<Past, CliError> {
+    let request = request.ok_or_else(|| CliError::NotThere(
+        "Step Functions has forgotten this run, and no request.json is left of it, so its input is not known; start the notebook with `reveille run`".to_owned(),
+    ))?;
+    let reason = Some("it keeps executions for 90 days".to_owned());
+    Ok(Past { input: input_of(&request), redrivable: Redrivable::No { reason }, redrives: 0 })
 }
 
 /// A start that Step Functions did not answer with an execution.

@@ -4,11 +4,11 @@ use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEventType, S
 use chrono::{DateTime, Utc};
 use reveille_domain::RunId;
 
-use super::Account;
+use super::{Account, past::Recorded};
 use crate::error::CliError;
 
 /// Executions of one page: the most that ListExecutions gives.
-const PAGE: i32 = 1_000;
+const PAGE: usize = 1_000;
 /// As far back as a name is looked for: ten pages, some seconds.
 const MOST: usize = 10_000;
 
@@ -23,12 +23,17 @@ pub(crate) struct Execution {
     pub(crate) status: ExecutionStatus,
     pub(crate) started: DateTime<Utc>,
     pub(crate) stopped: Option<DateTime<Utc>>,
+    /// The run's records, where they are all there is: Step Functions was not asked, or has forgotten it.
+    pub(crate) recorded: Option<Recorded>,
 }
 
 impl Execution {
     /// Its run.
     pub(crate) fn run(&self) -> RunId {
-        RunId::of(&self.name, &self.arn, self.started)
+        match &self.recorded {
+            Some(recorded) => recorded.run.clone(),
+            None => RunId::of(&self.name, &self.arn, self.started),
+        }
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -76,12 +81,24 @@ impl Account {
     pub(crate) async fn executions(
         &self,
         status: Option<ExecutionStatus>,
+        enough: impl FnMut(Execution) -> bool,
+    ) -> Result<(), CliError> {
+        self.executions_in_pages(status, PAGE, enough).await
+    }
+
+    /// The same in pages of so many, if that is fewer than usual.
+    pub(super) async fn executions_in_pages(
+        &self,
+        status: Option<ExecutionStatus>,
+        page: usize,
         mut enough: impl FnMut(Execution) -> bool,
     ) -> Result<(), CliError> {
+        // One more says whether there is more.
+        let page = i32::try_from(page.saturating_add(1).min(PAGE)).unwrap_or(i32::MAX);
         let mut token = None;
         let mut told = 0;
         loop {
-            let call = self.sfn.list_executions().state_machine_arn(&self.state_machine).max_results(PAGE);
+            let call = self.sfn.list_executions().state_machine_arn(&self.state_machine).max_results(page);
             let listed = call.set_status_filter(status.clone()).set_next_token(token.take()).send().await;
             let listed = listed
                 .map_err(|error| CliError::asked(format!("list the executions of {}", self.state_machine), &error))?;
@@ -137,39 +154,74 @@ impl Account {
                 let failed = self.newest(Some(ExecutionStatus::Failed), 1).await?.pop();
                 failed.ok_or_else(|| nothing("no run has failed; to list runs: reveille runs"))
             }
-            RunName::Arn(arn) => Ok(self.described(arn).await?.0),
+            RunName::Arn(arn) => match self.described(arn).await {
+                Err(error @ CliError::NoRun { .. }) => match self.recorded_of(arn).await? {
+                    Some(recorded) => Ok(self.past(&recorded).await?.execution),
+                    None => Err(error),
+                },
+                described => Ok(described?.0),
+            },
             RunName::Start(start) => self.beginning_with(start).await,
         }
     }
 
     async fn beginning_with(&self, start: &str) -> Result<Execution, CliError> {
-        let mut found: Vec<Execution> = Vec::new();
+        // A name alone is one, too: what the bucket has begins with the name and a hash.
+        let (listed, recorded) = tokio::join!(self.listed_beginning_with(start, PAGE), self.recorded(start));
+        let mut listed = listed?;
+        if let Some(exact) = listed.iter().find(|execution| is_named(execution, start)) {
+            return Ok(exact.clone());
+        }
+        // Whoever may not list the bucket still finds what is listed here.
+        let recorded = if listed.is_empty() { recorded? } else { recorded.unwrap_or_default() };
+        if listed.is_empty() && recorded.is_empty() {
+            // Executions that ran nothing have no records, and are found as far back as lists are read.
+            listed = self.listed_beginning_with(start, MOST).await?;
+        }
+        let mut ids: Vec<RunId> = listed.iter().map(Execution::run).collect();
+        ids.extend(recorded.iter().map(|recorded| recorded.run.clone()));
+        if let Some(exact) = ids.iter().find(|id| id.as_str() == start).cloned() {
+            ids = vec![exact];
+        }
+        ids.sort();
+        ids.dedup();
+        let nothing =
+            || CliError::NoRun { what: format!("no run's id begins with {start}; to list runs: reveille runs") };
+        let only = ids.first().ok_or_else(nothing)?;
+        if let Some(second) = ids.get(1) {
+            return Err(CliError::Ambiguous {
+                start: start.to_owned(),
+                first: only.to_string(),
+                second: second.to_string(),
+                count: ids.len(),
+            });
+        }
+        if let Some(execution) = listed.iter().find(|execution| execution.run() == *only) {
+            return Ok(execution.clone());
+        }
+        let recorded = recorded.into_iter().find(|recorded| recorded.run == *only);
+        self.execution_of(recorded.ok_or_else(nothing)?).await
+    }
+
+    /// The executions that are named so or whose run's id begins so, among the newest of so many.
+    async fn listed_beginning_with(&self, start: &str, most: usize) -> Result<Vec<Execution>, CliError> {
+        let (mut found, mut looked_at) = (Vec::new(), 0);
         let look = |execution: Execution| {
-            let id = execution.run();
-            let exact = id.as_str() == start || execution.name == start;
-            if exact {
-                found.clear();
-            }
-            if exact || id.as_str().starts_with(start) {
+            looked_at += 1;
+            let is_exact = is_named(&execution, start);
+            if is_exact || execution.run().as_str().starts_with(start) {
                 found.push(execution);
             }
-            exact
+            is_exact || looked_at >= most
         };
         self.executions(None, look).await?;
-        let others: Vec<String> = found.iter().skip(1).map(|execution| execution.run().to_string()).collect();
-        match found.into_iter().next() {
-            None => {
-                Err(CliError::NoRun { what: format!("no run's id begins with {start}; to list runs: reveille runs") })
-            }
-            Some(only) if others.is_empty() => Ok(only),
-            Some(first) => Err(CliError::Ambiguous {
-                start: start.to_owned(),
-                first: first.run().to_string(),
-                second: others[0].clone(),
-                count: others.len() + 1,
-            }),
-        }
+        Ok(found)
     }
+}
+
+/// Whether a person who gives this means this execution and no other.
+fn is_named(execution: &Execution, start: &str) -> bool {
+    execution.name == start || execution.run().as_str() == start
 }
 
 fn execution(item: ExecutionListItem) -> Execution {
@@ -179,6 +231,7 @@ fn execution(item: ExecutionListItem) -> Execution {
         status: item.status,
         started: time(item.start_date),
         stopped: item.stop_date.map(time),
+        recorded: None,
     }
 }
 

@@ -17,6 +17,7 @@ use super::{
     Account, Execution, RunName,
     executions::time,
     outputs::{self, ToCome, may_lack_outputs},
+    past::Recorded,
 };
 use crate::error::CliError;
 
@@ -41,6 +42,14 @@ pub(crate) struct Run {
     /// What the execution itself says of its end.
     pub(crate) error: Option<String>,
     pub(crate) cause: Option<String>,
+}
+
+/// What a person named.
+pub(super) enum Named {
+    /// Step Functions knows it.
+    Known(Execution, Box<DescribeExecutionOutput>),
+    /// Only its records do.
+    Past(Recorded),
 }
 
 /// A record that cannot be read, and why.
@@ -95,6 +104,11 @@ impl Run {
         })
     }
 
+    /// Whether Step Functions has forgotten its execution, so that only its records tell of it.
+    pub(crate) const fn is_past(&self) -> bool {
+        self.execution.recorded.is_some()
+    }
+
     /// Whether its outcome is recorded, even if the record cannot be read.
     pub(crate) fn is_concluded(&self) -> bool {
         self.outcome.is_some() || self.damaged.iter().any(|damaged| damaged.key.ends_with("/outcome.json"))
@@ -125,7 +139,14 @@ impl Run {
         let arn = "arn:aws:states:us-east-1:1:execution:m:daily".to_owned();
         let (started, status) = (Utc::now(), ExecutionStatus::Failed);
         Self {
-            execution: Execution { arn, name: "daily".to_owned(), status, started, stopped: Some(started) },
+            execution: Execution {
+                arn,
+                name: "daily".to_owned(),
+                status,
+                started,
+                stopped: Some(started),
+                recorded: None,
+            },
             id: RunId::from_key("daily-1"),
             instance: Some("nightly".to_owned()),
             notebook: Some(notebook.to_owned()),
@@ -142,18 +163,33 @@ impl Run {
 }
 
 impl Account {
-    /// The same of one that a person names: described once, also where its ARN names it.
-    pub(super) async fn described_as(&self, name: &RunName) -> Result<(Execution, DescribeExecutionOutput), CliError> {
-        match name {
-            RunName::Arn(arn) => self.described(arn).await,
-            name => self.described(&self.find(name).await?.arn).await,
+    /// A run that a person names, with all that is known of it now.
+    pub(crate) async fn run_named(&self, name: &RunName) -> Result<Run, CliError> {
+        match self.described_as(name).await? {
+            Named::Known(execution, described) => self.with_records(outline_of(execution, &described)).await,
+            Named::Past(recorded) => self.past(&recorded).await,
         }
     }
 
-    /// A run that a person names, with all that is known of it now.
-    pub(crate) async fn run_named(&self, name: &RunName) -> Result<Run, CliError> {
-        let (execution, described) = self.described_as(name).await?;
-        self.with_records(outline_of(execution, &described)).await
+    /// What a person names, described once, also where its ARN names it.
+    pub(super) async fn described_as(&self, name: &RunName) -> Result<Named, CliError> {
+        let execution = match name {
+            RunName::Arn(arn) => match self.described(arn).await {
+                Err(error @ CliError::NoRun { .. }) => {
+                    return self.recorded_of(arn).await?.map(Named::Past).ok_or(error);
+                }
+                described => {
+                    let (execution, described) = described?;
+                    return Ok(Named::Known(execution, Box::new(described)));
+                }
+            },
+            name => self.find(name).await?,
+        };
+        if let Some(recorded) = execution.recorded {
+            return Ok(Named::Past(recorded));
+        }
+        let (execution, described) = self.described(&execution.arn).await?;
+        Ok(Named::Known(execution, Box::new(described)))
     }
 
     /// An execution, whole.
@@ -173,13 +209,17 @@ impl Account {
             status: described.status.clone(),
             started: time(described.start_date),
             stopped: described.stop_date.map(time),
+            recorded: None,
         };
         Ok((execution, described))
     }
 
     /// A run with all that is known of it now.
     pub(crate) async fn run(&self, execution: &Execution) -> Result<Run, CliError> {
-        self.with_records(self.outline(&execution.arn).await?).await
+        match &execution.recorded {
+            Some(recorded) => self.past(recorded).await,
+            None => self.with_records(self.outline(&execution.arn).await?).await,
+        }
     }
 
     /// A run as its execution tells it: enough to know whose it is, in one call.

@@ -20,6 +20,12 @@ const GOOD_FOR: Duration = Duration::from_hours(1);
 pub(crate) async fn run(terminal: &Terminal, arguments: &OpenArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
     let run = account.run_named(&arguments.run).await?;
+    if arguments.console && run.is_past() {
+        return Err(CliError::NotThere(format!(
+            "the console does not show {} any more, because Step Functions keeps executions for 90 days; see what there is with: reveille show {}",
+            run.id, run.id
+        )));
+    }
     if arguments.console {
         let link = console(&run.execution.arn).ok_or_else(|| {
             let arn = &run.execution.arn;

@@ -2,12 +2,11 @@
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{Code, records::Rest};
 
 use crate::{
     arguments::{Format, RunsArguments, StatusFilter},
-    clients::{AT_ONCE, Account, Ending, Execution, Run},
+    clients::{Account, Ending, ListedRuns, Run, WantedRuns},
     error::CliError,
     exit::Exit,
     ui::{
@@ -17,9 +16,6 @@ use crate::{
         times,
     },
 };
-
-/// Executions that are looked at where a filter can be answered only by looking at each.
-const MOST_LOOKED_AT: usize = 1_000;
 
 const COLUMNS: [Column; 8] = [
     Column { title: "STATUS", rank: 0, least: 9 },
@@ -34,7 +30,10 @@ const COLUMNS: [Column; 8] = [
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &RunsArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
-    let runs = find(&account, arguments, Utc::now()).await?;
+    let ListedRuns { runs, bound } = account.runs(&wanted(arguments, Utc::now())).await?;
+    if let Some(bound) = bound {
+        terminal.note(&bound);
+    }
     if arguments.format.output == Format::Json {
         Terminal::result(&json::runs(&runs));
         return Ok(Exit::Done);
@@ -49,28 +48,15 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RunsArguments) -> Resul
     Ok(Exit::Done)
 }
 
-async fn find(account: &Account, arguments: &RunsArguments, now: DateTime<Utc>) -> Result<Vec<Run>, CliError> {
-    let wanted = usize::from(arguments.limit);
-    let filtered = arguments.instance.is_some() || arguments.notebook.is_some();
-    let most = if filtered { MOST_LOOKED_AT.max(wanted) } else { wanted };
-    let since = arguments.since.map(|span| now - span);
-    let mut executions = Vec::new();
-    let take = |execution: Execution| {
-        let old = since.is_some_and(|since| execution.started < since);
-        if !old {
-            executions.push(execution);
-        }
-        old || executions.len() >= most
-    };
-    account.executions(arguments.status.map(status), take).await?;
-    let outlines = stream::iter(&executions).map(|execution| account.outline(&execution.arn)).buffered(AT_ONCE);
-    let fits = |run: &Run| {
-        let instance = arguments.instance.as_ref().is_none_or(|name| run.instance.as_ref() == Some(name));
-        let notebook = arguments.notebook.as_deref();
-        instance && notebook.is_none_or(|text| run.notebook.as_deref().is_some_and(|name| name.contains(text)))
-    };
-    let fitting = outlines.try_filter(|run| std::future::ready(fits(run))).take(wanted);
-    fitting.map_ok(|run| account.with_records(run)).try_buffered(AT_ONCE).try_collect().await
+/// What the arguments ask for.
+fn wanted(arguments: &RunsArguments, now: DateTime<Utc>) -> WantedRuns {
+    WantedRuns {
+        status: arguments.status.map(status),
+        instance: arguments.instance.clone(),
+        notebook: arguments.notebook.clone(),
+        since: arguments.since.map(|span| now - span),
+        most: usize::from(arguments.limit),
+    }
 }
 
 const fn status(filter: StatusFilter) -> ExecutionStatus {

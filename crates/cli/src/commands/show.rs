@@ -130,6 +130,9 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
         ("trigger", run.trigger.clone()),
         ("started", format!("{started}, {took} {so_far}")),
     ];
+    if run.is_past() {
+        facts.push(("told by", "its records; Step Functions keeps executions for 90 days".to_owned()));
+    }
     if let Some(outcome) = &run.outcome {
         let after = match run.code() {
             Some(Code::InstanceNotFound) => "does not exist",

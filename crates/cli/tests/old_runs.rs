@@ -129,7 +129,7 @@ fn a_run_that_step_functions_has_forgotten_is_told_from_its_records() {
     let (code, link, problem) = told(&["open", "daily", "--log"]);
     assert!(code == Some(0) && link.contains("/2/log.txt"), "{problem}");
     let (code, _, problem) = told(&["open", "daily", "--console"]);
-    assert!(code == Some(1) && problem.contains("keeps executions for 90 days"), "{problem}");
+    assert!(code == Some(5) && problem.contains("keeps executions for 90 days"), "{problem}");
     let (code, _, problem) = told(&["show", "monthly"]);
     assert!(code == Some(5) && problem.contains("no run's id begins with monthly"), "{problem}");
 }
@@ -164,7 +164,7 @@ fn without_its_request_a_forgotten_run_is_not_run_again_and_it_says_why() {
         Some(if gone { (404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()) } else { answer(call) })
     });
     let output = stub.reveille(&["rerun", "daily"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
     assert!(words(&output.stderr).contains("no request.json is left of it"), "{output:?}");
     assert_eq!(stub.asked("StartExecution"), [""; 0]);
 }

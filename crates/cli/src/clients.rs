@@ -19,6 +19,7 @@ mod live;
 mod outputs;
 mod past;
 mod queue;
+mod recorded;
 mod records;
 mod rules;
 mod run;

@@ -4,7 +4,7 @@ use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEventType, S
 use chrono::{DateTime, Utc};
 use reveille_domain::RunId;
 
-use super::{Account, past::Recorded};
+use super::{Account, recorded::Recorded};
 use crate::error::CliError;
 
 /// Executions of one page: the most that ListExecutions gives.

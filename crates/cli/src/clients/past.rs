@@ -10,18 +10,11 @@ use reveille_domain::{
 };
 use serde_json::{Value, json};
 
-use super::{AT_ONCE, Account, Ending, Execution, Run};
+use super::{AT_ONCE, Account, Ending, Execution, Run, recorded::Recorded};
 use crate::error::CliError;
 
 /// What is said where nothing tells what started a run.
 const UNKNOWN: &str = "not known any more";
-/// The records of a run, by what names them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recorded {
-    /// The folder of its instance.
-    pub(crate) instance: String,
-    pub(crate) run: RunId,
-}
 
 impl Run {
     /// A run of which nothing is known but where its records are.

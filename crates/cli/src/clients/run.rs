@@ -17,7 +17,7 @@ use super::{
     Account, Execution, RunName,
     executions::time,
     outputs::{self, ToCome, may_lack_outputs},
-    past::Recorded,
+    recorded::Recorded,
 };
 use crate::error::CliError;
 

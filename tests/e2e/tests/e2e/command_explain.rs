@@ -94,7 +94,7 @@ async fn of_a_file(world: &LocalAws) {
 
     world.put_object(bucket, "a.txt", b"a").await;
     let other = explain("a.txt").await;
-    assert!(other["verdict"].as_str().unwrap().contains("no rule takes it"), "{other:#}");
+    assert!(other["verdict"].as_str().unwrap().contains("no rule that is on takes it"), "{other:#}");
     says(&other, "the key does not end with .csv", "the rule");
 
     ended(&reveille(world, &["on-upload", "pause", RULE]).await, 0);

@@ -197,7 +197,7 @@ impl CliError {
             Self::Usage(_) | Self::Ambiguous { .. } | Self::Local(LocalError::Parameter { .. }) => 2,
             // 128 + SIGINT, as shells have it.
             Self::Interrupted | Self::Detached => 130,
-            Self::Undone { error, .. } if matches!(**error, Self::Interrupted) => 130,
+            Self::Undone { error, .. } | Self::Afterwards { error, .. } if matches!(**error, Self::Interrupted) => 130,
             _ => 1,
         }
     }

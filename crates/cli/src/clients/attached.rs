@@ -10,7 +10,7 @@ use reveille_lifecycle::AttachedScript;
 
 use super::{
     Account,
-    checkup::{InstanceFacts, decoded, instance_facts, is_missing, on_start},
+    checkup::{InstanceFacts, Unreadable, decoded, instance_facts, is_missing, on_start, readable},
 };
 use crate::error::CliError;
 
@@ -31,7 +31,7 @@ impl Account {
         for (instance, configuration) in configured(&self.sagemaker).await? {
             if !is_ours.contains_key(&configuration) {
                 let script = self.on_start(&configuration).await?;
-                let script = script.as_deref().and_then(decoded).and_then(|script| AttachedScript::read(&script));
+                let script = script.as_deref().and_then(|script| AttachedScript::read(&readable(script)));
                 is_ours.insert(configuration.clone(), script.is_some_and(|script| is_for(&script, &self.layout)));
             }
             if is_ours[&configuration] {
@@ -64,6 +64,9 @@ async fn configured(sagemaker: &Client) -> Result<Vec<(String, String)>, CliErro
     }
 }
 
+/// An on-start script, if there is one and if it can be read.
+pub(crate) type Script = Result<Option<String>, Unreadable>;
+
 /// What an instance is given at its next start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attach<'a> {
@@ -84,12 +87,13 @@ impl SageMaker {
         instance_facts(&self.0, name).await
     }
 
-    /// The on-start script of a lifecycle configuration; `None`: there is no such configuration, or it has none.
+    /// The on-start script of a lifecycle configuration; `None`: there is no such configuration, or it has none. One that is there and cannot be
+    /// read is neither.
     ///
     /// # Errors
     /// AWS refuses to say.
-    pub(crate) async fn script(&self, configuration: &str) -> Result<Option<String>, CliError> {
-        Ok(on_start(&self.0, configuration).await?.as_deref().and_then(decoded))
+    pub(crate) async fn script(&self, configuration: &str) -> Result<Script, CliError> {
+        Ok(on_start(&self.0, configuration).await?.as_deref().map(decoded).transpose())
     }
 
     /// Whether there is a lifecycle configuration of this name.

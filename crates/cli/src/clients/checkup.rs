@@ -12,7 +12,9 @@ mod stack;
 mod who;
 
 pub(crate) use bucket::{BucketEvents, BucketFacts, Heading};
-pub(crate) use instance::{InstanceFacts, LastRuns, decoded, instance_facts, is_missing, on_start};
+pub(crate) use instance::{
+    InstanceFacts, LastRuns, Unreadable, decoded, instance_facts, is_missing, on_start, readable,
+};
 pub(crate) use stack::{MachineFacts, ResourceFacts, RuleFacts};
 pub(crate) use who::{Greeting, SeenClock, greet};
 

@@ -3,13 +3,14 @@
 
 mod own_script;
 pub(super) mod plan;
+pub(super) mod put;
+pub(super) mod whose;
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use aws_sdk_sagemaker::types::NotebookInstanceStatus as Status;
 use plan::{Change, Facts};
+use put::Putting;
 use serde_json::json;
-use tokio::time::sleep;
 
 use super::{
     deploy::{
@@ -34,8 +35,8 @@ pub(super) const OURS: &str = "A notebook instance for Reveille";
 /// Of the stack: the lifecycle configuration that the instance had before.
 pub(super) const REPLACED: &str = "reveille:replaced";
 
-/// A change of an instance takes seconds.
-const LOOK: Duration = Duration::from_secs(2);
+/// As the value of that tag: it had none. No lifecycle configuration has such a name, and a tag's value is not empty.
+const REPLACED_NONE: &str = "-";
 
 /// The stack of what an instance needs.
 pub(super) fn stack_of(stack: &str, instance: &str) -> String {
@@ -56,14 +57,25 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &AttachArguments) -> Res
     let name = stack_of(account.stack_name(), &arguments.instance);
     let again = with_stack(&format!("reveille attach {}", arguments.instance), account.stack_name());
     let how = How { yes: arguments.yes, only_shows: arguments.dry_run, is_json };
+    whose::found(&stacks, (&name, &arguments.instance), Some(&account.layout)).await?;
     let before = standing::settled(terminal, &stacks, &stop, (&name, OURS), how).await?;
     let facts = Facts::of(&account, &stacks, arguments, before.as_ref()).await?;
     let change = plan::change(&facts, arguments.on_start()?)?;
     let template = Template::read(TEMPLATE, "infra/instance.yaml")?;
     let kept = before.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
     let settings = template.settings(&change.parameters, &kept)?;
-    let attaching =
-        Attaching { terminal, arguments, stacks: &stacks, stop: &stop, change: &change, name: &name, again: &again };
+    let sagemaker = SageMaker::of(&stacks.config);
+    let attaching = Attaching {
+        terminal,
+        arguments,
+        stacks: &stacks,
+        sagemaker: &sagemaker,
+        stop: &stop,
+        facts: &facts,
+        change: &change,
+        name: &name,
+        again: &again,
+    };
     let plan = Plan {
         stacks: &stacks,
         stop: &stop,
@@ -71,7 +83,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &AttachArguments) -> Res
         before: before.as_ref(),
         template: TemplateAt::Text(TEMPLATE),
         settings: &settings,
-        tags: change.replaced.clone().map(|replaced| vec![(REPLACED.to_owned(), replaced)]),
+        tags: change.attaches.then(|| tags(before.as_ref(), change.replaced.as_deref())).flatten(),
     };
     terminal.passing(Tone::Moving, "  asking CloudFormation what changes");
     let planned = plan.prepare().await?;
@@ -81,7 +93,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &AttachArguments) -> Res
         return Ok(Exit::Done);
     }
     if !is_json {
-        attaching.show(&facts, planned.as_ref(), before.as_ref());
+        attaching.show(planned.as_ref(), before.as_ref());
         for line in settings_lines(terminal, &settings.changed) {
             terminal.line(&line);
         }
@@ -90,7 +102,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &AttachArguments) -> Res
     let question = format!("Attach the runner to {}?", arguments.instance);
     let agreed = Agreement::asked(&stop, arguments.yes, arguments.dry_run, question).await;
     let ended = match agreed {
-        Ok(Agreement::Yes) => return attaching.attach(planned, facts.configuration.as_deref()).await,
+        Ok(Agreement::Yes) => return attaching.attach(planned).await,
         Ok(Agreement::OnlyShow) => Ok(Exit::Done),
         Ok(Agreement::No) => Err(CliError::NotNow("nothing was changed".to_owned())),
         Err(error) => match &planned {
@@ -107,11 +119,33 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &AttachArguments) -> Res
     ended
 }
 
+/// The tags that the stack gets: a change set's take the place of all that it has, so those that people gave it stay. `None`: they are as they
+/// are to be.
+fn tags(before: Option<&StackFacts>, replaced: Option<&str>) -> Option<Vec<(String, String)>> {
+    let has = before.map(|stack| stack.tags.clone()).unwrap_or_default();
+    // CloudFormation's own take no change.
+    let mut tags: BTreeMap<String, String> = has.into_iter().filter(|(name, _)| !name.starts_with("aws:")).collect();
+    let had = tags.get(REPLACED).map(String::as_str);
+    let value = replaced.or(had.map(|_| REPLACED_NONE))?;
+    if had == Some(value) {
+        return None;
+    }
+    tags.insert(REPLACED.to_owned(), value.to_owned());
+    Some(tags.into_iter().collect())
+}
+
+/// The lifecycle configuration that an instance had before, as its stack says.
+pub(super) fn replaced_of(stack: &StackFacts) -> Option<&str> {
+    stack.tags.get(REPLACED).map(String::as_str).filter(|name| *name != REPLACED_NONE)
+}
+
 struct Attaching<'a> {
     terminal: &'a Terminal,
     arguments: &'a AttachArguments,
     stacks: &'a Stacks,
+    sagemaker: &'a SageMaker,
     stop: &'a Stop,
+    facts: &'a Facts,
     change: &'a Change,
     /// The instance's stack.
     name: &'a str,
@@ -123,12 +157,12 @@ impl Attaching<'_> {
         self.arguments.format.output == Format::Json
     }
 
-    fn show(&self, facts: &Facts, planned: Option<&Planned>, before: Option<&StackFacts>) {
+    fn show(&self, planned: Option<&Planned>, before: Option<&StackFacts>) {
         let terminal = self.terminal;
         let instance = &self.arguments.instance;
         terminal.lines(&format!("The instance {instance} gets Reveille's runner:"));
         terminal.line("");
-        for line in plan::lines(terminal, self.change, facts, self.name, before.is_some()) {
+        for line in plan::lines(terminal, self.change, self.facts, self.name, before.is_some()) {
             terminal.line(&line);
         }
         terminal.line("");
@@ -141,8 +175,38 @@ impl Attaching<'_> {
         }
     }
 
-    async fn attach(&self, planned: Option<Planned>, had: Option<&str>) -> Result<Exit, CliError> {
+    /// Before the stack changes, and once more before the instance does: making the stack takes minutes.
+    ///
+    /// # Errors
+    /// The instance is not as it was shown, or a person ends the command.
+    async fn is_still(&self, putting: &Putting<'_>) -> Result<(), CliError> {
+        if !self.change.attaches {
+            return putting.goes_on();
+        }
+        putting.is_still(Some(&self.facts.seen()), true).await?;
+        let Some(had) = &self.facts.configuration else { return Ok(()) };
+        if self.sagemaker.script(had).await? == self.facts.script {
+            return Ok(());
+        }
+        Err(CliError::NotNow(format!(
+            "somebody else changed the on-start script of {had} since it was read. The instance was left as it is; to take the new one: {}",
+            self.again
+        )))
+    }
+
+    async fn attach(&self, planned: Option<Planned>) -> Result<Exit, CliError> {
+        let (instance, had) = (self.arguments.instance.as_str(), self.facts.configuration.as_deref());
+        let putting = Putting {
+            terminal: self.terminal,
+            sagemaker: self.sagemaker,
+            stop: self.stop,
+            instance,
+            again: self.again,
+        };
         if let Some(planned) = planned {
+            if let Err(error) = self.is_still(&putting).await {
+                return Err(planned.undone(self.stacks, error).await);
+            }
             let operation = planned.begin(self.stacks).await?;
             let ended = operation.follow(self.terminal, self.stacks, self.stop, !self.is_json(), self.again).await?;
             if !ended.is_well() {
@@ -153,17 +217,18 @@ impl Attaching<'_> {
             }
         }
         if self.change.attaches {
-            let sagemaker = SageMaker::of(&self.stacks.config);
-            let changed = put(
-                self.terminal,
-                &sagemaker,
-                &self.arguments.instance,
-                Attach::Configuration(&self.change.configuration),
-            );
-            changed.await.map_err(|error| CliError::Afterwards {
-                done: format!("the stack {} has what the instance needs", self.name),
-                error: Box::new(error),
-                next: self.again.to_owned(),
+            let changed = async {
+                self.is_still(&putting).await?;
+                putting.put(Attach::Configuration(&self.change.configuration)).await
+            };
+            changed.await.map_err(|error| match error {
+                // It has been told.
+                CliError::Detached => error,
+                error => CliError::Afterwards {
+                    done: format!("the stack {} has what the instance needs", self.name),
+                    error: Box::new(error),
+                    next: self.again.to_owned(),
+                },
             })?;
         }
         let configuration = &self.change.configuration;
@@ -195,35 +260,41 @@ impl Attaching<'_> {
     }
 }
 
-/// Changes an instance's lifecycle configuration, and waits until SageMaker has done so.
-///
-/// # Errors
-/// AWS refuses, or the instance ends as something else than stopped.
-pub(super) async fn put(
-    terminal: &Terminal,
-    sagemaker: &SageMaker,
-    instance: &str,
-    attach: Attach<'_>,
-) -> Result<(), CliError> {
-    sagemaker.attach(instance, attach).await?;
-    loop {
-        let facts = sagemaker.instance(instance).await?;
-        match facts.map(|facts| (facts.status, facts.failure)) {
-            None => return Err(CliError::NotThere(format!("the instance {instance} was deleted meanwhile"))),
-            Some((Status::Updating, _)) => {}
-            // Whoever starts it meanwhile starts it with the new configuration.
-            Some((Status::Stopped | Status::Pending | Status::InService, _)) => break,
-            Some((status, failure)) => {
-                return Err(CliError::NotNow(format!(
-                    "the instance {instance} is {} ({})",
-                    status.as_str(),
-                    failure.as_deref().unwrap_or("SageMaker gives no reason")
-                )));
-            }
-        }
-        terminal.passing(Tone::Moving, &format!("  SageMaker changes {instance}"));
-        sleep(LOOK).await;
+#[cfg(test)]
+mod tests {
+    use super::{REPLACED, replaced_of, tags};
+    use crate::clients::StackFacts;
+
+    fn stack(tags: &[(&str, &str)]) -> StackFacts {
+        let tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        StackFacts { tags, ..StackFacts::default() }
     }
-    terminal.clear();
-    Ok(())
+
+    fn after(before: &StackFacts, replaced: Option<&str>) -> StackFacts {
+        let given = tags(Some(before), replaced);
+        StackFacts {
+            tags: given.map_or_else(|| before.tags.clone(), |tags| tags.into_iter().collect()),
+            ..before.clone()
+        }
+    }
+
+    #[test]
+    fn a_stacks_own_tags_stay() {
+        let theirs = after(&stack(&[("team", "data"), ("aws:cloud", "x")]), Some("mine"));
+        assert_eq!(theirs.tags, stack(&[("team", "data"), (REPLACED, "mine")]).tags);
+        assert_eq!(tags(None, Some("mine")), Some(vec![(REPLACED.to_owned(), "mine".to_owned())]));
+        assert_eq!(tags(None, None), None);
+        assert_eq!(tags(Some(&stack(&[("team", "data")])), None), None);
+        assert_eq!(tags(Some(&theirs), Some("mine")), None);
+    }
+
+    /// Else `detach` would put back what an earlier attachment replaced.
+    #[test]
+    fn what_was_replaced_once_is_forgotten() {
+        let before = stack(&[("team", "data"), (REPLACED, "mine")]);
+        assert_eq!(replaced_of(&before), Some("mine"));
+        let again = after(&before, None);
+        assert_eq!((replaced_of(&again), again.tags["team"].as_str()), (None, "data"));
+        assert_eq!(replaced_of(&after(&again, Some("other"))), Some("other"));
+    }
 }

@@ -4,7 +4,11 @@ use aws_sdk_sagemaker::types::NotebookInstanceStatus as Status;
 use serde_json::json;
 
 use super::{
-    attach::{self, REPLACED, configuration_of, plan, stack_of},
+    attach::{
+        configuration_of,
+        put::{Putting, Seen, is_at_rest, not_at_rest},
+        replaced_of, stack_of, whose,
+    },
     deploy::with_stack,
     stacks::{Agreement, Operation},
     stop::Stop,
@@ -24,9 +28,12 @@ struct Facts {
     /// `None`: there is no such instance any more.
     status: Option<Status>,
     configuration: Option<String>,
+    role: Option<String>,
     /// The lifecycle configuration that it had before, if that is still there.
     replaced: Option<String>,
     stack: Option<StackFacts>,
+    /// Whether that stack made the lifecycle configuration of the name that ours has.
+    has_ours: bool,
 }
 
 /// What is to be done.
@@ -43,9 +50,11 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DetachArguments) -> Res
     let stacks = Stacks::of(&arguments.stack).await?;
     let sagemaker = SageMaker::of(&stacks.config);
     let stop = Stop::listening();
-    let facts = Facts::of(&stacks, &sagemaker, &arguments.stack.stack, &arguments.instance).await?;
+    // As attach names it: a person may give an ARN.
+    let main = whose::name_of(&arguments.stack.stack);
+    let (instance, name) = (&arguments.instance, stack_of(main, &arguments.instance));
+    let facts = Facts::of(&stacks, &sagemaker, &name, instance).await?;
     let change = decide(&facts)?;
-    let (instance, name) = (&arguments.instance, stack_of(&arguments.stack.stack, &arguments.instance));
     let answer = json!({
         "instance": instance, "stack": name, "lifecycleConfiguration": facts.after(&change), "detaches": change.detaches,
         "deletesStack": change.deletes_stack,
@@ -76,18 +85,24 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DetachArguments) -> Res
         }
         Agreement::No => return Err(CliError::NotNow("nothing was changed".to_owned())),
     }
-    let again = with_stack(&format!("reveille detach {instance}"), &arguments.stack.stack);
+    let again = with_stack(&format!("reveille detach {instance}"), main);
+    let putting = Putting { terminal, sagemaker: &sagemaker, stop: &stop, instance, again: &again };
+    putting.is_still(facts.seen().as_ref(), change.detaches).await?;
     if change.detaches {
         let to = facts.replaced.as_deref().map_or(Attach::Nothing, Attach::Configuration);
-        attach::put(terminal, &sagemaker, instance, to).await?;
+        putting.put(to).await?;
     }
     if let Some(stack) = facts.stack.as_ref().filter(|_| change.deletes_stack) {
-        delete(terminal, &stacks, &stop, stack, is_json, &again).await.map_err(|error| match error {
+        let deleted = async {
+            putting.goes_on()?;
+            delete(terminal, &stacks, &stop, stack, is_json, &again).await
+        };
+        deleted.await.map_err(|error| match error {
             CliError::Detached => CliError::Detached,
             error => CliError::Afterwards {
                 done: format!("the instance {instance} has no runner any more"),
                 error: Box::new(error),
-                next: again,
+                next: again.clone(),
             },
         })?;
     }
@@ -100,31 +115,34 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DetachArguments) -> Res
 }
 
 impl Facts {
-    async fn of(stacks: &Stacks, sagemaker: &SageMaker, stack: &str, instance: &str) -> Result<Self, CliError> {
+    async fn of(stacks: &Stacks, sagemaker: &SageMaker, name: &str, instance: &str) -> Result<Self, CliError> {
         let seen = sagemaker.instance(instance).await?;
-        let its_stack = stacks.found(&stack_of(stack, instance)).await?;
+        let its_stack = whose::found(stacks, (name, instance), None).await?;
         if seen.is_none() && its_stack.is_none() {
             return Err(CliError::NotThere(format!(
                 "there is no notebook instance {instance} in {}; reveille instances lists them",
                 stacks.region
             )));
         }
-        if let Some(other) = &its_stack
-            && !stacks.description(other).await?.starts_with(attach::OURS)
-            && !other.is_empty()
-        {
-            return Err(CliError::NotNow(format!("the stack {} is not one that reveille attach made", other.name)));
-        }
-        let replaced = its_stack.as_ref().and_then(|stack| stack.tags.get(REPLACED).cloned());
-        let replaced = match replaced {
-            Some(name) if sagemaker.has_configuration(&name).await? => Some(name),
+        let has_ours = match &its_stack {
+            Some(stack) => whose::has(&stacks.resources(&stack.id).await?, &configuration_of(instance)),
+            None => false,
+        };
+        let replaced = match its_stack.as_ref().and_then(replaced_of) {
+            Some(name) if sagemaker.has_configuration(name).await? => Some(name.to_owned()),
             _ => None,
         };
-        let (status, configuration) = match seen {
-            Some(seen) => (Some(seen.status), seen.lifecycle_configuration),
-            None => (None, None),
+        let (status, configuration, role) = match seen {
+            Some(seen) => (Some(seen.status), seen.lifecycle_configuration, seen.role),
+            None => (None, None, None),
         };
-        Ok(Self { instance: instance.to_owned(), status, configuration, replaced, stack: its_stack })
+        Ok(Self { instance: instance.to_owned(), status, configuration, role, replaced, stack: its_stack, has_ours })
+    }
+
+    /// The instance, as a person is shown it.
+    fn seen(&self) -> Option<Seen> {
+        let status = self.status.clone()?;
+        Some(Seen { status, configuration: self.configuration.clone(), role: self.role.clone() })
     }
 
     /// What the instance has then.
@@ -153,13 +171,13 @@ fn decide(facts: &Facts) -> Result<Change, CliError> {
     }
     let ours = configuration_of(instance);
     let detaches = facts.configuration.as_deref() == Some(ours.as_str());
-    if detaches && stack.is_none() {
+    if detaches && !facts.has_ours {
         return Err(CliError::NotNow(format!(
             "the lifecycle configuration {ours} was not made by reveille attach. `aws cloudformation describe-stack-resources --physical-resource-id {ours}` names its stack. To take it off while {instance} is stopped: aws sagemaker update-notebook-instance --notebook-instance-name {instance} --disassociate-lifecycle-config"
         )));
     }
     match &facts.status {
-        Some(status) if detaches && !plan::is_at_rest(status) => Err(plan::not_at_rest(instance, status)),
+        Some(status) if detaches && !is_at_rest(status) => Err(not_at_rest(instance, status)),
         _ => Ok(Change { detaches, deletes_stack: stack.is_some() }),
     }
 }
@@ -221,8 +239,9 @@ mod tests {
             instance: "nightly".to_owned(),
             status: Some(Status::Stopped),
             configuration: Some("reveille-nightly".to_owned()),
-            replaced: None,
             stack: Some(stack("false")),
+            has_ours: true,
+            ..Facts::default()
         }
     }
 
@@ -248,7 +267,9 @@ mod tests {
         for (facts, said) in [
             (Facts { status: Some(Status::InService), ..attached() }, "aws sagemaker stop-notebook-instance"),
             (Facts { stack: Some(stack("true")), ..attached() }, "deletes the instance and its volume"),
-            (Facts { stack: None, ..attached() }, "--disassociate-lifecycle-config"),
+            (Facts { stack: None, has_ours: false, ..attached() }, "--disassociate-lifecycle-config"),
+            // Another stack's, by hand: this stack's deletion would not delete it, and the instance would lose what it is to have.
+            (Facts { has_ours: false, ..attached() }, "was not made by reveille attach"),
             (
                 Facts {
                     stack: Some(StackFacts { status: "UPDATE_IN_PROGRESS".to_owned(), ..stack("false") }),

@@ -27,6 +27,15 @@ impl Stop {
         Self(asked)
     }
 
+    /// As after Ctrl-C.
+    #[cfg(test)]
+    pub(super) fn was_asked() -> Self {
+        let asked = Arc::<(AtomicBool, Notify)>::default();
+        asked.0.store(true, Ordering::Relaxed);
+        asked.1.notify_one();
+        Self(asked)
+    }
+
     pub(super) fn is_asked(&self) -> bool {
         self.0.0.load(Ordering::Relaxed)
     }

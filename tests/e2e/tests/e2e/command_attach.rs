@@ -14,9 +14,9 @@ const NAME: &str = "command-attached";
 const OWN: &str = "command-own";
 const STACK: &str = "reveille-command-attached";
 
-/// As somebody has it: a role, and a script that ends by itself.
+/// As somebody has it: a role, and a script that ends by itself, with what is no script behind it. Without its `-e` it would end the whole.
 async fn made_by_hand(world: &LocalAws) {
-    let script = "#!/bin/bash\nset -e\nmkdir -p \"$REVEILLE_ROOT/var/log\"\necho own >>\"$REVEILLE_ROOT/var/log/own.log\"\nexit 0\n";
+    let script = "#!/bin/bash -e\nmkdir -p \"$REVEILLE_ROOT/var/log\"\necho own >>\"$REVEILLE_ROOT/var/log/own.log\"\nfalse\nkill $PPID\nexit 0\nThat's all.\n";
     let file = world.local().directory().join("own-script.sh");
     std::fs::write(&file, script).unwrap();
     let hook = format!("Content=$(base64 -w0 '{}')", file.display());
@@ -92,6 +92,9 @@ async fn attached(world: &LocalAws) {
     let own = std::fs::read_to_string(log).expect("the own script ran");
     assert!(own.lines().count() >= 1, "{own}");
 
+    // `attached` of the stack `reveille-command` leads to a stack of the same name.
+    let others = ["detach", "attached", "--stack", "reveille-command", "--yes"];
+    refused(world, &others, 1, "is that of another instance, command-attached").await;
     let answer = answered(world, &["detach", NAME, "--yes"]).await;
     assert_eq!((&answer["lifecycleConfiguration"], &answer["deletesStack"]), (&OWN.into(), &true.into()), "{answer}");
     assert_eq!((configuration(world).await, policies(world).await), (OWN.into(), 0));

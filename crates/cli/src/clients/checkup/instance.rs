@@ -126,7 +126,50 @@ pub(crate) fn is_missing(message: Option<&str>) -> bool {
     message.is_some_and(|message| message == "RecordNotFound" || message.contains("does not exist"))
 }
 
-/// The script in its base64 form; `None`: it is none, or no text.
-pub(crate) fn decoded(content: &str) -> Option<String> {
-    String::from_utf8(base64::decode(content).ok()?).ok()
+/// Why a script that is there cannot be read as it is. It is not the same as none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    pub(crate) why: String,
+    /// What can be read of it.
+    pub(crate) part: String,
+}
+
+/// The script in its base64 form, which may be in several lines.
+///
+/// # Errors
+/// It is no base64, or no UTF-8.
+pub(crate) fn decoded(content: &str) -> Result<String, Unreadable> {
+    let content: String = content.chars().filter(|sign| !sign.is_ascii_whitespace()).collect();
+    let bytes = base64::decode(content)
+        .map_err(|_| Unreadable { why: "it is not in base64".to_owned(), ..Unreadable::default() })?;
+    String::from_utf8(bytes).map_err(|error| Unreadable {
+        why: format!("it has a byte that is not UTF-8, as its character {}", error.utf8_error().valid_up_to() + 1),
+        part: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
+}
+
+/// Of a script all that can be read: enough to tell whose it is.
+pub(crate) fn readable(content: &str) -> String {
+    decoded(content).unwrap_or_else(|unreadable| unreadable.part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decoded, readable};
+    use aws_smithy_types::base64;
+
+    #[test]
+    fn a_script_that_cannot_be_read_is_not_none() {
+        let lines = base64::encode("#!/bin/bash\necho own")
+            .as_bytes()
+            .chunks(10)
+            .map(|it| String::from_utf8(it.to_vec()).unwrap())
+            .collect::<Vec<_>>();
+        assert_eq!(decoded(&lines.join("\r\n")).as_deref(), Ok("#!/bin/bash\necho own"));
+        let latin = base64::encode(b"# f\xfcr\necho own");
+        let unreadable = decoded(&latin).unwrap_err();
+        assert!(unreadable.why.contains("not UTF-8, as its character 4"), "{unreadable:?}");
+        assert!(readable(&latin).ends_with("r\necho own"), "{unreadable:?}");
+        assert!(decoded("echo own").unwrap_err().why.contains("not in base64"));
+    }
 }

@@ -4,10 +4,14 @@ use aws_sdk_sagemaker::types::NotebookInstanceStatus as Status;
 use reveille_domain::layout::Layout;
 use reveille_lifecycle::AttachedScript;
 
-use super::{configuration_of, own_script, stack_of};
+use super::{
+    configuration_of, own_script,
+    put::{Seen, is_at_rest, not_at_rest},
+    stack_of, whose,
+};
 use crate::{
     arguments::AttachArguments,
-    clients::{Account, SageMaker, StackFacts, Stacks, is_for},
+    clients::{Account, SageMaker, Script, StackFacts, Stacks, is_for},
     commands::{doctor::fits, stacks::nearest},
     error::CliError,
     ui::{labelled, terminal::Terminal},
@@ -28,11 +32,13 @@ pub(super) struct Facts {
     /// The lifecycle configuration that it has.
     pub(super) configuration: Option<String>,
     /// The on-start script of that.
-    script: Option<String>,
+    pub(super) script: Script,
     layout: Layout,
     /// What the main stack has of what the instance's stack takes over.
     taken_over: Vec<(String, String)>,
     instance_names: Option<String>,
+    /// The commands of a person that its stack has from before.
+    kept: Option<String>,
     /// Its stack is there and made it.
     makes_instance: bool,
     /// A lifecycle configuration of the name that ours would have, which that stack did not make.
@@ -51,6 +57,8 @@ pub(super) struct Change {
     pub(super) replaced: Option<String>,
     /// What becomes of the on-start script that it had.
     own_script: Option<String>,
+    /// What becomes of the commands that its stack had.
+    kept: Option<String>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -76,9 +84,14 @@ impl Facts {
         };
         let script = match &seen.lifecycle_configuration {
             Some(name) => sagemaker.script(name).await?,
-            None => None,
+            None => Ok(None),
         };
-        let is_there = stack.is_some_and(|stack| !stack.is_empty());
+        let stack = stack.filter(|stack| !stack.is_empty());
+        let configuration = configuration_of(&instance);
+        let has_it = match stack {
+            Some(stack) => whose::has(&stacks.resources(&stack.id).await?, &configuration),
+            None => false,
+        };
         let parameter = |name: &str| Some((name.to_owned(), account.parameter(name)?));
         Ok(Self {
             status: seen.status,
@@ -89,12 +102,24 @@ impl Facts {
             layout: account.layout.clone(),
             taken_over: TAKEN_OVER.into_iter().filter_map(parameter).collect(),
             instance_names: account.parameter("InstanceNames"),
-            makes_instance: stack.is_some_and(|stack| {
-                stack.parameters.get("CreateInstance").is_none_or(|value| value == "true") && !stack.is_empty()
-            }),
-            is_taken: !is_there && sagemaker.has_configuration(&configuration_of(&instance)).await?,
+            kept: stack
+                .and_then(|stack| stack.parameters.get("OnStartCommands").cloned())
+                .filter(|commands| !commands.is_empty()),
+            makes_instance: stack
+                .is_some_and(|stack| stack.parameters.get("CreateInstance").is_none_or(|value| value == "true")),
+            is_taken: !has_it && sagemaker.has_configuration(&configuration).await?,
             instance,
         })
+    }
+
+    /// The instance, as a person is shown it.
+    pub(super) fn seen(&self) -> Seen {
+        Seen { status: self.status.clone(), configuration: self.configuration.clone(), role: self.role.clone() }
+    }
+
+    /// All that can be read of its on-start script.
+    fn readable(&self) -> Option<&str> {
+        self.script.as_ref().map_or_else(|unreadable| Some(unreadable.part.as_str()), Option::as_deref)
     }
 
     fn has_ours(&self) -> bool {
@@ -113,17 +138,7 @@ pub(super) fn change(facts: &Facts, commands: Option<String>) -> Result<Change, 
     if attaches {
         at_rest(facts)?;
     }
-    let own = facts.script.as_deref().filter(|_| attaches).map(str::trim).filter(|script| !script.is_empty());
-    let (commands, own_script) = match (commands, own) {
-        (Some(commands), Some(_)) => (Some(commands), Some("is replaced by the commands of --on-start".to_owned())),
-        (Some(commands), None) => (Some(commands), None),
-        (None, Some(script)) => {
-            let commands = own_script::as_commands(script).map_err(|problem| cannot_go_on(facts, &problem))?;
-            let said = format!("goes on: it runs first, in a shell of its own ({} characters)", script.len());
-            (Some(commands), Some(said))
-        }
-        (None, None) => (None, None),
-    };
+    let (commands, own_script) = goes_on(facts, attaches, commands)?;
     let mut parameters = vec![
         ("InstanceName".to_owned(), instance.clone()),
         ("CreateInstance".to_owned(), "false".to_owned()),
@@ -132,15 +147,49 @@ pub(super) fn change(facts: &Facts, commands: Option<String>) -> Result<Change, 
     // What the main stack has counts, also where it went back to a default.
     parameters.extend(facts.taken_over.iter().cloned());
     parameters.extend(role_name(facts).map(|role| ("RoleName".to_owned(), role)));
+    let kept = facts.kept.as_deref().filter(|kept| commands.as_deref() != Some(*kept)).map(|kept| {
+        let becomes = if commands.is_some() { "are replaced" } else { "go on, and run first" };
+        format!("{becomes} ({} characters): {}", kept.len(), kept.lines().next().unwrap_or_default())
+    });
     parameters.extend(commands.map(|commands| ("OnStartCommands".to_owned(), commands)));
     Ok(Change {
         configuration: configuration_of(instance),
+        kept,
         attaches,
         parameters,
         replaced: facts.configuration.clone().filter(|_| attaches),
         own_script,
         warnings: warnings(facts),
     })
+}
+
+/// The commands that the stack gets, and what becomes of the script that the instance has.
+///
+/// # Errors
+/// It has one that cannot go on, and nobody gave other commands.
+fn goes_on(
+    facts: &Facts,
+    attaches: bool,
+    commands: Option<String>,
+) -> Result<(Option<String>, Option<String>), CliError> {
+    let own = match &facts.script {
+        _ if !attaches => None,
+        Ok(script) => script.as_deref().filter(|script| !script.trim().is_empty()).map(Ok),
+        Err(unreadable) => Some(Err(unreadable)),
+    };
+    let script = match (commands, own) {
+        (None, None) => return Ok((None, None)),
+        (Some(commands), own) => {
+            let said = own.map(|_| "is replaced by the commands of --on-start".to_owned());
+            return Ok((Some(commands), said));
+        }
+        (None, Some(Err(unreadable))) => {
+            return Err(cannot_go_on(facts, &own_script::CannotGoOn(unreadable.why.clone())));
+        }
+        (None, Some(Ok(script))) => script,
+    };
+    let commands = own_script::as_commands(script).map_err(|problem| cannot_go_on(facts, &problem))?;
+    Ok((Some(commands), Some(format!("goes on: it runs first, in a shell of its own ({} characters)", script.len()))))
 }
 
 /// Why it cannot be done, whether the instance is stopped or not.
@@ -157,7 +206,7 @@ fn objection(facts: &Facts) -> Option<String> {
             "there is a lifecycle configuration {configuration} already, and not from the stack that this command makes ({stack}). `aws cloudformation describe-stack-resources --physical-resource-id {configuration}` names its stack. While {instance} is stopped: aws sagemaker update-notebook-instance --notebook-instance-name {instance} --lifecycle-config-name {configuration}"
         ));
     }
-    let script = facts.script.as_deref().and_then(AttachedScript::read).filter(|_| !facts.has_ours());
+    let script = facts.readable().and_then(AttachedScript::read).filter(|_| !facts.has_ours());
     if script.as_ref().is_some_and(|script| is_for(script, layout)) {
         return Some(format!(
             "{instance} has this stack's runner already, by the lifecycle configuration {}, which this command did not make; to check it: reveille doctor {instance}",
@@ -178,24 +227,11 @@ fn objection(facts: &Facts) -> Option<String> {
     None
 }
 
-/// SageMaker changes a lifecycle configuration only then. Nobody is stopped for it.
-pub(in crate::commands) fn is_at_rest(status: &Status) -> bool {
-    matches!(status, Status::Stopped | Status::Failed)
-}
-
 fn at_rest(facts: &Facts) -> Result<(), CliError> {
     if is_at_rest(&facts.status) {
         return Ok(());
     }
     Err(not_at_rest(&facts.instance, &facts.status))
-}
-
-/// What a person does about an instance that is on.
-pub(in crate::commands) fn not_at_rest(instance: &str, status: &Status) -> CliError {
-    CliError::NotNow(format!(
-        "{instance} is {}, and SageMaker changes the lifecycle configuration of a stopped instance only. If nobody works on it, stop it, and type this again: aws sagemaker stop-notebook-instance --notebook-instance-name {instance} && aws sagemaker wait notebook-instance-stopped --notebook-instance-name {instance}",
-        status.as_str()
-    ))
 }
 
 fn cannot_go_on(facts: &Facts, problem: &own_script::CannotGoOn) -> CliError {
@@ -236,6 +272,7 @@ pub(super) fn lines(terminal: &Terminal, change: &Change, facts: &Facts, stack: 
         ("configuration", configuration),
     ];
     told.extend(change.own_script.clone().map(|said| ("its on-start script", said)));
+    told.extend(change.kept.clone().map(|said| ("its stack's commands", said)));
     told.extend(role_name(facts).map(|role| ("role", format!("{role} gets the runner's policy"))));
     let width = told.iter().map(|(label, _)| label.len()).max().unwrap_or_default() + 2;
     told.iter().flat_map(|(label, value)| labelled::lines(terminal, width, label, value)).collect()

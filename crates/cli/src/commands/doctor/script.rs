@@ -4,7 +4,7 @@ use reveille_domain::layout::Layout;
 use reveille_lifecycle::{AttachedScript, has_cr, room};
 
 use super::finding::{Check, Finding};
-use crate::clients::checkup::{Known, decoded};
+use crate::clients::checkup::{Known, readable};
 
 /// Base64 characters that a later version's script may take more.
 const TIGHT: usize = 256;
@@ -35,7 +35,7 @@ pub(super) fn script(instance: &str, attached: &Attached, layout: &Layout) -> (V
         }
         Ok(Some(content)) => content,
     };
-    let script = decoded(content).unwrap_or_default();
+    let script = readable(content);
     let Some(read) = AttachedScript::read(&script) else {
         let what = format!(
             "the on-start script of {name} is not Reveille's: it starts no runner, and each run fails with RunnerSilent"

@@ -203,3 +203,32 @@ fn every_template_is_deployed_by_a_test() {
         assert!(is_named, "{path}: no test deploys it; see tests/e2e/tests/e2e/stacks.rs");
     }
 }
+
+/// A folded text whose line ends within a name with a hyphen has a blank in that name.
+#[test]
+fn no_text_of_a_template_breaks_a_name() {
+    fn texts<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                found.extend(fields.get("Description").and_then(serde_json::Value::as_str));
+                fields.values().for_each(|field| texts(field, found));
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+            _ => {}
+        }
+    }
+    for name in ["template", "instance", "alarms", "trigger-run", "trigger-schedule", "trigger-upload"] {
+        let template = template(&format!("infra/{name}.yaml"));
+        let mut found = Vec::new();
+        texts(&template, &mut found);
+        assert!(!found.is_empty(), "{name}");
+        for text in found {
+            let words: Vec<&str> = text.split(' ').collect();
+            let broken = words.windows(2).find(|two| {
+                two[0].strip_suffix('-').is_some_and(|word| word.ends_with(char::is_alphanumeric))
+                    && two[1].starts_with(char::is_alphanumeric)
+            });
+            assert_eq!(broken, None, "{name}.yaml: {text}");
+        }
+    }
+}

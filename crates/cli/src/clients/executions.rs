@@ -25,6 +25,8 @@ pub(crate) struct Execution {
     pub(crate) stopped: Option<DateTime<Utc>>,
     /// The run's records, where they are all there is: Step Functions was not asked, or has forgotten it.
     pub(crate) recorded: Option<Recorded>,
+    /// When it was redriven last, if it ever was.
+    pub(crate) redriven: Option<DateTime<Utc>>,
 }
 
 impl Execution {
@@ -34,6 +36,11 @@ impl Execution {
             Some(recorded) => recorded.run.clone(),
             None => RunId::of(&self.name, &self.arn, self.started),
         }
+    }
+
+    /// When what runs now, or ran last, began: a redrive goes on with the same execution, days later perhaps.
+    pub(crate) fn began(&self) -> DateTime<Utc> {
+        self.redriven.unwrap_or(self.started)
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -232,6 +239,7 @@ fn execution(item: ExecutionListItem) -> Execution {
         started: time(item.start_date),
         stopped: item.stop_date.map(time),
         recorded: None,
+        redriven: item.redrive_date.map(time),
     }
 }
 

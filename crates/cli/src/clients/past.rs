@@ -163,5 +163,5 @@ fn execution(
         RunStatus::Aborted => ExecutionStatus::Aborted,
     };
     let recorded = Recorded { instance: at.instance.clone(), run: at.run.clone() };
-    Execution { arn, name, status, started, stopped: Some(ended), recorded: Some(recorded) }
+    Execution { arn, name, status, started, stopped: Some(ended), recorded: Some(recorded), redriven: None }
 }

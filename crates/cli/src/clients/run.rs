@@ -146,6 +146,7 @@ impl Run {
                 started,
                 stopped: Some(started),
                 recorded: None,
+                redriven: None,
             },
             id: RunId::from_key("daily-1"),
             instance: Some("nightly".to_owned()),
@@ -210,6 +211,7 @@ impl Account {
             started: time(described.start_date),
             stopped: described.stop_date.map(time),
             recorded: None,
+            redriven: described.redrive_date.map(time),
         };
         Ok((execution, described))
     }

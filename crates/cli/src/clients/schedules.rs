@@ -195,6 +195,14 @@ impl Account {
 }
 
 impl Schedule {
+    /// One that is on, and is as it is for long.
+    #[cfg(test)]
+    pub(crate) fn of_test(expression: &str, input: &Value) -> Self {
+        let target = Target::builder().arn("m").role_arn("r").input(input.to_string()).build().ok();
+        let whole = GetScheduleOutput::builder().name("daily").schedule_expression(expression);
+        schedule(whole.state(ScheduleState::Enabled).set_target(target).build())
+    }
+
     /// Since when it is what it is now: what it was before, nobody can tell.
     pub(crate) fn unchanged_since(&self) -> DateTime<Utc> {
         self.whole.last_modification_date.map(time).unwrap_or_default().max(self.created)

@@ -1,7 +1,7 @@
 //! What a run cost, in words and as JSON: always an estimate, and it says so.
 
 use chrono::{DateTime, Utc};
-use reveille_domain::records::{Phases, Rest};
+use reveille_domain::records::{Claimant, Phases, Reporter, Rest};
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,25 +36,55 @@ async fn estimate(
 ) -> Result<Option<Cost>, CliError> {
     let entered = account.entered(&run.execution.arn).await?;
     let starts: Vec<DateTime<Utc>> = entered.iter().filter(|it| it.is_start()).map(|it| it.at).collect();
-    let used = match &run.outcome {
-        Some(outcome) => Used::of(&outcome.phases, StartedFor::of(&outcome.phases, &starts)),
-        // Of a run that goes on, only the time since its own start is known without doubt.
-        None => starts.first().map(|from| Used { from: *from, to: now, started: StartedFor::Itself }),
-    };
-    let Some(used) = used else {
-        let is_told = run.outcome.as_ref().is_some_and(|outcome| outcome.phases != Phases::default());
-        let none = if is_told {
-            Cost::Nothing
-        } else {
-            Cost::Unknown("its outcome does not say how long it used the instance".to_owned())
-        };
-        return Ok((!goes_on).then_some(none));
+    let Some(used) = used(run, &starts, now) else {
+        if goes_on {
+            return Ok(None);
+        }
+        let phases = run.outcome.as_ref().map(|outcome| outcome.phases).unwrap_or_default();
+        let is_started = starts.iter().any(|at| *at >= run.execution.began());
+        return Ok(Some(unused(&phases, is_started, is_taken(account, run).await?)));
     };
     let kind = match &run.instance {
         Some(instance) => account.instance_type(instance).await?,
         None => None,
     };
     Ok(Some(Cost::of(used, kind, &account.region, prices, goes_on)))
+}
+
+/// The time that a run pays for: that of its last attempt. A redrive adds to the history of the same execution, so that has the earlier attempts' starts, too.
+fn used(run: &Run, starts: &[DateTime<Utc>], now: DateTime<Utc>) -> Option<Used> {
+    let own: Vec<DateTime<Utc>> = starts.iter().copied().filter(|at| *at >= run.execution.began()).collect();
+    match &run.outcome {
+        // Which of the starts is this attempt's, its phase says best: a redrive that only verified the stop has no start.
+        Some(outcome) if outcome.phases.starting.is_some() => {
+            Used::of(&outcome.phases, StartedFor::of(&outcome.phases, starts))
+        }
+        Some(outcome) => Used::of(&outcome.phases, StartedFor::of(&outcome.phases, &own)),
+        // Of a run that goes on, only the time since its own start is known without doubt.
+        None => own.first().map(|from| Used { from: *from, to: now, started: StartedFor::Itself }),
+    }
+}
+
+/// Whether a runner took the run. A function's report is on an attempt that a runner had.
+async fn is_taken(account: &Account, run: &Run) -> Result<bool, CliError> {
+    let Some(at) = &run.at else { return Ok(false) };
+    let (claim, report) = (account.claim(at).await?, account.report(at).await?);
+    Ok(claim.is_some_and(|claim| claim.by == Claimant::Runner)
+        || report.is_some_and(|report| report.by == Reporter::Function))
+}
+
+/// What a run cost whose phases name no time that it pays for: nothing only if it neither called for a start nor reached a runner.
+fn unused(phases: &Phases, is_started: bool, is_taken: bool) -> Cost {
+    let why = if is_started {
+        "it called for a start of the instance, and nobody saw when the instance was up"
+    } else if is_taken {
+        "a runner took it, and its outcome does not say for how long"
+    } else if *phases == Phases::default() {
+        "its outcome does not say how long it used the instance"
+    } else {
+        return Cost::Nothing;
+    };
+    Cost::Unknown(why.to_owned())
 }
 
 /// What is known of a run's cost.
@@ -142,8 +172,12 @@ const fn sentence(started: StartedFor) -> &'static str {
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
-    use super::Cost;
+    use reveille_domain::records::{Outcome, Phase, Phases};
+    use serde_json::json;
+
+    use super::{Cost, unused, used as used_by};
     use crate::{
+        clients::Run,
         cost::{StartedFor, Used},
         prices::Prices,
     };
@@ -166,6 +200,41 @@ mod tests {
         assert_eq!((&json["instance"], &json["pricesOf"]), (&"startedByRun".into(), &"2026-09-24".into()));
         let own = Cost::of(used(StartedFor::Nobody), Some("ml.t3.medium".to_owned()), "us-east-1", &prices, false);
         assert!(own.sentence().contains("because the instance was already on"), "{}", own.sentence());
+    }
+
+    #[test]
+    fn only_the_last_attempt_of_a_redriven_run_counts() {
+        let monday = "2026-11-23T06:00:00Z".parse::<DateTime<Utc>>().unwrap();
+        let friday = monday + TimeDelta::days(4);
+        let starts = [monday + TimeDelta::seconds(9), friday + TimeDelta::seconds(9)];
+        let mut run = Run::of_test("daily.ipynb");
+        (run.execution.started, run.execution.redriven) = (monday, Some(friday));
+        let now = friday + TimeDelta::minutes(10);
+        let so_far = used_by(&run, &starts, now).unwrap();
+        assert_eq!((so_far.from, so_far.to), (starts[1], now));
+        assert_eq!(used_by(&run, &starts[..1], now), None, "the first attempt's start is not this one's");
+        let phases = Phases { running: Some(Phase::between(friday, now)), ..Phases::default() };
+        let outcome = json!({"run": "daily-1", "attempt": 2, "status": "SUCCEEDED", "instanceAfter": "atRest", "executionArn": "a",
+            "outputs": {}, "phases": phases, "redriveCount": 1, "concludedAt": now});
+        run.outcome = Some(serde_json::from_value::<Outcome>(outcome).unwrap());
+        assert_eq!(used_by(&run, &starts[..1], now).unwrap().started, StartedFor::Nobody);
+        assert_eq!(used_by(&run, &starts, now).unwrap().started, StartedFor::Itself);
+    }
+
+    #[test]
+    fn a_run_cost_nothing_only_if_it_neither_started_the_instance_nor_reached_a_runner() {
+        let from = "2026-11-23T06:00:00Z".parse::<DateTime<Utc>>().unwrap();
+        let phase = Some(Phase::between(from, from + TimeDelta::minutes(5)));
+        let not_confirmed = Phases { stopping: phase, ..Phases::default() };
+        let given_up = Phases { starting: phase, stopping: phase, ..Phases::default() };
+        let unknown = |cost: Cost, why: &str| {
+            assert!(cost.as_json()["usd"].is_null() && cost.sentence().contains(why), "{}", cost.sentence());
+        };
+        unknown(unused(&not_confirmed, true, false), "nobody saw when the instance was up");
+        unknown(unused(&given_up, false, true), "a runner took it");
+        unknown(unused(&Phases::default(), false, false), "does not say");
+        let waited = Phases { starting: phase, queued: phase, ..Phases::default() };
+        assert_eq!(unused(&waited, false, false), Cost::Nothing);
     }
 
     #[test]

@@ -78,14 +78,18 @@ impl<'a> Priced<'a> {
     }
 }
 
-/// What an amount is, and what has none. Whoever sees no instance on sees no amount either.
+/// What an amount is, of when the prices are, and which instance that is on has none.
 fn note(priced: &[Priced<'_>]) -> Option<String> {
     let on = || priced.iter().filter(|priced| priced.instance.is_on());
     let dates: BTreeSet<String> =
-        on().filter_map(|priced| priced.price.as_ref().ok()).map(|price| price.date.to_string()).collect();
+        priced.iter().filter_map(|it| it.price.as_ref().ok()).map(|price| price.date.to_string()).collect();
     let told = (!dates.is_empty()).then(|| {
         let dates = dates.into_iter().collect::<Vec<_>>().join(" and ");
-        format!("~USD is an estimate, since the status changed last, at prices of {dates} (docs/cost.md)")
+        if priced.iter().any(|priced| priced.usd.is_some()) {
+            format!("~USD is an estimate, since the status changed last, at prices of {dates} (docs/cost.md)")
+        } else {
+            format!("USD/H are prices of {dates} (docs/cost.md)")
+        }
     });
     let unknown: BTreeSet<&String> = on().filter_map(|priced| priced.price.as_ref().err()).collect();
     let notes: Vec<String> = told.into_iter().chain(unknown.into_iter().cloned()).collect();
@@ -170,6 +174,7 @@ fn as_json(priced: &Priced<'_>, now: DateTime<Utc>) -> Value {
         "run": running(instance),
         "usdPerHour": price.map(|price| price.usd_per_hour),
         "pricesOf": price.map(|price| price.date),
+        "pricesFrom": price.map(|price| &price.source),
         "estimatedUsd": priced.usd.map(rounded),
     })
 }
@@ -287,6 +292,7 @@ mod tests {
         let answer = as_json(&costs(&on), now);
         assert_eq!((&answer["usdPerHour"], &answer["estimatedUsd"]), (&0.05.into(), &0.15.into()));
         assert_eq!(answer["pricesOf"], "2026-09-24");
+        assert!(answer["pricesFrom"].as_str().is_some_and(|source| !source.is_empty()));
         assert!(as_json(&costs(&off), now)["estimatedUsd"].is_null(), "it costs nothing");
         assert!(as_json(&costs(&odd), now)["usdPerHour"].is_null());
         let all = [&on, &off, &odd].map(costs);
@@ -306,6 +312,7 @@ mod tests {
         let note = note(&all).unwrap();
         assert!(note.contains("an estimate") && note.contains("prices of 2026-09-24"), "{note}");
         assert!(note.contains("no price is known for ml.p9.large in us-east-1"), "{note}");
-        assert_eq!(super::note(&[costs(&off)]), None);
+        let off = super::note(&[costs(&off)]).unwrap();
+        assert_eq!(off, "USD/H are prices of 2026-09-24 (docs/cost.md)", "no instance is on");
     }
 }

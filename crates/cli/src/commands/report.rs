@@ -2,10 +2,17 @@
 
 mod due;
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Write},
+    path::Path,
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tempfile::{Builder, NamedTempFile};
 use tokio::time::sleep;
 
 use super::instances::why;
@@ -33,18 +40,21 @@ const STEP: usize = 50;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &ReportArguments) -> Result<Exit, CliError> {
     let prices = Prices::chosen(arguments.prices.prices.as_deref())?;
+    let out = Some(&*arguments.out).filter(|out| *out != Path::new("-"));
+    // Before minutes of calls. It goes at once: whoever ends the command meanwhile leaves no file.
+    out.map(beside).transpose()?;
     let account = Account::of(&arguments.stack).await?;
     let report = Box::pin(gathered(terminal, &account, arguments, &prices)).await?;
     let page = page(&report);
-    if arguments.out == Path::new("-") {
+    let Some(out) = out else {
         terminal.verbatim(&page);
         return Ok(Exit::Done);
-    }
-    write(&arguments.out, &page)?;
+    };
+    write(out, &page)?;
     for note in &report.notes {
         terminal.note(note);
     }
-    terminal.lines(&told(&report, &arguments.out));
+    terminal.lines(&told(&report, out));
     Ok(Exit::Done)
 }
 
@@ -177,21 +187,33 @@ fn capitalised(sentence: &str) -> String {
 
 /// Writes a file beside its place and moves it there: whoever reads it has the old page or the new one.
 fn write(path: &Path, page: &str) -> Result<(), CliError> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let written = fs::write(&part, page).and_then(|()| fs::rename(&part, path));
-    written.map_err(|source| {
-        // It may not be there; what went wrong is told in any case.
-        let _ = fs::remove_file(&part);
-        CliError::Write { path: path.to_owned(), source }
-    })
+    let mut part = beside(path)?;
+    let failed = |source| CliError::Write { path: path.to_owned(), source };
+    part.write_all(page.as_bytes()).map_err(failed)?;
+    part.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// A file of a name that nobody else has, in the same folder; it goes unless it is kept.
+fn beside(path: &Path) -> Result<NamedTempFile, CliError> {
+    let failed = |source| CliError::Write { path: path.to_owned(), source };
+    // A page would take the place of a pipe, or of a device.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(failed(io::Error::other("it is no regular file (for standard output: --out -)")));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = Builder::new();
+    // Others may read it as any new file: what the umask leaves of these rights.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.prefix(".reveille-report-").tempfile_in(folder).map_err(failed)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::write;
+    use super::{beside, write};
 
     #[test]
     fn a_page_takes_the_place_of_the_old_one_and_leaves_no_part() {
@@ -204,5 +226,16 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let problem = write(&folder.path().join("no/such/folder.html"), "").unwrap_err().to_string();
         assert!(problem.contains("no/such/folder.html"), "{problem}");
+    }
+
+    #[test]
+    fn a_place_that_no_page_can_take_is_refused_before_anything_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        // What it tries leaves nothing.
+        drop(beside(&folder.path().join("report.html")).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let problem = beside(folder.path()).unwrap_err().to_string();
+        assert!(problem.contains("it is no regular file (for standard output: --out -)"), "{problem}");
+        assert!(beside(&folder.path().join("no/such/folder.html")).is_err());
     }
 }

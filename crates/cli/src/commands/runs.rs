@@ -71,7 +71,7 @@ const fn status(filter: StatusFilter) -> ExecutionStatus {
 fn row(run: &Run, now: DateTime<Utc>) -> Vec<Cell> {
     let quiet = |text: String| (text, Tone::Quiet);
     let plain = |text: String| (text, Tone::Plain);
-    let took = run.execution.stopped.unwrap_or(now) - run.execution.started;
+    let took = run.execution.stopped.unwrap_or(now) - run.execution.began();
     vec![
         (run.ending.word().to_owned(), tone(run.ending)),
         (run.notebook.clone().unwrap_or_else(|| "(none)".to_owned()), Tone::Strong),

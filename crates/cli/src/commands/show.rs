@@ -122,9 +122,16 @@ pub(super) fn title(terminal: &Terminal, run: &Run) -> Vec<String> {
 
 fn facts(run: &Run) -> Vec<(&'static str, String)> {
     let ended = run.execution.stopped.unwrap_or_else(chrono::Utc::now);
-    let took = times::duration(ended - run.execution.started);
-    let started = times::clock(run.execution.started);
-    let so_far = if run.ending == Ending::Running { "so far" } else { "in all" };
+    let took = times::duration(ended - run.execution.began());
+    let mut started = times::clock(run.execution.started);
+    if let Some(redriven) = run.execution.redriven {
+        started = format!("{started}, redriven {}", times::clock(redriven));
+    }
+    let so_far = match (run.ending, run.execution.redriven) {
+        (Ending::Running, _) => "so far",
+        (_, Some(_)) => "from then until its end",
+        (_, None) => "in all",
+    };
     let mut facts = vec![
         ("run", run.id.to_string()),
         ("trigger", run.trigger.clone()),

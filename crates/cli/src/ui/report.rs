@@ -106,16 +106,19 @@ fn counted(looks: &[Look]) -> Vec<String> {
 
 fn money(report: &Overview) -> String {
     let known: Vec<f64> = report.runs.iter().filter_map(|reported| reported.usd).collect();
-    if known.is_empty() {
+    let days: Vec<String> = report.prices_of.iter().map(ToString::to_string).collect();
+    if days.is_empty() {
         return String::new();
     }
-    let days: Vec<String> = report.prices_of.iter().map(ToString::to_string).collect();
-    format!(
-        "<p>The instances of {} cost about {} USD. All amounts are estimates, at prices of {}.</p>\n",
-        html::count(known.len(), "run", "runs"),
-        amount(known.iter().sum()),
-        days.join(" and ")
-    )
+    let runs = match (known.len(), report.runs.iter().filter(|it| Look::of(it.run.ending).is_some()).count()) {
+        (0, _) => String::new(),
+        (some, all) => {
+            let of = if some < all { format!("{some} of {all} runs") } else { html::count(some, "run", "runs") };
+            format!("The instances of {of} cost about {} USD. ", amount(known.iter().sum()))
+        }
+    };
+    // Instances have prices and amounts also where no run has.
+    format!("<p>{runs}All amounts are estimates, at prices of {}.</p>\n", days.join(" and "))
 }
 
 /// Its class in the style.
@@ -147,9 +150,9 @@ fn clock(report: &Overview, at: DateTime<Utc>, form: &str) -> String {
     at.with_timezone(&report.zone).format(form).to_string()
 }
 
-/// How long it took, or has taken so far.
+/// How long it took, or has taken so far; of one that was redriven, since then.
 fn took(report: &Overview, run: &Run) -> TimeDelta {
-    (run.execution.stopped.unwrap_or(report.made) - run.execution.started).max(TimeDelta::zero())
+    (run.execution.stopped.unwrap_or(report.made) - run.execution.began()).max(TimeDelta::zero())
 }
 
 /// The name of a file that holds the page, where a sentence mentions it.

@@ -10,6 +10,22 @@ use crate::{
     schedules::When,
 };
 
+/// Step Functions forgets an execution so long after its end.
+const REMEMBERED: TimeDelta = TimeDelta::days(90);
+
+/// Since when a run that is not there did not come: of older ones, nobody can tell.
+fn remembered(from: DateTime<Utc>, now: DateTime<Utc>, notes: &mut Vec<String>) -> DateTime<Utc> {
+    let first = now - REMEMBERED;
+    if from < first {
+        notes.push(format!(
+            "Step Functions forgets a run {} days after its end. So older runs are not on this page, and it cannot say which were expected before {} UTC and did not come.",
+            REMEMBERED.num_days(),
+            first.format("%-d %b %Y, %H:%M")
+        ));
+    }
+    from.max(first)
+}
+
 /// The times of all schedules that are on. What is not known is noted.
 pub(super) async fn all(
     account: &Account,
@@ -17,16 +33,15 @@ pub(super) async fn all(
     until: DateTime<Utc>,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Due>, CliError> {
+    let from = remembered(from, until, notes);
     let mut due: Vec<Due> = own(account, from, until).into_iter().collect();
     match account.schedules(None).await {
         Ok(schedules) => {
             for schedule in schedules.iter().filter(|schedule| schedule.enabled) {
                 match of(schedule, from, until) {
-                    Some(found) => due.push(found),
-                    None => notes.push(format!(
-                        "When the schedule {} was due is not known: this command cannot read {} in {}.",
-                        schedule.name, schedule.expression, schedule.zone
-                    )),
+                    Ok(found) => due.push(found),
+                    Err(why) => notes
+                        .push(format!("Whether all runs of the schedule {} came is not known: {why}.", schedule.name)),
                 }
             }
         }
@@ -38,16 +53,28 @@ pub(super) async fn all(
     Ok(due)
 }
 
-fn of(schedule: &Schedule, from: DateTime<Utc>, until: DateTime<Utc>) -> Option<Due> {
-    let when = When::read(&schedule.expression).ok()?;
-    let zone = schedule.zone.parse::<Tz>().ok()?;
-    let text = |field: &str| schedule.input[field].as_str().map(str::to_owned);
+/// What the input of a schedule says of where its runs come from: all that tells them from others.
+const SOURCE: &str = "aws.scheduler";
+
+fn of(schedule: &Schedule, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Due, String> {
+    let unread = || format!("this command cannot read {} in {}", schedule.expression, schedule.zone);
+    let when = When::read(&schedule.expression).map_err(|_| unread())?;
+    let zone = schedule.zone.parse::<Tz>().map_err(|_| unread())?;
+    let text = |field: &str| {
+        schedule.input[field].as_str().map(str::to_owned).ok_or_else(|| format!("its input names no {field}"))
+    };
+    let (notebook, instance) = (text("notebook")?, text("instance")?);
+    if schedule.input["event"]["source"] != SOURCE {
+        return Err(format!(
+            "its input has no event whose source is {SOURCE}, so its runs look like those that a person starts"
+        ));
+    }
     let since = schedule.start.unwrap_or(schedule.created);
     let until = schedule.end.map_or(until, |end| end.min(until));
-    Some(Due {
+    Ok(Due {
         schedule: schedule.name.clone(),
-        notebook: text("notebook")?,
-        instance: text("instance")?,
+        notebook,
+        instance,
         times: when.between(zone, since, from.max(schedule.unchanged_since()), until),
         may_be_late: schedule.may_be_late(),
     })
@@ -65,4 +92,51 @@ fn own(account: &Account, from: DateTime<Utc>, until: DateTime<Utc>) -> Option<D
         times: when.between(Tz::UTC, since, from.max(since), until),
         may_be_late: TimeDelta::seconds(MAX_AGE_SECONDS.into()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use serde_json::json;
+
+    use super::{of, remembered};
+    use crate::clients::Schedule;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-27T00:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn no_run_is_missed_that_step_functions_has_forgotten() {
+        let mut notes = Vec::new();
+        let month = now() - TimeDelta::days(30);
+        assert_eq!((remembered(month, now(), &mut notes), notes.len()), (month, 0));
+        let year = now() - TimeDelta::days(365);
+        assert_eq!(remembered(year, now(), &mut notes), now() - TimeDelta::days(90));
+        assert!(notes[0].contains("expected before 29 Aug 2026, 00:00 UTC"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_schedule_is_expected_only_if_its_runs_can_be_told_and_else_it_is_said_why() {
+        let input = json!({"notebook": "daily.ipynb", "instance": "nightly", "event": {"source": "aws.scheduler"}});
+        let without = |field: &str| {
+            let mut input = input.clone();
+            input.as_object_mut().unwrap().remove(field);
+            input
+        };
+        let due = |expression: &str, input: &serde_json::Value| {
+            let schedule = Schedule::of_test(expression, input);
+            of(&schedule, now() - TimeDelta::days(2), now()).map(|due| due.times.len())
+        };
+        assert_eq!(due("cron(0 6 * * ? *)", &input), Ok(2));
+        for (expression, input, why) in [
+            ("cron(0 6 * * ? *)", without("event"), "no event whose source is aws.scheduler"),
+            ("cron(0 6 * * ? *)", without("notebook"), "names no notebook"),
+            ("cron(0 6 * * ? *)", without("instance"), "names no instance"),
+            ("every day", input.clone(), "cannot read every day in UTC"),
+        ] {
+            let told = due(expression, &input).unwrap_err();
+            assert!(told.contains(why), "{told}");
+        }
+    }
 }

@@ -101,7 +101,8 @@ fn line(report: &Overview, row: &Row<'_>, days: &[NaiveDate]) -> String {
 impl Cell {
     fn html(&self, place: usize, longest: TimeDelta) -> String {
         let anchor = self.newest.map_or_else(|| format!("n{place}"), |newest| format!("r{newest}"));
-        format!("<a href=#{anchor} title=\"{}\">{}</a>", self.words(), self.bars(longest))
+        // A bar's number, or nothing, would be the link's name.
+        format!("<a href=#{anchor} title=\"{0}\" aria-label=\"{0}\">{1}</a>", self.words(), self.bars(longest))
     }
 
     /// The same in words: what a pointer and a screen reader say.

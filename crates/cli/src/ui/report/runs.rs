@@ -34,7 +34,7 @@ fn list(report: &Overview, row: &Row<'_>, carded: &[usize]) -> String {
     facts.extend(counted(&looks));
     let known: Vec<f64> = row.runs.iter().filter_map(|(_, reported, _)| reported.usd).collect();
     if !known.is_empty() {
-        facts.push(format!("about {} USD", amount(known.iter().sum())));
+        facts.push(format!("about {} USD{}", amount(known.iter().sum()), part(known.len(), row.runs.len())));
     }
     let mut text = format!("<details id=n{}><summary><b>{name}</b> {}</summary>\n", row.place, facts.join(", "));
     for missed in &row.missed {
@@ -60,6 +60,11 @@ fn list(report: &Overview, row: &Row<'_>, carded: &[usize]) -> String {
         text += "</table>\n</div>\n";
     }
     text + "</details>\n"
+}
+
+/// Whether a sum is that of all runs.
+fn part(known: usize, all: usize) -> String {
+    if known == all { String::new() } else { format!(" for {known} of {}", html::count(all, "run", "runs")) }
 }
 
 const HEAD: &str = "<thead>\n<tr><th scope=col>Started<th scope=col>Ended<th scope=col>Phases<th scope=col class=n>About USD<th scope=col class=n>Start<th scope=col class=n>Queue\

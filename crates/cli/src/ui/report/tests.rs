@@ -245,7 +245,15 @@ fn nothing_from_outside_is_markup_and_nothing_is_fetched() {
 fn a_cell_says_what_its_bars_show() {
     let report = sample();
     let page = page(&report);
-    assert!(page.contains("title=\"1 did not come\"><i class=m"), "the day without a run is grey");
+    let grey = "title=\"1 did not come\" aria-label=\"1 did not come\"><i class=m";
+    assert!(page.contains(grey), "the day without a run is grey");
+    // The number in a bar is not all that a screen reader says.
+    let links = page
+        .lines()
+        .filter(|line| line.starts_with("<tr><th scope=row><a"))
+        .flat_map(|line| line.split("<td>").skip(1));
+    let links: Vec<&str> = links.filter(|cell| cell.contains("<a ")).collect();
+    assert!(links.len() > 30 && links.iter().all(|cell| cell.contains("aria-label=\"")), "{links:?}");
     assert!(page.contains("expected run did not come"));
     assert!(page.contains("<summary><b>reports/daily.ipynb</b> 29 runs, "), "{page}");
     assert!(page.contains("1 execution more had nothing to run"), "a duplicate is none of the runs");
@@ -258,6 +266,37 @@ fn a_cell_says_what_its_bars_show() {
         let ended = if look == super::Look::Failed { "NotebookFailed" } else { super::word(look) };
         assert!(row.contains(ended), "{row}");
     }
+}
+
+#[test]
+fn a_sum_says_of_how_many_runs_it_is_and_of_when_its_prices_are() {
+    let mut report = sample();
+    let daily = |reported: &&mut Reported| reported.run.notebook.as_deref() == Some("reports/daily.ipynb");
+    report.runs.iter_mut().filter(daily).skip(1).for_each(|reported| reported.usd = None);
+    let one = page(&report);
+    assert!(one.contains(" USD for 1 of 29 runs</summary>"), "{one}");
+    let known = report.runs.iter().filter(|reported| reported.usd.is_some()).count();
+    let all = report.runs.iter().filter(|reported| super::Look::of(reported.run.ending).is_some()).count();
+    assert!(one.contains(&format!("The instances of {known} of {all} runs cost about ")), "{one}");
+    report.runs.iter_mut().for_each(|reported| reported.usd = None);
+    let none = page(&report);
+    assert!(!none.contains("cost about"));
+    assert!(none.contains("<p>All amounts are estimates, at prices of 2026-09-24.</p>"), "instances have amounts, too");
+}
+
+#[test]
+fn a_redriven_run_took_the_time_since_its_redrive() {
+    let report = sample();
+    let mut run = report.runs[0].run.clone();
+    let friday = run.execution.started + TimeDelta::days(4);
+    (run.execution.redriven, run.execution.stopped) = (Some(friday), Some(friday + TimeDelta::minutes(7)));
+    assert_eq!(super::took(&report, &run), TimeDelta::minutes(7));
+}
+
+#[test]
+fn what_is_closed_on_the_screen_is_printed() {
+    let print = super::STYLE.split("@media print").skip(1).find(|rule| rule.contains("details::details-content"));
+    assert!(print.is_some_and(|rule| rule.contains("content-visibility:visible")));
 }
 
 #[test]

@@ -190,14 +190,16 @@ impl CliError {
     /// As documented by `reveille --help`.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            _ if self.is_denied() => 4,
+            Self::NoCredentials { .. } | Self::Refused { .. } => 4,
             Self::NoStack { .. } | Self::NoRun { .. } | Self::NotThere(_) => 5,
             Self::NoRegion | Self::Missing(_) => 3,
             Self::Local(error) if error.is_missing_here() => 3,
             Self::Usage(_) | Self::Ambiguous { .. } | Self::Local(LocalError::Parameter { .. }) => 2,
             // 128 + SIGINT, as shells have it.
             Self::Interrupted | Self::Detached => 130,
-            Self::Undone { error, .. } | Self::Afterwards { error, .. } if matches!(**error, Self::Interrupted) => 130,
+            Self::Undone { error, .. } => error.exit_code(),
+            // 2 says that nothing was made.
+            Self::Afterwards { error, .. } => Some(error.exit_code()).filter(|code| *code != 2).unwrap_or(1),
             _ => 1,
         }
     }
@@ -236,6 +238,26 @@ mod tests {
                 let told = CliError::asked("describe it", &SdkError::service_error(error, ()));
                 assert_eq!(told.is_throttled(), again, "{told}");
             }
+        }
+    }
+
+    #[test]
+    fn what_was_done_before_does_not_hide_why_it_ended() {
+        let cause = |code| match code {
+            2 => CliError::Usage(String::new()),
+            3 => CliError::Missing(String::new()),
+            4 => CliError::Refused { action: "read it".into(), message: String::new() },
+            5 => CliError::NotThere(String::new()),
+            130 => CliError::Interrupted,
+            _ => CliError::NotNow(String::new()),
+        };
+        for code in [1, 2, 3, 4, 5, 130] {
+            let undone = CliError::Undone { error: Box::new(cause(code)), undone: String::new() };
+            assert_eq!(undone.exit_code(), code, "{undone:?}");
+            let after = CliError::Afterwards { done: String::new(), error: Box::new(cause(code)), next: String::new() };
+            assert_eq!(after.exit_code(), if code == 2 { 1 } else { code }, "{after:?}");
+            let both = CliError::Afterwards { done: String::new(), error: Box::new(undone), next: String::new() };
+            assert_eq!(both.exit_code(), if code == 2 { 1 } else { code }, "{both:?}");
         }
     }
 

@@ -66,7 +66,7 @@ impl Artifacts {
     /// What is there under a name.
     ///
     /// # Errors
-    /// AWS refuses to say.
+    /// AWS refuses to say. Of a file that is not there, it does so to whoever may not list the bucket.
     pub(crate) async fn stored(&self, name: &str) -> Result<Option<Stored>, CliError> {
         let call = self.s3.head_object().bucket(&self.bucket).key(self.key(name));
         match call.checksum_mode(ChecksumMode::Enabled).send().await {
@@ -75,6 +75,15 @@ impl Artifacts {
                 sha256: head.checksum_sha256,
             })),
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
+            // This answer has no body, and so no code.
+            Err(error) if error.raw_response().is_some_and(|answer| answer.status().as_u16() == 403) => {
+                Err(CliError::Refused {
+                    action: format!("look for {}", self.uri(name)).into(),
+                    message:
+                        "S3 gives no reason, and answers so for a file that is not there, too, without s3:ListBucket"
+                            .to_owned(),
+                })
+            }
             Err(error) => Err(CliError::asked(format!("look for {}", self.uri(name)), &error)),
         }
     }

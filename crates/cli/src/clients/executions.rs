@@ -1,6 +1,9 @@
 //! Executions of the state machine: the list, and one by whatever name a person gives it.
 
-use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEventType, StateEnteredEventDetails};
+use aws_sdk_sfn::{
+    operation::list_executions::ListExecutionsError,
+    types::{ExecutionListItem, ExecutionStatus, HistoryEventType, StateEnteredEventDetails},
+};
 use chrono::{DateTime, Utc};
 use reveille_domain::RunId;
 
@@ -107,8 +110,14 @@ impl Account {
         loop {
             let call = self.sfn.list_executions().state_machine_arn(&self.state_machine).max_results(page);
             let listed = call.set_status_filter(status.clone()).set_next_token(token.take()).send().await;
-            let listed = listed
-                .map_err(|error| CliError::asked(format!("list the executions of {}", self.state_machine), &error))?;
+            let machine = &self.state_machine;
+            let listed = listed.map_err(|error| match error.as_service_error() {
+                Some(ListExecutionsError::StateMachineDoesNotExist(_)) => CliError::NotThere(format!(
+                    "there is no state machine {machine}, so the stack {} is not whole; to see how it stands: reveille doctor",
+                    self.stack_name()
+                )),
+                _ => CliError::asked(format!("list the executions of {machine}"), &error),
+            })?;
             told += listed.executions.len();
             for item in listed.executions {
                 if enough(execution(item)) {
@@ -146,6 +155,14 @@ impl Account {
         };
         self.executions(status, take).await?;
         Ok(found)
+    }
+
+    /// The newest executions that are under way: none, where the state machine is gone.
+    pub(crate) async fn under_way(&self, most: usize) -> Result<Vec<Execution>, CliError> {
+        match self.newest(Some(ExecutionStatus::Running), most).await {
+            Err(CliError::NotThere(_)) => Ok(Vec::new()),
+            found => found,
+        }
     }
 
     /// The execution of a run.

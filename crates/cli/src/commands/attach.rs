@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{
     deploy::{
+        come_back,
         standing::{self, How},
         with_stack,
     },
@@ -207,12 +208,14 @@ impl Attaching<'_> {
             if let Err(error) = self.is_still(&putting).await {
                 return Err(planned.undone(self.stacks, error).await);
             }
-            let operation = planned.begin(self.stacks).await?;
-            let ended = operation.follow(self.terminal, self.stacks, self.stop, !self.is_json(), self.again).await?;
+            let operation = planned.begin(self.stacks, self.stop).await?;
+            let ended = operation
+                .follow(self.terminal, self.stacks, self.stop, !self.is_json(), &come_back(self.name, self.again))
+                .await?;
             if !ended.is_well() {
                 return Err(CliError::NotNow(format!(
                     "{}. The instance was not changed",
-                    ended.problem("making what the instance needs", self.name)
+                    ended.problem("making what the instance needs", self.name, self.again)
                 )));
             }
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use release::Release;
 use serde_json::{Map, Value, json};
-use standing::How;
+use standing::{How, Standing};
 
 use super::{
     stacks::{Agreement, Ended, Operation, Plan, Planned, Template, as_json, parameters::Settings, settings_lines},
@@ -37,26 +37,29 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DeployArguments) -> Res
     let stacks = Stacks::of(&arguments.stack).await?;
     let stop = Stop::listening();
     let how = How { yes: arguments.yes, only_shows: arguments.dry_run, is_json };
-    let before = standing::settled(terminal, &stacks, &stop, (&arguments.stack.stack, standing::OURS), how).await?;
-    let (release, artifacts) = source(terminal, arguments, &stacks, before.as_ref()).await?;
+    let standing = Standing::of(&stacks, (&arguments.stack.stack, standing::OURS)).await?;
+    let before = standing.before();
+    let (release, artifacts) = source(terminal, arguments, &stacks, before).await?;
     let template = Template::read(&release.template, "the release's template.yaml")?;
-    let asked = asked(arguments, &artifacts, before.as_ref())?;
-    let kept = before.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
+    let asked = asked(arguments, &artifacts, before)?;
+    let kept = before.map(|stack| stack.parameters.clone()).unwrap_or_default();
     let settings = template.settings(&asked, &kept)?;
+    // What a failed creation left is somebody's only trace of it: it goes when the next try has been checked.
+    standing.cleared(terminal, &stacks, &stop, how).await?;
     let stack = arguments.stack.stack.as_str();
     let new =
         Deployment { terminal, arguments, stacks: &stacks, stop: &stop, release: &release, artifacts: &artifacts };
-    let Some(planned) = new.planned(before.as_ref(), &settings).await? else {
+    let Some(planned) = new.planned(before, &settings).await? else {
         if is_json {
             Terminal::result(
-                &json!({"stack": stack, "status": before.map(|stack| stack.status), "changes": [], "parameters": []}),
+                &json!({"stack": stack, "status": before.map(|stack| &stack.status), "changes": [], "parameters": []}),
             );
         } else {
             terminal.lines(&format!("{stack} has {} already: nothing changes", release.name()));
         }
         return Ok(Exit::Done);
     };
-    new.show(before.as_ref(), &planned, &settings);
+    new.show(before, &planned, &settings);
     let agreed = Agreement::asked(&stop, arguments.yes, arguments.dry_run, format!("Deploy this to {stack}?")).await;
     match agreed {
         Ok(Agreement::Yes) => new.deploy(planned, &settings, before.is_some()).await,
@@ -154,8 +157,8 @@ impl Deployment<'_> {
         self.arguments.format.output == Format::Json
     }
 
-    /// The template reaches CloudFormation by way of the bucket, because it is larger than a request may be. It has a name of its own there, and
-    /// goes again: nobody has agreed yet to the release's files being there.
+    /// The template reaches CloudFormation by way of the bucket, because it is larger than a request may be. That of a folder has a name of its own
+    /// there, and goes again: nobody has agreed yet to the release's files being there.
     async fn planned(&self, before: Option<&StackFacts>, settings: &Settings) -> Result<Option<Planned>, CliError> {
         self.terminal.passing(Tone::Moving, "  asking CloudFormation what changes");
         self.release.propose(self.artifacts).await?;
@@ -164,12 +167,12 @@ impl Deployment<'_> {
             stop: self.stop,
             stack: self.stack(),
             before,
-            template: TemplateAt::Url(self.artifacts.url(&self.release.template_copy())),
+            template: TemplateAt::Url(self.artifacts.url(self.release.proposed())),
             settings,
             tags: None,
         };
         let planned = plan.prepare().await;
-        if let Err(error) = self.artifacts.remove(&self.release.template_copy()).await {
+        if let Err(error) = self.release.withdraw(self.artifacts).await {
             self.terminal.note(&format!("{error}; it does no harm there"));
         }
         self.terminal.clear();
@@ -195,17 +198,21 @@ impl Deployment<'_> {
         terminal.line("");
     }
 
-    async fn deploy(&self, planned: Planned, settings: &Settings, existed: bool) -> Result<Exit, CliError> {
-        if let Err(error) = self.release.upload(self.terminal, self.artifacts, self.stop).await {
+    async fn deploy(&self, mut planned: Planned, settings: &Settings, existed: bool) -> Result<Exit, CliError> {
+        let mut copied = Vec::new();
+        let uploaded = self.release.upload(self.terminal, self.artifacts, self.stop, &mut copied).await;
+        planned.besides = (!copied.is_empty())
+            .then(|| format!("these files were copied to {}: {}", self.artifacts.uri(""), copied.join(", ")));
+        if let Err(error) = uploaded {
             return Err(planned.undone(self.stacks, error).await);
         }
         let (changes, parameters) = as_json(&planned.changes, &settings.changed);
-        let operation = planned.begin(self.stacks).await?;
+        let operation = planned.begin(self.stacks, self.stop).await?;
         let ended = operation.follow(self.terminal, self.stacks, self.stop, !self.is_json(), &self.again()).await?;
         if !ended.is_well() {
             let how = How { yes: self.arguments.yes, only_shows: false, is_json: self.is_json() };
             standing::offer_to_clear(self.terminal, self.stacks, self.stop, &operation, &ended, how).await?;
-            return Err(CliError::NotNow(ended.problem("the deployment", self.stack())));
+            return Err(CliError::NotNow(ended.problem("the deployment", self.stack(), &next_try(self.stack()))));
         }
         let stack = self.stacks.found(&operation.stack_id).await?.unwrap_or_default();
         if self.is_json() {
@@ -235,6 +242,32 @@ pub(super) fn with_stack(command: &str, stack: &str) -> String {
     if stack == crate::stack::USUAL { command.to_owned() } else { format!("{command} --stack {stack}") }
 }
 
+/// What comes back to a stack that CloudFormation is at work on, and what goes on when that has ended: no command changes it before.
+pub(super) fn come_back(stack: &str, then: &str) -> String {
+    format!("{}; when that has ended: {then}", with_stack("reveille deploy --follow", stack))
+}
+
+/// The command that deploys once more.
+fn next_try(stack: &str) -> String {
+    with_stack("reveille deploy --release ...", stack)
+}
+
+/// The same for whatever stack was followed: it may be one of `attach`, or of another program.
+fn next_try_of(stack: &StackFacts, description: &str) -> String {
+    let deletes = stack.status.starts_with("DELETE_");
+    if description.starts_with(standing::OURS) {
+        return if deletes { with_stack("reveille destroy", &stack.name) } else { next_try(&stack.name) };
+    }
+    let instance = stack.parameters.get("InstanceName").filter(|_| description.starts_with(super::attach::OURS));
+    let of = instance.and_then(|instance| Some((instance, stack.name.strip_suffix(instance)?.strip_suffix('-')?)));
+    match of {
+        Some((instance, of)) => {
+            with_stack(&format!("reveille {} {instance}", if deletes { "detach" } else { "attach" }), of)
+        }
+        None => "do the same again".to_owned(),
+    }
+}
+
 /// How it ended, and what other commands need of it.
 fn tell_end(terminal: &Terminal, stack: &StackFacts, ended: &Ended) {
     let took = times::duration(ended.took);
@@ -255,6 +288,13 @@ async fn follow_only(terminal: &Terminal, arguments: &DeployArguments) -> Result
     let stop = Stop::listening();
     let region = stacks.region.clone();
     let stack = stacks.found(name).await?.ok_or_else(|| CliError::NoStack { stack: name.clone(), region })?;
+    if stack.is_empty() {
+        return Err(CliError::NotNow(format!(
+            "nothing is under way on the stack {name}: it is {}, which says that somebody prepared its first change and has not agreed to it yet; to deploy: {}",
+            stack.status,
+            next_try(name)
+        )));
+    }
     let is_json = arguments.format.output == Format::Json;
     let again = with_stack("reveille deploy --follow", name);
     let operation = Operation::under_way(&stacks, &stack).await?;
@@ -266,10 +306,42 @@ async fn follow_only(terminal: &Terminal, arguments: &DeployArguments) -> Result
         );
     }
     if !ended.is_well() {
-        return Err(CliError::NotNow(ended.problem("the last change", name)));
+        // What failed is worth more than what the stack is.
+        let description = stacks.description(&stack).await.unwrap_or_default();
+        return Err(CliError::NotNow(ended.problem("the last change", name, &next_try_of(&stack, &description))));
     }
     if !is_json {
         tell_end(terminal, &stack, &ended);
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{come_back, next_try_of};
+    use crate::{clients::StackFacts, commands::attach};
+
+    #[test]
+    fn the_next_try_is_the_command_whose_stack_it_is() {
+        let stack = |name: &str, status: &str| StackFacts {
+            name: name.to_owned(),
+            status: status.to_owned(),
+            parameters: [("InstanceName".to_owned(), "nightly".to_owned())].into(),
+            ..StackFacts::default()
+        };
+        for (name, status, description, told) in [
+            ("reveille", "UPDATE_ROLLBACK_COMPLETE", "Reveille: runs", "reveille deploy --release ..."),
+            ("mine", "DELETE_FAILED", "Reveille: runs", "reveille destroy --stack mine"),
+            ("reveille-nightly", "ROLLBACK_COMPLETE", attach::OURS, "reveille attach nightly"),
+            ("mine-nightly", "DELETE_FAILED", attach::OURS, "reveille detach nightly --stack mine"),
+            ("other", "ROLLBACK_COMPLETE", attach::OURS, "do the same again"),
+            ("reveille-nightly", "ROLLBACK_COMPLETE", "A database", "do the same again"),
+        ] {
+            assert_eq!(next_try_of(&stack(name, status), description), told);
+        }
+        assert_eq!(
+            come_back("reveille-nightly", "reveille attach nightly"),
+            "reveille deploy --follow --stack reveille-nightly; when that has ended: reveille attach nightly"
+        );
+    }
 }

@@ -6,7 +6,7 @@ use seen::Seen;
 use serde_json::json;
 
 use super::{
-    deploy::with_stack,
+    deploy::{standing::prepared_by_others, with_stack},
     stacks::{Agreement, Operation},
     stop::Stop,
 };
@@ -30,32 +30,43 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DestroyArguments) -> Re
     let name = arguments.stack.stack.as_str();
     let region = stacks.region.clone();
     let stack = stacks.found(name).await?.ok_or_else(|| CliError::NoStack { stack: name.to_owned(), region })?;
-    can_be_deleted(&stack, &stacks.description(&stack).await?)?;
+    let plans = if stack.is_empty() { stacks.plans_of_others(&stack).await? } else { Vec::new() };
+    can_be_deleted(&stack, &stacks.description(&stack).await?, &plans)?;
     terminal.passing(Tone::Moving, "  looking at what needs the stack");
     let seen = Seen::of(&stacks, &stack, arguments).await?;
     terminal.clear();
     if !is_json {
         seen.show(terminal, &stack, &stacks.region);
     }
-    if let Some(problem) = seen.objection(arguments.force) {
+    let objection = seen.objection(arguments.force);
+    if arguments.dry_run && is_json {
+        let mut answer = seen.as_json(&stack, &stack.status);
+        answer["objection"] = json!(objection);
+        Terminal::result(&answer);
+    }
+    if let Some(problem) = objection {
         return Err(CliError::NotNow(problem));
     }
     if arguments.dry_run {
-        if is_json {
-            Terminal::result(&seen.as_json(&stack, &stack.status));
-        } else {
+        if !is_json {
             terminal.note("nothing was deleted (--dry-run)");
         }
         return Ok(Exit::Done);
     }
     agree(&stop, arguments, &stack).await?;
+    if let Some(problem) = seen.objection_now(&stacks, arguments).await? {
+        return Err(CliError::NotNow(format!("nothing was deleted: {problem}")));
+    }
     delete(terminal, &stacks, &stop, &stack, &seen, is_json).await
 }
 
 /// # Errors
 /// It is another stack than ours, or somebody protects or changes it.
-fn can_be_deleted(stack: &StackFacts, description: &str) -> Result<(), CliError> {
+fn can_be_deleted(stack: &StackFacts, description: &str, plans: &[String]) -> Result<(), CliError> {
     let StackFacts { name, status, .. } = stack;
+    if !plans.is_empty() {
+        return Err(prepared_by_others(name, plans));
+    }
     let why = if !stack.is_empty() && !description.starts_with(super::deploy::standing::OURS) {
         format!("the stack {name} is not Reveille's: this command deletes no other; name another with --stack")
     } else if stack.is_moving() {
@@ -98,15 +109,13 @@ async fn delete(
     seen: &Seen,
     is_json: bool,
 ) -> Result<Exit, CliError> {
-    let after = stacks.newest_event(&stack.id).await?;
-    stacks.delete(stack).await?;
-    let operation =
-        Operation { stack: stack.name.clone(), stack_id: stack.id.clone(), after, total: Some(seen.deleted()) };
+    let operation = Operation::deletion(stacks, stop, stack, Some(seen.deleted())).await?;
     // A deleted stack has no name any more.
     let again = format!("reveille deploy --follow --stack {}", stack.id);
     let ended = operation.follow(terminal, stacks, stop, !is_json, &again).await?;
     if !ended.is_well() {
-        return Err(CliError::NotNow(ended.problem("the deletion", &stack.name)));
+        let again = with_stack("reveille destroy", &stack.name);
+        return Err(CliError::NotNow(ended.problem("the deletion", &stack.name, &again)));
     }
     if is_json {
         let mut answer = seen.as_json(stack, &ended.status);
@@ -135,7 +144,7 @@ mod tests {
         for status in
             ["CREATE_COMPLETE", "UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "DELETE_FAILED", "REVIEW_IN_PROGRESS"]
         {
-            assert!(can_be_deleted(&stack(status), ours).is_ok(), "{status}");
+            assert!(can_be_deleted(&stack(status), ours, &[]).is_ok(), "{status}");
         }
         let protected = StackFacts { is_protected: true, ..stack("CREATE_COMPLETE") };
         for (stack, description, said) in [
@@ -144,7 +153,7 @@ mod tests {
             (stack("UPDATE_IN_PROGRESS"), ours, "reveille deploy --follow --stack mine"),
             (protected, ours, "--no-enable-termination-protection --stack-name mine"),
         ] {
-            let error = can_be_deleted(&stack, description).unwrap_err().to_string();
+            let error = can_be_deleted(&stack, description, &[]).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
     }

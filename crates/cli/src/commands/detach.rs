@@ -9,7 +9,7 @@ use super::{
         put::{Putting, Seen, is_at_rest, not_at_rest},
         replaced_of, stack_of, whose,
     },
-    deploy::with_stack,
+    deploy::{come_back, with_stack},
     stacks::{Agreement, Operation},
     stop::Stop,
 };
@@ -208,14 +208,12 @@ async fn delete(
     is_json: bool,
     again: &str,
 ) -> Result<(), CliError> {
-    let after = stacks.newest_event(&stack.id).await?;
-    stacks.delete(stack).await?;
-    let operation = Operation { stack: stack.name.clone(), stack_id: stack.id.clone(), after, total: None };
-    let ended = operation.follow(terminal, stacks, stop, !is_json, again).await?;
+    let operation = Operation::deletion(stacks, stop, stack, None).await?;
+    let ended = operation.follow(terminal, stacks, stop, !is_json, &come_back(&stack.id, again)).await?;
     if ended.is_well() {
         return Ok(());
     }
-    Err(CliError::NotNow(ended.problem("the deletion", &stack.name)))
+    Err(CliError::NotNow(ended.problem("the deletion", &stack.name, again)))
 }
 
 #[cfg(test)]

@@ -11,8 +11,11 @@ use aws_sdk_cloudformation::{
 };
 use tokio::time::sleep;
 
-use super::Stacks;
+use super::{StackFacts, Stacks};
 use crate::error::{CliError, within};
+
+/// How the names of this command's change sets begin.
+const OURS: &str = "reveille-";
 
 /// It takes some seconds to make one, of a template with a transform more.
 const LOOK: Duration = Duration::from_millis(700);
@@ -92,7 +95,7 @@ impl Stacks {
     /// # Errors
     /// AWS refuses the template or a parameter, or its answer is lost.
     pub(crate) async fn make(&self, new: NewChangeSet<'_>) -> Result<ChangeSet, CliError> {
-        let name = format!("reveille-{}", chrono::Utc::now().format("%Y%m%dT%H%M%S%3f"));
+        let name = format!("{OURS}{}", chrono::Utc::now().format("%Y%m%dT%H%M%S%3f"));
         let call = self
             .client
             .create_change_set()
@@ -166,14 +169,56 @@ impl Stacks {
         })
     }
 
-    /// Takes a change set away that was not executed, and the empty stack if it made one.
+    /// The change sets of a stack that this command did not make: what somebody else means to do with it.
+    ///
+    /// # Errors
+    /// AWS refuses to say.
+    pub(crate) async fn plans_of_others(&self, stack: &StackFacts) -> Result<Vec<String>, CliError> {
+        let plans = self.plans(&stack.id).await?.into_iter().map(|(name, _)| name);
+        Ok(plans.filter(|name| !name.starts_with(OURS)).collect())
+    }
+
+    /// Whether a stack has nothing yet, and nobody but this command means to put anything into it. It has no description by which it could be told.
+    ///
+    /// # Errors
+    /// AWS refuses to say.
+    pub(crate) async fn is_free(&self, stack: &StackFacts) -> Result<bool, CliError> {
+        Ok(stack.is_empty() && self.plans_of_others(stack).await?.is_empty())
+    }
+
+    /// The change sets of a stack: each name and id.
+    async fn plans(&self, stack_id: &str) -> Result<Vec<(String, String)>, CliError> {
+        let (mut found, mut token) = (Vec::new(), None);
+        loop {
+            let call = self.client.list_change_sets().stack_name(stack_id).set_next_token(token.take());
+            let listed = call.send().await;
+            let listed =
+                listed.map_err(|error| CliError::asked(format!("list the change sets of {stack_id}"), &error))?;
+            let listed_now = listed.summaries.unwrap_or_default().into_iter();
+            found.extend(
+                listed_now.map(|it| (it.change_set_name.unwrap_or_default(), it.change_set_id.unwrap_or_default())),
+            );
+            token = listed.next_token;
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Takes a change set away that was not executed, and the empty stack if it made one, unless somebody else has a change set on it by now:
+    /// that would go with the stack.
     ///
     /// # Errors
     /// AWS refuses: they stay, and change nothing.
     pub(crate) async fn discard(&self, set: &ChangeSet, made_the_stack: bool) -> Result<(), CliError> {
         let deleted = self.client.delete_change_set().change_set_name(&set.id).send().await;
         deleted.map_err(|error| CliError::asked(format!("delete the change set {}", set.id), &error))?;
-        if made_the_stack && self.found(&set.stack_id).await?.is_some_and(|stack| stack.is_empty()) {
+        if !made_the_stack {
+            return Ok(());
+        }
+        let is_empty = self.found(&set.stack_id).await?.is_some_and(|stack| stack.is_empty());
+        // The one that was just deleted may be listed for a moment more.
+        if is_empty && self.plans(&set.stack_id).await?.iter().all(|(_, id)| *id == set.id) {
             let deleted = self.client.delete_stack().stack_name(&set.stack_id).send().await;
             deleted.map_err(|error| CliError::asked(format!("delete the empty stack {}", set.stack_id), &error))?;
         }

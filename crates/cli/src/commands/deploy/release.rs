@@ -5,6 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use chrono::Utc;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -21,6 +22,8 @@ const SUMS: &str = "SHA256SUMS";
 const TEMPLATE: &str = "template.yaml";
 /// Enough of a checksum to tell templates apart.
 const DIGITS: usize = 16;
+/// As many of a file's own are in its name, if that says what is in it.
+const DIGITS_IN_NAMES: usize = 12;
 
 #[derive(Debug, Deserialize)]
 struct Manifest {
@@ -48,6 +51,8 @@ pub(super) struct Release {
     files: Vec<File>,
     /// Where its files are; `None`: in the bucket already.
     folder: Option<PathBuf>,
+    /// The name of a copy of the template in the bucket, which no other deployment has; `None`: the template is there already.
+    copy: Option<String>,
 }
 
 impl Release {
@@ -103,8 +108,14 @@ impl Release {
     fn new(manifest: Manifest, template: Option<Vec<u8>>, folder: Option<PathBuf>) -> Result<Self, CliError> {
         let template = template.and_then(|bytes| String::from_utf8(bytes).ok());
         let template = template.ok_or_else(|| damaged(TEMPLATE, "the manifest does not name it"))?;
+        let template_sha256 = sha256(template.as_bytes());
+        let copy = || {
+            let (now, process) = (Utc::now().format("%Y%m%dT%H%M%S%6f"), std::process::id());
+            format!("proposed-{}-{now}-{process}.yaml", &template_sha256[..DIGITS])
+        };
         Ok(Self {
-            template_sha256: sha256(template.as_bytes()),
+            copy: folder.is_some().then(copy),
+            template_sha256,
             version: manifest.version,
             revision: manifest.revision,
             template,
@@ -119,32 +130,51 @@ impl Release {
         format!("release {} ({revision})", self.version)
     }
 
-    /// A name for a copy of the template that CloudFormation reads before anybody agreed: no other file has it.
-    pub(super) fn template_copy(&self) -> String {
-        format!("proposed-{}.yaml", &self.template_sha256[..DIGITS])
+    /// The file that CloudFormation reads before anybody agreed.
+    pub(super) fn proposed(&self) -> &str {
+        self.copy.as_deref().unwrap_or(TEMPLATE)
     }
 
-    /// Puts that copy into the bucket.
+    /// Puts that file into the bucket.
     ///
     /// # Errors
     /// AWS refuses.
     pub(super) async fn propose(&self, artifacts: &Artifacts) -> Result<(), CliError> {
-        let sha256 = as_base64(&self.template_sha256);
-        artifacts.put(&self.template_copy(), self.template.clone().into_bytes(), sha256).await
+        let Some(copy) = &self.copy else { return Ok(()) };
+        artifacts.put(copy, self.template.clone().into_bytes(), as_base64(&self.template_sha256)).await
     }
 
-    /// Copies the files that are not in the bucket yet.
+    /// Takes it away again.
+    ///
+    /// # Errors
+    /// AWS refuses.
+    pub(super) async fn withdraw(&self, artifacts: &Artifacts) -> Result<(), CliError> {
+        let Some(copy) = &self.copy else { return Ok(()) };
+        artifacts.remove(copy).await
+    }
+
+    /// Copies the files that are not in the bucket yet, and notes the names of those that it copied.
     ///
     /// # Errors
     /// A file changed meanwhile, AWS refuses, or a person ends the command.
-    pub(super) async fn upload(&self, terminal: &Terminal, artifacts: &Artifacts, stop: &Stop) -> Result<(), CliError> {
+    pub(super) async fn upload(
+        &self,
+        terminal: &Terminal,
+        artifacts: &Artifacts,
+        stop: &Stop,
+        copied: &mut Vec<String>,
+    ) -> Result<(), CliError> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        for (index, file) in self.files.iter().enumerate() {
+        for (index, file) in in_order(&self.files).into_iter().enumerate() {
             if stop.is_asked() {
                 return Err(CliError::Interrupted);
             }
             let checksum = as_base64(&file.sha256);
-            let stored = artifacts.stored(&file.name).await?;
+            let stored = match artifacts.stored(&file.name).await {
+                // Whoever may not list the bucket is refused what is not there, and may put it.
+                Err(CliError::Refused { .. }) => None,
+                stored => stored?,
+            };
             if checksum.is_some() && stored.is_some_and(|stored| stored.sha256 == checksum) {
                 continue;
             }
@@ -153,18 +183,34 @@ impl Release {
             let bytes = read(folder, &file.name).map_err(|error| damaged(&file.name, &error.to_string()))?;
             file.check(&bytes)?;
             artifacts.put(&file.name, bytes, checksum).await?;
+            copied.push(file.name.clone());
         }
         // By these, whoever looks at the bucket sees which release is there. They come last: what they name is there by then.
-        for name in [MANIFEST, SUMS] {
+        for name in [SUMS, MANIFEST] {
+            if stop.is_asked() {
+                return Err(CliError::Interrupted);
+            }
             let bytes = read(folder, name).map_err(|error| damaged(name, &error.to_string()))?;
             artifacts.put(name, bytes, None).await?;
+            copied.push(name.to_owned());
         }
         terminal.clear();
         Ok(())
     }
 }
 
+/// First the files whose names say what is in them: they overwrite nothing of another release. What ends the copying then leaves the release that
+/// was there before as it was, or nearly so.
+fn in_order(files: &[File]) -> Vec<&File> {
+    let (by_content, others): (Vec<&File>, Vec<&File>) = files.iter().partition(|file| file.is_named_by_content());
+    [by_content, others].concat()
+}
+
 impl File {
+    fn is_named_by_content(&self) -> bool {
+        self.sha256.get(..DIGITS_IN_NAMES).is_some_and(|digits| self.name.contains(digits))
+    }
+
     fn check(&self, bytes: &[u8]) -> Result<(), CliError> {
         let found = sha256(bytes);
         if found == self.sha256 {
@@ -186,7 +232,7 @@ impl File {
 
 fn damaged(name: &str, problem: &str) -> CliError {
     CliError::Missing(format!(
-        "the release is not whole: {name}: {problem}; nothing was changed. Copy the release again, or make it anew with `make release`"
+        "the release is not whole: {name}: {problem}; copy the release again, or make it anew with `make release`"
     ))
 }
 
@@ -223,7 +269,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::{File, Release, is_plain, sha256};
+    use super::{File, Release, in_order, is_plain, sha256};
 
     fn release(folder: &Path, files: &[(&str, &str)]) {
         let files: Vec<_> = files
@@ -259,6 +305,31 @@ mod tests {
         )
         .unwrap();
         assert!(said(folder.path()).to_string().contains("of the kind 2"));
+    }
+
+    #[test]
+    fn what_overwrites_another_release_is_copied_last() {
+        let file = |name: &str, sha256: &str| File { name: name.to_owned(), bytes: 1, sha256: sha256.to_owned() };
+        let (code, runner) = ("ab".repeat(32), "cd".repeat(32));
+        let files = [
+            file("README.md", &"01".repeat(32)),
+            file("functions-0.2.0-x86_64-abababababab.zip", &code),
+            file("template.yaml", &"02".repeat(32)),
+            file("reveille-runner-0.2.0-x86_64-cdcdcdcdcdcd", &runner),
+            // Of something else.
+            file("other-abababababab.zip", &runner),
+        ];
+        let order: Vec<&str> = in_order(&files).into_iter().map(|file| &*file.name).collect();
+        assert!(order[0].starts_with("functions-") && order[1].starts_with("reveille-runner-"), "{order:?}");
+        assert_eq!(order[2..], ["README.md", "template.yaml", "other-abababababab.zip"]);
+    }
+
+    #[test]
+    fn two_deployments_of_a_release_share_no_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        release(folder.path(), &[("template.yaml", "Parameters: {}\n")]);
+        let [one, other] = [(); 2].map(|()| Release::in_folder(folder.path()).unwrap());
+        assert!(one.proposed().starts_with("proposed-") && one.proposed() != other.proposed(), "{one:?} {other:?}");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 
 use crate::{
@@ -29,6 +28,10 @@ pub(super) struct Seen {
     importers: Vec<String>,
     /// Each with its lifecycle configuration.
     instances: Vec<(String, String)>,
+    /// What could not be looked for, each as a sentence.
+    not_checked: Vec<String>,
+    /// A deletion began before: what was checked then need not be whole now.
+    is_half_gone: bool,
 }
 
 impl Seen {
@@ -39,7 +42,8 @@ impl Seen {
         stack: &StackFacts,
         arguments: &DestroyArguments,
     ) -> Result<Self, CliError> {
-        let mut seen = Self { stack: stack.name.clone(), ..Self::default() };
+        let is_half_gone = stack.status == "DELETE_FAILED";
+        let mut seen = Self { stack: stack.name.clone(), is_half_gone, ..Self::default() };
         if stack.is_empty() {
             return Ok(seen);
         }
@@ -52,17 +56,40 @@ impl Seen {
             importers.extend(stacks.importers(export).await?);
         }
         seen.importers = importers.into_iter().collect();
-        // One whose creation failed has no runs and no triggers.
         match Account::on(stacks.config.clone(), &arguments.stack).await {
             Ok(account) => seen.ask(&account).await?,
-            Err(CliError::NotOurStack { .. }) => {}
+            // One whose creation failed has no runs and no triggers.
+            Err(CliError::NotOurStack { .. }) if never_was(&stack.status) => {}
+            Err(CliError::NotOurStack { output, .. }) => seen.skip("its runs, triggers and instances", output),
             Err(error) => return Err(error),
         }
         Ok(seen)
     }
 
+    fn skip(&mut self, what: &str, output: &str) {
+        self.not_checked.push(format!("{what}: the stack {} has no output {output}", self.stack));
+    }
+
+    /// Why it should not be deleted any more: somebody may have started runs while a person read and typed.
+    ///
+    /// # Errors
+    /// AWS refuses to say.
+    pub(super) async fn objection_now(
+        &self,
+        stacks: &Stacks,
+        arguments: &DestroyArguments,
+    ) -> Result<Option<String>, CliError> {
+        let running = match Account::on(stacks.config.clone(), &arguments.stack).await {
+            Ok(account) => account.under_way(MOST_RUNS).await?,
+            Err(CliError::NotOurStack { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let runs = running.iter().map(|execution| execution.run().to_string()).collect();
+        Ok(Self { stack: self.stack.clone(), runs, ..Self::default() }.objection(arguments.force))
+    }
+
     async fn ask(&mut self, account: &Account) -> Result<(), CliError> {
-        let running = account.newest(Some(ExecutionStatus::Running), MOST_RUNS).await?;
+        let running = account.under_way(MOST_RUNS).await?;
         self.runs = running.iter().map(|execution| execution.run().to_string()).collect();
         self.instances = account.attached_here().await?;
         // Those of small stacks are among them, and need those stacks first.
@@ -71,7 +98,11 @@ impl Seen {
             let remove = |verb: &str, name: &str| with_stack(&format!("reveille {verb} remove {name}"), &self.stack);
             let mut triggers: Vec<String> = schedules.iter().map(|it| remove("schedule", &it.name)).collect();
             triggers.extend(on_upload::made_here(account).await?.iter().map(|name| remove("on-upload", name)));
-            triggers.extend(on_run::made_here(account).await?.iter().map(|name| remove("on-run", name)));
+            match on_run::made_here(account).await {
+                Ok(names) => triggers.extend(names.iter().map(|name| remove("on-run", name))),
+                Err(CliError::NotOurStack { output, .. }) => self.skip("its triggers on runs", output),
+                Err(error) => return Err(error),
+            }
             self.triggers = triggers;
         }
         Ok(())
@@ -107,7 +138,10 @@ impl Seen {
                 ),
             );
         }
-        if self.bucket.is_some() || !self.instances.is_empty() {
+        for what in &self.not_checked {
+            terminal.marked(Tone::Moving, "!", &format!("Not checked: {what}."));
+        }
+        if self.bucket.is_some() || !self.instances.is_empty() || !self.not_checked.is_empty() {
             terminal.line("");
         }
     }
@@ -136,6 +170,12 @@ impl Seen {
             return Some(format!(
                 "runs are under way, and without the stack nobody stops the instances that they left on. Wait for them or stop them first, or add --force:\n  {}",
                 with_stack(&format!("reveille cancel {}", self.runs.join(" ")), stack)
+            ));
+        }
+        if !self.not_checked.is_empty() && !self.is_half_gone {
+            return Some(format!(
+                "not everything that needs the stack could be looked for. To delete it all the same, add --force:\n  {}",
+                self.not_checked.join("\n  ")
             ));
         }
         None
@@ -172,8 +212,14 @@ impl Seen {
             "instances": self.instances.iter().map(|(instance, _)| instance).collect::<Vec<_>>(),
             "runs": self.runs,
             "triggers": self.triggers,
+            "notChecked": self.not_checked,
         })
     }
+}
+
+/// Whether a stack never was whole, so that nothing can use it.
+fn never_was(status: &str) -> bool {
+    matches!(status, "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED")
 }
 
 /// The logical names of what stays, in a template as CloudFormation expanded it.
@@ -239,6 +285,11 @@ mod tests {
         let running = Seen { runs: vec!["daily-1".to_owned(), "daily-2".to_owned()], ..seen.clone() };
         assert!(running.objection(false).unwrap().ends_with("reveille cancel daily-1 daily-2 --stack mine"));
         assert_eq!(running.objection(true), None);
+        let blind = Seen { not_checked: vec!["its triggers on runs: no output".to_owned()], ..seen.clone() };
+        assert!(blind.objection(false).unwrap().ends_with("add --force:\n  its triggers on runs: no output"));
+        assert_eq!(blind.objection(true), None);
+        // Whoever began the deletion was asked then.
+        assert_eq!(Seen { is_half_gone: true, ..blind }.objection(false), None);
         // CloudFormation would refuse, whatever is told.
         let used = Seen { importers: vec!["orders".to_owned()], ..running };
         for force in [false, true] {

@@ -48,45 +48,70 @@ pub(in crate::commands) struct Failure {
 impl Ended {
     /// Whether all was done that was asked for.
     pub(in crate::commands) fn is_well(&self) -> bool {
-        matches!(self.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "DELETE_COMPLETE")
+        matches!(self.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" | "DELETE_COMPLETE")
     }
 
-    /// What failed, and what is left of the stack, as one message.
-    pub(in crate::commands) fn problem(&self, what: &str, stack: &str) -> String {
+    /// What failed, and what is left of the stack, as one message. `again` is the command that tries once more.
+    pub(in crate::commands) fn problem(&self, what: &str, stack: &str, again: &str) -> String {
         let why = match &self.failure {
             Some(Failure { resource, kind, status, reason }) => {
                 format!("{resource} ({kind}) is {status}: {}", within(reason))
             }
             None => "no resource failed, so somebody cancelled it".to_owned(),
         };
-        format!("{what} failed. {why}. {}", left(&self.status, stack))
+        format!("{what} failed. {why}. {}", left(&self.status, stack, again))
     }
 }
 
-/// What a stack is after something failed, and the next command.
-fn left(status: &str, stack: &str) -> String {
+/// What a stack is after something failed, and the next command. A deletion is next only where nothing can be lost that worked before: each such
+/// status is named, and whatever CloudFormation says otherwise is to be looked at.
+fn left(status: &str, stack: &str, again: &str) -> String {
+    let aws = |verb: &str| format!("aws cloudformation {verb} --stack-name {stack}");
     let (what, next) = match status {
         "ROLLBACK_COMPLETE" => (
             "nothing of it is left but its name, which must go before the next try",
-            format!(
-                "reveille deploy --stack {stack} --release ... (it offers that), or aws cloudformation delete-stack --stack-name {stack}"
-            ),
+            format!("fix the cause, then {again} (it offers that), or {}", aws("delete-stack")),
         ),
-        "UPDATE_ROLLBACK_COMPLETE" => ("all is as it was before", "fix the cause, and deploy again".to_owned()),
+        "CREATE_FAILED" | "ROLLBACK_FAILED" => (
+            "its first creation failed, and what was made is still there",
+            format!("{}, then fix the cause, then {again}", aws("delete-stack")),
+        ),
+        "UPDATE_ROLLBACK_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE" => {
+            ("all is as it was before", format!("fix the cause, then {again}"))
+        }
+        "UPDATE_FAILED" => (
+            "it is half changed, because whoever changed it switched the rollback off",
+            format!("{} (it goes back to what it was), then fix the cause, then {again}", aws("rollback-stack")),
+        ),
         "UPDATE_ROLLBACK_FAILED" => (
             "it is half rolled back, and takes no change until that is completed",
-            format!("aws cloudformation continue-update-rollback --stack-name {stack}"),
+            format!("{}, then {again}", aws("continue-update-rollback")),
         ),
-        "DELETE_FAILED" => (
-            "what could not be deleted is still in it",
-            format!("fix the cause, then reveille destroy --stack {stack}"),
-        ),
-        _ => ("it takes no change as it is", format!("aws cloudformation delete-stack --stack-name {stack}")),
+        "DELETE_FAILED" => ("what could not be deleted is still in it", format!("fix the cause, then {again}")),
+        _ => ("what that means for it, its events say", aws("describe-stack-events")),
     };
     format!("The stack {stack} is {status}: {what}. Next: {next}")
 }
 
 impl Operation {
+    /// Begins to delete a stack, unless somebody ended the command meanwhile. `total`: how many resources go, if that is known.
+    ///
+    /// # Errors
+    /// They did, or AWS refuses, or its answer is lost.
+    pub(in crate::commands) async fn deletion(
+        stacks: &Stacks,
+        stop: &Stop,
+        stack: &StackFacts,
+        total: Option<usize>,
+    ) -> Result<Self, CliError> {
+        let after = stacks.newest_event(&stack.id).await?;
+        if stop.is_asked() {
+            return Err(CliError::Interrupted);
+        }
+        stacks.delete(stack).await?;
+        Ok(Self { stack: stack.name.clone(), stack_id: stack.id.clone(), after, total })
+    }
+
     /// What is under way on a stack, as its events tell.
     ///
     /// # Errors
@@ -215,6 +240,7 @@ fn failed(event: &Event) -> Option<Failure> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_cloudformation::types::StackStatus;
     use chrono::TimeDelta;
 
     use super::{Ended, failed, is_begin, is_end, left, words};
@@ -248,27 +274,41 @@ mod tests {
             failure: Some(failure),
             took: TimeDelta::seconds(1),
         };
-        let problem = ended.problem("the deployment", "reveille");
+        let problem = ended.problem("the deployment", "reveille", "reveille deploy --release ...");
         assert_eq!(
             problem,
             "the deployment failed. B (AWS::SQS::Queue) is UPDATE_FAILED: Resource handler returned message: \"no\" (Status Code: 400). \
-             The stack reveille is UPDATE_ROLLBACK_COMPLETE: all is as it was before. Next: fix the cause, and deploy again"
+             The stack reveille is UPDATE_ROLLBACK_COMPLETE: all is as it was before. Next: fix the cause, then reveille deploy --release ..."
         );
         assert!(is_begin(&events[0]) && !is_begin(&events[4]) && !is_begin(&events[1]));
     }
 
     #[test]
-    fn each_end_has_a_next_command() {
+    fn each_end_has_a_next_command_that_the_stack_takes() {
         for (status, next) in [
-            ("ROLLBACK_COMPLETE", "delete-stack --stack-name mine"),
-            ("ROLLBACK_FAILED", "delete-stack --stack-name mine"),
-            ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name mine"),
-            ("DELETE_FAILED", "reveille destroy --stack mine"),
+            ("ROLLBACK_COMPLETE", "delete-stack --stack-name reveille-nightly"),
+            ("ROLLBACK_FAILED", "delete-stack --stack-name reveille-nightly"),
+            ("CREATE_FAILED", "delete-stack --stack-name reveille-nightly"),
+            ("UPDATE_FAILED", "rollback-stack --stack-name reveille-nightly"),
+            ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name reveille-nightly"),
+            ("DELETE_FAILED", "fix the cause, then reveille attach nightly"),
         ] {
-            assert!(left(status, "mine").contains(next), "{status}");
+            let left = left(status, "reveille-nightly", "reveille attach nightly");
+            assert!(left.contains(next) && left.contains("reveille attach nightly"), "{left}");
+            // Not the commands of another kind of stack.
+            assert!(!left.contains("reveille deploy") && !left.contains("reveille destroy"), "{left}");
             assert!(is_end(status));
         }
         assert!(!is_end("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"));
+    }
+
+    #[test]
+    fn what_worked_before_is_never_to_be_deleted() {
+        for status in StackStatus::values().iter().copied().chain(["A_LATER_ONE"]) {
+            let never_worked = ["CREATE_FAILED", "ROLLBACK_FAILED", "ROLLBACK_COMPLETE"].contains(&status);
+            let left = left(status, "mine", "reveille deploy --release ...");
+            assert_eq!(left.contains("delete-stack"), never_worked, "{left}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(in crate::commands) struct Planned {
     made_the_stack: bool,
     stack: String,
     pub(in crate::commands) changes: Vec<Change>,
+    /// What was done besides, for it, and stays if it is taken back.
+    pub(in crate::commands) besides: Option<String>,
 }
 
 /// What somebody says to a change.
@@ -90,8 +92,13 @@ impl Plan<'_> {
             tags: self.tags,
         };
         let set = self.stacks.make(new).await?;
-        let mut planned =
-            Planned { set, made_the_stack: self.before.is_none(), stack: self.stack.to_owned(), changes: Vec::new() };
+        let mut planned = Planned {
+            set,
+            made_the_stack: self.before.is_none(),
+            stack: self.stack.to_owned(),
+            changes: Vec::new(),
+            besides: None,
+        };
         let prepared = match self.stacks.prepared(&planned.set).await {
             Ok(_) if self.stop.is_asked() => Err(CliError::Interrupted),
             Ok(Prepared::Failed(reason)) => Err(CliError::Asked {
@@ -124,7 +131,8 @@ impl Planned {
     pub(in crate::commands) async fn discard(&self, stacks: &Stacks) -> Result<(), CliError> {
         stacks.discard(&self.set, self.made_the_stack).await.map_err(|error| CliError::Afterwards {
             done: format!(
-                "nothing was changed, and a change set that does nothing is left on the stack {}",
+                "{}, and a change set that does nothing is left on the stack {}",
+                self.untouched(),
                 self.stack
             ),
             error: Box::new(error),
@@ -135,18 +143,28 @@ impl Planned {
     /// The same because something went wrong: what to say of both.
     pub(in crate::commands) async fn undone(&self, stacks: &Stacks, error: CliError) -> CliError {
         match self.discard(stacks).await {
-            Ok(()) => CliError::Undone { error: Box::new(error), undone: "nothing was changed".to_owned() },
+            Ok(()) => CliError::Undone { error: Box::new(error), undone: self.untouched() },
             Err(left) => left,
         }
     }
 
-    /// Lets CloudFormation begin.
+    fn untouched(&self) -> String {
+        match &self.besides {
+            None => "nothing was changed".to_owned(),
+            Some(besides) => format!("the stack {} was not changed, but {besides}", self.stack),
+        }
+    }
+
+    /// Lets CloudFormation begin, unless somebody ended the command meanwhile.
     ///
     /// # Errors
-    /// AWS refuses, or its answer is lost.
-    pub(in crate::commands) async fn begin(self, stacks: &Stacks) -> Result<Operation, CliError> {
+    /// They did, or AWS refuses, or its answer is lost.
+    pub(in crate::commands) async fn begin(self, stacks: &Stacks, stop: &Stop) -> Result<Operation, CliError> {
         let begun = async {
             let after = stacks.newest_event(&self.set.stack_id).await?;
+            if stop.is_asked() {
+                return Err(CliError::Interrupted);
+            }
             stacks.execute(&self.set, &self.stack).await.map(|()| after)
         };
         let after = match begun.await {

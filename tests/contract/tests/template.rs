@@ -207,13 +207,13 @@ fn every_template_is_deployed_by_a_test() {
 /// A folded text whose line ends within a name with a hyphen has a blank in that name.
 #[test]
 fn no_text_of_a_template_breaks_a_name() {
-    fn texts<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {
+    fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
-            serde_json::Value::Object(fields) => {
-                found.extend(fields.get("Description").and_then(serde_json::Value::as_str));
+            Value::Object(fields) => {
+                found.extend(fields.get("Description").and_then(Value::as_str));
                 fields.values().for_each(|field| texts(field, found));
             }
-            serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+            Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
             _ => {}
         }
     }

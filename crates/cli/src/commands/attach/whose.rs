@@ -34,6 +34,11 @@ pub(in crate::commands) async fn found(
     layout: Option<&Layout>,
 ) -> Result<Option<StackFacts>, CliError> {
     let Some(stack) = stacks.found(name).await? else { return Ok(None) };
+    if stack.is_empty() && !stacks.is_free(&stack).await? {
+        return Err(CliError::NotNow(format!(
+            "somebody else is about to make the stack {name}: it has a change set that is not of this command, and nothing was changed. To see it: aws cloudformation list-change-sets --stack-name {name}"
+        )));
+    }
     let description = stacks.description(&stack).await?;
     match objection(&stack, &description, instance, layout) {
         None => Ok(Some(stack)),

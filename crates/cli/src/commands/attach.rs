@@ -31,8 +31,6 @@ use crate::{
 
 /// The template of what an instance needs, of this command's version.
 pub(super) const TEMPLATE: &str = include_str!("../../../../infra/instance.yaml");
-/// How its description begins.
-pub(super) const OURS: &str = "A notebook instance for Reveille";
 /// Of the stack: the lifecycle configuration that the instance had before.
 pub(super) const REPLACED: &str = "reveille:replaced";
 
@@ -59,7 +57,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &AttachArguments) -> Res
     let again = with_stack(&format!("reveille attach {}", arguments.instance), account.stack_name());
     let how = How { yes: arguments.yes, only_shows: arguments.dry_run, is_json };
     whose::found(&stacks, (&name, &arguments.instance), Some(&account.layout)).await?;
-    let before = standing::settled(terminal, &stacks, &stop, (&name, OURS), how).await?;
+    let before = standing::settled(terminal, &stacks, &stop, (&name, standing::OF_AN_INSTANCE), how).await?;
     let facts = Facts::of(&account, &stacks, arguments, before.as_ref()).await?;
     let change = plan::change(&facts, arguments.on_start()?)?;
     let template = Template::read(TEMPLATE, "infra/instance.yaml")?;

@@ -258,7 +258,7 @@ fn next_try_of(stack: &StackFacts, description: &str) -> String {
     if description.starts_with(standing::OURS) {
         return if deletes { with_stack("reveille destroy", &stack.name) } else { next_try(&stack.name) };
     }
-    let instance = stack.parameters.get("InstanceName").filter(|_| description.starts_with(super::attach::OURS));
+    let instance = stack.parameters.get("InstanceName").filter(|_| description.starts_with(standing::OF_AN_INSTANCE));
     let of = instance.and_then(|instance| Some((instance, stack.name.strip_suffix(instance)?.strip_suffix('-')?)));
     match of {
         Some((instance, of)) => {
@@ -319,7 +319,7 @@ async fn follow_only(terminal: &Terminal, arguments: &DeployArguments) -> Result
 #[cfg(test)]
 mod tests {
     use super::{come_back, next_try_of};
-    use crate::{clients::StackFacts, commands::attach};
+    use crate::{clients::StackFacts, commands::deploy::standing::OF_AN_INSTANCE};
 
     #[test]
     fn the_next_try_is_the_command_whose_stack_it_is() {
@@ -332,9 +332,9 @@ mod tests {
         for (name, status, description, told) in [
             ("reveille", "UPDATE_ROLLBACK_COMPLETE", "Reveille: runs", "reveille deploy --release ..."),
             ("mine", "DELETE_FAILED", "Reveille: runs", "reveille destroy --stack mine"),
-            ("reveille-nightly", "ROLLBACK_COMPLETE", attach::OURS, "reveille attach nightly"),
-            ("mine-nightly", "DELETE_FAILED", attach::OURS, "reveille detach nightly --stack mine"),
-            ("other", "ROLLBACK_COMPLETE", attach::OURS, "do the same again"),
+            ("reveille-nightly", "ROLLBACK_COMPLETE", OF_AN_INSTANCE, "reveille attach nightly"),
+            ("mine-nightly", "DELETE_FAILED", OF_AN_INSTANCE, "reveille detach nightly --stack mine"),
+            ("other", "ROLLBACK_COMPLETE", OF_AN_INSTANCE, "do the same again"),
             ("reveille-nightly", "ROLLBACK_COMPLETE", "A database", "do the same again"),
         ] {
             assert_eq!(next_try_of(&stack(name, status), description), told);

@@ -3,7 +3,6 @@
 
 use reveille_domain::layout::Layout;
 
-use super::OURS;
 use crate::{
     clients::{StackFacts, StackResource, Stacks},
     commands::deploy::standing,
@@ -57,7 +56,7 @@ fn objection(stack: &StackFacts, description: &str, instance: &str, layout: Opti
             "the stack {name} is a main stack of Reveille, and not the one that {instance} gets, which would have the same name. {by_hand}"
         ));
     }
-    if !description.starts_with(OURS) {
+    if !description.starts_with(standing::OF_AN_INSTANCE) {
         return Some(format!(
             "the stack {name} is not one that reveille attach made, and the one that {instance} gets would have the same name. {by_hand}"
         ));
@@ -83,7 +82,7 @@ fn objection(stack: &StackFacts, description: &str, instance: &str, layout: Opti
 mod tests {
     use reveille_domain::layout::Layout;
 
-    use super::{CONFIGURATION, OURS, has, name_of, objection};
+    use super::{CONFIGURATION, has, name_of, objection, standing::OF_AN_INSTANCE};
     use crate::clients::{StackFacts, StackResource};
 
     fn stack(instance: &str) -> StackFacts {
@@ -104,11 +103,11 @@ mod tests {
     /// `etl` of the stack `reveille-prod`, and `prod-etl` of the stack `reveille`.
     #[test]
     fn two_instances_whose_stacks_would_have_one_name_are_told_apart() {
-        assert_eq!(objection(&stack("etl"), OURS, "etl", Some(&layout("runs-1"))), None);
-        assert_eq!(objection(&stack("etl"), OURS, "etl", None), None, "the main stack may be gone");
+        assert_eq!(objection(&stack("etl"), OF_AN_INSTANCE, "etl", Some(&layout("runs-1"))), None);
+        assert_eq!(objection(&stack("etl"), OF_AN_INSTANCE, "etl", None), None, "the main stack may be gone");
         for (instance, description, bucket, said) in [
-            ("prod-etl", OURS, "runs-1", "is that of another instance, etl"),
-            ("etl", OURS, "runs-2", "is for runs in s3://runs-1/team/"),
+            ("prod-etl", OF_AN_INSTANCE, "runs-1", "is that of another instance, etl"),
+            ("etl", OF_AN_INSTANCE, "runs-2", "is for runs in s3://runs-1/team/"),
             ("etl", "Reveille: runs notebooks", "runs-1", "is a main stack of Reveille"),
             ("etl", "A database", "runs-1", "is not one that reveille attach made"),
         ] {

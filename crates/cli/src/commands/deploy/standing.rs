@@ -12,6 +12,8 @@ use crate::{
 
 /// How our template's description begins.
 pub(in crate::commands) const OURS: &str = "Reveille: ";
+/// How that of the stack of an instance does, which `attach` makes.
+pub(in crate::commands) const OF_AN_INSTANCE: &str = "A notebook instance for Reveille";
 
 /// How a person wants it.
 #[derive(Clone, Copy, Debug)]
@@ -208,7 +210,7 @@ mod tests {
     fn our_templates_describe_themselves_so() {
         let begins = |template: &str, ours: &str| template.contains(&format!("\nDescription: >-\n  {ours}"));
         assert!(begins(include_str!("../../../../../infra/template.yaml"), OURS));
-        assert!(begins(crate::commands::attach::TEMPLATE, crate::commands::attach::OURS));
+        assert!(begins(crate::commands::attach::TEMPLATE, super::OF_AN_INSTANCE));
     }
 
     #[test]

@@ -43,7 +43,10 @@ fn one_damaged_record_hides_no_other_instance() {
         assert!(why.starts_with("its lease cannot be read, so nobody stops it: reveille explain Internal"), "{why}");
     }
     for instance in &listed[..3] {
-        assert!(instance["why"].as_str().unwrap().starts_with("whether daily-1 uses it is not known"), "{instance}");
+        assert!(
+            instance["why"].as_str().unwrap().starts_with("Reveille cannot tell whether daily-1 uses it"),
+            "{instance}"
+        );
     }
     for damaged in ["report.json", "request.json"] {
         assert!(stub.asked("GET ").iter().any(|asked| asked.contains(damaged)), "{damaged} is read");

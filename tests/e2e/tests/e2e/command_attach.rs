@@ -14,9 +14,9 @@ const NAME: &str = "command-attached";
 const OWN: &str = "command-own";
 const STACK: &str = "reveille-command-attached";
 
-/// As somebody has it: a role, and a script that ends by itself, with what is no script behind it. Without its `-e` it would end the whole.
+/// As somebody has it: a role, and a script with an option in its first line that ends by itself, with what is no script behind it.
 async fn made_by_hand(world: &LocalAws) {
-    let script = "#!/bin/bash -e\nmkdir -p \"$REVEILLE_ROOT/var/log\"\necho own >>\"$REVEILLE_ROOT/var/log/own.log\"\nfalse\nkill $PPID\nexit 0\nThat's all.\n";
+    let script = "#!/bin/bash -e\nmkdir -p \"$REVEILLE_ROOT/var/log\"\necho own >>\"$REVEILLE_ROOT/var/log/own.log\"\nexit 0\nThat's all.\n";
     let file = world.local().directory().join("own-script.sh");
     std::fs::write(&file, script).unwrap();
     let hook = format!("Content=$(base64 -w0 '{}')", file.display());

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::iam::texts;
-use crate::wildcards::matches;
+use crate::wildcards::{action_matches, matches};
 
 /// What AWS sends along with a call: a key, as [`KEYS`] writes it, and its value.
 pub type Context = BTreeMap<String, String>;
@@ -72,7 +72,8 @@ impl Clause {
                 _ => return Err(format!("the operator {named} is not known here")),
             };
             for (key, values) in keys.as_object().ok_or_else(|| format!("{named} has no keys"))? {
-                let sent = KEYS.iter().find(|(with, sent)| matches(with, action) && sent.eq_ignore_ascii_case(key));
+                let sent =
+                    KEYS.iter().find(|(with, sent)| action_matches(with, action) && sent.eq_ignore_ascii_case(key));
                 let (_, key) = sent.ok_or_else(|| format!("that {key} is sent with {action} is not known here"))?;
                 clauses.push(Self { operator, if_exists, key: (*key).to_owned(), values: texts(values) });
             }

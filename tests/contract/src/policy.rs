@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::conditions::{Clause, Context};
 use crate::iam::{Role, texts};
-use crate::wildcards::matches;
+use crate::wildcards::{action_matches, matches};
 
 /// One action on one resource, of one statement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +77,7 @@ fn of_statement(role: &str, statement: &Value) -> Vec<Grant> {
 /// Whether a grant is what allows a call; `resolve` gives the stack's own values for what the template leaves open.
 fn allows(grant: &Grant, call: &CheckedCall, resolve: &dyn Fn(&str, &CheckedCall) -> String) -> bool {
     grant.role == call.role
-        && matches(&grant.action, &call.action)
+        && action_matches(&grant.action, &call.action)
         && matches(&resolve(&grant.resource, call), &call.resource)
         && grant.clauses.iter().all(|clause| clause.holds(&call.context, &|text| resolve(text, call)))
 }

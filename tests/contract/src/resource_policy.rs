@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::conditions::{Clause, Context};
 use crate::iam::texts;
-use crate::wildcards::matches;
+use crate::wildcards::{action_matches, matches};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
@@ -52,20 +52,25 @@ pub fn verdict(document: &Value, asked: &Asked<'_>) -> Result<PolicyVerdict, Str
         if let Some(name) = fields.keys().find(|name| !ELEMENTS.contains(&name.as_str())) {
             return Err(format!("{name} of a statement is not known here"));
         }
-        // Read before it is known whether the statement is about this call, so that an unknown condition is always told.
-        let about = texts(&statement["Action"]).iter().any(|action| matches(action, asked.action));
+        let actions = texts(&statement["Action"]);
+        let about = actions.iter().any(|action| action_matches(action, asked.action));
+        // Also of a statement about another call, so that what is not known is told whatever is asked.
+        let for_caller = is_principal(&statement["Principal"], asked.by)?;
+        for action in &actions {
+            Clause::read(&statement["Condition"], action)?;
+        }
         let clauses = if about { Clause::read(&statement["Condition"], asked.action)? } else { Vec::new() };
         // A trust has no resource: it is about its role.
         let on = &statement["Resource"];
         let fits = about
-            && is_principal(&statement["Principal"], asked.by)?
+            && for_caller
             && (on.is_null() || texts(on).iter().any(|on| matches(on, asked.resource)))
             && clauses.iter().all(|clause| clause.holds(&asked.context, &str::to_owned));
-        match (fits, statement["Effect"].as_str()) {
-            (true, Some("Deny")) => return Ok(PolicyVerdict::Denied),
-            (true, Some("Allow")) => found = PolicyVerdict::Allowed,
-            (false, Some("Allow" | "Deny")) => {}
-            (_, other) => return Err(format!("the effect {other:?} is not known here")),
+        match (fits, statement["Effect"].as_str(), found) {
+            (true, Some("Deny"), _) => found = PolicyVerdict::Denied,
+            (true, Some("Allow"), PolicyVerdict::Nothing) => found = PolicyVerdict::Allowed,
+            (_, Some("Allow" | "Deny"), _) => {}
+            (_, other, _) => return Err(format!("the effect {other:?} is not known here")),
         }
     }
     Ok(found)
@@ -112,6 +117,8 @@ mod tests {
         ] {
             assert_eq!(deny(part, value.clone()), PolicyVerdict::Allowed, "{value}");
         }
+        // IAM tells no case in an action.
+        assert_eq!(deny("Action", json!("SQS:sendmessage")), PolicyVerdict::Denied);
         let nobody = json!({"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage"});
         assert_eq!(verdict(&document(&nobody), &asked("sns:Publish")).unwrap(), PolicyVerdict::Nothing);
     }
@@ -126,7 +133,14 @@ mod tests {
         ] {
             let mut statement = json!({"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"});
             statement[part] = value.clone();
-            assert!(verdict(&document(&statement), &asked("sqs:SendMessage")).is_err(), "{part} {value}");
+            // Whatever is asked, and wherever the statement is.
+            let last = document(&statement);
+            let mut denied = last.clone();
+            denied["Statement"][0]["Effect"] = "Deny".into();
+            for (document, action) in [(&last, "sqs:SendMessage"), (&last, "sns:Publish"), (&denied, "sqs:SendMessage")]
+            {
+                assert!(verdict(document, &asked(action)).is_err(), "{part} {value} {action}");
+            }
         }
     }
 }

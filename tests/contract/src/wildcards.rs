@@ -14,6 +14,12 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// The same for an action, in which IAM tells no case ("IAM JSON policy elements: Action").
+#[must_use]
+pub fn action_matches(pattern: &str, action: &str) -> bool {
+    matches(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::matches;

@@ -131,8 +131,9 @@ impl Cell {
     fn bars(&self, longest: TimeDelta) -> String {
         let bar = |class: char, took: TimeDelta, count: usize| {
             let width = html::percent(took.as_seconds_f64(), longest.as_seconds_f64()).max(NARROWEST);
-            let count = if count > 1 { count.to_string() } else { String::new() };
-            format!("<i class={class} style=width:{width}%>{count}</i>")
+            // Shown by the style sheet: as text of the link, the numbers of two bars would be no part of what it is called.
+            let count = if count > 1 { format!(" data-n={count}") } else { String::new() };
+            format!("<i class={class} style=width:{width}%{count}></i>")
         };
         let mut bars: Vec<String> = if self.runs.len() > MOST_BARS {
             self.by_look().into_iter().map(|(look, (count, took))| bar(class(look), took, count)).collect()

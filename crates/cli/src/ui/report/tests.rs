@@ -247,7 +247,8 @@ fn a_cell_says_what_its_bars_show() {
     let page = page(&report);
     let grey = "title=\"1 did not come\" aria-label=\"1 did not come\"><i class=m";
     assert!(page.contains(grey), "the day without a run is grey");
-    // The number in a bar is not all that a screen reader says.
+    // The number in a bar is for eyes, and no text of the link: a screen reader says the cell's words.
+    assert!(page.contains(" data-n=6></i></a>"));
     let links = page
         .lines()
         .filter(|line| line.starts_with("<tr><th scope=row><a"))

@@ -14,7 +14,7 @@ BINARIES := --workspace
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 REVEILLE := $(TARGET_DIR)/debug/reveille
 
-.PHONY: root test-boot sam help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release release-tools instance-template constraints schemas pages report-page
+.PHONY: root test-boot sam help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release release-tools instance-template constraints schemas pages screens report-page
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -192,6 +192,9 @@ instance-template: ## Write infra/instance.yaml anew from infra/lifecycle/
 pages: setup ## Write anew the pages of docs/ that are made from templates and code
 	@$(CARGO) run --locked --quiet -p reveille-contract-tests --bin pages
 	@REVEILLE_WRITE_PAGES=1 $(CARGO) test --locked --quiet --workspace --bin reveille -- each_verb_has_its_page the_page_is_the_one_that_was_looked_at
+
+screens: setup ## Write anew how the command's screens look (look at what changes)
+	@REVEILLE_WRITE_SCREENS=1 $(CARGO) test --locked --quiet --workspace --test screens
 
 # Headless Chromium, by puppeteer and axe-core from npm, in a folder of their own. Debian: apt install chromium.
 PAGE := crates/cli/tests/page

@@ -30,7 +30,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Re
         if json {
             Terminal::result(&code::as_json(code));
         } else {
-            terminal.lines(code::page(code));
+            terminal.lines(&code::on_terminal(code));
         }
         return Ok(Exit::Done);
     }

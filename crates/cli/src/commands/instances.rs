@@ -54,7 +54,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &InstancesArguments) -> 
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<Cell>> = costs.iter().map(|priced| row(priced, now)).collect();
-    table::show_sentences(terminal, &COLUMNS, &rows);
+    table::show_with_reasons(terminal, &table::whole(terminal, COLUMNS, "INSTANCE", &rows), &rows);
     if let Some(note) = note(&costs) {
         terminal.note(&note);
     }
@@ -301,7 +301,7 @@ mod tests {
             table::lines(&Terminal::plain(200), &COLUMNS, &rows)[1..],
             [
                 "nightly   InService  3h     0.15  0.05   ml.t3.medium  runs daily-1",
-                "nightly   Stopped    3h           0.05   ml.t3.medium  ",
+                "nightly   Stopped    3h           0.05   ml.t3.medium",
                 "nightly   InService  3h     ?     ?      ml.p9.large   runs daily-1",
             ]
         );

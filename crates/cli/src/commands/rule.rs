@@ -221,11 +221,11 @@ pub(super) async fn switch<K: OfKind>(
     }
     let (name, (word, _)) = (&rule.name, state(on));
     if rule.enabled == on {
-        terminal.line(&format!("{name} is already {word}"));
+        terminal.lines(&format!("{name} is already {word}"));
         return Ok(Exit::Done);
     }
     account.enable_rule(rule, K::VERB, on).await?;
-    terminal.line(&format!("{name} is {word}"));
+    terminal.lines(&format!("{name} is {word}"));
     if on {
         terminal.note("events that arrived while it was paused start nothing");
     } else {

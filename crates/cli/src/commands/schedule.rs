@@ -34,7 +34,6 @@ const COLUMNS: [Column; 6] = [
     Column { title: "NOTEBOOK", rank: 2, least: 12 },
     Column { title: "INSTANCE", rank: 3, least: 8 },
     Column { title: "WHEN", rank: 4, least: 16 },
-    // Without its zone, if need be.
     Column { title: "NEXT", rank: 1, least: 24 },
 ];
 
@@ -158,7 +157,7 @@ async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<
         ([], _) => terminal.note("this stack has no schedules; `reveille schedule add` makes one"),
         (_, _) => {
             let rows: Vec<Vec<Cell>> = all().map(|(schedule, ailment)| row(schedule, ailment, now)).collect();
-            table::show(terminal, &table::whole(terminal, COLUMNS, "NAME", &rows), &rows);
+            table::show(terminal, &columns(terminal, &rows), &rows);
         }
     }
     for (schedule, ailment) in all() {
@@ -167,6 +166,12 @@ async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<
         }
     }
     Ok(Exit::Done)
+}
+
+/// Names and times are whole, as far as there is room: a time without its zone is another one.
+fn columns(terminal: &Terminal, rows: &[Vec<Cell>]) -> [Column; 6] {
+    let named = table::whole(terminal, COLUMNS, "NAME", rows);
+    table::whole(terminal, named, "NEXT", rows)
 }
 
 /// What is wrong with a schedule, if these instances do not exist.

@@ -81,7 +81,10 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run, pric
     let partial =
         if run.ending == Ending::Running { partial::Partial::default() } else { partial::of(account, run).await? };
     lines.extend(partial.told().iter().flat_map(|told| labelled(terminal, "partial", told)));
-    lines.push(String::new());
+    // Of what left nothing, one blank line is enough.
+    if lines.last().is_some_and(|line| !line.is_empty()) {
+        lines.push(String::new());
+    }
     let log = partial.log.is_some() || log_says_something(account, run).await;
     let mut next = next(run, log);
     let what_to_do = format!("reveille explain {}", Code::Internal);

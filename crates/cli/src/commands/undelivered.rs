@@ -91,7 +91,7 @@ fn none(being_read: Option<usize>) -> String {
 }
 
 fn show(terminal: &Terminal, messages: &[Undelivered]) {
-    table::show(terminal, &COLUMNS, &messages.iter().map(row).collect::<Vec<_>>());
+    table::show_with_reasons(terminal, &COLUMNS, &messages.iter().map(row).collect::<Vec<_>>());
 }
 
 fn short(message: &Undelivered) -> &str {
@@ -355,10 +355,14 @@ mod tests {
         use unicode_width::UnicodeWidthStr;
         let rows: Vec<_> = messages().iter().map(row).collect();
         for width in [60, 80, 200] {
-            let lines = table::lines(&Terminal::plain(width), &super::COLUMNS, &rows);
+            let lines = table::with_reasons(&Terminal::plain(width), &super::COLUMNS, &rows);
             assert!(lines.iter().all(|line| line.width() <= width), "{lines:#?}");
             assert!(lines[1].starts_with("0b1f6f3c"), "{lines:#?}");
             assert!(lines[1].contains("orders/2026-11-26/"), "the key, and not its bucket: {lines:#?}");
+            assert!(
+                lines.iter().any(|line| line.contains("NO_PERMISSIONS: User")),
+                "why it was not delivered: {lines:#?}"
+            );
         }
     }
 }

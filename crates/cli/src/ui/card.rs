@@ -18,7 +18,10 @@ pub(crate) fn lines(terminal: &Terminal, failure: &Failure, kept: &str) -> Vec<S
     let title = format!("╭─ {} ", failure.code);
     let rule = "─".repeat(width.saturating_sub(title.chars().count()));
     let mut lines = vec![edge(&format!("{title}{rule}"))];
-    let mut add = |tone: Tone, text: &str| lines.push(format!("{} {}", edge("│"), terminal.paint(tone, text)));
+    let mut add = |tone: Tone, text: &str| {
+        let gap = if text.is_empty() { "" } else { " " };
+        lines.push(format!("{}{gap}{}", edge("│"), terminal.paint(tone, text)));
+    };
     for line in wrap(&failure.message, inside) {
         add(Tone::Plain, &line);
     }

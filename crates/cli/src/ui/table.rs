@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{
     terminal::{Terminal, Tone},
-    text::{cut, wrap},
+    text::{cut, cut_path, wrap},
 };
 
 /// A column.
@@ -23,6 +23,9 @@ pub(crate) type Cell = (String, Tone);
 /// Between two columns.
 const GAP: usize = 2;
 
+/// Characters of a line in which a sentence is read easily.
+const READABLE: usize = 60;
+
 /// Writes a table.
 pub(crate) fn show(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) {
     for line in lines(terminal, columns, rows) {
@@ -33,6 +36,13 @@ pub(crate) fn show(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) 
 /// Writes a table whose last column is sentences: cut ones would say half of what they mean.
 pub(crate) fn show_sentences(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) {
     for line in sentences(terminal, columns, rows) {
+        terminal.line(&line);
+    }
+}
+
+/// Writes a table whose last column says why, or what to do: beside its row where there is room for it, and else below its row.
+pub(crate) fn show_with_reasons(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) {
+    for line in with_reasons(terminal, columns, rows) {
         terminal.line(&line);
     }
 }
@@ -82,12 +92,33 @@ fn reserve(terminal: &Terminal, columns: &mut [Column], place: usize, wanted: us
 
 /// The lines of a table, its titles first.
 pub(crate) fn lines(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) -> Vec<String> {
-    laid_out(terminal, columns, rows, |text, width| vec![cut(text, width)])
+    laid_out(terminal, columns, rows, |text, width| vec![shortened(text, width)])
 }
 
 /// The same, its last column wrapped.
 fn sentences(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) -> Vec<String> {
     laid_out(terminal, columns, rows, wrap)
+}
+
+/// The lines of a table whose last column says why.
+pub(crate) fn with_reasons(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) -> Vec<String> {
+    let Some((last, before)) = columns.split_last() else { return Vec::new() };
+    let widest = |index: usize| rows.iter().map(|row| row[index].0.width()).max().unwrap_or_default();
+    let beside: usize = (0..before.len()).map(|index| widest(index).max(columns[index].title.len()) + GAP).sum();
+    let needed = widest(before.len()).max(last.title.len()).min(READABLE);
+    if beside.saturating_add(needed) <= terminal.width() {
+        return sentences(terminal, columns, rows);
+    }
+    let without: Vec<Vec<Cell>> = rows.iter().map(|row| row[..before.len()].to_vec()).collect();
+    let mut lines = lines(terminal, before, &without).into_iter();
+    let mut all: Vec<String> = lines.next().into_iter().collect();
+    for (line, row) in lines.zip(rows) {
+        all.push(line);
+        let (reason, tone) = &row[before.len()];
+        let room = terminal.width().saturating_sub(GAP).max(1);
+        all.extend(wrap(reason, room).iter().map(|piece| format!("{:GAP$}{}", "", terminal.paint(*tone, piece))));
+    }
+    all
 }
 
 /// `fit_at_the_end` makes the lines of a cell of the last column.
@@ -118,7 +149,7 @@ fn laid_out(
         let mut line = String::new();
         for (index, width) in before {
             let (text, tone) = cells(*index);
-            let text = cut(&text, *width);
+            let text = shortened(&text, *width);
             let gap = (width + GAP).saturating_sub(text.width());
             line.push_str(&terminal.paint(tone, &text));
             line.push_str(&" ".repeat(gap));
@@ -126,12 +157,20 @@ fn laid_out(
         let (text, tone) = cells(at_the_end);
         let mut pieces = fit_at_the_end(&text, room_at_the_end).into_iter();
         line.push_str(&terminal.paint(tone, &pieces.next().unwrap_or_default()));
+        // Nothing at the end leaves no blanks before it.
+        line.truncate(line.trim_end().len());
         let more = pieces.map(|piece| format!("{:indent$}{}", "", terminal.paint(tone, &piece)));
         std::iter::once(line).chain(more).collect::<Vec<_>>()
     };
     let titles = line(&|index| (columns[index].title.to_owned(), Tone::Quiet));
     let rows = rows.iter().flat_map(|row| line(&|index| row[index].clone()));
     titles.into_iter().chain(rows).collect()
+}
+
+/// A cell that is cut. Of a notebook the end tells more: those of one folder begin alike.
+fn shortened(text: &str, width: usize) -> String {
+    let is_notebook = text.rsplit_once('.').is_some_and(|(_, kind)| kind == "ipynb");
+    if is_notebook { cut_path(text, width) } else { cut(text, width) }
 }
 
 /// Takes from the widest until all fit.
@@ -151,7 +190,7 @@ fn shrink(shown: &mut [(usize, usize)], columns: &[Column], room: usize) {
 mod tests {
     use unicode_width::UnicodeWidthStr;
 
-    use super::{Column, lines, sentences, telling_apart};
+    use super::{Column, lines, sentences, telling_apart, with_reasons};
     use crate::ui::terminal::{Terminal, Tone};
 
     const COLUMNS: [Column; 3] = [
@@ -189,6 +228,17 @@ mod tests {
         }
         let none = sentences(&Terminal::plain(40), &columns, &[vec![cell("nightly"), cell("")]]);
         assert_eq!(none[1].trim_end(), "nightly");
+    }
+
+    #[test]
+    fn a_reason_is_beside_its_row_or_below_it_and_its_words_are_whole() {
+        let cell = |text: &str| (text.to_owned(), Tone::Plain);
+        let why = "runs daily-sales-20261127T091000-161b3148b8";
+        let columns = [Column { title: "INSTANCE", rank: 0, least: 10 }, Column { title: "WHY", rank: 0, least: 20 }];
+        let rows = [vec![cell("nightly"), cell(why)], vec![cell("reports"), cell("")]];
+        let shown = |width| with_reasons(&Terminal::plain(width), &columns, &rows);
+        assert_eq!(shown(80), ["INSTANCE  WHY".to_owned(), format!("nightly   {why}"), "reports".to_owned()]);
+        assert_eq!(shown(46), ["INSTANCE", "nightly", "  runs", "  daily-sales-20261127T091000-161b3148b8", "reports"]);
     }
 
     /// What is cut of a name is not what tells it from the others.

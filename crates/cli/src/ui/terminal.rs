@@ -82,7 +82,11 @@ impl Terminal {
     /// The text in its tone, and without anything that would end or change it.
     pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
         let text = shown::plain(text);
-        if self.colours && tone != Tone::Plain { format!("{}{text}{RESET}", tone.code()) } else { text }
+        if self.colours && tone != Tone::Plain && !text.is_empty() {
+            format!("{}{text}{RESET}", tone.code())
+        } else {
+            text
+        }
     }
 
     /// One line.

@@ -15,6 +15,23 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     format!("{kept}…")
 }
 
+/// The same of a path, of which the end tells more: `…/monthly/report.ipynb`.
+pub(crate) fn cut_path(path: &str, width: usize) -> String {
+    let text = shown::plain(path);
+    let line = text.lines().next().unwrap_or_default();
+    if line.width() <= width {
+        return line.to_owned();
+    }
+    let mut start = line.len();
+    for (index, _) in line.char_indices().rev() {
+        if line[index..].width() + 1 > width {
+            break;
+        }
+        start = index;
+    }
+    format!("…{}", &line[start..])
+}
+
 /// Breaks a sentence between words; a word that is longer than a line (a key, an id) is broken where the line ends.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -38,8 +55,11 @@ pub(crate) fn fitted(text: &str, width: usize) -> Vec<String> {
             return vec![line.to_owned()];
         }
         let indent = &line[..line.len() - line.trim_start().len()];
-        let room = width.saturating_sub(indent.width()).max(1);
-        wrap(line, room).into_iter().map(|piece| format!("{indent}{piece}")).collect()
+        // An item of a list goes on below its words.
+        let hanging = if line.trim_start().starts_with("- ") { "  " } else { "" };
+        let room = width.saturating_sub(indent.width() + hanging.len()).max(1);
+        let pieces = wrap(line, room).into_iter().enumerate();
+        pieces.map(|(index, piece)| format!("{indent}{}{piece}", if index == 0 { "" } else { hanging })).collect()
     };
     shown::plain(text).lines().flat_map(fit).collect()
 }
@@ -49,12 +69,18 @@ fn broken(word: &str, width: usize) -> Vec<String> {
     let mut rest = word;
     while !rest.is_empty() {
         let (piece, left) = split(rest, width);
+        let (piece, left) = if left.is_empty() { (piece, left) } else { rest.split_at(joint(piece)) };
         // A width that holds no character at all must end too.
         let (piece, left) = if piece.is_empty() { (rest, "") } else { (piece, left) };
         pieces.push(piece.to_owned());
         rest = left;
     }
     pieces
+}
+
+/// Where a piece of a path, an ARN or an address ends best: behind its last joint, unless that leaves half a line.
+fn joint(piece: &str) -> usize {
+    piece.rfind(['/', ':', '?', '&']).map(|at| at + 1).filter(|at| *at > piece.len() / 2).unwrap_or(piece.len())
 }
 
 /// Splits a text after as many characters as a width holds.
@@ -73,7 +99,7 @@ fn split(text: &str, width: usize) -> (&str, &str) {
 mod tests {
     use unicode_width::UnicodeWidthStr;
 
-    use super::{cut, fitted, wrap};
+    use super::{cut, cut_path, fitted, wrap};
 
     #[test]
     fn a_text_of_lines_keeps_those_that_fit() {
@@ -83,6 +109,7 @@ mod tests {
             ["it ended; its", "log ends with:", " | a  b |", "  File", "  \"/a/b.py\",", "  line 3"]
         );
         assert_eq!(fitted(text, usize::MAX).join("\n"), text);
+        assert_eq!(fitted(" - an item of a list", 13), [" - an item", "   of a list"]);
     }
 
     #[test]
@@ -91,6 +118,14 @@ mod tests {
         assert_eq!(cut(&"é".repeat(200), 91).width(), 91);
         assert_eq!(cut("日本語", 4), "日…");
         assert_eq!(cut("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn a_path_that_is_cut_keeps_its_end() {
+        assert_eq!(cut_path("reports/monthly/summary.ipynb", 16), "…/summary.ipynb");
+        assert_eq!(cut_path("a.ipynb", 7), "a.ipynb");
+        assert_eq!(cut_path("日本語.ipynb", 9), "…語.ipynb");
+        assert_eq!((cut_path("a.ipynb", 1), cut_path("", 0)), ("…".to_owned(), String::new()));
     }
 
     #[test]
@@ -104,6 +139,12 @@ mod tests {
     fn sentences_break_between_words_and_long_words_where_the_line_ends() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("unbreakable", 4), ["unbr", "eaka", "ble"]);
+        assert_eq!(
+            wrap("s3://bucket/orders/europe.csv", 20),
+            ["s3://bucket/orders/", "europe.csv"],
+            "a path at a joint"
+        );
+        assert_eq!(wrap("a/unbreakable", 8), ["a/unbrea", "kable"], "and not after a few characters");
         assert_eq!(wrap("日本語", 1), ["日本語"], "no endless loop");
         assert!(wrap("", 10).is_empty());
     }

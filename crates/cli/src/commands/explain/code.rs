@@ -13,13 +13,38 @@ pub(super) fn named(name: &str) -> Option<Code> {
 /// All codes, with the first sentence of each page.
 pub(super) fn list(terminal: &Terminal) {
     for code in Code::ALL {
-        terminal.marked(Tone::Strong, &format!("{:<22} ", code.as_str()), about(code));
+        terminal.marked(Tone::Strong, &format!("{:<22} ", code.as_str()), &about(code));
     }
 }
 
-/// The first sentence of a code's page.
-pub(super) fn about(code: Code) -> &'static str {
-    page(code).lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default()
+/// The first paragraph of a code's page, as a sentence of its own: what it leads to and what it stresses is not seen here.
+pub(super) fn about(code: Code) -> String {
+    let first = page(code).lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+    without_links(first).replace('*', "")
+}
+
+/// A code's page for a terminal, which opens no link to another page.
+pub(super) fn on_terminal(code: Code) -> String {
+    without_links(page(code))
+}
+
+/// Markdown with the words of its links, and without where they lead.
+fn without_links(text: &str) -> String {
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once('[') {
+        kept.push_str(before);
+        match after.split_once("](").and_then(|(words, more)| Some((words, more.split_once(')')?.1))) {
+            Some((words, more)) if !words.contains(['[', ']', '\n']) => {
+                kept.push_str(words);
+                rest = more;
+            }
+            _ => {
+                kept.push('[');
+                rest = after;
+            }
+        }
+    }
+    kept + rest
 }
 
 /// The list for a program, without the pages.
@@ -66,12 +91,25 @@ pub(super) const fn page(code: Code) -> &'static str {
 mod tests {
     use reveille_domain::Code;
 
-    use super::page;
+    use super::{about, on_terminal, page, without_links};
 
     #[test]
     fn each_code_has_its_own_page() {
         for code in Code::ALL {
             assert!(page(code).starts_with(&format!("# {code}")), "{code}");
+        }
+    }
+
+    /// A person at a terminal reads words, and no Markdown that leads nowhere.
+    #[test]
+    fn what_is_shown_has_no_links() {
+        assert_eq!(
+            without_links("see [below](#x), `Cell In[7]` and [a]: [b](c.md)"),
+            "see below, `Cell In[7]` and [a]: b"
+        );
+        for code in Code::ALL {
+            assert!(!on_terminal(code).contains("]("), "{code}");
+            assert!(!about(code).contains(['*', '[']), "{}", about(code));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use unicode_width::UnicodeWidthStr;
 
 use super::{Tested, Upload};
 use crate::{
@@ -219,10 +220,10 @@ async fn silent(terminal: &Terminal, account: &Account, bucket: &str, known: &mu
 }
 
 fn tell(terminal: &Terminal, upload: &Upload, verdict: &Verdict) {
-    let name = terminal.paint(Tone::Strong, &upload.rule.name);
+    let title = |tone, words| tell_title(terminal, &upload.rule.name, tone, words);
     match verdict {
         Verdict::Starts(parameters) => {
-            terminal.line(&format!("{name} {}", terminal.paint(Tone::Good, "would start")));
+            title(Tone::Good, "would start");
             fact(terminal, "run", &what(&upload.rule.input));
             for (name, value) in parameters {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -230,14 +231,26 @@ fn tell(terminal: &Terminal, upload: &Upload, verdict: &Verdict) {
             }
         }
         Verdict::Fails(why) => {
-            terminal.line(&format!("{name} {}", terminal.paint(Tone::Bad, "would start a run that fails")));
+            title(Tone::Bad, "would start a run that fails");
             fact(terminal, "run", &what(&upload.rule.input));
             fact(terminal, "why", why);
         }
         Verdict::Nothing(why) => {
-            terminal.line(&format!("{name} {}", terminal.paint(Tone::Quiet, "would start nothing")));
+            title(Tone::Quiet, "would start nothing");
             fact(terminal, "why", why);
         }
+    }
+}
+
+/// A rule and what it would do, in one line if that fits.
+fn tell_title(terminal: &Terminal, name: &str, tone: Tone, words: &str) {
+    let is_wide = name.width() + 1 + words.width() > terminal.width();
+    let (name, words) = (terminal.paint(Tone::Strong, name), terminal.paint(tone, words));
+    if is_wide {
+        terminal.line(&name);
+        terminal.line(&format!("  {words}"));
+    } else {
+        terminal.line(&format!("{name} {words}"));
     }
 }
 

@@ -1,0 +1,64 @@
+//! Every screen as a person sees it: the real program at terminals of 60, 80 and 200 columns, in colour and without, and on a pipe, at an AWS
+//! that a test makes up and at a time that stands still. `make screens` writes them anew: look at what changed.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod screen;
+#[path = "../stub/mod.rs"]
+mod stub;
+mod terminal;
+mod world;
+
+use screen::{Screen, are_as_they_were};
+
+/// The verbs on triggers, when their runs start by themselves.
+#[test]
+fn triggers() {
+    are_as_they_were(&[
+        Screen::of("schedule-list", &["schedule", "list"]),
+        Screen::of("schedule-list-one", &["schedule", "list", "monthly-report"]),
+        Screen::of("schedule-pause", &["schedule", "pause", "monthly-report"]),
+        Screen::of("schedule-resume", &["schedule", "resume", "weekend-cleaning"]),
+        Screen::of("schedule-remove", &["schedule", "remove", "monthly-report"]),
+        Screen::of("on-upload-list", &["on-upload", "list"]),
+        Screen::of("on-upload-list-one", &["on-upload", "list", "reveille-orders"]),
+        Screen::of("on-upload-pause", &["on-upload", "pause", "reveille-orders"]),
+        Screen::of("on-upload-remove", &["on-upload", "remove", "reveille-orders"]),
+        Screen::of("on-upload-test", &["on-upload", "test", "s3://acme-incoming/orders/2026/11/27/europe-west.csv"]),
+        Screen::of("on-run-list", &["on-run", "list"]),
+        Screen::of("on-run-list-one", &["on-run", "list", "reveille-summary"]),
+        Screen::of("on-run-remove", &["on-run", "remove", "reveille-summary"]),
+        Screen::of("undelivered", &["undelivered"]),
+    ]);
+}
+
+#[test]
+fn instances() {
+    are_as_they_were(&[Screen::of("instances", &["instances"]), Screen::of("queue", &["queue", "nightly"])]);
+}
+
+/// The verbs on a run.
+#[test]
+fn runs() {
+    are_as_they_were(&[
+        Screen::of("show-failed", &["show", "orders-europe-east-2d9c77e1"]),
+        Screen::of("show-running", &["show", "daily-sales-20261127T091000"]),
+        Screen::of("show-succeeded", &["show", "daily-sales-20261126T091000"]),
+        Screen::of("show-aborted", &["show", "monthly-summary-by-hand"]),
+        Screen::of("explain-failed", &["explain", "orders-europe-east-2d9c77e1"]),
+        Screen::of("explain-running", &["explain", "daily-sales-20261127T091000"]),
+        Screen::of("logs", &["logs", "orders-europe-east-2d9c77e1"]),
+        Screen::of("open", &["open", "orders-europe-east-2d9c77e1", "--console"]),
+        Screen::of("watch-ended", &["watch", "orders-europe-east-2d9c77e1"]),
+        Screen::of("ambiguous", &["show", "daily-sales"]),
+        Screen::of("no-such-run", &["show", "weekly"]),
+    ]);
+}
+
+/// What an error code means.
+#[test]
+fn codes() {
+    are_as_they_were(&[
+        Screen::of("explain", &["explain"]),
+        Screen::of("explain-code", &["explain", "NotebookFailed"]),
+    ]);
+}

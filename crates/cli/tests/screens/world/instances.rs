@@ -1,0 +1,35 @@
+//! SageMaker's notebook instances.
+
+use serde_json::{Value, json};
+
+use super::{missing, of, seconds};
+
+/// Name, type, status, when that changed, and whether it has a lifecycle configuration.
+const ALL: [(&str, &str, &str, &str, bool); 5] = [
+    ("churn-model-training", "ml.p3.2xlarge", "InService", "2026-11-26T16:05:00Z", true),
+    ("nightly", "ml.t3.medium", "InService", "2026-11-27T09:12:00Z", true),
+    ("old-experiments", "ml.t2.medium", "Stopped", "2026-03-02T10:00:00Z", false),
+    ("reports", "ml.m5.xlarge", "Stopped", "2026-11-27T06:25:00Z", true),
+    ("sandbox", "ml.t3.medium", "Failed", "2026-11-20T12:00:00Z", true),
+];
+
+pub fn answer(action: &str, body: &Value) -> Option<(u16, String)> {
+    match action {
+        "ListNotebookInstances" => Some(of(&json!({"NotebookInstances": ALL.map(|it| shown(&it))}))),
+        "DescribeNotebookInstance" => {
+            let named = ALL.iter().find(|it| body["NotebookInstanceName"] == it.0);
+            Some(named.map_or_else(|| missing("ValidationException", "RecordNotFound"), |it| of(&shown(it))))
+        }
+        _ => None,
+    }
+}
+
+fn shown((name, kind, status, since, configured): &(&str, &str, &str, &str, bool)) -> Value {
+    let mut shown = json!({"NotebookInstanceName": name, "InstanceType": kind, "NotebookInstanceStatus": status,
+        "NotebookInstanceArn": format!("arn:aws:sagemaker:us-east-1:111122223333:notebook-instance/{name}"),
+        "LastModifiedTime": seconds(since)});
+    if *configured {
+        shown["NotebookInstanceLifecycleConfigName"] = json!("reveille-instances");
+    }
+    shown
+}

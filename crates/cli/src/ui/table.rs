@@ -238,7 +238,7 @@ mod tests {
         let rows = [vec![cell("nightly"), cell(why)], vec![cell("reports"), cell("")]];
         let shown = |width| with_reasons(&Terminal::plain(width), &columns, &rows);
         assert_eq!(shown(80), ["INSTANCE  WHY".to_owned(), format!("nightly   {why}"), "reports".to_owned()]);
-        assert_eq!(shown(46), ["INSTANCE", "nightly", "  runs", "  daily-sales-20261127T091000-161b3148b8", "reports"]);
+        assert_eq!(shown(42), ["INSTANCE", "nightly", "  runs", "  daily-sales-20261127T091000-161b3148b8", "reports"]);
     }
 
     /// What is cut of a name is not what tells it from the others.

@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_cut_keeps_its_end() {
-        assert_eq!(cut_path("reports/monthly/summary.ipynb", 16), "…/summary.ipynb");
+        assert_eq!(cut_path("reports/monthly/summary.ipynb", 15), "…/summary.ipynb");
         assert_eq!(cut_path("a.ipynb", 7), "a.ipynb");
         assert_eq!(cut_path("日本語.ipynb", 9), "…語.ipynb");
         assert_eq!((cut_path("a.ipynb", 1), cut_path("", 0)), ("…".to_owned(), String::new()));

@@ -19,6 +19,7 @@ mod command_attach;
 mod command_deploy;
 mod command_doctor;
 mod command_explain;
+mod command_logs;
 mod command_on_run;
 mod command_on_upload;
 mod command_report;
@@ -29,11 +30,10 @@ mod engine;
 mod failures;
 mod guard;
 mod input;
-mod install;
+mod install_runner;
 mod instance_stack;
 mod instances;
 mod killed;
-mod live;
 mod permissions;
 mod person;
 mod release;
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
         deployment::ALL,
         release::ALL,
         sam::ALL,
-        install::ALL,
+        install_runner::ALL,
         account::ALL,
         guard::ALL,
         browser::ALL,
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
         canary::ALL,
         aborted::ALL,
         killed::ALL,
-        live::ALL,
+        command_logs::ALL,
         person::ALL,
     ]
     .concat();

@@ -14,8 +14,8 @@ use crate::command::{complained, ended, reveille, said};
 const PATIENCE: Duration = Duration::from_mins(10);
 
 pub const ALL: &[Scenario] = &[
-    ("live::what_a_notebook_prints_is_read_before_its_end", |h, w| h.block_on(read_before_its_end(w))),
-    ("live::a_lost_run_has_what_was_uploaded_of_it", |h, w| h.block_on(lost(w))),
+    ("command_logs::what_a_notebook_prints_is_read_before_its_end", |h, w| h.block_on(read_before_its_end(w))),
+    ("command_logs::a_lost_run_has_what_was_uploaded_of_it", |h, w| h.block_on(lost(w))),
 ];
 
 /// The notebook goes on only when its first line was seen by `logs -f`: so that line was there before the end.

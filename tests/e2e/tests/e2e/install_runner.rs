@@ -9,7 +9,7 @@ use crate::Scenario;
 use crate::release::{Shell, released};
 
 pub const ALL: &[Scenario] =
-    &[("install::a_release_that_is_damaged_fails_and_the_runner_that_was_there_stays", |h, w| {
+    &[("install_runner::a_release_that_is_damaged_fails_and_the_runner_that_was_there_stays", |h, w| {
         h.block_on(installed(w));
     })];
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     BUCKET,
-    runs::{ALL, Execution},
+    runs::{ALL, WorldExecution},
 };
 use crate::stub::StubCall;
 
@@ -74,7 +74,7 @@ fn all() -> Vec<(String, Value)> {
     let layout = layout();
     let nightly = InstanceName::parse("nightly").unwrap();
     let (runs, waits) =
-        (Execution::named("daily-sales-20261127T091000"), Execution::named("orders-europe-west-6f1f0c2a"));
+        (WorldExecution::named("daily-sales-20261127T091000"), WorldExecution::named("orders-europe-west-6f1f0c2a"));
     let at = AttemptRef { instance: runs.instance.into(), run: runs.run(), attempt: 1 };
     let lease = json!({"instance": "nightly", "state": "busy", "nonce": "n", "at": "2026-11-27T09:14:00Z",
         "startedBy": runs.run(), "startedAttempt": 1, "certain": true, "bootId": "b", "busy": at});

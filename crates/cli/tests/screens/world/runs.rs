@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{MACHINE, at, missing, objects::layout, of, seconds};
 
 /// An execution.
-pub struct Execution {
+pub struct WorldExecution {
     pub name: &'static str,
     pub notebook: &'static str,
     pub instance: &'static str,
@@ -21,8 +21,8 @@ pub struct Execution {
 }
 
 /// The newest first.
-pub const ALL: [Execution; 6] = [
-    Execution {
+pub const ALL: [WorldExecution; 6] = [
+    WorldExecution {
         name: "orders-europe-west-6f1f0c2a",
         notebook: "pipelines/orders/import-orders.ipynb",
         instance: "nightly",
@@ -32,7 +32,7 @@ pub const ALL: [Execution; 6] = [
         took: 0,
         state: "AwaitRun",
     },
-    Execution {
+    WorldExecution {
         name: "daily-sales-20261127T091000",
         notebook: "reports/daily-sales.ipynb",
         instance: "nightly",
@@ -42,7 +42,7 @@ pub const ALL: [Execution; 6] = [
         took: 0,
         state: "AwaitRun",
     },
-    Execution {
+    WorldExecution {
         name: "daily-sales-20261126T091000",
         notebook: "reports/daily-sales.ipynb",
         instance: "nightly",
@@ -52,7 +52,7 @@ pub const ALL: [Execution; 6] = [
         took: 1_505,
         state: "IsConcluded",
     },
-    Execution {
+    WorldExecution {
         name: "orders-europe-west-5e02b1d7",
         notebook: "pipelines/orders/import-orders.ipynb",
         instance: "nightly",
@@ -62,7 +62,7 @@ pub const ALL: [Execution; 6] = [
         took: 252,
         state: "IsConcluded",
     },
-    Execution {
+    WorldExecution {
         name: "orders-europe-east-2d9c77e1",
         notebook: "pipelines/orders/import-orders.ipynb",
         instance: "nightly",
@@ -72,7 +72,7 @@ pub const ALL: [Execution; 6] = [
         took: 134,
         state: "IsConcluded",
     },
-    Execution {
+    WorldExecution {
         name: "monthly-summary-by-hand",
         notebook: "reports/monthly/management-summary.ipynb",
         instance: "reports",
@@ -94,7 +94,7 @@ const STATES: [(&str, i64); 6] = [
     ("VerifyStopped", 480),
 ];
 
-impl Execution {
+impl WorldExecution {
     pub fn arn(&self) -> String {
         format!("{}:{}", MACHINE.replace("stateMachine", "execution"), self.name)
     }
@@ -180,11 +180,11 @@ pub fn answer(action: &str, body: &Value) -> Option<(u16, String)> {
     let named = || ALL.iter().find(|it| body["executionArn"] == it.arn().as_str());
     Some(match action {
         "ListExecutions" => {
-            let wanted = |it: &&Execution| body["statusFilter"].is_null() || body["statusFilter"] == it.status;
-            of(&json!({"executions": ALL.iter().filter(wanted).map(Execution::listed).collect::<Vec<_>>()}))
+            let wanted = |it: &&WorldExecution| body["statusFilter"].is_null() || body["statusFilter"] == it.status;
+            of(&json!({"executions": ALL.iter().filter(wanted).map(WorldExecution::listed).collect::<Vec<_>>()}))
         }
         "DescribeExecution" => named().map_or_else(
-            || missing("ExecutionDoesNotExist", "Execution Does Not Exist"),
+            || missing("ExecutionDoesNotExist", "WorldExecution Does Not Exist"),
             |execution| of(&execution.described()),
         ),
         "GetExecutionHistory" => {

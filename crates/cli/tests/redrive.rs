@@ -69,6 +69,23 @@ fn a_redrive_of_somebody_else_that_shows_late_is_no_reason_for_a_new_run() {
     assert_eq!((stub.asked("RedriveExecution").len(), stub.asked("StartExecution").len()), (1, 0));
 }
 
+/// One that an ARN names is known after one look.
+#[test]
+fn a_run_that_an_arn_names_is_described_once() {
+    for (verb, code) in [("watch", 10), ("logs", 5), ("show", 0)] {
+        let story = Story { redrivable: "REDRIVABLE", refusal: None, shown_after: None };
+        let stub = Stub::start(move |call| {
+            Some(match call.action {
+                "GetExecutionHistory" => (200, r#"{"events": []}"#.to_owned()),
+                _ => answer(story, call),
+            })
+        });
+        let output = stub.reveille(&[verb, ARN]);
+        assert_eq!(output.status.code(), Some(code), "{verb}: {output:?}");
+        assert_eq!(stub.asked("DescribeExecution").len(), 1, "{verb}");
+    }
+}
+
 #[test]
 fn whatever_cannot_be_redriven_is_a_new_run_and_says_why() {
     let refusal = Some("Execution is not redrivable now");

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{AT_ONCE, Account, Execution, Run, executions::time, run::outline_of};
 use crate::error::CliError;
 
-/// Events of a history that are read: polls of a slow start included, an execution has far fewer before it ends.
+/// The most events that GetExecutionHistory gives in a page; an execution has 25,000 at most.
 const EVENTS: i32 = 1_000;
 /// Executions whose inputs are looked at for an object: a call each, some ten seconds in all.
 const MOST: usize = 500;
@@ -54,12 +54,21 @@ pub(crate) enum Put {
 }
 
 impl Account {
-    /// The states that an execution entered, the first ones first; of a very long one the beginning.
+    /// The states that an execution entered, the first ones first.
     pub(crate) async fn entered(&self, arn: &str) -> Result<Vec<Entered>, CliError> {
-        let call = self.sfn.get_execution_history().execution_arn(arn).max_results(EVENTS);
-        let history = call.send().await.map_err(|error| CliError::asked("read the execution's history", &error))?;
+        let (mut events, mut token) = (Vec::new(), None);
+        loop {
+            let call = self.sfn.get_execution_history().execution_arn(arn).max_results(EVENTS);
+            let page = call.set_next_token(token.take()).send().await;
+            let page = page.map_err(|error| CliError::asked("read the execution's history", &error))?;
+            events.extend(page.events);
+            match page.next_token {
+                Some(next) => token = Some(next),
+                None => break,
+            }
+        }
         let mut entered: Vec<Entered> = Vec::new();
-        for event in &history.events {
+        for event in &events {
             if let Some(state) = event.state_entered_event_details() {
                 entered.push(Entered { at: time(event.timestamp), state: state.name().to_owned(), decision: None });
             } else if let Some(left) = event.state_exited_event_details() {

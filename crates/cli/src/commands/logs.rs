@@ -26,11 +26,11 @@ const MAX_NOTEBOOK: i64 = 256 * 1024 * 1024;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &LogsArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
-    let execution = account.find(&arguments.run).await?;
     if arguments.follow {
+        let execution = account.find(&arguments.run).await?;
         return follow::follow(terminal, &account, &execution).await;
     }
-    let run = account.run(&execution).await?;
+    let run = account.run_named(&arguments.run).await?;
     match arguments.cell {
         Some(number) => tell_cell(terminal, &account, &run, number).await?,
         None => tell(terminal, &account, &run).await?,

@@ -19,28 +19,47 @@ use crate::{
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &OneRunArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
-    let execution = account.find(&arguments.run).await?;
-    follow(terminal, &account, &execution).await
+    let run = account.run_named(&arguments.run).await?;
+    let execution = run.execution.clone();
+    followed(terminal, &account, &execution, Some(run)).await
 }
 
 /// Follows an execution until it ends, or until a person has seen enough.
 pub(crate) async fn follow(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Exit, CliError> {
+    followed(terminal, account, execution, None).await
+}
+
+/// The same; `seen` is what is known of it already.
+async fn followed(
+    terminal: &Terminal,
+    account: &Account,
+    execution: &Execution,
+    seen: Option<Run>,
+) -> Result<Exit, CliError> {
     let again = format!("reveille watch {}", execution.run());
     // The run is there, whatever is wrong with a file of prices: it is followed without.
     let prices = Prices::chosen(None).or_else(|error| {
         terminal.note(&error.to_string());
         Prices::of(None)
     })?;
-    let run = unless_left(terminal, &again, Box::pin(to_the_end(terminal, account, execution))).await?;
+    let run = unless_left(terminal, &again, Box::pin(to_the_end(terminal, account, execution, seen))).await?;
     show::tell(terminal, account, &run, &prices).await?;
     Ok(Exit::of(&run))
 }
 
-async fn to_the_end(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Run, CliError> {
+async fn to_the_end(
+    terminal: &Terminal,
+    account: &Account,
+    execution: &Execution,
+    mut seen: Option<Run>,
+) -> Result<Run, CliError> {
     let mut told = String::new();
     let mut forecast = Forecast::default();
     loop {
-        let run = account.run(execution).await?;
+        let run = match seen.take() {
+            Some(run) => run,
+            None => account.run(execution).await?,
+        };
         if !run.execution.is_running() {
             terminal.clear();
             return Ok(run);

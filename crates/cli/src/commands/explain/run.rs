@@ -1,5 +1,6 @@
 //! `reveille explain RUN`: the chain of facts from the event to what became of the instance.
 
+mod attempts;
 mod facts;
 
 use chrono::TimeDelta;
@@ -21,7 +22,7 @@ use facts::Told;
 
 /// A wait that is worth a word.
 const WORTH: TimeDelta = TimeDelta::seconds(5);
-/// Executions that are looked at for those that a run waited for.
+/// Executions that are looked at for those that a run waited for: those that began before its wait ended.
 const MOST: usize = 200;
 
 pub(super) async fn run(terminal: &Terminal, arguments: &ExplainArguments, name: &RunName) -> Result<Exit, CliError> {
@@ -60,12 +61,9 @@ async fn told<'a>(account: &Account, run: &'a Run, input: Option<String>) -> Res
         Some(instance) if run.at.is_some() => readable(account.request(instance, &run.id).await)?,
         _ => None,
     };
-    let (claim, report, progress) = match &run.at {
-        Some(at) => {
-            let (claim, report, progress) = tokio::join!(account.claim(at), account.report(at), account.progress(at));
-            (readable(claim)?, readable(report)?, readable(progress)?)
-        }
-        None => (None, None, None),
+    let attempts = match &run.at {
+        Some(at) => attempts::of(account, at).await?,
+        None => Vec::new(),
     };
     let held_by = match run.ending {
         Ending::Duplicate => account.output_of(&run.execution.arn).await?["heldBy"].as_str().map(str::to_owned),
@@ -76,18 +74,7 @@ async fn told<'a>(account: &Account, run: &'a Run, input: Option<String>) -> Res
         _ => None,
     };
     let waited_for = waited_for(account, run).await?;
-    Ok(Told {
-        run,
-        event: input["event"].clone(),
-        entered,
-        request,
-        claim,
-        report,
-        progress,
-        held_by,
-        stage,
-        waited_for,
-    })
+    Ok(Told { run, event: input["event"].clone(), entered, request, attempts, held_by, stage, waited_for })
 }
 
 /// A damaged record says nothing; `reveille show` and `logs` would name it.
@@ -104,15 +91,22 @@ async fn waited_for(account: &Account, run: &Run) -> Result<Vec<(String, Phase)>
     let Some(queued) = queued.filter(|queued| queued.ended_at - queued.started_at > WORTH) else {
         return Ok(Vec::new());
     };
-    let may_overlap = |execution: &Execution| {
-        execution.arn != run.execution.arn
-            && execution.started < queued.ended_at
-            && execution.stopped.is_none_or(|stopped| stopped > queued.started_at)
+    let (mut candidates, mut looked_at) = (Vec::new(), 0);
+    let take = |execution: Execution| {
+        // Those that came later are no reason to see fewer of those that count.
+        if execution.started >= queued.ended_at {
+            return false;
+        }
+        looked_at += 1;
+        if execution.arn != run.execution.arn && execution.stopped.is_none_or(|stopped| stopped > queued.started_at) {
+            candidates.push(execution);
+        }
+        looked_at >= MOST
     };
-    let candidates = account.newest(None, MOST).await?.into_iter().filter(may_overlap);
+    account.executions(None, take).await?;
     let look = async |execution: Execution| account.run(&execution).await;
     let others: Vec<Run> = stream::iter(candidates).map(look).buffered(AT_ONCE).try_collect().await?;
-    let running = |outcome: &Outcome| outcome.phases.running.filter(|it| facts::overlap(it, &queued));
+    let running = |outcome: &Outcome| outcome.phases.running.filter(|it| overlap(it, &queued));
     let mut found: Vec<(String, Phase)> = others
         .iter()
         .filter(|other| other.instance == run.instance)
@@ -120,4 +114,28 @@ async fn waited_for(account: &Account, run: &Run) -> Result<Vec<(String, Phase)>
         .collect();
     found.sort_by_key(|(_, phase)| phase.started_at);
     Ok(found)
+}
+
+/// Whether two phases have a moment in common.
+fn overlap(one: &Phase, other: &Phase) -> bool {
+    one.started_at < other.ended_at && other.started_at < one.ended_at
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, Utc};
+    use reveille_domain::records::Phase;
+
+    use super::overlap;
+
+    #[test]
+    fn phases_overlap_where_they_have_a_moment_in_common() {
+        let now = Utc::now();
+        let phase = |from, to| Phase::between(now + TimeDelta::seconds(from), now + TimeDelta::seconds(to));
+        for (one, other, both) in
+            [((0, 10), (5, 15), true), ((0, 10), (10, 20), false), ((0, 30), (10, 20), true), ((0, 5), (6, 9), false)]
+        {
+            assert_eq!(overlap(&phase(one.0, one.1), &phase(other.0, other.1)), both, "{one:?} {other:?}");
+        }
+    }
 }

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use reveille_domain::{
     event::{Event, SOURCE},
-    records::{Claim, Claimant, Phase, Progress, Report, Reporter, Request},
+    records::{Claimant, Phase, Reporter, Request},
 };
 use serde_json::Value;
 
+use super::attempts::{Attempt, named, parts};
 use crate::{
     clients::{Ending, Entered, Run},
     commands::{
@@ -28,9 +29,8 @@ pub(super) struct Told<'a> {
     pub(super) event: Value,
     pub(super) entered: Vec<Entered>,
     pub(super) request: Option<Request>,
-    pub(super) claim: Option<Claim>,
-    pub(super) report: Option<Report>,
-    pub(super) progress: Option<Progress>,
+    /// The records of its attempts, the first ones first.
+    pub(super) attempts: Vec<Attempt>,
     /// Of a duplicate: the execution that answers the event.
     pub(super) held_by: Option<String>,
     /// Of a run that goes on: what it does.
@@ -43,9 +43,16 @@ pub(super) fn all(told: &Told<'_>) -> Vec<Fact> {
     let mut facts: Vec<Fact> = event(&told.event).into_iter().collect();
     facts.push(started(told));
     facts.extend(admitted(told));
-    facts.extend(instance(told));
+    facts.extend(redriven(told));
+    let parts = parts(&told.entered, told.run.execution.redriven);
+    let is_one = parts.len() <= 1 && told.attempts.iter().all(|attempt| attempt.number == 1);
+    for (entered, number) in parts.iter().zip(1..) {
+        facts.extend(named(number, is_one, instance(told.run, entered)));
+    }
     facts.extend(queue(told));
-    facts.extend(notebook(told));
+    for attempt in &told.attempts {
+        facts.extend(named(attempt.number, is_one, notebook(attempt)));
+    }
     facts.extend(end(told));
     facts
 }
@@ -100,12 +107,18 @@ fn admitted(told: &Told<'_>) -> Option<Fact> {
     }
 }
 
-/// Whether it started the instance, and when that was up.
-fn instance(told: &Told<'_>) -> Vec<Fact> {
-    let name = told.run.instance.as_deref().unwrap_or("the instance");
-    let first = |state: &str| told.entered.iter().find(|it| it.state == state).map(|it| it.at);
+/// That what had ended went on.
+fn redriven(told: &Told<'_>) -> Option<Fact> {
+    let at = told.run.execution.redriven?;
+    Some(Fact::at(at, "somebody redrove the execution, so it went on from where it had ended", Source::Execution))
+}
+
+/// Whether an attempt started the instance, and when that was up.
+fn instance(run: &Run, entered: &[Entered]) -> Vec<Fact> {
+    let name = run.instance.as_deref().unwrap_or("the instance");
+    let first = |state: &str| entered.iter().find(|it| it.state == state).map(|it| it.at);
     let mut facts = Vec::new();
-    let starts: Vec<DateTime<Utc>> = told.entered.iter().filter(|it| it.is_start()).map(|it| it.at).collect();
+    let starts: Vec<DateTime<Utc>> = entered.iter().filter(|it| it.is_start()).map(|it| it.at).collect();
     match (starts.as_slice(), first("AwaitRun")) {
         ([], Some(at)) if first("WaitForInstance").is_some() => {
             facts.push(Fact::at(
@@ -149,16 +162,11 @@ fn queue(told: &Told<'_>) -> Vec<Fact> {
     others.chain(in_all).collect()
 }
 
-/// Whether two phases have a moment in common.
-pub(super) fn overlap(one: &Phase, other: &Phase) -> bool {
-    one.started_at < other.ended_at && other.started_at < one.ended_at
-}
-
-fn notebook(told: &Told<'_>) -> Vec<Fact> {
+fn notebook(attempt: &Attempt) -> Vec<Fact> {
     let mut facts = Vec::new();
     // What the runner reports says more than its last sign.
-    let reported = told.report.as_ref().is_some_and(|report| report.by == Reporter::Runner);
-    if let Some(claim) = &told.claim {
+    let reported = attempt.report.as_ref().is_some_and(|report| report.by == Reporter::Runner);
+    if let Some(claim) = &attempt.claim {
         let what = match claim.by {
             Claimant::Runner => {
                 let version = claim.runner_version.as_deref().map(|version| format!(" {version}")).unwrap_or_default();
@@ -170,11 +178,11 @@ fn notebook(told: &Told<'_>) -> Vec<Fact> {
         };
         facts.push(Fact::at(claim.at, what, CLAIM));
     }
-    if let Some(progress) = told.progress.as_ref().filter(|progress| progress.cell > 0 && !reported) {
+    if let Some(progress) = attempt.progress.as_ref().filter(|progress| progress.cell > 0 && !reported) {
         let what = format!("the last sign of the notebook: cell {} of {}", progress.cell, progress.cells);
         facts.push(Fact::at(progress.at, what, PROGRESS));
     }
-    if let Some(report) = &told.report {
+    if let Some(report) = &attempt.report {
         let said = match (&report.failure, report.by) {
             (None, _) => "the notebook ran to its end, and its outputs were kept".to_owned(),
             (Some(failure), Reporter::Runner) => format!("the runner reported {}: {}", failure.code, failure.message),
@@ -203,7 +211,8 @@ fn end(told: &Told<'_>) -> Vec<Fact> {
             ));
         }
         // A report said why already.
-        let failure = outcome.failure.as_ref().filter(|_| told.report.is_none());
+        let is_told = told.attempts.iter().any(|it| it.number == outcome.attempt && it.report.is_some());
+        let failure = outcome.failure.as_ref().filter(|_| !is_told);
         let why = failure.map(|failure| format!(", {}: {}", failure.code, failure.message)).unwrap_or_default();
         facts.push(Fact::at(
             outcome.concluded_at,
@@ -237,7 +246,7 @@ mod tests {
     };
     use serde_json::{Value, json};
 
-    use super::{Told, all, overlap};
+    use super::{Attempt, Told, all};
     use crate::{
         clients::{Ending, Entered, Run},
         commands::explain::chain::{Fact, sorted},
@@ -249,9 +258,7 @@ mod tests {
             event,
             entered: Vec::new(),
             request: None,
-            claim: None,
-            report: None,
-            progress: None,
+            attempts: Vec::new(),
             held_by: None,
             stage: None,
             waited_for: Vec::new(),
@@ -279,9 +286,10 @@ mod tests {
             .map(|(state, at)| entered(state, later(at)))
             .into();
         let at = AttemptRef { instance: "nightly".to_owned(), run: RunId::from_key("daily-1"), attempt: 1 };
-        told.claim = Some(Claim::of(&at, Claimant::Runner, "n".to_owned(), later(60)));
+        let claim = Some(Claim::of(&at, Claimant::Runner, "n".to_owned(), later(60)));
         let failure = Failure::new(Code::NotebookFailed, "cell 3 raised ValueError");
-        told.report = Some(Report::without_outputs(&at, Reporter::Runner, Some(failure), None, later(70)));
+        let report = Some(Report::without_outputs(&at, Reporter::Runner, Some(failure), None, later(70)));
+        told.attempts = vec![Attempt { number: 1, claim, report, progress: None }];
         let phase = Phase::between(later(-30), later(55));
         told.waited_for = vec![("hourly-2".to_owned(), phase)];
         let said = sentences(&told);
@@ -335,14 +343,44 @@ mod tests {
         }
     }
 
+    /// Else the first attempt's start and its failure would be told of the second one, which goes on.
     #[test]
-    fn phases_overlap_where_they_have_a_moment_in_common() {
-        let now = Utc::now();
-        let phase = |from, to| Phase::between(now + TimeDelta::seconds(from), now + TimeDelta::seconds(to));
-        for (one, other, both) in
-            [((0, 10), (5, 15), true), ((0, 10), (10, 20), false), ((0, 30), (10, 20), true), ((0, 5), (6, 9), false)]
-        {
-            assert_eq!(overlap(&phase(one.0, one.1), &phase(other.0, other.1)), both, "{one:?} {other:?}");
+    fn each_fact_of_a_redriven_run_is_told_of_its_attempt() {
+        let mut run = Run { ending: Ending::Running, ..Run::of_test("daily.ipynb") };
+        let from = run.execution.started;
+        let later = |seconds| from + TimeDelta::seconds(seconds);
+        (run.execution.stopped, run.execution.redriven) = (None, Some(later(1_000)));
+        let mut told = told(&run, Value::Null);
+        told.entered = [
+            ("AdmitRun", 1),
+            ("StartInstance", 2),
+            ("AwaitRun", 40),
+            ("ConcludeRun", 90),
+            ("ConcludeRun", 1_001),
+            ("AdmitRun", 1_002),
+            ("CheckInstance", 1_003),
+            ("AwaitRun", 1_004),
+        ]
+        .map(|(state, at)| entered(state, later(at)))
+        .into();
+        let at = AttemptRef { instance: "nightly".to_owned(), run: RunId::from_key("daily-1"), attempt: 1 };
+        let failure = Failure::new(Code::NotebookFailed, "cell 3 raised ValueError");
+        let report = Some(Report::without_outputs(&at, Reporter::Runner, Some(failure), None, later(70)));
+        told.attempts = vec![Attempt { number: 1, claim: None, report, progress: None }];
+        told.stage = Some("waiting for its turn on nightly".to_owned());
+        let said = sentences(&told);
+        let expected = [
+            "somebody started the execution",
+            "attempt 1: it started nightly",
+            "attempt 1: nightly was up, 38s later",
+            "attempt 1: the runner reported NotebookFailed",
+            "somebody redrove the execution",
+            "attempt 2: nightly was already on",
+            "it goes on: waiting",
+        ];
+        assert_eq!(said.len(), expected.len(), "{said:#?}");
+        for (sentence, part) in said.iter().zip(expected) {
+            assert!(sentence.starts_with(part), "{part:?} does not begin: {sentence}");
         }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) use instances::{Holder, Holds, Instance};
 pub(crate) use listed::{ListedRuns, WantedRuns};
 pub(crate) use live::{Piece, Uploaded};
 pub(crate) use outputs::ToCome;
-pub(crate) use queue::{Place, Took};
+pub(crate) use queue::{Coming, Place, Took};
 pub(crate) use rules::{DEFAULT_BUS, NewRule, Rule};
 pub(crate) use run::{Damaged, Ending, Run};
 #[cfg(test)]

@@ -10,8 +10,6 @@ use reveille_domain::{InstanceName, RunId, layout::AttemptRef, records::Lease};
 use super::{AT_ONCE, Account, executions::time};
 use crate::error::CliError;
 
-/// More than an account has: the quota of running instances is 20 a type.
-const MOST: usize = 1_000;
 /// The most that ListNotebookInstances gives in a page.
 const PAGE: i32 = 100;
 
@@ -112,8 +110,8 @@ impl Account {
                 });
             }
             match listed.next_token {
-                Some(next) if found.len() < MOST => token = Some(next),
-                _ => break,
+                Some(next) => token = Some(next),
+                None => break,
             }
         }
         found.sort_by(|one, other| one.name.cmp(&other.name));

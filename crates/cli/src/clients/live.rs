@@ -10,8 +10,6 @@ use crate::error::CliError;
 
 /// A runner uploads no larger one. Notebooks have the instance's role and may put anything there: it is left out.
 const MAX_PIECE: i64 = 2 << 20;
-/// More than a day's run has.
-const MOST_PIECES: usize = 3_000;
 
 /// A piece of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +33,7 @@ impl Account {
     pub(crate) async fn pieces(&self, at: &AttemptRef, behind: Option<u64>) -> Result<Vec<Piece>, CliError> {
         let prefix = self.layout.live(at) + "log-";
         let after = behind.map(|from| self.layout.live_log(at, from));
-        let found = self.uploaded(&prefix, after, MOST_PIECES).await?;
+        let found = self.uploaded(&prefix, after).await?;
         let placed = found.into_iter().filter_map(|it| Some((self.layout.place_of_live_log(at, &it.key)?, it)));
         let placed: Vec<(u64, Uploaded)> = placed.collect();
         let read = async |(from, Uploaded { key, at }): (u64, Uploaded)| match self.object(&key, MAX_PIECE).await {
@@ -48,12 +46,12 @@ impl Account {
 
     /// The newest piece of an attempt's log, if there is any.
     pub(crate) async fn newest_piece(&self, at: &AttemptRef) -> Result<Option<Uploaded>, CliError> {
-        Ok(self.uploaded(&(self.layout.live(at) + "log-"), None, MOST_PIECES).await?.pop())
+        Ok(self.uploaded(&(self.layout.live(at) + "log-"), None).await?.pop())
     }
 
     /// The notebook as it was saved last, if it was uploaded.
     pub(crate) async fn partial_notebook(&self, at: &AttemptRef) -> Result<Option<Uploaded>, CliError> {
-        Ok(self.uploaded(&self.layout.live_notebook(at), None, 1).await?.pop())
+        Ok(self.uploaded(&self.layout.live_notebook(at), None).await?.pop())
     }
 
     /// Whether the stack was told to upload nothing before a notebook's end. A stack of an earlier version cannot.
@@ -61,7 +59,7 @@ impl Account {
         self.parameter("LiveOutputSeconds").is_none_or(|seconds| seconds == "0")
     }
 
-    async fn uploaded(&self, prefix: &str, after: Option<String>, most: usize) -> Result<Vec<Uploaded>, CliError> {
+    async fn uploaded(&self, prefix: &str, after: Option<String>) -> Result<Vec<Uploaded>, CliError> {
         let mut found = Vec::new();
         let mut token = None;
         loop {
@@ -72,8 +70,8 @@ impl Account {
             let uploaded = |object: Object| Some(Uploaded { key: object.key?, at: time(object.last_modified?) });
             found.extend(listed.contents.unwrap_or_default().into_iter().filter_map(uploaded));
             match listed.next_continuation_token {
-                Some(next) if found.len() < most => token = Some(next),
-                _ => return Ok(found),
+                Some(next) => token = Some(next),
+                None => return Ok(found),
             }
         }
     }

@@ -11,8 +11,6 @@ use reveille_protocol::runner::decide::queue_order;
 use super::{AT_ONCE, Account, Ending, Execution, Run};
 use crate::error::CliError;
 
-/// Tickets that are read: more than a stack lets wait unless it was told otherwise, and some seconds.
-const MOST: usize = 1_000;
 /// Earlier runs that are looked at for the times that notebooks take.
 const EARLIER: usize = 200;
 
@@ -30,6 +28,14 @@ pub(crate) struct Place {
     pub(crate) until: Option<DateTime<Utc>>,
 }
 
+/// The runs of an instance that have no ticket yet.
+#[derive(Debug)]
+pub(crate) struct Coming {
+    pub(crate) runs: Vec<Run>,
+    /// How many executions were looked at, if more are under way.
+    pub(crate) bound: Option<usize>,
+}
+
 /// How long a notebook took on an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Took {
@@ -43,7 +49,7 @@ impl Account {
     pub(crate) async fn inbox(&self, instance: &InstanceName) -> Result<Vec<Place>, CliError> {
         let keys = self.keys(&self.layout.inbox(instance)).await?;
         let key = |key: &String| self.layout.run_of_ticket(instance, key).map(|run| (key.clone(), run));
-        let named: Vec<(String, RunId)> = keys.iter().filter_map(key).take(MOST).collect();
+        let named: Vec<(String, RunId)> = keys.iter().filter_map(key).collect();
         let ticket = async |(key, run): (String, RunId)| self.ticket(&key, &run).await;
         let read: Vec<Option<Ticket>> = stream::iter(named).map(ticket).buffered(AT_ONCE).try_collect().await?;
         let mut tickets: Vec<Ticket> = read.into_iter().flatten().collect();
@@ -55,8 +61,11 @@ impl Account {
 
     /// The runs of an instance that have no ticket yet, the oldest first: they check their input, or start the instance, or wait until another
     /// run has started it. `known` are executions that are known to be elsewhere.
-    pub(crate) async fn coming(&self, instance: &InstanceName, known: &[&str]) -> Result<Vec<Run>, CliError> {
-        let executions = self.newest(Some(ExecutionStatus::Running), COMING).await?;
+    pub(crate) async fn coming(&self, instance: &InstanceName, known: &[&str]) -> Result<Coming, CliError> {
+        // One more says whether there is more.
+        let mut executions = self.newest(Some(ExecutionStatus::Running), COMING + 1).await?;
+        let is_whole = executions.len() <= COMING;
+        executions.truncate(COMING);
         let unknown = executions.into_iter().filter(|execution| !known.contains(&execution.arn.as_str()));
         let look = async |execution: Execution| -> Result<Option<Run>, CliError> {
             let Some(run) = self.going_on(&execution.arn).await? else { return Ok(None) };
@@ -69,7 +78,7 @@ impl Account {
         let looks = stream::iter(unknown).map(look).buffered(AT_ONCE);
         let mut found: Vec<Run> = looks.try_filter_map(async |run| Ok(run)).try_collect().await?;
         found.reverse();
-        Ok(found)
+        Ok(Coming { runs: found, bound: (!is_whole).then_some(COMING) })
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, CliError> {
@@ -81,8 +90,8 @@ impl Account {
             let listed = listed.map_err(|error| CliError::asked(format!("list {}", self.place(prefix)), &error))?;
             keys.extend(listed.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
             match listed.next_continuation_token {
-                Some(next) if keys.len() < MOST => token = Some(next),
-                _ => return Ok(keys),
+                Some(next) => token = Some(next),
+                None => return Ok(keys),
             }
         }
     }

@@ -21,8 +21,6 @@ use crate::{error::CliError, triggers::EVENT};
 
 /// The most that ListRuleNamesByTarget gives in a page.
 const PAGE: i32 = 100;
-/// Rules that are looked at; a bus has 300 by default.
-const MOST: usize = 2_000;
 /// The target's id, as in the templates.
 const TARGET: &str = "NotebookRun";
 /// What the command's own rules have as a tag: the stack's name.
@@ -78,11 +76,17 @@ impl Account {
         loop {
             let call = client.list_rule_names_by_target().target_arn(&self.state_machine).event_bus_name(bus);
             let listed = call.limit(PAGE).set_next_token(token.take()).send().await;
-            let listed = listed.map_err(|error| CliError::asked(format!("list the rules on the bus {bus}"), &error))?;
+            let listed = listed.map_err(|error| match error.code() {
+                Some("ResourceNotFoundException") => CliError::NotThere(format!(
+                    "there is no event bus {bus}, so the stack {} is not whole; to see how it stands: reveille doctor",
+                    self.stack_name()
+                )),
+                _ => CliError::asked(format!("list the rules on the bus {bus}"), &error),
+            })?;
             names.extend(listed.rule_names.unwrap_or_default());
             match listed.next_token {
-                Some(next) if names.len() < MOST => token = Some(next),
-                _ => break,
+                Some(next) => token = Some(next),
+                None => break,
             }
         }
         let client = &client;

@@ -18,8 +18,6 @@ use crate::error::CliError;
 
 /// The most that ListSchedules gives in a page.
 const PAGE: i32 = 100;
-/// Schedules of the account that are looked at: some seconds.
-const MOST: usize = 5_000;
 /// How long EventBridge and its Scheduler try: the window in which a second start for one event is a duplicate, as in the templates of triggers.
 pub(crate) const MAX_AGE_SECONDS: i32 = 900;
 pub(crate) const MAX_ATTEMPTS: i32 = 185;
@@ -60,20 +58,19 @@ impl Account {
     pub(crate) async fn schedules(&self, name: Option<&str>) -> Result<Vec<Schedule>, CliError> {
         let client = self.scheduler();
         let mut found = Vec::new();
-        let (mut token, mut seen) = (None, 0);
+        let mut token = None;
         loop {
             let call = client.list_schedules().max_results(PAGE).set_name_prefix(name.map(str::to_owned));
             let listed = call.set_next_token(token.take()).send().await;
             let listed = listed.map_err(|error| CliError::asked("list the schedules", &error))?;
-            seen += listed.schedules.len();
             found.extend(listed.schedules.into_iter().filter_map(|schedule| {
                 let ours = schedule.target.is_some_and(|target| target.arn == self.state_machine);
                 let named = schedule.name.filter(|found| ours && name.is_none_or(|name| name == found))?;
                 Some((named, schedule.group_name))
             }));
             match listed.next_token {
-                Some(next) if seen < MOST => token = Some(next),
-                _ => break,
+                Some(next) => token = Some(next),
+                None => break,
             }
         }
         found.sort();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{Format, QueueArguments},
-    clients::{Account, Place, Run, Took},
+    clients::{Account, Coming, Place, Run, Took},
     error::{CliError, within},
     exit::Exit,
     ui::{
@@ -85,7 +85,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     waiting.retain(|place| running.as_ref().is_none_or(|(run, _)| run.id != place.run.id));
     let runs = || running.iter().map(|(run, _)| run).chain(waiting.iter().map(|place| &place.run));
     let known: Vec<&str> = runs().map(|run| run.execution.arn.as_str()).collect();
-    let mut starting = account.coming(name, &known).await?;
+    let Coming { runs: mut starting, bound } = account.coming(name, &known).await?;
     // Whose boot it will be comes first.
     starting.sort_by_key(|run| lease.as_ref().is_none_or(|lease| lease.started_by != run.id));
     let runs = runs();
@@ -93,9 +93,17 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     let earlier = if notebooks.is_empty() { Vec::new() } else { account.earlier(name, &notebooks, COUNT).await? };
     let now = Utc::now();
     let rows = rows(running, waiting, starting, &earlier, now);
+    let bound = bound.map(|count| {
+        format!(
+            "the newest {count} executions under way were looked at for runs that start {name}; older ones may, too"
+        )
+    });
+    if let Some(bound) = &bound {
+        terminal.note(bound);
+    }
     if arguments.format.output == Format::Json {
         let runs: Vec<Value> = rows.iter().map(as_json).collect();
-        Terminal::result(&json!({"instance": name, "status": status.as_str(), "runs": runs}));
+        Terminal::result(&json!({"instance": name, "status": status.as_str(), "runs": runs, "bound": bound}));
         return Ok(Exit::Done);
     }
     if rows.is_empty() {

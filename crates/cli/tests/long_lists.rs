@@ -1,0 +1,119 @@
+//! Lists that go on behind the pages that most accounts have: nothing is left out of them in silence.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod stub;
+
+use serde_json::{Value, json};
+use stub::{EMPTY, STACK, Stub, StubCall};
+
+const ARN: &str = "arn:aws:states:us-east-1:1:execution:m:daily";
+
+fn answered(stub: &Stub, arguments: &[&str]) -> (Value, String) {
+    let output = stub.reveille(&[arguments, &["--output", "json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    (serde_json::from_slice(&output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// What most calls are answered.
+fn usual(call: &StubCall<'_>) -> (u16, String) {
+    let answer = match call.action {
+        "DescribeNotebookInstance" => json!({"NotebookInstanceName": "nightly", "NotebookInstanceStatus": "InService"}),
+        "ListTagsForResource" => json!({"Tags": []}),
+        "ListExecutions" => json!({"executions": []}),
+        _ if call.first.contains("leases/") => return (404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()),
+        _ if call.first.starts_with("GET ") => return (200, EMPTY.to_owned()),
+        _ => return (200, STACK.to_owned()),
+    };
+    (200, answer.to_string())
+}
+
+/// A page of `named` things, behind it the last one.
+fn pages(call: &StubCall<'_>, field: &str, count: usize, named: impl Fn(String) -> Value) -> (u16, String) {
+    if call.body.contains("more") || call.first.contains("more") {
+        return (200, json!({field: [named("the-last".to_owned())]}).to_string());
+    }
+    let page: Vec<Value> = (0..count).map(|number| named(format!("n{number:04}"))).collect();
+    (200, json!({field: page, "NextToken": "more"}).to_string())
+}
+
+#[test]
+fn all_instances_are_listed() {
+    let instance = |name: String| json!({"NotebookInstanceName": name, "NotebookInstanceArn": name, "NotebookInstanceStatus": "Stopped"});
+    let stub = Stub::start(move |call| {
+        Some(match call.action {
+            "ListNotebookInstances" => pages(call, "NotebookInstances", 1_000, instance),
+            _ => usual(call),
+        })
+    });
+    let (listed, _) = answered(&stub, &["instances"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1_001);
+}
+
+/// Of an account with many schedules: the stack's own may be the last.
+#[test]
+fn all_schedules_are_looked_at() {
+    let stub = Stub::start(|call| {
+        Some(match () {
+            () if call.first.starts_with("GET /schedules/the-last") => {
+                let target = json!({"Arn": "m", "RoleArn": "r", "Input": "{}"});
+                (200, json!({"Name": "the-last", "ScheduleExpression": "rate(1 day)", "Target": target}).to_string())
+            }
+            () if call.first.starts_with("GET /schedules") => pages(call, "Schedules", 5_000, |name| {
+                let ours = if name == "the-last" { "m" } else { "another" };
+                json!({"Name": name, "Target": {"Arn": ours}})
+            }),
+            () => usual(call),
+        })
+    });
+    let (listed, _) = answered(&stub, &["schedule", "list"]);
+    assert_eq!(listed[0]["name"], "the-last");
+}
+
+/// `undelivered` and `logs` have such limits, too; this one costs a call for each rule.
+#[test]
+fn all_rules_are_listed() {
+    let stub = Stub::start(|call| {
+        Some(match call.action {
+            "ListRuleNamesByTarget" => pages(call, "RuleNames", 2_000, Value::from),
+            "DescribeRule" if call.body.contains("the-last") => {
+                let pattern = json!({"source": ["aws.s3"], "detail": {"bucket": {"name": ["in"]}}}).to_string();
+                (
+                    200,
+                    json!({"Name": "the-last", "Arn": "arn:last", "State": "ENABLED", "EventPattern": pattern})
+                        .to_string(),
+                )
+            }
+            // Somebody removed it meanwhile.
+            "DescribeRule" => stub::fault("ResourceNotFoundException"),
+            "ListTargetsByRule" => (200, json!({"Targets": [{"Id": "NotebookRun", "Arn": "m"}]}).to_string()),
+            _ => usual(call),
+        })
+    });
+    let (listed, _) = answered(&stub, &["on-upload", "list"]);
+    assert_eq!(listed[0]["name"], "the-last");
+}
+
+/// Each costs two calls, so that there is a limit: whoever reads the queue is told of it.
+#[test]
+fn a_queue_says_how_far_it_looked() {
+    for (count, bound) in [(200, false), (201, true)] {
+        let stub = Stub::start(move |call| {
+            let execution = |number: usize, status: &str| {
+                json!({"executionArn": format!("{ARN}{number}"), "name": format!("daily{number}"), "stateMachineArn": "m",
+                    "status": status, "startDate": 1, "input": "{}"})
+            };
+            Some(match call.action {
+                "ListExecutions" => {
+                    let all: Vec<Value> = (0..count).map(|number| execution(number, "RUNNING")).collect();
+                    (200, json!({"executions": all}).to_string())
+                }
+                // Each has ended meanwhile.
+                "DescribeExecution" => (200, execution(1, "SUCCEEDED").to_string()),
+                _ => usual(call),
+            })
+        });
+        let (queue, told) = answered(&stub, &["queue", "nightly"]);
+        assert_eq!(queue["bound"].is_string(), bound, "{queue}");
+        assert_eq!(told.contains("the newest 200 executions under way were looked at"), bound, "{told}");
+    }
+}

@@ -271,6 +271,10 @@ fn half_gone(status: &'static str, outputs: &'static [&'static str]) -> Stub {
              <ResourceType>AWS::CloudFormation::Stack</ResourceType><ResourceStatus>DELETE_COMPLETE</ResourceStatus></member></StackEvents>",
             ),
             () if call.action == "ListExecutions" => fault("StateMachineDoesNotExist"),
+            // The bus with the name of its output.
+            () if call.action == "ListRuleNamesByTarget" && call.body.contains(r#""EventBus""#) => {
+                fault("ResourceNotFoundException")
+            }
             () => usual(call),
         })
     })
@@ -295,6 +299,70 @@ fn a_stack_that_is_half_gone_can_be_deleted() {
         said(&forced, 0);
         assert!(String::from_utf8_lossy(&forced.stdout).contains("Not checked: its "), "{forced:?}");
     }
+}
+
+/// Its events are all that says why.
+#[test]
+fn what_a_creation_that_failed_left_stays_until_the_next_attachment_was_checked() {
+    let stub = Stub::start(|call| {
+        Some(match () {
+            () if is(call, "DescribeStacks") && call.body.contains("reveille-nightly") => {
+                let parameters = [("InstanceName", "nightly"), ("RunsBucket", "RunsBucketName"), ("RunsPrefix", "")];
+                let parameter = |(name, value): (&str, &str)| {
+                    format!(
+                        "<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>"
+                    )
+                };
+                let described =
+                    stack("ROLLBACK_COMPLETE", &[]).replace("Reveille: a test", "A notebook instance for Reveille");
+                let parameters = parameters.map(parameter).concat();
+                (200, described.replace("<Outputs>", &format!("<Parameters>{parameters}</Parameters><Outputs>")))
+            }
+            () if is(call, "DescribeStacks") => (200, stack("CREATE_COMPLETE", &["StateMachineArn", "RunsBucketName"])),
+            () if call.action == "DescribeNotebookInstance" => {
+                (400, json!({"__type": "ValidationException", "message": "RecordNotFound"}).to_string())
+            }
+            () => usual(call),
+        })
+    });
+    let said = said(&stub.reveille(&["attach", "nightly", "--yes"]), 5);
+    assert!(said.contains("there is no notebook instance nightly"), "{said}");
+    assert_eq!(asked(&stub, "DeleteStack"), 0);
+}
+
+/// A file as the aws command reads it; what is typed goes before it.
+#[test]
+fn parameters_come_from_a_file_of_the_aws_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let release = release(folder.path());
+    let file = folder.path().join("parameters.json");
+    let shown = file.display().to_string();
+    let stub = Stub::start(|call| {
+        Some(match () {
+            () if is(call, "DescribeStacks") && before(call, "CreateChangeSet") == 0 => (400, NO_STACK.to_owned()),
+            () if is(call, "DescribeStacks") => (200, stack("REVIEW_IN_PROGRESS", &[])),
+            () if is(call, "ListChangeSets") => change_sets(&[]),
+            () => usual(call),
+        })
+    });
+    let deploys = |more: &[&str]| {
+        let all = ["deploy", "--release", &release, "--parameters-file", &shown, "--dry-run"];
+        stub.reveille(&[&all[..], more].concat())
+    };
+    fs::write(&file, r#"[{"ParameterKey": "ArtifactsBucket", "ParameterValue": "of-file"}, {"ParameterKey": "ArtifactsPrefix", "ParameterValue": "p/"}]"#).unwrap();
+    said(&deploys(&[]), 0);
+    said(&deploys(&["-p", "ArtifactsPrefix=typed/"]), 0);
+    let made: Vec<String> =
+        stub.asked("POST").into_iter().filter(|call| call.contains("Action=CreateChangeSet&")).collect();
+    assert!(made[0].contains("=of-file&") && made[0].contains("=p%2F"), "{}", made[0]);
+    assert!(
+        made[1].contains("=of-file&") && made[1].contains("=typed%2F") && !made[1].contains("=p%2F"),
+        "{}",
+        made[1]
+    );
+    fs::write(&file, r#"{"Parameters": {"ArtifactsBucket": 7}}"#).unwrap();
+    let refused = said(&deploys(&[]), 2);
+    assert!(refused.contains("parameters.json: Parameters.ArtifactsBucket must be a string in quotes"), "{refused}");
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub(crate) struct DeployArguments {
     /// A parameter of the template, such as InstanceNames=nightly; may be given several times. An update keeps the others
     #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE", value_parser = super::parameter)]
     pub(crate) parameters: Vec<(String, String)>,
+    /// A JSON file of parameters, in either form that the aws command reads. -p goes before it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) parameters_file: Option<PathBuf>,
     /// Do not ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
@@ -25,7 +28,7 @@ pub(crate) struct DeployArguments {
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
     /// Follow what is under way on the stack, and start nothing
-    #[arg(long, conflicts_with_all = ["release", "artifacts_bucket", "parameters", "yes", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["release", "artifacts_bucket", "parameters", "parameters_file", "yes", "dry_run"])]
     pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) format: FormatArguments,

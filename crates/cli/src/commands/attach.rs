@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     deploy::{
         come_back,
-        standing::{self, How},
+        standing::{self, How, Standing},
         with_stack,
     },
     stacks::{Agreement, Plan, Planned, Template, settings_lines},
@@ -57,12 +57,15 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &AttachArguments) -> Res
     let again = with_stack(&format!("reveille attach {}", arguments.instance), account.stack_name());
     let how = How { yes: arguments.yes, only_shows: arguments.dry_run, is_json };
     whose::found(&stacks, (&name, &arguments.instance), Some(&account.layout)).await?;
-    let before = standing::settled(terminal, &stacks, &stop, (&name, standing::OF_AN_INSTANCE), how).await?;
+    let standing = Standing::of(&stacks, (&name, standing::OF_AN_INSTANCE)).await?;
+    let before = standing.before().cloned();
     let facts = Facts::of(&account, &stacks, arguments, before.as_ref()).await?;
     let change = plan::change(&facts, arguments.on_start()?)?;
     let template = Template::read(TEMPLATE, "infra/instance.yaml")?;
     let kept = before.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
     let settings = template.settings(&change.parameters, &kept)?;
+    // What a failed creation left is somebody's only trace of it: it goes when the next try has been checked.
+    standing.cleared(terminal, &stacks, &stop, how).await?;
     let sagemaker = SageMaker::of(&stacks.config);
     let attaching = Attaching {
         terminal,

@@ -1,5 +1,6 @@
 //! `reveille deploy`: the stack, from a release. Everything is checked, the change is shown and somebody agrees, before anything of it is made.
 
+mod parameters_file;
 mod release;
 pub(super) mod standing;
 
@@ -34,14 +35,15 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DeployArguments) -> Res
     }
     let is_json = arguments.format.output == Format::Json;
     Agreement::is_possible(arguments.yes, arguments.dry_run, is_json)?;
+    let given = given(arguments)?;
     let stacks = Stacks::of(&arguments.stack).await?;
     let stop = Stop::listening();
     let how = How { yes: arguments.yes, only_shows: arguments.dry_run, is_json };
     let standing = Standing::of(&stacks, (&arguments.stack.stack, standing::OURS)).await?;
     let before = standing.before();
-    let (release, artifacts) = source(terminal, arguments, &stacks, before).await?;
+    let (release, artifacts) = source(terminal, arguments, &given, &stacks, before).await?;
     let template = Template::read(&release.template, "the release's template.yaml")?;
-    let asked = asked(arguments, &artifacts, before)?;
+    let asked = asked(given, &artifacts, before)?;
     let kept = before.map(|stack| stack.parameters.clone()).unwrap_or_default();
     let settings = template.settings(&asked, &kept)?;
     // What a failed creation left is somebody's only trace of it: it goes when the next try has been checked.
@@ -87,11 +89,12 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DeployArguments) -> Res
 async fn source(
     terminal: &Terminal,
     arguments: &DeployArguments,
+    parameters: &[(String, String)],
     stacks: &Stacks,
     before: Option<&StackFacts>,
 ) -> Result<(Release, Artifacts), CliError> {
     let named = arguments.release.as_deref().unwrap_or_default();
-    let given = |name: &str| arguments.parameters.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone());
+    let given = |name: &str| parameters.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone());
     let before = |name: &str| before.and_then(|stack| stack.parameters.get(name).cloned());
     terminal.passing(Tone::Moving, "  checking the release");
     if let Some(place) = named.strip_prefix("s3://") {
@@ -118,13 +121,22 @@ async fn source(
     Ok((release, Artifacts::new(&stacks.config, &stacks.region, &bucket, &prefix)))
 }
 
+/// The parameters that a person gave: those of the command line, and of the file what they leave.
+fn given(arguments: &DeployArguments) -> Result<Vec<(String, String)>, CliError> {
+    let mut given = arguments.parameters.clone();
+    if let Some(path) = &arguments.parameters_file {
+        let typed = |name: &str| arguments.parameters.iter().any(|(it, _)| it == name);
+        given.extend(parameters_file::read(path)?.into_iter().filter(|(name, _)| !typed(name)));
+    }
+    Ok(given)
+}
+
 /// The parameters that are given, with the two that say where the release is.
 fn asked(
-    arguments: &DeployArguments,
+    mut asked: Vec<(String, String)>,
     artifacts: &Artifacts,
     before: Option<&StackFacts>,
 ) -> Result<Vec<(String, String)>, CliError> {
-    let mut asked = arguments.parameters.clone();
     for (name, value) in [(BUCKET, &artifacts.bucket), (PREFIX, &artifacts.prefix)] {
         match asked.iter().find(|(it, _)| it == name) {
             Some((_, given)) if given != value => {

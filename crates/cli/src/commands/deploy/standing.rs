@@ -39,26 +39,10 @@ enum Takes {
     Nothing,
 }
 
-/// The stack as it is, ready to be changed; `None`: there is none.
-///
-/// # Errors
-/// It is another stack than ours, or takes no change as it is.
-pub(in crate::commands) async fn settled(
-    terminal: &Terminal,
-    stacks: &Stacks,
-    stop: &Stop,
-    (name, ours): (&str, &str),
-    how: How,
-) -> Result<Option<StackFacts>, CliError> {
-    let standing = Standing::of(stacks, (name, ours)).await?;
-    standing.cleared(terminal, stacks, stop, how).await?;
-    Ok(standing.before().cloned())
-}
-
 impl Standing {
     /// # Errors
     /// It is another stack than ours, or takes no change as it is.
-    pub(super) async fn of(stacks: &Stacks, (name, ours): (&str, &str)) -> Result<Self, CliError> {
+    pub(in crate::commands) async fn of(stacks: &Stacks, (name, ours): (&str, &str)) -> Result<Self, CliError> {
         let Some(stack) = stacks.found(name).await? else { return Ok(Self::NotThere) };
         let plans = if stack.is_empty() { stacks.plans_of_others(&stack).await? } else { Vec::new() };
         Ok(match takes(&stack, &stacks.description(&stack).await?, &plans, ours)? {
@@ -68,7 +52,7 @@ impl Standing {
     }
 
     /// The stack that is changed.
-    pub(super) fn before(&self) -> Option<&StackFacts> {
+    pub(in crate::commands) fn before(&self) -> Option<&StackFacts> {
         match self {
             Self::Takes(stack) => Some(stack),
             Self::NotThere | Self::Remains(_) => None,
@@ -79,7 +63,7 @@ impl Standing {
     ///
     /// # Errors
     /// They do not, or it cannot be deleted.
-    pub(super) async fn cleared(
+    pub(in crate::commands) async fn cleared(
         &self,
         terminal: &Terminal,
         stacks: &Stacks,

@@ -100,6 +100,8 @@ impl Seen {
             triggers.extend(on_upload::made_here(account).await?.iter().map(|name| remove("on-upload", name)));
             match on_run::made_here(account).await {
                 Ok(names) => triggers.extend(names.iter().map(|name| remove("on-run", name))),
+                // A bus that is gone has no rules.
+                Err(CliError::NotThere(_)) => {}
                 Err(CliError::NotOurStack { output, .. }) => self.skip("its triggers on runs", output),
                 Err(error) => return Err(error),
             }

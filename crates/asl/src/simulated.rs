@@ -10,6 +10,7 @@ mod executor;
 #[cfg(test)]
 mod tests;
 mod time;
+mod timers;
 
 pub use executor::{AbortHandle, block_on, block_on_with, deadlines, spawn};
 pub use time::{Instant, SimulatedSleep, sleep, sleep_until};

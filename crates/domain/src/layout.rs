@@ -37,37 +37,43 @@ impl Layout {
     /// A run's request.
     #[must_use]
     pub fn request(&self, instance: &str, run: &RunId) -> String {
-        format!("{}runs/{instance}/{run}/request.json", self.prefix)
+        [&self.prefix, "runs/", instance, "/", run.as_str(), "/request.json"].concat()
     }
 
     /// The folder of an attempt, ending with `/`.
     #[must_use]
     pub fn attempt(&self, at: &AttemptRef) -> String {
-        format!("{}runs/{}/{}/{}/", self.prefix, at.instance, at.run, at.attempt)
+        self.in_attempt(at, "")
+    }
+
+    /// A key of an attempt's folder. Keys are put together many times in each run, and in one piece.
+    fn in_attempt(&self, at: &AttemptRef, name: &str) -> String {
+        let attempt = at.attempt.to_string();
+        [&self.prefix, "runs/", &at.instance, "/", at.run.as_str(), "/", &attempt, "/", name].concat()
     }
 
     /// The fence of an attempt.
     #[must_use]
     pub fn claim(&self, at: &AttemptRef) -> String {
-        self.attempt(at) + "claim.json"
+        self.in_attempt(at, "claim.json")
     }
 
     /// Cell i of n.
     #[must_use]
     pub fn progress(&self, at: &AttemptRef) -> String {
-        self.attempt(at) + "progress.json"
+        self.in_attempt(at, "progress.json")
     }
 
     /// The only verdict.
     #[must_use]
     pub fn report(&self, at: &AttemptRef) -> String {
-        self.attempt(at) + "report.json"
+        self.in_attempt(at, "report.json")
     }
 
     /// The recorded outcome.
     #[must_use]
     pub fn outcome(&self, at: &AttemptRef) -> String {
-        self.attempt(at) + "outcome.json"
+        self.in_attempt(at, "outcome.json")
     }
 
     /// The folder of what an attempt's notebook has left so far, ending with `/`. Not below the attempt: nobody who lists a
@@ -100,26 +106,27 @@ impl Layout {
     /// The folder of an instance's queue, ending with `/`.
     #[must_use]
     pub fn inbox(&self, instance: &InstanceName) -> String {
-        format!("{}inbox/{instance}/", self.prefix)
+        [&self.prefix, "inbox/", instance.as_str(), "/"].concat()
     }
 
     /// A run's place in the queue.
     #[must_use]
     pub fn ticket(&self, instance: &InstanceName, run: &RunId) -> String {
-        format!("{}{run}", self.inbox(instance))
+        [&self.prefix, "inbox/", instance.as_str(), "/", run.as_str()].concat()
     }
 
     /// The run whose ticket is under a key of the instance's inbox; `None`: no ticket can be there. Whatever an object
     /// says of itself, its key decides whose ticket it is.
     #[must_use]
     pub fn run_of_ticket(&self, instance: &InstanceName, key: &str) -> Option<RunId> {
-        RunId::parse(key.strip_prefix(&self.inbox(instance))?)
+        let name = key.strip_prefix(&self.prefix)?.strip_prefix("inbox/")?.strip_prefix(instance.as_str())?;
+        RunId::parse(name.strip_prefix('/')?)
     }
 
     /// Whose boot it is.
     #[must_use]
     pub fn lease(&self, instance: &InstanceName) -> String {
-        format!("{}leases/{instance}.json", self.prefix)
+        [&self.prefix, "leases/", instance.as_str(), ".json"].concat()
     }
 
     /// The folder of all leases, ending with `/`.

@@ -64,7 +64,8 @@ pub trait Record: Serialize + DeserializeOwned {
     fn foreign_to(&self, key: &str) -> Option<String> {
         let end = self.key_end()?;
         // A key without a prefix begins where the end's first `/` would be.
-        (!format!("/{key}").ends_with(&end)).then(|| format!("…{end}"))
+        let is_its_own = key.ends_with(&end) || end.strip_prefix('/') == Some(key);
+        (!is_its_own).then(|| format!("…{end}"))
     }
 }
 

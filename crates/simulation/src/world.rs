@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -252,10 +253,13 @@ impl World {
     }
 
     /// The same; where everything is chosen, by whose it is, so that it does not tell the order between actors.
-    pub(crate) fn fresh_of(&self, whose: &str) -> String {
+    pub(crate) fn fresh_of(&self, whose: impl Display) -> String {
         match &self.choices {
             None => self.fresh().to_string(),
-            Some(choices) => format!("{whose}.{}", choices.count(whose)),
+            Some(choices) => {
+                let whose = whose.to_string();
+                format!("{whose}.{}", choices.count(&whose))
+            }
         }
     }
 

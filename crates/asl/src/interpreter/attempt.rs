@@ -143,7 +143,7 @@ impl<T: Tasks> Run<T> {
             Ok(Ok(answer)) => {
                 let wrapped = matches!(task.integration, Integration::LambdaInvoke { .. });
                 let result = match answer {
-                    Answer::Call(answer) => value::from_json(answer.into_result(wrapped)),
+                    Answer::Call(answer) => answer.into_result(wrapped),
                     Answer::Callback(output) => output,
                 };
                 within_limit(&result, &task.resource).map(|()| result)

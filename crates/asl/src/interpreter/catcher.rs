@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::failure::Failure;
 use super::machine::{Handlers, Next};
 use super::retry::Attempts;
-use super::run::{Done, Here, Run};
+use super::run::{Done, Here, Run, within_limit};
 use super::task::Tasks;
 use super::view::StateContext;
 
@@ -41,6 +41,9 @@ impl<T: Tasks> Run<T> {
         };
         let context = StateContext { retry_count: retries, state: Rc::clone(&here.state.name), ..here.context.clone() };
         let output = failure.error_output();
+        if catcher.effects.output.is_none() {
+            within_limit(&output, &here.state.name)?;
+        }
         let view = self.view_in(here, &context).with_error_output(output.clone());
         self.apply(here, &catcher.effects, &view, output, Next::To(catcher.next))
     }

@@ -125,8 +125,13 @@ pub struct StepFunctionsExecution {
 }
 
 impl StepFunctionsExecution {
-    pub(crate) fn new(machine: &Rc<Machine>, name: &str, input: Value, clock: ExecutionClock) -> Self {
-        let given = value::from_json(input.clone());
+    /// The input is there twice: as it came, and as expressions see it.
+    pub(crate) fn new(
+        machine: &Rc<Machine>,
+        name: &str,
+        (input, given): (Value, JValue),
+        clock: ExecutionClock,
+    ) -> Self {
         let position =
             Position { state: machine.scope.start, input: given.clone(), variables: Variables::default(), entered: 0 };
         Self {

@@ -175,7 +175,8 @@ impl<T: Tasks> Run<T> {
     }
 
     /// Evaluates `Assign` and `Output`. Both see the variables as they were when the state was entered ("Passing data
-    /// between states with variables", "Evaluation order in an assign field").
+    /// between states with variables", "Evaluation order in an assign field"). `default` goes on without an `Output`: whoever
+    /// gives it has looked at its size.
     pub(crate) fn apply(
         &self,
         here: &Here,
@@ -191,10 +192,13 @@ impl<T: Tasks> Run<T> {
             assigned.push((Rc::clone(name), value));
         }
         let output = match &effects.output {
-            Some(template) => self.evaluated(here, template.evaluate(view))?,
+            Some(template) => {
+                let output = self.evaluated(here, template.evaluate(view))?;
+                within_limit(&output, &here.state.name)?;
+                output
+            }
             None => default,
         };
-        within_limit(&output, &here.state.name)?;
         Ok(Done { output, assigned, next })
     }
 

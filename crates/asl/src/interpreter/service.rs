@@ -157,7 +157,8 @@ impl<T: Tasks + 'static> Service<T> {
         if !is_execution_name(name) {
             return Err(StartError::InvalidName { name: name.to_owned() });
         }
-        let bytes = value::size(&value::from_json(input.clone())).unwrap_or(usize::MAX);
+        let given = value::from_json(input.clone());
+        let bytes = value::size(&given).unwrap_or(usize::MAX);
         if bytes > SIZE_LIMIT {
             return Err(StartError::InvalidExecutionInput { bytes });
         }
@@ -169,7 +170,7 @@ impl<T: Tasks + 'static> Service<T> {
                 return Err(StartError::ExecutionAlreadyExists { name: name.to_owned() });
             }
         }
-        let execution = Rc::new(StepFunctionsExecution::new(machine, name, input.clone(), self.0.clock));
+        let execution = Rc::new(StepFunctionsExecution::new(machine, name, (input.clone(), given), self.0.clock));
         self.0.executions.insert(&execution);
         execution.started();
         self.run(&execution, false);

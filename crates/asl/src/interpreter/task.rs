@@ -3,11 +3,13 @@
 use std::future::Future;
 use std::rc::Rc;
 
+use jsonata_core::value::JValue;
 use serde_json::{Value, json};
 
 use super::callbacks::Token;
 use super::execution::Description;
 use super::failure::Failure;
+use super::value;
 
 #[derive(Debug, Clone)]
 pub struct TaskCall {
@@ -38,12 +40,14 @@ pub enum TaskAnswer {
 
 impl TaskAnswer {
     /// The result that `$states.result` shows.
-    pub(crate) fn into_result(self, wrapped: bool) -> Value {
+    pub(crate) fn into_result(self, wrapped: bool) -> JValue {
         match self {
-            Self::Payload(payload) if wrapped => {
-                json!({"ExecutedVersion": "$LATEST", "Payload": payload, "StatusCode": 200})
-            }
-            Self::Payload(value) | Self::Result(value) => value,
+            Self::Payload(payload) if wrapped => value::object([
+                ("ExecutedVersion", JValue::from("$LATEST")),
+                ("Payload", value::from_json(payload)),
+                ("StatusCode", JValue::from(200_i64)),
+            ]),
+            Self::Payload(value) | Self::Result(value) => value::from_json(value),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The tasks of a thread.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+
+use super::timers::{TimerKey, Timers, Waiting};
 
 /// So many tasks go on before the main future is looked at again.
 const TURNS: usize = 61;
@@ -14,10 +16,18 @@ const MAIN: u64 = u64::MAX;
 
 type Future_ = Pin<Box<dyn Future<Output = ()>>>;
 
+/// What two wakers that are the same have in common; while one is kept, no other can come to be at its address.
+pub(super) type WakerIdentity = (usize, usize);
+
+pub(super) fn identity(waker: &Waker) -> WakerIdentity {
+    (waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
+}
+
 struct Task {
     /// `None` while it is polled, and once it has ended.
     future: Option<Future_>,
-    waker: Waker,
+    /// `None` while it is polled. It stays when the task has ended: its address is no other waker's in this simulation.
+    waker: Option<Waker>,
     /// Whether it stands in the queue, or is to be put there after its poll.
     notified: bool,
     cancelled: bool,
@@ -32,9 +42,10 @@ pub(super) struct Executor {
     tasks: RefCell<Vec<Task>>,
     ready: RefCell<VecDeque<u64>>,
     polled: Cell<Option<u64>>,
+    /// Who is polled, the main future too, and by which waker.
+    waits: Cell<(u64, WakerIdentity)>,
     main_notified: Cell<bool>,
-    timers: RefCell<BTreeMap<(u64, u64), Waker>>,
-    next_timer: Cell<u64>,
+    timers: RefCell<Timers>,
 }
 
 thread_local! {
@@ -64,25 +75,27 @@ impl Executor {
     }
 
     /// Has `waker` woken at a time; answers what [`Self::forget`] takes.
-    pub(super) fn wake_at(&self, at_ms: u64, waker: Waker) -> (u64, u64) {
+    pub(super) fn wake_at(&self, at_ms: u64, waker: &Waker) -> TimerKey {
         assert!(self.active.get(), "simulated time passes only inside simulated::block_on");
-        let number = self.next_timer.get();
-        self.next_timer.set(number + 1);
-        self.timers.borrow_mut().insert((at_ms, number), waker);
-        (at_ms, number)
+        self.timers.borrow_mut().add(at_ms, self.waiting(waker))
     }
 
     /// Somebody else waits in its place now.
-    pub(super) fn wake_instead(&self, timer: (u64, u64), waker: &Waker) {
-        if let Some(known) = self.timers.borrow_mut().get_mut(&timer) {
-            known.clone_from(waker);
-        }
+    pub(super) fn wake_instead(&self, timer: TimerKey, waker: &Waker) {
+        let before = self.timers.borrow_mut().replace(timer, self.waiting(waker));
+        drop(before);
     }
 
-    pub(super) fn forget(&self, timer: (u64, u64)) {
+    pub(super) fn forget(&self, timer: TimerKey) {
         // Let go of outside: what the waker drops may look for a timer itself.
-        let forgotten = self.timers.borrow_mut().remove(&timer);
+        let forgotten = self.timers.borrow_mut().take(timer);
         drop(forgotten);
+    }
+
+    /// Nearly always it is the task that is being polled: then its number is enough.
+    fn waiting(&self, waker: &Waker) -> Waiting {
+        let (number, own) = self.waits.get();
+        if own == identity(waker) { Waiting::Task(number) } else { Waiting::Other(waker.clone()) }
     }
 
     fn notify(&self, number: u64) {
@@ -104,9 +117,14 @@ impl Executor {
         let mut tasks = self.tasks.borrow_mut();
         let number = self.first.get() + tasks.len() as u64;
         let waker = Waker::from(Arc::new(Bell(number)));
-        tasks.push(Task { future: Some(future), waker, notified: true, cancelled: false });
+        tasks.push(Task { future: Some(future), waker: Some(waker), notified: true, cancelled: false });
         self.ready.borrow_mut().push_back(number);
         number
+    }
+
+    fn is_turn_of_main(&self, waker: &Waker) -> bool {
+        self.waits.set((MAIN, identity(waker)));
+        self.main_notified.take()
     }
 
     fn cancel(&self, number: u64) {
@@ -121,17 +139,20 @@ impl Executor {
     /// Polls a task, or lets it go if it was cancelled.
     fn turn(&self, number: u64) {
         let index = index_of(number - self.first.get());
-        let taken = {
+        let (future, waker) = {
             let task = &mut self.tasks.borrow_mut()[index];
             task.notified = false;
-            task.future.take().map(|future| (future, task.waker.clone(), task.cancelled))
+            let waker = if task.cancelled { None } else { task.waker.take() };
+            (task.future.take(), waker)
         };
-        let Some((mut future, waker, false)) = taken else { return };
+        let (Some(mut future), Some(waker)) = (future, waker) else { return };
         self.polled.set(Some(number));
+        self.waits.set((number, identity(&waker)));
         let ended = future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
         self.polled.set(None);
         let mut tasks = self.tasks.borrow_mut();
         let task = &mut tasks[index];
+        task.waker = Some(waker);
         if ended || task.cancelled {
             task.notified = true;
             drop(tasks);
@@ -146,16 +167,16 @@ impl Executor {
 
     /// The clock goes to the next time that somebody waits for. `false`: nobody waits.
     fn pass(&self) -> bool {
-        let mut timers = self.timers.borrow_mut();
-        let Some((at_ms, _)) = timers.first_key_value().map(|(key, _)| *key) else { return false };
+        let Some(at_ms) = self.timers.borrow_mut().first() else { return false };
         self.now_ms.set(at_ms);
-        while let Some(first) = timers.first_entry() {
-            if first.key().0 != at_ms {
-                break;
+        loop {
+            let next = self.timers.borrow_mut().come(at_ms);
+            match next {
+                None => return true,
+                Some(Waiting::Task(number)) => self.notify(number),
+                Some(Waiting::Other(waker)) => waker.wake(),
             }
-            first.remove().wake();
         }
-        true
     }
 }
 
@@ -185,7 +206,7 @@ pub fn spawn(future: impl Future<Output = ()> + 'static) -> AbortHandle {
 /// The times that somebody waits for, in milliseconds from the beginning, in order.
 #[must_use]
 pub fn deadlines() -> Vec<u64> {
-    here(|executor| executor.timers.borrow().keys().map(|(at_ms, _)| *at_ms).collect())
+    here(|executor| executor.timers.borrow().all())
 }
 
 /// Runs a future, and the tasks that it and they spawn, from time zero until it has ended. Tasks that have not ended then are
@@ -207,7 +228,7 @@ pub fn block_on_with<F: Future>(main: F, mut stands_still: impl FnMut() -> bool)
     let waker = Waker::from(Arc::new(Bell(MAIN)));
     let next = || here(|executor| executor.ready.borrow_mut().pop_front());
     loop {
-        if here(|executor| executor.main_notified.take())
+        if here(|executor| executor.is_turn_of_main(&waker))
             && let Poll::Ready(ended) = main.as_mut().poll(&mut Context::from_waker(&waker))
         {
             return ended;
@@ -251,7 +272,7 @@ impl Drop for Whole {
         });
         // What they drop may wake, cancel and forget.
         drop(tasks);
-        let timers = here(|executor| executor.timers.take());
+        let timers = here(|executor| executor.timers.borrow_mut().clear());
         drop(timers);
         here(|executor| {
             let late = executor.tasks.take();

@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::ops::{Add, Sub};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::executor::here;
+use super::executor::{WakerIdentity, here, identity};
+use super::timers::TimerKey;
 
 /// A point of simulated time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,13 +56,8 @@ pub struct SimulatedSleep {
 /// always by the same task.
 #[derive(Debug)]
 struct Timer {
-    at: (u64, u64),
-    waker: (usize, usize),
-}
-
-/// Two wakers that are the same have the same; while one waits in the executor, no other can come to be at its address.
-fn identity(waker: &Waker) -> (usize, usize) {
-    (waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
+    at: TimerKey,
+    waker: WakerIdentity,
 }
 
 /// Waits for a while.
@@ -91,7 +87,7 @@ impl Future for SimulatedSleep {
                     executor.wake_instead(timer.at, context.waker());
                 }
                 None => {
-                    let at = executor.wake_at(self.at_ms, context.waker().clone());
+                    let at = executor.wake_at(self.at_ms, context.waker());
                     self.timer = Some(Timer { at, waker });
                 }
             }

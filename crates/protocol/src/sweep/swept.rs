@@ -23,6 +23,9 @@ pub async fn each<'a, T, R, F: Future<Output = R>>(
     end: DateTime<Utc>,
     look: impl Fn(&'a T) -> F,
 ) -> Vec<R> {
+    if things.is_empty() {
+        return Vec::new();
+    }
     let in_time = |_: &&T| std::future::ready(ports.now() < end);
     iter(things).take_while(in_time).map(look).buffer_unordered(SWEEPS_AT_ONCE).collect().await
 }

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use reveille_asl::simulated::AbortHandle;
 use reveille_domain::ports::{Jupyter, PersonSeen};
 use reveille_instance_model::BootNumber;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
-use super::process::{NotebookRun, RunnerProcess};
+use super::process::{AskedProcesses, NotebookRun, RunnerProcess};
 use super::time;
 
 /// Who did something.
@@ -83,7 +83,7 @@ pub struct Boot {
     /// How far its clock is from true time, in milliseconds.
     pub skew_ms: i64,
     /// Whether its machine asked its processes to end.
-    pub(super) asked: watch::Sender<bool>,
+    pub(super) asked: AskedProcesses,
     /// Rung when its runner's process has ended for that.
     pub(super) left: Notify,
     /// When people work on it.
@@ -162,7 +162,7 @@ impl Boot {
     /// Adds what of it may change what comes next to a state's number.
     pub(crate) fn tell(&self, hasher: &mut impl Hasher) {
         let times = [self.ended_ms.get(), self.stopping_ms.get(), self.in_service_ms.get(), self.runner_lost_ms.get()];
-        (self.number, times, self.bound.get(), self.bound_late.get(), *self.asked.borrow()).hash(hasher);
+        (self.number, times, self.bound.get(), self.bound_late.get(), self.asked.is_asked()).hash(hasher);
         (self.runner.borrow().is_some(), &*self.sessions.borrow(), self.shown_ms.get()).hash(hasher);
         for notebook in self.notebooks.borrow().iter() {
             (notebook.executes(), notebook.began_ms, notebook.result.borrow().is_some()).hash(hasher);

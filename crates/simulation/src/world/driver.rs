@@ -10,10 +10,11 @@ use reveille_domain::records::{Outcome, Rest};
 use reveille_instance_model::{
     ApiError, BootNumber, Command, Effect, Hook, NotebookInstanceStatus, ScriptResult, Timings,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use super::boots::{Boot, By, Origin};
 use super::ledger::Started;
+use super::process::AskedProcesses;
 use super::{World, ms, pass_ms};
 use crate::fault::Fault;
 
@@ -117,7 +118,7 @@ impl World {
                 if executes {
                     self.fired(Fault::StoppedUnderNotebook, &instance);
                 }
-                boot.asked.send_replace(true);
+                boot.asked.ask();
                 let patience = self.pick(1_000, POWER_OFF_MS);
                 tokio::select! {
                     biased;
@@ -165,7 +166,7 @@ impl World {
             bound_late: Cell::new(false),
             denied: Cell::new(false),
             skew_ms,
-            asked: watch::Sender::new(false),
+            asked: AskedProcesses::default(),
             left: Notify::new(),
             sessions: RefCell::default(),
             notebooks: RefCell::default(),

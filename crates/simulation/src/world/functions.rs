@@ -95,12 +95,12 @@ pub(super) async fn invoked(
 ) -> Answer {
     world.invocations.set(world.invocations.get() + 1);
     let cut = if let Some(Invocation::Cut(cut)) = how { Some(cut) } else { None };
-    let label = format!("{} #{}", step.name(), world.fresh_of(&format!("{} {subject}", step.name())));
+    let label = format!("{} #{}", step.name(), world.fresh_of(format_args!("{} {subject}", step.name())));
     let skew = world.around(world.schedule.function_skew_ms);
     let actor = Actor::new(Caller::Function(step), (label, subject.to_owned()), None, skew, cut);
     let ports = Ports { world: Rc::clone(world), actor: Rc::clone(&actor) };
     world.say(|| format!("{} for {subject}", actor.label));
-    let instance = payload.pointer("/run/instance").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let starts = (step == Step::StartInstance).then(|| instance_of(&payload));
     let limit = Duration::from_secs(FUNCTION_TIMEOUT.num_seconds().unsigned_abs());
     let twice = how == Some(Invocation::Twice);
     let stack = if subject.starts_with(SECOND) { &world.second_stack } else { &world.stack };
@@ -111,7 +111,7 @@ pub(super) async fn invoked(
         answer = body(stack, &ports, step, payload, twice) => Ok(answer),
         () = simulated::sleep(limit) => Err(lambda_error("Sandbox.Timedout")),
     };
-    if step == Step::StartInstance && !matches!(ended, Ok(Ok(_))) {
+    if let Some(instance) = starts.filter(|_| !matches!(ended, Ok(Ok(_)))) {
         world.ledger.start_is_unresolved(&instance, world.now_ms());
     }
     let answer = ended?;
@@ -130,6 +130,10 @@ pub(super) async fn invoked(
         Ok(answer) => Ok(TaskAnswer::Payload(answer)),
         Err(failure) => Err(TaskError::of_function(failure.code.as_str(), &failure.with_tail())),
     }
+}
+
+fn instance_of(payload: &Value) -> String {
+    payload.pointer("/run/instance").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 async fn body(stack: &Stack, ports: &Ports, step: Step, payload: Value, twice: bool) -> Result<Value, Failure> {

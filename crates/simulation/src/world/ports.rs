@@ -44,7 +44,9 @@ pub struct Ports {
 impl Clock for Ports {
     fn now(&self) -> DateTime<Utc> {
         let late = if self.actor.late.take() { TimeDelta::days(1) } else { TimeDelta::zero() };
-        self.world.now() + self.actor.skew - late
+        let ahead = self.actor.skew - late;
+        // Nearly every clock is right, and a date takes a while to be moved.
+        if ahead.is_zero() { self.world.now() } else { self.world.now() + ahead }
     }
 }
 
@@ -222,9 +224,7 @@ impl FindLeftNotebook for Ports {
 impl AskedToEnd for Ports {
     async fn asked_to_end(&self) {
         if let Some(boot) = &self.actor.boot {
-            // The boot holds the sender.
-            let mut asked = boot.asked.subscribe();
-            drop(asked.wait_for(|asked| *asked).await);
+            boot.asked.asked().await;
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The processes of a boot: what a notebook or a runner is to the machine that it lives on.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 
 use reveille_asl::simulated::AbortHandle;
 use reveille_domain::layout::AttemptRef;
@@ -14,6 +16,42 @@ pub(super) struct RunnerProcess {
     pub(super) killed: Rc<Cell<bool>>,
     /// What ends it.
     pub(super) handle: AbortHandle,
+}
+
+/// Whether a machine asked its processes to end, and who waits for that. A runner looks each time that it goes on, so that a look
+/// must cost nearly nothing.
+#[derive(Default)]
+pub(super) struct AskedProcesses {
+    asked: Cell<bool>,
+    waits: RefCell<Vec<Waker>>,
+}
+
+impl AskedProcesses {
+    pub(super) fn ask(&self) {
+        self.asked.set(true);
+        for waits in self.waits.take() {
+            waits.wake();
+        }
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.get()
+    }
+
+    /// Returns when they are asked.
+    pub(super) async fn asked(&self) {
+        poll_fn(|context| {
+            if self.is_asked() {
+                return Poll::Ready(());
+            }
+            let mut waits = self.waits.borrow_mut();
+            if !waits.iter().any(|known| known.will_wake(context.waker())) {
+                waits.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 /// One execution of a notebook.

@@ -11,6 +11,7 @@ pub mod fault;
 pub mod guarantees;
 pub mod hostility;
 pub mod lies;
+pub mod long_queue;
 pub mod play;
 pub mod policy;
 pub mod sabotage;

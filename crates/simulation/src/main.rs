@@ -9,6 +9,7 @@ use reveille_simulation::definition::Definitions;
 use reveille_simulation::exhaustive::bounds::{CORES, NOTICED};
 use reveille_simulation::exhaustive::search::{MOST_PLAYS, Search};
 use reveille_simulation::explain::explain;
+use reveille_simulation::long_queue;
 use reveille_simulation::play::{Played, play};
 use reveille_simulation::sabotage::{ALL, player};
 use reveille_simulation::schedule::{Schedule, generate};
@@ -20,6 +21,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Schedules of a full run.
 const RUNS: u64 = 10_000;
+/// Runs in the long queue that a full run plays: as many as anybody will have.
+const QUEUED: u32 = 2_000;
 /// Failing seeds that are shown, unless `--show` says otherwise.
 const SHOWN: u64 = 10;
 /// Every so manyth schedule is played twice.
@@ -217,14 +220,16 @@ fn sabotage(write: bool, only: &str) -> Result<bool, String> {
     Ok(all)
 }
 
-/// Plays the book and many seeds, and shows the table. `true`: every guarantee held, and every kind of fault fired.
+/// Plays the book, many seeds and a long queue, and shows the table. `true`: every guarantee held, and every kind of fault fired.
 fn simulate(options: &Options) -> Result<bool, String> {
     let again = book::play_all()?;
     for (name, what) in &again {
         println!("BROKEN again, of the book: {name}: {what}");
     }
     let begun = Instant::now();
-    let (totals, running) = std::thread::scope(|scope| {
+    let is_whole = options.runs >= RUNS;
+    let (totals, running, queue) = std::thread::scope(|scope| {
+        let queue = is_whole.then(|| scope.spawn(|| long_queue::serve(QUEUED)));
         let parts: Vec<_> = (0..options.jobs).map(|job| scope.spawn(move || part(options, job))).collect();
         let (mut totals, mut running) = (Totals::default(), 0.0);
         for part in parts {
@@ -233,22 +238,29 @@ fn simulate(options: &Options) -> Result<bool, String> {
             totals.merge(part);
             running += seconds;
         }
-        Ok::<_, String>((totals, running))
+        let queue = queue.map(|queue| queue.join().map_err(|_| "the long queue panicked; its message is above"));
+        Ok::<_, String>((totals, running, queue.transpose()?))
     })?;
     let speed = Speed { passed: begun.elapsed().as_secs_f64(), running, threads: options.jobs };
     print!("{}", totals.table(speed));
     record(&totals, speed);
+    match &queue {
+        Some(Ok(served)) => println!("{served}"),
+        Some(Err(what)) => println!("BROKEN in a queue of {QUEUED} runs on one instance: {what}"),
+        None => {}
+    }
     for failure in totals.failures().iter().take(usize::try_from(options.show).unwrap_or(usize::MAX)) {
         println!("BROKEN with seed {}: {}", failure.seed, failure.what);
     }
     if let Some(first) = totals.failures().first() {
         explained(generate(first.seed, options.sweeper))?;
     }
-    let never = if options.runs >= RUNS { totals.never_fired(options.sweeper) } else { Vec::new() };
+    let never = if is_whole { totals.never_fired(options.sweeper) } else { Vec::new() };
     for fault in &never {
         println!("NEVER FIRED while it could matter: {}", fault.name());
     }
-    Ok(totals.failed == 0 && never.is_empty() && again.is_empty())
+    let queue_held = !matches!(queue, Some(Err(_)));
+    Ok(totals.failed == 0 && never.is_empty() && again.is_empty() && queue_held)
 }
 
 /// Writes everything beside the table; that it cannot be written is no failure of a guarantee.

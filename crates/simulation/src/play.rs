@@ -53,6 +53,17 @@ pub struct Played {
     pub endings: Vec<Ending>,
     /// The boots that were: who started each, and for how many milliseconds it was on, if it was traced.
     pub boots: Vec<(By, i64)>,
+    /// The notebooks that were begun, in order, if it was traced.
+    pub begun: Vec<BegunNotebook>,
+}
+
+/// A notebook that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BegunNotebook {
+    /// The trigger of the execution that asked for it.
+    pub trigger: usize,
+    /// When it began, in milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// Plays a schedule.
@@ -113,6 +124,7 @@ fn judged(world: &Rc<World>, traced: bool) -> Played {
         timeline: world.timeline(),
         endings: if traced { guarantees::endings(world) } else { Vec::new() },
         boots: if traced { boots(world) } else { Vec::new() },
+        begun: if traced { begun(world) } else { Vec::new() },
     };
     world.close();
     played
@@ -177,6 +189,16 @@ fn boots(world: &World) -> Vec<(By, i64)> {
     let now_ms = world.now_ms();
     let boots = world.boots.borrow();
     boots.values().map(|boot| (boot.started_by, boot.ended_ms.get().unwrap_or(now_ms) - boot.since_ms)).collect()
+}
+
+fn begun(world: &World) -> Vec<BegunNotebook> {
+    let executions = world.ledger.executions();
+    let triggers: BTreeMap<&str, usize> = executions.iter().map(|known| (&*known.arn, known.trigger)).collect();
+    let notebooks = world.ledger.notebooks();
+    let begun = notebooks
+        .iter()
+        .filter_map(|begun| Some(BegunNotebook { trigger: *triggers.get(begun.arn.as_str())?, at_ms: begun.at_ms }));
+    begun.collect()
 }
 
 fn machine_ms(world: &World) -> i64 {

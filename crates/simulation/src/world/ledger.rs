@@ -50,6 +50,8 @@ pub struct Started {
 pub struct Begun {
     /// Whose.
     pub at: AttemptRef,
+    /// When.
+    pub at_ms: i64,
     /// The execution that asked.
     pub arn: String,
     /// How it ended by itself, if it did.
@@ -313,7 +315,7 @@ impl Ledger {
         if boot.executing().is_some() {
             self.violation("G2", world.now_ms(), format!("two notebooks execute at once on {}", boot.instance));
         }
-        notebooks.push(Begun { at, arn: request.execution_arn.clone(), ended: None });
+        notebooks.push(Begun { at, at_ms: world.now_ms(), arn: request.execution_arn.clone(), ended: None });
         notebooks.len() - 1
     }
 

@@ -117,3 +117,30 @@ fn a_queue_says_how_far_it_looked() {
         assert_eq!(told.contains("the newest 200 executions under way were looked at"), bound, "{told}");
     }
 }
+
+/// Where ten thousand executions were looked at, nobody knows that there is no such run.
+#[test]
+fn a_run_that_is_not_found_says_how_far_the_look_went() {
+    for (pages, bound) in [(1, false), (11, true)] {
+        let stub = Stub::start(move |call| {
+            Some(match call.action {
+                "ListExecutions" => {
+                    let body: Value = serde_json::from_str(call.body).unwrap();
+                    let page: usize = body["nextToken"].as_str().map_or(1, |token| token.parse().unwrap());
+                    let one = |number: usize| {
+                        json!({"executionArn": format!("{ARN}{page}-{number}"), "name": format!("daily{page}-{number}"),
+                            "stateMachineArn": "m", "status": "SUCCEEDED", "startDate": 1})
+                    };
+                    let all: Vec<Value> = (0..1_000).map(one).collect();
+                    let next = (page < pages).then(|| (page + 1).to_string());
+                    (200, json!({"executions": all, "nextToken": next}).to_string())
+                }
+                _ => usual(call),
+            })
+        });
+        let output = stub.reveille(&["show", "weekly"]);
+        assert_eq!(output.status.code(), Some(5), "{output:?}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(told.contains("among the newest 10000 executions"), bound, "{told}");
+    }
+}

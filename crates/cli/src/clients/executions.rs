@@ -192,7 +192,7 @@ impl Account {
     async fn beginning_with(&self, start: &str) -> Result<Execution, CliError> {
         // A name alone is one, too: what the bucket has begins with the name and a hash.
         let (listed, recorded) = tokio::join!(self.listed_beginning_with(start, PAGE), self.recorded(start));
-        let mut listed = listed?;
+        let (mut listed, mut is_cut) = listed?;
         if let Some(exact) = listed.iter().find(|execution| is_named(execution, start)) {
             return Ok(exact.clone());
         }
@@ -200,7 +200,7 @@ impl Account {
         let recorded = if listed.is_empty() { recorded? } else { recorded.unwrap_or_default() };
         if listed.is_empty() && recorded.is_empty() {
             // Executions that ran nothing have no records, and are found as far back as lists are read.
-            listed = self.listed_beginning_with(start, MOST).await?;
+            (listed, is_cut) = self.listed_beginning_with(start, MOST).await?;
         }
         let mut ids: Vec<RunId> = listed.iter().map(Execution::run).collect();
         ids.extend(recorded.iter().map(|recorded| recorded.run.clone()));
@@ -209,8 +209,15 @@ impl Account {
         }
         ids.sort();
         ids.dedup();
+        let among = if is_cut {
+            format!(
+                " among the newest {MOST} executions, and none that is recorded; an older one can be named by its execution's ARN"
+            )
+        } else {
+            String::new()
+        };
         let nothing =
-            || CliError::NoRun { what: format!("no run's id begins with {start}; to list runs: reveille runs") };
+            || CliError::NoRun { what: format!("no run's id begins with {start}{among}; to list runs: reveille runs") };
         let only = ids.first().ok_or_else(nothing)?;
         if let Some(second) = ids.get(1) {
             return Err(CliError::Ambiguous {
@@ -227,8 +234,8 @@ impl Account {
         self.execution_of(recorded.ok_or_else(nothing)?).await
     }
 
-    /// The executions that are named so or whose run's id begins so, among the newest of so many.
-    async fn listed_beginning_with(&self, start: &str, most: usize) -> Result<Vec<Execution>, CliError> {
+    /// The executions that are named so or whose run's id begins so, among the newest of so many, and whether there may be older ones.
+    async fn listed_beginning_with(&self, start: &str, most: usize) -> Result<(Vec<Execution>, bool), CliError> {
         let (mut found, mut looked_at) = (Vec::new(), 0);
         let look = |execution: Execution| {
             looked_at += 1;
@@ -239,7 +246,7 @@ impl Account {
             is_exact || looked_at >= most
         };
         self.executions(None, look).await?;
-        Ok(found)
+        Ok((found, looked_at >= most))
     }
 }
 

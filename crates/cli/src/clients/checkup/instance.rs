@@ -55,11 +55,18 @@ impl Account {
 
     /// The instances whose lifecycle configuration has a name with this in it: those of infra/instance.yaml do, before anything has run on them.
     pub(crate) async fn instances_configured_as(&self, part: &str) -> Result<Vec<String>, CliError> {
-        let call = self.sagemaker.list_notebook_instances().max_results(PAGE);
-        let listed = call.notebook_instance_lifecycle_config_name_contains(part).send().await;
-        let listed = listed.map_err(|error| CliError::asked("list the notebook instances", &error))?;
-        let found = listed.notebook_instances.unwrap_or_default().into_iter();
-        Ok(found.filter_map(|instance| instance.notebook_instance_name).collect())
+        let (mut names, mut token) = (Vec::new(), None);
+        loop {
+            let call = self.sagemaker.list_notebook_instances().max_results(PAGE).set_next_token(token.take());
+            let listed = call.notebook_instance_lifecycle_config_name_contains(part).send().await;
+            let listed = listed.map_err(|error| CliError::asked("list the notebook instances", &error))?;
+            let found = listed.notebook_instances.unwrap_or_default().into_iter();
+            names.extend(found.filter_map(|instance| instance.notebook_instance_name));
+            match listed.next_token {
+                Some(next) => token = Some(next),
+                None => return Ok(names),
+            }
+        }
     }
 
     /// An instance's lease; the inner error says what is wrong with one that is damaged.

@@ -8,7 +8,7 @@ mod stub;
 mod terminal;
 mod world;
 
-use screen::{Screen, are_as_they_were};
+use screen::{Asks, Screen, are_as_they_were};
 
 /// The verbs on triggers, when their runs start by themselves.
 #[test]
@@ -51,6 +51,34 @@ fn runs() {
         Screen::of("watch-ended", &["watch", "orders-europe-east-2d9c77e1"]),
         Screen::of("ambiguous", &["show", "daily-sales"]),
         Screen::of("no-such-run", &["show", "weekly"]),
+    ]);
+}
+
+/// What is changed on a stack and on an instance, before somebody agrees.
+#[test]
+fn changes() {
+    are_as_they_were(&[
+        Screen::of("destroy", &["destroy", "--dry-run"]),
+        Screen::of("attach", &["attach", "reports", "--dry-run"]),
+        Screen::of("attach-on", &["attach", "nightly"]),
+        Screen::of("cancel-ended", &["cancel", "orders-europe-east-2d9c77e1"]),
+        Screen::of("discard", &["undelivered", "discard", "77aa0000"]),
+    ]);
+}
+
+/// What is wrong, with the stack or with who asks.
+#[test]
+fn faults() {
+    are_as_they_were(&[
+        Screen::of("doctor", &["doctor"]),
+        Screen::of("no-stack", &["instances", "--stack", "reveile"]),
+        Screen::of("no-instance", &["queue", "nigthly"]),
+        Screen::of("no-schedule", &["schedule", "pause", "daily"]),
+        Screen::of("no-credentials", &["instances"]).asked_by(Asks::WithoutCredentials),
+        Screen::of("denied", &["instances"]).asked_by(Asks::WhoMayNot),
+        Screen::of("wrong-verb", &["instance"]),
+        Screen::of("help", &["--help"]),
+        Screen::of("help-run", &["run", "--help"]),
     ]);
 }
 

@@ -42,11 +42,25 @@ pub struct Screen<'a> {
     name: &'a str,
     arguments: &'a [&'a str],
     answer: &'a str,
+    asks: Asks,
+}
+
+/// As whom the command asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    WhoMay,
+    /// AWS refuses every call.
+    WhoMayNot,
+    WithoutCredentials,
 }
 
 impl<'a> Screen<'a> {
     pub fn of(name: &'a str, arguments: &'a [&'a str]) -> Self {
-        Self { name, arguments, answer: "n\n" }
+        Self { name, arguments, answer: "n\n", asks: Asks::WhoMay }
+    }
+
+    pub fn asked_by(self, asks: Asks) -> Self {
+        Self { asks, ..self }
     }
 
     /// What is wrong with the screen: it is not as its file says, or wider than its terminal.
@@ -91,9 +105,15 @@ impl<'a> Screen<'a> {
 
     /// Each call has an AWS of its own: what one changes, the next one does not see.
     fn command(&self, environment: &[(&str, &str)]) -> Command {
-        let stub = Stub::start(|call| Some(world::answer(call)));
+        let refuses = self.asks == Asks::WhoMayNot;
+        let stub = Stub::start(move |call| Some(if refuses { world::refusal() } else { world::answer(call) }));
         let mut command = stub.command(env!("CARGO_BIN_EXE_reveille"), self.arguments);
         command.env("LD_PRELOAD", CLOCK.path().join("clock.so")).env("TZ", "UTC").env_remove("NO_COLOR");
+        if self.asks == Asks::WithoutCredentials {
+            command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env_remove("AWS_SESSION_TOKEN");
+            command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_CONFIG_FILE", "/dev/null");
+            command.env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+        }
         command.envs(environment.iter().copied());
         command
     }

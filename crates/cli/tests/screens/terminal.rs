@@ -51,7 +51,7 @@ fn all_of(mut terminal: File, answer: &str) -> String {
             // Nobody has the other end any more.
             Err(_) => break,
         }
-        if !is_answered && String::from_utf8_lossy(&all).contains("[y/N]") {
+        if !is_answered && String::from_utf8_lossy(&all).contains("[y/N] ") {
             is_answered = true;
             terminal.write_all(answer.as_bytes()).unwrap();
         }

@@ -3,6 +3,7 @@
 mod instances;
 mod objects;
 mod runs;
+mod stacks;
 mod triggers;
 
 use chrono::{DateTime, Utc};
@@ -36,8 +37,18 @@ pub fn answer(call: &StubCall<'_>) -> (u16, String) {
         .or_else(|| triggers::answer(call, &body))
         .or_else(|| runs::answer(call.action, &body))
         .or_else(|| objects::answer(call))
-        .or_else(|| query(call.body));
+        .or_else(|| stacks::answer(call.body));
     found.unwrap_or_else(|| panic!("nothing is made up for {} {}", call.first, call.body))
+}
+
+/// What it answers whoever may not ask.
+pub fn refusal() -> (u16, String) {
+    let message =
+        "User: arn:aws:iam::111122223333:user/ana is not authorized to perform: cloudformation:DescribeStacks";
+    (
+        403,
+        format!("<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"),
+    )
 }
 
 /// A JSON answer.
@@ -47,31 +58,4 @@ fn of(value: &Value) -> (u16, String) {
 
 fn missing(kind: &str, message: &str) -> (u16, String) {
     (400, json!({"__type": kind, "message": message}).to_string())
-}
-
-/// CloudFormation and STS.
-fn query(body: &str) -> Option<(u16, String)> {
-    let asks = |action: &str| body.starts_with(&format!("Action={action}&"));
-    asks("DescribeStacks").then(|| (200, stack()))
-}
-
-fn stack() -> String {
-    let outputs = [
-        ("StateMachineArn", MACHINE),
-        ("RunsBucketName", BUCKET),
-        ("SchedulerRoleArn", "arn:aws:iam::111122223333:role/reveille-SchedulerRole"),
-        ("EventsRoleArn", "arn:aws:iam::111122223333:role/reveille-EventsRole"),
-        ("UndeliveredEventsArn", QUEUE),
-        ("UndeliveredEventsUrl", "https://sqs.us-east-1.amazonaws.com/111122223333/reveille-UndeliveredEvents"),
-        ("EventBus", "default"),
-    ];
-    let output = |(key, value): (&str, &str)| {
-        format!("<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>")
-    };
-    format!(
-        "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>reveille</StackName>\
-         <CreationTime>2026-09-01T08:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>\
-         <Outputs>{}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
-        outputs.map(output).concat()
-    )
 }

@@ -84,14 +84,22 @@ fn warnings(changes: &[Change]) -> Vec<String> {
 pub(in crate::commands) fn settings_lines(terminal: &Terminal, changed: &[Setting]) -> Vec<String> {
     let width = changed.iter().map(|setting| setting.name.len()).max().unwrap_or_default() + 2;
     let value = |setting: &Setting| match &setting.before {
+        // What changes further below is not hidden.
+        Some(before) if quoted(before) == quoted(&setting.after) => format!("{before} -> {}", setting.after),
         Some(before) => format!("{} -> {}", quoted(before), quoted(&setting.after)),
         None => quoted(&setting.after),
     };
     changed.iter().flat_map(|setting| labelled::lines(terminal, width, &setting.name, &value(setting))).collect()
 }
 
+/// A script is told by its first line: its lines in one are no script.
 fn quoted(value: &str) -> String {
-    if value.is_empty() { "(empty)".to_owned() } else { value.to_owned() }
+    let count = value.lines().count();
+    match value.lines().next() {
+        None => "(empty)".to_owned(),
+        Some(first) if count > 1 => format!("{first} … ({count} lines)"),
+        Some(_) => value.to_owned(),
+    }
 }
 
 /// The same for programs.
@@ -155,6 +163,18 @@ mod tests {
         assert!(warnings[0].contains("REPLACED") && warnings[0].ends_with(": UndeliveredEvents"), "{warnings:?}");
         assert!(warnings[1].ends_with(": ScheduleRule"), "{warnings:?}");
         assert!(super::warnings(&changes()[2..]).is_empty());
+    }
+
+    #[test]
+    fn a_script_is_told_by_its_first_line_unless_the_change_is_below() {
+        let terminal = Terminal::plain(200);
+        let told = |before: Option<&str>, after: &str| {
+            let (name, before, after) = ("OnStart".to_owned(), before.map(str::to_owned), after.to_owned());
+            settings_lines(&terminal, &[Setting { name, before, after }]).concat()
+        };
+        assert_eq!(told(None, "set -e\npip install a"), "  OnStart  set -e … (2 lines)");
+        assert_eq!(told(Some("pip list"), "set -e\npip list"), "  OnStart  pip list -> set -e … (2 lines)");
+        assert!(told(Some("set -e\npip install a"), "set -e\npip install b").ends_with("pip install b"));
     }
 
     #[test]

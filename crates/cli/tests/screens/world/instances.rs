@@ -20,6 +20,11 @@ pub fn answer(action: &str, body: &Value) -> Option<(u16, String)> {
             let named = ALL.iter().find(|it| body["NotebookInstanceName"] == it.0);
             Some(named.map_or_else(|| missing("ValidationException", "RecordNotFound"), |it| of(&shown(it))))
         }
+        // An own script, without Reveille's runner.
+        "DescribeNotebookInstanceLifecycleConfig" if body["NotebookInstanceLifecycleConfigName"] == "data-team" => {
+            Some(of(&json!({"OnStart": [{"Content": "IyEvYmluL2Jhc2gKc2V0IC1lCnBpcCBpbnN0YWxsIHB5b2RiYwo="}]})))
+        }
+        "DescribeNotebookInstanceLifecycleConfig" => Some(missing("ValidationException", "RecordNotFound")),
         _ => None,
     }
 }
@@ -27,9 +32,10 @@ pub fn answer(action: &str, body: &Value) -> Option<(u16, String)> {
 fn shown((name, kind, status, since, configured): &(&str, &str, &str, &str, bool)) -> Value {
     let mut shown = json!({"NotebookInstanceName": name, "InstanceType": kind, "NotebookInstanceStatus": status,
         "NotebookInstanceArn": format!("arn:aws:sagemaker:us-east-1:111122223333:notebook-instance/{name}"),
-        "LastModifiedTime": seconds(since)});
+        "LastModifiedTime": seconds(since), "PlatformIdentifier": "notebook-al2023-v1",
+        "RoleArn": "arn:aws:iam::111122223333:role/notebooks"});
     if *configured {
-        shown["NotebookInstanceLifecycleConfigName"] = json!("reveille-instances");
+        shown["NotebookInstanceLifecycleConfigName"] = json!("data-team");
     }
     shown
 }

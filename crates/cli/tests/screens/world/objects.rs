@@ -16,6 +16,9 @@ use crate::stub::StubCall;
 
 const NOTIFICATIONS: &str = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
 
+const ALL_BLOCKED: &str = "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>\
+<BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>";
+
 pub fn answer(call: &StubCall<'_>) -> Option<(u16, String)> {
     let mut words = call.first.split_whitespace();
     let (method, path) = (words.next()?, words.next()?);
@@ -29,6 +32,18 @@ pub fn answer(call: &StubCall<'_>) -> Option<(u16, String)> {
     }
     if bucket != BUCKET {
         return None;
+    }
+    if query.starts_with("publicAccessBlock") {
+        return Some((200, ALL_BLOCKED.to_owned()));
+    }
+    if query.starts_with("versioning") {
+        return Some((200, "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>".to_owned()));
+    }
+    if method == "HEAD" {
+        // Such an answer has no body.
+        let key = plain(key);
+        let is_there = key.is_empty() || all().iter().any(|(known, _)| *known == key);
+        return Some((if is_there { 200 } else { 404 }, String::new()));
     }
     if query.contains("list-type=2") {
         return Some((200, list(query)));

@@ -20,6 +20,8 @@ pub struct WorldExecution {
     pub state: &'static str,
 }
 
+const DEFINITION: &str = include_str!("../../../../../statemachines/notebook_run.asl.json");
+
 /// The newest first.
 pub const ALL: [WorldExecution; 6] = [
     WorldExecution {
@@ -176,6 +178,11 @@ impl WorldExecution {
     }
 }
 
+/// The definition with the functions of the stack.
+fn deployed() -> String {
+    DEFINITION.replace("Arn}", "").replace("${", "arn:aws:lambda:us-east-1:111122223333:function:reveille-")
+}
+
 pub fn answer(action: &str, body: &Value) -> Option<(u16, String)> {
     let named = || ALL.iter().find(|it| body["executionArn"] == it.arn().as_str());
     Some(match action {
@@ -197,6 +204,10 @@ pub fn answer(action: &str, body: &Value) -> Option<(u16, String)> {
             let newest_first = body["reverseOrder"] == true;
             let events = if newest_first { vec![entered(last)] } else { STATES.map(entered).to_vec() };
             of(&json!({"events": events}))
+        }
+        "DescribeStateMachine" => {
+            of(&json!({"stateMachineArn": MACHINE, "status": "ACTIVE", "name": "reveille-NotebookRun",
+            "roleArn": "r", "type": "STANDARD", "creationDate": 1, "definition": deployed()}))
         }
         _ => return None,
     })

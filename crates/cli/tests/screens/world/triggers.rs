@@ -46,7 +46,7 @@ fn schedules(call: &StubCall<'_>) -> Option<(u16, String)> {
     Some(of(&json!({"Name": name, "GroupName": "default", "ScheduleExpression": expression,
         "ScheduleExpressionTimezone": zone, "State": state, "CreationDate": seconds("2026-10-01T08:00:00Z"),
         "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": {"Arn": MACHINE, "RoleArn": ROLE,
-        "Input": input.to_string(), "DeadLetterConfig": {"Arn": QUEUE}}})))
+        "Input": input.to_string(), "DeadLetterConfig": {"Arn": QUEUE}, "RetryPolicy": {"MaximumEventAgeInSeconds": 900}}})))
 }
 
 /// Name, pattern, notebook and instance, and whether the command made it.
@@ -102,8 +102,10 @@ fn rules(action: &str, body: &Value) -> Option<(u16, String)> {
                 "parameters": {"source": "{{ key }}", "day": "{{ date }}", "table": "orders_emea"}})
             .to_string();
             let template = format!("{},\"event\":<aws.events.event.json>}}", &input[..input.len() - 1]);
-            of(&json!({"Targets": [{"Id": "NotebookRun", "Arn": MACHINE, "RoleArn": ROLE,
-                "DeadLetterConfig": {"Arn": QUEUE}, "InputTransformer": {"InputTemplate": template}}]}))
+            of(
+                &json!({"Targets": [{"Id": "NotebookRun", "Arn": MACHINE, "RoleArn": ROLE.replace("Scheduler", "Events"),
+                "RetryPolicy": {"MaximumEventAgeInSeconds": 900}, "DeadLetterConfig": {"Arn": QUEUE}, "InputTransformer": {"InputTemplate": template}}]}),
+            )
         }
         "ListTagsForResource" => {
             let made_here = all_rules()

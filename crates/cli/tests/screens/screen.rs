@@ -109,6 +109,10 @@ impl<'a> Screen<'a> {
         let stub = Stub::start(move |call| Some(if refuses { world::refusal() } else { world::answer(call) }));
         let mut command = stub.command(env!("CARGO_BIN_EXE_reveille"), self.arguments);
         command.env("LD_PRELOAD", CLOCK.path().join("clock.so")).env("TZ", "UTC").env_remove("NO_COLOR");
+        // What whoever runs the tests has set for themselves.
+        for name in ["COLUMNS", "REVEILLE_STACK", "REVEILLE_PRICES", "AWS_ENDPOINT_URL_S3"] {
+            command.env_remove(name);
+        }
         if self.asks == Asks::WithoutCredentials {
             command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env_remove("AWS_SESSION_TOKEN");
             command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_CONFIG_FILE", "/dev/null");

@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
+    path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -74,11 +75,11 @@ impl Reveille {
 
     /// The processes that it started and that are alive.
     fn processes(&self) -> Vec<String> {
-        self.started().into_iter().map(|(_, command)| command).collect()
+        self.started(self.folder.path()).into_iter().map(|(_, command)| command).collect()
     }
 
-    fn started(&self) -> Vec<(Pid, String)> {
-        let mark = format!("={}/", self.folder.path().display());
+    fn started(&self, folder: &Path) -> Vec<(Pid, String)> {
+        let mark = format!("={}/", folder.display());
         let started = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
             let environment = fs::read(entry.path().join("environ")).ok()?;
             let command = fs::read(entry.path().join("cmdline")).ok()?;
@@ -89,9 +90,9 @@ impl Reveille {
         started.collect()
     }
 
-    /// Kills the process whose command holds a text.
-    fn kill(&self, text: &str) {
-        let started = self.started();
+    /// Kills the process of a folder whose command holds a text.
+    fn kill(&self, folder: &Path, text: &str) {
+        let started = self.started(folder);
         let (pid, _) = started.iter().find(|(_, command)| command.contains(text)).expect("it runs");
         kill_process(*pid, Signal::KILL).unwrap();
     }
@@ -196,14 +197,24 @@ fn a_terminal_that_closes_ends_everything() {
 }
 
 #[test]
-fn a_dead_ministack_is_told() {
-    let mut reveille = Reveille::start(&["local"]);
-    reveille.read_until("Ctrl-C stops everything.");
-    reveille.kill("ministack_with_heartbeats.py");
+fn a_dead_ministack_is_told_and_its_files_serve_the_next() {
+    let kept = tempfile::tempdir().unwrap();
+    let arguments = ["local", "--directory", kept.path().to_str().unwrap()];
+    let mut reveille = Reveille::start(&arguments);
+    let exports = exports(&reveille.read_until("Ctrl-C stops everything."));
+    shell(&format!("{exports}\nprintf kept | aws s3 cp - s3://reveille-incoming/kept.txt"));
+    reveille.kill(kept.path(), "ministack_with_heartbeats.py");
     assert_eq!(reveille.ended(), Some(1));
     let said = reveille.complaint();
     assert!(said.contains("ministack ended") && said.contains("signal: 9"), "{said}");
-    assert_eq!(reveille.processes(), Vec::<String>::new());
+    assert_eq!(reveille.started(kept.path()), []);
+
+    // As after a power cut: it writes what it knows of its services when it is stopped, and objects at once.
+    let mut next = Reveille::start(&arguments);
+    let exports = self::exports(&next.read_until("Ctrl-C stops everything."));
+    assert_eq!(shell(&format!("{exports}\naws s3 cp s3://reveille-incoming/kept.txt -")), "kept");
+    next.signal(Signal::INT);
+    assert_eq!(next.ended(), Some(0));
 }
 
 #[test]

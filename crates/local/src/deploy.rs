@@ -10,6 +10,7 @@ use std::{
 
 use aws_sdk_s3::{
     config::{Builder, RequestChecksumCalculation},
+    operation::create_bucket::CreateBucketError,
     primitives::ByteStream,
     types::{EventBridgeConfiguration, NotificationConfiguration},
 };
@@ -144,8 +145,19 @@ impl Deployment<'_> {
     }
 }
 
+/// Makes a bucket, or takes the one of a kept folder.
+///
+/// # Errors
+/// It cannot be made.
 pub(crate) async fn create_bucket(clients: &Clients, bucket: &str) -> Result<(), LocalError> {
     let created = clients.s3.create_bucket().bucket(bucket).send().await;
+    // ministack takes a bucket whose files it found, and whose settings it had not saved, for one of another region.
+    if created
+        .as_ref()
+        .is_err_and(|error| error.as_service_error().is_some_and(CreateBucketError::is_bucket_already_owned_by_you))
+    {
+        return Ok(());
+    }
     created.map(|_| ()).map_err(LocalError::aws(format!("create the bucket {bucket}")))
 }
 

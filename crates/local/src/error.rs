@@ -1,6 +1,6 @@
 //! What can go wrong between a checkout and a running local AWS.
 
-use std::{io, path::PathBuf, process::ExitStatus};
+use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
 use reveille_notebook_service::ServiceError;
 
@@ -68,6 +68,14 @@ pub enum LocalError {
         reason: String,
         /// The last lines of its log, which may be gone with its folder.
         tail: String,
+    },
+    /// What is to be kept was not all written.
+    #[error(
+        "ministack did not save its state within {limit:?}, and was killed; the folder has the contents of the buckets, and lacks the executions of this time. The next start with it works"
+    )]
+    NotSaved {
+        /// How long it was waited for.
+        limit: Duration,
     },
     /// A program could not be run at all.
     #[error("cannot run {program}: {source}; remove .venv and run `make setup`")]

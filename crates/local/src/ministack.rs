@@ -47,6 +47,9 @@ const ASK_EVERY: Duration = Duration::from_secs(10);
 const SILENT_QUESTIONS: u32 = 12;
 /// It ends within a second; requests under way may hold it.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// The same where its files are kept: it writes the state of every service at its end and never before. That takes a second too, and much
+/// longer on a busy machine.
+const SAVE_LIMIT: Duration = Duration::from_mins(2);
 const TAIL_LINES: usize = 12;
 
 /// Where ministack's files go.
@@ -67,6 +70,7 @@ pub(crate) struct Ministack {
     log: PathBuf,
     calls: PathBuf,
     marker: String,
+    kept: bool,
 }
 
 impl Ministack {
@@ -118,7 +122,7 @@ impl Ministack {
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| LocalError::Program { program: python.display().to_string(), source })?;
-        let ministack = Self { child: Mutex::new(child), port, key: key.clone(), log, calls, marker };
+        let ministack = Self { child: Mutex::new(child), port, key: key.clone(), log, calls, marker, kept: files.kept };
         ministack.wait_until_healthy().await?;
         Ok(ministack)
     }
@@ -202,18 +206,21 @@ impl Ministack {
     /// Ends it and every function's process.
     ///
     /// # Errors
-    /// A process would not end.
+    /// A process would not end, or it had to be killed before it had saved what is to be kept.
     pub(crate) async fn stop(mut self) -> Result<(), LocalError> {
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(mut stdin) = child.stdin.take() {
             // If it cannot be told it has ended, which is what it would be told.
             let _ = stdin.write_all(b"stop").await;
         }
-        if timeout(STOP_LIMIT, child.wait()).await.is_err() {
+        let limit = if self.kept { SAVE_LIMIT } else { STOP_LIMIT };
+        let killed = timeout(limit, child.wait()).await.is_err();
+        if killed {
             // It may have ended between the two; the look at what is left tells.
             let _ = child.kill().await;
         }
-        processes::kill_marked(&self.marker)
+        processes::kill_marked(&self.marker)?;
+        if killed && self.kept { Err(LocalError::NotSaved { limit }) } else { Ok(()) }
     }
 }
 

@@ -112,10 +112,7 @@ pub(crate) enum CliError {
 impl CliError {
     /// A failed call, with the whole chain of its causes.
     pub(crate) fn aws<E: Error>(action: &'static str) -> impl FnOnce(E) -> Self {
-        move |error| Self::Aws {
-            action,
-            message: aws_smithy_types::error::display::DisplayErrorContext(error).to_string(),
-        }
+        move |error| Self::Aws { action, message: causes(&error) }
     }
 
     /// A call that AWS did not answer as asked: without the request's details, which say nothing to a person. `action` names the thing, because

@@ -1,6 +1,6 @@
 //! What can go wrong between a checkout and a running local AWS.
 
-use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
+use std::{io, iter::successors, path::PathBuf, process::ExitStatus, time::Duration};
 
 use reveille_notebook_service::ServiceError;
 
@@ -146,10 +146,7 @@ impl LocalError {
     /// A failed call, with the whole chain of its causes.
     pub(crate) fn aws<E: std::error::Error>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
         let action = action.into();
-        move |error| Self::Aws {
-            action,
-            message: aws_smithy_types::error::display::DisplayErrorContext(error).to_string(),
-        }
+        move |error| Self::Aws { action, message: causes(&error) }
     }
 
     /// A program that failed.
@@ -190,9 +187,34 @@ pub(crate) fn tail(text: &str, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
+/// An error and what caused it, in words: the debug form shows a person whole answers.
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::tail;
+    use std::fmt;
+
+    use super::{LocalError, tail};
+
+    /// As the SDK's errors: their debug form shows the whole answer.
+    #[derive(Debug, thiserror::Error)]
+    #[error("service error")]
+    struct Call {
+        #[source]
+        cause: fmt::Error,
+    }
+
+    #[test]
+    fn a_failed_call_is_told_with_its_causes_and_without_its_debug_form() {
+        let error = LocalError::aws("create the bucket b")(Call { cause: fmt::Error });
+        assert_eq!(
+            error.to_string(),
+            format!("cannot create the bucket b: service error: {}; see the logs of the local AWS", fmt::Error)
+        );
+    }
 
     #[test]
     fn a_tail_is_the_end() {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use reveille_e2e_tests::{LocalAws, Notebook, Run, until};
 use reveille_instance_model::Hook;
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ impl Place {
 }
 
 async fn secrets_stay(world: &LocalAws) {
+    let since = Utc::now();
     let commands =
         format!("export MY_OWN={ENVIRONMENT} PIP_EXTRA_INDEX_URL=https://me:{ENVIRONMENT}@127.0.0.1:9/simple");
     world.local().create_instance_with_commands(INSTANCE, &(commands + "\n")).await.expect("the instance is created");
@@ -75,7 +77,7 @@ async fn secrets_stay(world: &LocalAws) {
     places.extend(of_the_instance(world));
     places.extend(of_the_bucket(world).await);
     // Each run logs, publishes and mails something of its own, some of it after it has ended.
-    places.push(Place::new("the functions' logs", until_logged(world, &runs).await, "REPORT RequestId"));
+    places.push(Place::new("the functions' logs", until_logged(world, since, &runs).await, "REPORT RequestId"));
     // The queue of events gets this instance's only, that of mails everybody's.
     places.push(until_received(world, &events, &runs, "\"NotebookFailed\"").await);
     places.push(until_received(world, &mails, &runs, "run.ipynb on canary (NotebookFailed)").await);
@@ -137,18 +139,22 @@ async fn of_the_bucket(world: &LocalAws) -> Vec<Place> {
     places
 }
 
-async fn function_logs(world: &LocalAws) -> String {
+async fn function_logs(world: &LocalAws, since: DateTime<Utc>) -> String {
     let groups = "aws logs describe-log-groups --query 'logGroups[].logGroupName' --output text";
-    let messages = "aws logs filter-log-events --log-group-name \"$group\" --query 'events[].message' --output text";
+    // ministack gives the first 10,000 and no token for the next: after an hour of other scenarios, none of this one's.
+    let from = since.timestamp_millis();
+    let messages = format!(
+        "aws logs filter-log-events --start-time {from} --log-group-name \"$group\" --query 'events[].message' --output text"
+    );
     // Another scenario may take a stack of its own away meanwhile, with its logs.
     let gone = format!("[ -z \"$({groups} --log-group-name-prefix \"$group\")\" ]");
     typed(world, &format!("for group in $({groups}); do {messages} || {gone} || exit 1; done")).await
 }
 
 /// The functions' logs, once there are lines of each run.
-async fn until_logged(world: &LocalAws, runs: &[&Run<'_>]) -> String {
+async fn until_logged(world: &LocalAws, since: DateTime<Utc>, runs: &[&Run<'_>]) -> String {
     until("the functions' lines of each run", async || {
-        let text = function_logs(world).await;
+        let text = function_logs(world, since).await;
         runs.iter().all(|run| text.contains(&run.arn)).then_some(text)
     })
     .await

@@ -28,9 +28,10 @@ import sys, time
 from jupyter_client import BlockingKernelClient
 client = BlockingKernelClient(connection_file=sys.argv[1])
 client.load_connection_file()
-client.start_channels()
-client.wait_for_ready(timeout=60)
-client.execute("import time; time.sleep(300)")
+# Without the heartbeat, which takes a kernel that answers late for a dead one: on a busy machine it is no sign.
+client.start_channels(hb=False)
+client.wait_for_ready(timeout=600)
+client.execute("import time; time.sleep(3600)")
 time.sleep(1)
 "#;
 

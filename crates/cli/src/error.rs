@@ -5,6 +5,7 @@ use std::{borrow::Cow, error::Error, io, path::PathBuf};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use reveille_local::LocalError;
+pub(crate) use reveille_local::causes;
 
 /// What AWS's services call credentials that are missing, wrong or over.
 const CREDENTIALS: [&str; 7] = [
@@ -34,17 +35,6 @@ const TOO_OFTEN: [&str; 4] = ["ThrottlingException", "Throttling", "TooManyReque
 /// What others say, to stand within a sentence of ours: theirs may end in a full stop.
 pub(crate) fn within(text: &str) -> &str {
     text.trim_end_matches(['.', ' ', '\n'])
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 #[derive(Debug, thiserror::Error)]

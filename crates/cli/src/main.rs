@@ -8,6 +8,7 @@ mod completion;
 mod cost;
 mod error;
 mod exit;
+mod files;
 mod overview;
 #[cfg(test)]
 mod pages;

@@ -1,11 +1,14 @@
 //! What notebook instances cost an hour: the table that the command brings, and the user's own. Never guesses: what no table has, has no price.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use chrono::NaiveDate;
 use serde::Deserialize;
 
-use crate::error::CliError;
+use crate::{
+    error::CliError,
+    files::{self, Unread},
+};
 
 /// Names a file of one's own where no `--prices` does.
 const VARIABLE: &str = "REVEILLE_PRICES";
@@ -79,11 +82,10 @@ impl Prices {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let size = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?.len();
-    if size > MAX_FILE {
-        return Err(format!("is larger than {MAX_FILE} bytes"));
-    }
-    fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
+    files::text(path, MAX_FILE).map_err(|unread| match unread {
+        Unread::Failed(error) => format!("cannot be read: {error}"),
+        Unread::TooLarge(_) => format!("is larger than {MAX_FILE} bytes"),
+    })
 }
 
 fn table(text: &str) -> Result<Table, String> {

@@ -187,8 +187,9 @@ pub(crate) fn tail(text: &str, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
-/// An error and what caused it, in words: the debug form shows a person whole answers.
-fn causes(error: &dyn std::error::Error) -> String {
+/// An error and what caused it, in one line of words: the debug form shows a person whole answers.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
     let causes = successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -20,7 +20,7 @@ mod tools;
 pub use clients::Clients;
 pub use deploy::ARTIFACTS_BUCKET;
 pub use environment::{ACCOUNT, REGION};
-pub use error::LocalError;
+pub use error::{LocalError, causes};
 pub use local::{INSTANCE, Local, NOTEBOOK};
 pub use options::{Options, ProgressListener};
 pub use project::{FUNCTIONS_BINARY, Project, RUNNER_BINARY};

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use reveille_asl::interpreter::MissedHeartbeat;
 use serde_json::json;
 
 use crate::definition::Definitions;
@@ -72,31 +71,17 @@ fn schedule(runs: u32) -> Schedule {
         event: Some(number + 1),
         deliveries: vec![Duration::from_millis(100)],
     };
-    Schedule {
-        seed: 1,
-        parameters: Parameters { start_poll: 30, stop_poll: 15, heartbeat: 300 },
-        instances: vec![Instance {
-            name: "nb-0".into(),
-            pending: Duration::from_mins(1),
-            stopping: Duration::from_secs(30),
-            script: Duration::from_secs(5),
-            skew_ms: 0,
-        }],
-        triggers: (0..runs).map(trigger).collect(),
-        missed_heartbeat: MissedHeartbeat::default(),
-        notebooks: Notebooks { least: NOTEBOOK_S, most: NOTEBOOK_S, ..Notebooks::default() },
-        function_skew_ms: 0,
-        troubles: Vec::new(),
-        hands: Vec::new(),
-        hostile: Vec::new(),
-        sweeps_cut_off: None,
-        redrives_forget: false,
-        listing_ms: LISTING_MS,
-        updated_at: None,
-        live_seconds: 0,
-        of_second_stack: Vec::new(),
-        sweeper: true,
-    }
+    let instance = Instance {
+        name: "nb-0".into(),
+        pending: Duration::from_mins(1),
+        stopping: Duration::from_secs(30),
+        script: Duration::from_secs(5),
+        skew_ms: 0,
+    };
+    let notebooks = Notebooks { least: NOTEBOOK_S, most: NOTEBOOK_S, ..Notebooks::default() };
+    let parameters = Parameters { start_poll: 30, stop_poll: 15, heartbeat: 300 };
+    let triggers = (0..runs).map(trigger).collect();
+    Schedule { seed: 1, listing_ms: LISTING_MS, ..Schedule::calm(parameters, vec![instance], triggers, notebooks) }
 }
 
 fn judged(runs: u32, played: &Played) -> Result<Served, String> {

@@ -354,6 +354,37 @@ pub struct Schedule {
     pub sweeper: bool,
 }
 
+impl Schedule {
+    /// One in which nothing goes wrong and nobody lays hands on anything, with the sweeper: what is not so is put in its place.
+    #[must_use]
+    pub fn calm(
+        parameters: Parameters,
+        instances: Vec<Instance>,
+        triggers: Vec<Trigger>,
+        notebooks: Notebooks,
+    ) -> Self {
+        Self {
+            seed: 0,
+            parameters,
+            missed_heartbeat: MissedHeartbeat::default(),
+            instances,
+            triggers,
+            notebooks,
+            function_skew_ms: 0,
+            troubles: Vec::new(),
+            hands: Vec::new(),
+            hostile: Vec::new(),
+            sweeps_cut_off: None,
+            redrives_forget: false,
+            listing_ms: 0,
+            live_seconds: 0,
+            updated_at: None,
+            of_second_stack: Vec::new(),
+            sweeper: true,
+        }
+    }
+}
+
 fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
     *number == T::default()
 }

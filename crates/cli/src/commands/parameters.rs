@@ -1,10 +1,14 @@
 //! The parameters of a run: those that a person gives, as papermill reads them, and what a person is shown of them.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use serde_json::{Map, Value};
 
-use crate::{arguments::ParameterArguments, error::CliError};
+use crate::{
+    arguments::ParameterArguments,
+    error::CliError,
+    files::{self, Unread},
+};
 
 /// A file of parameters: more than the whole input may have.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -57,12 +61,13 @@ fn scalar(name: &str, text: &str) -> Result<Value, CliError> {
 }
 
 fn parameters_of(path: &Path) -> Result<Map<String, Value>, CliError> {
-    let wrong = |what: String| CliError::Usage(format!("{}: {what}", path.display()));
-    let size = fs::metadata(path).map_err(|error| wrong(format!("it cannot be read ({error})")))?.len();
-    if size > MAX_FILE {
-        return Err(wrong(format!("it has {size} bytes, and the limit is {MAX_FILE}")));
-    }
-    let text = fs::read_to_string(path).map_err(|error| wrong(format!("it cannot be read ({error})")))?;
+    let text = files::text(path, MAX_FILE).map_err(|unread| {
+        let what = match unread {
+            Unread::Failed(error) => format!("it cannot be read ({error})"),
+            Unread::TooLarge(size) => format!("it has {size} bytes, and the limit is {MAX_FILE}"),
+        };
+        CliError::Usage(format!("{}: {what}", path.display()))
+    })?;
     read_yaml(&text, &path.display().to_string())
 }
 

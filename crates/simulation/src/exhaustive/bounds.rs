@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use reveille_asl::interpreter::MissedHeartbeat;
 use serde_json::json;
 
 use crate::schedule::{Instance, Notebooks, Parameters, Schedule, Trigger};
@@ -166,30 +165,16 @@ impl Core {
             event: Some(number),
             deliveries: [Some(Duration::ZERO), again].into_iter().flatten().collect(),
         };
-        Schedule {
-            seed: 0,
-            parameters: Parameters { start_poll: 15, stop_poll: 15, heartbeat: 60 },
-            missed_heartbeat: MissedHeartbeat::default(),
-            instances: vec![Instance {
-                name: "core".into(),
-                pending: Duration::from_secs(30),
-                stopping: Duration::from_secs(20),
-                script: Duration::from_secs(5),
-                skew_ms: 0,
-            }],
-            triggers: [Some(0), second].into_iter().flatten().zip(0..).map(|(at, number)| run(at, number)).collect(),
-            notebooks: Notebooks { least: 5, most: 5, ..Notebooks::default() },
-            function_skew_ms: 0,
-            troubles: Vec::new(),
-            hands: Vec::new(),
-            hostile: Vec::new(),
-            sweeps_cut_off: None,
-            redrives_forget: false,
-            listing_ms: 0,
-            updated_at: None,
-            live_seconds: 0,
-            of_second_stack: Vec::new(),
-            sweeper: true,
-        }
+        let instance = Instance {
+            name: "core".into(),
+            pending: Duration::from_secs(30),
+            stopping: Duration::from_secs(20),
+            script: Duration::from_secs(5),
+            skew_ms: 0,
+        };
+        let notebooks = Notebooks { least: 5, most: 5, ..Notebooks::default() };
+        let parameters = Parameters { start_poll: 15, stop_poll: 15, heartbeat: 60 };
+        let triggers = [Some(0), second].into_iter().flatten().zip(0..).map(|(at, number)| run(at, number)).collect();
+        Schedule::calm(parameters, vec![instance], triggers, notebooks)
     }
 }

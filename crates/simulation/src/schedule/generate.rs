@@ -44,6 +44,14 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
     let hands = hands(rng, instances.len(), triggers.len(), sweeper);
     let mut hostile = hostile(seed, instances.len());
     hostile.extend(replacer(seed, instances.len()));
+    let parameters = PARAMETERS[usize::from(percent(rng, 30))];
+    let notebooks = Notebooks {
+        fails: *choose(rng, &[0, 10, 40]),
+        dies: *choose(rng, &[0, 0, 20]),
+        endless: *choose(rng, &[0, 0, 10]),
+        least: 0,
+        most: *choose(rng, &[20, 300, 1_500]),
+    };
     let drawn = Schedule {
         seed,
         // Of the seed itself: what is drawn for a seed stays what it was.
@@ -52,27 +60,12 @@ pub fn generate(seed: u64, sweeper: bool) -> Schedule {
         } else {
             MissedHeartbeat::HeartbeatTimeout
         },
-        parameters: PARAMETERS[usize::from(percent(rng, 30))],
-        notebooks: Notebooks {
-            fails: *choose(rng, &[0, 10, 40]),
-            dies: *choose(rng, &[0, 0, 20]),
-            endless: *choose(rng, &[0, 0, 10]),
-            least: 0,
-            most: *choose(rng, &[20, 300, 1_500]),
-        },
         function_skew_ms: *choose(rng, &[0, 50, SKEW_MS]),
-        instances,
-        triggers,
         troubles,
         hands,
         hostile,
-        sweeps_cut_off: None,
-        redrives_forget: false,
-        listing_ms: 0,
-        updated_at: None,
-        live_seconds: 0,
-        of_second_stack: Vec::new(),
         sweeper,
+        ..Schedule::calm(parameters, instances, triggers, notebooks)
     };
     directed::add(rarer::add(drawn))
 }

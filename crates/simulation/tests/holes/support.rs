@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reveille_asl::interpreter::{MissedHeartbeat, Status};
+use reveille_asl::interpreter::Status;
 use reveille_domain::Code;
 use reveille_domain::records::Rest;
 use reveille_simulation::definition::Definitions;
@@ -20,31 +20,10 @@ pub fn seconds(seconds: u64) -> Duration {
 
 /// One instance that starts in a minute and stops in half of one; nothing goes wrong.
 pub fn world(triggers: Vec<Trigger>) -> Schedule {
-    Schedule {
-        seed: 1,
-        parameters: Parameters { start_poll: 10, stop_poll: 10, heartbeat: 60 },
-        instances: vec![Instance {
-            name: "nb-0".into(),
-            pending: seconds(60),
-            stopping: seconds(30),
-            script: seconds(5),
-            skew_ms: 0,
-        }],
-        triggers,
-        missed_heartbeat: MissedHeartbeat::default(),
-        notebooks: taking(20),
-        function_skew_ms: 0,
-        troubles: Vec::new(),
-        hands: Vec::new(),
-        hostile: Vec::new(),
-        sweeps_cut_off: None,
-        redrives_forget: false,
-        listing_ms: 0,
-        updated_at: None,
-        live_seconds: 0,
-        of_second_stack: Vec::new(),
-        sweeper: true,
-    }
+    let instance =
+        Instance { name: "nb-0".into(), pending: seconds(60), stopping: seconds(30), script: seconds(5), skew_ms: 0 };
+    let parameters = Parameters { start_poll: 10, stop_poll: 10, heartbeat: 60 };
+    Schedule { seed: 1, ..Schedule::calm(parameters, vec![instance], triggers, taking(20)) }
 }
 
 /// Notebooks that succeed after so many seconds.

@@ -1,11 +1,14 @@
 //! A file of the stack's parameters, in the two forms that the aws command reads: a list of `ParameterKey` and `ParameterValue`, or an object with
 //! `Parameters`. Reads; whether the template takes them is checked elsewhere.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::error::CliError;
+use crate::{
+    error::CliError,
+    files::{self, Unread},
+};
 
 /// More than 200 parameters of 4,096 bytes are none that CloudFormation takes.
 const MOST: u64 = 4 << 20;
@@ -19,14 +22,12 @@ const FORMS: &str = r#"write [{"ParameterKey": "InstanceNames", "ParameterValue"
 /// It cannot be read, or has another form: the field is named.
 pub(super) fn read(path: &Path) -> Result<Vec<(String, String)>, CliError> {
     let shown = path.display();
-    let cannot = |error: std::io::Error| CliError::NotThere(format!("cannot read {shown}: {error}"));
-    if fs::metadata(path).map_err(cannot)?.len() > MOST {
-        return Err(CliError::Usage(format!(
-            "{shown} is larger than {} MiB, and no file of parameters is",
-            MOST >> 20
-        )));
-    }
-    let text = fs::read_to_string(path).map_err(cannot)?;
+    let text = files::text(path, MOST).map_err(|unread| match unread {
+        Unread::Failed(error) => CliError::NotThere(format!("cannot read {shown}: {error}")),
+        Unread::TooLarge(_) => {
+            CliError::Usage(format!("{shown} is larger than {} MiB, and no file of parameters is", MOST >> 20))
+        }
+    })?;
     let value: Value = serde_json::from_str(&text)
         .map_err(|error| CliError::Usage(format!("{shown} is not JSON: {error}; {FORMS}")))?;
     parameters(value).map_err(|problem| CliError::Usage(format!("{shown}: {problem}")))

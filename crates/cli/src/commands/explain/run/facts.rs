@@ -273,6 +273,17 @@ mod tests {
         Entered { at, state: state.to_owned(), decision: None }
     }
 
+    fn first_attempt() -> AttemptRef {
+        AttemptRef { instance: "nightly".to_owned(), run: RunId::from_key("daily-1"), attempt: 1 }
+    }
+
+    /// An attempt of which the runner reported a failure.
+    fn failed(at: DateTime<Utc>) -> Attempt {
+        let failure = Failure::new(Code::NotebookFailed, "cell 3 raised ValueError");
+        let report = Report::without_outputs(&first_attempt(), Reporter::Runner, Some(failure), None, at);
+        Attempt { number: 1, claim: None, report: Some(report), progress: None }
+    }
+
     #[test]
     fn the_chain_of_a_failed_run_goes_from_its_event_to_its_end() {
         let mut run = Run::of_test("daily.ipynb");
@@ -285,11 +296,8 @@ mod tests {
         told.entered = [("StartInstance", 2), ("WaitForInstance", 3), ("AwaitRun", 40)]
             .map(|(state, at)| entered(state, later(at)))
             .into();
-        let at = AttemptRef { instance: "nightly".to_owned(), run: RunId::from_key("daily-1"), attempt: 1 };
-        let claim = Some(Claim::of(&at, Claimant::Runner, "n".to_owned(), later(60)));
-        let failure = Failure::new(Code::NotebookFailed, "cell 3 raised ValueError");
-        let report = Some(Report::without_outputs(&at, Reporter::Runner, Some(failure), None, later(70)));
-        told.attempts = vec![Attempt { number: 1, claim, report, progress: None }];
+        let claim = Some(Claim::of(&first_attempt(), Claimant::Runner, "n".to_owned(), later(60)));
+        told.attempts = vec![Attempt { claim, ..failed(later(70)) }];
         let phase = Phase::between(later(-30), later(55));
         told.waited_for = vec![("hourly-2".to_owned(), phase)];
         let said = sentences(&told);
@@ -363,10 +371,7 @@ mod tests {
         ]
         .map(|(state, at)| entered(state, later(at)))
         .into();
-        let at = AttemptRef { instance: "nightly".to_owned(), run: RunId::from_key("daily-1"), attempt: 1 };
-        let failure = Failure::new(Code::NotebookFailed, "cell 3 raised ValueError");
-        let report = Some(Report::without_outputs(&at, Reporter::Runner, Some(failure), None, later(70)));
-        told.attempts = vec![Attempt { number: 1, claim: None, report, progress: None }];
+        told.attempts = vec![failed(later(70))];
         told.stage = Some("waiting for its turn on nightly".to_owned());
         let said = sentences(&told);
         let expected = [

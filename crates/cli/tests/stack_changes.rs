@@ -330,7 +330,7 @@ fn what_a_creation_that_failed_left_stays_until_the_next_attachment_was_checked(
     assert_eq!(asked(&stub, "DeleteStack"), 0);
 }
 
-/// A file as the aws command reads it; what is typed goes before it.
+/// A file as the aws command reads it; what is typed takes precedence.
 #[test]
 fn parameters_come_from_a_file_of_the_aws_command() {
     let folder = tempfile::tempdir().unwrap();

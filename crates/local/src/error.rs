@@ -71,7 +71,7 @@ pub enum LocalError {
     },
     /// What is to be kept was not all written.
     #[error(
-        "ministack did not save its state within {limit:?}, and was killed; the folder has the contents of the buckets, and lacks the executions of this time. The next start with it works"
+        "ministack did not save its state within {limit:?} and was killed; the folder has the contents of the buckets, but not the executions since this start. You can start with it again"
     )]
     NotSaved {
         /// How long it was waited for.

@@ -59,6 +59,7 @@ pub fn verdict(document: &Value, asked: &Asked<'_>) -> Result<PolicyVerdict, Str
         for action in &actions {
             Clause::read(&statement["Condition"], action)?;
         }
+        // The pattern's keys were known; these are the ones that AWS sends with this very action.
         let clauses = if about { Clause::read(&statement["Condition"], asked.action)? } else { Vec::new() };
         // A trust has no resource: it is about its role.
         let on = &statement["Resource"];
@@ -117,7 +118,7 @@ mod tests {
         ] {
             assert_eq!(deny(part, value.clone()), PolicyVerdict::Allowed, "{value}");
         }
-        // IAM tells no case in an action.
+        // IAM's actions are case-insensitive.
         assert_eq!(deny("Action", json!("SQS:sendmessage")), PolicyVerdict::Denied);
         let nobody = json!({"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage"});
         assert_eq!(verdict(&document(&nobody), &asked("sns:Publish")).unwrap(), PolicyVerdict::Nothing);

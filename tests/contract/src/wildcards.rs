@@ -14,7 +14,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// The same for an action, in which IAM tells no case ("IAM JSON policy elements: Action").
+/// The same for an action: IAM's actions are case-insensitive ("IAM JSON policy elements: Action").
 #[must_use]
 pub fn action_matches(pattern: &str, action: &str) -> bool {
     matches(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase())

@@ -18,7 +18,7 @@ pub(crate) struct DeployArguments {
     /// A parameter of the template, such as InstanceNames=nightly; may be given several times. An update keeps the others
     #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE", value_parser = super::parameter)]
     pub(crate) parameters: Vec<(String, String)>,
-    /// A JSON file of parameters, in either form that the aws command reads. -p goes before it
+    /// A JSON file of parameters: a list of ParameterKey and ParameterValue, or an object with Parameters. -p takes precedence over it
     #[arg(long, value_name = "FILE")]
     pub(crate) parameters_file: Option<PathBuf>,
     /// Do not ask for confirmation

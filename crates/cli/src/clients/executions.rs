@@ -113,7 +113,7 @@ impl Account {
             let machine = &self.state_machine;
             let listed = listed.map_err(|error| match error.as_service_error() {
                 Some(ListExecutionsError::StateMachineDoesNotExist(_)) => CliError::NotThere(format!(
-                    "there is no state machine {machine}, so the stack {} is not whole; to see how it stands: reveille doctor",
+                    "there is no state machine {machine}, so the stack {} is incomplete; to check it: reveille doctor",
                     self.stack_name()
                 )),
                 _ => CliError::asked(format!("list the executions of {machine}"), &error),
@@ -211,7 +211,7 @@ impl Account {
         ids.dedup();
         let among = if is_cut {
             format!(
-                " among the newest {MOST} executions, and none that is recorded; an older one can be named by its execution's ARN"
+                ", neither among the recorded runs nor among the newest {MOST} executions; for an older one, give its execution's ARN"
             )
         } else {
             String::new()

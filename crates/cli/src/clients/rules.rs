@@ -78,7 +78,7 @@ impl Account {
             let listed = call.limit(PAGE).set_next_token(token.take()).send().await;
             let listed = listed.map_err(|error| match error.code() {
                 Some("ResourceNotFoundException") => CliError::NotThere(format!(
-                    "there is no event bus {bus}, so the stack {} is not whole; to see how it stands: reveille doctor",
+                    "there is no event bus {bus}, so the stack {} is incomplete; to check it: reveille doctor",
                     self.stack_name()
                 )),
                 _ => CliError::asked(format!("list the rules on the bus {bus}"), &error),

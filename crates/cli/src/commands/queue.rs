@@ -95,7 +95,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     let rows = rows(running, waiting, starting, &earlier, now);
     let bound = bound.map(|count| {
         format!(
-            "the newest {count} executions under way were looked at for runs that start {name}; older ones may, too"
+            "only the newest {count} executions under way were looked at for runs that are starting {name}; there may be older ones"
         )
     });
     if let Some(bound) = &bound {

@@ -53,7 +53,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Resu
     }
     terminal.line(&format!("{} {id}", terminal.paint(Tone::Quiet, "run")));
     terminal.lines(&how);
-    watch::follow(terminal, &account, &execution).await
+    watch::follow(terminal, &account, &execution, None).await
 }
 
 /// What cannot be run again.

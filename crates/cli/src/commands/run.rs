@@ -35,7 +35,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RunArguments) -> Result
         return Ok(Exit::Done);
     }
     terminal.line(&format!("{} {id}", terminal.paint(Tone::Quiet, "run")));
-    watch::follow(terminal, &account, &execution).await
+    watch::follow(terminal, &account, &execution, None).await
 }
 
 /// The input of a run, as far as a person gives it.

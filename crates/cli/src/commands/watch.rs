@@ -21,16 +21,11 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &OneRunArguments) -> Res
     let account = Account::of(&arguments.stack).await?;
     let run = account.run_named(&arguments.run).await?;
     let execution = run.execution.clone();
-    followed(terminal, &account, &execution, Some(run)).await
+    follow(terminal, &account, &execution, Some(run)).await
 }
 
-/// Follows an execution until it ends, or until a person has seen enough.
-pub(crate) async fn follow(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Exit, CliError> {
-    followed(terminal, account, execution, None).await
-}
-
-/// The same; `seen` is what is known of it already.
-async fn followed(
+/// Follows an execution until it ends, or until a person has seen enough; `seen` is what is known of it already.
+pub(crate) async fn follow(
     terminal: &Terminal,
     account: &Account,
     execution: &Execution,

@@ -1,4 +1,4 @@
-//! A file of the stack's parameters, in the two forms that the aws command reads: a list of `ParameterKey` and `ParameterValue`, or an object with
+//! A file of the stack's parameters, in two of the forms that the aws command reads: a list of `ParameterKey` and `ParameterValue`, or an object with
 //! `Parameters`. Reads; whether the template takes them is checked elsewhere.
 
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::{
     files::{self, Unread},
 };
 
-/// More than 200 parameters of 4,096 bytes are none that CloudFormation takes.
+/// CloudFormation takes at most 200 parameters of 4,096 bytes.
 const MOST: u64 = 4 << 20;
 
 /// The forms, for whoever wrote another one.

@@ -17,7 +17,7 @@ pub(super) fn list(terminal: &Terminal) {
     }
 }
 
-/// The first paragraph of a code's page, as a sentence of its own: what it leads to and what it stresses is not seen here.
+/// The first paragraph of a code's page, without its links and emphasis.
 pub(super) fn about(code: Code) -> String {
     let first = page(code).lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
     without_links(first).replace('*', "")

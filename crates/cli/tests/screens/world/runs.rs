@@ -191,7 +191,7 @@ pub fn answer(action: &str, body: &Value) -> Option<(u16, String)> {
             of(&json!({"executions": ALL.iter().filter(wanted).map(WorldExecution::listed).collect::<Vec<_>>()}))
         }
         "DescribeExecution" => named().map_or_else(
-            || missing("ExecutionDoesNotExist", "WorldExecution Does Not Exist"),
+            || missing("ExecutionDoesNotExist", "Execution Does Not Exist"),
             |execution| of(&execution.described()),
         ),
         "GetExecutionHistory" => {

@@ -37,9 +37,9 @@ pub(super) async fn of(account: &Account, latest: &AttemptRef) -> Result<Vec<Att
     stream::iter(1..=latest.attempt).map(read).buffered(AT_ONCE).try_collect().await
 }
 
-/// The states of each attempt: a further one is admitted anew. An execution that somebody had stopped goes on in the middle of one, and what came
-/// before its redrive is no part of what came then.
-pub(super) fn parts(entered: &[Entered], redriven: Option<DateTime<Utc>>) -> Vec<&[Entered]> {
+/// The states of each attempt, and its number: a further one is admitted anew. An execution that somebody had stopped goes on in the middle of an
+/// attempt, and what came before its redrive is no part of what came then.
+pub(super) fn parts(entered: &[Entered], redriven: Option<DateTime<Utc>>) -> Vec<(u32, &[Entered])> {
     let mut begins: Vec<usize> =
         entered.iter().enumerate().filter(|(_, it)| it.state == BEGINS).map(|(index, _)| index).skip(1).collect();
     if let Some(redriven) = redriven
@@ -48,7 +48,16 @@ pub(super) fn parts(entered: &[Entered], redriven: Option<DateTime<Utc>>) -> Vec
         begins.extend(entered.iter().position(|it| it.at >= redriven).filter(|index| *index > 0));
     }
     let ends = begins.iter().copied().chain([entered.len()]);
-    std::iter::once(0).chain(begins.iter().copied()).zip(ends).map(|(from, to)| &entered[from..to]).collect()
+    let starts = std::iter::once(0).chain(begins.iter().copied());
+    let parts = starts.zip(ends).map(|(from, to)| &entered[from..to]);
+    let numbered = parts.scan(0, |number, part| {
+        // Only what was admitted has a number of its own.
+        if *number == 0 || part.first().is_some_and(|first| first.state == BEGINS) {
+            *number += 1;
+        }
+        Some((*number, part))
+    });
+    numbered.collect()
 }
 
 /// Facts of an attempt, which say so where there are several.
@@ -74,18 +83,19 @@ mod tests {
             };
             states.iter().zip(0..).map(of).collect()
         };
-        for (states, redriven, lengths) in [
-            (&["AdmitRun", "AwaitRun"][..], None, &[2][..]),
-            (&["AdmitRun", "AwaitRun", "AdmitRun", "AwaitRun", "AdmitRun"], None, &[2, 2, 1]),
-            (&["AdmitRun", "ConcludeRun", "ConcludeRun", "AdmitRun", "AwaitRun"], Some(2), &[3, 2]),
-            // It was stopped while it waited.
-            (&["AdmitRun", "AwaitRun", "AwaitRun", "ConcludeRun"], Some(2), &[2, 2]),
-            (&["AdmitRun"], Some(9), &[1]),
-            (&[], None, &[0]),
+        for (states, redriven, expected) in [
+            (&["AdmitRun", "AwaitRun"][..], None, &[(1, 2)][..]),
+            (&["AdmitRun", "AwaitRun", "AdmitRun", "AwaitRun", "AdmitRun"], None, &[(1, 2), (2, 2), (3, 1)]),
+            (&["AdmitRun", "ConcludeRun", "ConcludeRun", "AdmitRun", "AwaitRun"], Some(2), &[(1, 3), (2, 2)]),
+            // It was stopped while it waited: the same attempt goes on.
+            (&["AdmitRun", "AwaitRun", "AwaitRun", "ConcludeRun"], Some(2), &[(1, 2), (1, 2)]),
+            (&["AdmitRun"], Some(9), &[(1, 1)]),
+            (&[], None, &[(1, 0)]),
         ] {
             let entered = entered(states);
             let parts = parts(&entered, redriven.map(|second| from + TimeDelta::seconds(second)));
-            assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), lengths, "{states:?}");
+            let found: Vec<(u32, usize)> = parts.iter().map(|(number, part)| (*number, part.len())).collect();
+            assert_eq!(found, expected, "{states:?}");
         }
     }
 }

@@ -45,8 +45,9 @@ pub(super) fn all(told: &Told<'_>) -> Vec<Fact> {
     facts.extend(admitted(told));
     facts.extend(redriven(told));
     let parts = parts(&told.entered, told.run.execution.redriven);
-    let is_one = parts.len() <= 1 && told.attempts.iter().all(|attempt| attempt.number == 1);
-    for (entered, number) in parts.iter().zip(1..) {
+    let is_one =
+        parts.iter().map(|(number, _)| *number).chain(told.attempts.iter().map(|it| it.number)).all(|it| it == 1);
+    for (number, entered) in parts {
         facts.extend(named(number, is_one, instance(told.run, entered)));
     }
     facts.extend(queue(told));

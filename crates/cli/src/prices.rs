@@ -5,17 +5,12 @@ use std::{collections::BTreeMap, path::Path};
 use chrono::NaiveDate;
 use serde::Deserialize;
 
-use crate::{
-    error::CliError,
-    files::{self, Unread},
-};
+use crate::{error::CliError, files};
 
 /// Names a file of one's own where no `--prices` does.
 const VARIABLE: &str = "REVEILLE_PRICES";
 
 const BUILT_IN: &str = include_str!("prices.json");
-/// More than the table of every type in every region.
-const MAX_FILE: u64 = 4 << 20;
 
 /// Prices by region and instance type.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -50,7 +45,7 @@ impl Prices {
     /// A file that cannot be read, or holds something else.
     pub(crate) fn of(file: Option<&Path>) -> Result<Self, CliError> {
         let own = file.map(|path| {
-            read(path).and_then(|text| table(&text)).map_err(|problem| {
+            table(&files::text(path)?).map_err(|problem| {
                 CliError::Usage(format!("the prices in {} cannot be used: the file {problem}", path.display()))
             })
         });
@@ -79,13 +74,6 @@ impl Prices {
         });
         found.ok_or_else(|| format!("no price is known for {kind} in {region}; to give it: --prices FILE"))
     }
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    files::text(path, MAX_FILE).map_err(|unread| match unread {
-        Unread::Failed(error) => format!("cannot be read: {error}"),
-        Unread::TooLarge(_) => format!("is larger than {MAX_FILE} bytes"),
-    })
 }
 
 fn table(text: &str) -> Result<Table, String> {

@@ -289,3 +289,31 @@ fn what_is_missing_is_named_with_its_remedy() {
     let wrong = Command::new(env!("CARGO_BIN_EXE_reveille")).arg("dance").output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+/// docs/cli.md: "What you typed is checked first".
+#[test]
+fn what_was_typed_is_checked_before_somebody_is_to_agree_and_before_aws_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("parameters.json");
+    fs::write(&bad, "[7]").unwrap();
+    let (bad, none) = (bad.display().to_string(), folder.path().join("none").display().to_string());
+    let in_bucket = ["deploy", "--release", "s3://b/p/"];
+    for (arguments, problem) in [
+        (&[&in_bucket[..], &["--parameters-file", &bad]].concat()[..], "parameters.json: [0] must be"),
+        (&[&in_bucket[..], &["--parameters-file", &none]].concat(), "cannot read"),
+        (&[&in_bucket[..], &["--artifacts-bucket", "a"]].concat(), "--artifacts-bucket is for a folder"),
+        (&["deploy", "--release", &none], "none is no release"),
+        (&["attach", "nightly", "--on-start", &none], "cannot read"),
+        (&["run", "a.ipynb", "--on", "nightly", "-f", &none], "cannot read"),
+        (&["instances", "--prices", &none], "cannot read"),
+        // Nothing is wrong with these, but for the answer.
+        (&in_bucket, "nobody can answer here"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reveille"));
+        // No region: whatever asks AWS ends with another code.
+        command.args(arguments).env_clear().stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(output.status.code() == Some(2) && said.contains(problem), "{arguments:?}: {said}");
+    }
+}

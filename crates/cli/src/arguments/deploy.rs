@@ -1,11 +1,11 @@
 //! The grammar of the verbs that change stacks: `deploy`, `destroy`, `attach` and `detach`.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::FormatArguments;
-use crate::{error::CliError, stack::StackArguments};
+use crate::{error::CliError, files, stack::StackArguments};
 
 #[derive(Args, Debug)]
 pub(crate) struct DeployArguments {
@@ -18,7 +18,7 @@ pub(crate) struct DeployArguments {
     /// A parameter of the template, such as InstanceNames=nightly; may be given several times. An update keeps the others
     #[arg(short = 'p', long = "parameter", value_name = "NAME=VALUE", value_parser = super::parameter)]
     pub(crate) parameters: Vec<(String, String)>,
-    /// A JSON file of parameters: a list of ParameterKey and ParameterValue, or an object with Parameters. -p takes precedence over it
+    /// A JSON file of parameters: a list of ParameterKey and ParameterValue, a list of NAME=VALUE, or an object with Parameters. -p takes precedence over it
     #[arg(long, value_name = "FILE")]
     pub(crate) parameters_file: Option<PathBuf>,
     /// Do not ask for confirmation
@@ -79,9 +79,7 @@ impl AttachArguments {
     /// The file cannot be read.
     pub(crate) fn on_start(&self) -> Result<Option<String>, CliError> {
         let Some(path) = &self.file else { return Ok(None) };
-        let read = fs::read_to_string(path);
-        let read = read.map_err(|error| CliError::NotThere(format!("cannot read {}: {error}", path.display())))?;
-        Ok(Some(read.trim_end().to_owned()))
+        Ok(Some(files::text(path)?.trim_end().to_owned()))
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) fn configuration_of(instance: &str) -> String {
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &AttachArguments) -> Result<Exit, CliError> {
     let is_json = arguments.format.output == Format::Json;
+    // What was typed is checked first.
+    let on_start = arguments.on_start()?;
     Agreement::is_possible(arguments.yes, arguments.dry_run, is_json)?;
     let account = Account::of(&arguments.stack).await?;
     let stacks = Stacks::of(&arguments.stack).await?;
@@ -60,7 +62,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &AttachArguments) -> Res
     let standing = Standing::of(&stacks, (&name, standing::OF_AN_INSTANCE)).await?;
     let before = standing.before().cloned();
     let facts = Facts::of(&account, &stacks, arguments, before.as_ref()).await?;
-    let change = plan::change(&facts, arguments.on_start()?)?;
+    let change = plan::change(&facts, on_start)?;
     let template = Template::read(TEMPLATE, "infra/instance.yaml")?;
     let kept = before.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
     let settings = template.settings(&change.parameters, &kept)?;

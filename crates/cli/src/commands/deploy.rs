@@ -34,14 +34,17 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DeployArguments) -> Res
         return follow_only(terminal, arguments).await;
     }
     let is_json = arguments.format.output == Format::Json;
-    Agreement::is_possible(arguments.yes, arguments.dry_run, is_json)?;
+    // What was typed is checked first: nobody gives --yes for what cannot be.
     let given = given(arguments)?;
+    let named = Named::by(terminal, arguments)?;
+    Agreement::is_possible(arguments.yes, arguments.dry_run, is_json)?;
     let stacks = Stacks::of(&arguments.stack).await?;
     let stop = Stop::listening();
     let how = How { yes: arguments.yes, only_shows: arguments.dry_run, is_json };
     let standing = Standing::of(&stacks, (&arguments.stack.stack, standing::OURS)).await?;
     let before = standing.before();
-    let (release, artifacts) = source(terminal, arguments, &given, &stacks, before).await?;
+    terminal.passing(Tone::Moving, "  checking the release");
+    let (release, artifacts) = source(named, arguments.artifacts_bucket.as_deref(), &given, &stacks, before).await?;
     let template = Template::read(&release.template, "the release's template.yaml")?;
     let asked = asked(given, &artifacts, before)?;
     let kept = before.map(|stack| stack.parameters.clone()).unwrap_or_default();
@@ -85,31 +88,50 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DeployArguments) -> Res
     }
 }
 
-/// The release, and where CloudFormation reads it.
-async fn source(
-    terminal: &Terminal,
-    arguments: &DeployArguments,
-    parameters: &[(String, String)],
-    stacks: &Stacks,
-    before: Option<&StackFacts>,
-) -> Result<(Release, Artifacts), CliError> {
-    let named = arguments.release.as_deref().unwrap_or_default();
-    let given = |name: &str| parameters.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone());
-    let before = |name: &str| before.and_then(|stack| stack.parameters.get(name).cloned());
-    terminal.passing(Tone::Moving, "  checking the release");
-    if let Some(place) = named.strip_prefix("s3://") {
-        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
+/// The release that a person named.
+enum Named {
+    Folder(Release),
+    InBucket { bucket: String, prefix: String },
+}
+
+impl Named {
+    /// # Errors
+    /// The folder has none, or what is typed contradicts itself.
+    fn by(terminal: &Terminal, arguments: &DeployArguments) -> Result<Self, CliError> {
+        let named = arguments.release.as_deref().unwrap_or_default();
+        let Some(place) = named.strip_prefix("s3://") else {
+            terminal.passing(Tone::Moving, "  checking the release");
+            return Release::in_folder(Path::new(named)).map(Self::Folder);
+        };
         if arguments.artifacts_bucket.is_some() {
             return Err(CliError::Usage(
                 "--artifacts-bucket is for a folder: this release is in a bucket already".to_owned(),
             ));
         }
-        let artifacts = Artifacts::new(&stacks.config, &stacks.region, bucket, &format!("{prefix}{slash}"));
-        return Ok((Release::in_bucket(&artifacts).await?, artifacts));
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
+        Ok(Self::InBucket { bucket: bucket.to_owned(), prefix: format!("{prefix}{slash}") })
     }
-    let release = Release::in_folder(Path::new(named))?;
-    let bucket = arguments.artifacts_bucket.clone().or_else(|| given(BUCKET)).or_else(|| before(BUCKET));
+}
+
+/// The release, and where CloudFormation reads it.
+async fn source(
+    named: Named,
+    bucket: Option<&str>,
+    parameters: &[(String, String)],
+    stacks: &Stacks,
+    before: Option<&StackFacts>,
+) -> Result<(Release, Artifacts), CliError> {
+    let given = |name: &str| parameters.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone());
+    let before = |name: &str| before.and_then(|stack| stack.parameters.get(name).cloned());
+    let release = match named {
+        Named::InBucket { bucket, prefix } => {
+            let artifacts = Artifacts::new(&stacks.config, &stacks.region, &bucket, &prefix);
+            return Ok((Release::in_bucket(&artifacts).await?, artifacts));
+        }
+        Named::Folder(release) => release,
+    };
+    let bucket = bucket.map(str::to_owned).or_else(|| given(BUCKET)).or_else(|| before(BUCKET));
     let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty()) else {
         let region = &stacks.region;
         return Err(CliError::Usage(format!(

@@ -49,9 +49,9 @@ impl OfKind for Link {
     const ON: &'static str = "runs";
     const COLUMNS: [Column; 5] = [
         Column { title: "NAME", rank: 0, least: 12 },
-        Column { title: "STATE", rank: 1, least: 6 },
+        Column { title: "STATE", rank: 0, least: 7 },
         Column { title: "AFTER", rank: 0, least: 20 },
-        Column { title: "NOTEBOOK", rank: 0, least: 12 },
+        Column { title: "NOTEBOOK", rank: 1, least: 12 },
         Column { title: "INSTANCE", rank: 2, least: 8 },
     ];
 

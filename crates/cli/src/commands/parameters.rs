@@ -1,22 +1,15 @@
 //! The parameters of a run: those that a person gives, as papermill reads them, and what a person is shown of them.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::{
-    arguments::ParameterArguments,
-    error::CliError,
-    files::{self, Unread},
-};
-
-/// A file of parameters: more than the whole input may have.
-const MAX_FILE: u64 = 1024 * 1024;
+use crate::{arguments::ParameterArguments, error::CliError, files};
 
 /// All that is given, by name.
 pub(super) fn given(arguments: &ParameterArguments) -> Result<Map<String, Value>, CliError> {
     let mut parameters = match &arguments.file {
-        Some(path) => parameters_of(path)?,
+        Some(path) => read_yaml(&files::text(path)?, &path.display().to_string())?,
         None => Map::new(),
     };
     if let Some(text) = &arguments.yaml {
@@ -58,17 +51,6 @@ fn scalar(name: &str, text: &str) -> Result<Value, CliError> {
     }
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
     Ok(number.map_or_else(|| Value::from(text), Value::from))
-}
-
-fn parameters_of(path: &Path) -> Result<Map<String, Value>, CliError> {
-    let text = files::text(path, MAX_FILE).map_err(|unread| {
-        let what = match unread {
-            Unread::Failed(error) => format!("it cannot be read ({error})"),
-            Unread::TooLarge(size) => format!("it has {size} bytes, and the limit is {MAX_FILE}"),
-        };
-        CliError::Usage(format!("{}: {what}", path.display()))
-    })?;
-    read_yaml(&text, &path.display().to_string())
 }
 
 /// Parameters as papermill reads them. JSON is YAML, too.

@@ -118,7 +118,7 @@ async fn changed(world: &LocalAws, deploy: &[&str], stack: &str) -> String {
     refused(world, &update, 3, "the release is not whole: functions-").await;
     fs::write(&functions, whole).unwrap();
     fs::rename(&manifest, manifest.with_extension("away")).unwrap();
-    refused(world, &update, 5, "is no release").await;
+    refused(world, &update, 2, "is no release").await;
     // The same from the bucket.
     let from = format!("s3://{BUCKET}/reveille/");
     let same = reveille(world, &["deploy", "--release", &from, "--stack", stack, "--yes"]).await;

@@ -1,20 +1,14 @@
-//! A file of the stack's parameters, in two of the forms that the aws command reads: a list of `ParameterKey` and `ParameterValue`, or an object with
-//! `Parameters`. Reads; whether the template takes them is checked elsewhere.
+//! A file of the stack's parameters, in the three forms that the aws command reads: a list of `ParameterKey` and `ParameterValue`, a list of
+//! `Name=Value`, or an object with `Parameters`. Reads; whether the template takes them is checked elsewhere.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::{
-    error::CliError,
-    files::{self, Unread},
-};
-
-/// CloudFormation takes at most 200 parameters of 4,096 bytes.
-const MOST: u64 = 4 << 20;
+use crate::{error::CliError, files};
 
 /// The forms, for whoever wrote another one.
-const FORMS: &str = r#"write [{"ParameterKey": "InstanceNames", "ParameterValue": "nightly"}] or {"Parameters": {"InstanceNames": "nightly"}}"#;
+const FORMS: &str = r#"write [{"ParameterKey": "InstanceNames", "ParameterValue": "nightly"}], ["InstanceNames=nightly"] or {"Parameters": {"InstanceNames": "nightly"}}"#;
 
 /// The parameters of a file, in its order; one that keeps its previous value is none.
 ///
@@ -22,13 +16,7 @@ const FORMS: &str = r#"write [{"ParameterKey": "InstanceNames", "ParameterValue"
 /// It cannot be read, or has another form: the field is named.
 pub(super) fn read(path: &Path) -> Result<Vec<(String, String)>, CliError> {
     let shown = path.display();
-    let text = files::text(path, MOST).map_err(|unread| match unread {
-        Unread::Failed(error) => CliError::NotThere(format!("cannot read {shown}: {error}")),
-        Unread::TooLarge(_) => {
-            CliError::Usage(format!("{shown} is larger than {} MiB, and no file of parameters is", MOST >> 20))
-        }
-    })?;
-    let value: Value = serde_json::from_str(&text)
+    let value: Value = serde_json::from_str(&files::text(path)?)
         .map_err(|error| CliError::Usage(format!("{shown} is not JSON: {error}; {FORMS}")))?;
     parameters(value).map_err(|problem| CliError::Usage(format!("{shown}: {problem}")))
 }
@@ -53,11 +41,15 @@ fn parameters(value: Value) -> Result<Vec<(String, String)>, String> {
 
 /// A member of the list; `None`: it keeps its previous value, as every parameter does that is not given.
 fn member(index: usize, entry: Value) -> Result<Option<(String, String)>, String> {
-    let Value::Object(mut fields) = entry else {
-        return Err(format!(
-            "[{index}] must be an object with ParameterKey and ParameterValue, and is {}",
-            kind(&entry)
-        ));
+    let mut fields = match entry {
+        Value::Object(fields) => fields,
+        Value::String(text) => return pair(&text).map(Some).ok_or_else(|| format!("[{index}] must be Name=Value")),
+        other => {
+            return Err(format!(
+                "[{index}] must be an object with ParameterKey and ParameterValue, or Name=Value in quotes, and is {}",
+                kind(&other)
+            ));
+        }
     };
     let name = match fields.remove("ParameterKey") {
         Some(name) => text(&format!("[{index}].ParameterKey"), name)?,
@@ -78,6 +70,12 @@ fn member(index: usize, entry: Value) -> Result<Option<(String, String)>, String
         (None, false) => Err(format!("[{index}] ({name}) has no ParameterValue{}", of_others(&fields))),
         (Some(value), false) => Ok(Some((name.clone(), text(&format!("[{index}].ParameterValue ({name})"), value)?))),
     }
+}
+
+/// `Name=Value`; a value may have the sign, too.
+fn pair(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
+    Some((name.to_owned(), value.to_owned()))
 }
 
 /// What a member has instead: mistyped, perhaps.
@@ -114,7 +112,7 @@ mod tests {
     use super::{parameters, read};
 
     #[test]
-    fn both_forms_of_aws_are_read() {
+    fn each_form_of_aws_is_read() {
         let expected =
             [("InstanceNames".to_owned(), "nightly".to_owned()), ("LogRetentionDays".to_owned(), "30".to_owned())];
         for form in [
@@ -122,9 +120,13 @@ mod tests {
                 {"ParameterKey": "LogRetentionDays", "ParameterValue": "30", "UsePreviousValue": false},
                 {"ParameterKey": "AlarmEmail", "UsePreviousValue": true}]),
             json!({"Parameters": {"InstanceNames": "nightly", "LogRetentionDays": "30"}, "Tags": {"team": "data"}}),
+            json!(["InstanceNames=nightly", "LogRetentionDays=30"]),
         ] {
             assert_eq!(parameters(form).unwrap(), expected);
         }
+        let with_signs = parameters(json!(["TriggerParameters={\"a\": \"b=c\"}", "NotifyEmail="])).unwrap();
+        assert_eq!(with_signs[0].1, r#"{"a": "b=c"}"#);
+        assert_eq!(with_signs[1], ("NotifyEmail".to_owned(), String::new()));
     }
 
     #[test]
@@ -144,7 +146,13 @@ mod tests {
                 json!([{"ParameterKey": "A", "UsePreviousValue": "yes"}]),
                 "[0].UsePreviousValue (A) must be true or false, and is a string",
             ),
-            (json!(["A=b"]), "[0] must be an object with ParameterKey and ParameterValue, and is a string"),
+            (
+                json!([7]),
+                "[0] must be an object with ParameterKey and ParameterValue, or Name=Value in quotes, and is a number",
+            ),
+            // Its value, where it was to be named: the message does not repeat what may be a secret.
+            (json!(["A=b", "secret"]), "[1] must be Name=Value"),
+            (json!(["=b"]), "[0] must be Name=Value"),
             (json!({"Parameters": {"A": null}}), "Parameters.A must be a string in quotes, and is null"),
             (json!({"Parameters": []}), "Parameters must be an object of names and values, and is a list"),
             (json!({"InstanceNames": "nightly"}), "it has no field Parameters; write [{"),
@@ -159,7 +167,7 @@ mod tests {
     fn a_file_that_cannot_be_read_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let missing = read(&folder.path().join("missing.json")).unwrap_err();
-        assert!(missing.exit_code() == 5 && missing.to_string().contains("missing.json"), "{missing}");
+        assert!(missing.exit_code() == 2 && missing.to_string().contains("missing.json"), "{missing}");
         let file = folder.path().join("parameters.json");
         std::fs::write(&file, "InstanceNames: nightly").unwrap();
         let yaml = read(&file).unwrap_err();

@@ -62,7 +62,7 @@ impl Release {
     /// It is none, or a file is missing or another than the manifest says.
     pub(super) fn in_folder(folder: &Path) -> Result<Self, CliError> {
         let manifest = read(folder, MANIFEST).map_err(|_| {
-            CliError::NotThere(format!(
+            CliError::Usage(format!(
                 "{} is no release: it has no {MANIFEST}; name the folder dist, which `make release` makes",
                 folder.display()
             ))
@@ -287,7 +287,7 @@ mod tests {
     fn a_release_is_read_when_each_file_is_as_its_manifest_says() {
         let folder = tempfile::tempdir().unwrap();
         let said = |folder: &Path| Release::in_folder(folder).unwrap_err();
-        assert_eq!(said(folder.path()).exit_code(), 5);
+        assert_eq!(said(folder.path()).exit_code(), 2);
         release(folder.path(), &[("template.yaml", "Parameters: {}\n"), ("f.zip", "PK")]);
         let read = Release::in_folder(folder.path()).unwrap();
         assert_eq!(read.name(), "release 0.2.0 (0123456789ab)");

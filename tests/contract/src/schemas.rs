@@ -1,4 +1,4 @@
-//! The JSON Schemas of what others write and read: the input, the outcome and the event.
+//! The JSON Schemas of what others write and read: the input, the outcome, the event, and what the command writes.
 //!
 //! Names, values and bounds come from the domain's types and constants. What a type cannot say (a pattern, a sentence for a
 //! reader) is here, and `tests/schemas.rs` holds it to what the product takes.
@@ -16,13 +16,20 @@ use serde_json::{Map, Value, json};
 
 use crate::names::names;
 
+pub mod command;
+
 /// Where the schemas are published.
 pub const FOLDER: &str = "docs/schemas";
 
 /// Each schema: its file's name, and the schema.
 #[must_use]
-pub fn all() -> [(&'static str, Value); 3] {
-    [("input.json", input()), ("outcome.json", outcome()), ("event.json", event())]
+pub fn all() -> [(&'static str, Value); 4] {
+    [
+        ("input.json", input()),
+        ("outcome.json", outcome()),
+        ("event.json", event()),
+        ("command.json", command::command()),
+    ]
 }
 
 /// A schema as its file has it: sorted, so that it is the same whatever map the JSON library was built with.
@@ -30,6 +37,23 @@ pub fn all() -> [(&'static str, Value); 3] {
 pub fn text(mut schema: Value) -> String {
     schema.sort_all_objects();
     format!("{schema:#}\n")
+}
+
+/// The schema without its room for later fields: what this version writes is all there.
+#[must_use]
+pub fn closed(schema: &Value) -> Value {
+    match schema {
+        Value::Object(fields) => {
+            let mut closed: Map<String, Value> =
+                fields.iter().map(|(name, value)| (name.clone(), closed(value))).collect();
+            if fields.get("properties").is_some_and(Value::is_object) && fields.contains_key("type") {
+                closed.insert("additionalProperties".to_owned(), false.into());
+            }
+            Value::Object(closed)
+        }
+        Value::Array(items) => items.iter().map(closed).collect(),
+        scalar => scalar.clone(),
+    }
 }
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";

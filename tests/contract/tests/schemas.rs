@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use reveille_contract_tests::names::names;
-use reveille_contract_tests::{files, python, read, schemas};
+use reveille_contract_tests::schemas::{self, closed};
+use reveille_contract_tests::{files, python, read};
 use reveille_domain::error::{Code, Evidence, FailedCell, Failure};
 use reveille_domain::input::{self, Html, NotebookSource, OnRunnerLost, PYTHON_KEYWORDS, WhenBusy};
 use reveille_domain::layout::{AttemptRef, Layout};
@@ -39,22 +40,6 @@ print(json.dumps([validator.is_valid(value) for value in asked['values']]))
     takes
 }
 
-/// The schema without its room for later fields: what this version writes is all there.
-fn closed(schema: &Value) -> Value {
-    match schema {
-        Value::Object(fields) => {
-            let mut closed: Map<String, Value> =
-                fields.iter().map(|(name, value)| (name.clone(), closed(value))).collect();
-            if fields.get("properties").is_some_and(Value::is_object) && fields.contains_key("type") {
-                closed.insert("additionalProperties".to_owned(), false.into());
-            }
-            Value::Object(closed)
-        }
-        Value::Array(items) => items.iter().map(closed).collect(),
-        scalar => scalar.clone(),
-    }
-}
-
 #[test]
 fn the_published_schemas_are_those_of_the_code() {
     let mut published = Vec::new();
@@ -69,7 +54,7 @@ fn the_published_schemas_are_those_of_the_code() {
     }
     published.sort();
     assert_eq!(files(schemas::FOLDER), published);
-    for (page, schema) in [("input", "input"), ("output", "outcome"), ("output", "event")] {
+    for (page, schema) in [("input", "input"), ("output", "outcome"), ("output", "event"), ("cli", "command")] {
         assert!(read(&format!("docs/{page}.md")).contains(&format!("(schemas/{schema}.json)")), "{page}: {schema}");
     }
 }

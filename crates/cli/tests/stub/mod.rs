@@ -1,6 +1,7 @@
 //! An AWS that a test makes up: it answers each call as the test says, or closes the connection, and notes what it is asked.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+use reveille_contract_tests::schemas::command;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
@@ -43,8 +44,16 @@ impl Stub {
         Self { address, asked }
     }
 
+    /// Runs the command. JSON that it writes fits its schema.
     pub fn reveille(&self, arguments: &[&str]) -> Output {
-        self.command(env!("CARGO_BIN_EXE_reveille"), arguments).output().unwrap()
+        let output = self.command(env!("CARGO_BIN_EXE_reveille"), arguments).output().unwrap();
+        let asks = arguments.windows(2).any(|words| words == ["--output", "json"]) && !output.stdout.is_empty();
+        if let Some(verb) = command::verb(arguments).filter(|_| asks) {
+            let answer = serde_json::from_slice(&output.stdout).unwrap();
+            let faults = command::faults(&[(verb, answer)]);
+            assert_eq!(faults, Vec::<String>::new(), "{arguments:?}");
+        }
+        output
     }
 
     /// A program whose AWS this is.

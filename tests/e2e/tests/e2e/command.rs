@@ -9,7 +9,7 @@ use tokio::{
     time::{Duration, Instant, sleep},
 };
 
-use crate::Scenario;
+use crate::{Scenario, answers};
 
 /// For what must happen, on a machine that may be busy.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -26,7 +26,9 @@ pub async fn reveille(world: &LocalAws, arguments: &[&str]) -> Output {
     let command = world.local().project().binary("reveille");
     let mut command = Command::new(command);
     command.args(arguments).envs(world.local().environment()).stdin(Stdio::null()).kill_on_drop(true);
-    command.output().await.expect("the command is built with the workspace")
+    let output = command.output().await.expect("the command is built with the workspace");
+    answers::note(arguments, &output);
+    output
 }
 
 pub fn said(output: &Output) -> String {

@@ -78,6 +78,8 @@ async fn attached(world: &LocalAws) {
     let again = reveille(world, &attach).await;
     ended(&again, 0);
     assert!(said(&again).contains("has everything already"), "{}", said(&again));
+    let answer = answered(world, &attach).await;
+    assert_eq!((&answer["attaches"], &answer["lifecycleConfiguration"]), (&false.into(), &STACK.into()), "{answer}");
 
     let doctor = reveille(world, &["doctor", NAME, "--output", "json"]).await;
     let findings: Value = serde_json::from_slice(&doctor.stdout).unwrap();

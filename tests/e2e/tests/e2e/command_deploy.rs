@@ -6,7 +6,7 @@ use reveille_e2e_tests::LocalAws;
 use serde_json::{Value, json};
 
 use crate::Scenario;
-use crate::command::{complained, ended, refused, reveille, said};
+use crate::command::{answered, complained, ended, refused, reveille, said};
 use crate::release::released;
 use crate::stacks::{aws, deploy, typed};
 
@@ -180,5 +180,6 @@ async fn failed(world: &LocalAws) {
         "{}",
         complained(&failed)
     );
-    ended(&reveille(world, &["destroy", "--stack", stack, "--yes"]).await, 0);
+    let answer = answered(world, &["destroy", "--stack", stack, "--yes"]).await;
+    assert_eq!((&answer["stack"], &answer["runs"]), (&stack.into(), &serde_json::json!([])), "{answer}");
 }

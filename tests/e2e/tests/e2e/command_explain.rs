@@ -121,6 +121,10 @@ async fn of_a_file(world: &LocalAws) {
     let gone = explain("nowhere.csv").await;
     says(&gone, "it does not exist (any more)", "the bucket");
     refused(world, &["explain", &format!("s3://{bucket}/")], 2, "a key has").await;
+    let of_code = answered(world, &["explain", "NotebookFailed"]).await;
+    let codes = answered(world, &["explain"]).await;
+    let listed = codes.as_array().unwrap().iter().find(|it| it["code"] == "NotebookFailed").unwrap();
+    assert_eq!(listed["about"], of_code["about"]);
     let wrong = reveille(world, &["explain", "@first"]).await;
     ended(&wrong, 2);
     assert!(complained(&wrong).contains("@last"), "{}", complained(&wrong));

@@ -63,4 +63,7 @@ async fn chained(world: &LocalAws) {
     ended(&removed, 0);
     assert_eq!(said(&removed), format!("removed {summary}"));
     ended(&reveille(world, &["on-run", "list", NAME]).await, 5);
+    let made = answered(world, &add).await;
+    assert_eq!((&made["name"], &made["afterNotebook"]), (&json!(NAME), &json!("orders.ipynb")));
+    ended(&reveille(world, &["on-run", "remove", NAME]).await, 0);
 }

@@ -111,6 +111,10 @@ async fn from_add_to_remove(world: &LocalAws) {
     assert_eq!(left["Schedules"], json!([]));
     let gone = reveille(world, &["schedule", "remove", "nightly-report"]).await;
     ended(&gone, 5);
+    let yearly = ["schedule", "add", "a.ipynb", "--on", ON, "--rate", "365 days", "--name", "yearly"];
+    let made = answered(world, &yearly).await;
+    assert_eq!((&made["name"], &made["expression"]), (&json!("yearly"), &json!("rate(365 days)")));
+    ended(&reveille(world, &["schedule", "remove", "yearly"]).await, 0);
 }
 
 /// The stack's state machine, role and queue; and the input, with an event that Scheduler's words are put into.

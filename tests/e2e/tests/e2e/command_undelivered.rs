@@ -41,7 +41,8 @@ async fn replayed(world: &LocalAws) {
     world.instance_with(ON, &notebook).await;
     let bucket = world.local().trigger_bucket();
     let add = ["on-upload", "add", "run.ipynb", "--on", ON, "--bucket", bucket, "--name", RULE, "--prefix", "lost/"];
-    ended(&reveille(world, &[&add[..], &["-p", "source", "s3://{{ bucket }}/{{ key }}"]].concat()).await, 0);
+    let made = answered(world, &[&add[..], &["-p", "source", "s3://{{ bucket }}/{{ key }}"]].concat()).await;
+    assert_eq!((&made["name"], &made["prefix"], &made["enabled"]), (&json!(RULE), &json!("lost/"), &json!(true)));
     let rule = aws(world, &format!("events describe-rule --name {RULE} --query Arn")).await;
     let rule = rule.as_str().unwrap();
     // Long ago: nothing takes it for the second delivery of an event that was handled.

@@ -10,6 +10,7 @@ use tokio::runtime::{Handle, Runtime};
 
 mod aborted;
 mod account;
+mod answers;
 mod browser;
 mod busy;
 mod canary;
@@ -115,8 +116,11 @@ fn main() -> ExitCode {
     // What was not called is called by none only where each scenario ran, and to its end.
     let all = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
     let whole = all && !conclusion.has_failed();
-    let faults = runtime.block_on(permissions::faults(&world, whole));
+    let mut faults = runtime.block_on(permissions::faults(&world, whole));
     eprintln!("{}", permissions::told(&faults, whole));
+    let of_answers = answers::faults(whole);
+    eprintln!("{}", answers::told(&of_answers));
+    faults.extend(of_answers);
     match Arc::try_unwrap(world) {
         Ok(world) => runtime.block_on(world.stop()),
         // A scenario still holds it: dropping the runtime and the process end what it started.

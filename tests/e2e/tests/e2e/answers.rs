@@ -1,0 +1,41 @@
+//! What the command answered with `--output json` in all scenarios, held to the schemas that docs/schemas/command.json publishes.
+
+use std::{process::Output, sync::Mutex};
+
+use reveille_contract_tests::schemas::command::{self, verb};
+use serde_json::Value;
+
+static ANSWERS: Mutex<Vec<(String, Value)>> = Mutex::new(Vec::new());
+
+/// Notes an answer, if it is one.
+pub fn note(arguments: &[&str], output: &Output) {
+    let asks = arguments.windows(2).any(|words| words == ["--output", "json"]);
+    let Some(verb) = verb(arguments).filter(|_| asks && !output.stdout.is_empty()) else { return };
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        Value::String(format!("no JSON: {error}: {}", String::from_utf8_lossy(&output.stdout)))
+    });
+    ANSWERS.lock().unwrap().push((verb, answer));
+}
+
+/// What is wrong. `whole`: every scenario ran, so that each verb must have answered.
+pub fn faults(whole: bool) -> Vec<String> {
+    let answers = ANSWERS.lock().unwrap();
+    let mut faults = if answers.is_empty() { Vec::new() } else { command::faults(&answers) };
+    if whole {
+        let has_answered = |wanted: &str| answers.iter().any(|(verb, _)| verb == wanted);
+        let silent = command::with_schema().into_iter().filter(|verb| !has_answered(verb));
+        faults.extend(silent.map(|verb| format!("{verb}: no scenario lets it write JSON")));
+    }
+    faults
+}
+
+/// The faults, as they are printed.
+pub fn told(faults: &[String]) -> String {
+    match faults {
+        [] => "answers: what the command writes as JSON fits its schema ... ok".to_owned(),
+        faults => format!(
+            "answers: what the command writes as JSON fits its schema ... FAILED\n  {}\nChange the command, or its schema in tests/contract/src/schemas/command.rs (and run `make schemas`).\n",
+            faults.join("\n  ")
+        ),
+    }
+}

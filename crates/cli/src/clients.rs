@@ -25,6 +25,7 @@ mod rules;
 mod run;
 mod schedules;
 mod stacks;
+pub(crate) mod states;
 mod target;
 mod undelivered;
 

@@ -113,7 +113,7 @@ fn a_queue_says_how_far_it_looked() {
             })
         });
         let (queue, told) = answered(&stub, &["queue", "nightly"]);
-        assert_eq!(queue["bound"].is_string(), bound, "{queue}");
+        assert_eq!(queue["isComplete"], !bound, "{queue}");
         assert_eq!(told.contains("the newest 200 executions under way were looked at"), bound, "{told}");
     }
 }
@@ -143,4 +143,42 @@ fn a_run_that_is_not_found_says_how_far_the_look_went() {
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(told.contains("among the newest 10000 executions"), bound, "{told}");
     }
+}
+
+/// Behind ten thousand newer executions, nobody knows for whom an old run waited.
+#[test]
+fn an_explanation_says_how_far_it_looked_for_those_before_it() {
+    for (pages, bound) in [(1, false), (11, true)] {
+        let stub = Stub::start(move |call| {
+            Some(match call.action {
+                "ListExecutions" => {
+                    let body: Value = serde_json::from_str(call.body).unwrap();
+                    let page: usize = body["nextToken"].as_str().map_or(1, |token| token.parse().unwrap());
+                    // Each began after the wait.
+                    let newer = json!({"executionArn": format!("{ARN}{page}"), "name": format!("newer{page}"),
+                        "stateMachineArn": "m", "status": "SUCCEEDED", "startDate": 1_000, "stopDate": 1_001});
+                    let next = (page < pages).then(|| (page + 1).to_string());
+                    (200, json!({"executions": vec![newer; 1_000], "nextToken": next}).to_string())
+                }
+                "DescribeExecution" => (200, waited().to_string()),
+                "GetExecutionHistory" => (200, json!({"events": []}).to_string()),
+                _ => usual(call),
+            })
+        });
+        let (told, _) = answered(&stub, &["explain", &format!("{ARN}-1")]);
+        assert_eq!(told["isComplete"], !bound, "{told:#}");
+        let fact = "only the newest 10000 executions were looked at for the runs that it waited for";
+        assert_eq!(told["facts"].to_string().contains(fact), bound, "{told:#}");
+    }
+}
+
+/// A run that stood in the queue for a minute.
+fn waited() -> Value {
+    let at = |second: u32| format!("1970-01-01T00:0{}:{:02}Z", second / 60, second % 60);
+    let queued = json!({"startedAt": at(10), "endedAt": at(70), "seconds": 60});
+    let outcome = json!({"run": "daily-1-0123456789", "attempt": 1, "status": "SUCCEEDED", "instance": "nightly",
+        "notebook": "daily.ipynb", "phases": {"queued": queued}, "instanceAfter": "atRest", "outputs": {},
+        "executionArn": format!("{ARN}-1"), "redriveCount": 0, "admittedAt": at(5), "concludedAt": at(90)});
+    json!({"executionArn": format!("{ARN}-1"), "name": "daily-1", "stateMachineArn": "m", "status": "SUCCEEDED",
+        "startDate": 1, "stopDate": 90, "input": "{}", "output": outcome.to_string()})
 }

@@ -7,7 +7,7 @@ use aws_sdk_sfn::{
 use chrono::{DateTime, Utc};
 use reveille_domain::RunId;
 
-use super::{Account, recorded::Recorded};
+use super::{Account, recorded::Recorded, states};
 use crate::error::CliError;
 
 /// Executions of one page: the most that ListExecutions gives.
@@ -87,12 +87,13 @@ impl RunName {
 }
 
 impl Account {
-    /// Calls back for each execution, the newest first, until the callback has enough or the limit of the search is reached.
+    /// Calls back for each execution, the newest first, until the callback has enough or the limit of the search is reached. `true`: that was
+    /// reached, and there are more.
     pub(crate) async fn executions(
         &self,
         status: Option<ExecutionStatus>,
         enough: impl FnMut(Execution) -> bool,
-    ) -> Result<(), CliError> {
+    ) -> Result<bool, CliError> {
         self.executions_in_pages(status, PAGE, enough).await
     }
 
@@ -102,7 +103,7 @@ impl Account {
         status: Option<ExecutionStatus>,
         page: usize,
         mut enough: impl FnMut(Execution) -> bool,
-    ) -> Result<(), CliError> {
+    ) -> Result<bool, CliError> {
         // One more says whether there is more.
         let page = i32::try_from(page.saturating_add(1).min(PAGE)).unwrap_or(i32::MAX);
         let mut token = None;
@@ -121,12 +122,12 @@ impl Account {
             told += listed.executions.len();
             for item in listed.executions {
                 if enough(execution(item)) {
-                    return Ok(());
+                    return Ok(false);
                 }
             }
             match listed.next_token {
                 Some(next) if told < MOST => token = Some(next),
-                _ => return Ok(()),
+                more => return Ok(more.is_some()),
             }
         }
     }
@@ -137,7 +138,7 @@ impl Account {
         let history = call.send().await;
         let history = history.map_err(|error| CliError::asked(format!("read the history of {arn}"), &error))?;
         Ok(history.events.iter().find_map(|event| match event.r#type {
-            HistoryEventType::ExecutionStarted => Some("Prepare".to_owned()),
+            HistoryEventType::ExecutionStarted => Some(states::PREPARE.to_owned()),
             _ => event.state_entered_event_details().map(StateEnteredEventDetails::name).map(str::to_owned),
         }))
     }

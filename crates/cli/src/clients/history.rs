@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::event::Event;
 use serde_json::Value;
 
-use super::{AT_ONCE, Account, Execution, Run, executions::time, run::outline_of};
+use super::{AT_ONCE, Account, Execution, Run, executions::time, run::outline_of, states};
 use crate::error::CliError;
 
 /// The most events that GetExecutionHistory gives in a page; an execution has 25,000 at most.
@@ -28,7 +28,7 @@ pub(crate) struct Entered {
 impl Entered {
     /// Whether it called for a start there. Two runs may enter the state at the same time: the second sees that, sends nothing, and waits.
     pub(crate) fn is_start(&self) -> bool {
-        self.state == "StartInstance" && !matches!(self.decision.as_deref(), Some("raced" | "waited"))
+        self.state == states::START_INSTANCE && !matches!(self.decision.as_deref(), Some("raced" | "waited"))
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{InstanceName, RunId, records::Ticket};
 use reveille_protocol::runner::decide::queue_order;
 
-use super::{AT_ONCE, Account, Ending, Execution, Run};
+use super::{AT_ONCE, Account, Ending, Execution, Run, states};
 use crate::error::CliError;
 
 /// Earlier runs that are looked at for the times that notebooks take.
@@ -17,7 +17,14 @@ const EARLIER: usize = 200;
 /// Running executions that are looked at for runs that have no ticket yet: such a run is young.
 const COMING: usize = 200;
 /// The states of a run from its ticket on.
-const HAS_A_TICKET: [&str; 6] = ["AwaitRun", "VerifyStopped", "IsStopped", "WaitForStop", "ConcludeRun", "IsConcluded"];
+const HAS_A_TICKET: [&str; 6] = [
+    states::AWAIT_RUN,
+    states::VERIFY_STOPPED,
+    states::IS_STOPPED,
+    states::WAIT_FOR_STOP,
+    states::CONCLUDE_RUN,
+    states::IS_CONCLUDED,
+];
 
 /// A place in the queue.
 #[derive(Clone, Debug)]

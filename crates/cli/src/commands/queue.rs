@@ -93,17 +93,17 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     let earlier = if notebooks.is_empty() { Vec::new() } else { account.earlier(name, &notebooks, COUNT).await? };
     let now = Utc::now();
     let rows = rows(running, waiting, starting, &earlier, now);
-    let bound = bound.map(|count| {
-        format!(
+    if let Some(count) = bound {
+        terminal.note(&format!(
             "only the newest {count} executions under way were looked at for runs that are starting {name}; there may be older ones"
-        )
-    });
-    if let Some(bound) = &bound {
-        terminal.note(bound);
+        ));
     }
     if arguments.format.output == Format::Json {
         let runs: Vec<Value> = rows.iter().map(as_json).collect();
-        Terminal::result(&json!({"instance": name, "status": status.as_str(), "runs": runs, "bound": bound}));
+        let is_complete = bound.is_none();
+        Terminal::result(
+            &json!({"instance": name, "status": status.as_str(), "isComplete": is_complete, "runs": runs}),
+        );
         return Ok(Exit::Done);
     }
     if rows.is_empty() {

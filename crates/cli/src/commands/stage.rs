@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use reveille_domain::{layout::AttemptRef, records::Progress};
 
 use crate::{
-    clients::{Account, Run},
+    clients::{Account, Run, states},
     error::CliError,
     ui::{bar::bar, times},
 };
@@ -69,12 +69,14 @@ pub(super) async fn stage(account: &Account, run: &Run) -> Result<Stage, CliErro
     let entered = account.state(&run.execution.arn).await?;
     let instance = run.instance.as_deref().unwrap_or("the instance");
     Ok(match entered.as_deref() {
-        Some("CheckInstance" | "IsReady" | "StartInstance" | "WaitForInstance") => {
+        Some(states::CHECK_INSTANCE | states::IS_READY | states::START_INSTANCE | states::WAIT_FOR_INSTANCE) => {
             Stage::Words(format!("starting {instance}"))
         }
-        Some("AwaitRun") => in_the_queue_or_running(account, run, instance).await?,
-        Some("VerifyStopped" | "IsStopped" | "WaitForStop") => Stage::Words(format!("stopping {instance}")),
-        Some("ConcludeRun" | "IsConcluded") => Stage::Words("recording the outcome".to_owned()),
+        Some(states::AWAIT_RUN) => in_the_queue_or_running(account, run, instance).await?,
+        Some(states::VERIFY_STOPPED | states::IS_STOPPED | states::WAIT_FOR_STOP) => {
+            Stage::Words(format!("stopping {instance}"))
+        }
+        Some(states::CONCLUDE_RUN | states::IS_CONCLUDED) => Stage::Words("recording the outcome".to_owned()),
         _ => Stage::Words("checking the input".to_owned()),
     })
 }

@@ -37,6 +37,28 @@ pub fn are_as_they_were(screens: &[Screen<'_>]) {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
+/// Holds the files against the screens: each file is one's, and each screen has its own. What no screen is held against says nothing.
+pub fn have_a_file_each(screens: &[&[Screen<'_>]]) {
+    let mut names: Vec<String> =
+        screens.iter().copied().flatten().map(|screen| format!("{}.txt", screen.name)).collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all, "two screens have one file");
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
+    for stale in files.filter(|file| !names.iter().any(|name| **name == *file.file_name())) {
+        if std::env::var_os(WRITE).is_some() {
+            fs::remove_file(stale.path()).unwrap();
+        } else {
+            panic!("{} is no screen's; to remove it: make screens", stale.path().display());
+        }
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens/snapshots")
+}
+
 /// One call of the command, and the name of its file.
 pub struct Screen<'a> {
     name: &'a str,
@@ -55,17 +77,17 @@ pub enum Asks {
 }
 
 impl<'a> Screen<'a> {
-    pub fn of(name: &'a str, arguments: &'a [&'a str]) -> Self {
+    pub const fn of(name: &'a str, arguments: &'a [&'a str]) -> Self {
         Self { name, arguments, answer: "n\n", asks: Asks::WhoMay }
     }
 
-    pub fn asked_by(self, asks: Asks) -> Self {
+    pub const fn asked_by(self, asks: Asks) -> Self {
         Self { asks, ..self }
     }
 
     /// What is wrong with the screen: it is not as its file says, or wider than its terminal.
     fn problem(&self) -> Option<String> {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/screens/shown/{}.txt", self.name));
+        let path = folder().join(format!("{}.txt", self.name));
         let (shown, too_wide) = self.shown();
         if std::env::var_os(WRITE).is_some() {
             fs::write(&path, &shown).unwrap();

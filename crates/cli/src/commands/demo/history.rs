@@ -6,7 +6,7 @@ use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType as Type};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::ui::terminal::Tone;
+use crate::{clients::states, ui::terminal::Tone};
 
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,9 +90,9 @@ impl Narrator {
         name.clone_into(&mut self.state);
         let chosen = self.choice.take().map(|choice| Entry::new(at, choice, format!("→ {name}"), Tone::Quiet));
         let entered = match name {
-            "AwaitRun" => Some("waits for the runner, with a task token"),
-            "WaitForInstance" => Some("waits for the instance"),
-            "WaitForStop" => Some("waits for the instance to stop"),
+            states::AWAIT_RUN => Some("waits for the runner, with a task token"),
+            states::WAIT_FOR_INSTANCE => Some("waits for the instance"),
+            states::WAIT_FOR_STOP => Some("waits for the instance to stop"),
             _ => None,
         };
         chosen.into_iter().chain(entered.map(|what| Entry::new(at, name, what, Tone::Quiet))).collect()
@@ -101,16 +101,16 @@ impl Narrator {
     fn answered(&mut self, at: DateTime<Utc>, output: &Value) -> Entry {
         let answer = output.get("Payload").unwrap_or(output);
         let what = match self.state.as_str() {
-            "AdmitRun" => {
+            states::ADMIT_RUN => {
                 self.admitted = admitted(&answer["run"]);
                 format!("{}, run {}", decision(answer), text(&answer["run"]["id"]))
             }
-            "AwaitRun" => "answered by the runner".to_owned(),
-            "ConcludeRun" => "outcome recorded, event published".to_owned(),
-            "VerifyStopped" if answer["stopping"]["rest"] == "atRest" => "Stopped was observed".to_owned(),
+            states::AWAIT_RUN => "answered by the runner".to_owned(),
+            states::CONCLUDE_RUN => "outcome recorded, event published".to_owned(),
+            states::VERIFY_STOPPED if answer["stopping"]["rest"] == "atRest" => "Stopped was observed".to_owned(),
             _ => decision(answer),
         };
-        let done = answer["stopping"]["rest"] == "atRest" || self.state == "AwaitRun";
+        let done = answer["stopping"]["rest"] == "atRest" || self.state == states::AWAIT_RUN;
         Entry::new(at, &self.state, what, if done { Tone::Good } else { Tone::Plain })
     }
 }

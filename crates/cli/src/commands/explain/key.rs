@@ -64,8 +64,7 @@ pub(super) async fn run(
     let (verdict, started) = verdict(&known);
     let next = next(&known, bucket, key);
     if arguments.format.output == Format::Json {
-        let runs: Value = known.started.runs.iter().map(run_as_json).collect();
-        let more = json!({"file": uri, "verdict": verdict, "runs": runs});
+        let more = as_json(&known, &uri, &verdict, started);
         Terminal::result(&answer(&facts, &next, more));
         return Ok(Exit::Done);
     }
@@ -75,6 +74,17 @@ pub(super) async fn run(
     }
     tell_next(terminal, &next);
     Ok(Exit::Done)
+}
+
+/// What a program is told besides the facts: the verdict is a sentence, so what it says stands beside it.
+fn as_json(known: &Known, uri: &str, verdict: &str, started: bool) -> Value {
+    let runs: Value = known.started.runs.iter().map(run_as_json).collect();
+    json!({"file": uri, "started": started, "isComplete": is_complete(known), "verdict": verdict, "runs": runs})
+}
+
+/// Whether every execution was looked at that the file's last upload can have started.
+const fn is_complete(known: &Known) -> bool {
+    known.started.is_whole && matches!(known.put, Put::At(Some(_)))
 }
 
 /// The answer in one sentence, and whether a run was started.
@@ -90,7 +100,7 @@ fn verdict(known: &Known) -> (String, bool) {
     let waiting = known.undelivered.as_ref().map_or(0, Vec::len);
     let would = known.tested.iter().filter(|it| it.nothing.is_none()).count();
     // An execution that was not looked at may have been started by it.
-    let none = if known.started.is_whole && matches!(known.put, Put::At(Some(_))) {
+    let none = if is_complete(known) {
         "it started no run".to_owned()
     } else {
         format!("none of the newest {} executions was started by it", known.started.looked_at)
@@ -173,7 +183,7 @@ fn next(known: &Known, bucket: &str, key: &str) -> Vec<String> {
 mod tests {
     use chrono::Utc;
 
-    use super::{Known, facts, next, verdict};
+    use super::{Known, as_json, facts, next, verdict};
     use crate::{
         clients::{Ending, Put, Run, Source, StartedBy, undelivered_of_test},
         commands::on_upload::Tested,
@@ -255,5 +265,21 @@ mod tests {
             it.started.is_whole = false;
         });
         assert!(said.starts_with("none of the newest 7 executions was started by it"), "{said}");
+    }
+
+    #[test]
+    fn a_program_is_told_what_the_verdict_says() {
+        let facts = |change: &dyn Fn(&mut Known)| {
+            let mut it = known();
+            change(&mut it);
+            let (verdict, started) = verdict(&it);
+            let json = as_json(&it, "s3://in/a.csv", &verdict, started);
+            (json["started"] == true, json["isComplete"] == true)
+        };
+        assert_eq!(facts(&|it| it.started.runs = vec![run(Ending::Failed)]), (true, true));
+        assert_eq!(facts(&|it| it.started.runs = vec![run(Ending::Duplicate)]), (false, true));
+        assert_eq!(facts(&|it| it.started.is_whole = false), (false, false));
+        // When it was uploaded is not known.
+        assert_eq!(facts(&|it| it.put = Put::Unknown("you may not look".to_owned())), (false, false));
     }
 }

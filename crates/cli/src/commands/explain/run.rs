@@ -5,7 +5,10 @@ mod facts;
 
 use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reveille_domain::records::{Outcome, Phase};
+use reveille_domain::{
+    limits::LONGEST_EXECUTION,
+    records::{Outcome, Phase},
+};
 use serde_json::{Value, json};
 
 use super::{answer, chain, tell_next};
@@ -22,7 +25,7 @@ use facts::Told;
 
 /// A wait that is worth a word.
 const WORTH: TimeDelta = TimeDelta::seconds(5);
-/// Executions that are looked at for those that a run waited for: those that began before its wait ended.
+/// Runs that are looked at for those that a run waited for: each costs some calls.
 const MOST: usize = 200;
 
 pub(super) async fn run(terminal: &Terminal, arguments: &ExplainArguments, name: &RunName) -> Result<Exit, CliError> {
@@ -32,7 +35,9 @@ pub(super) async fn run(terminal: &Terminal, arguments: &ExplainArguments, name:
     let facts = chain::sorted(facts::all(&told));
     let next = show::next(&run, show::log_says_something(&account, &run).await);
     if arguments.format.output == Format::Json {
-        Terminal::result(&answer(&facts, &next, json!({"run": json::run(&run), "code": run.code()})));
+        let is_complete = told.waited_for.bound.is_none();
+        let more = json!({"run": json::run(&run), "code": run.code(), "isComplete": is_complete});
+        Terminal::result(&answer(&facts, &next, more));
         return Ok(Exit::Done);
     }
     for line in show::title(terminal, &run) {
@@ -86,34 +91,62 @@ fn readable<T>(read: Result<Option<T>, CliError>) -> Result<Option<T>, CliError>
 }
 
 /// The runs whose notebooks ran on the instance while this one stood in the queue.
-async fn waited_for(account: &Account, run: &Run) -> Result<Vec<(String, Phase)>, CliError> {
+async fn waited_for(account: &Account, run: &Run) -> Result<WaitedFor, CliError> {
     let queued = run.outcome.as_ref().and_then(|outcome| outcome.phases.queued);
     let Some(queued) = queued.filter(|queued| queued.ended_at - queued.started_at > WORTH) else {
-        return Ok(Vec::new());
+        return Ok(WaitedFor::default());
     };
-    let (mut candidates, mut looked_at) = (Vec::new(), 0);
-    let take = |execution: Execution| {
-        // Those that came later are no reason to see fewer of those that count.
-        if execution.started >= queued.ended_at {
-            return false;
-        }
-        looked_at += 1;
-        if execution.arn != run.execution.arn && execution.stopped.is_none_or(|stopped| stopped > queued.started_at) {
-            candidates.push(execution);
-        }
-        looked_at >= MOST
-    };
-    account.executions(None, take).await?;
+    let mut search = Search { queued, own: &run.execution.arn, listed: 0, found: Vec::new(), is_full: false };
+    let is_cut = account.executions(None, |execution| search.is_over(execution)).await?;
+    let bound = (is_cut || search.is_full).then_some(search.listed);
     let look = async |execution: Execution| account.run(&execution).await;
-    let others: Vec<Run> = stream::iter(candidates).map(look).buffered(AT_ONCE).try_collect().await?;
+    let others: Vec<Run> = stream::iter(search.found).map(look).buffered(AT_ONCE).try_collect().await?;
     let running = |outcome: &Outcome| outcome.phases.running.filter(|it| overlap(it, &queued));
-    let mut found: Vec<(String, Phase)> = others
+    let mut runs: Vec<(String, Phase)> = others
         .iter()
         .filter(|other| other.instance == run.instance)
         .filter_map(|other| Some((other.id.to_string(), running(other.outcome.as_ref()?)?)))
         .collect();
-    found.sort_by_key(|(_, phase)| phase.started_at);
-    Ok(found)
+    runs.sort_by_key(|(_, phase)| phase.started_at);
+    Ok(WaitedFor { runs, bound })
+}
+
+/// The runs whose notebooks ran while a run stood in the queue.
+#[derive(Clone, Debug, Default)]
+struct WaitedFor {
+    runs: Vec<(String, Phase)>,
+    /// How many executions were looked at, the newest, if older ones may be among those that it waited for.
+    bound: Option<usize>,
+}
+
+/// The search for executions that were there while a run stood in the queue, among all, the newest first.
+struct Search<'a> {
+    queued: Phase,
+    own: &'a str,
+    listed: usize,
+    found: Vec<Execution>,
+    /// There may be more than those that were found.
+    is_full: bool,
+}
+
+impl Search<'_> {
+    /// Takes the next execution; `true`: no further one is needed. (One that began earlier than any can live was there only if somebody redrove it.)
+    fn is_over(&mut self, execution: Execution) -> bool {
+        if execution.started < self.queued.started_at - LONGEST_EXECUTION {
+            return true;
+        }
+        let was_there = execution.started < self.queued.ended_at
+            && execution.stopped.is_none_or(|stopped| stopped > self.queued.started_at);
+        if was_there && execution.arn != self.own {
+            self.is_full = self.found.len() == MOST;
+            if self.is_full {
+                return true;
+            }
+            self.found.push(execution);
+        }
+        self.listed += 1;
+        false
+    }
 }
 
 /// Whether two phases have a moment in common.
@@ -124,9 +157,10 @@ fn overlap(one: &Phase, other: &Phase) -> bool {
 #[cfg(test)]
 mod tests {
     use chrono::{TimeDelta, Utc};
-    use reveille_domain::records::Phase;
+    use reveille_domain::{limits::LONGEST_EXECUTION, records::Phase};
 
-    use super::overlap;
+    use super::{MOST, Search, overlap};
+    use crate::clients::{Execution, Run};
 
     #[test]
     fn phases_overlap_where_they_have_a_moment_in_common() {
@@ -137,5 +171,34 @@ mod tests {
         {
             assert_eq!(overlap(&phase(one.0, one.1), &phase(other.0, other.1)), both, "{one:?} {other:?}");
         }
+    }
+
+    #[test]
+    fn the_search_ends_where_nobody_can_have_been_there() {
+        let now = Utc::now();
+        let queued = Phase::between(now, now + TimeDelta::minutes(10));
+        let mut search = Search { queued, own: "own", listed: 0, found: Vec::new(), is_full: false };
+        let execution = |arn: &str, started, stopped: Option<_>| Execution {
+            arn: arn.to_owned(),
+            started,
+            stopped,
+            ..Run::of_test("a.ipynb").execution
+        };
+        let minutes = |minutes| now + TimeDelta::minutes(minutes);
+        for (arn, started, stopped, found) in [
+            ("came later", 11, Some(12), 0),
+            ("own", -1, Some(20), 0),
+            ("was there", 5, Some(7), 1),
+            ("goes on", -9, None, 2),
+            ("had ended", -9, Some(-1), 2),
+        ] {
+            assert!(!search.is_over(execution(arn, minutes(started), stopped.map(minutes))), "{arn}");
+            assert_eq!(search.found.len(), found, "{arn}");
+        }
+        assert!(search.is_over(execution("too old", now - LONGEST_EXECUTION - TimeDelta::seconds(1), None)));
+        assert!(!search.is_full && search.listed == 5);
+        let over = (0..MOST).map(|_| search.is_over(execution("was there", minutes(5), None))).collect::<Vec<_>>();
+        assert!(over[..MOST - 2].iter().all(|over| !over) && over[MOST - 2..].iter().all(|over| *over));
+        assert!(search.is_full && search.found.len() == MOST);
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn queue() -> Value {
             ("instance", on_instance()),
             ("status", text("The instance's status, as SageMaker has it.")),
             ("runs", list(row, "In the order of the queue.")),
-            ("bound", or_null(text("How far the look went, if there may be more runs."))),
+            ("isComplete", flag("Every execution under way was looked at for runs that are starting.")),
         ],
         "The queue of an instance.",
     )

@@ -33,12 +33,20 @@ pub(super) fn explain() -> Value {
     let next = ("next", lines("Commands that help."));
     let about = ("about", text("What it means."));
     let run = all(
-        &[("run", runs::run(&[])), ("code", or_null(code())), facts.clone(), next.clone()],
+        &[
+            ("run", runs::run(&[])),
+            ("code", or_null(code())),
+            ("isComplete", flag("Every execution was looked at that it can have waited for.")),
+            facts.clone(),
+            next.clone(),
+        ],
         "Why a run ended as it did.",
     );
     let file = all(
         &[
             ("file", text("The file, as an S3 URI.")),
+            ("started", flag("It started a run.")),
+            ("isComplete", flag("Every execution was looked at that it can have started.")),
             ("verdict", text("The answer in a sentence.")),
             ("runs", list(runs::run(&[]), "The runs that it started.")),
             facts,

@@ -9,13 +9,13 @@ use reveille_domain::{
 
 use super::readable;
 use crate::{
-    clients::{AT_ONCE, Account, Entered},
+    clients::{AT_ONCE, Account, Entered, states},
     commands::explain::chain::Fact,
     error::CliError,
 };
 
 /// The state in which an attempt begins.
-const BEGINS: &str = "AdmitRun";
+const BEGINS: &str = states::ADMIT_RUN;
 
 /// What an attempt left.
 #[derive(Clone, Debug)]

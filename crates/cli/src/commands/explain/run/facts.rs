@@ -3,13 +3,16 @@
 use chrono::{DateTime, Utc};
 use reveille_domain::{
     event::{Event, SOURCE},
-    records::{Claimant, Phase, Reporter, Request},
+    records::{Claimant, Reporter, Request},
 };
 use serde_json::Value;
 
-use super::attempts::{Attempt, named, parts};
+use super::{
+    WaitedFor,
+    attempts::{Attempt, named, parts},
+};
 use crate::{
-    clients::{Ending, Entered, Run},
+    clients::{Ending, Entered, Run, states},
     commands::{
         explain::chain::{Fact, Source},
         show::after,
@@ -35,8 +38,7 @@ pub(super) struct Told<'a> {
     pub(super) held_by: Option<String>,
     /// Of a run that goes on: what it does.
     pub(super) stage: Option<String>,
-    /// The runs whose notebooks ran while it stood in the queue.
-    pub(super) waited_for: Vec<(String, Phase)>,
+    pub(super) waited_for: WaitedFor,
 }
 
 pub(super) fn all(told: &Told<'_>) -> Vec<Fact> {
@@ -120,8 +122,8 @@ fn instance(run: &Run, entered: &[Entered]) -> Vec<Fact> {
     let first = |state: &str| entered.iter().find(|it| it.state == state).map(|it| it.at);
     let mut facts = Vec::new();
     let starts: Vec<DateTime<Utc>> = entered.iter().filter(|it| it.is_start()).map(|it| it.at).collect();
-    match (starts.as_slice(), first("AwaitRun")) {
-        ([], Some(at)) if first("WaitForInstance").is_some() => {
+    match (starts.as_slice(), first(states::AWAIT_RUN)) {
+        ([], Some(at)) if first(states::WAIT_FOR_INSTANCE).is_some() => {
             facts.push(Fact::at(
                 at,
                 format!("{name} was up. Somebody else had started it, and this run had waited"),
@@ -147,7 +149,7 @@ fn instance(run: &Run, entered: &[Entered]) -> Vec<Fact> {
 
 /// For whom it waited.
 fn queue(told: &Told<'_>) -> Vec<Fact> {
-    let others = told.waited_for.iter().map(|(run, phase)| {
+    let others = told.waited_for.runs.iter().map(|(run, phase)| {
         let what = format!("it waited for {run}, whose notebook ran for {} until then", times::seconds(phase.seconds));
         Fact::at(phase.ended_at, what, Source::Others)
     });
@@ -160,7 +162,13 @@ fn queue(told: &Told<'_>) -> Vec<Fact> {
             OUTCOME,
         )
     });
-    others.chain(in_all).collect()
+    let more = told.waited_for.bound.map(|count| {
+        let what = format!(
+            "only the newest {count} executions were looked at for the runs that it waited for; there may be older ones"
+        );
+        Fact::now(what, Source::Others)
+    });
+    others.chain(in_all).chain(more).collect()
 }
 
 fn notebook(attempt: &Attempt) -> Vec<Fact> {
@@ -247,7 +255,7 @@ mod tests {
     };
     use serde_json::{Value, json};
 
-    use super::{Attempt, Told, all};
+    use super::{Attempt, Told, WaitedFor, all};
     use crate::{
         clients::{Ending, Entered, Run},
         commands::explain::chain::{Fact, sorted},
@@ -262,7 +270,7 @@ mod tests {
             attempts: Vec::new(),
             held_by: None,
             stage: None,
-            waited_for: Vec::new(),
+            waited_for: WaitedFor::default(),
         }
     }
 
@@ -300,7 +308,7 @@ mod tests {
         let claim = Some(Claim::of(&first_attempt(), Claimant::Runner, "n".to_owned(), later(60)));
         told.attempts = vec![Attempt { claim, ..failed(later(70)) }];
         let phase = Phase::between(later(-30), later(55));
-        told.waited_for = vec![("hourly-2".to_owned(), phase)];
+        told.waited_for.runs = vec![("hourly-2".to_owned(), phase)];
         let said = sentences(&told);
         let expected = [
             "s3://in/orders/a.csv was put",

@@ -308,7 +308,8 @@ pub(crate) fn joined(arguments: impl Iterator<Item = OsString>) -> Vec<OsString>
     joined
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// A parameter of the stack: `NAME=VALUE`, where the value may have the sign, too.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("must be NAME=VALUE, with the name of a parameter of the stack (docs/parameters.md)".to_owned()),

@@ -118,23 +118,25 @@ fn a_queue_says_how_far_it_looked() {
     }
 }
 
+/// A full page of executions, of so many pages: each execution by the end of its name.
+fn listed(call: &StubCall<'_>, pages: usize, one: impl Fn(&str) -> Value) -> (u16, String) {
+    let body: Value = serde_json::from_str(call.body).unwrap();
+    let page: usize = body["nextToken"].as_str().map_or(1, |token| token.parse().unwrap());
+    let all: Vec<Value> = (0..1_000).map(|number| one(&format!("{page}-{number}"))).collect();
+    let next = (page < pages).then(|| (page + 1).to_string());
+    (200, json!({"executions": all, "nextToken": next}).to_string())
+}
+
 /// Where ten thousand executions were looked at, nobody knows that there is no such run.
 #[test]
 fn a_run_that_is_not_found_says_how_far_the_look_went() {
     for (pages, bound) in [(1, false), (11, true)] {
         let stub = Stub::start(move |call| {
             Some(match call.action {
-                "ListExecutions" => {
-                    let body: Value = serde_json::from_str(call.body).unwrap();
-                    let page: usize = body["nextToken"].as_str().map_or(1, |token| token.parse().unwrap());
-                    let one = |number: usize| {
-                        json!({"executionArn": format!("{ARN}{page}-{number}"), "name": format!("daily{page}-{number}"),
-                            "stateMachineArn": "m", "status": "SUCCEEDED", "startDate": 1})
-                    };
-                    let all: Vec<Value> = (0..1_000).map(one).collect();
-                    let next = (page < pages).then(|| (page + 1).to_string());
-                    (200, json!({"executions": all, "nextToken": next}).to_string())
-                }
+                "ListExecutions" => listed(call, pages, |name| {
+                    json!({"executionArn": format!("{ARN}{name}"), "name": format!("daily{name}"), "stateMachineArn": "m",
+                        "status": "SUCCEEDED", "startDate": 1})
+                }),
                 _ => usual(call),
             })
         });
@@ -151,15 +153,11 @@ fn an_explanation_says_how_far_it_looked_for_those_before_it() {
     for (pages, bound) in [(1, false), (11, true)] {
         let stub = Stub::start(move |call| {
             Some(match call.action {
-                "ListExecutions" => {
-                    let body: Value = serde_json::from_str(call.body).unwrap();
-                    let page: usize = body["nextToken"].as_str().map_or(1, |token| token.parse().unwrap());
-                    // Each began after the wait.
-                    let newer = json!({"executionArn": format!("{ARN}{page}"), "name": format!("newer{page}"),
-                        "stateMachineArn": "m", "status": "SUCCEEDED", "startDate": 1_000, "stopDate": 1_001});
-                    let next = (page < pages).then(|| (page + 1).to_string());
-                    (200, json!({"executions": vec![newer; 1_000], "nextToken": next}).to_string())
-                }
+                // Each began after the wait.
+                "ListExecutions" => listed(call, pages, |name| {
+                    json!({"executionArn": format!("{ARN}{name}"), "name": format!("newer{name}"), "stateMachineArn": "m",
+                        "status": "SUCCEEDED", "startDate": 1_000, "stopDate": 1_001})
+                }),
                 "DescribeExecution" => (200, waited().to_string()),
                 "GetExecutionHistory" => (200, json!({"events": []}).to_string()),
                 _ => usual(call),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use reveille_contract_tests::names::names;
-use reveille_contract_tests::schemas::{self, closed};
-use reveille_contract_tests::{files, python, read};
+use reveille_contract_tests::schemas::{self, closed, validated};
+use reveille_contract_tests::{files, read};
 use reveille_domain::error::{Code, Evidence, FailedCell, Failure};
 use reveille_domain::input::{self, Html, NotebookSource, OnRunnerLost, PYTHON_KEYWORDS, WhenBusy};
 use reveille_domain::layout::{AttemptRef, Layout};
@@ -24,7 +24,6 @@ mod cases;
 fn takes(schema: &Value, values: &[Value]) -> Vec<bool> {
     // A pattern's `$` is the end of the text (ECMA-262, which JSON Schema names). In Python it is a line's end too.
     let script = r"
-import json, re, sys
 from jsonschema import Draft202012Validator, ValidationError, validators
 def pattern(validator, pattern, instance, schema):
     if isinstance(instance, str) and not re.search(pattern.replace('$', r'\Z'), instance):
@@ -34,7 +33,7 @@ Draft202012Validator.check_schema(asked['schema'])
 validator = validators.extend(Draft202012Validator, {'pattern': pattern})(asked['schema'])
 print(json.dumps([validator.is_valid(value) for value in asked['values']]))
 ";
-    let answer = python(script, &json!({"schema": schema, "values": values}));
+    let answer = validated(script, &json!({"schema": schema, "values": values}));
     let takes: Vec<bool> = serde_json::from_value(answer).unwrap();
     assert_eq!(takes.len(), values.len());
     takes

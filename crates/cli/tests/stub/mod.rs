@@ -1,7 +1,6 @@
 //! An AWS that a test makes up: it answers each call as the test says, or closes the connection, and notes what it is asked.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use reveille_contract_tests::schemas::command;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
@@ -9,6 +8,8 @@ use std::{
     sync::{Arc, Mutex},
     thread,
 };
+
+use reveille_contract_tests::schemas::command;
 
 /// A call: the action that the header names (`StartExecution`), or the first line (`POST /schedules/a HTTP/1.1`), and the body.
 pub struct StubCall<'a> {
@@ -47,11 +48,8 @@ impl Stub {
     /// Runs the command. JSON that it writes fits its schema.
     pub fn reveille(&self, arguments: &[&str]) -> Output {
         let output = self.command(env!("CARGO_BIN_EXE_reveille"), arguments).output().unwrap();
-        let asks = arguments.windows(2).any(|words| words == ["--output", "json"]) && !output.stdout.is_empty();
-        if let Some(verb) = command::verb(arguments).filter(|_| asks) {
-            let answer = serde_json::from_slice(&output.stdout).unwrap();
-            let faults = command::faults(&[(verb, answer)]);
-            assert_eq!(faults, Vec::<String>::new(), "{arguments:?}");
+        if let Some(answer) = command::answer(arguments, &output.stdout) {
+            assert_eq!(command::faults(&[answer]), Vec::<String>::new(), "{arguments:?}");
         }
         output
     }

@@ -6,9 +6,8 @@
 use reveille_domain::Code;
 use serde_json::{Map, Value, json};
 
-use super::DIALECT;
+use super::{DIALECT, validated};
 use crate::names::names;
-use crate::python;
 
 mod runs;
 mod stack;
@@ -40,6 +39,16 @@ pub fn verb(words: &[&str]) -> Option<String> {
     pair.filter(is_known).or_else(|| Some((*first).to_owned()).filter(is_known))
 }
 
+/// The verb and the answer, if these words ask for JSON and something was written. What is no JSON is a text that fits no schema.
+#[must_use]
+pub fn answer(words: &[&str], written: &[u8]) -> Option<(String, Value)> {
+    let asks = words.windows(2).any(|pair| pair == ["--output", "json"]) && !written.is_empty();
+    let verb = verb(words).filter(|_| asks)?;
+    let answer = serde_json::from_slice(written)
+        .unwrap_or_else(|error| format!("no JSON: {error}: {}", String::from_utf8_lossy(written)).into());
+    Some((verb, answer))
+}
+
 /// The verbs that have a schema.
 #[must_use]
 pub fn with_schema() -> Vec<&'static str> {
@@ -50,9 +59,6 @@ pub fn with_schema() -> Vec<&'static str> {
 #[must_use]
 pub fn faults(answers: &[(String, Value)]) -> Vec<String> {
     let script = r"
-import json, sys
-# No format is checked, and loading the grammar of one takes ten times as long as all the rest.
-sys.modules['rfc3987_syntax'] = None
 from jsonschema import Draft202012Validator
 asked = json.load(sys.stdin)
 faults = []
@@ -63,7 +69,7 @@ print(json.dumps(faults))
 ";
     let schemas: Map<String, Value> =
         verbs().into_iter().map(|(verb, schema)| (verb.to_owned(), super::closed(&schema))).collect();
-    serde_json::from_value(python(script, &json!({"schemas": schemas, "answers": answers}))).unwrap()
+    serde_json::from_value(validated(script, &json!({"schemas": schemas, "answers": answers}))).unwrap()
 }
 
 fn verbs() -> Vec<(&'static str, Value)> {

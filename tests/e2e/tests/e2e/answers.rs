@@ -2,19 +2,16 @@
 
 use std::{process::Output, sync::Mutex};
 
-use reveille_contract_tests::schemas::command::{self, verb};
+use reveille_contract_tests::schemas::command;
 use serde_json::Value;
 
 static ANSWERS: Mutex<Vec<(String, Value)>> = Mutex::new(Vec::new());
 
 /// Notes an answer, if it is one.
 pub fn note(arguments: &[&str], output: &Output) {
-    let asks = arguments.windows(2).any(|words| words == ["--output", "json"]);
-    let Some(verb) = verb(arguments).filter(|_| asks && !output.stdout.is_empty()) else { return };
-    let answer = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        Value::String(format!("no JSON: {error}: {}", String::from_utf8_lossy(&output.stdout)))
-    });
-    ANSWERS.lock().unwrap().push((verb, answer));
+    if let Some(answer) = command::answer(arguments, &output.stdout) {
+        ANSWERS.lock().unwrap().push(answer);
+    }
 }
 
 /// What is wrong. `whole`: every scenario ran, so that each verb must have answered.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::{error::CliError, files};
+use crate::{arguments::parameter, error::CliError, files};
 
 /// The forms, for whoever wrote another one.
 const FORMS: &str = r#"write [{"ParameterKey": "InstanceNames", "ParameterValue": "nightly"}], ["InstanceNames=nightly"] or {"Parameters": {"InstanceNames": "nightly"}}"#;
@@ -43,7 +43,8 @@ fn parameters(value: Value) -> Result<Vec<(String, String)>, String> {
 fn member(index: usize, entry: Value) -> Result<Option<(String, String)>, String> {
     let mut fields = match entry {
         Value::Object(fields) => fields,
-        Value::String(text) => return pair(&text).map(Some).ok_or_else(|| format!("[{index}] must be Name=Value")),
+        // The text itself may be a secret whose name is missing.
+        Value::String(text) => return parameter(&text).map(Some).map_err(|_| format!("[{index}] must be Name=Value")),
         other => {
             return Err(format!(
                 "[{index}] must be an object with ParameterKey and ParameterValue, or Name=Value in quotes, and is {}",
@@ -70,12 +71,6 @@ fn member(index: usize, entry: Value) -> Result<Option<(String, String)>, String
         (None, false) => Err(format!("[{index}] ({name}) has no ParameterValue{}", of_others(&fields))),
         (Some(value), false) => Ok(Some((name.clone(), text(&format!("[{index}].ParameterValue ({name})"), value)?))),
     }
-}
-
-/// `Name=Value`; a value may have the sign, too.
-fn pair(text: &str) -> Option<(String, String)> {
-    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
-    Some((name.to_owned(), value.to_owned()))
 }
 
 /// What a member has instead: mistyped, perhaps.

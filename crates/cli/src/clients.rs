@@ -33,7 +33,7 @@ pub(crate) use account::{Account, configured, stack_names, status_of};
 pub(crate) use again::{Past, Redrivable};
 pub(crate) use artifacts::{Artifacts, as_base64};
 pub(crate) use attached::{Attach, SageMaker, Script, is_for};
-pub(crate) use executions::{Execution, RunName};
+pub(crate) use executions::{Execution, REMEMBERED, RunName, may_be_forgotten};
 pub(crate) use history::{Entered, Put, StartedBy};
 pub(crate) use instances::{Holder, Holds, Instance};
 pub(crate) use listed::{ListedRuns, WantedRuns};

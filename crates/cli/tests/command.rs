@@ -290,9 +290,9 @@ fn what_is_missing_is_named_with_its_remedy() {
     assert_eq!(wrong.status.code(), Some(2));
 }
 
-/// docs/cli.md: "What you typed is checked first".
+/// docs/cli.md: "Files and folders that you name are checked first".
 #[test]
-fn what_was_typed_is_checked_before_somebody_is_to_agree_and_before_aws_is_asked() {
+fn what_was_typed_is_checked_before_aws_is_asked_and_before_the_confirmation() {
     let folder = tempfile::tempdir().unwrap();
     let bad = folder.path().join("parameters.json");
     fs::write(&bad, "[7]").unwrap();

@@ -4,11 +4,19 @@ use aws_sdk_sfn::{
     operation::list_executions::ListExecutionsError,
     types::{ExecutionListItem, ExecutionStatus, HistoryEventType, StateEnteredEventDetails},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::RunId;
 
 use super::{Account, recorded::Recorded, states};
 use crate::error::CliError;
+
+/// Step Functions forgets an execution so long after its end.
+pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(90);
+
+/// Whether Step Functions may have forgotten executions that were there then.
+pub(crate) fn may_be_forgotten(then: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    now - then > REMEMBERED
+}
 
 /// Executions of one page: the most that ListExecutions gives.
 const PAGE: usize = 1_000;

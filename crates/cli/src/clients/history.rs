@@ -6,7 +6,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::event::Event;
 use serde_json::Value;
 
-use super::{AT_ONCE, Account, Execution, Run, executions::time, run::outline_of, states};
+use super::{
+    AT_ONCE, Account, Execution, Run,
+    executions::{may_be_forgotten, time},
+    run::outline_of,
+    states,
+};
 use crate::error::CliError;
 
 /// The most events that GetExecutionHistory gives in a page; an execution has 25,000 at most.
@@ -38,7 +43,7 @@ pub(crate) struct StartedBy {
     pub(crate) runs: Vec<Run>,
     /// Executions that were looked at.
     pub(crate) looked_at: usize,
-    /// Whether these are all since the object was put.
+    /// Whether these are all since the object was put: every one was looked at, and Step Functions has forgotten none.
     pub(crate) is_whole: bool,
 }
 
@@ -95,7 +100,7 @@ impl Account {
         since: Option<DateTime<Utc>>,
     ) -> Result<StartedBy, CliError> {
         let mut executions: Vec<Execution> = Vec::new();
-        let mut is_whole = true;
+        let mut is_whole = !since.is_some_and(|since| may_be_forgotten(since, Utc::now()));
         let take = |execution: Execution| {
             if since.is_some_and(|since| execution.started < since - APART) {
                 return true;

@@ -1,4 +1,4 @@
-//! The names of the definition's states that the command knows. Owns each name, once; never what a state means to a person.
+//! The names of the states of statemachines/notebook_run.asl.json that the command knows. Owns each name, once; never what a state means to a person.
 
 pub(crate) const PREPARE: &str = "Prepare";
 pub(crate) const ADMIT_RUN: &str = "AdmitRun";

@@ -34,7 +34,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DeployArguments) -> Res
         return follow_only(terminal, arguments).await;
     }
     let is_json = arguments.format.output == Format::Json;
-    // What was typed is checked first: nobody gives --yes for what cannot be.
+    // What was typed is checked first: nobody should have to confirm what cannot work.
     let given = given(arguments)?;
     let named = Named::by(terminal, arguments)?;
     Agreement::is_possible(arguments.yes, arguments.dry_run, is_json)?;

@@ -24,8 +24,8 @@ use crate::{
 const LABEL: usize = 11;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &ShowArguments) -> Result<Exit, CliError> {
-    let account = Account::of(&arguments.stack).await?;
     let prices = Prices::chosen(arguments.prices.prices.as_deref())?;
+    let account = Account::of(&arguments.stack).await?;
     let run = account.run_named(&arguments.run).await?;
     match arguments.format.output {
         Format::Json => {

@@ -49,7 +49,11 @@ impl Stub {
     pub fn reveille(&self, arguments: &[&str]) -> Output {
         let output = self.command(env!("CARGO_BIN_EXE_reveille"), arguments).output().unwrap();
         if let Some(answer) = command::answer(arguments, &output.stdout) {
-            assert_eq!(command::faults(&[answer]), Vec::<String>::new(), "{arguments:?}");
+            assert_eq!(
+                command::faults(&[answer]),
+                Vec::<String>::new(),
+                "{arguments:?}: its schema is in tests/contract/src/schemas/command"
+            );
         }
         output
     }

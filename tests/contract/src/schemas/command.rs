@@ -1,6 +1,6 @@
 //! The JSON Schemas of what the command writes with `--output json`: one for each verb.
 //!
-//! The command is a program, so its types cannot be asked for their names. Instead, whatever a test lets it write is held to these
+//! The command is a program, so its types cannot be asked for their names. Instead, whatever a test makes it write is held to these
 //! schemas ([`faults`]): the answers of the end-to-end scenarios, and those from an AWS that a test makes up.
 
 use reveille_domain::Code;
@@ -24,7 +24,7 @@ pub fn command() -> Value {
         "$schema": DIALECT,
         "title": "What the reveille command writes with --output json",
         "description": "The schema of a verb is at #/$defs/VERB. Later versions may add fields, so ignore those that you do not know. \
-            A field whose value is not known is null.",
+            A field is null if it has no value, or if its value is not known.",
         "$defs": verbs,
     })
 }

@@ -9,7 +9,7 @@ use tokio::{
     time::{Duration, Instant, sleep},
 };
 
-use crate::{Scenario, answers};
+use crate::{Scenario, command_json};
 
 /// For what must happen, on a machine that may be busy.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -27,7 +27,7 @@ pub async fn reveille(world: &LocalAws, arguments: &[&str]) -> Output {
     let mut command = Command::new(command);
     command.args(arguments).envs(world.local().environment()).stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.expect("the command is built with the workspace");
-    answers::note(arguments, &output);
+    command_json::note(arguments, &output);
     output
 }
 

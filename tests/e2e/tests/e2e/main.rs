@@ -10,7 +10,6 @@ use tokio::runtime::{Handle, Runtime};
 
 mod aborted;
 mod account;
-mod answers;
 mod browser;
 mod busy;
 mod canary;
@@ -20,6 +19,7 @@ mod command_attach;
 mod command_deploy;
 mod command_doctor;
 mod command_explain;
+mod command_json;
 mod command_logs;
 mod command_on_run;
 mod command_on_upload;
@@ -118,9 +118,9 @@ fn main() -> ExitCode {
     let whole = all && !conclusion.has_failed();
     let mut faults = runtime.block_on(permissions::faults(&world, whole));
     eprintln!("{}", permissions::told(&faults, whole));
-    let of_answers = answers::faults(whole);
-    eprintln!("{}", answers::told(&of_answers));
-    faults.extend(of_answers);
+    let of_json = command_json::faults(whole);
+    eprintln!("{}", command_json::told(&of_json));
+    faults.extend(of_json);
     match Arc::try_unwrap(world) {
         Ok(world) => runtime.block_on(world.stop()),
         // A scenario still holds it: dropping the runtime and the process end what it started.

@@ -3,7 +3,7 @@
 mod attempts;
 mod facts;
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{
     limits::LONGEST_EXECUTION,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{answer, chain, tell_next};
 use crate::{
     arguments::{ExplainArguments, Format},
-    clients::{AT_ONCE, Account, Ending, Execution, Run, RunName},
+    clients::{AT_ONCE, Account, Ending, Execution, Run, RunName, may_be_forgotten},
     commands::{show, stage::stage},
     error::CliError,
     exit::Exit,
@@ -35,7 +35,8 @@ pub(super) async fn run(terminal: &Terminal, arguments: &ExplainArguments, name:
     let facts = chain::sorted(facts::all(&told));
     let next = show::next(&run, show::log_says_something(&account, &run).await);
     if arguments.format.output == Format::Json {
-        let is_complete = told.waited_for.bound.is_none();
+        // A run that goes on has not waited to the end yet.
+        let is_complete = run.outcome.as_ref().map(|_| told.waited_for.bound.is_none());
         let more = json!({"run": json::run(&run), "code": run.code(), "isComplete": is_complete});
         Terminal::result(&answer(&facts, &next, more));
         return Ok(Exit::Done);
@@ -98,7 +99,8 @@ async fn waited_for(account: &Account, run: &Run) -> Result<WaitedFor, CliError>
     };
     let mut search = Search { queued, own: &run.execution.arn, listed: 0, found: Vec::new(), is_full: false };
     let is_cut = account.executions(None, |execution| search.is_over(execution)).await?;
-    let bound = (is_cut || search.is_full).then_some(search.listed);
+    let is_cut = is_cut || search.is_full || may_be_forgotten(queued.started_at, Utc::now());
+    let bound = is_cut.then_some(search.listed);
     let look = async |execution: Execution| account.run(&execution).await;
     let others: Vec<Run> = stream::iter(search.found).map(look).buffered(AT_ONCE).try_collect().await?;
     let running = |outcome: &Outcome| outcome.phases.running.filter(|it| overlap(it, &queued));
@@ -115,7 +117,7 @@ async fn waited_for(account: &Account, run: &Run) -> Result<WaitedFor, CliError>
 #[derive(Clone, Debug, Default)]
 struct WaitedFor {
     runs: Vec<(String, Phase)>,
-    /// How many executions were looked at, the newest, if older ones may be among those that it waited for.
+    /// How many executions were looked at, if others may be among those that it waited for.
     bound: Option<usize>,
 }
 

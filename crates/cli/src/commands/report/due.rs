@@ -4,14 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::{
-    clients::{Account, MAX_AGE_SECONDS, Schedule},
+    clients::{Account, MAX_AGE_SECONDS, REMEMBERED, Schedule},
     error::CliError,
     overview::expected::Due,
     schedules::When,
 };
-
-/// Step Functions forgets an execution so long after its end.
-const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
 /// Since when a run that is not there did not come: of older ones, nobody can tell.
 fn remembered(from: DateTime<Utc>, now: DateTime<Utc>, notes: &mut Vec<String>) -> DateTime<Utc> {

@@ -29,14 +29,19 @@ pub(super) fn explain() -> Value {
         ],
         "A fact.",
     );
-    let facts = ("facts", list(fact, "By their times."));
+    let facts = ("facts", list(fact, "In order of time."));
     let next = ("next", lines("Commands that help."));
     let about = ("about", text("What it means."));
     let run = all(
         &[
             ("run", runs::run(&[])),
             ("code", or_null(code())),
-            ("isComplete", flag("Every execution was looked at that it can have waited for.")),
+            (
+                "isComplete",
+                or_null(flag(
+                    "Whether every execution that it may have waited for was looked at; null: it has no outcome yet.",
+                )),
+            ),
             facts.clone(),
             next.clone(),
         ],
@@ -45,8 +50,8 @@ pub(super) fn explain() -> Value {
     let file = all(
         &[
             ("file", text("The file, as an S3 URI.")),
-            ("started", flag("It started a run.")),
-            ("isComplete", flag("Every execution was looked at that it can have started.")),
+            ("started", flag("Whether it started a run.")),
+            ("isComplete", flag("Whether every execution that it may have started was looked at.")),
             ("verdict", text("The answer in a sentence.")),
             ("runs", list(runs::run(&[]), "The runs that it started.")),
             facts,
@@ -128,15 +133,15 @@ fn change_of_instance(more: &[(&str, Value)]) -> Value {
 
 pub(super) fn attach() -> Value {
     change_of_instance(&[
-        ("attaches", flag("The lifecycle configuration is put on the instance.")),
+        ("attaches", flag("Whether the lifecycle configuration is put on the instance.")),
         ("replaces", or_null(text("The one that it had before."))),
-        ("warnings", lines("What to know.")),
+        ("warnings", lines("What you should know before you agree.")),
     ])
 }
 
 pub(super) fn detach() -> Value {
     change_of_instance(&[
-        ("detaches", flag("The lifecycle configuration is taken off the instance.")),
-        ("deletesStack", flag("The stack of its runner is deleted.")),
+        ("detaches", flag("Whether the lifecycle configuration is taken off the instance.")),
+        ("deletesStack", flag("Whether its runner's stack is deleted.")),
     ])
 }

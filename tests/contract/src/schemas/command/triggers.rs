@@ -9,13 +9,13 @@ pub(super) fn schedule() -> Value {
     all(
         &[
             ("name", text("Its name.")),
-            ("enabled", flag("It is not paused.")),
+            ("enabled", flag("Whether it is on; false: it is paused.")),
             ("notebook", or_null(notebook())),
             ("instance", or_null(on_instance())),
             ("expression", text("When it starts a run, as EventBridge Scheduler has it.")),
             ("zone", text("The IANA time zone of the expression.")),
-            ("startAt", or_null(time("It starts none before."))),
-            ("endAt", or_null(time("It starts none after."))),
+            ("startAt", or_null(time("It starts no run before this time."))),
+            ("endAt", or_null(time("It starts no run after this time."))),
             ("next", json!({"type": "array", "items": time("A time."), "description": "The next times."})),
             ("problem", or_null(text("What is wrong with it."))),
         ],
@@ -26,8 +26,8 @@ pub(super) fn schedule() -> Value {
 pub(super) fn rule() -> Vec<(&'static str, Value)> {
     vec![
         ("name", text("Its name.")),
-        ("enabled", flag("It is not paused.")),
-        ("madeByCommand", flag("The command made it, not a template.")),
+        ("enabled", flag("Whether it is on; false: it is paused.")),
+        ("madeByCommand", flag("Whether the command made it, and not a template.")),
         ("notebook", or_null(notebook())),
         ("instance", or_null(on_instance())),
         ("problem", or_null(text("What is wrong with it."))),
@@ -39,7 +39,7 @@ pub(super) fn tested() -> Value {
     all(
         &[
             ("name", text("The rule's name.")),
-            ("starts", flag("It would start a run.")),
+            ("starts", flag("Whether it would start a run.")),
             ("why", or_null(text("Why it would not."))),
             ("notebook", or_null(notebook())),
             ("instance", or_null(on_instance())),

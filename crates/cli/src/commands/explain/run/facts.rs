@@ -163,9 +163,7 @@ fn queue(told: &Told<'_>) -> Vec<Fact> {
         )
     });
     let more = told.waited_for.bound.map(|count| {
-        let what = format!(
-            "only the newest {count} executions were looked at for the runs that it waited for; there may be older ones"
-        );
+        let what = format!("looked at only {count} executions for the runs that it waited for; there may be others");
         Fact::now(what, Source::Others)
     });
     others.chain(in_all).chain(more).collect()

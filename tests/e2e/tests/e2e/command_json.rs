@@ -21,7 +21,7 @@ pub fn faults(whole: bool) -> Vec<String> {
     if whole {
         let has_answered = |wanted: &str| answers.iter().any(|(verb, _)| verb == wanted);
         let silent = command::with_schema().into_iter().filter(|verb| !has_answered(verb));
-        faults.extend(silent.map(|verb| format!("{verb}: no scenario lets it write JSON")));
+        faults.extend(silent.map(|verb| format!("{verb}: no scenario makes it write JSON")));
     }
     faults
 }
@@ -31,7 +31,7 @@ pub fn told(faults: &[String]) -> String {
     match faults {
         [] => "answers: what the command writes as JSON fits its schema ... ok".to_owned(),
         faults => format!(
-            "answers: what the command writes as JSON fits its schema ... FAILED\n  {}\nChange the command, or its schema in tests/contract/src/schemas/command.rs (and run `make schemas`).\n",
+            "answers: what the command writes as JSON fits its schema ... FAILED\n  {}\nChange the command, or its schema in tests/contract/src/schemas/command (then run `make schemas`).\n",
             faults.join("\n  ")
         ),
     }

@@ -124,12 +124,28 @@ impl ListEndedExecutions for Aws {
             ExecutionEnding::TimedOut => Shown::TimedOut,
             ExecutionEnding::Failed => Shown::Failed,
         };
+        self.page(Some(status), list.redriven, page, size).await
+    }
+
+    async fn list_executions(&self, redriven: bool, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
+        self.page(None, redriven, page, size).await
+    }
+}
+
+impl Aws {
+    async fn page(
+        &self,
+        status: Option<Shown>,
+        redriven: bool,
+        page: Option<&str>,
+        size: usize,
+    ) -> Call<Option<EndedPage>> {
         let call = self
             .sfn()
             .list_executions()
             .state_machine_arn(&self.state_machine)
-            .status_filter(status)
-            .set_redrive_filter(list.redriven.then_some(ExecutionRedriveFilter::Redriven))
+            .set_status_filter(status)
+            .set_redrive_filter(redriven.then_some(ExecutionRedriveFilter::Redriven))
             .max_results(i32::try_from(size).unwrap_or(i32::MAX))
             .set_next_token(page.map(str::to_owned));
         let answer = match call.send().await {

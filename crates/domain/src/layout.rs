@@ -141,6 +141,18 @@ impl Layout {
         format!("{}sweeper.json", self.prefix)
     }
 
+    /// The folder of the index of runs that ended, ending with `/`.
+    #[must_use]
+    pub fn history(&self) -> String {
+        format!("{}history/", self.prefix)
+    }
+
+    /// How far the sweeper came with that index.
+    #[must_use]
+    pub fn history_place(&self) -> String {
+        format!("{}history.json", self.prefix)
+    }
+
     /// Which runner instances start with: a line as sha256sum prints it, with a name of [`Self::artifact`].
     #[must_use]
     pub fn runner(&self) -> String {

@@ -11,6 +11,7 @@ pub mod bound;
 pub mod card;
 pub mod error;
 pub mod event;
+pub mod history;
 pub mod ids;
 pub mod input;
 pub mod layout;

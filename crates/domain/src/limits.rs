@@ -149,6 +149,11 @@ pub const LONGEST_EXECUTION: TimeDelta = TimeDelta::days(8);
 pub const SWEEP_PAGE: usize = 1_000;
 /// Pages that one sweep reads at most. The next one goes on.
 pub const MAX_SWEEP_PAGES: usize = 30;
+/// Pages of executions, and of the history beside each, that one sweep reads at most to keep the history whole. The next goes on.
+pub const MAX_HISTORY_PAGES: usize = 20;
+/// Executions that one sweep describes at most to keep the history whole. An account may describe 250 at once, and then 10 a second
+/// (Step Functions developer guide, "Quotas related to API throttling"): what runs needs more than a list of what ran.
+pub const MAX_HISTORY_DESCRIBED: usize = 100;
 /// Leases that one sweep lists at most. The next one goes on.
 pub const MAX_SWEPT_LEASES: usize = 1_000;
 /// Things that one sweep looks at at the same time: they wait for AWS most of the time.

@@ -341,6 +341,8 @@ pub struct EndedPage {
 pub trait ListEndedExecutions {
     /// A page of a list, of at most `size` executions; without `page` the first. `None`: there is no such page any more.
     async fn list_ended_executions(&self, list: EndedList, page: Option<&str>, size: usize) -> Call<Option<EndedPage>>;
+    /// The same of all executions, however they ended: one that runs has no end. `redriven`: only those that were.
+    async fn list_executions(&self, redriven: bool, page: Option<&str>, size: usize) -> Call<Option<EndedPage>>;
 }
 
 /// `events:PutEvents`.

@@ -1,10 +1,12 @@
 //! **ConcludeRun**: record the outcome, publish the event, end the execution with the run's own code.
 //!
 //! - Takes everything the state machine carried: the first error, the wait, the stop.
-//! - Effects, in this order: if a runner owns the attempt and has not reported, its report (put once); `outcome.json` (put once), one `Notebook Run Status Change` event.
+//! - Effects, in this order: if a runner owns the attempt and has not reported, its report (put once); `outcome.json` (put once), one `Notebook Run Status Change` event;
+//!   the run's entry in the history, which decides nothing.
 //! - A failed run fails the execution *here*, so that a redrive re-enters here and may run it again as the next attempt.
 //! - Run twice it publishes twice and answers the same.
 
+use reveille_domain::history::Entry;
 use reveille_domain::input::{self, OnRunnerLost};
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
 use reveille_domain::limits::MAX_RERUNS;
@@ -16,6 +18,7 @@ use reveille_domain::{Code, Failure, InputText, InstanceName, RETRIED, Unreadabl
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::history::{self, ENTERED_WITHIN};
 use crate::left;
 use crate::own;
 use crate::stack::Stack;
@@ -92,14 +95,34 @@ where
     P: Clock + GetObject + PutObject + PublishEvent,
 {
     let unconfirmed = unconfirmed(&call);
-    let execution_arn = call.execution.arn.clone();
+    let (execution, input) = (call.execution.clone(), call.input.clone());
     let at = attempt_ref(&call, instance_of(&call).as_ref());
+    let end = ports.now() + ENTERED_WITHIN;
     let ended = conclude(stack, ports, call).await;
     // Only behind the outcome and its event: nothing that this may cost delays them.
-    left::complete_previous(&stack.layout, ports, &at, &execution_arn).await;
-    match ended.map_err(|failure| not_recorded(&failure, unconfirmed.as_ref()))? {
+    left::complete_previous(&stack.layout, ports, &at, &execution.arn).await;
+    let Concluded { ended, recorded } = ended.map_err(|failure| not_recorded(&failure, unconfirmed.as_ref()))?;
+    if let Some(outcome) = recorded {
+        let entry = Entry::of(&outcome, &at, execution.start_time, &input);
+        // What could not be entered now, a sweep enters.
+        let _entered = history::enter(&stack.layout, ports, &entry, end).await;
+    }
+    match ended {
         Ended::Output(answer) => Ok(answer),
         Ended::Failed(failure) => Err(failure),
+    }
+}
+
+/// How the step ended, and the outcome that stands recorded, if this was the run's end.
+struct Concluded {
+    ended: Ended,
+    recorded: Option<Box<Outcome>>,
+}
+
+impl Concluded {
+    /// The run goes on.
+    const fn goes_on(output: ConcludeRunOutput) -> Self {
+        Self { ended: Ended::Output(output), recorded: None }
     }
 }
 
@@ -133,7 +156,7 @@ pub fn not_recorded(failure: &Failure, unconfirmed: Option<&InstanceName>) -> Fa
     )
 }
 
-async fn conclude<P>(stack: &Stack, ports: &P, call: ConcludeRunInput) -> Result<Ended, Failure>
+async fn conclude<P>(stack: &Stack, ports: &P, call: ConcludeRunInput) -> Result<Concluded, Failure>
 where
     P: Clock + GetObject + PutObject + PublishEvent,
 {
@@ -155,14 +178,18 @@ where
         match decide::standing(&standing, report.as_ref(), redrive, verified) {
             // The answer of an earlier try was lost.
             Standing::Repeat if is_rerun(&call, report.as_ref(), &standing) => {
-                return Ok(Ended::Output(run_again(&at)));
+                return Ok(Concluded::goes_on(run_again(&at)));
             }
             Standing::Repeat => return finish(stack, ports, &at, arn, standing).await,
-            Standing::RunAgain => return Ok(Ended::Output(run_again(&at))),
+            Standing::RunAgain => return Ok(Concluded::goes_on(run_again(&at))),
             Standing::VerifyAgain => {
-                return Ok(Ended::Output(ConcludeRunOutput::VerifyAgain { verified_redrive: redrive }));
+                return Ok(Concluded::goes_on(ConcludeRunOutput::VerifyAgain { verified_redrive: redrive }));
             }
-            Standing::Verified => return finish(stack, ports, &at, arn, fresh).await,
+            Standing::Verified => {
+                // What stands recorded is the first one.
+                let concluded = finish(stack, ports, &at, arn, fresh).await?;
+                return Ok(Concluded { recorded: Some(Box::new(standing)), ..concluded });
+            }
         }
     }
     let outcome = if store::put_once(ports, &stack.layout.outcome(&at), &fresh).await? {
@@ -179,7 +206,7 @@ where
         }
     };
     if is_rerun(&call, report.as_ref(), &outcome) {
-        return Ok(Ended::Output(run_again(&at)));
+        return Ok(Concluded::goes_on(run_again(&at)));
     }
     finish(stack, ports, &at, arn, outcome).await
 }
@@ -216,11 +243,12 @@ async fn cannot_record<P: PublishEvent>(
     report: Option<&Report>,
     outcome: Outcome,
     unreadable: &Unreadable,
-) -> Result<Ended, Failure> {
+) -> Result<Concluded, Failure> {
     if is_rerun(call, report, &outcome) {
-        return Ok(Ended::Output(run_again(at)));
+        return Ok(Concluded::goes_on(run_again(at)));
     }
-    finish(stack, ports, at, &call.execution.arn, decide::unrecorded(outcome, unreadable)).await
+    let concluded = finish(stack, ports, at, &call.execution.arn, decide::unrecorded(outcome, unreadable)).await?;
+    Ok(Concluded { recorded: None, ..concluded })
 }
 
 fn run_again(at: &AttemptRef) -> ConcludeRunOutput {
@@ -279,12 +307,14 @@ async fn finish<P: PublishEvent>(
     at: &AttemptRef,
     execution_arn: &str,
     outcome: Outcome,
-) -> Result<Ended, Failure> {
+) -> Result<Concluded, Failure> {
     publish(stack, ports, at, execution_arn, &outcome).await?;
-    Ok(match outcome.failure {
+    let recorded = Some(Box::new(outcome.clone()));
+    let ended = match outcome.failure {
         Some(failure) => Ended::Failed(failure),
         None => Ended::Output(ConcludeRunOutput::Concluded { outcome: Box::new(outcome) }),
-    })
+    };
+    Ok(Concluded { ended, recorded })
 }
 
 /// Publishes an outcome.

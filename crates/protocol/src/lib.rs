@@ -7,6 +7,7 @@ pub mod await_run;
 pub mod bring_to_rest;
 pub mod check_instance;
 pub mod conclude_run;
+pub mod history;
 mod holders;
 pub mod last_attempt;
 pub mod left;

@@ -6,6 +6,7 @@
 //!   ticket removed, the missing outcome put once and its event published; then `bring_to_rest` of the instance. A runner
 //!   that executes the attempt meets the report at its next beat, ends the notebook, and adds its outputs to the report;
 //!   the next round adds them to the outcome.
+//! - Last of all, and by the timer alone: runs that ended and are not in the history are entered.
 //! - Run twice it does nothing the second time. An execution that runs again (a redrive) is left alone.
 
 use std::collections::BTreeSet;
@@ -40,6 +41,7 @@ use place::{SweepPart, SweepPlace};
 use swept::Swept;
 
 pub mod decide;
+mod history;
 mod leases;
 mod place;
 mod swept;
@@ -76,6 +78,7 @@ where
 {
     let end = ports.now() + SWEEP_TIME;
     let mut swept = Swept::default();
+    let is_timer = call.execution_arn.is_none();
     let instances = if let Some(arn) = call.execution_arn {
         let concluded = conclude_ended(stack, ports, &arn, true).await;
         // Its instance is looked at in any case: if somebody concluded it, they may have left that to the sweeper.
@@ -84,6 +87,9 @@ where
         go_round(stack, ports, end, &mut swept).await
     };
     swept::rest(stack, ports, &instances.into_iter().collect::<Vec<_>>(), end, &mut swept).await;
+    if is_timer {
+        history::keep_whole(stack, ports, end, &mut swept).await;
+    }
     swept.first_failure.map_or(Ok(swept.answer), Err)
 }
 

@@ -37,7 +37,7 @@ fn world() -> StepWorld {
 fn a_failed_run_fails_with_its_own_code_and_one_outcome() {
     let world = world();
     assert_eq!(conclude(&world, call(1, 0, true, "QuotaExceeded", "fail")), Err(Code::QuotaExceeded));
-    assert_eq!(world.objects.borrow().len(), 1);
+    assert_eq!(world.records().len(), 1);
     assert_eq!(world.events.get(), 1);
     // Tried again after its answer was lost: the same answer, the outcome untouched.
     let before = world.objects.borrow().clone();
@@ -132,7 +132,7 @@ fn the_largest_report_has_an_outcome_that_fits_everywhere() {
 fn a_forged_outcome_is_neither_believed_nor_published() {
     let honest = world();
     assert_eq!(conclude(&honest, call(1, 0, true, "QuotaExceeded", "fail")), Err(Code::QuotaExceeded));
-    let (key, outcome) = honest.objects.borrow().iter().next().map(|(key, body)| (key.clone(), body.clone())).unwrap();
+    let (key, outcome) = honest.records().into_iter().next().unwrap();
     for (field, value) in [
         ("instance", json!("payroll")),
         ("instance", json!(null)),
@@ -170,7 +170,7 @@ fn a_forged_outcome_is_neither_believed_nor_published() {
 fn a_report_whose_outputs_lie_elsewhere_is_not_believed() {
     let honest = world();
     assert_eq!(conclude(&honest, call(1, 0, true, "QuotaExceeded", "fail")), Err(Code::QuotaExceeded));
-    let outcome = honest.objects.borrow().keys().next().unwrap().clone();
+    let outcome = honest.records().into_keys().next().unwrap();
     let folder = outcome.strip_suffix("outcome.json").unwrap();
     let run = folder.split('/').nth(2).unwrap();
     let layout = stack().layout;

@@ -32,7 +32,7 @@ fn an_event_that_was_not_published_is_published_by_the_sweeper() {
     });
     let failure = block_on(conclude_run(&stack(), &world, serde_json::from_value(call).unwrap())).unwrap_err();
     assert_eq!(failure.code, Code::OutcomeNotRecorded);
-    assert_eq!(world.objects.borrow().len(), 1, "the outcome is written");
+    assert_eq!(world.records().len(), 1, "the outcome is written");
 
     world.publishing = Ok(());
     world.events.set(0);

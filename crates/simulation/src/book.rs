@@ -14,7 +14,7 @@ use crate::shrink::{Shrunk, shrink};
 /// One past failure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct BookEntry {
     /// What was missing, in the words of the sabotage that takes it out again.
     pub sabotage: String,
     /// The commit that put it in, where it was a repair.
@@ -38,7 +38,7 @@ pub fn folder() -> PathBuf {
 ///
 /// # Errors
 /// A file cannot be read, or holds no entry.
-pub fn read() -> Result<Vec<(String, Entry)>, String> {
+pub fn read() -> Result<Vec<(String, BookEntry)>, String> {
     let folder = folder();
     let told = |error: &dyn std::fmt::Display| format!("{}: {error}", folder.display());
     let files = std::fs::read_dir(&folder).map_err(|error| told(&error))?;
@@ -71,7 +71,7 @@ pub fn play_all() -> Result<Vec<(String, String)>, String> {
 
 /// The sabotage that an entry names.
 #[must_use]
-pub fn sabotage(entry: &Entry) -> Option<&'static Sabotage> {
+pub fn sabotage(entry: &BookEntry) -> Option<&'static Sabotage> {
     ALL.iter().find(|sabotage| sabotage.name == entry.sabotage)
 }
 
@@ -83,7 +83,7 @@ pub fn write(sabotage: &Sabotage, seed: u64, folder: &Path) -> Result<(), String
     let Some(Shrunk { schedule, broken, .. }) = shrink(sabotage.schedule(seed), sabotage.player()) else {
         return Ok(());
     };
-    let entry = Entry {
+    let entry = BookEntry {
         sabotage: sabotage.name.to_owned(),
         commit: sabotage.commit.map(str::to_owned),
         seed,

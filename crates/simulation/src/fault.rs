@@ -98,6 +98,8 @@ pub enum Fault {
     LiveUploadRefused,
     LiveUploadSlow,
     LiveUploadLate,
+    HistoryNotWritten,
+    HistoryAnswerLost,
     Notebook(Hostility),
 }
 
@@ -108,7 +110,7 @@ impl Fault {
     }
 
     /// Every kind that no notebook makes.
-    pub const ALL: [Self; 86] = [
+    pub const ALL: [Self; 88] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -195,6 +197,8 @@ impl Fault {
         Self::LiveUploadRefused,
         Self::LiveUploadSlow,
         Self::LiveUploadLate,
+        Self::HistoryNotWritten,
+        Self::HistoryAnswerLost,
     ];
 
     /// Whether the fault leaves something that only the sweeper mends.
@@ -208,6 +212,7 @@ impl Fault {
                 | Self::SweepCutOff
                 | Self::ExecutionsListedLate
                 | Self::PageForgotten
+                | Self::HistoryNotWritten
         )
     }
 
@@ -321,6 +326,8 @@ impl Fault {
             Self::LiveUploadRefused => "what a notebook has left so far is refused",
             Self::LiveUploadSlow => "what a notebook has left so far is slow to upload",
             Self::LiveUploadLate => "what a notebook had left lands after its upload was given up",
+            Self::HistoryNotWritten => "a run's entry in the history is not written",
+            Self::HistoryAnswerLost => "a run's entry in the history is written, and its answer is lost",
             Self::Notebook(kind) => kind.name(),
         }
     }

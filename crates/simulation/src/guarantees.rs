@@ -10,6 +10,7 @@ use reveille_domain::{Code, InstanceName, RunId};
 use crate::world::ledger::{Begun, Started};
 use crate::world::{PARTIAL, World, is_of_second_stack};
 
+mod history;
 mod memory;
 mod verdict;
 pub mod waste;
@@ -48,6 +49,7 @@ pub fn check(world: &World) -> Findings {
     findings.wastes = waste::check(world);
     memory::check(world);
     check_events(world, &executions);
+    history::check(world, &executions);
     let doubles = world.ledger.violations().iter().filter(|violation| violation.guarantee == "G2").count();
     findings.double_runs = doubles as u64;
     findings

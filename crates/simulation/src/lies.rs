@@ -59,6 +59,8 @@ pub enum Lie {
     ForgetsItsPlace,
     /// What a notebook has left so far is uploaded to the place of its final outputs.
     LiveInPlace,
+    /// The sweeper never sees that a run which ended is not in the history.
+    NothingIsMissing,
 }
 
 impl Lie {
@@ -89,7 +91,8 @@ impl Lie {
             | Self::StaysBusy
             | Self::NobodyEnds
             | Self::ForgetsItsPlace
-            | Self::LiveInPlace => false,
+            | Self::LiveInPlace
+            | Self::NothingIsMissing => false,
         };
         if overwritten { PutCondition::Always } else { condition }
     }

@@ -36,7 +36,7 @@ pub struct Sabotage {
 }
 
 /// Every sabotage.
-pub const ALL: [Sabotage; 35] = [
+pub const ALL: [Sabotage; 36] = [
     lie("the fence: every claim is granted", Lie::NoFence, 1_000),
     lie("the trigger's record: every execution holds it", Lie::NoDedupe, 100),
     lie("compare-and-swap of leases", Lie::NoCompareAndSwap, 1_000),
@@ -62,6 +62,7 @@ pub const ALL: [Sabotage; 35] = [
     lie("the end of a boot: no lease ever says that its start failed", Lie::NobodyEnds, 3_000).since("e09db77"),
     lie("the place of a sweep: after one that was cut off the next begins anew", Lie::ForgetsItsPlace, 10_000),
     lie("keys of their own: what a notebook has left so far lies where its outputs will", Lie::LiveInPlace, 1_000),
+    lie("the history, kept whole: no sweep sees what is missing", Lie::NothingIsMissing, 1_000),
     edit("the memory of VerifyStopped: it goes by the lease alone", without_memory, 10_000),
     Sabotage { name: "the sweeper", how: How::NoSweeper, within: 1_000, commit: None },
     edit("the Retry of StartInstance", |definition| remove(definition, "StartInstance", "Retry"), 1_000),

@@ -65,9 +65,10 @@ fn without_parameters_it_is_private_encrypted_and_keeps_versions() {
 fn what_expires_is_what_the_parameters_say() {
     let given = rules(&[("RunsExpireDays", "45"), ("NoncurrentDays", "7"), ("RunsPrefix", "team/")]);
     let expiring = |id: &str| (given[id]["Prefix"].clone(), given[id]["ExpirationInDays"].clone());
-    assert_eq!(given.len(), 4);
+    assert_eq!(given.len(), 5);
     assert_eq!(expiring("Runs"), (json!("team/runs/"), json!("45")));
     assert_eq!(expiring("Triggers"), (json!("team/triggers/"), json!("45")));
+    assert_eq!(expiring("History"), (json!("team/history/"), json!("45")));
     assert_eq!(expiring("Live"), (json!("team/live/"), json!(30)));
     let noncurrent = &given["Noncurrent"];
     assert_eq!(noncurrent["NoncurrentVersionExpiration"]["NoncurrentDays"], "7");

@@ -92,7 +92,7 @@ fn only_runs_what_they_left_and_the_triggers_they_answered_expire() {
     }
     assert_eq!(
         (live, expiring.as_slice()),
-        (true, &["${RunsPrefix}runs/".to_owned(), "${RunsPrefix}triggers/".to_owned()][..])
+        (true, &["runs/", "triggers/", "history/"].map(|folder| format!("${{RunsPrefix}}{folder}"))[..])
     );
     assert_eq!(template("infra/template.yaml")["Parameters"]["RunsExpireDays"]["Default"], "0", "kept unless asked");
 }

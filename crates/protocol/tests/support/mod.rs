@@ -116,6 +116,13 @@ impl StepWorld {
         self.objects.borrow_mut().insert(key.to_owned(), serde_json::to_vec(record).unwrap());
     }
 
+    /// The objects beside the history, by their keys.
+    pub fn records(&self) -> BTreeMap<String, Vec<u8>> {
+        let objects = self.objects.borrow();
+        let records = objects.iter().filter(|(key, _)| !key.starts_with("history"));
+        records.map(|(key, body)| (key.clone(), body.clone())).collect()
+    }
+
     /// The one execution that Step Functions knows; it ended just now.
     pub fn only(&self, seen: ExecutionSeen) {
         *self.executions.borrow_mut() = vec![(seen, now())];
@@ -307,23 +314,36 @@ impl DescribeWholeExecution for StepWorld {
 
 impl ListEndedExecutions for StepWorld {
     async fn list_ended_executions(&self, list: EndedList, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
-        self.call().await;
-        self.fail("states:ListExecutions", page.unwrap_or_default())?;
         let status = match list.ending {
             ExecutionEnding::Aborted => ExecutionStatus::Aborted,
             ExecutionEnding::TimedOut => ExecutionStatus::TimedOut,
             ExecutionEnding::Failed => ExecutionStatus::Failed,
         };
+        self.page(page, size, |seen| seen.status == status && (!list.redriven || seen.execution.redrive_count > 0))
+            .await
+    }
+
+    async fn list_executions(&self, redriven: bool, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
+        self.page(page, size, |seen| !redriven || seen.execution.redrive_count > 0).await
+    }
+}
+
+impl StepWorld {
+    async fn page(
+        &self,
+        page: Option<&str>,
+        size: usize,
+        is_listed: impl Fn(&ExecutionSeen) -> bool,
+    ) -> Call<Option<EndedPage>> {
+        self.call().await;
+        self.fail("states:ListExecutions", page.unwrap_or_default())?;
         let known = self.executions.borrow();
-        let listed: Vec<EndedExecution> = known
-            .iter()
-            .filter(|(seen, _)| seen.status == status && (!list.redriven || seen.execution.redrive_count > 0))
-            .map(|(seen, ended)| EndedExecution {
-                arn: seen.execution.arn.clone(),
-                started_at: seen.execution.start_time,
-                ended_at: Some(*ended),
-            })
-            .collect();
+        let ended = |(seen, ended): &(ExecutionSeen, DateTime<Utc>)| EndedExecution {
+            arn: seen.execution.arn.clone(),
+            started_at: seen.execution.start_time,
+            ended_at: (seen.status != ExecutionStatus::Running).then_some(*ended),
+        };
+        let listed: Vec<EndedExecution> = known.iter().filter(|(seen, _)| is_listed(seen)).map(ended).collect();
         let from: usize = page.map_or(0, |page| page.parse().unwrap());
         let to = listed.len().min(from + size.min(self.page_size.get()));
         let next = (to < listed.len()).then(|| to.to_string());

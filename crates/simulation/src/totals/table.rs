@@ -9,13 +9,14 @@ use super::Totals;
 use crate::fault::{Count, Fault};
 use crate::guarantees::waste::Cause;
 
-/// The five, in a few words.
-const GUARANTEES: [(&str, &str); 5] = [
+/// The five, and what a list of runs relies on, in a few words.
+const GUARANTEES: [(&str, &str); 6] = [
     ("G1", "no trigger is lost, and everything ends"),
     ("G2", "no notebook runs twice for one trigger"),
     ("G3", "nothing of ours stays on, and no person is stopped"),
     ("G4", "every ending has its own code, and the first error wins"),
     ("G5", "a run that a person asks for is safe"),
+    ("G6", "the history lists what ended, as it ended"),
 ];
 /// Kinds that are shown, of those that struck least.
 const RAREST: usize = 10;

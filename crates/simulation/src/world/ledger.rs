@@ -80,7 +80,7 @@ struct Struck {
 /// A guarantee that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// G1 to G5.
+    /// G1 to G6.
     pub guarantee: &'static str,
     /// What happened.
     pub what: String,

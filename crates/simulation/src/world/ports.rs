@@ -26,6 +26,7 @@ use crate::schedule::{Action, Caller, Step};
 
 mod call;
 mod chosen;
+mod history;
 mod live;
 mod records;
 

@@ -15,6 +15,7 @@ use super::ports::{About, Ports};
 use super::turns::Turn;
 use super::{SECOND, World, time};
 use crate::fault::Fault;
+use crate::lies::Lie;
 use crate::schedule::Action;
 
 /// Executions on a page of a list: so few that pages are turned.
@@ -32,7 +33,7 @@ const FORGOTTEN_PAGES: u64 = 40;
 
 impl World {
     /// A number for this moment, from a source of its own: what else is drawn for a seed stays what it was.
-    fn of_this_moment(&self, what: u64) -> fastrand::Rng {
+    pub(super) fn of_this_moment(&self, what: u64) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.schedule.seed ^ self.now_ms().unsigned_abs().rotate_left(20) ^ what)
     }
 
@@ -59,7 +60,7 @@ impl World {
     }
 
     /// The ARNs of what is listed, and when each ended.
-    fn list(&self, list: EndedList, of_second_stack: bool) -> Vec<(Rc<str>, i64)> {
+    fn list(&self, list: EndedList, of_second_stack: bool) -> Vec<(Rc<str>, Option<i64>)> {
         let shown_ms = self.now_ms() - self.listed_after_ms();
         let mut is_late = false;
         let listed = self.ledger.each_execution(|known| {
@@ -76,13 +77,27 @@ impl World {
                 Status::Running | Status::Succeeded => return None,
             };
             let wanted = ending == list.ending && (!list.redriven || turn.redrive_count > 0);
-            wanted.then(|| (Rc::clone(&known.arn), turn.at_ms))
+            wanted.then(|| (Rc::clone(&known.arn), Some(turn.at_ms)))
         });
         if is_late {
             self.ledger.hindered(self.now_ms(), Hindrance::Function);
             self.fired(Fault::ExecutionsListedLate, "");
         }
         listed
+    }
+
+    /// The same of every execution, however it ended: one that runs has no end.
+    fn list_all(&self, redriven: bool, of_second_stack: bool) -> Vec<(Rc<str>, Option<i64>)> {
+        if self.lie == Some(Lie::NothingIsMissing) {
+            return Vec::new();
+        }
+        let shown_ms = self.now_ms() - self.listed_after_ms();
+        self.ledger.each_execution(|known| {
+            let turn = self.turns.as_of(&known.arn, shown_ms)?;
+            let wanted = is_of_second_stack(&known.arn) == of_second_stack && (!redriven || turn.redrive_count > 0);
+            let ended_ms = (turn.status != Status::Running).then_some(turn.at_ms);
+            wanted.then(|| (Rc::clone(&known.arn), ended_ms))
+        })
     }
 }
 
@@ -111,6 +126,22 @@ impl DescribeWholeExecution for Ports {
 
 impl ListEndedExecutions for Ports {
     async fn list_ended_executions(&self, list: EndedList, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
+        self.page(page, size, move |world, of_second_stack| world.list(list, of_second_stack)).await
+    }
+
+    async fn list_executions(&self, redriven: bool, page: Option<&str>, size: usize) -> Call<Option<EndedPage>> {
+        self.page(page, size, move |world, of_second_stack| world.list_all(redriven, of_second_stack)).await
+    }
+}
+
+impl Ports {
+    /// A page of a list.
+    async fn page(
+        &self,
+        page: Option<&str>,
+        size: usize,
+        list: impl Fn(&World, bool) -> Vec<(Rc<str>, Option<i64>)> + 'static,
+    ) -> Call<Option<EndedPage>> {
         let about = About::new(Action::DescribeExecution, "states:ListExecutions", "the state machine");
         let of_second_stack = self.actor.stream.starts_with(SECOND);
         let from: Option<usize> = page.and_then(|page| page.parse().ok());
@@ -120,12 +151,12 @@ impl ListEndedExecutions for Ports {
                 world.fired(Fault::PageForgotten, "");
                 return Ok(None);
             }
-            let (from, listed) = (from.unwrap_or_default(), world.list(list, of_second_stack));
+            let (from, listed) = (from.unwrap_or_default(), list(world, of_second_stack));
             let to = listed.len().min(from + size.min(PAGE));
             let service = world.service();
-            let ended = |(arn, ended_ms): &(Rc<str>, i64)| {
+            let ended = |(arn, ended_ms): &(Rc<str>, Option<i64>)| {
                 let started_at = time(service.execution(arn)?.start_ms());
-                Some(EndedExecution { arn: arn.to_string(), started_at, ended_at: Some(time(*ended_ms)) })
+                Some(EndedExecution { arn: arn.to_string(), started_at, ended_at: ended_ms.map(time) })
             };
             let executions = listed[from.min(to)..to].iter().filter_map(ended).collect();
             Ok(Some(EndedPage { executions, next: (to < listed.len()).then(|| to.to_string()) }))

@@ -96,6 +96,12 @@ const UNUSED: &[Unused] = &[
     ),
     unused(
         "SweepFunctionRole",
+        "s3:PutObject",
+        "history/",
+        "a run that ConcludeRun did not conclude, or could not enter into the history",
+    ),
+    unused(
+        "SweepFunctionRole",
         "s3:DeleteObject",
         "inbox/",
         "the ticket of an aborted run, where no runner was faster",

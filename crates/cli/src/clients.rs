@@ -10,6 +10,7 @@ mod attached;
 mod bucket_events;
 pub(crate) mod checkup;
 mod credentials;
+mod entries;
 mod eventually;
 mod executions;
 mod history;

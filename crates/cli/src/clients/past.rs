@@ -5,12 +5,13 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{
     InstanceName, RunId,
+    history::Entry,
     layout::AttemptRef,
     records::{Request, RunStatus},
 };
 use serde_json::{Value, json};
 
-use super::{AT_ONCE, Account, Ending, Execution, Run, recorded::Recorded};
+use super::{AT_ONCE, Account, Ending, Execution, Run, recorded::Recorded, run::outline_of};
 use crate::error::CliError;
 
 /// What is said where nothing tells what started a run.
@@ -32,6 +33,21 @@ impl Run {
             error: None,
             cause: None,
             execution,
+        }
+    }
+
+    /// Adds what the history has of it and its records don't, or no longer.
+    fn fill(&mut self, entry: &Entry) {
+        self.trigger.clone_from(&entry.trigger);
+        self.execution.started = entry.started;
+        let named = entry.notebook.as_ref().map(|name| name.notebook().0);
+        self.notebook = self.notebook.take().or(named);
+        if self.outcome.is_none() {
+            self.ending = ending(entry.status);
+            self.execution.status = status_of(entry.status);
+            self.execution.stopped = Some(entry.concluded);
+            self.error = entry.code.map(|code| code.as_str().to_owned());
+            self.cause = None;
         }
     }
 }
@@ -70,6 +86,35 @@ impl Account {
             Ok((execution, _)) if execution.run() == recorded.run => Ok(execution),
             // Its name is another's now, or nobody's.
             Ok(_) | Err(CliError::NoRun { .. }) => Ok(run.execution),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The run of an entry: what Step Functions knows of it, or what the history and the records say.
+    pub(super) async fn run_of_entry(&self, entry: &Entry) -> Result<Run, CliError> {
+        let named = execution_arn(&entry.at, &self.state_machine);
+        if let Some(run) = self.known(&named, &entry.at.run).await? {
+            return Ok(run);
+        }
+        let recorded = Recorded { instance: entry.at.instance.clone(), run: entry.at.run.clone() };
+        let mut run = self.past(&recorded).await?;
+        // A name that a key cannot have is not in the run's id, but in its records.
+        if run.execution.arn != named
+            && let Some(known) = self.known(&run.execution.arn, &entry.at.run).await?
+        {
+            return Ok(known);
+        }
+        run.fill(entry);
+        Ok(run)
+    }
+
+    /// A run by its execution, if Step Functions knows that.
+    async fn known(&self, arn: &str, run: &RunId) -> Result<Option<Run>, CliError> {
+        match self.described(arn).await {
+            Ok((execution, described)) if execution.run() == *run => {
+                Ok(Some(self.with_records(outline_of(execution, &described)).await?))
+            }
+            Ok(_) | Err(CliError::NoRun { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -155,13 +200,32 @@ fn execution(
     (started, ended): (DateTime<Utc>, DateTime<Utc>),
     state_machine: &str,
 ) -> Execution {
-    let name = at.run.without_hash().trim_end_matches('-').to_owned();
-    let arn = format!("{}:{name}", state_machine.replacen(":stateMachine:", ":execution:", 1));
-    let status = match status {
+    let name = name(at).to_owned();
+    let recorded = Recorded { instance: at.instance.clone(), run: at.run.clone() };
+    Execution {
+        arn: execution_arn(at, state_machine),
+        name,
+        status: status_of(status),
+        started,
+        stopped: Some(ended),
+        recorded: Some(recorded),
+        redriven: None,
+    }
+}
+
+fn name(at: &AttemptRef) -> &str {
+    at.run.without_hash().trim_end_matches('-')
+}
+
+fn execution_arn(at: &AttemptRef, state_machine: &str) -> String {
+    format!("{}:{}", state_machine.replacen(":stateMachine:", ":execution:", 1), name(at))
+}
+
+/// The status of an execution whose outcome has this one.
+const fn status_of(status: RunStatus) -> ExecutionStatus {
+    match status {
         RunStatus::Succeeded | RunStatus::Skipped => ExecutionStatus::Succeeded,
         RunStatus::Failed => ExecutionStatus::Failed,
         RunStatus::Aborted => ExecutionStatus::Aborted,
-    };
-    let recorded = Recorded { instance: at.instance.clone(), run: at.run.clone() };
-    Execution { arn, name, status, started, stopped: Some(ended), recorded: Some(recorded), redriven: None }
+    }
 }

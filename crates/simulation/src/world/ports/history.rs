@@ -29,7 +29,9 @@ impl Ports {
     /// Such a call.
     pub(super) fn call_of_history<T>(&self, about: &About, effect: impl Fn(&Rc<World>) -> Call<T>) -> Call<T> {
         let world = &self.world;
-        let may_fail = about.action == Action::Put && world.choices.is_none() && !world.ledger.all_ended();
+        // Not in a world that has no troubles at all, as the long queue: what it is to show is something else.
+        let is_quiet = world.choices.is_some() || world.schedule.troubles.is_empty();
+        let may_fail = about.action == Action::Put && !is_quiet && !world.ledger.all_ended();
         match may_fail.then(|| world.of_this_moment(5).u64(0..2 * TROUBLE)) {
             Some(0) => {
                 world.fired(Fault::HistoryNotWritten, &about.resource);

@@ -84,7 +84,7 @@ impl Account {
         if wanted.status == Some(ExecutionStatus::Running) || !self.has_whole_history().await {
             return self.runs_looked_at(wanted).await;
         }
-        self.runs_by_history(wanted).await
+        Box::pin(self.runs_by_history(wanted)).await
     }
 
     /// ListExecutions has them in order, and behind what it knows the history goes on.

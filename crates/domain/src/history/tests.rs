@@ -57,7 +57,7 @@ fn a_later_attempt_stands_in_both_groups() {
     for group in Group::ALL {
         let folder = Order::All.folder(&layout, group);
         let found: Vec<_> = keys.iter().filter_map(|key| Entry::read(&folder, key)).collect();
-        assert_eq!(found, [again.clone()]);
+        assert_eq!(found, std::slice::from_ref(&again));
     }
     assert!(keys.last().unwrap().starts_with("history/all/ok/"));
 }

@@ -15,8 +15,10 @@ use serde_json::Value;
 use crate::arguments::{self, Arguments};
 use reveille_protocol::step::Step;
 
-/// An answer without a decision is the sweeper's three counts; a longer one does not belong into a log.
+/// An answer without a decision is the sweeper's counts; a longer one does not belong into a log.
 const MAX_SHOWN_ANSWER: usize = 256;
+/// The field of the sweeper's answer that has a sentence.
+const HISTORY_FAILURE: &str = "historyFailure";
 
 /// Serves invocations of one function until Lambda ends the process.
 ///
@@ -139,16 +141,33 @@ impl Subject {
             line = line.with_number("attempt", attempt);
         }
         match result {
-            Ok(answer) => line.with("decision", &decision(answer)),
+            Ok(answer) => told_of_history(line, answer).with("decision", &decision(answer)),
             Err(failure) => line.failure(failure),
         }
         .write();
     }
 }
 
+/// What went wrong with the history: it fails no sweep, and is said here alone.
+fn told_of_history(line: Line, answer: &Value) -> Line {
+    match answer.get(HISTORY_FAILURE).and_then(Value::as_str) {
+        Some(failure) => line.with(HISTORY_FAILURE, failure),
+        None => line,
+    }
+}
+
 fn decision(answer: &Value) -> String {
     match answer.get("decision").and_then(Value::as_str) {
         Some(decision) => decision.to_owned(),
-        None => Some(answer.to_string()).filter(|text| text.len() <= MAX_SHOWN_ANSWER).unwrap_or_default(),
+        None => Some(counts(answer).to_string()).filter(|text| text.len() <= MAX_SHOWN_ANSWER).unwrap_or_default(),
     }
+}
+
+/// An answer without its sentence, which has a field of its own.
+fn counts(answer: &Value) -> Value {
+    let mut counts = answer.clone();
+    if let Some(fields) = counts.as_object_mut() {
+        fields.remove(HISTORY_FAILURE);
+    }
+    counts
 }

@@ -1,242 +1,21 @@
 //! Lists of runs from the history: what one costs does not grow with the number of runs, and what Step Functions has forgotten is listed too.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod past;
 mod stub;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use reveille_domain::{
-    Code, RunId,
-    history::{Entry, NotebookName},
-    layout::{AttemptRef, Layout},
-    records::{Rest, RunStatus},
-};
-use serde_json::{Value, json};
-use stub::{STACK, Stub, StubCall};
-
-const MACHINE: &str = "arn:aws:states:us-east-1:1:stateMachine:m";
-
-/// An AWS after so many runs, one a minute: number 0 is the newest.
-struct Past {
-    runs: usize,
-    /// So many of the newest are known to Step Functions.
-    known: usize,
-    newest: DateTime<Utc>,
-    keys: BTreeSet<String>,
-    bodies: BTreeMap<String, String>,
-    /// Bytes of all answers.
-    answered: AtomicUsize,
-}
-
-fn layout() -> Layout {
-    Layout { bucket: "b".into(), prefix: String::new() }
-}
-
-fn arn(number: usize) -> String {
-    format!("arn:aws:states:us-east-1:1:execution:m:run-{number}")
-}
-
-const fn has_failed(number: usize) -> bool {
-    number % 10 == 3
-}
-
-fn instance(number: usize) -> String {
-    format!("nb-{}", number % 5)
-}
-
-impl Past {
-    fn of(runs: usize, known: usize) -> Self {
-        // To the second: a stub's times are whole.
-        let newest = DateTime::from_timestamp(Utc::now().timestamp() - 60, 0).unwrap();
-        let bodies = BTreeMap::from([("history.json".to_owned(), json!({"isWhole": true}).to_string())]);
-        let mut past = Self { runs, known, newest, keys: BTreeSet::new(), bodies, answered: AtomicUsize::new(0) };
-        for number in 0..runs {
-            past.keys.extend(past.entry(number).keys(&layout()));
-        }
-        past.keep_records();
-        past
-    }
-
-    fn started(&self, number: usize) -> DateTime<Utc> {
-        self.newest - TimeDelta::minutes(i64::try_from(number).unwrap())
-    }
-
-    fn ended(&self, number: usize) -> DateTime<Utc> {
-        self.started(number) + TimeDelta::seconds(50)
-    }
-
-    fn notebook(&self, number: usize) -> String {
-        if number == self.runs - 1 { "rare.ipynb".to_owned() } else { format!("reports/{}.ipynb", number % 7) }
-    }
-
-    fn at(&self, number: usize) -> AttemptRef {
-        let run = RunId::of(&format!("run-{number}"), &arn(number), self.started(number));
-        AttemptRef { instance: instance(number), run, attempt: 1 }
-    }
-
-    fn entry(&self, number: usize) -> Entry {
-        Entry {
-            at: self.at(number),
-            started: self.started(number),
-            status: if has_failed(number) { RunStatus::Failed } else { RunStatus::Succeeded },
-            code: has_failed(number).then_some(Code::NotebookFailed),
-            instance_after: Rest::AtRest,
-            concluded: self.ended(number),
-            notebook: Some(NotebookName::of(&self.notebook(number))),
-            trigger: "schedule".into(),
-        }
-    }
-
-    /// The outcome of the oldest: of the other ones only the history is left.
-    fn keep_records(&mut self) {
-        let number = self.runs - 1;
-        let at = self.at(number);
-        let outcome = json!({"run": at.run, "attempt": 1, "status": "SUCCEEDED", "instance": at.instance,
-            "notebook": self.notebook(number), "outputs": {}, "phases": {}, "instanceAfter": "atRest", "executionArn": arn(number),
-            "redriveCount": 0, "admittedAt": self.started(number), "concludedAt": self.ended(number)});
-        let key = layout().outcome(&at);
-        self.keys.insert(key.clone());
-        self.bodies.insert(key, outcome.to_string());
-    }
-
-    fn execution(&self, number: usize) -> Value {
-        let status = if has_failed(number) { "FAILED" } else { "SUCCEEDED" };
-        json!({"executionArn": arn(number), "stateMachineArn": MACHINE, "name": format!("run-{number}"), "status": status,
-            "startDate": self.started(number).timestamp(), "stopDate": self.ended(number).timestamp()})
-    }
-
-    fn answer(&self, call: &StubCall<'_>) -> (u16, String) {
-        let path = call.first.split_whitespace().nth(1).unwrap();
-        let asked: Value = serde_json::from_str(call.body).unwrap_or_default();
-        let answer = match call.action {
-            "ListExecutions" => (200, self.executions(&asked)),
-            "DescribeExecution" => self.described(asked["executionArn"].as_str().unwrap()),
-            _ if path.contains("list-type=2") => (200, self.list(path)),
-            _ if call.first.starts_with("GET ") => {
-                let key = path.split('?').next().unwrap().trim_start_matches("/b/").replace("%2F", "/");
-                let body = self.bodies.get(&key).cloned();
-                body.map_or((404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()), |body| (200, body))
-            }
-            _ => (200, STACK.replace("<OutputValue>m<", &format!("<OutputValue>{MACHINE}<"))),
-        };
-        self.answered.fetch_add(answer.1.len(), Ordering::SeqCst);
-        answer
-    }
-
-    fn executions(&self, asked: &Value) -> String {
-        let most = usize::try_from(asked["maxResults"].as_u64().unwrap()).unwrap();
-        let status = asked["statusFilter"].as_str();
-        let fits = |number: &usize| match status {
-            None => true,
-            Some("FAILED") => has_failed(*number),
-            Some("SUCCEEDED") => !has_failed(*number),
-            Some(_) => false,
-        };
-        let page: Vec<Value> = (0..self.known).filter(fits).take(most).map(|number| self.execution(number)).collect();
-        json!({"executions": page}).to_string()
-    }
-
-    fn described(&self, arn: &str) -> (u16, String) {
-        let number: usize = arn.rsplit("run-").next().unwrap().parse().unwrap();
-        if number >= self.known {
-            return (
-                400,
-                json!({"__type": "ExecutionDoesNotExist", "message": "Execution Does Not Exist"}).to_string(),
-            );
-        }
-        let mut execution = self.execution(number);
-        let input =
-            json!({"instance": instance(number), "notebook": self.notebook(number), "event": {"source": "aws.events"}});
-        execution["input"] = input.to_string().into();
-        (200, execution.to_string())
-    }
-
-    fn list(&self, path: &str) -> String {
-        let query = |name: &str| {
-            let value =
-                path.split(['?', '&']).find_map(|part| part.strip_prefix(&format!("{name}="))).unwrap_or_default();
-            value.replace("%2F", "/").replace("%21", "!")
-        };
-        let (prefix, after) = (query("prefix"), query("start-after"));
-        let most: usize = query("max-keys").parse().unwrap_or(1_000);
-        let mut answer = String::from("<ListBucketResult>");
-        if query("delimiter").is_empty() {
-            let from = if after > prefix { format!("{after}\u{0}") } else { prefix.clone() };
-            let mut fitting = self.keys.range(from..).take_while(|key| key.starts_with(&prefix));
-            for key in fitting.by_ref().take(most) {
-                write!(answer, "<Contents><Key>{key}</Key></Contents>").unwrap();
-            }
-            write!(answer, "<IsTruncated>{}</IsTruncated>", fitting.next().is_some()).unwrap();
-        } else {
-            let mut from = prefix.clone();
-            while let Some(key) = self.keys.range(from.clone()..).next().filter(|key| key.starts_with(&prefix)) {
-                let Some(end) = key[prefix.len()..].find('/') else {
-                    from = format!("{key}\u{0}");
-                    continue;
-                };
-                let folder = &key[..prefix.len() + end];
-                write!(answer, "<CommonPrefixes><Prefix>{folder}/</Prefix></CommonPrefixes>").unwrap();
-                // The character behind the slash.
-                from = format!("{folder}0");
-            }
-        }
-        answer + "</ListBucketResult>"
-    }
-}
-
-struct World {
-    past: Arc<Past>,
-    stub: Stub,
-}
-
-/// A list, and what it cost.
-struct Listed {
-    lines: Vec<String>,
-    notes: String,
-    requests: usize,
-    bytes: usize,
-}
-
-impl Listed {
-    fn numbers(&self) -> Vec<usize> {
-        let number = |line: &String| line.split("run-").nth(1)?.split('-').next()?.parse().ok();
-        self.lines.iter().map(|line| number(line).unwrap()).collect()
-    }
-}
-
-impl World {
-    fn of(past: Past) -> Self {
-        let past = Arc::new(past);
-        let answering = Arc::clone(&past);
-        Self { past, stub: Stub::start(move |call| Some(answering.answer(call))) }
-    }
-
-    fn list(&self, arguments: &[&str]) -> Listed {
-        let (requests, bytes) = (self.stub.asked("").len(), self.past.answered.load(Ordering::SeqCst));
-        let output = self.stub.reveille(&[&["runs"], arguments].concat());
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
-        let lines = String::from_utf8(output.stdout).unwrap();
-        Listed {
-            lines: lines.lines().filter(|line| line.contains("run-")).map(str::to_owned).collect(),
-            notes: String::from_utf8(output.stderr).unwrap(),
-            requests: self.stub.asked("").len() - requests,
-            bytes: self.past.answered.load(Ordering::SeqCst) - bytes,
-        }
-    }
-}
+use chrono::{TimeDelta, Utc};
+use past::{Odd, Past, PastAccount, layout};
+use reveille_domain::{Code, history::NotebookName};
+use serde_json::json;
+use stub::Stub;
 
 /// A list costs after a hundred thousand runs what it costs after a thousand: as many requests, and answers as long.
 #[test]
 fn what_a_list_costs_does_not_grow_with_the_number_of_runs() {
-    let (small, large) = (World::of(Past::of(1_000, 1_000)), World::of(Past::of(100_000, 100_000)));
+    let (small, large) = (PastAccount::of(Past::of(1_000, 1_000)), PastAccount::of(Past::of(100_000, 100_000)));
     for (arguments, shown) in [
         (&[][..], 20),
         (&["--status", "failed"], 20),
@@ -271,10 +50,10 @@ fn what_a_list_costs_does_not_grow_with_the_number_of_runs() {
     }
 }
 
-/// docs/cli.md: "Runs that Step Functions has forgotten are listed as long as the bucket has them."
+/// docs/cli.md, "Old runs".
 #[test]
 fn what_step_functions_has_forgotten_is_listed() {
-    let world = World::of(Past::of(300, 40));
+    let world = PastAccount::of(Past::of(300, 40));
     let listed = world.list(&["--limit", "100"]);
     assert_eq!(listed.numbers(), (0..100).collect::<Vec<_>>(), "each once, in order: {:#?}", listed.lines);
     let failed = world.list(&["--status", "failed", "--limit", "30"]);
@@ -295,14 +74,22 @@ fn what_step_functions_has_forgotten_is_listed() {
 /// A stack of an earlier version has no history, and one that was just upgraded has a part of it.
 #[test]
 fn without_a_whole_history_executions_are_looked_at_as_before() {
-    for place in [None, Some(json!({"isWhole": false}).to_string()), Some("no JSON".to_owned())] {
+    let long_ago = Utc::now() - TimeDelta::hours(30);
+    let places = [
+        None,
+        Some(json!({"isWhole": false, "lookedAt": Utc::now()}).to_string()),
+        // The stack went back to a version without a history, and nobody says what that entered.
+        Some(json!({"isWhole": true, "lookedAt": long_ago}).to_string()),
+        Some("no JSON".to_owned()),
+    ];
+    for place in places {
         let mut past = Past::of(300, 300);
         past.bodies.remove("history.json");
         past.bodies.extend(place.clone().map(|place| ("history.json".to_owned(), place)));
         if place.is_none() {
             past.keys.retain(|key| !key.starts_with("history/"));
         }
-        let world = World::of(past);
+        let world = PastAccount::of(past);
         let listed = world.list(&["--instance", "nb-3", "--limit", "30"]);
         assert_eq!(listed.numbers(), (0..30).map(|number| 5 * number + 3).collect::<Vec<_>>(), "{place:?}");
         assert_eq!(world.list(&["--limit", "10"]).numbers(), (0..10).collect::<Vec<_>>());
@@ -317,7 +104,7 @@ fn what_is_not_in_the_history_yet_is_listed() {
         let keys = past.entry(number).keys(&layout());
         past.keys.retain(|key| !keys.contains(key));
     }
-    let world = World::of(past);
+    let world = PastAccount::of(past);
     let listed = world.list(&["--instance", "nb-3", "--limit", "5"]);
     assert_eq!(listed.numbers(), [3, 8, 13, 18, 23], "{:#?}", listed.lines);
     let failed = world.list(&["--instance", "nb-3", "--limit", "3", "--status", "failed"]);
@@ -337,4 +124,106 @@ fn a_bucket_that_may_not_be_listed_hides_nothing_that_step_functions_knows() {
     let (lines, notes) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(lines.lines().filter(|line| line.contains("run-")).count(), 9, "{lines}");
     assert!(notes.contains("forgotten are not listed"), "{notes}");
+}
+
+/// The same where a history would tell whose runs they are.
+#[test]
+fn where_the_bucket_may_not_be_listed_the_runs_of_an_instance_are_looked_for_among_executions() {
+    let past = Past::of(40, 30);
+    let stub = Stub::start(move |call| {
+        let is_refused = call.first.contains("list-type=2") && call.first.contains("history");
+        Some(if is_refused { (403, "<Error><Code>AccessDenied</Code></Error>".to_owned()) } else { past.answer(call) })
+    });
+    let output = stub.reveille(&["runs", "--instance", "nb-3", "--limit", "5"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let (lines, notes) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(lines.lines().filter(|line| line.contains("run-")).count(), 5, "{lines}");
+    assert!(notes.contains("forgotten are not listed") && notes.contains("history/"), "{notes}");
+}
+
+/// docs/output.md: the execution failed, and "the status in `outcome.json` is SUCCEEDED".
+#[test]
+fn a_run_whose_stop_was_not_confirmed_is_listed_among_the_failed_ones() {
+    let left_on = Odd { code: Some(Code::StopNotConfirmed), execution: "FAILED", ..Odd::default() };
+    // One that only the history finds, and one that Step Functions has forgotten.
+    let world = PastAccount::of(Past::with(300, 200, odd([107, 257], &left_on)));
+    let failed = world.list(&["--instance", "nb-2", "--status", "failed", "--limit", "100"]);
+    assert_eq!(failed.numbers(), [107, 257], "{:#?}", failed.lines);
+    assert!(failed.lines.iter().all(|line| line.contains("FAILED")), "{:#?}", failed.lines);
+    let all = world.list(&["--status", "failed", "--limit", "100"]).numbers();
+    assert!(all.len() == 32 && all.contains(&107) && all.contains(&257), "{all:?}");
+    let fine = world.list(&["--instance", "nb-2", "--status", "succeeded", "--limit", "100"]).numbers();
+    assert!(fine.len() == 58 && !fine.contains(&107) && !fine.contains(&257), "{fine:?}");
+}
+
+#[test]
+fn of_a_run_that_was_redriven_the_last_attempt_counts() {
+    let mut past = Past::with(300, 200, odd([160, 260], &Odd { attempt: 2, ..Odd::default() }));
+    past.add_first_attempt(160);
+    past.add_first_attempt(260);
+    let world = PastAccount::of(past);
+    assert!(world.list(&["--instance", "nb-0", "--status", "failed", "--limit", "100"]).lines.is_empty());
+    let fine = world.list(&["--instance", "nb-0", "--status", "succeeded", "--limit", "100"]);
+    assert_eq!(fine.numbers(), (0..60).map(|number| 5 * number).collect::<Vec<_>>(), "each once: {:#?}", fine.lines);
+}
+
+/// The history says what was. Where that is so no longer, others take the place of those that do not fit.
+#[test]
+fn a_list_is_as_long_as_it_was_asked_to_be() {
+    let runs_again = Odd { execution: "RUNNING", ..Odd::default() };
+    let world = PastAccount::of(Past::with(300, 200, odd((54..104).step_by(5), &runs_again)));
+    let listed = world.list(&["--instance", "nb-4", "--status", "succeeded"]);
+    let fitting = (0..10).chain(20..30).map(|number| 5 * number + 4);
+    assert_eq!(listed.numbers(), fitting.collect::<Vec<_>>(), "{:#?}", listed.lines);
+    assert_eq!(listed.notes, "");
+}
+
+/// Step Functions forgets 90 days after the end, so the oldest that it knows may be older than many that it does not.
+#[test]
+fn what_was_forgotten_is_listed_between_what_is_known() {
+    let long = Odd { took: TimeDelta::days(91), is_known: Some(true), ..Odd::default() };
+    let world = PastAccount::of(Past::with(300, 200, odd([250], &long)));
+    for limit in ["201", "230", "290"] {
+        let listed = world.list(&["--limit", limit]);
+        assert_eq!(listed.numbers(), (0..limit.parse().unwrap()).collect::<Vec<_>>(), "each once, in order");
+    }
+}
+
+#[test]
+fn a_notebook_with_a_long_name_is_found_by_any_part_of_it() {
+    let name = format!("分析/{}/売上レポート.ipynb", "月次".repeat(20));
+    assert!(NotebookName::of(&name).shown().contains('…'));
+    let long = Odd { notebook: Some(name), ..Odd::default() };
+    let world = PastAccount::of(Past::with(300, 200, odd([150, 260], &long)));
+    assert_eq!(world.list(&["--notebook", "売上レポート"]).numbers(), [150, 260]);
+    // The middle is in no key: the execution has it.
+    let middle = "月次".repeat(18);
+    assert_eq!(world.list(&["--notebook", &middle]).numbers(), [150]);
+    let other = world.list(&["--notebook", "reports/2", "--limit", "100"]).numbers();
+    assert_eq!(other.len(), 43, "{other:?}");
+}
+
+#[test]
+fn many_runs_under_way_are_not_all_described() {
+    let runs = Odd { execution: "RUNNING", is_entered: false, ..Odd::default() };
+    let world = PastAccount::of(Past::with(400, 400, odd(0..300, &runs)));
+    let listed = world.list(&["--instance", "nb-3", "--limit", "5"]);
+    assert_eq!(listed.numbers(), [3, 8, 13, 18, 23], "{:#?}", listed.lines);
+    let described = world.stub.asked("DescribeExecution").len();
+    assert!(described <= 60, "{described}");
+    assert!(listed.notes.contains("of the runs under way, the newest 200 were looked at"), "{}", listed.notes);
+}
+
+#[test]
+fn a_history_that_lacks_runs_says_so_where_a_list_is_short() {
+    let mut past = Past::of(100, 100);
+    let place = json!({"isWhole": true, "lookedAt": Utc::now(), "lacking": 7});
+    past.bodies.insert("history.json".to_owned(), place.to_string());
+    let world = PastAccount::of(past);
+    assert_eq!(world.list(&["--instance", "nb-3", "--limit", "20"]).notes, "");
+    assert!(world.list(&["--instance", "nb-3", "--limit", "21"]).notes.contains("lacks 7 runs"));
+}
+
+fn odd(numbers: impl IntoIterator<Item = usize>, run: &Odd) -> BTreeMap<usize, Odd> {
+    numbers.into_iter().map(|number| (number, run.clone())).collect()
 }

@@ -1,8 +1,10 @@
 //! The history: an index of the runs that ended, in the keys of empty objects. One LIST tells of a thousand runs.
 //!
-//! Owns what an entry says, the keys under which it stands, and how they are read. An entry is made of what never changes about
-//! an outcome, so whoever writes it writes the same keys. It never decides anything: the outcome is the truth, and an entry that
-//! is missing is made anew from it.
+//! Owns what an entry says, the keys under which it stands, and how they are read. An entry is made of what never changes: of
+//! the outcome, and of its execution's start and input. So whoever writes it writes the same keys. It never decides anything: the
+//! outcome is the truth, and an entry that is missing is made anew from it.
+//!
+//! Keys are read by whoever may list the bucket, each instance's role too. So an entry says no more than what lists need.
 //!
 //! Each order is a folder, `history/all/`, `history/instance/<name>/` and `history/notebook/<name>/`, and has a folder for each
 //! [`Group`]. Behind it come the time, the run, the attempt and the facts. The time counts backwards, so that S3 lists the newest
@@ -11,29 +13,37 @@
 use chrono::{DateTime, Utc};
 
 use crate::error::Code;
-use crate::ids::{InstanceName, RunId, sha256_hex};
-use crate::input::NotebookSource;
+use crate::ids::{InstanceName, RunId};
+use crate::input;
 use crate::layout::{AttemptRef, Layout};
+use crate::ports::ExecutionStatus;
 use crate::records::{Outcome, Rest, RunStatus};
 use crate::text::InputText;
 
+mod name;
 mod place;
 mod words;
 
-pub use place::{HistoryPass, HistoryPlace};
-pub use words::trigger;
-use words::{NONE, cut, decoded, encoded};
+pub use name::{NotebookName, notebooks};
+pub use place::{HistoryMissed, HistoryPass, HistoryPlace};
+use words::NONE;
+pub use words::TriggerKind;
 
 /// Times are counted back from here: a day in 2286, the last of thirteen digits.
 const LAST_MS: i64 = 9_999_999_999_999;
-/// Bytes of a notebook's name in a key, encoded. A key has 1,024, and the names of instance and run, the trigger and the facts need 500.
-const MAX_NAME: usize = 200;
-/// Bytes of a trigger, encoded.
-const MAX_TRIGGER: usize = 120;
-/// Stands before the hash of a name that was cut. No encoded name holds it.
-const HASH: &str = "!-";
 
-/// How a run ended, as coarse as the folders of an order.
+/// The status of the execution that ended with an outcome of this status, with a code or without. The outcome's is the
+/// notebook's: an execution whose instance was not seen to stop fails all the same.
+#[must_use]
+pub const fn execution_status(status: RunStatus, has_code: bool) -> ExecutionStatus {
+    match (status, has_code) {
+        (RunStatus::Succeeded | RunStatus::Skipped, false) => ExecutionStatus::Succeeded,
+        (RunStatus::Succeeded | RunStatus::Skipped, true) | (RunStatus::Failed, _) => ExecutionStatus::Failed,
+        (RunStatus::Aborted, _) => ExecutionStatus::Aborted,
+    }
+}
+
+/// How a run's execution ended, as coarse as the folders of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     /// It succeeded, or there was nothing to do.
@@ -46,12 +56,15 @@ impl Group {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Ok, Self::Failed];
 
-    /// The group of a status.
+    /// The group of an execution that ended so.
     #[must_use]
-    pub const fn of(status: RunStatus) -> Self {
+    pub const fn of(status: ExecutionStatus) -> Self {
         match status {
-            RunStatus::Succeeded | RunStatus::Skipped => Self::Ok,
-            RunStatus::Failed | RunStatus::Aborted => Self::Failed,
+            ExecutionStatus::Succeeded => Self::Ok,
+            ExecutionStatus::Running
+            | ExecutionStatus::Failed
+            | ExecutionStatus::TimedOut
+            | ExecutionStatus::Aborted => Self::Failed,
         }
     }
 
@@ -82,46 +95,7 @@ impl Order {
         match self {
             Self::All => format!("{history}all/{group}/"),
             Self::Instance(name) => format!("{history}instance/{name}/{group}/"),
-            Self::Notebook(name) => format!("{}{}/{group}/", notebooks(layout), name.0),
-        }
-    }
-}
-
-/// The folder that has a folder for each notebook, ending with `/`.
-#[must_use]
-pub fn notebooks(layout: &Layout) -> String {
-    format!("{}notebook/", layout.history())
-}
-
-/// A notebook's name in a key: encoded, and cut with a hash of the whole behind it where it is too long.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NotebookName(String);
-
-impl NotebookName {
-    /// The name of a notebook.
-    #[must_use]
-    pub fn of(notebook: &str) -> Self {
-        let whole = encoded(notebook);
-        if whole.len() <= MAX_NAME {
-            return Self(whole);
-        }
-        let hash = &sha256_hex(notebook.as_bytes())[..16];
-        Self(format!("{}{HASH}{hash}", cut(&whole, MAX_NAME - HASH.len() - hash.len())))
-    }
-
-    /// The name that a folder below [`notebooks`] has.
-    #[must_use]
-    pub fn of_folder(layout: &Layout, folder: &str) -> Option<Self> {
-        let name = folder.strip_prefix(&notebooks(layout))?.strip_suffix('/')?;
-        (!name.is_empty() && !name.contains('/')).then(|| Self(name.to_owned()))
-    }
-
-    /// The notebook, or how it begins, and whether that is all.
-    #[must_use]
-    pub fn notebook(&self) -> (String, bool) {
-        match self.0.split_once(HASH) {
-            Some((begin, _)) => (decoded(begin), false),
-            None => (decoded(&self.0), true),
+            Self::Notebook(name) => format!("{}{}/{group}/", notebooks(layout), name.part()),
         }
     }
 }
@@ -135,32 +109,34 @@ pub struct Entry {
     pub started: DateTime<Utc>,
     /// How it ended.
     pub status: RunStatus,
-    /// The failure's code; none also where this version does not know it.
+    /// Whether its outcome has a code.
+    pub has_code: bool,
+    /// The code; none also where this version does not know it.
     pub code: Option<Code>,
     /// What became of the instance.
     pub instance_after: Rest,
     /// When its outcome was made.
     pub concluded: DateTime<Utc>,
-    /// The notebook, if the input was valid.
+    /// The notebook, if the input named one, even if the rest of it was invalid.
     pub notebook: Option<NotebookName>,
-    /// What started it, in a few words; a long one is cut, and ends with `…`.
-    pub trigger: String,
+    /// What kind of thing started it.
+    pub trigger: TriggerKind,
 }
 
 impl Entry {
     /// The entry of an outcome, whose execution had this input.
     #[must_use]
     pub fn of(outcome: &Outcome, at: &AttemptRef, started: DateTime<Utc>, input: &InputText) -> Self {
-        let notebook = outcome.notebook.as_ref().map(NotebookSource::to_string);
         Self {
             at: at.clone(),
             started: to_the_millisecond(started),
             status: outcome.status,
+            has_code: outcome.code.is_some(),
             code: outcome.code,
             instance_after: outcome.instance_after,
             concluded: to_the_millisecond(outcome.concluded_at),
-            notebook: notebook.as_deref().map(NotebookName::of),
-            trigger: words::trigger_of(input),
+            notebook: input::notebook_of(input).as_deref().map(NotebookName::of),
+            trigger: TriggerKind::of(input),
         }
     }
 
@@ -170,12 +146,22 @@ impl Entry {
         InstanceName::parse(&self.at.instance).ok()
     }
 
+    /// How its execution ended.
+    #[must_use]
+    pub const fn execution_status(&self) -> ExecutionStatus {
+        execution_status(self.status, self.has_code)
+    }
+
+    const fn group(&self) -> Group {
+        Group::of(self.execution_status())
+    }
+
     /// The keys under which it stands, the one that is written last behind the others: where that is, the others are.
     ///
     /// A later attempt stands in both groups. Whoever lists only one then sees that what was there before is no longer so.
     #[must_use]
     pub fn keys(&self, layout: &Layout) -> Vec<String> {
-        let own = Group::of(self.status);
+        let own = self.group();
         let groups: Vec<Group> = Group::ALL.into_iter().filter(|group| *group == own || self.at.attempt > 1).collect();
         let mut orders = vec![Order::Instance(self.at.instance.clone())];
         orders.extend(self.notebook.clone().map(Order::Notebook));
@@ -192,7 +178,7 @@ impl Entry {
     /// The key that is written last.
     #[must_use]
     pub fn last_key(&self, layout: &Layout) -> String {
-        Order::All.folder(layout, Group::of(self.status)) + &self.tail()
+        Order::All.folder(layout, self.group()) + &self.tail()
     }
 
     fn tail(&self) -> String {
@@ -208,8 +194,8 @@ impl Entry {
             words::rest(self.instance_after),
             &concluded,
             &at.instance,
-            self.notebook.as_ref().map_or(NONE, |name| name.0.as_str()),
-            &cut_trigger(&self.trigger),
+            self.notebook.as_ref().map_or(NONE, NotebookName::part),
+            self.trigger.word(),
         ];
         parts.join("/")
     }
@@ -226,22 +212,14 @@ impl Entry {
             at,
             started: DateTime::from_timestamp_millis(LAST_MS - time.parse::<i64>().ok()?)?,
             status: words::status_of(status)?,
+            has_code: code != NONE,
             code: Code::parse(code),
             instance_after: words::rest_of(after)?,
             concluded: DateTime::from_timestamp_millis(concluded.parse().ok()?)?,
-            notebook: (notebook != NONE).then(|| NotebookName(notebook.to_owned())),
-            trigger: decoded(trigger),
+            notebook: (notebook != NONE).then(|| NotebookName::of_part(notebook)),
+            trigger: TriggerKind::of_word(trigger),
         })
     }
-}
-
-fn cut_trigger(trigger: &str) -> String {
-    let whole = encoded(trigger);
-    if whole.len() <= MAX_TRIGGER {
-        return whole;
-    }
-    let sign = encoded("…");
-    format!("{}{sign}", cut(&whole, MAX_TRIGGER - sign.len()))
 }
 
 /// A time as keys have it: thirteen digits, fewer the later it is.

@@ -222,9 +222,18 @@ pub fn without_value(problem: &str) -> String {
 /// The instance that an input names, even if the rest of it is invalid, or no JSON: the outcome is recorded with the instance.
 #[must_use]
 pub fn instance_of(input: &InputText) -> Option<InstanceName> {
-    let place = text::field(input.as_str(), "instance")?;
-    let name: String = serde_json::from_str(input.as_str()[place].trim_end()).ok()?;
-    InstanceName::parse(&name).ok()
+    InstanceName::parse(&string_of(input, "instance")?).ok()
+}
+
+/// The notebook that an input names, by whatever name: people look for a run whose input was invalid by this, too.
+#[must_use]
+pub fn notebook_of(input: &InputText) -> Option<String> {
+    string_of(input, "notebook").filter(|name| !name.is_empty())
+}
+
+fn string_of(input: &InputText, field: &str) -> Option<String> {
+    let place = text::field(input.as_str(), field)?;
+    serde_json::from_str(input.as_str()[place].trim_end()).ok()
 }
 
 /// An `InvalidRequest` with a sentence.

@@ -154,6 +154,18 @@ pub const MAX_HISTORY_PAGES: usize = 20;
 /// Executions that one sweep describes at most to keep the history whole. An account may describe 250 at once, and then 10 a second
 /// (Step Functions developer guide, "Quotas related to API throttling"): what runs needs more than a list of what ran.
 pub const MAX_HISTORY_DESCRIBED: usize = 100;
+/// Executions that could not be entered and are remembered, to be tried again. Of more, only the number is kept.
+pub const MAX_HISTORY_MISSED: usize = 50;
+/// Tries for each of them: an hour of sweeps.
+pub const MAX_HISTORY_TRIES: u32 = 12;
+/// Sweeps that may stay at one place of the history, because AWS did not answer or was asked too often. The next one passes it.
+pub const MAX_HISTORY_HELD: u32 = 12;
+/// A later look through the history goes back this much behind the one before: lists may show late what ended.
+pub const HISTORY_BACK: TimeDelta = TimeDelta::minutes(10);
+/// A sweep begins nothing for the history after this long.
+pub const HISTORY_TIME: TimeDelta = TimeDelta::seconds(12);
+/// What it began for the history is given up after this long: one more call, of at most 12 s, must end within the function's timeout.
+pub const HISTORY_CUT: TimeDelta = TimeDelta::seconds(16);
 /// Leases that one sweep lists at most. The next one goes on.
 pub const MAX_SWEPT_LEASES: usize = 1_000;
 /// Things that one sweep looks at at the same time: they wait for AWS most of the time.

@@ -1,8 +1,8 @@
 //! Entering a run into the history: the index that `reveille runs` lists.
 //!
 //! ConcludeRun enters a run behind its outcome and its event, and the sweeper enters what is missing. An entry is made of the
-//! outcome alone, so that both write the same keys. Nothing depends on it: a run whose entry could not be written has ended as it
-//! has, and the next sweep enters it.
+//! outcome and of its execution's start and input, which never change, so that both write the same keys. Nothing depends on it:
+//! a run whose entry could not be written has ended as it has, and the next sweep enters it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;

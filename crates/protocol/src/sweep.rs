@@ -6,7 +6,7 @@
 //!   ticket removed, the missing outcome put once and its event published; then `bring_to_rest` of the instance. A runner
 //!   that executes the attempt meets the report at its next beat, ends the notebook, and adds its outputs to the report;
 //!   the next round adds them to the outcome.
-//! - Last of all, and by the timer alone: runs that ended and are not in the history are entered.
+//! - Last of all, and by the timer alone: runs that ended and are not in the history are entered. That holds up nothing and fails no sweep.
 //! - Run twice it does nothing the second time. An execution that runs again (a redrive) is left alone.
 
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ use reveille_domain::memory::{Stopping, Waiting};
 use reveille_domain::ports::{
     Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, DescribeWholeExecution, EndedExecution,
     ExecutionSeen, ExecutionStatus, GetObject, ListEndedExecutions, ListObjects, Nonces, PublishEvent, PutObject,
-    StopNotebookInstance,
+    Sleep, StopNotebookInstance,
 };
 use reveille_domain::records::{Outcome, Progress, Report, RunStatus};
 use reveille_domain::{Code, Failure, InstanceName, Unreadable};
@@ -60,10 +60,11 @@ pub struct SweepInput {
 /// Concludes executions that ended without an outcome, and stops instances that nobody else stops.
 ///
 /// # Errors
-/// The first call's failure, after everything else was tried.
+/// The first call's failure, after everything else was tried; none that is about the history.
 pub async fn sweep<P>(stack: &Stack, ports: &P, call: SweepInput) -> Result<SweepOutput, Failure>
 where
     P: Clock
+        + Sleep
         + Nonces
         + DescribeNotebookInstance
         + StopNotebookInstance
@@ -76,7 +77,8 @@ where
         + ListEndedExecutions
         + PublishEvent,
 {
-    let end = ports.now() + SWEEP_TIME;
+    let begun = ports.now();
+    let end = begun + SWEEP_TIME;
     let mut swept = Swept::default();
     let is_timer = call.execution_arn.is_none();
     let instances = if let Some(arn) = call.execution_arn {
@@ -88,7 +90,7 @@ where
     };
     swept::rest(stack, ports, &instances.into_iter().collect::<Vec<_>>(), end, &mut swept).await;
     if is_timer {
-        history::keep_whole(stack, ports, end, &mut swept).await;
+        history::keep_whole(stack, ports, begun, &mut swept).await;
     }
     swept.first_failure.map_or(Ok(swept.answer), Err)
 }

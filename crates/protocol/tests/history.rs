@@ -4,13 +4,13 @@
 mod support;
 
 use chrono::TimeDelta;
-use reveille_domain::history::{Entry, Group, HistoryPlace, Order};
-use reveille_domain::limits::MAX_HISTORY_DESCRIBED;
-use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus, StartAnswer};
+use reveille_domain::history::{Entry, Group, HistoryPlace, Order, TriggerKind};
+use reveille_domain::limits::{MAX_HISTORY_DESCRIBED, MAX_HISTORY_HELD, MAX_HISTORY_TRIES};
+use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus, InstanceStatus, StartAnswer};
 use reveille_domain::records::{Execution, RunStatus};
 use reveille_domain::{Code, InputText};
 use reveille_protocol::conclude_run::conclude_run;
-use reveille_protocol::sweep::{SweepInput, sweep};
+use reveille_protocol::sweep::{SweepInput, SweepOutput, sweep};
 use serde_json::{Value, json};
 use support::{StepFault, StepWorld, block_on, now, stack};
 
@@ -57,8 +57,29 @@ fn seen(execution: Execution, status: ExecutionStatus) -> ExecutionSeen {
     ExecutionSeen { status, execution, input: InputText::from(&input()), error: None, cause: None }
 }
 
+fn swept(world: &StepWorld) -> SweepOutput {
+    block_on(sweep(&stack(), world, SweepInput::default())).unwrap()
+}
+
+/// A sweep in which all goes well.
 fn timer(world: &StepWorld) {
-    block_on(sweep(&stack(), world, SweepInput::default())).unwrap();
+    let answer = swept(world);
+    assert_eq!(answer.history_failure, None);
+}
+
+/// Runs that succeeded long ago, before there was a history.
+fn old_runs(world: &StepWorld, count: usize) {
+    for number in 0..count {
+        let execution = execution(&format!("old-{number}"));
+        assert_eq!(conclude(world, &execution, 1, true), Ok(()));
+        let long_ago = now() - TimeDelta::days(80);
+        world.executions.borrow_mut().push((seen(execution, ExecutionStatus::Succeeded), long_ago));
+    }
+    world.objects.borrow_mut().retain(|key, _| !key.starts_with("history/"));
+}
+
+fn fault(action: &'static str, key_end: &'static str, kind: CallErrorKind) -> StepFault {
+    StepFault { action, key_end, kind, times: u32::MAX }
 }
 
 fn place(world: &StepWorld) -> HistoryPlace {
@@ -71,8 +92,8 @@ fn a_run_is_entered_behind_its_outcome() {
     assert_eq!(conclude(&world, &execution, 1, false), Err(Code::QuotaExceeded));
     let [entry] = &everything(&world)[..] else { panic!("one entry") };
     assert_eq!((&entry.at.run, entry.at.attempt, entry.status), (&execution.run(), 1, RunStatus::Failed));
-    assert_eq!((entry.code, entry.trigger.as_str()), (Some(Code::QuotaExceeded), "schedule"));
-    assert_eq!(entry.notebook.as_ref().unwrap().notebook(), ("reports/a.ipynb".to_owned(), true));
+    assert_eq!((entry.code, entry.trigger), (Some(Code::QuotaExceeded), TriggerKind::Schedule));
+    assert_eq!(entry.notebook.as_ref().unwrap().shown(), "reports/a.ipynb");
     assert_eq!(listed(&world, &Order::Instance("nightly".into()), Group::Failed), std::slice::from_ref(entry));
     assert_eq!(
         listed(&world, &Order::Notebook(entry.notebook.clone().unwrap()), Group::Failed),
@@ -107,13 +128,7 @@ fn an_entry_that_cannot_be_written_changes_nothing_and_a_sweep_enters_it() {
 #[test]
 fn the_first_pass_enters_every_run_that_step_functions_knows() {
     let world = world();
-    for number in 0..40 {
-        let execution = execution(&format!("old-{number}"));
-        assert_eq!(conclude(&world, &execution, 1, true), Ok(()));
-        let long_ago = now() - TimeDelta::days(80);
-        world.executions.borrow_mut().push((seen(execution, ExecutionStatus::Succeeded), long_ago));
-    }
-    world.objects.borrow_mut().retain(|key, _| !key.starts_with("history/"));
+    old_runs(&world, 40);
     world.page_size.set(16);
     // So slow that a sweep comes to some of them.
     world.describing.set(2);
@@ -135,13 +150,7 @@ fn the_first_pass_enters_every_run_that_step_functions_knows() {
 #[test]
 fn a_sweep_describes_few_executions_for_the_history() {
     let world = world();
-    for number in 0..250 {
-        let execution = execution(&format!("old-{number}"));
-        assert_eq!(conclude(&world, &execution, 1, true), Ok(()));
-        let long_ago = now() - TimeDelta::days(80);
-        world.executions.borrow_mut().push((seen(execution, ExecutionStatus::Succeeded), long_ago));
-    }
-    world.objects.borrow_mut().retain(|key, _| !key.starts_with("history/"));
+    old_runs(&world, 250);
     let mut entered = Vec::new();
     for _ in 0..3 {
         timer(&world);
@@ -167,16 +176,186 @@ fn the_entry_of_a_redrive_that_was_lost_is_entered() {
     assert_eq!((latest.at.attempt, latest.status), (2, RunStatus::Skipped), "who lists the failed ones sees that");
 }
 
-/// A history that nobody may write holds up no sweep.
+/// A history that nobody may write fails no sweep, and is not taken for a whole one.
 #[test]
-fn what_goes_wrong_here_is_told_last_and_holds_nothing_up() {
+fn a_history_that_may_not_be_written_fails_nothing_and_is_not_whole() {
+    let world = world();
+    old_runs(&world, 3);
+    let aborted = seen(execution("daily"), ExecutionStatus::Aborted);
+    world.executions.borrow_mut().insert(0, (aborted, now()));
+    world.faults.borrow_mut().push(fault("s3:PutObject", "history/", CallErrorKind::AccessDenied));
+    for _ in 0..MAX_HISTORY_HELD + MAX_HISTORY_TRIES + 2 {
+        let answer = swept(&world);
+        assert!(answer.history_failed > 0 && answer.failed == 0, "{answer:?}");
+        assert!(answer.history_failure.unwrap().contains("denied"));
+        assert!(!place(&world).is_whole);
+    }
+    assert_eq!(world.events.get(), 4, "the outcome was recorded and published all the same");
+    assert!(world.records().keys().any(|key| key.ends_with("/outcome.json")));
+    world.faults.borrow_mut().clear();
+    timer(&world);
+    assert_eq!((everything(&world).len(), place(&world).is_whole, place(&world).lacking), (4, true, 0));
+}
+
+/// The sweep's failure is that of its own work.
+#[test]
+fn of_two_failures_the_one_about_the_history_is_not_the_sweeps() {
     let (world, execution) = (world(), execution("daily"));
     world.only(seen(execution, ExecutionStatus::Aborted));
-    let denied =
-        || StepFault { action: "s3:PutObject", key_end: "history", kind: CallErrorKind::AccessDenied, times: 99 };
-    world.faults.borrow_mut().push(denied());
+    world.faults.borrow_mut().push(fault("s3:GetObject", "history.json", CallErrorKind::AccessDenied));
+    assert_eq!(swept(&world).history_failed, 1);
+    world.faults.borrow_mut().push(fault("s3:GetObject", "sweeper.json", CallErrorKind::Throttled));
     let failure = block_on(sweep(&stack(), &world, SweepInput::default())).unwrap_err();
-    assert_eq!(failure.code, Code::AccessDenied);
-    assert_eq!(world.events.get(), 1, "the outcome was recorded and published all the same");
-    assert!(world.records().keys().any(|key| key.ends_with("/outcome.json")));
+    assert_eq!(failure.code, Code::Throttled);
+}
+
+/// A record that is in an archive, or that a policy forbids to read, or that AWS does not answer for.
+#[test]
+fn an_execution_that_cannot_be_entered_stops_neither_the_pass_nor_the_sweep() {
+    for (kind, sweeps) in [
+        (CallErrorKind::Refused, 1),
+        (CallErrorKind::AccessDenied, 1),
+        (CallErrorKind::Throttled, MAX_HISTORY_HELD + 1),
+        (CallErrorKind::NoAnswer, MAX_HISTORY_HELD + 1),
+    ] {
+        let world = world();
+        old_runs(&world, 40);
+        let key = "/old-7-";
+        world.faults.borrow_mut().push(fault("s3:GetObject", key, kind));
+        for _ in 1..sweeps {
+            assert!(swept(&world).history_failed > 0, "{kind:?}");
+            assert!(!place(&world).is_whole, "{kind:?}: it may go well soon");
+            assert_eq!(everything(&world).len(), 39, "{kind:?}: the others are entered");
+        }
+        assert!(swept(&world).history_failed > 0, "{kind:?}");
+        assert!(place(&world).is_whole, "{kind:?}");
+        assert_eq!((everything(&world).len(), place(&world).missed.len()), (39, 1), "{kind:?}");
+        let mut tries = 0;
+        while !place(&world).missed.is_empty() {
+            assert_eq!(swept(&world).history_failed, 1, "{kind:?}: it is tried again");
+            tries += 1;
+        }
+        assert_eq!((tries, place(&world).lacking), (MAX_HISTORY_TRIES - 1, 1), "{kind:?}: and then given up");
+        timer(&world);
+    }
+}
+
+#[test]
+fn what_was_passed_over_is_entered_when_it_can_be() {
+    let world = world();
+    old_runs(&world, 4);
+    world.faults.borrow_mut().push(fault("s3:GetObject", "/old-2-", CallErrorKind::Refused));
+    swept(&world);
+    swept(&world);
+    assert_eq!(everything(&world).len(), 3);
+    world.faults.borrow_mut().clear();
+    timer(&world);
+    assert_eq!((everything(&world).len(), place(&world).missed.len(), place(&world).lacking), (4, 0, 0));
+}
+
+/// A function that is cut off is called again by Lambda and raises an alarm, and what it had to tell is lost.
+#[test]
+fn a_call_that_takes_for_ever_cuts_off_no_sweep_and_is_passed() {
+    for (action, key) in [("s3:GetObject", "/old-7-"), ("s3:PutObject", "/old-7-"), ("s3:GetObject", "history.json")] {
+        let world = world();
+        // Time passes for whoever sleeps.
+        world.status.set((InstanceStatus::InService, 0));
+        old_runs(&world, 40);
+        world.slow.borrow_mut().push((action, key.to_owned(), 600));
+        let mut sweeps = 0;
+        while sweeps < 2 * MAX_HISTORY_HELD && (sweeps == 0 || key != "history.json" && !place(&world).is_whole) {
+            world.passed.set(0);
+            world.sleeps_left.set(100);
+            assert!(swept(&world).history_failed > 0, "{action} {key}");
+            assert!(world.passed.get() <= 24, "{action} {key}: {} s", world.passed.get());
+            sweeps += 1;
+            if key == "history.json" {
+                world.put(key, &HistoryPlace::default());
+            }
+        }
+        if key != "history.json" {
+            assert!(place(&world).is_whole, "{action} {key}");
+            assert_eq!(everything(&world).len(), 39, "{action} {key}");
+        }
+    }
+}
+
+/// ConcludeRun has thirty seconds, and a call may take twelve.
+#[test]
+fn a_slow_bucket_costs_conclude_run_no_more_than_one_call_behind_its_time() {
+    for (seconds, entered) in [(0, 3), (6, 2)] {
+        let (world, execution) = (world(), execution("daily"));
+        world.slow.borrow_mut().push(("s3:PutObject", "history/".to_owned(), seconds));
+        assert_eq!(conclude(&world, &execution, 1, true), Ok(()));
+        let keys = world.objects.borrow().keys().filter(|key| key.starts_with("history/")).count();
+        assert_eq!(keys, entered, "{seconds} s: the last key is not begun after five seconds");
+    }
+    let (world, execution) = (world(), execution("daily"));
+    world.slow.borrow_mut().push(("s3:PutObject", "outcome.json".to_owned(), 6));
+    assert_eq!(conclude(&world, &execution, 1, true), Ok(()));
+    assert!(!world.objects.borrow().keys().any(|key| key.starts_with("history/")), "no time is left");
+}
+
+/// A stack that went back to a version without a history for a week, and came again.
+#[test]
+fn a_history_that_nobody_kept_is_not_whole_until_it_was_looked_through() {
+    let world = world();
+    old_runs(&world, 250);
+    for (_, ended) in world.executions.borrow_mut().iter_mut() {
+        *ended = now() - TimeDelta::days(3);
+    }
+    let mut whole = Vec::new();
+    let left = HistoryPlace { is_whole: true, looked_at: Some(now() - TimeDelta::days(7)), ..HistoryPlace::default() };
+    world.put("history.json", &left);
+    for _ in 0..3 {
+        timer(&world);
+        whole.push(place(&world).is_whole);
+    }
+    assert_eq!(whole, [false, false, true]);
+    assert_eq!(everything(&world).len(), 250);
+}
+
+/// Its outcome may come only after many sweeps, when no pass looks back as far as its end any more.
+#[test]
+fn an_execution_that_is_concluded_late_is_entered() {
+    let world = world();
+    world.only(seen(execution("daily"), ExecutionStatus::Aborted));
+    world.faults.borrow_mut().push(fault("s3:PutObject", "outcome.json", CallErrorKind::Throttled));
+    for sweeps in 0..6 {
+        world.passed.set(300 * sweeps);
+        block_on(sweep(&stack(), &world, SweepInput::default())).unwrap_err();
+        assert_eq!(place(&world).missed.len(), 1);
+    }
+    world.faults.borrow_mut().clear();
+    world.passed.set(1_800);
+    timer(&world);
+    let [entry] = &everything(&world)[..] else { panic!("one entry") };
+    assert_eq!((entry.status, place(&world).missed.len()), (RunStatus::Aborted, 0));
+}
+
+/// `onRunnerLost: rerun`: the run goes on, so the attempt is not how it ended.
+#[test]
+fn an_attempt_that_is_repeated_is_not_entered() {
+    let (world, execution) = (world(), execution("daily"));
+    assert_eq!(conclude(&world, &execution, 1, false), Err(Code::QuotaExceeded));
+    let key = world.records().into_keys().find(|key| key.ends_with("outcome.json")).unwrap();
+    let mut outcome: Value = serde_json::from_slice(&world.records()[&key]).unwrap();
+    (outcome["code"], outcome["failure"]["code"]) = ("RunnerLost".into(), "RunnerLost".into());
+    world.put(&key, &outcome);
+    world.objects.borrow_mut().retain(|key, _| !key.starts_with("history/"));
+    let mut input = input();
+    input["onRunnerLost"] = "rerun".into();
+    input.as_object_mut().unwrap().remove("event");
+    let mut aborted = seen(execution, ExecutionStatus::Aborted);
+    aborted.input = InputText::from(&input);
+    world.only(aborted);
+    // The outcome of what it was stopped on the way to cannot be written yet.
+    world.faults.borrow_mut().push(fault("s3:PutObject", "/2/", CallErrorKind::Throttled));
+    block_on(sweep(&stack(), &world, SweepInput::default())).unwrap_err();
+    assert_eq!(everything(&world), []);
+    world.faults.borrow_mut().clear();
+    timer(&world);
+    let [entry, other] = &everything(&world)[..] else { panic!("the second attempt, in both groups") };
+    assert_eq!((entry.at.attempt, entry.status), (2, RunStatus::Aborted));
+    assert_eq!(entry, other);
 }

@@ -100,6 +100,8 @@ pub enum Fault {
     LiveUploadLate,
     HistoryNotWritten,
     HistoryAnswerLost,
+    HistoryCutOff,
+    HistoryUnanswered,
     Notebook(Hostility),
 }
 
@@ -110,7 +112,7 @@ impl Fault {
     }
 
     /// Every kind that no notebook makes.
-    pub const ALL: [Self; 88] = [
+    pub const ALL: [Self; 90] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -199,6 +201,8 @@ impl Fault {
         Self::LiveUploadLate,
         Self::HistoryNotWritten,
         Self::HistoryAnswerLost,
+        Self::HistoryCutOff,
+        Self::HistoryUnanswered,
     ];
 
     /// Whether the fault leaves something that only the sweeper mends.
@@ -328,6 +332,8 @@ impl Fault {
             Self::LiveUploadLate => "what a notebook had left lands after its upload was given up",
             Self::HistoryNotWritten => "a run's entry in the history is not written",
             Self::HistoryAnswerLost => "a run's entry in the history is written, and its answer is lost",
+            Self::HistoryCutOff => "a sweep is cut off at the history",
+            Self::HistoryUnanswered => "a sweep's call about the history is never answered",
             Self::Notebook(kind) => kind.name(),
         }
     }

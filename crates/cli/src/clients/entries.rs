@@ -6,14 +6,12 @@
 
 use std::collections::VecDeque;
 
+use aws_sdk_sfn::types::ExecutionStatus;
 use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
-use reveille_domain::{
-    history::{Entry, Group, HistoryPlace, NotebookName, Order, backwards, notebooks},
-    records::RunStatus,
-};
+use reveille_domain::history::{Entry, Group, HistoryPlace, NotebookName, Order, backwards, notebooks};
 
-use super::Account;
+use super::{Account, past::status_of};
 use crate::error::CliError;
 
 /// Keys of one request: the most that S3 gives.
@@ -28,8 +26,8 @@ const MOST_NOTEBOOKS: usize = 24;
 /// What is looked for. All of it must fit.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sought {
-    /// The statuses that fit; none: every one.
-    pub(super) statuses: Option<Vec<RunStatus>>,
+    /// How its execution ended.
+    pub(super) status: Option<ExecutionStatus>,
     pub(super) instance: Option<String>,
     /// A part of the notebook's name.
     pub(super) notebook: Option<String>,
@@ -37,22 +35,14 @@ pub(super) struct Sought {
     pub(super) since: Option<DateTime<Utc>>,
     /// It started then or earlier.
     pub(super) until: Option<DateTime<Utc>>,
-    pub(super) most: usize,
-}
-
-/// What was found, the newest start first.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) entries: Vec<Entry>,
-    /// Whether the look ended before it had enough, because it would have read too much.
-    pub(super) is_cut: bool,
 }
 
 impl Sought {
+    /// Whether a run may be one of them. Of a notebook whose name was cut that cannot be denied.
     fn fits(&self, entry: &Entry) -> bool {
-        let status = self.statuses.as_ref().is_none_or(|statuses| statuses.contains(&entry.status));
+        let status = self.status.as_ref().is_none_or(|status| status_of(entry.execution_status()) == *status);
         let instance = self.instance.as_ref().is_none_or(|name| entry.at.instance == *name);
-        let named = |text: &String| entry.notebook.as_ref().is_some_and(|name| name.notebook().0.contains(text));
+        let named = |text: &String| entry.notebook.as_ref().is_some_and(|name| name.may_hold(text));
         status && instance && self.notebook.as_ref().is_none_or(named)
     }
 
@@ -60,11 +50,12 @@ impl Sought {
         self.since.is_some_and(|since| entry.started < since)
     }
 
-    fn groups(&self) -> impl Iterator<Item = Group> {
-        let wanted = |group: &Group| {
-            self.statuses.as_ref().is_none_or(|statuses| statuses.iter().any(|status| Group::of(*status) == *group))
-        };
-        Group::ALL.into_iter().filter(wanted)
+    fn groups(&self) -> &'static [Group] {
+        match self.status {
+            None => &Group::ALL,
+            Some(ExecutionStatus::Succeeded) => &[Group::Ok],
+            Some(_) => &[Group::Failed],
+        }
     }
 }
 
@@ -117,57 +108,89 @@ fn next(folders: &mut [Folder]) -> Option<Entry> {
     heads.min_by(|a, b| place(&a.read[0]).cmp(&place(&b.read[0])))?.read.pop_front()
 }
 
-impl Account {
-    /// Whether every run that ended is in the history, but for the latest: it may not be there yet, or the stack may have none.
-    pub(super) async fn has_whole_history(&self) -> bool {
-        // Whoever may not read this is told what executions tell.
-        let place: Result<Option<HistoryPlace>, CliError> = self.record(&self.layout.history_place()).await;
-        place.ok().flatten().is_some_and(|place| place.is_whole)
+/// A look through the history, which goes on as far as it is asked to.
+pub(super) struct Look<'a> {
+    account: &'a Account,
+    sought: Sought,
+    folders: Vec<Folder>,
+    /// Requests that it may still make.
+    left: usize,
+    /// What was taken out last: another attempt of the run may come next.
+    latest: Option<Entry>,
+    is_over: bool,
+    is_cut: bool,
+}
+
+impl Look<'_> {
+    /// Whether it ended before the history did, because it would have read too much.
+    pub(super) const fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
-    /// The runs of the history that fit, the newest first.
-    pub(super) async fn entries(&self, sought: &Sought) -> Result<Found, CliError> {
-        let orders = self.orders(sought).await?;
-        let prefixes = orders.iter().flat_map(|order| sought.groups().map(|group| order.folder(&self.layout, group)));
-        let mut folders: Vec<Folder> = prefixes.map(|prefix| Folder::new(prefix, sought.until)).collect();
-        // A little more than is wanted: a run that was repeated is there more than once.
-        let first = sought.most.saturating_add(sought.most / 4 + 8).min(PAGE);
-        try_join_all(folders.iter_mut().map(|folder| folder.turn(self, first))).await?;
-        let mut found = Found::default();
-        let (mut latest, mut left) = (None::<Entry>, MOST_PAGES);
-        while found.entries.len() < sought.most {
-            if !self.read_on(&mut folders, &mut left).await? {
-                found.is_cut = true;
+    /// Whether there is nothing behind what was answered.
+    pub(super) const fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The next runs that may fit, the newest first. Fewer than so many: it ended.
+    pub(super) async fn next(&mut self, most: usize) -> Result<Vec<Entry>, CliError> {
+        let mut found = Vec::new();
+        while found.len() < most && !self.is_over && !self.is_cut {
+            if !self.read_on().await? {
+                self.is_cut = true;
                 break;
             }
-            let entry = next(&mut folders).filter(|entry| !sought.is_too_old(entry));
-            match (&latest, &entry) {
+            let entry = next(&mut self.folders).filter(|entry| !self.sought.is_too_old(entry));
+            let is_same = match (&self.latest, &entry) {
+                (Some(before), Some(entry)) => before.at.run == entry.at.run,
+                _ => false,
+            };
+            if is_same {
                 // Attempts of one run stand together, and the last one counts.
-                (Some(before), Some(entry)) if before.at.run == entry.at.run => {
-                    if before.at.attempt > entry.at.attempt {
-                        continue;
-                    }
+                let attempt = |entry: &Option<Entry>| entry.as_ref().map(|entry| entry.at.attempt);
+                if attempt(&self.latest) > attempt(&entry) {
+                    continue;
                 }
-                _ => found.entries.extend(latest.take().filter(|entry| sought.fits(entry))),
+            } else {
+                found.extend(self.latest.take().filter(|entry| self.sought.fits(entry)));
             }
-            if entry.is_none() {
-                break;
-            }
-            latest = entry;
+            self.is_over = entry.is_none();
+            self.latest = entry;
         }
         Ok(found)
     }
 
     /// Reads on where nothing is left of what was read: what comes next may be there. `false`: that would be too much.
-    async fn read_on(&self, folders: &mut [Folder], left: &mut usize) -> Result<bool, CliError> {
-        while let Some(folder) = folders.iter_mut().find(|folder| folder.is_to_be_read()) {
-            if *left == 0 {
+    async fn read_on(&mut self) -> Result<bool, CliError> {
+        while let Some(folder) = self.folders.iter_mut().find(|folder| folder.is_to_be_read()) {
+            if self.left == 0 {
                 return Ok(false);
             }
-            *left -= 1;
-            folder.turn(self, PAGE).await?;
+            self.left -= 1;
+            folder.turn(self.account, PAGE).await?;
         }
         Ok(true)
+    }
+}
+
+impl Account {
+    /// How the history stands, if it has every run that ended, but for the latest: it may not be there yet, or the stack may have none.
+    pub(super) async fn whole_history(&self) -> Option<HistoryPlace> {
+        // Whoever may not read this is told what executions tell.
+        let place: Result<Option<HistoryPlace>, CliError> = self.record(&self.layout.history_place()).await;
+        place.ok().flatten().filter(|place| place.is_trusted(Utc::now()))
+    }
+
+    /// Begins a look for so many runs.
+    pub(super) async fn look(&self, sought: Sought, most: usize) -> Result<Look<'_>, CliError> {
+        let orders = self.orders(&sought).await?;
+        let groups = sought.groups();
+        let prefixes = orders.iter().flat_map(|order| groups.iter().map(|group| order.folder(&self.layout, *group)));
+        let mut folders: Vec<Folder> = prefixes.map(|prefix| Folder::new(prefix, sought.until)).collect();
+        // A little more than is wanted: a run that was repeated is there more than once.
+        let first = most.saturating_add(most / 4 + 8).min(PAGE);
+        try_join_all(folders.iter_mut().map(|folder| folder.turn(self, first))).await?;
+        Ok(Look { account: self, sought, folders, left: MOST_PAGES, latest: None, is_over: false, is_cut: false })
     }
 
     /// The orders to list: of notebooks, if few names fit; otherwise the instance's, or that of all.
@@ -182,7 +205,7 @@ impl Account {
         })
     }
 
-    /// The notebooks whose name holds a text; `None`: they are too many.
+    /// The notebooks whose name may hold a text; `None`: they are too many.
     async fn notebook_names(&self, text: &str) -> Result<Option<Vec<NotebookName>>, CliError> {
         let folder = notebooks(&self.layout);
         let (mut names, mut token) = (Vec::new(), None);
@@ -192,7 +215,7 @@ impl Account {
             let listed = listed.map_err(|error| CliError::asked(format!("list {}", self.place(&folder)), &error))?;
             let folders = listed.common_prefixes().iter().filter_map(|prefix| prefix.prefix());
             let listed_names = folders.filter_map(|folder| NotebookName::of_folder(&self.layout, folder));
-            names.extend(listed_names.filter(|name| name.notebook().0.contains(text)));
+            names.extend(listed_names.filter(|name| name.may_hold(text)));
             if names.len() > MOST_NOTEBOOKS {
                 return Ok(None);
             }

@@ -8,17 +8,26 @@ use std::collections::BTreeSet;
 use aws_sdk_sfn::types::ExecutionStatus;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reveille_domain::{RunId, history::Entry, records::RunStatus};
+use reveille_domain::{RunId, history::Entry};
 
-use super::{AT_ONCE, Account, Execution, Run, entries::Sought};
+use super::{
+    AT_ONCE, Account, Execution, Run,
+    entries::{Look, Sought},
+};
 use crate::error::CliError;
 
 /// Executions that are looked at where a filter can be answered only by looking at each.
 const MOST_LOOKED_AT: usize = 1_000;
+/// Executions that go on and are looked at: nothing else says whose they are.
+const MOST_UNDER_WAY: usize = 200;
 /// The newest executions, which may have ended so shortly ago that the history does not have them, or have no entry there at all.
 const YOUNG: usize = 50;
 /// Step Functions forgets an execution this long after its end.
 const REMEMBERED: TimeDelta = TimeDelta::days(90);
+
+/// What is said where a look ended before the history did.
+const OLDER: &str =
+    "there may be older runs that fit; to find them, say more: --status, --instance, or more of the notebook's name";
 
 /// Which runs are wanted.
 #[derive(Clone, Debug, Default)]
@@ -47,16 +56,6 @@ impl WantedRuns {
         status && instance && self.notebook.as_ref().is_none_or(named)
     }
 
-    /// The statuses of outcomes that executions of the status have.
-    fn statuses(&self) -> Option<Vec<RunStatus>> {
-        Some(match self.status.as_ref()? {
-            ExecutionStatus::Succeeded => vec![RunStatus::Succeeded, RunStatus::Skipped],
-            ExecutionStatus::Failed => vec![RunStatus::Failed],
-            ExecutionStatus::Aborted => vec![RunStatus::Aborted],
-            _ => Vec::new(),
-        })
-    }
-
     /// Whether Step Functions may have forgotten some of them.
     fn may_be_forgotten(&self, now: DateTime<Utc>) -> bool {
         self.status != Some(ExecutionStatus::Running) && self.since.is_none_or(|since| now - since > REMEMBERED)
@@ -64,12 +63,11 @@ impl WantedRuns {
 
     fn sought(&self) -> Sought {
         Sought {
-            statuses: self.statuses(),
+            status: self.status.clone(),
             instance: self.instance.clone(),
             notebook: self.notebook.clone(),
             since: self.since,
             until: None,
-            most: self.most,
         }
     }
 }
@@ -81,21 +79,38 @@ impl Account {
             return self.runs_by_execution(wanted).await;
         }
         // What goes on is in no history.
-        if wanted.status == Some(ExecutionStatus::Running) || !self.has_whole_history().await {
+        if wanted.status == Some(ExecutionStatus::Running) {
             return self.runs_looked_at(wanted).await;
         }
-        Box::pin(self.runs_by_history(wanted)).await
+        let Some(place) = self.whole_history().await else { return self.runs_looked_at(wanted).await };
+        match Box::pin(self.runs_by_history(wanted, place.lacking)).await {
+            // Whoever may not list the bucket is told what executions tell.
+            Err(error @ CliError::Refused { .. }) => {
+                let mut listed = self.runs_looked_at(wanted).await?;
+                let bound = listed.bound.map(|bound| format!("{bound}; ")).unwrap_or_default();
+                listed.bound = Some(format!("{bound}runs that Step Functions has forgotten are not listed: {error}"));
+                Ok(listed)
+            }
+            listed => listed,
+        }
     }
 
-    /// ListExecutions has them in order, and behind what it knows the history goes on.
+    /// ListExecutions has them in order. What it does not know any more, the history has.
     async fn runs_by_execution(&self, wanted: &WantedRuns) -> Result<ListedRuns, CliError> {
         let (executions, _) = self.executions_of(wanted, wanted.most).await?;
         let looks = stream::iter(&executions).map(|execution| self.run(execution)).buffered(AT_ONCE);
         let mut runs: Vec<Run> = looks.try_collect().await?;
-        let mut bound = None;
-        if runs.len() < wanted.most && wanted.may_be_forgotten(Utc::now()) {
-            match self.forgotten(wanted, &executions).await {
-                Ok(older) => runs.extend(older),
+        let (now, mut bound) = (Utc::now(), None);
+        // What started since cannot have ended so long ago.
+        let until = now - REMEMBERED;
+        let young = executions.iter().filter(|execution| execution.started > until).count();
+        if young < wanted.most && wanted.may_be_forgotten(now) {
+            match self.forgotten(wanted, &executions, until, wanted.most - young).await {
+                Ok((forgotten, is_cut)) => {
+                    runs.extend(forgotten);
+                    newest(&mut runs, wanted.most);
+                    bound = (is_cut && runs.len() < wanted.most).then(|| OLDER.to_owned());
+                }
                 // What Step Functions knows is told all the same.
                 Err(error) => bound = Some(format!("runs that Step Functions has forgotten are not listed: {error}")),
             }
@@ -103,55 +118,92 @@ impl Account {
         Ok(ListedRuns { runs, bound })
     }
 
-    /// What the history has behind all that Step Functions knows of the wanted ones.
-    async fn forgotten(&self, wanted: &WantedRuns, known: &[Execution]) -> Result<Vec<Run>, CliError> {
-        let until = known.last().map(|oldest| oldest.started);
+    /// Runs of the history that Step Functions does not list, though they may stand between those that it does: it goes by when they ended.
+    async fn forgotten(
+        &self,
+        wanted: &WantedRuns,
+        known: &[Execution],
+        until: DateTime<Utc>,
+        most: usize,
+    ) -> Result<(Vec<Run>, bool), CliError> {
         let ids: BTreeSet<RunId> = known.iter().map(Execution::run).collect();
-        // Those that started with the oldest are among them.
-        let found = self.entries(&Sought { until, ..wanted.sought() }).await?;
-        let older = found.entries.into_iter().filter(|entry| !ids.contains(&entry.at.run));
-        self.told(wanted, older.take(wanted.most - known.len()).collect()).await
+        let mut look = self.look(Sought { until: Some(until), ..wanted.sought() }, most).await?;
+        self.found(wanted, &mut look, &ids, most).await
     }
 
     /// The history has them in order; what goes on, and what is too young for it, is looked at.
-    async fn runs_by_history(&self, wanted: &WantedRuns) -> Result<ListedRuns, CliError> {
-        let sought = wanted.sought();
-        let (found, unlisted) = tokio::try_join!(self.entries(&sought), self.unlisted(wanted))?;
+    async fn runs_by_history(&self, wanted: &WantedRuns, lacking: u64) -> Result<ListedRuns, CliError> {
+        let (mut look, (unlisted, is_busy)) =
+            tokio::try_join!(self.look(wanted.sought(), wanted.most), self.unlisted(wanted))?;
         let looks = stream::iter(&unlisted).map(|execution| self.outline(&execution.arn)).buffered(AT_ONCE);
-        let fitting = looks.try_filter(|run| std::future::ready(wanted.fits(run)));
+        let fitting = looks.try_filter(|run| std::future::ready(wanted.fits(run))).take(wanted.most);
         let mut runs: Vec<Run> =
             fitting.map_ok(|run| self.with_records(run)).try_buffered(AT_ONCE).try_collect().await?;
         let ids: BTreeSet<RunId> = unlisted.iter().map(Execution::run).collect();
-        let listed = found.entries.into_iter().filter(|entry| !ids.contains(&entry.at.run)).collect();
-        runs.extend(self.told(wanted, listed).await?);
-        runs.sort_by_key(|run| std::cmp::Reverse(run.execution.started));
-        runs.truncate(wanted.most);
-        let bound = (found.is_cut && runs.len() < wanted.most).then(|| {
-            "there may be older runs that fit; to find them, say more: --status, --instance, or more of the notebook's name".to_owned()
-        });
+        let (found, is_cut) = self.found(wanted, &mut look, &ids, wanted.most).await?;
+        runs.extend(found);
+        newest(&mut runs, wanted.most);
+        let is_short = runs.len() < wanted.most;
+        let mut bounds = Vec::new();
+        if is_busy {
+            bounds.push(format!("of the runs under way, the newest {MOST_UNDER_WAY} were looked at"));
+        }
+        if is_short && is_cut {
+            bounds.push(OLDER.to_owned());
+        }
+        if is_short && lacking > 0 {
+            bounds.push(format!("the history lacks {lacking} runs whose records could not be read; `reveille runs` without --instance and --notebook lists those that Step Functions knows"));
+        }
+        let bound = (!bounds.is_empty()).then(|| bounds.join("; "));
         Ok(ListedRuns { runs, bound })
     }
 
-    /// Executions that the history does not list, or not as they are: those that go on, and the newest, if they are not in it.
-    async fn unlisted(&self, wanted: &WantedRuns) -> Result<Vec<Execution>, CliError> {
+    /// The runs that a look finds, but for those that are known; and whether there may be more. A run that is something else by now
+    /// is left out, so the look goes on until there are enough.
+    async fn found(
+        &self,
+        wanted: &WantedRuns,
+        look: &mut Look<'_>,
+        known: &BTreeSet<RunId>,
+        most: usize,
+    ) -> Result<(Vec<Run>, bool), CliError> {
+        let (mut runs, mut looked_at, mut size) = (Vec::new(), 0, most);
+        while runs.len() < most && looked_at < MOST_LOOKED_AT.max(most) {
+            let entries = look.next(size).await?;
+            if entries.is_empty() {
+                return Ok((runs, look.is_cut()));
+            }
+            let unknown: Vec<Entry> = entries.into_iter().filter(|entry| !known.contains(&entry.at.run)).collect();
+            looked_at += unknown.len();
+            runs.extend(self.told(wanted, unknown).await?);
+            size = most.saturating_sub(runs.len()).max(AT_ONCE);
+        }
+        Ok((runs, !look.is_over()))
+    }
+
+    /// Executions that the history does not list, or not as they are: those that go on, and the newest, if they are not in it. The
+    /// newest first; and whether more go on than are looked at.
+    async fn unlisted(&self, wanted: &WantedRuns) -> Result<(Vec<Execution>, bool), CliError> {
         let of = |status| WantedRuns { status, since: wanted.since, ..WantedRuns::default() };
         let (going_on, newest) = (of(Some(ExecutionStatus::Running)), of(wanted.status.clone()));
         let going_on = async {
             match wanted.status {
-                None => Ok(self.executions_of(&going_on, MOST_LOOKED_AT).await?.0),
+                None => self.executions_of(&going_on, MOST_UNDER_WAY).await,
                 // Theirs is another one.
-                Some(_) => Ok(Vec::new()),
+                Some(_) => Ok((Vec::new(), false)),
             }
         };
-        let (mut unlisted, (young, _)) = tokio::try_join!(going_on, self.executions_of(&newest, YOUNG))?;
+        let ((mut unlisted, is_busy), (young, _)) = tokio::try_join!(going_on, self.executions_of(&newest, YOUNG))?;
         let ended: Vec<Execution> = young.into_iter().filter(|execution| !execution.is_running()).collect();
-        let (Some(newest), Some(oldest)) = (ended.first(), ended.last()) else { return Ok(unlisted) };
-        let (since, until) = (Some(oldest.started), Some(newest.started));
-        let entered = Sought { statuses: wanted.statuses(), since, until, most: YOUNG, ..Sought::default() };
-        let entered = self.entries(&entered);
-        let entered: BTreeSet<RunId> = entered.await?.entries.into_iter().map(|entry| entry.at.run).collect();
-        unlisted.extend(ended.into_iter().filter(|execution| !entered.contains(&execution.run())));
-        Ok(unlisted)
+        if let (Some(newest), Some(oldest)) = (ended.first(), ended.last()) {
+            let (since, until) = (Some(oldest.started), Some(newest.started));
+            let entered = Sought { status: wanted.status.clone(), since, until, ..Sought::default() };
+            let entered = self.look(entered, YOUNG).await?.next(YOUNG).await?;
+            let entered: BTreeSet<RunId> = entered.into_iter().map(|entry| entry.at.run).collect();
+            unlisted.extend(ended.into_iter().filter(|execution| !entered.contains(&execution.run())));
+        }
+        unlisted.sort_by_key(|execution| std::cmp::Reverse(execution.started));
+        Ok((unlisted, is_busy))
     }
 
     /// Each execution is looked at: there is no history, or it is not whole yet, or it has no such runs.
@@ -186,4 +238,10 @@ impl Account {
         let runs = stream::iter(&entries).map(|entry| self.run_of_entry(entry)).buffered(AT_ONCE);
         runs.try_filter(|run| std::future::ready(wanted.fits(run))).try_collect().await
     }
+}
+
+/// The newest of them, in order.
+fn newest(runs: &mut Vec<Run>, most: usize) {
+    runs.sort_by_key(|run| std::cmp::Reverse(run.execution.started));
+    runs.truncate(most);
 }

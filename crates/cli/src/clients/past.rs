@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{
     InstanceName, RunId,
-    history::Entry,
+    history::{Entry, NotebookName, TriggerKind, execution_status},
     layout::AttemptRef,
+    ports,
     records::{Request, RunStatus},
 };
 use serde_json::{Value, json};
@@ -38,13 +39,13 @@ impl Run {
 
     /// Adds what the history has of it and its records don't, or no longer.
     fn fill(&mut self, entry: &Entry) {
-        self.trigger.clone_from(&entry.trigger);
+        kind(entry.trigger).clone_into(&mut self.trigger);
         self.execution.started = entry.started;
-        let named = entry.notebook.as_ref().map(|name| name.notebook().0);
+        let named = entry.notebook.as_ref().map(NotebookName::shown);
         self.notebook = self.notebook.take().or(named);
         if self.outcome.is_none() {
-            self.ending = ending(entry.status);
-            self.execution.status = status_of(entry.status);
+            self.ending = ending(entry.status, entry.has_code);
+            self.execution.status = status_of(entry.execution_status());
             self.execution.stopped = Some(entry.concluded);
             self.error = entry.code.map(|code| code.as_str().to_owned());
             self.cause = None;
@@ -137,7 +138,7 @@ impl Account {
         let Recorded { instance, run } = recorded;
         let latest = self.latest_attempt(instance, run).await?;
         let at = latest.unwrap_or_else(|| AttemptRef { instance: instance.clone(), run: run.clone(), attempt: 1 });
-        let nothing = execution(&at, RunStatus::Failed, Default::default(), &self.state_machine);
+        let nothing = execution(&at, ExecutionStatus::Failed, Default::default(), &self.state_machine);
         let mut told = Run::of_records(&at, nothing);
         let request = told.readable(self.request(instance, run).await)?.filter(|request| request.run == *run);
         let outcome = told.readable(self.outcome(&at).await)?.filter(|outcome| outcome.run == *run);
@@ -146,9 +147,10 @@ impl Account {
         let started = request.as_ref().map(|request| request.admitted_at);
         let started = started.or_else(|| outcome.as_ref()?.admitted_at);
         let ended = outcome.as_ref().map(|outcome| outcome.concluded_at);
-        let status = outcome.as_ref().map_or(RunStatus::Failed, |outcome| outcome.status);
+        let how = outcome.as_ref().map(|outcome| (outcome.status, outcome.code.is_some()));
+        let (status, has_code) = how.unwrap_or((RunStatus::Failed, true));
         let times = (started.or(ended).unwrap_or_default(), ended.or(started).unwrap_or_default());
-        told.execution = execution(&at, status, times, &self.state_machine);
+        told.execution = execution(&at, status_of(execution_status(status, has_code)), times, &self.state_machine);
         let arn = outcome.as_ref().map(|outcome| outcome.execution_arn.clone());
         if let Some(arn) = arn.or_else(|| request.map(|request| request.execution_arn)) {
             told.execution.arn = arn;
@@ -157,7 +159,7 @@ impl Account {
             told.error = Some("how it ended is not known".to_owned());
             told.cause = Some("its outcome.json is gone, or cannot be read".to_owned());
         }
-        told.ending = ending(status);
+        told.ending = ending(status, has_code);
         told.at = Some(at);
         told.outcome = outcome;
         Ok(told)
@@ -183,12 +185,24 @@ pub(super) fn input_of(request: &Request) -> String {
     input.to_string()
 }
 
-fn ending(status: RunStatus) -> Ending {
-    match status {
-        RunStatus::Succeeded => Ending::Succeeded,
-        RunStatus::Skipped => Ending::Skipped,
-        RunStatus::Failed => Ending::Failed,
-        RunStatus::Aborted => Ending::Aborted,
+/// How a run ended whose outcome has this status, with a code or without: one whose instance was not seen to stop failed, whatever became of its notebook.
+const fn ending(status: RunStatus, has_code: bool) -> Ending {
+    match (status, has_code) {
+        (RunStatus::Succeeded, false) => Ending::Succeeded,
+        (RunStatus::Skipped, _) => Ending::Skipped,
+        (RunStatus::Succeeded, true) | (RunStatus::Failed, _) => Ending::Failed,
+        (RunStatus::Aborted, _) => Ending::Aborted,
+    }
+}
+
+/// What kind of thing started a run, in the words that are used of one that Step Functions knows.
+const fn kind(trigger: TriggerKind) -> &'static str {
+    match trigger {
+        TriggerKind::Hand => "by hand",
+        TriggerKind::Upload => "upload",
+        TriggerKind::Schedule => "schedule",
+        TriggerKind::Run => "reveille",
+        TriggerKind::Event => "event",
     }
 }
 
@@ -196,7 +210,7 @@ fn ending(status: RunStatus) -> Ending {
 /// is right for every name that needs no change in a key.
 fn execution(
     at: &AttemptRef,
-    status: RunStatus,
+    status: ExecutionStatus,
     (started, ended): (DateTime<Utc>, DateTime<Utc>),
     state_machine: &str,
 ) -> Execution {
@@ -205,7 +219,7 @@ fn execution(
     Execution {
         arn: execution_arn(at, state_machine),
         name,
-        status: status_of(status),
+        status,
         started,
         stopped: Some(ended),
         recorded: Some(recorded),
@@ -221,11 +235,13 @@ fn execution_arn(at: &AttemptRef, state_machine: &str) -> String {
     format!("{}:{}", state_machine.replacen(":stateMachine:", ":execution:", 1), name(at))
 }
 
-/// The status of an execution whose outcome has this one.
-const fn status_of(status: RunStatus) -> ExecutionStatus {
+/// The status, in AWS's words.
+pub(super) const fn status_of(status: ports::ExecutionStatus) -> ExecutionStatus {
     match status {
-        RunStatus::Succeeded | RunStatus::Skipped => ExecutionStatus::Succeeded,
-        RunStatus::Failed => ExecutionStatus::Failed,
-        RunStatus::Aborted => ExecutionStatus::Aborted,
+        ports::ExecutionStatus::Running => ExecutionStatus::Running,
+        ports::ExecutionStatus::Succeeded => ExecutionStatus::Succeeded,
+        ports::ExecutionStatus::Failed => ExecutionStatus::Failed,
+        ports::ExecutionStatus::TimedOut => ExecutionStatus::TimedOut,
+        ports::ExecutionStatus::Aborted => ExecutionStatus::Aborted,
     }
 }

@@ -8,7 +8,6 @@ use aws_sdk_sfn::{
 use chrono::Utc;
 use reveille_domain::{
     Code, RunId,
-    history::trigger,
     layout::{AttemptRef, INVALID_INSTANCE},
     records::{Outcome, RunStatus},
 };
@@ -326,12 +325,23 @@ fn ending(status: &ExecutionStatus, output: &Value) -> Ending {
     }
 }
 
+/// What started a run, in a few words.
+fn trigger(input: &Value) -> String {
+    let event = &input["event"];
+    match event["source"].as_str() {
+        None => "by hand".to_owned(),
+        Some("aws.s3") => event["detail"]["object"]["key"].as_str().unwrap_or("upload").to_owned(),
+        Some("aws.events" | "aws.scheduler") => "schedule".to_owned(),
+        Some(source) => source.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use aws_sdk_sfn::types::ExecutionStatus;
     use serde_json::json;
 
-    use super::{Ending, ending};
+    use super::{Ending, ending, trigger};
 
     #[test]
     fn a_success_may_have_run_nothing() {
@@ -344,5 +354,14 @@ mod tests {
             assert_eq!(ending(&ExecutionStatus::Succeeded, &output), expected);
         }
         assert_eq!(ending(&ExecutionStatus::PendingRedrive, &json!(null)), Ending::Running);
+    }
+
+    #[test]
+    fn a_trigger_is_told_in_a_few_words() {
+        assert_eq!(trigger(&json!({})), "by hand");
+        let upload = json!({"event": {"source": "aws.s3", "detail": {"object": {"key": "in/a.csv"}}}});
+        assert_eq!(trigger(&upload), "in/a.csv");
+        assert_eq!(trigger(&json!({"event": {"source": "aws.events"}})), "schedule");
+        assert_eq!(trigger(&json!({"event": {"source": "mine"}})), "mine");
     }
 }

@@ -11,11 +11,12 @@ fn entry(run: &str, attempt: u32, status: RunStatus, notebook: &str) -> Entry {
         at: AttemptRef { instance: "nightly".into(), run: RunId::from_key(run), attempt },
         started: DateTime::from_timestamp_millis(1_795_392_000_123).unwrap(),
         status,
+        has_code: status == RunStatus::Failed,
         code: (status == RunStatus::Failed).then_some(Code::NotebookFailed),
         instance_after: Rest::AtRest,
         concluded: DateTime::from_timestamp_millis(1_795_392_600_456).unwrap(),
         notebook: Some(NotebookName::of(notebook)),
-        trigger: "in/a b/ü.csv".into(),
+        trigger: TriggerKind::Upload,
     }
 }
 
@@ -36,7 +37,7 @@ fn an_entry_is_read_from_each_of_its_keys() {
             assert_eq!(Entry::read(&order.folder(&layout, Group::Failed), key), Some(entry.clone()), "{key}");
             assert!(key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.!/".contains(&byte)), "{key}");
         }
-        assert_eq!(entry.notebook.unwrap().notebook(), ("reports/daily ü!.ipynb".to_owned(), true));
+        assert_eq!(entry.notebook.unwrap().shown(), "reports/daily ü!.ipynb");
     }
 }
 
@@ -62,6 +63,49 @@ fn a_later_attempt_stands_in_both_groups() {
     assert!(keys.last().unwrap().starts_with("history/all/ok/"));
 }
 
+/// The notebook succeeded, and its execution failed: docs/output.md, "The execution".
+#[test]
+fn a_run_whose_stop_was_not_confirmed_is_among_the_failed_ones() {
+    let layout = layout("");
+    let mut left_on = entry("daily-1", 1, RunStatus::Succeeded, "a.ipynb");
+    (left_on.has_code, left_on.code) = (true, Some(Code::StopNotConfirmed));
+    assert_eq!(left_on.execution_status(), ExecutionStatus::Failed);
+    let keys = left_on.keys(&layout);
+    assert!(keys.iter().all(|key| key.contains("/failed/")), "{keys:?}");
+    let folder = Order::All.folder(&layout, Group::Failed);
+    assert_eq!(Entry::read(&folder, keys.last().unwrap()), Some(left_on));
+    let later = Entry::read(&folder, &keys.last().unwrap().replace("StopNotConfirmed", "LaterCode")).unwrap();
+    assert_eq!(later.execution_status(), ExecutionStatus::Failed, "a code that this version does not know");
+    for (status, has_code, expected) in [
+        (RunStatus::Succeeded, false, ExecutionStatus::Succeeded),
+        (RunStatus::Skipped, false, ExecutionStatus::Succeeded),
+        (RunStatus::Skipped, true, ExecutionStatus::Failed),
+        (RunStatus::Failed, true, ExecutionStatus::Failed),
+        (RunStatus::Aborted, true, ExecutionStatus::Aborted),
+    ] {
+        assert_eq!(execution_status(status, has_code), expected, "{status:?}");
+    }
+}
+
+/// Whoever fixes a schedule looks for its runs by the notebook.
+#[test]
+fn a_run_that_was_not_admitted_has_its_notebook() {
+    let outcome = json!({"run": "daily-1", "attempt": 1, "status": "FAILED", "code": "InvalidRequest", "outputs": {}, "phases": {},
+        "instanceAfter": "notTouched", "executionArn": "arn:daily", "redriveCount": 0, "concludedAt": "2026-11-23T12:00:00Z"});
+    let outcome: Outcome = serde_json::from_value(outcome).unwrap();
+    let at = entry("daily-1", 1, RunStatus::Failed, "a.ipynb").at;
+    let of = |input: &str| Entry::of(&outcome, &at, outcome.concluded_at, &InputText::new(input)).notebook;
+    for (input, notebook) in [
+        (r#"{"notebook": "a.ipynb", "parameters": 7}"#, Some("a.ipynb")),
+        (r#"{"notebook": "/no/path", "parameters": {"n": 1e999}}"#, Some("/no/path")),
+        (r#"{"notebook": ""}"#, None),
+        (r#"{"notebook": 7}"#, None),
+        ("no JSON", None),
+    ] {
+        assert_eq!(of(input), notebook.map(NotebookName::of), "{input}");
+    }
+}
+
 #[test]
 fn the_longest_key_fits() {
     let long = format!("{}/{}.ipynb", "ü".repeat(120), "x".repeat(240));
@@ -69,19 +113,29 @@ fn the_longest_key_fits() {
     entry.at.instance = "i".repeat(63);
     entry.code = Code::ALL.into_iter().max_by_key(|code| code.as_str().len());
     entry.instance_after = Rest::NotConfirmed;
-    entry.trigger = "ü".repeat(500);
-    let layout = layout(&"p".repeat(100));
+    entry.trigger = TriggerKind::Schedule;
+    // The longest that the template accepts.
+    let layout = layout(&"p".repeat(248));
     let longest = entry.keys(&layout).into_iter().max_by_key(String::len).unwrap();
     assert!(longest.len() <= crate::limits::MAX_KEY_BYTES, "{} bytes: {longest}", longest.len());
     let read = Entry::read(&Order::All.folder(&layout, Group::Failed), &entry.last_key(&layout)).unwrap();
-    let (begin, whole) = read.notebook.unwrap().notebook();
-    assert!(long.starts_with(&begin) && !begin.is_empty() && !whole, "{begin}");
-    assert!(read.trigger.starts_with("üüü") && read.trigger.ends_with("ü…"), "no character is split: {}", read.trigger);
-    assert_ne!(
-        NotebookName::of(&long),
-        NotebookName::of(&long.replace(".ipynb", "2.ipynb")),
-        "the hash tells them apart"
-    );
+    assert_eq!(read, entry);
+}
+
+/// People know a notebook by its file's name, and it is not to be missed for a part that no key has.
+#[test]
+fn of_a_long_name_both_ends_are_left() {
+    let long = format!("{}/{}/月次レポート.ipynb", "ü".repeat(60), "x".repeat(240));
+    let name = NotebookName::of(&long);
+    let shown = name.shown();
+    let (begin, end) = shown.split_once('…').unwrap();
+    assert!(long.starts_with(begin) && !begin.is_empty(), "no character is split: {begin}");
+    assert!(long.ends_with(end) && end.ends_with("x/月次レポート.ipynb"), "{end}");
+    assert!(name.may_hold("anything"), "it may be in the middle");
+    assert_ne!(name, NotebookName::of(&long.replace("xx/", "xxx/")), "the hash tells them apart");
+    let whole = NotebookName::of("日本語の名前の長いノートブック.ipynb");
+    assert_eq!(whole.shown(), "日本語の名前の長いノートブック.ipynb");
+    assert!(whole.may_hold("ノート") && !whole.may_hold("anything"));
 }
 
 #[test]
@@ -96,15 +150,38 @@ fn what_nobody_wrote_is_no_entry() {
     }
     let later = Entry::read(&folder, &key.replace("/!/atRest", "/LaterCode/atRest")).unwrap();
     assert_eq!(later.code, None, "a code of a later version");
-    assert_eq!(decoded("a!zz!4"), "a!zz!4");
+    assert_eq!(words::decoded("a!zz!4"), "a!zz!4");
+}
+
+/// Each instance's role may list the keys, so they do not name what was uploaded to somebody else.
+#[test]
+fn of_a_trigger_the_kind_is_told_and_no_more() {
+    for (event, kind) in [
+        (json!(null), TriggerKind::Hand),
+        (json!({"source": "aws.s3", "detail": {"object": {"key": "in/a.csv"}}}), TriggerKind::Upload),
+        (json!({"source": "aws.events"}), TriggerKind::Schedule),
+        (json!({"source": "aws.scheduler"}), TriggerKind::Schedule),
+        (json!({"source": "reveille"}), TriggerKind::Run),
+        (json!({"source": "acme.orders"}), TriggerKind::Event),
+    ] {
+        let input = InputText::from(&json!({"event": event}));
+        assert_eq!(TriggerKind::of(&input), kind, "{event}");
+        assert_eq!(TriggerKind::of_word(kind.word()), kind);
+    }
+    assert_eq!(TriggerKind::of(&InputText::new("no JSON")), TriggerKind::Hand);
+    assert_eq!(TriggerKind::of_word("letter"), TriggerKind::Event, "of a later version");
 }
 
 #[test]
-fn a_trigger_is_told_in_a_few_words() {
-    assert_eq!(trigger(&json!({})), "by hand");
-    let upload = json!({"event": {"source": "aws.s3", "detail": {"object": {"key": "in/a.csv"}}}});
-    assert_eq!(trigger(&upload), "in/a.csv");
-    assert_eq!(trigger(&json!({"event": {"source": "aws.events"}})), "schedule");
-    assert_eq!(trigger(&json!({"event": {"source": "mine"}})), "mine");
-    assert_eq!(words::trigger_of(&InputText::new("no JSON")), "by hand");
+fn a_history_that_nobody_looked_through_lately_is_not_trusted() {
+    let now: DateTime<Utc> = "2026-11-23T12:00:00Z".parse().unwrap();
+    let place = |hours: Option<i64>| HistoryPlace {
+        is_whole: true,
+        looked_at: hours.map(|hours| now - chrono::TimeDelta::hours(hours)),
+        ..HistoryPlace::default()
+    };
+    assert!(place(Some(1)).is_trusted(now) && place(Some(24)).is_trusted(now));
+    assert!(!place(Some(26)).is_trusted(now), "the stack may have gone back to a version without a history");
+    assert!(!place(None).is_trusted(now));
+    assert!(!HistoryPlace { is_whole: false, ..place(Some(1)) }.is_trusted(now));
 }

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::event::SOURCE;
 use crate::records::{Rest, RunStatus};
 use crate::text::InputText;
 
@@ -42,21 +43,32 @@ pub fn decoded(part: &str) -> String {
 }
 
 /// The longest beginning of an encoded text that has at most so many bytes and splits no character.
-pub fn cut(part: &str, most: usize) -> &str {
-    let mut end = 0;
-    let mut at = 0;
-    while at < part.len() {
-        let (start, length) = match part.as_bytes()[at] {
-            // A byte that goes on with a character of several begins with the bits 10.
-            b'!' => (!matches!(part.as_bytes().get(at + 1), Some(b'8' | b'9' | b'A' | b'B')), 3),
-            _ => (true, 1),
-        };
-        if start && at <= most {
-            end = at;
-        }
-        at += length;
-    }
-    if part.len() <= most { part } else { &part[..end] }
+pub fn begin(part: &str, most: usize) -> &str {
+    let to = boundaries(part).take_while(|at| *at <= most).last();
+    &part[..to.unwrap_or_default()]
+}
+
+/// The longest end of one that has at most so many bytes and splits no character.
+pub fn end(part: &str, most: usize) -> &str {
+    let from = boundaries(part).find(|at| part.len() - at <= most);
+    &part[from.unwrap_or(part.len())..]
+}
+
+/// Where characters of an encoded text begin, and its end.
+fn boundaries(part: &str) -> impl Iterator<Item = usize> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let at = next;
+        let byte = part.as_bytes().get(at)?;
+        next += if *byte == b'!' { 3 } else { 1 };
+        Some(at)
+    })
+    // A byte that goes on with a character of several begins with the bits 10.
+    .filter(|at| {
+        let goes_on = matches!(part.as_bytes().get(at + 1), Some(b'8' | b'9' | b'A' | b'B'));
+        part.as_bytes()[*at] != b'!' || !goes_on
+    })
+    .chain(std::iter::once(part.len()))
 }
 
 pub const fn status(status: RunStatus) -> &'static str {
@@ -90,18 +102,49 @@ pub fn rest_of(word: &str) -> Option<Rest> {
         .find(|known| rest(*known) == word)
 }
 
-/// What started a run, in a few words, from its input.
-#[must_use]
-pub fn trigger(input: &Value) -> String {
-    let event = &input["event"];
-    match event["source"].as_str() {
-        None => "by hand".to_owned(),
-        Some("aws.s3") => event["detail"]["object"]["key"].as_str().unwrap_or("upload").to_owned(),
-        Some("aws.events" | "aws.scheduler") => "schedule".to_owned(),
-        Some(source) => source.to_owned(),
-    }
+/// What kind of thing started a run. Not which: keys are read by more people than what they were uploaded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriggerKind {
+    /// A person, or a program of theirs.
+    Hand,
+    /// An object in S3.
+    Upload,
+    /// A schedule.
+    Schedule,
+    /// Another run.
+    Run,
+    /// Another event.
+    Event,
 }
 
-pub fn trigger_of(input: &InputText) -> String {
-    trigger(&serde_json::from_str(input.as_str()).unwrap_or_default())
+impl TriggerKind {
+    /// What started the run with this input.
+    #[must_use]
+    pub fn of(input: &InputText) -> Self {
+        let input: Value = serde_json::from_str(input.as_str()).unwrap_or_default();
+        match input["event"]["source"].as_str() {
+            None => Self::Hand,
+            Some("aws.s3") => Self::Upload,
+            Some("aws.events" | "aws.scheduler") => Self::Schedule,
+            Some(SOURCE) => Self::Run,
+            Some(_) => Self::Event,
+        }
+    }
+
+    /// As a part of a key.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Hand => "hand",
+            Self::Upload => "upload",
+            Self::Schedule => "schedule",
+            Self::Run => "run",
+            Self::Event => "event",
+        }
+    }
+
+    /// The kind of a part of a key; a later version may know more kinds of events.
+    pub(super) fn of_word(word: &str) -> Self {
+        let known = [Self::Hand, Self::Upload, Self::Schedule, Self::Run];
+        known.into_iter().find(|known| known.word() == word).unwrap_or(Self::Event)
+    }
 }

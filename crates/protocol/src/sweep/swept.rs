@@ -31,7 +31,8 @@ pub async fn each<'a, T, R, F: Future<Output = R>>(
 }
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SweepOutput {
     /// Outcomes that were missing and are recorded now.
     pub concluded: usize,
@@ -39,6 +40,17 @@ pub struct SweepOutput {
     pub checked: usize,
     /// Things that could not be done now; the next sweep tries them again.
     pub failed: usize,
+    /// Things about the history that could not be done now. No sweep fails for them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub history_failed: usize,
+    /// The first of them, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_failure: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What one sweep did, and the first thing that went wrong.
@@ -55,6 +67,12 @@ impl Swept {
     pub fn failed(&mut self, failure: impl Into<Failure>) {
         self.answer.failed += 1;
         self.first_failure.get_or_insert(failure.into());
+    }
+
+    /// Something about the history could not be done. Nothing depends on it, so this is told and no more.
+    pub fn history_failed(&mut self, failure: &Failure) {
+        self.answer.history_failed += 1;
+        self.answer.history_failure.get_or_insert_with(|| failure.to_string());
     }
 
     /// Counts an instance that was looked at.

@@ -32,6 +32,8 @@ pub struct StepWorld {
     pub publishing: Call<()>,
     /// Calls that fail.
     pub faults: RefCell<Vec<StepFault>>,
+    /// Calls that take so many seconds: the action, a part of the key, and the time.
+    pub slow: RefCell<Vec<(&'static str, String, i64)>>,
     /// Seconds that passed since `now()`.
     pub passed: Cell<i64>,
     /// What was sent to task tokens: a failure, or none for a success.
@@ -87,6 +89,7 @@ impl StepWorld {
             events: Cell::default(),
             publishing: Ok(()),
             faults: RefCell::default(),
+            slow: RefCell::default(),
             passed: Cell::default(),
             answers: RefCell::default(),
             published: RefCell::default(),
@@ -151,6 +154,17 @@ impl StepWorld {
 
     fn pass(&self) {
         self.passed.set(self.passed.get() + self.describing.get());
+    }
+
+    /// Takes its time, if it is slow. Whoever else lets time pass meanwhile is served, too.
+    async fn slowly(&self, action: &'static str, key: &str) {
+        let seconds =
+            self.slow.borrow().iter().find(|(of, part, _)| *of == action && key.contains(part)).map(|it| it.2);
+        let end = self.passed.get() + seconds.unwrap_or_default();
+        while self.passed.get() < end {
+            self.passed.set(self.passed.get() + 1);
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Fails if a fault waits for this call.
@@ -243,6 +257,7 @@ impl StartNotebookInstance for StepWorld {
 impl GetObject for StepWorld {
     async fn get_object(&self, key: &str) -> Call<GetAnswer> {
         self.call().await;
+        self.slowly("s3:GetObject", key).await;
         self.fail("s3:GetObject", key)?;
         Ok(bucket::get(&self.objects.borrow(), key))
     }
@@ -251,6 +266,7 @@ impl GetObject for StepWorld {
 impl PutObject for StepWorld {
     async fn put_object(&self, key: &str, body: Vec<u8>, condition: PutCondition) -> Call<PutAnswer> {
         self.call().await;
+        self.slowly("s3:PutObject", key).await;
         self.fail("s3:PutObject", key)?;
         Ok(bucket::put(&mut self.objects.borrow_mut(), key, body, condition))
     }

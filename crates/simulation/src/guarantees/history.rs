@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use reveille_domain::history::{Entry, Group, Order};
+use reveille_domain::history::{Entry, Group, Order, execution_status};
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::records::Outcome;
 
@@ -49,7 +49,8 @@ fn check_groups(world: &World, at: &AttemptRef, outcome: &Outcome) {
     for group in Group::ALL {
         let shown = newest(&entries(world, &Order::All, Some(group)), at);
         let stale = shown.iter().any(|entry| entry.at.attempt < at.attempt);
-        if stale || group == Group::of(outcome.status) && shown.is_empty() {
+        let own = Group::of(execution_status(outcome.status, outcome.code.is_some()));
+        if stale || group == own && shown.is_empty() {
             let what = format!("{}: who lists {group:?} sees {shown:?}, and it is {:?}", at.run, outcome.status);
             world.ledger.violation("G6", world.now_ms(), what);
         }

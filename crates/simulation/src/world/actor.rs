@@ -31,8 +31,8 @@ pub struct Actor {
     pub(super) late: Cell<bool>,
     /// Whose turn it is to call, where it makes one call after another.
     pub(super) turn: Mutex<()>,
-    /// Whether it is at the history, which is the last thing that it does.
-    pub(super) at_history: Cell<bool>,
+    /// Its calls about the history, which is the last thing that it does.
+    pub(super) history_calls: Cell<u64>,
     /// Whether its process was killed from outside.
     pub(super) killed: Rc<Cell<bool>>,
 }
@@ -58,7 +58,7 @@ impl Actor {
             calls: Cell::new(0),
             late: Cell::new(false),
             turn: Mutex::new(()),
-            at_history: Cell::new(false),
+            history_calls: Cell::new(0),
             killed: Rc::default(),
         })
     }

@@ -5,18 +5,33 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::RunId;
 use reveille_domain::age::believed;
 use reveille_domain::history::{HistoryPass, HistoryPlace};
-use reveille_domain::limits::{LONGEST_EXECUTION, REDRIVABLE, SWEEP_BACK};
+use reveille_domain::limits::{HISTORY_BACK, LONGEST_EXECUTION, REDRIVABLE};
 use reveille_domain::ports::EndedExecution;
+
+/// A pass that looks back further than this finds a history that nobody kept: while it is under way, any number of runs may be missing.
+const LONG: TimeDelta = TimeDelta::hours(2);
+/// Where nothing ends, the place is written this often all the same: passes look back no further, and whoever reads it sees that it is kept.
+const FRESH: TimeDelta = TimeDelta::hours(1);
 
 /// A pass behind the one before. A time that is far ahead says nothing of what was looked at.
 pub fn next_pass(place: &HistoryPlace, now: DateTime<Utc>) -> HistoryPass {
-    let since = place.looked_at.and_then(|at| believed(at, now)).and_then(|at| at.checked_sub_signed(SWEEP_BACK));
-    HistoryPass { began_at: now, since, redriven: false, page: None, after: None }
+    let since = place.looked_at.and_then(|at| believed(at, now)).and_then(|at| at.checked_sub_signed(HISTORY_BACK));
+    HistoryPass { began_at: now, since, redriven: false, page: None, after: None, held: 0 }
 }
 
 /// The place after a pass.
-pub const fn ended(pass: &HistoryPass) -> HistoryPlace {
-    HistoryPlace { is_whole: true, looked_at: Some(pass.began_at), pass: None }
+pub fn ended(pass: &HistoryPass, place: &HistoryPlace) -> HistoryPlace {
+    HistoryPlace { is_whole: true, looked_at: Some(pass.began_at), pass: None, ..place.clone() }
+}
+
+/// Whether a pass looks back so far that the history may lack any number of runs until its end.
+pub fn is_long(pass: &HistoryPass) -> bool {
+    pass.since.is_none_or(|since| pass.began_at - since > LONG)
+}
+
+/// Whether a place may stay as it is after a pass that found nothing.
+pub fn is_fresh(place: &HistoryPlace, pass: &HistoryPass) -> bool {
+    place.looked_at.is_some_and(|at| pass.began_at - at < FRESH)
 }
 
 /// The executions of a page that are to be looked at, from where the pass is.
@@ -50,6 +65,10 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + hours * 3_600, 0).unwrap()
     }
 
+    fn place_of(looked_at: DateTime<Utc>) -> HistoryPlace {
+        HistoryPlace { is_whole: true, looked_at: Some(looked_at), ..HistoryPlace::default() }
+    }
+
     fn execution(arn: &str, started: i64, ended: Option<i64>) -> EndedExecution {
         EndedExecution { arn: arn.into(), started_at: at(started), ended_at: ended.map(at) }
     }
@@ -62,15 +81,24 @@ mod tests {
         assert_eq!(names(&first), ["b", "c"], "one runs");
         assert!(!is_over(&first, &page));
         assert_eq!(names(&HistoryPass { after: Some("b".into()), ..first.clone() }), ["c"]);
-        let place = ended(&first);
-        assert!(place.is_whole);
+        let place = ended(&first, &HistoryPlace { lacking: 3, ..HistoryPlace::default() });
+        assert_eq!((&place, place.lacking), (&HistoryPlace { lacking: 3, ..place_of(at(0)) }, 3));
         let later = next_pass(&place, at(5));
-        assert_eq!(later.since, Some(at(-1)));
+        assert_eq!(later.since, Some(at(0) - HISTORY_BACK));
         assert_eq!(names(&later), ["b"]);
         assert!(is_over(&later, &page));
         let redriven = HistoryPass { redriven: true, ..later };
         assert!(!is_over(&redriven, &[execution("d", -300, Some(0))]), "a redrive may come two weeks later");
         let ahead = HistoryPlace { looked_at: Some(at(99)), ..place };
         assert_eq!(next_pass(&ahead, at(5)).since, None, "a clock was wrong");
+    }
+
+    #[test]
+    fn a_history_that_was_not_kept_for_hours_is_not_whole_until_a_pass_has_ended() {
+        assert!(is_long(&next_pass(&HistoryPlace::default(), at(0))), "nobody ever looked");
+        for (hours, long) in [(0, false), (1, false), (3, true), (7 * 24, true)] {
+            assert_eq!(is_long(&next_pass(&place_of(at(-hours)), at(0))), long, "{hours} hours");
+            assert_eq!(is_fresh(&place_of(at(-hours)), &next_pass(&place_of(at(-hours)), at(0))), hours < 1);
+        }
     }
 }

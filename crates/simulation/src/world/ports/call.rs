@@ -43,7 +43,7 @@ impl Ports {
         effect: impl Fn(&Rc<World>) -> Call<T> + 'static,
     ) -> Call<T> {
         if self.is_at_history(&about) {
-            return self.call_of_history(&about, effect);
+            return self.call_of_history(&about, effect).await;
         }
         let one_after_another = self.world.lie == Some(Lie::OneAfterAnother) && self.actor.boot.is_some();
         let _turn = if one_after_another { Some(self.actor.turn.lock().await) } else { None };

@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_sfn::types::ExecutionStatus;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{RunId, history::Entry};
 
 use super::{
-    AT_ONCE, Account, Execution, Run,
+    AT_ONCE, Account, Execution, REMEMBERED, Run,
     entries::{Look, Sought},
+    may_be_forgotten,
 };
 use crate::error::CliError;
 
@@ -22,8 +23,6 @@ const MOST_LOOKED_AT: usize = 1_000;
 const MOST_UNDER_WAY: usize = 200;
 /// The newest executions, which may have ended so shortly ago that the history does not have them, or have no entry there at all.
 const YOUNG: usize = 50;
-/// Step Functions forgets an execution this long after its end.
-const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
 /// What is said where a look ended before the history did.
 const OLDER: &str =
@@ -58,7 +57,7 @@ impl WantedRuns {
 
     /// Whether Step Functions may have forgotten some of them.
     fn may_be_forgotten(&self, now: DateTime<Utc>) -> bool {
-        self.status != Some(ExecutionStatus::Running) && self.since.is_none_or(|since| now - since > REMEMBERED)
+        self.status != Some(ExecutionStatus::Running) && self.since.is_none_or(|since| may_be_forgotten(since, now))
     }
 
     fn sought(&self) -> Sought {

@@ -175,6 +175,12 @@ impl Entry {
         keys
     }
 
+    /// Whether its key in this group of all runs is the one that is written last. Where only another is, some may be missing.
+    #[must_use]
+    pub fn is_last_in(&self, group: Group) -> bool {
+        self.group() == group
+    }
+
     /// The key that is written last.
     #[must_use]
     pub fn last_key(&self, layout: &Layout) -> String {

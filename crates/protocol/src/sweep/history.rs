@@ -266,7 +266,7 @@ impl<P: HistoryPorts> Keeper<'_, P> {
         Page::Rest
     }
 
-    /// The runs of the history that started when these did; `None`: the time is over. Of those that were redriven, none: an entry
+    /// The runs that started when these did and whose entry is whole; `None`: the time is over. Of those that were redriven, none: an entry
     /// may be of an earlier attempt.
     async fn known(&self, pass: &HistoryPass, wanted: &[&EndedExecution]) -> Result<Option<BTreeSet<RunId>>, Failure> {
         let mut known = BTreeSet::new();
@@ -285,7 +285,7 @@ impl<P: HistoryPorts> Keeper<'_, P> {
                 let keys = self.ports.list_objects_after(&folder, Some(&after), SWEEP_PAGE).await?;
                 let entries: Vec<Entry> = keys.iter().filter_map(|key| Entry::read(&folder, key)).collect();
                 let is_behind = entries.last().is_some_and(|entry| entry.started < oldest);
-                known.extend(entries.into_iter().map(|entry| entry.at.run));
+                known.extend(entries.into_iter().filter(|entry| entry.is_last_in(group)).map(|entry| entry.at.run));
                 match keys.into_iter().nth(SWEEP_PAGE - 1).filter(|_| !is_behind) {
                     Some(last) => after = last,
                     None => break,

@@ -1,7 +1,7 @@
 //! What is rarer: calls that are refused, instances that may not stop themselves, parameters far from the usual, a third
 //! instance. From a source of its own: what else is drawn for a seed stays what it was.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use fastrand::Rng;
 use serde_json::json;
@@ -33,10 +33,10 @@ const SHOWS: u8 = 15;
 const BURSTS: u64 = 400;
 /// A heartbeat so short that hundreds are hard to beat, within the template's range.
 const SHORT_HEARTBEAT: u32 = 20;
-/// The ends of the template's ranges, and something in between.
-const HEARTBEATS: [u32; 4] = [3, 20, 900, 3_600];
-const START_POLLS: [u32; 4] = [1, 5, 60, 200];
-const STOP_POLLS: [u32; 4] = [1, 5, 60, 300];
+/// The ranges of the template's parameters, in seconds.
+const HEARTBEATS: RangeInclusive<u32> = 3..=3_600;
+const START_POLLS: RangeInclusive<u32> = 1..=200;
+const STOP_POLLS: RangeInclusive<u32> = 1..=300;
 
 /// Adds what is rarer.
 pub(super) fn add(mut schedule: Schedule) -> Schedule {
@@ -44,9 +44,9 @@ pub(super) fn add(mut schedule: Schedule) -> Schedule {
     let rng = &mut rng;
     if percent(rng, PARAMETERS) {
         schedule.parameters = Parameters {
-            start_poll: *choose(rng, &START_POLLS),
-            stop_poll: *choose(rng, &STOP_POLLS),
-            heartbeat: *choose(rng, &HEARTBEATS),
+            start_poll: of_range(rng, &START_POLLS),
+            stop_poll: of_range(rng, &STOP_POLLS),
+            heartbeat: of_range(rng, &HEARTBEATS),
         };
     }
     if percent(rng, THIRD) {
@@ -62,6 +62,19 @@ pub(super) fn add(mut schedule: Schedule) -> Schedule {
         }
     }
     shows(updates(forgets(sweeps(queues(schedule)))))
+}
+
+/// An end of a range, or anything in it, the smaller the more often: whole numbers alone, so that a seed means the same everywhere.
+fn of_range(rng: &mut Rng, range: &RangeInclusive<u32>) -> u32 {
+    let (low, high) = (*range.start(), *range.end());
+    match rng.u8(0..4) {
+        0 => low,
+        1 => high,
+        _ => {
+            let doublings = rng.u32(1..=(high / low).ilog2() + 1);
+            rng.u32(low..=high.min(low << doublings))
+        }
+    }
 }
 
 /// Notebooks that are shown while they execute. From a source of its own, likewise.

@@ -18,6 +18,8 @@ pub const ACCOUNT: &str = "000000000000";
 pub(crate) const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 /// What requests are signed with. Nothing verifies a signature: the access key is the secret.
 pub(crate) const SECRET_KEY: &str = "local";
+/// Starts on ports that somebody else took each time. Once is rare; as often as this there is another reason.
+const MOST_STARTS: u32 = 5;
 /// What programs need of their user's environment; nothing else is handed on, so that no profile, proxy or
 /// credential of a real account can reach them.
 const HANDED_ON: [&str; 5] = ["HOME", "LANG", "LC_ALL", "TZ", "USER"];
@@ -52,9 +54,26 @@ pub(crate) fn path(tools: &std::path::Path) -> String {
     format!("{}:/usr/local/bin:/usr/bin:/bin", tools.display())
 }
 
-/// Ports that are free now. Both are bound at once, so that they differ; whoever takes one in between makes the
-/// start fail with a clear message.
-pub(crate) fn free_ports() -> Result<(u16, u16), LocalError> {
+/// Starts something on two ports that are free. It is started again on others where somebody took one in between: a program binds
+/// the ports that it is told some time after they were looked for, and until then every connection that anybody opens may get one.
+///
+/// # Errors
+/// No port can be had, the start's own, or the ports were taken each time.
+pub(crate) async fn on_free_ports<T>(
+    mut start: impl AsyncFnMut(u16, u16) -> Result<T, LocalError>,
+) -> Result<T, LocalError> {
+    let mut starts = 1;
+    loop {
+        let (first, second) = free_ports()?;
+        match start(first, second).await {
+            Err(error) if error.is_port_taken() && starts < MOST_STARTS => starts += 1,
+            ended => return ended,
+        }
+    }
+}
+
+/// Ports that are free now. Both are bound at once, so that they differ.
+fn free_ports() -> Result<(u16, u16), LocalError> {
     let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(LocalError::Port);
     let (first, second) = (bind()?, bind()?);
     let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port()).map_err(LocalError::Port);
@@ -63,12 +82,41 @@ pub(crate) fn free_ports() -> Result<(u16, u16), LocalError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AccessKey, clients, free_ports};
+    use super::{AccessKey, MOST_STARTS, clients, free_ports, on_free_ports};
+    use crate::LocalError;
 
     #[test]
     fn two_ports_differ() {
         let (first, second) = free_ports().unwrap();
         assert_ne!(first, second);
+    }
+
+    #[tokio::test]
+    async fn a_port_that_was_taken_in_between_is_not_the_end() {
+        let taken = |port| Err(LocalError::PortTaken { port, tail: String::new() });
+        let mut ports = Vec::new();
+        let started = on_free_ports(async |first, _| {
+            ports.push(first);
+            if ports.len() < 3 { taken(first) } else { Ok(first) }
+        });
+        assert_eq!(started.await.unwrap(), *ports.last().unwrap());
+        assert_eq!(ports.len(), 3);
+
+        let mut starts = 0;
+        let always = on_free_ports(async |first, _| {
+            starts += 1;
+            taken(first)
+        });
+        assert!(always.await.unwrap_err().is_port_taken());
+        assert_eq!(starts, MOST_STARTS);
+
+        let mut starts = 0;
+        let other = on_free_ports(async |_, _| {
+            starts += 1;
+            Err::<(), _>(LocalError::Ministack { reason: "ended".to_owned(), tail: String::new() })
+        });
+        assert!(other.await.is_err());
+        assert_eq!(starts, 1, "another reason stays the same");
     }
 
     #[test]

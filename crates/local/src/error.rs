@@ -30,6 +30,17 @@ pub enum LocalError {
     /// No port could be had.
     #[error("no free port on 127.0.0.1: {0}; close something that listens there")]
     Port(io::Error),
+    /// Somebody took a port before ministack could.
+    #[error(
+        "port {port} on 127.0.0.1 was free and then taken before ministack could use it; start again. {}",
+        said(tail)
+    )]
+    PortTaken {
+        /// Which.
+        port: u16,
+        /// The last lines of ministack's log.
+        tail: String,
+    },
     /// Another local AWS uses the folder.
     #[error(
         "another local AWS{} uses {}; stop it with Ctrl-C, or give another --directory",
@@ -135,6 +146,15 @@ impl LocalError {
     #[must_use]
     pub const fn is_missing_here(&self) -> bool {
         matches!(self, Self::Missing { .. } | Self::Program { .. } | Self::NotebookService(ServiceError::Machines(_)))
+    }
+
+    /// Whether somebody else has a port that was free a moment before.
+    pub(crate) fn is_port_taken(&self) -> bool {
+        match self {
+            Self::PortTaken { .. } => true,
+            Self::NotebookService(ServiceError::Bind { source, .. }) => source.kind() == io::ErrorKind::AddrInUse,
+            _ => false,
+        }
     }
 
     /// A failed action on a file.

@@ -15,6 +15,7 @@ mod package;
 mod parameters;
 mod processes;
 mod project;
+mod servers;
 mod tools;
 
 pub use clients::Clients;

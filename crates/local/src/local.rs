@@ -8,17 +8,17 @@ use std::{
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use reveille_lifecycle::{ON_START, Preamble, render};
-use reveille_notebook_service::{AccessKey, Config, NotebookService, RoleCall, ServiceError, serve};
+use reveille_notebook_service::{NotebookService, RoleCall};
 use tokio::task::JoinHandle;
 
 use crate::{
     Clients, LocalError, Options, Project,
     deploy::{self, Artifacts, Deployment},
-    environment,
     folder::Folder,
     instances, kernel_folders,
-    ministack::{self, Files, Ministack},
+    ministack::Ministack,
     parameters,
+    servers::Servers,
 };
 
 /// The lifecycle configuration of the local instances.
@@ -82,38 +82,11 @@ impl Local {
     }
 
     async fn servers(project: Project, options: Options, folder: Folder) -> Result<Self, LocalError> {
-        let (aws_port, sagemaker_port) = environment::free_ports()?;
-        let aws = Ministack::endpoint(aws_port);
-        let sagemaker = Ministack::endpoint(sagemaker_port);
-        let key = AccessKey::random().map_err(ServiceError::AccessKey)?;
-        let environment = environment::clients(&aws, &sagemaker, &key);
-        let mut config = Config::new(folder.path().join("notebook-service"));
-        config.port = sagemaker_port;
-        config.path = environment::path(&project.tools());
-        config.environment = environment.clone();
-        config.access_key = Some(key.clone());
-        config.machines.clone_from(&options.machines);
-        config.forwarded_ports.clone_from(&options.forwarded_ports);
-        if config.machines.is_none() {
-            // The pinned papermill of the local tools, or none: a folder installs nothing by itself. A machine does, as
-            // on AWS, and does not have this path.
-            config.environment.insert("REVEILLE_PYTHON".to_owned(), project.tool("python")?.display().to_string());
-        }
-        config.timings = options.timings.clone();
-        config.on_state_change.clone_from(&options.on_state_change);
-        let service = serve(config).await?;
-        let mut variables = environment.clone();
-        variables.insert("PATH".to_owned(), environment::path(&project.tools()));
-        let ports: Vec<String> = options.forwarded_ports.iter().map(u16::to_string).collect();
-        variables.insert(ministack::FORWARDED.to_owned(), ports.join(","));
-        let python = project.tool("python")?;
-        let files = folder.path().join("ministack");
-        let files = Files { folder: &files, kept: folder.is_kept() };
-        let ministack = Ministack::start(&python, files, aws_port, &key, &variables).await?;
+        let Servers { service, ministack, clients, environment } = Servers::start(&project, &options, &folder).await?;
         Ok(Self {
             service: Some(service),
             ministack: Some(ministack),
-            clients: Clients::new(&aws, &sagemaker, &key),
+            clients,
             environment,
             outputs: BTreeMap::new(),
             options,

@@ -51,6 +51,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// longer on a busy machine.
 const SAVE_LIMIT: Duration = Duration::from_mins(2);
 const TAIL_LINES: usize = 12;
+/// Its words, and those of its HTTP server, where somebody has its port.
+const TAKEN: &str = "already in use";
 
 /// Where ministack's files go.
 #[derive(Clone, Copy)]
@@ -184,7 +186,12 @@ impl Ministack {
         loop {
             let ended = self.child().try_wait();
             if let Ok(Some(status)) = ended {
-                return Err(self.failed(&format!("did not start: it ended at once ({status})")));
+                return Err(match self.failed(&format!("did not start: it ended at once ({status})")) {
+                    LocalError::Ministack { tail, .. } if tail.contains(TAKEN) => {
+                        LocalError::PortTaken { port: self.port, tail }
+                    }
+                    other => other,
+                });
             }
             if self.answers().await {
                 return Ok(());

@@ -67,18 +67,16 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let tools_folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin");
-        let port = environment::free_ports().unwrap().0;
-        let (endpoint, key) = (Ministack::endpoint(port), AccessKey::random().unwrap());
-        let mut variables = environment::clients(&endpoint, &endpoint, &key);
-        variables.insert("PATH".to_owned(), environment::path(&tools_folder));
         let disk = folder.path().join("ministack");
-        let ministack = Ministack::start(
-            &tools_folder.join("python"),
-            Files { folder: &disk, kept: false },
-            port,
-            &key,
-            &variables,
-        )
+        let key = AccessKey::random().unwrap();
+        let (ministack, endpoint, variables) = environment::on_free_ports(async |port, _| {
+            let endpoint = Ministack::endpoint(port);
+            let mut variables = environment::clients(&endpoint, &endpoint, &key);
+            variables.insert("PATH".to_owned(), environment::path(&tools_folder));
+            let files = Files { folder: &disk, kept: false };
+            let ministack = Ministack::start(&tools_folder.join("python"), files, port, &key, &variables).await?;
+            Ok((ministack, endpoint, variables))
+        })
         .await
         .unwrap();
         let clients = Clients::new(&endpoint, &endpoint, &key);
@@ -166,6 +164,21 @@ async fn silent_tickets_fail_and_beaten_ones_live() {
     world.ministack.stop().await.unwrap();
     assert!(!Path::new(&format!("/proc/{pid}")).exists());
     assert_eq!(processes::marked(&marker), []);
+}
+
+/// Somebody may take its port while it starts.
+#[tokio::test(flavor = "current_thread")]
+async fn a_port_that_somebody_has_is_told_from_other_failures() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let tools_folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin");
+    let (endpoint, key) = (Ministack::endpoint(port), AccessKey::random().unwrap());
+    let variables = environment::clients(&endpoint, &endpoint, &key);
+    let files = Files { folder: folder.path(), kept: false };
+    let started = Ministack::start(&tools_folder.join("python"), files, port, &key, &variables).await;
+    let error = started.err().unwrap();
+    assert!(error.is_port_taken(), "{error}");
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
 
 use reveille_domain::InstanceName;
 
@@ -37,7 +37,7 @@ pub(crate) use undelivered::{
     ChosenArguments, DiscardArguments, ReplayArguments, UndeliveredArguments, UndeliveredVerb,
 };
 
-use crate::{clients::RunName, stack::StackArguments};
+use crate::{clients::RunName, stack::StackArguments, ui::text::for_shell};
 
 /// Wakes a notebook instance, runs a notebook on it, and proves that it went back to sleep.
 #[derive(Debug, Parser)]
@@ -288,6 +288,20 @@ pub(crate) struct DemoArguments {
     pub(crate) output: PathBuf,
 }
 
+/// The options by which a person said where the command works. What the environment says, it says to the next command, too.
+pub(crate) fn place(all: &ArgMatches) -> Vec<String> {
+    let mut matches = all;
+    while let Some((_, below)) = matches.subcommand() {
+        matches = below;
+    }
+    let typed = |name: &&str| {
+        matches!(matches.try_contains_id(name), Ok(true))
+            && matches.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    let option = |name: &str| Some(format!("--{name} {}", for_shell(matches.get_one::<String>(name)?)));
+    ["stack", "profile", "region"].into_iter().filter(typed).filter_map(option).collect()
+}
+
 /// Joins `-p NAME VALUE`, which papermill has, to `-p NAME=VALUE`, which every command line can read.
 pub(crate) fn joined(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut joined = Vec::new();
@@ -320,7 +334,7 @@ pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{Arguments, Command, EXIT_CODES, joined};
+    use super::{Arguments, Command, EXIT_CODES, joined, place};
 
     #[test]
     fn parameters_are_written_as_papermill_has_them() {
@@ -333,6 +347,19 @@ mod tests {
             assert_eq!(joined(words(typed).into_iter()), words(read));
         }
         assert!(Arguments::try_parse_from(["reveille", "run", "a.ipynb", "--on", "x", "-p", "=1"]).is_err());
+    }
+
+    #[test]
+    fn where_a_command_works_is_what_was_typed() {
+        let of = |words: &str| place(&Arguments::command().try_get_matches_from(words.split(' ')).unwrap());
+        assert_eq!(of("reveille undelivered --stack lab"), ["--stack lab"]);
+        assert_eq!(
+            of("reveille schedule list --region eu-west-1 --profile $me"),
+            ["--profile '$me'", "--region eu-west-1"]
+        );
+        for none in ["reveille runs", "reveille local", "reveille completions bash"] {
+            assert!(of(none).is_empty(), "{none}");
+        }
     }
 
     #[test]

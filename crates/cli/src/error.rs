@@ -37,6 +37,20 @@ pub(crate) fn within(text: &str) -> &str {
     text.trim_end_matches(['.', ' ', '\n'])
 }
 
+/// Which stack to name instead.
+fn others(ours: &[String]) -> String {
+    match ours {
+        [] => "name another with --stack or --region (`aws cloudformation list-stacks` lists them)".to_owned(),
+        [only] => {
+            format!("Reveille's only stack there is {only}: name it with --stack, or another region with --region")
+        }
+        [all @ .., last] => format!(
+            "Reveille's stacks there are {} and {last}: name one with --stack, or another region with --region",
+            all.join(", ")
+        ),
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     #[error("the command's runtime could not start: {0}; see the limits of this machine (`ulimit -a`)")]
@@ -70,13 +84,19 @@ pub(crate) enum CliError {
     /// The change was made, and what the command does after it failed.
     #[error("{done}, but: {error}. Continue with: {next}")]
     Afterwards { done: String, error: Box<Self>, next: String },
+    /// What it all came to, where its causes were told before.
+    #[error("{told}")]
+    Summed { told: String, cause: Box<Self> },
     /// What had been done before it was taken back.
     #[error("{error}; {undone}")]
     Undone { error: Box<Self>, undone: String },
-    #[error(
-        "there is no stack {stack} in {region}; name another with --stack or --region (`aws cloudformation list-stacks` lists them)"
-    )]
-    NoStack { stack: String, region: String },
+    #[error("there is no stack {stack} in {region}; {}", others(ours))]
+    NoStack {
+        stack: String,
+        region: String,
+        /// Reveille's stacks that there are, as far as AWS tells.
+        ours: Vec<String>,
+    },
     #[error(
         "the stack {stack} has no output {output}, so it is not a Reveille stack, or one of an earlier version; name another with --stack, or update it"
     )]
@@ -184,7 +204,7 @@ impl CliError {
             Self::Usage(_) | Self::Ambiguous { .. } | Self::Local(LocalError::Parameter { .. }) => 2,
             // 128 + SIGINT, as shells have it.
             Self::Interrupted | Self::Detached => 130,
-            Self::Undone { error, .. } => error.exit_code(),
+            Self::Undone { error, .. } | Self::Summed { cause: error, .. } => error.exit_code(),
             // 2 says that nothing was made.
             Self::Afterwards { error, .. } => Some(error.exit_code()).filter(|code| *code != 2).unwrap_or(1),
             _ => 1,
@@ -203,7 +223,9 @@ impl CliError {
     pub(crate) fn is_denied(&self) -> bool {
         match self {
             Self::NoCredentials { .. } | Self::Refused { .. } => true,
-            Self::Afterwards { error, .. } | Self::Undone { error, .. } => error.is_denied(),
+            Self::Afterwards { error, .. } | Self::Undone { error, .. } | Self::Summed { cause: error, .. } => {
+                error.is_denied()
+            }
             _ => false,
         }
     }
@@ -226,6 +248,17 @@ mod tests {
                 assert_eq!(told.is_throttled(), again, "{told}");
             }
         }
+    }
+
+    #[test]
+    fn a_stack_that_is_not_there_is_told_with_those_that_are() {
+        let told = |ours: &[&str]| {
+            let ours = ours.iter().map(|name| (*name).to_owned()).collect();
+            CliError::NoStack { stack: "a".to_owned(), region: "eu-west-1".to_owned(), ours }.to_string()
+        };
+        assert!(told(&[]).starts_with("there is no stack a in eu-west-1; name another with --stack"));
+        assert!(told(&["b"]).contains("only stack there is b:"));
+        assert!(told(&["b", "c", "d"]).contains("stacks there are b, c and d:"));
     }
 
     #[test]

@@ -18,12 +18,14 @@ mod stack;
 mod triggers;
 mod ui;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+
+use reveille_domain::shown;
 
 use crate::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, place},
     commands::{
         attach, cancel, completions, demo, deploy, destroy, detach, doctor, explain, instances, local, logs, on_run,
         on_upload, open, queue, report, rerun, run, runs, schedule, show, undelivered, watch,
@@ -35,11 +37,13 @@ use crate::{
 
 fn main() -> ExitCode {
     completion::answer();
-    let arguments = match Arguments::try_parse_from(arguments::joined(std::env::args_os())) {
-        Ok(arguments) => arguments,
-        Err(problem) => return wrong_arguments(&problem),
+    let typed = arguments::joined(std::env::args_os());
+    let matches = Arguments::command().try_get_matches_from(&typed);
+    let (arguments, place) = match matches.and_then(|all| Ok((Arguments::from_arg_matches(&all)?, place(&all)))) {
+        Ok(parsed) => parsed,
+        Err(problem) => return wrong_arguments(&typed, &problem),
     };
-    let terminal = Terminal::of_this_process();
+    let terminal = Terminal::of_this_process().working_at(place);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&terminal, &CliError::Runtime(error)),
@@ -86,12 +90,20 @@ async fn obey(terminal: &Terminal, command: &Command) -> Result<Exit, CliError> 
     }
 }
 
-/// Help is printed as it is, because clap wraps it at the terminal's width. Error messages it does not wrap, so that is done here.
-fn wrong_arguments(problem: &clap::Error) -> ExitCode {
-    if !problem.use_stderr() {
-        problem.exit();
+/// clap wraps help at the terminal's width, but no error messages. Of bytes that are not UTF-8 it does not say where they are.
+fn wrong_arguments(typed: &[OsString], problem: &clap::Error) -> ExitCode {
+    let bytes = typed.iter().find(|argument| argument.to_str().is_none());
+    let bytes = bytes.filter(|_| problem.kind() == ErrorKind::InvalidUtf8);
+    if let Some(argument) = bytes {
+        // A parameter's value is only the notebook's.
+        let shown = argument.to_string_lossy().split_inclusive('=').take(1).map(shown::name).collect::<String>();
+        let more = if shown.ends_with('=') { "…" } else { "" };
+        complain_in_lines(&format!("reveille: the argument {shown}{more} is not UTF-8 text"));
+    } else if problem.use_stderr() {
+        complain_in_lines(problem.render().to_string().trim_end());
+    } else {
+        Terminal::of_this_process().help(&problem.render());
     }
-    complain_in_lines(problem.render().to_string().trim_end());
     ExitCode::from(u8::try_from(problem.exit_code()).unwrap_or(1))
 }
 

@@ -1,6 +1,6 @@
 //! The grammar of `reveille schedule`.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::{FormatArguments, NotebookArguments};
 use crate::stack::StackArguments;
@@ -26,9 +26,10 @@ pub(crate) enum ScheduleVerb {
 }
 
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("when").required(true)))]
 pub(crate) struct ScheduleAddArguments {
     /// When: EventBridge's six fields, such as '0 8 ? * MON-FRI *'
-    #[arg(long, value_name = "FIELDS", group = "when", required_unless_present_any = ["rate", "at"])]
+    #[arg(long, value_name = "FIELDS", group = "when")]
     pub(crate) cron: Option<String>,
     /// How often: '90 minutes', '1 hour', '2 days'
     #[arg(long, value_name = "RATE", group = "when")]

@@ -9,7 +9,7 @@ use aws_config::{
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError};
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use chrono::{DateTime, Utc};
-use reveille_domain::layout::Layout;
+use reveille_domain::{layout::Layout, shown};
 
 use super::credentials;
 use crate::{error::CliError, stack::StackArguments};
@@ -145,6 +145,14 @@ pub(crate) async fn configured(arguments: &StackArguments) -> Result<Configured,
     if config.region().is_none_or(|region| region.as_ref().is_empty()) {
         return Err(CliError::NoRegion);
     }
+    // Otherwise the first call fails, in words about the SDK's own endpoints.
+    let is_label = |sign: char| sign.is_ascii_alphanumeric() || sign == '-';
+    if let Some(region) = config.region().map(AsRef::as_ref).filter(|region: &&str| !region.chars().all(is_label)) {
+        return Err(CliError::Usage(format!(
+            "{} is not the name of a region, such as eu-central-1",
+            shown::quoted(region)
+        )));
+    }
     let profile = arguments.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
     let missing = |error| credentials::missing(&error, profile.as_deref());
     let provider = config.credentials_provider();
@@ -168,7 +176,16 @@ fn with_credentials_of(profile: &str, config: &SdkConfig) -> SdkConfig {
 
 /// The names of the first hundred stacks or so (a page, which is one call) that are ours, each with its status.
 pub(crate) async fn stack_names(arguments: &StackArguments) -> Result<Vec<(String, String)>, CliError> {
-    let client = aws_sdk_cloudformation::Client::new(&configured(arguments).await?.config);
+    ours(&aws_sdk_cloudformation::Client::new(&configured(arguments).await?.config)).await
+}
+
+/// That there is no stack of this name. Whoever may ask for it is told which there are.
+pub(crate) async fn no_stack(client: &aws_sdk_cloudformation::Client, name: &str, region: &str) -> CliError {
+    let ours = ours(client).await.unwrap_or_default().into_iter().map(|(name, _)| name).collect();
+    CliError::NoStack { stack: name.to_owned(), region: region.to_owned(), ours }
+}
+
+async fn ours(client: &aws_sdk_cloudformation::Client) -> Result<Vec<(String, String)>, CliError> {
     let described =
         client.describe_stacks().send().await.map_err(|error| CliError::asked("list the stacks", &error))?;
     let ours = described.stacks.unwrap_or_default().into_iter().filter_map(|stack| {
@@ -188,7 +205,10 @@ async fn stack(client: &aws_sdk_cloudformation::Client, name: &str, region: &str
         }
         Err(error) => return Err(CliError::asked(format!("describe the stack {name}"), &error)),
     };
-    described.ok_or_else(|| CliError::NoStack { stack: name.to_owned(), region: region.to_owned() })
+    match described {
+        Some(stack) => Ok(stack),
+        None => Err(no_stack(client, name, region).await),
+    }
 }
 
 /// An output of a stack, by the name that a person gave the stack.

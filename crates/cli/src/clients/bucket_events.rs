@@ -52,7 +52,7 @@ impl Account {
     async fn notifications(&self, bucket: &str) -> Result<GetBucketNotificationConfigurationOutput, CliError> {
         let call = self.s3.get_bucket_notification_configuration().bucket(bucket);
         call.send().await.map_err(|error| match error.code() {
-            Some("NoSuchBucket") => CliError::NotThere(format!("there is no bucket {bucket}")),
+            Some("NoSuchBucket") => CliError::NotThere(format!("there is no bucket {bucket}; to list yours: aws s3 ls")),
             Some("PermanentRedirect" | "IllegalLocationConstraintException") => CliError::NotNow(format!(
                 "the bucket {bucket} is in another region than the stack, and a bucket's events reach only the rules of its own region"
             )),

@@ -11,7 +11,10 @@ use aws_sdk_cloudformation::{
     types::{Stack, StackStatus},
 };
 
-use super::{account::configured, executions::time};
+use super::{
+    account::{configured, no_stack},
+    executions::time,
+};
 use crate::{error::CliError, stack::StackArguments};
 
 pub(crate) use change_set::{Change, ChangeSet, Effect, Given, NewChangeSet, Prepared, TemplateAt};
@@ -97,6 +100,17 @@ impl Stacks {
             Err(error) => return Err(CliError::asked(format!("describe the stack {name}"), &error)),
         };
         Ok(described.map(facts))
+    }
+
+    /// A stack that must be there.
+    ///
+    /// # Errors
+    /// There is none of this name, or AWS refuses to say.
+    pub(crate) async fn existing(&self, name: &str) -> Result<StackFacts, CliError> {
+        match self.found(name).await? {
+            Some(stack) => Ok(stack),
+            None => Err(no_stack(&self.client, name, &self.region).await),
+        }
     }
 
     /// What the template of a stack says that it is. The local AWS does not tell it with the stack.

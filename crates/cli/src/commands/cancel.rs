@@ -71,7 +71,8 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &CancelArguments) -> Res
                 }
             }
             () = interrupt() => {
-                terminal.note(&format!("{id} stays stopped; see what became of it with: reveille show {id}"));
+                let show = terminal.command(&format!("reveille show {id}"));
+                terminal.note(&format!("{id} stays stopped; see what became of it with: {show}"));
                 return Err(CliError::Detached);
             }
         }

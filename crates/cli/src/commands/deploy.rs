@@ -320,8 +320,7 @@ async fn follow_only(terminal: &Terminal, arguments: &DeployArguments) -> Result
     let stacks = Stacks::of(&arguments.stack).await?;
     let name = &arguments.stack.stack;
     let stop = Stop::listening();
-    let region = stacks.region.clone();
-    let stack = stacks.found(name).await?.ok_or_else(|| CliError::NoStack { stack: name.clone(), region })?;
+    let stack = stacks.existing(name).await?;
     if stack.is_empty() {
         return Err(CliError::NotNow(format!(
             "nothing is under way on the stack {name}: it is {}, which says that somebody prepared its first change and has not agreed to it yet; to deploy: {}",

@@ -28,8 +28,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DestroyArguments) -> Re
     let stacks = Stacks::of(&arguments.stack).await?;
     let stop = Stop::listening();
     let name = arguments.stack.stack.as_str();
-    let region = stacks.region.clone();
-    let stack = stacks.found(name).await?.ok_or_else(|| CliError::NoStack { stack: name.to_owned(), region })?;
+    let stack = stacks.existing(name).await?;
     let plans = if stack.is_empty() { stacks.plans_of_others(&stack).await? } else { Vec::new() };
     can_be_deleted(&stack, &stacks.description(&stack).await?, &plans)?;
     terminal.passing(Tone::Moving, "  looking at what needs the stack");

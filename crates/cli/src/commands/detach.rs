@@ -120,7 +120,7 @@ impl Facts {
         let its_stack = whose::found(stacks, (name, instance), None).await?;
         if seen.is_none() && its_stack.is_none() {
             return Err(CliError::NotThere(format!(
-                "there is no notebook instance {instance} in {}; reveille instances lists them",
+                "there is no notebook instance {instance} in {}; to list them: reveille instances",
                 stacks.region
             )));
         }

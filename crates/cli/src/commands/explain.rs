@@ -5,8 +5,10 @@ mod code;
 mod key;
 mod run;
 
+use reveille_domain::Code;
 use serde_json::Value;
 
+use super::stacks::nearest;
 use crate::{
     arguments::{ExplainArguments, Format},
     clients::RunName,
@@ -37,10 +39,12 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Re
     if let Some((bucket, key)) = triggers::object(what) {
         return Box::pin(key::run(terminal, arguments, bucket, key)).await;
     }
+    let near = nearest(what, Code::ALL.iter().map(|code| code.as_str()));
+    let meant = near.map(|code| format!(" (did you mean {code}?)")).unwrap_or_default();
     let name = RunName::parse(what).map_err(CliError::Usage)?;
     Box::pin(run::run(terminal, arguments, &name)).await.map_err(|error| match error {
         CliError::NoRun { .. } if matches!(name, RunName::Start(_)) => CliError::NotThere(format!(
-            "there is no error code {what}, and no run's id begins with it; to list codes: reveille explain, to list runs: reveille runs (a file is named s3://bucket/key)"
+            "there is no error code {what}{meant}, and no run's id begins with it; to list codes: reveille explain, to list runs: reveille runs (a file is named s3://bucket/key)"
         )),
         error => {
             if matches!(
@@ -62,7 +66,7 @@ fn tell_next(terminal: &Terminal, commands: &[String]) {
         if index == 0 {
             terminal.next(command);
         } else {
-            terminal.line(&format!("      {command}"));
+            terminal.line(&format!("      {}", terminal.command(command)));
         }
     }
 }

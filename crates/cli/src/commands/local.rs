@@ -10,7 +10,10 @@ use crate::{
     arguments::LocalArguments,
     commands::progress,
     error::CliError,
-    ui::terminal::{Terminal, Tone},
+    ui::{
+        terminal::{Terminal, Tone},
+        text::for_shell,
+    },
 };
 
 /// Runs until Ctrl-C, which is the way to end it, so that it ends with success.
@@ -65,9 +68,9 @@ fn instructions(terminal: &Terminal, local: &Local) -> Vec<String> {
     let title = |text: &str| terminal.paint(Tone::Strong, text);
     let quiet = |text: &str| terminal.paint(Tone::Quiet, text);
     let mut lines = vec![title("Use it from another terminal with any AWS client:"), String::new()];
-    let environment = local.environment().iter().map(|(name, value)| format!("export {name}={}", quoted(value)));
+    let environment = local.environment().iter().map(|(name, value)| format!("export {name}={}", for_shell(value)));
     lines.extend(environment);
-    lines.push(format!("export PATH={}:$PATH", quoted(&local.project().tools().display().to_string())));
+    lines.push(format!("export PATH={}:$PATH", for_shell(&local.project().tools().display().to_string())));
     lines.extend([String::new(), title("Run a notebook:"), String::new()]);
     lines.extend(command_lines(&run_command(), terminal.width()));
     lines.extend([String::new(), title("Or start one as any AWS client does:"), String::new()]);
@@ -94,7 +97,7 @@ fn run_command() -> String {
     let is_path = called.components().count() > 1;
     let program = if is_path { std::path::absolute(&called).unwrap_or(called) } else { PathBuf::from("reveille") };
     let day = chrono::Utc::now().date_naive();
-    let program = quoted(&program.display().to_string());
+    let program = for_shell(&program.display().to_string());
     format!("{program} run {NOTEBOOK} --on {INSTANCE} -p day {day} -p source 'started by hand'")
 }
 
@@ -105,7 +108,7 @@ fn start_command(local: &Local) -> String {
         "notebook": NOTEBOOK,
         "parameters": {"source": "started by hand", "day": chrono::Utc::now().date_naive().to_string()},
     });
-    let (machine, input) = (local.state_machine(), quoted(&input.to_string()));
+    let (machine, input) = (local.state_machine(), for_shell(&input.to_string()));
     format!("aws stepfunctions start-execution --state-machine-arn {machine} --input {input}")
 }
 
@@ -127,19 +130,9 @@ fn place_lines(label: &str, place: &str, width: usize) -> Vec<String> {
 /// The widest of the labels, and a space.
 const LABEL_WIDTH: usize = 22;
 
-/// A value that a shell reads as it is.
-fn quoted(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:,+@=".contains(&byte);
-    if !value.is_empty() && value.bytes().all(plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{command_lines, place_lines, quoted};
+    use super::{command_lines, place_lines};
 
     #[test]
     fn what_is_too_wide_is_broken_where_it_can_be_pasted() {
@@ -152,13 +145,5 @@ mod tests {
         );
         assert_eq!(place_lines("Logs:", "/a", 60), ["Logs:                 /a"]);
         assert_eq!(place_lines("Logs:", &"x".repeat(40), 60), ["Logs:".to_owned(), format!("  {}", "x".repeat(40))]);
-    }
-
-    #[test]
-    fn a_shell_reads_values_as_they_are() {
-        assert_eq!(quoted("http://127.0.0.1:4566"), "http://127.0.0.1:4566");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's $(id)"), r"'it'\''s $(id)'");
     }
 }

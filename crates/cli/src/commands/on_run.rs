@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     rule::{self, OfKind},
-    run::{asked, check as check_input},
+    run::{asked, check as check_input, of_flag},
     trigger::{check, complete, usual_name, what},
 };
 use crate::{
@@ -133,12 +133,18 @@ fn read(arguments: &OnRunAddArguments) -> Result<(Chain, String), CliError> {
     check_input(&before.to_string()).map_err(|problem| CliError::Usage(format!("--after: {problem}")))?;
     let mut input = asked(&arguments.asked)?;
     complete(&mut input);
-    check(&input, &triggers::sample_of_run(&after), HAS)?;
+    check(&input, &triggers::sample_of_run(&after), Some(HAS)).map_err(of_flag)?;
     let template = triggers::template(&input).map_err(CliError::Usage)?;
     Ok((Chain { after, next }, template))
 }
 
 fn endless(chain: &Chain, way: &[Step]) -> String {
+    if chain.next == chain.after {
+        return format!(
+            "each run of {} would start the next one, for ever; no rule was made. Name another notebook with --after",
+            chain.next.shown()
+        );
+    }
     let steps: Vec<String> = way.iter().chain([&chain.next]).map(Step::shown).collect();
     format!(
         "these would start each other for ever: {}; no rule was made. To break the circle, let another notebook start it, or remove one of the rules: reveille on-run list",
@@ -189,6 +195,11 @@ mod tests {
         assert!(
             endless(&chain, &[chain.next.clone(), chain.after.clone()])
                 .contains("summary.ipynb on nightly -> orders.ipynb on nightly -> summary.ipynb on nightly")
+        );
+        let itself = Chain { after: chain.next.clone(), ..chain };
+        assert!(
+            endless(&itself, std::slice::from_ref(&itself.next))
+                .starts_with("each run of summary.ipynb on nightly would")
         );
     }
 

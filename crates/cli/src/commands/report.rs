@@ -202,6 +202,15 @@ fn beside(path: &Path) -> Result<NamedTempFile, CliError> {
         return Err(failed(io::Error::other("it is no regular file (for standard output: --out -)")));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(CliError::NotNow(format!(
+            "cannot write {}: there is no folder {}; make it, or name another file with --out",
+            path.display(),
+            folder.display()
+        )));
+    }
+    // The whole of such an error names the part, which nobody has asked for.
+    let failed = |error: io::Error| failed(error.kind().into());
     let mut builder = Builder::new();
     // Others may read it as any new file: what the umask leaves of these rights.
     #[cfg(unix)]

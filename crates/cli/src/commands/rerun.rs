@@ -48,7 +48,8 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Resu
     };
     if arguments.detach {
         terminal.line(id.as_str());
-        terminal.note(&format!("{how}; follow it with: reveille watch {id}"));
+        let watch = terminal.command(&format!("reveille watch {id}"));
+        terminal.note(&format!("{how}; follow it with: {watch}"));
         return Ok(Exit::Done);
     }
     terminal.line(&format!("{} {id}", terminal.paint(Tone::Quiet, "run")));

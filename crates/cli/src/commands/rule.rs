@@ -23,6 +23,8 @@ use crate::{
 
 /// As wide as the longest label, and a gap.
 const LABEL: usize = 12;
+/// The name and the state, which are beside each other in every width.
+const BESIDE: usize = 2;
 
 /// A rule of one kind, and what it takes.
 pub(super) trait OfKind: Sized {
@@ -180,7 +182,9 @@ pub(super) async fn list<K: OfKind>(terminal: &Terminal, arguments: &RuleListArg
         ([], _) => note_none::<K>(terminal),
         (found, _) => {
             let rows = found.iter().zip(&ailments).map(|(it, ailment)| row(it, ailment.as_ref())).collect::<Vec<_>>();
-            table::show(terminal, &table::whole(terminal, K::COLUMNS, "NAME", &rows), &rows);
+            let does = |it: &K| format!("{} -> {}", it.takes_in_table(), what(&it.rule().input));
+            let below = found.iter().map(does).collect::<Vec<_>>();
+            table::show_or_below(terminal, &K::COLUMNS, &rows, BESIDE, &below);
         }
     }
     for (it, ailment) in found.iter().zip(&ailments) {
@@ -229,7 +233,8 @@ pub(super) async fn switch<K: OfKind>(
     if on {
         terminal.note("events that arrived while it was paused start nothing");
     } else {
-        terminal.note(&format!("it starts no run until you resume it: reveille {} resume {name}", K::VERB));
+        let resume = terminal.command(&format!("reveille {} resume {name}", K::VERB));
+        terminal.note(&format!("it starts no run until you resume it: {resume}"));
     }
     if !rule.ours {
         terminal.note("the rule was made by a stack, and that stack's next update may undo this");

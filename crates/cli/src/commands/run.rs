@@ -25,13 +25,13 @@ const MAX_STEM: usize = 48;
 pub(crate) async fn run(terminal: &Terminal, arguments: &RunArguments) -> Result<Exit, CliError> {
     // Held against the contract before anything is asked of AWS.
     let input = Value::Object(asked(&arguments.asked)?).to_string();
-    check(&input)?;
+    check(&input).map_err(of_flag)?;
     let account = Account::of(&arguments.stack).await?;
     let execution = account.start(execution_name(&arguments.asked.notebook), input).await?;
     let id = execution.run();
     if arguments.detach {
         terminal.line(id.as_str());
-        terminal.note(&format!("it runs; follow it with: reveille watch {id}"));
+        terminal.note(&format!("it runs; follow it with: {}", terminal.command(&format!("reveille watch {id}"))));
         return Ok(Exit::Done);
     }
     terminal.line(&format!("{} {id}", terminal.paint(Tone::Quiet, "run")));
@@ -94,6 +94,28 @@ pub(super) fn read(input: &str) -> Result<Input, CliError> {
     })
 }
 
+/// The field of the input that each option is.
+const FLAGS: [(&str, &str); 9] = [
+    ("instance", "--on"),
+    ("kernel", "--kernel"),
+    ("whenBusy", "--when-busy"),
+    ("html", "--html"),
+    ("onRunnerLost", "--on-runner-lost"),
+    ("limits.startSeconds", "--start-limit"),
+    ("limits.queueSeconds", "--queue-limit"),
+    ("limits.runSeconds", "--run-limit"),
+    ("limits.stopSeconds", "--stop-limit"),
+];
+
+/// What is wrong with a field, for whoever typed an option: the contract's sentences name fields.
+pub(super) fn of_flag(problem: CliError) -> CliError {
+    let CliError::Usage(told) = problem else { return problem };
+    let flag = told.split_once(": ").and_then(|(field, _)| FLAGS.iter().find(|(name, _)| *name == field));
+    CliError::Usage(
+        flag.map_or_else(|| told.clone(), |(field, flag)| told.replacen(field, &format!("{flag} ({field})"), 1)),
+    )
+}
+
 /// A name that tells in the console what runs: the notebook's, and the time.
 pub(super) fn execution_name(notebook: &str) -> String {
     format!("{}-{}", plain(stem(notebook), '_', MAX_STEM), Utc::now().format("%Y%m%dT%H%M%S%3f"))
@@ -116,8 +138,11 @@ mod tests {
     use clap::Parser as _;
     use serde_json::{Value, json};
 
-    use super::{asked, check, execution_name};
-    use crate::arguments::{Arguments, Command};
+    use super::{asked, check, execution_name, of_flag};
+    use crate::{
+        arguments::{Arguments, Command},
+        error::CliError,
+    };
 
     fn input(words: &str) -> Value {
         let typed = ["reveille", "run", "a.ipynb", "--on", "nightly"].into_iter().chain(words.split_whitespace());
@@ -141,15 +166,17 @@ mod tests {
         check(&input(all).to_string()).unwrap();
         assert!(input("").get("limits").is_none());
         for (words, said) in [
-            ("--run-limit 2d", "limits.runSeconds"),
-            ("--stop-limit 3s", "limits.stopSeconds"),
-            ("--html none", "html"),
-            ("--on-runner-lost again", "onRunnerLost"),
+            ("--run-limit 2d", "--run-limit (limits.runSeconds): "),
+            ("--stop-limit 3s", "--stop-limit (limits.stopSeconds): "),
+            ("--html none", "--html (html): "),
+            ("--on-runner-lost again", "--on-runner-lost (onRunnerLost): "),
         ] {
-            let problem = check(&input(words).to_string()).unwrap_err();
+            let problem = of_flag(check(&input(words).to_string()).unwrap_err());
             assert_eq!(problem.exit_code(), 2);
-            assert!(problem.to_string().contains(said), "{problem}");
+            assert!(problem.to_string().starts_with(said), "{problem}");
         }
+        let other = of_flag(CliError::Usage("parameters.html: no".to_owned()));
+        assert_eq!(other.to_string(), "parameters.html: no");
     }
 
     /// docs/cli.md: "The input is checked first".

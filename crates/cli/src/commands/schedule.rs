@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     health::{self, Ailment},
-    run::asked,
+    run::{asked, of_flag},
     trigger::{field, state, usual_name, what},
 };
 use crate::{
@@ -55,7 +55,7 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
     let zone = arguments.zone;
     let limit = |flag: &str, text: &Option<String>| text.as_deref().map(|text| moment(flag, text, zone)).transpose();
     let (start, end) = (limit("--start", &arguments.start)?, limit("--end", &arguments.end)?);
-    let input = input::of(asked(&arguments.asked)?)?;
+    let input = input::of(asked(&arguments.asked)?).map_err(of_flag)?;
     let now = Utc::now();
     let since = start.unwrap_or(now).max(now);
     let times = fires(&when, zone, since, end, now);
@@ -117,7 +117,10 @@ fn never(
         (_, Some(end), Some(first)) => {
             format!("--end: {} is before {expression} fires first, {}", told(end), words(&first))
         }
-        _ => format!("{expression} has no time in the future in {zone}"),
+        _ => match when {
+            When::At(at) => format!("--at: {} has passed in {zone}", at.format("%Y-%m-%dT%H:%M:%S")),
+            When::Cron(..) | When::Rate(..) => format!("{expression} has no time in the future in {zone}"),
+        },
     };
     CliError::Usage(format!("{problem}; no schedule was made"))
 }
@@ -198,7 +201,8 @@ async fn switch(terminal: &Terminal, arguments: &OneScheduleArguments, on: bool)
     if on {
         tell_next(terminal, &next(&schedule, Utc::now()));
     } else {
-        terminal.note(&format!("it starts no run until you resume it: reveille schedule resume {name}"));
+        let resume = terminal.command(&format!("reveille schedule resume {name}"));
+        terminal.note(&format!("it starts no run until you resume it: {resume}"));
     }
     Ok(Exit::Done)
 }

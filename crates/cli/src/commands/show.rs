@@ -93,7 +93,7 @@ pub(crate) async fn tell(terminal: &Terminal, account: &Account, run: &Run, pric
     }
     for (index, command) in next.iter().enumerate() {
         let label = if index == 0 { terminal.paint(Tone::Quiet, "Next:") } else { " ".repeat("Next:".len()) };
-        lines.push(format!("{label} {command}"));
+        lines.push(format!("{label} {}", terminal.command(command)));
     }
     for line in lines {
         terminal.line(&line);

@@ -1,5 +1,6 @@
 //! What triggers of every kind have in common: the input of the runs that they start, held against the contract before anything is made.
 
+use reveille_domain::shown;
 use serde_json::{Map, Value, json};
 
 use super::run::{filled, plain, read, stem};
@@ -20,7 +21,8 @@ pub(super) fn field<'a>(input: &'a Value, name: &str) -> &'a str {
 
 /// What a trigger with this input starts.
 pub(super) fn what(input: &Value) -> String {
-    format!("{} on {}", field(input, "notebook"), field(input, "instance"))
+    // Anybody may have made it, with whatever is in a name.
+    shown::line(&format!("{} on {}", field(input, "notebook"), field(input, "instance")))
 }
 
 pub(super) const fn state(enabled: bool) -> (&'static str, Tone) {
@@ -38,10 +40,19 @@ pub(super) fn complete(input: &mut Map<String, Value>) {
 /// the run that it would start.
 ///
 /// # Errors
-/// What a run with this input would fail with; `has` says which placeholders there are.
-pub(super) fn check(input: &Map<String, Value>, sample: &Value, has: &str) -> Result<Map<String, Value>, CliError> {
+/// What a run with this input would fail with; `has` says which placeholders there are, where not all of them are.
+pub(super) fn check(
+    input: &Map<String, Value>,
+    sample: &Value,
+    has: Option<&str>,
+) -> Result<Map<String, Value>, CliError> {
     let mut whole = input.clone();
     whole.insert("event".to_owned(), sample.clone());
     let input = read(&Value::Object(whole).to_string())?;
-    filled(&input).map_err(|problem| CliError::Usage(format!("{problem} ({has})")))
+    filled(&input).map_err(|problem| {
+        CliError::Usage(match has {
+            Some(has) => format!("{problem} ({has})"),
+            None => problem,
+        })
+    })
 }

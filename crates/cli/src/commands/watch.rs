@@ -31,7 +31,7 @@ pub(crate) async fn follow(
     execution: &Execution,
     seen: Option<Run>,
 ) -> Result<Exit, CliError> {
-    let again = format!("reveille watch {}", execution.run());
+    let again = terminal.command(&format!("reveille watch {}", execution.run()));
     // The run is there, whatever is wrong with a file of prices: it is followed without.
     let prices = Prices::chosen(None).or_else(|error| {
         terminal.note(&error.to_string());

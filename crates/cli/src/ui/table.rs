@@ -1,5 +1,6 @@
 //! A table that fits its terminal: columns that matter less go first, then texts are cut, or in the last column wrapped.
 
+use reveille_domain::shown;
 use unicode_width::UnicodeWidthStr;
 
 use super::{
@@ -43,6 +44,20 @@ pub(crate) fn show_sentences(terminal: &Terminal, columns: &[Column], rows: &[Ve
 /// Writes a table whose last column says why, or what to do: beside its row where there is room for it, and else below its row.
 pub(crate) fn show_with_reasons(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) {
     for line in with_reasons(terminal, columns, rows) {
+        terminal.line(&line);
+    }
+}
+
+/// Writes a table whose names are whole in every width: where not all columns fit, only the first ones are beside each other, and below each row
+/// what `below` says of it.
+pub(crate) fn show_or_below(
+    terminal: &Terminal,
+    columns: &[Column],
+    rows: &[Vec<Cell>],
+    first: usize,
+    below: &[String],
+) {
+    for line in or_below(terminal, columns, rows, first, below) {
         terminal.line(&line);
     }
 }
@@ -100,13 +115,44 @@ fn sentences(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) -> Vec
     laid_out(terminal, columns, rows, wrap)
 }
 
+/// The lines of a table whose names are whole.
+fn or_below(
+    terminal: &Terminal,
+    columns: &[Column],
+    rows: &[Vec<Cell>],
+    first: usize,
+    below: &[String],
+) -> Vec<String> {
+    let all: usize = widths(columns, &on_one_line(rows)).iter().map(|width| width + GAP).sum();
+    if all.saturating_sub(GAP) <= terminal.width() {
+        return lines(terminal, columns, rows);
+    }
+    let told = |(row, below): (&Vec<Cell>, &String)| {
+        row.iter().take(first).cloned().chain([(below.clone(), Tone::Plain)]).collect()
+    };
+    let rows: Vec<Vec<Cell>> = rows.iter().zip(below).map(told).collect();
+    with_reasons(terminal, &columns[..=first], &rows)
+}
+
+/// How wide each column is whose cells are whole.
+fn widths(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<usize> {
+    let widest = |index: usize| rows.iter().map(|row| row[index].0.width()).max().unwrap_or_default();
+    columns.iter().enumerate().map(|(index, column)| widest(index).max(column.title.len())).collect()
+}
+
+/// Each cell on one line: a name may have a line break in it, and what hides or moves other text takes no columns.
+fn on_one_line(rows: &[Vec<Cell>]) -> Vec<Vec<Cell>> {
+    let cell = |(text, tone): &Cell| (shown::line(text), *tone);
+    rows.iter().map(|row| row.iter().map(cell).collect()).collect()
+}
+
 /// The lines of a table whose last column says why.
 pub(crate) fn with_reasons(terminal: &Terminal, columns: &[Column], rows: &[Vec<Cell>]) -> Vec<String> {
-    let Some((last, before)) = columns.split_last() else { return Vec::new() };
-    let widest = |index: usize| rows.iter().map(|row| row[index].0.width()).max().unwrap_or_default();
-    let beside: usize = (0..before.len()).map(|index| widest(index).max(columns[index].title.len()) + GAP).sum();
-    let needed = widest(before.len()).max(last.title.len()).min(READABLE);
-    if beside.saturating_add(needed) <= terminal.width() {
+    let Some((_, before)) = columns.split_last() else { return Vec::new() };
+    let rows = &on_one_line(rows);
+    let widths = widths(columns, rows);
+    let beside: usize = widths[..before.len()].iter().map(|width| width + GAP).sum();
+    if beside.saturating_add(widths[before.len()].min(READABLE)) <= terminal.width() {
         return sentences(terminal, columns, rows);
     }
     let without: Vec<Vec<Cell>> = rows.iter().map(|row| row[..before.len()].to_vec()).collect();
@@ -128,9 +174,8 @@ fn laid_out(
     rows: &[Vec<Cell>],
     fit_at_the_end: fn(&str, usize) -> Vec<String>,
 ) -> Vec<String> {
-    let widest = |index: usize| rows.iter().map(|row| row[index].0.width()).max().unwrap_or_default();
-    let mut shown: Vec<(usize, usize)> =
-        columns.iter().enumerate().map(|(index, column)| (index, widest(index).max(column.title.len()))).collect();
+    let rows = &on_one_line(rows);
+    let mut shown: Vec<(usize, usize)> = widths(columns, rows).into_iter().enumerate().collect();
     let room = terminal.width();
     let least = |shown: &[(usize, usize)]| -> usize {
         shown.iter().map(|(index, width)| (*width).min(columns[*index].least) + GAP).sum::<usize>().saturating_sub(GAP)
@@ -190,7 +235,7 @@ fn shrink(shown: &mut [(usize, usize)], columns: &[Column], room: usize) {
 mod tests {
     use unicode_width::UnicodeWidthStr;
 
-    use super::{Column, lines, sentences, telling_apart, with_reasons};
+    use super::{Column, lines, or_below, sentences, telling_apart, with_reasons};
     use crate::ui::terminal::{Terminal, Tone};
 
     const COLUMNS: [Column; 3] = [
@@ -239,6 +284,16 @@ mod tests {
         let shown = |width| with_reasons(&Terminal::plain(width), &columns, &rows);
         assert_eq!(shown(80), ["INSTANCE  WHY".to_owned(), format!("nightly   {why}"), "reports".to_owned()]);
         assert_eq!(shown(42), ["INSTANCE", "nightly", "  runs", "  daily-sales-20261127T091000-161b3148b8", "reports"]);
+    }
+
+    #[test]
+    fn a_name_is_whole_and_what_has_no_room_beside_it_is_below() {
+        let cell = |text: &str| (text.to_owned(), Tone::Plain);
+        let rows = [vec![cell("a-long-name-of-a-rule"), cell("on\n"), cell("in/*.csv"), cell("\u{1b}[2Jb.ipynb")]];
+        let columns = [COLUMNS[0], COLUMNS[2], COLUMNS[1], COLUMNS[1]];
+        let shown = |width| or_below(&Terminal::plain(width), &columns, &rows, 2, &["in/*.csv -> b.ipynb".to_owned()]);
+        assert_eq!(shown(52)[1], "a-long-name-of-a-rule  on       in/*.csv  b.ipynb");
+        assert_eq!(shown(40), ["STATUS                 TRIGGER", "a-long-name-of-a-rule  on", "  in/*.csv -> b.ipynb"]);
     }
 
     /// What is cut of a name is not what tells it from the others.

@@ -8,10 +8,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use clap::builder::StyledStr;
 use reveille_domain::shown;
 use unicode_width::UnicodeWidthStr;
 
-use crate::ui::text::{cut, fitted, wrap};
+use crate::ui::text::{cut, fitted, usage, wrap};
 
 /// What a piece of text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(crate) struct Terminal {
     moving: bool,
     /// Columns where no terminal tells them: on a pipe more than any line has.
     fixed_width: Option<usize>,
+    /// The options by which a person said where the command works: those of the next one, too.
+    place: Arc<[String]>,
     /// What is on the line that is to be overwritten, if the cursor stands on one.
     open: Arc<Mutex<Option<Passing>>>,
 }
@@ -65,13 +68,19 @@ impl Terminal {
         let terminal = io::stdout().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
         let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let fixed_width = (!terminal).then_some(usize::MAX);
-        Self { colours: terminal && !plain, moving: terminal, fixed_width, open: Arc::default() }
+        let colours = terminal && !plain;
+        Self { colours, moving: terminal, fixed_width, place: Arc::default(), open: Arc::default() }
+    }
+
+    /// The same for a command that a person told where it works.
+    pub(crate) fn working_at(self, place: Vec<String>) -> Self {
+        Self { place: place.into(), ..self }
     }
 
     /// No colours and nothing that moves, as on a pipe, but so many columns.
     #[cfg(test)]
     pub(crate) fn plain(width: usize) -> Self {
-        Self { colours: false, moving: false, fixed_width: Some(width), open: Arc::default() }
+        Self { colours: false, moving: false, fixed_width: Some(width), place: Arc::default(), open: Arc::default() }
     }
 
     /// How many columns a line may take now: a person may make the window smaller.
@@ -98,7 +107,20 @@ impl Terminal {
     /// What a person would type next, below an answer.
     pub(crate) fn next(&self, command: &str) {
         self.line("");
-        self.line(&format!("{} {command}", self.paint(Tone::Quiet, "Next:")));
+        self.line(&format!("{} {}", self.paint(Tone::Quiet, "Next:"), self.command(command)));
+    }
+
+    /// A command that a person would type next, where this one works.
+    pub(crate) fn command(&self, command: &str) -> String {
+        let is_ours = command.starts_with("reveille ");
+        let is_told = |option: &&String| {
+            let flag = option.split(' ').next().unwrap_or_default();
+            is_ours && !command.split(' ').any(|word| word == flag)
+        };
+        std::iter::once(command)
+            .chain(self.place.iter().filter(is_told).map(String::as_str))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// A sentence, in as many lines as it takes.
@@ -136,6 +158,13 @@ impl Terminal {
         let text = if self.moving { shown::plain(text) } else { text.to_owned() };
         let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
         write(&format!("{text}{end}"));
+    }
+
+    /// A page of help: as clap writes it, but for a usage that is wider than the terminal.
+    pub(crate) fn help(&self, page: &StyledStr) {
+        let text = if self.colours { page.ansi().to_string() } else { page.to_string() };
+        let lines: Vec<String> = text.lines().flat_map(|line| usage(line, self.width())).collect();
+        write(&format!("{}\n", lines.join("\n")));
     }
 
     /// Takes away what was to be overwritten.
@@ -302,6 +331,15 @@ mod tests {
         let lines = coloured.marked_lines(Tone::Good, "✓", "nightly was seen stopped");
         assert_eq!(lines, ["\x1b[32m✓\x1b[0m nightly", "  was seen", "  stopped"]);
         assert_eq!(Terminal::plain(12).marked_lines(Tone::Quiet, "Next:", "a bc"), ["Next: a bc"]);
+    }
+
+    #[test]
+    fn the_next_command_works_where_this_one_does() {
+        let terminal = Terminal::plain(80).working_at(vec!["--stack lab".to_owned(), "--region eu-west-1".to_owned()]);
+        assert_eq!(terminal.command("reveille runs"), "reveille runs --stack lab --region eu-west-1");
+        assert_eq!(terminal.command("reveille runs --stack a"), "reveille runs --stack a --region eu-west-1");
+        assert_eq!(terminal.command("man reveille"), "man reveille");
+        assert_eq!(Terminal::plain(80).command("reveille runs"), "reveille runs");
     }
 
     #[test]

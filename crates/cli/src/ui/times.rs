@@ -48,7 +48,7 @@ pub(crate) fn clock(at: DateTime<Utc>) -> String {
 
 /// Reads `30m`, `12h`, `7d`.
 pub(crate) fn span(text: &str) -> Result<TimeDelta, String> {
-    let wrong = || format!("{text} is not a length of time: write a whole number and s, m, h or d, such as 12h");
+    let wrong = || "write a whole number and s, m, h or d, such as 12h".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {
         's' => 1,

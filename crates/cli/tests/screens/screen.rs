@@ -1,19 +1,23 @@
 //! A screen at each width, and the file that holds how it looked when somebody looked at it.
 
 use std::{
+    ffi::OsStr,
     fmt::Write,
     fs,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     process::Command,
     sync::LazyLock,
 };
 
+use reveille_domain::shown;
 use tempfile::TempDir;
+use unicode_width::UnicodeWidthStr;
 
 use crate::{
     stub::Stub,
-    terminal::{at_terminal, without_colours},
-    world,
+    terminal::{at_terminal, has_only_tones, without_colours},
+    world::{self, Asks},
 };
 
 const WIDTHS: [u16; 3] = [60, 80, 200];
@@ -63,32 +67,46 @@ fn folder() -> PathBuf {
 pub struct Screen<'a> {
     name: &'a str,
     arguments: &'a [&'a str],
+    /// A last argument, which need not be UTF-8.
+    bytes: Option<&'a [u8]>,
+    /// A file where the command is called, and what is in it.
+    file: Option<(&'a str, &'a [u8])>,
     answer: &'a str,
     asks: Asks,
 }
 
-/// As whom the command asks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Asks {
-    WhoMay,
-    /// AWS refuses every call.
-    WhoMayNot,
-    WithoutCredentials,
-}
-
 impl<'a> Screen<'a> {
     pub const fn of(name: &'a str, arguments: &'a [&'a str]) -> Self {
-        Self { name, arguments, answer: "n\n", asks: Asks::WhoMay }
+        Self { name, arguments, bytes: None, file: None, answer: "n\n", asks: Asks::WhoMay }
     }
 
     pub const fn asked_by(self, asks: Asks) -> Self {
         Self { asks, ..self }
     }
 
-    /// What is wrong with the screen: it is not as its file says, or wider than its terminal.
+    pub const fn and_bytes(self, bytes: &'a [u8]) -> Self {
+        Self { bytes: Some(bytes), ..self }
+    }
+
+    pub const fn beside(self, file: &'a str, bytes: &'a [u8]) -> Self {
+        Self { file: Some((file, bytes)), ..self }
+    }
+
+    /// What a person types, where each character can be seen.
+    fn typed(&self) -> String {
+        let is_plain = |word: &str| {
+            !word.is_empty() && word.chars().all(|sign| sign.is_ascii_alphanumeric() || "-_./:@=,".contains(sign))
+        };
+        let word = |word: &&str| if is_plain(word) { (*word).to_owned() } else { format!("{word:?}") };
+        let bytes = self.bytes.map(|bytes| format!("\"{}\"", bytes.escape_ascii()));
+        let words: Vec<String> = self.arguments.iter().map(word).chain(bytes).collect();
+        format!("$ reveille {}\n", words.join(" "))
+    }
+
+    /// What is wrong with the screen: it is not as its file says, is wider than its terminal, or does more to it than colour it.
     fn problem(&self) -> Option<String> {
         let path = folder().join(format!("{}.txt", self.name));
-        let (shown, too_wide) = self.shown();
+        let (shown, wrong) = self.shown();
         if std::env::var_os(WRITE).is_some() {
             fs::write(&path, &shown).unwrap();
         }
@@ -96,40 +114,54 @@ impl<'a> Screen<'a> {
         if before != shown {
             return Some(format!("{} has changed; to write it: make screens\n{shown}", path.display()));
         }
-        (!too_wide.is_empty()).then(|| format!("{} is wider than its terminal: {too_wide:#?}", self.name))
+        (!wrong.is_empty()).then(|| format!("{}: {wrong:#?}", self.name))
     }
 
-    /// What is seen at each width, and the lines that do not fit theirs.
+    /// What is seen at each width, and what is wrong with it.
     fn shown(&self) -> (String, Vec<String>) {
-        let mut too_wide = Vec::new();
-        let mut all = format!("$ reveille {}\n", self.arguments.join(" "));
+        let mut wrong = Vec::new();
+        let mut all = self.typed();
+        let here = tempfile::tempdir().unwrap();
+        if let Some((name, bytes)) = self.file {
+            fs::write(here.path().join(name), bytes).unwrap();
+        }
         for columns in WIDTHS {
-            let coloured = at_terminal(self.command(&[]), columns, self.answer);
+            let coloured = at_terminal(self.command(&here, &[]), columns, self.answer);
             let plain = without_colours(&coloured.text);
-            let fits = |line: &&str| line.chars().count() <= columns.into() || is_to_be_copied(line);
-            too_wide.extend(plain.lines().filter(|line| !fits(line)).map(|line| format!("{columns}: {line}")));
+            let fits = |line: &&str| line.width() <= columns.into() || is_to_be_copied(line);
+            let too_wide = plain.lines().filter(|line| !fits(line));
+            wrong.extend(too_wide.map(|line| format!("wider than {columns}: {line}")));
+            let is_hidden = |sign: char| sign != '\n' && shown::is_hidden(sign);
+            if plain.contains(is_hidden) || !has_only_tones(&coloured.text) {
+                wrong.push(format!("it does more than colour: {:?}", coloured.text));
+            }
             writeln!(all, "\n---- {columns} columns, exit code {}", coloured.code.unwrap()).unwrap();
             all += &plain;
-            let quiet = at_terminal(self.command(&[("NO_COLOR", "1")]), columns, self.answer);
-            assert_eq!((quiet.text, quiet.code), (plain, coloured.code), "NO_COLOR takes the colours, and no more");
+            let quiet = at_terminal(self.command(&here, &[("NO_COLOR", "1")]), columns, self.answer);
+            if (&quiet.text, quiet.code) != (&plain, coloured.code) {
+                wrong.push(format!("NO_COLOR takes the colours, and no more: {}", quiet.text));
+            }
             if columns == 80 {
                 all += "\n---- 80 columns, in colour\n";
                 all += &coloured.text.replace('\x1b', "␛");
             }
         }
-        let piped = self.command(&[]).output().unwrap();
+        let piped = self.command(&here, &[]).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (said, complained) = (text(piped.stdout), text(piped.stderr));
-        assert!(!said.contains('\x1b') && !complained.contains('\x1b'), "{said}{complained}");
+        if said.contains('\x1b') || complained.contains('\x1b') {
+            wrong.push(format!("colours on a pipe: {said:?} {complained:?}"));
+        }
         let piped = format!("\n---- on a pipe\n{said}\n---- on a pipe, standard error\n{complained}");
-        (all + &piped, too_wide)
+        (all + &piped, wrong)
     }
 
     /// Each call has an AWS of its own: what one changes, the next one does not see.
-    fn command(&self, environment: &[(&str, &str)]) -> Command {
-        let refuses = self.asks == Asks::WhoMayNot;
-        let stub = Stub::start(move |call| Some(if refuses { world::refusal() } else { world::answer(call) }));
+    fn command(&self, here: &TempDir, environment: &[(&str, &str)]) -> Command {
+        let asks = self.asks;
+        let stub = Stub::start(move |call| Some(world::answer(call, asks)));
         let mut command = stub.command(env!("CARGO_BIN_EXE_reveille"), self.arguments);
+        command.args(self.bytes.map(OsStr::from_bytes)).current_dir(here.path());
         command.env("LD_PRELOAD", CLOCK.path().join("clock.so")).env("TZ", "UTC").env_remove("NO_COLOR");
         // What whoever runs the tests has set for themselves.
         for name in ["COLUMNS", "REVEILLE_STACK", "REVEILLE_PRICES", "AWS_ENDPOINT_URL_S3"] {
@@ -147,5 +179,6 @@ impl<'a> Screen<'a> {
 
 /// A command or an address to copy is one line, however narrow the terminal is.
 fn is_to_be_copied(line: &str) -> bool {
-    ["Next: ", "https://"].iter().any(|start| line.trim_start().starts_with(start))
+    line.starts_with("      reveille ")
+        || ["Next: ", "https://"].iter().any(|start| line.trim_start().starts_with(start))
 }

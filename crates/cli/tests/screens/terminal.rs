@@ -71,3 +71,12 @@ pub fn without_colours(text: &str) -> String {
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |all, part| all + part.split_once('m').map_or(part, |(_, rest)| rest))
 }
+
+/// Whether a text has no sequence but those of colours.
+pub fn has_only_tones(text: &str) -> bool {
+    let is_tone = |rest: &str| {
+        let code = rest.strip_prefix('[').and_then(|rest| rest.split_once('m'));
+        code.is_some_and(|(code, _)| code.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'))
+    };
+    text.split('\x1b').skip(1).all(is_tone)
+}

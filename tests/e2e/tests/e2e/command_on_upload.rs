@@ -27,7 +27,7 @@ async fn from_add_to_remove(world: &LocalAws) {
     let screen = said(&made);
     let summary = format!("{NAME}: run.ipynb on {ON}\n  files       s3://{bucket}/shop/*.csv\n  parameters  source\n");
     assert!(screen.starts_with(&summary), "{screen}");
-    assert!(screen.contains(&format!("Next: reveille on-upload test 's3://{bucket}/shop/example.csv'")), "{screen}");
+    assert!(screen.contains(&format!("Next: reveille on-upload test s3://{bucket}/shop/example.csv")), "{screen}");
     is_on_the_stack(world, bucket).await;
 
     // Which keys, before a file lands, and what the run would have.

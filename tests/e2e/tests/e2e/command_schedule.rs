@@ -138,7 +138,7 @@ async fn typed_wrong(world: &LocalAws) {
         (&["--cron", "0 8 * * 1-5"][..], 2, "write: --cron '0 8 ? * MON-FRI *'"),
         (&["--cron", "0 8 1 * 1"], 2, "--cron '0 8 1 * ? *' and --cron '0 8 ? * MON *'"),
         (&["--rate", "30 seconds"], 2, "write: --rate '1 minute'"),
-        (&["--at", "2001-01-01T00:00"], 2, "has no time in the future"),
+        (&["--at", "2001-01-01T00:00"], 2, "2001-01-01T00:00:00 has passed"),
         (&["--rate", "1 day", "--zone", "berlin"], 2, "write: --zone Europe/Berlin"),
         (&["--rate", "1 day", "--zone", "Mars/Olympus"], 2, "there is no such time zone"),
         (&["--rate", "1 day", "-p", "key={{ key }}"], 2, "parameters.key"),

@@ -76,7 +76,8 @@ impl Facts {
         let Some(seen) = sagemaker.instance(&instance).await? else {
             let others = account.instance_names().await?;
             let near = nearest(&instance, others.iter().map(|(name, _)| name.as_str()));
-            let hint = near.map_or("reveille instances lists them".to_owned(), |near| format!("did you mean {near}?"));
+            let hint =
+                near.map_or("to list them: reveille instances".to_owned(), |near| format!("did you mean {near}?"));
             return Err(CliError::NotThere(format!(
                 "there is no notebook instance {instance} in {}; {hint}",
                 stacks.region

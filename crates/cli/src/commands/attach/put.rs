@@ -136,11 +136,11 @@ fn still(instance: &str, shown: Option<&Seen>, now: Option<&Seen>, rests: bool, 
         (None, Some(_)) => "it is there again".to_owned(),
         (Some(shown), Some(now)) if shown.configuration != now.configuration => {
             let name = |seen: &Seen| seen.configuration.clone().unwrap_or_else(|| "none".to_owned());
-            format!("its lifecycle configuration was {}, and is {}", name(shown), name(now))
+            format!("its lifecycle configuration was {} and is now {}", name(shown), name(now))
         }
         (Some(shown), Some(now)) if shown.role != now.role => {
             let name = |seen: &Seen| seen.role.clone().unwrap_or_else(|| "none".to_owned());
-            format!("its role was {}, and is {}", name(shown), name(now))
+            format!("its role was {} and is now {}", name(shown), name(now))
         }
         (_, Some(now)) if rests && !is_at_rest(&now.status) => return Err(not_at_rest(instance, &now.status)),
         // Or there is none, as before.
@@ -175,9 +175,9 @@ mod tests {
     fn what_changed_since_it_was_shown_is_left_as_it_is() {
         let shown = seen(Some("mine"));
         for (now, said) in [
-            (seen(Some("theirs")), "was mine, and is theirs"),
-            (seen(None), "was mine, and is none"),
-            (Seen { role: None, ..shown.clone() }, "its role was arn:aws:iam::1:role/mine, and is none"),
+            (seen(Some("theirs")), "was mine and is now theirs"),
+            (seen(None), "was mine and is now none"),
+            (Seen { role: None, ..shown.clone() }, "its role was arn:aws:iam::1:role/mine and is now none"),
             (Seen { status: Status::InService, ..shown.clone() }, "aws sagemaker stop-notebook-instance"),
         ] {
             let message = still("nightly", Some(&shown), Some(&now), true, AGAIN).unwrap_err().to_string();

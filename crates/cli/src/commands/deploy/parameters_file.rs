@@ -32,10 +32,10 @@ fn parameters(value: Value) -> Result<Vec<(String, String)>, String> {
                 .into_iter()
                 .map(|(name, value)| Ok((name.clone(), text(&format!("Parameters.{name}"), value)?)))
                 .collect(),
-            Some(other) => Err(format!("Parameters must be an object of names and values, and is {}", kind(&other))),
+            Some(other) => Err(format!("Parameters must be an object of names and values, but is {}", kind(&other))),
             None => Err(format!("it has no field Parameters; {FORMS}")),
         },
-        other => Err(format!("it must be a list or an object, and is {}; {FORMS}", kind(&other))),
+        other => Err(format!("it must be a list or an object, but is {}; {FORMS}", kind(&other))),
     }
 }
 
@@ -47,7 +47,7 @@ fn member(index: usize, entry: Value) -> Result<Option<(String, String)>, String
         Value::String(text) => return parameter(&text).map(Some).map_err(|_| format!("[{index}] must be Name=Value")),
         other => {
             return Err(format!(
-                "[{index}] must be an object with ParameterKey and ParameterValue, or Name=Value in quotes, and is {}",
+                "[{index}] must be an object with ParameterKey and ParameterValue, or Name=Value in quotes, but is {}",
                 kind(&other)
             ));
         }
@@ -60,7 +60,7 @@ fn member(index: usize, entry: Value) -> Result<Option<(String, String)>, String
         None => false,
         Some(Value::Bool(keeps)) => keeps,
         Some(other) => {
-            return Err(format!("[{index}].UsePreviousValue ({name}) must be true or false, and is {}", kind(&other)));
+            return Err(format!("[{index}].UsePreviousValue ({name}) must be true or false, but is {}", kind(&other)));
         }
     };
     match (fields.remove("ParameterValue"), keeps) {
@@ -85,7 +85,7 @@ fn of_others(fields: &Map<String, Value>) -> String {
 fn text(field: &str, value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
-        other => Err(format!("{field} must be a string in quotes, and is {}", kind(&other))),
+        other => Err(format!("{field} must be a string in quotes, but is {}", kind(&other))),
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
         for (form, said) in [
             (
                 json!([{"ParameterKey": "A", "ParameterValue": 30}]),
-                "[0].ParameterValue (A) must be a string in quotes, and is a number",
+                "[0].ParameterValue (A) must be a string in quotes, but is a number",
             ),
             (
                 json!([{"ParameterKey": "A", "ParameterValue": "b"}, {"ParameterName": "B"}]),
@@ -139,19 +139,19 @@ mod tests {
             (json!([{"ParameterKey": "A", "ParameterValue": "b", "UsePreviousValue": true}]), "give one of them"),
             (
                 json!([{"ParameterKey": "A", "UsePreviousValue": "yes"}]),
-                "[0].UsePreviousValue (A) must be true or false, and is a string",
+                "[0].UsePreviousValue (A) must be true or false, but is a string",
             ),
             (
                 json!([7]),
-                "[0] must be an object with ParameterKey and ParameterValue, or Name=Value in quotes, and is a number",
+                "[0] must be an object with ParameterKey and ParameterValue, or Name=Value in quotes, but is a number",
             ),
             // Its value, where it was to be named: the message does not repeat what may be a secret.
             (json!(["A=b", "secret"]), "[1] must be Name=Value"),
             (json!(["=b"]), "[0] must be Name=Value"),
-            (json!({"Parameters": {"A": null}}), "Parameters.A must be a string in quotes, and is null"),
-            (json!({"Parameters": []}), "Parameters must be an object of names and values, and is a list"),
+            (json!({"Parameters": {"A": null}}), "Parameters.A must be a string in quotes, but is null"),
+            (json!({"Parameters": []}), "Parameters must be an object of names and values, but is a list"),
             (json!({"InstanceNames": "nightly"}), "it has no field Parameters; write [{"),
-            (json!("A=b"), "it must be a list or an object, and is a string"),
+            (json!("A=b"), "it must be a list or an object, but is a string"),
         ] {
             let problem = parameters(form).unwrap_err();
             assert!(problem.contains(said), "{problem}");

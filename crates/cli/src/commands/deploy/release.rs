@@ -63,7 +63,7 @@ impl Release {
     pub(super) fn in_folder(folder: &Path) -> Result<Self, CliError> {
         let manifest = read(folder, MANIFEST).map_err(|_| {
             CliError::Usage(format!(
-                "{} is no release: it has no {MANIFEST}; name the folder dist, which `make release` makes",
+                "{} is no release: it has no {MANIFEST}; `make release` makes one, in the folder dist",
                 folder.display()
             ))
         })?;

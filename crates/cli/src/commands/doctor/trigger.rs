@@ -233,7 +233,7 @@ fn input(trigger: &Trigger) -> Result<Map<String, Value>, Finding> {
             )
         });
     };
-    check(input, &sample, "each run would end in InvalidRequest")
+    check(input, &sample, Some("each run would end in InvalidRequest"))
         .map_err(|problem| Finding::fail(Check::TriggerInput, problem.to_string(), trigger.again()))
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr;
 
 use crate::ui::{
     json::time,
@@ -66,18 +67,27 @@ pub(super) fn sorted(mut facts: Vec<Fact>) -> Vec<Fact> {
     facts
 }
 
-/// The lines of a chain: the time, the sentence, and what says so.
+/// The lines of a chain: the time, the sentence, and what says so. The sentence is below its time where there is no room for an id beside it.
 pub(super) fn lines(terminal: &Terminal, facts: &[Fact]) -> Vec<String> {
     let width = facts.iter().filter_map(|fact| fact.at).map(|at| times::clock(at).len()).max().unwrap_or_default();
+    let room = terminal.width().saturating_sub(2 + width + 2);
+    let is_below = facts.iter().any(|fact| widest_id(&fact.what) > room);
     let line = |fact: &Fact| {
         let at = fact.at.map_or_else(|| "now".to_owned(), times::clock);
-        terminal.marked_lines(
-            Tone::Quiet,
-            &format!("  {at:<width$} "),
-            &format!("{} ({})", fact.what, fact.source.name()),
-        )
+        let told = format!("{} ({})", fact.what, fact.source.name());
+        if is_below {
+            let time = format!("  {}", terminal.paint(Tone::Quiet, &at));
+            return std::iter::once(time).chain(terminal.marked_lines(Tone::Plain, "   ", &told)).collect();
+        }
+        terminal.marked_lines(Tone::Quiet, &format!("  {at:<width$} "), &told)
     };
     facts.iter().flat_map(line).collect()
+}
+
+/// Of the words that have no joint at which they could be broken.
+fn widest_id(sentence: &str) -> usize {
+    let ids = sentence.split_whitespace().filter(|word| !word.contains(['/', ':']));
+    ids.map(UnicodeWidthStr::width).max().unwrap_or_default()
 }
 
 pub(super) fn as_json(fact: &Fact) -> Value {
@@ -111,5 +121,10 @@ mod tests {
             assert!(lines.iter().all(|line| line.width() <= width), "{lines:#?}");
             assert!(lines[0].contains("it was admitted (request.json)"), "{lines:#?}");
         }
+        let id = "orders-europe-east-2d9c77e1-3dbc6ad87e";
+        let of_id = [Fact::at(now, format!("the run {id} started"), Source::Execution)];
+        let shown = |width| lines(&Terminal::plain(width), &of_id);
+        assert_eq!(shown(60)[1], format!("    the run {id} started"));
+        assert!(shown(80)[0].contains(&format!("  the run {id} started")), "{:#?}", shown(80));
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     ui::{
         json::run as run_as_json,
         terminal::{Terminal, Tone},
+        text::for_shell,
     },
 };
 
@@ -174,7 +175,7 @@ fn next(known: &Known, bucket: &str, key: &str) -> Vec<String> {
         next.extend(paused.map(|it| format!("reveille on-upload resume {}", it.rule)));
     }
     if next.is_empty() {
-        next.push(format!("reveille on-upload test 's3://{bucket}/{key}'"));
+        next.push(format!("reveille on-upload test {}", for_shell(&format!("s3://{bucket}/{key}"))));
     }
     next
 }
@@ -241,7 +242,7 @@ mod tests {
         assert_eq!(commands, ["reveille on-upload resume orders"]);
         let ((said, _), commands, _) = judge(&|it| it.tested = vec![rule(None, false)]);
         assert!(said.contains("although a rule takes it now"), "{said}");
-        assert_eq!(commands, ["reveille on-upload test 's3://in/a.csv'"]);
+        assert_eq!(commands, ["reveille on-upload test s3://in/a.csv"]);
         let ((said, _), commands, sentences) = judge(&|it| {
             it.tested = vec![rule(None, false)];
             let mut message = undelivered_of_test(Source::Unknown, "{}");

@@ -18,10 +18,11 @@ use crate::{
 };
 
 pub(super) async fn follow(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Exit, CliError> {
-    let again = format!("reveille logs -f {}", execution.run());
+    let again = terminal.command(&format!("reveille logs -f {}", execution.run()));
     let run = unless_left(terminal, &again, Box::pin(to_the_end(terminal, account, execution))).await?;
     let how = run.code().map_or_else(String::new, |code| format!(" ({code})"));
-    terminal.note(&format!("{} {}{how}; see: reveille show {}", run.id, run.ending.word(), run.id));
+    let show = terminal.command(&format!("reveille show {}", run.id));
+    terminal.note(&format!("{} {}{how}; see: {show}", run.id, run.ending.word()));
     Ok(Exit::of(&run))
 }
 

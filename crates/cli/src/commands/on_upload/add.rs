@@ -8,16 +8,14 @@ use crate::{
     clients::{Account, NewRule},
     commands::{
         rule::{self, OfKind},
-        run::asked,
+        run::{asked, of_flag},
         trigger::{check, complete, usual_name, what},
     },
     error::CliError,
     exit::Exit,
     triggers::{self, Starts, Watched},
-    ui::{question, terminal::Terminal},
+    ui::{question, terminal::Terminal, text::for_shell},
 };
-
-const HAS: &str = "an upload's runs have `bucket`, `key`, `etag`, `size`, `time`, `date`, `run` and `instance`";
 
 /// What is asked for, as far as it can be checked without AWS.
 struct Asked {
@@ -74,7 +72,7 @@ fn tell_made(terminal: &Terminal, upload: &Upload) {
         ));
     }
     let example = format!("s3://{}/{}", upload.watched.bucket, upload.watched.example());
-    terminal.next(&format!("reveille on-upload test '{example}'"));
+    terminal.next(&format!("reveille on-upload test {}", for_shell(&example)));
 }
 
 fn read(arguments: &OnUploadAddArguments) -> Result<Asked, CliError> {
@@ -82,8 +80,9 @@ fn read(arguments: &OnUploadAddArguments) -> Result<Asked, CliError> {
     let mut input = asked(&arguments.asked)?;
     complete(&mut input);
     input.insert("keys".to_owned(), watched.keys());
-    let parameters =
-        check(&input, &triggers::sample(&watched.bucket, &watched.example(), "2026-11-26T08:00:00Z"), HAS)?;
+    let sample = triggers::sample(&watched.bucket, &watched.example(), "2026-11-26T08:00:00Z");
+    // An upload's runs have every placeholder that there is.
+    let parameters = check(&input, &sample, None).map_err(of_flag)?;
     if let Some(unknown) = arguments.reads.iter().find(|name| !parameters.contains_key(*name)) {
         return Err(CliError::Usage(format!("--reads: there is no parameter {unknown}; give it with -p")));
     }
@@ -101,15 +100,21 @@ async fn let_bucket_tell(
     if account.sends_events(bucket).await? {
         return Ok(());
     }
-    let fix = arguments.fix_bucket
-        || question::yes(&format!(
+    let agreed = arguments.fix_bucket.then_some(true).or_else(|| {
+        question::yes(&format!(
             "{bucket} does not send its events to EventBridge. Turn that on? Its other notifications stay."
         ))
-        .unwrap_or_default();
-    if !fix {
-        return Err(CliError::Missing(format!(
-            "the bucket {bucket} does not send its events to EventBridge, so no file would start a run; no rule was made. To turn it on: add --fix-bucket (the bucket's other notifications stay)"
-        )));
+    });
+    match agreed {
+        Some(true) => {}
+        Some(false) => {
+            return Err(CliError::Missing(format!("no rule was made, because no file in {bucket} would start a run")));
+        }
+        None => {
+            return Err(CliError::Missing(format!(
+                "the bucket {bucket} does not send its events to EventBridge, so no file would start a run; no rule was made. To turn it on: add --fix-bucket (the bucket's other notifications stay)"
+            )));
+        }
     }
     let others = match account.send_events(bucket).await? {
         0 => "it has no other notifications".to_owned(),

@@ -155,7 +155,7 @@ async fn verdict(
     Ok(match (nothing, input) {
         (Some(nothing), _) => Verdict::Nothing(nothing),
         (None, None) => Verdict::Nothing("this command cannot read the input that it gives to its runs".to_owned()),
-        (None, Some(input)) => match (check(input, &event, "the run would fail with this"), ailment) {
+        (None, Some(input)) => match (check(input, &event, Some("the run would fail with this")), ailment) {
             (Ok(_), Some(ailment)) => Verdict::Fails(ailment.why()),
             (Ok(parameters), None) => Verdict::Starts(without_fixed(&upload.rule.input["parameters"], parameters)),
             (Err(problem), _) => Verdict::Fails(problem.to_string()),

@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn of(mut input: Map<String, Value>) -> Result<String, CliError> {
     complete(&mut input);
     let sample = event("arn:aws:scheduler:us-east-1:111122223333:schedule/default/name", "2026-11-26T08:00:00Z");
-    check(&input, &sample, "a schedule's runs have `time`, `date`, `run` and `instance`")?;
+    check(&input, &sample, Some("a schedule's runs have `time`, `date`, `run` and `instance`"))?;
     // Nothing that a person wrote is read as one of Scheduler's own words: to JSON this is the same text.
     let person = Value::Object(input).to_string().replace('<', "\\u003c").replace('>', "\\u003e");
     Ok(with_event(&person, &event(SCHEDULE_ARN, SCHEDULED_TIME).to_string()))

@@ -99,7 +99,9 @@ fn a_schedule_that_never_fires_says_which_option_is_at_fault() {
     let too_early = said(&daily, None, after(1));
     assert!(too_early.contains("is before cron(0 8 * * ? *) fires first, Fri 27 Nov 2026, 08:00 UTC"), "{too_early}");
     let at = When::at("2026-11-26T08:00").unwrap();
-    assert!(said(&at, None, None).starts_with("at(2026-11-26T08:00:00) has no time in the future in UTC;"));
+    assert!(said(&at, None, None).starts_with("--at: 2026-11-26T08:00:00 has passed in UTC;"));
+    let over = When::cron("0 8 1 1 ? 2020").unwrap();
+    assert!(said(&over, None, None).starts_with("cron(0 8 1 1 ? 2020) has no time in the future in UTC;"));
 }
 
 /// A name is what the other commands take.

@@ -74,8 +74,7 @@ fn warnings(changes: &[Change]) -> Vec<String> {
         ));
     }
     if !perhaps.is_empty() {
-        sentences
-            .push(format!("Will perhaps be replaced; CloudFormation knows it only when it comes to them: {perhaps}"));
+        sentences.push(format!("May be replaced; CloudFormation decides that only when it reaches them: {perhaps}"));
     }
     sentences
 }

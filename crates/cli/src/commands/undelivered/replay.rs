@@ -142,9 +142,10 @@ impl Count {
         } else {
             format!("reveille undelivered replay {first}")
         };
+        let told = format!("{told}. Continue with: {next}");
         Err(match denied {
-            Some(error) => CliError::Afterwards { done: told, error: Box::new(error), next },
-            None => CliError::NotNow(format!("{told}. Continue with: {next}")),
+            Some(cause) => CliError::Summed { told, cause: Box::new(cause) },
+            None => CliError::NotNow(told),
         })
     }
 }
@@ -278,7 +279,7 @@ mod tests {
             (vec![(None, Some(input())), (None, Some(input()))], "2 of 2 could not be replayed and are still in", 1),
             (vec![(None, Some(lost())), (Some("arn"), None)], "1 of 2 was replayed or may have been, and may", 1),
             (vec![(Some("arn"), Some(denied()))], "1 of 1 was replayed or may have been, and may", 4),
-            (vec![(None, Some(input())), (None, Some(denied()))], "AWS refused to start the execution m: not you", 4),
+            (vec![(None, Some(input())), (None, Some(denied()))], "2 of 2 could not be replayed and are still in", 4),
         ] {
             let error = verdict(all).unwrap_err();
             assert_eq!(error.exit_code(), code, "{error}");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{MACHINE, QUEUE, missing, of, seconds};
+use super::{MACHINE, QUEUE, before, lab, missing, of, seconds};
 use crate::stub::StubCall;
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/reveille-SchedulerRole";
@@ -23,7 +23,7 @@ const SCHEDULES: [(&str, &str, &str, &str, &str, &str); 4] = [
 ];
 
 pub fn answer(call: &StubCall<'_>, body: &Value) -> Option<(u16, String)> {
-    schedules(call).or_else(|| rules(call.action, body)).or_else(|| messages(call.action))
+    schedules(call).or_else(|| rules(call, body)).or_else(|| messages(call.action))
 }
 
 fn schedules(call: &StubCall<'_>) -> Option<(u16, String)> {
@@ -38,11 +38,27 @@ fn schedules(call: &StubCall<'_>) -> Option<(u16, String)> {
             named.map(|it| json!({"Name": it.0, "GroupName": "default", "Target": {"Arn": MACHINE}})).collect();
         return Some(of(&json!({"Schedules": listed})));
     }
+    if method == "POST" && SCHEDULES.iter().any(|it| it.0 == name) {
+        return Some((
+            409,
+            json!({"__type": "ConflictException", "Message": format!("Schedule {name} already exists.")}).to_string(),
+        ));
+    }
     if method != "GET" {
         return Some(of(&json!({"ScheduleArn": "arn"})));
     }
+    if let Some(mut made) = before(call, &format!("POST /schedules/{name} HTTP/1.1")).next() {
+        made["Name"] = name.into();
+        made["CreationDate"] = seconds("2026-11-27T09:30:00Z").into();
+        return Some(of(&made));
+    }
     let (name, expression, zone, state, notebook, instance) = SCHEDULES.iter().find(|it| it.0 == name)?;
-    let input = json!({"instance": instance, "notebook": notebook, "parameters": {"region": "emea"}});
+    let mut input = json!({"instance": instance, "notebook": notebook, "parameters": {"region": "emea"}});
+    // One was made in the console, without it.
+    if *name != "hourly-stock" {
+        input["event"] = json!({"source": "aws.scheduler", "detail-type": "Scheduled Event",
+            "time": "<aws.scheduler.scheduled-time>", "resources": ["<aws.scheduler.schedule-arn>"]});
+    }
     Some(of(&json!({"Name": name, "GroupName": "default", "ScheduleExpression": expression,
         "ScheduleExpressionTimezone": zone, "State": state, "CreationDate": seconds("2026-10-01T08:00:00Z"),
         "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": {"Arn": MACHINE, "RoleArn": ROLE,
@@ -50,7 +66,9 @@ fn schedules(call: &StubCall<'_>) -> Option<(u16, String)> {
 }
 
 /// Name, pattern, notebook and instance, and whether the command made it.
-fn all_rules() -> [(&'static str, Value, &'static str, &'static str, bool); 4] {
+type WorldRule = (&'static str, Value, &'static str, &'static str, bool);
+
+fn all_rules() -> [WorldRule; 4] {
     let upload = |bucket: &str, key: &Value| {
         json!({"source": ["aws.s3"], "detail-type": ["Object Created"],
             "detail": {"bucket": {"name": [bucket]}, "object": {"key": [key]}}})
@@ -85,25 +103,27 @@ fn all_rules() -> [(&'static str, Value, &'static str, &'static str, bool); 4] {
     ]
 }
 
-fn rules(action: &str, body: &Value) -> Option<(u16, String)> {
-    let named = |field: &str| all_rules().into_iter().find(|it| body[field] == it.0);
-    Some(match action {
+fn rules(call: &StubCall<'_>, body: &Value) -> Option<(u16, String)> {
+    if let Some(answer) = made_rule(call, body) {
+        return Some(answer);
+    }
+    let named = |field: &str| all_rules().into_iter().chain([lab::rule()]).find(|it| body[field] == it.0);
+    Some(match call.action {
+        "ListRuleNamesByTarget" if body["TargetArn"] == lab::MACHINE => of(&json!({"RuleNames": [lab::rule().0]})),
         "ListRuleNamesByTarget" => of(&json!({"RuleNames": all_rules().map(|it| it.0)})),
         "DescribeRule" => named("Name").map_or_else(
             || missing("ResourceNotFoundException", "Rule does not exist."),
-            |(name, pattern, ..)| {
-                of(&json!({"Name": name, "Arn": format!("arn:aws:events:us-east-1:111122223333:rule/{name}"),
-                    "State": "ENABLED", "EventPattern": pattern.to_string(), "EventBusName": "default"}))
-            },
+            |(name, pattern, ..)| described(name, &pattern.to_string()),
         ),
         "ListTargetsByRule" => {
-            let (_, _, notebook, instance, _) = named("Rule")?;
+            let (name, _, notebook, instance, _) = named("Rule")?;
             let input = json!({"instance": instance, "notebook": notebook,
                 "parameters": {"source": "{{ key }}", "day": "{{ date }}", "table": "orders_emea"}})
             .to_string();
             let template = format!("{},\"event\":<aws.events.event.json>}}", &input[..input.len() - 1]);
+            let machine = if name == lab::rule().0 { lab::MACHINE } else { MACHINE };
             of(
-                &json!({"Targets": [{"Id": "NotebookRun", "Arn": MACHINE, "RoleArn": ROLE.replace("Scheduler", "Events"),
+                &json!({"Targets": [{"Id": "NotebookRun", "Arn": machine, "RoleArn": ROLE.replace("Scheduler", "Events"),
                 "RetryPolicy": {"MaximumEventAgeInSeconds": 900}, "DeadLetterConfig": {"Arn": QUEUE}, "InputTransformer": {"InputTemplate": template}}]}),
             )
         }
@@ -116,10 +136,34 @@ fn rules(action: &str, body: &Value) -> Option<(u16, String)> {
             )
         }
         "TestEventPattern" => of(&json!({"Result": body["EventPattern"].as_str()?.contains("acme-incoming")})),
+        "PutRule" => of(&json!({"RuleArn": rule_arn(body["Name"].as_str()?)})),
         "DisableRule" | "EnableRule" | "DeleteRule" => of(&json!({})),
         "RemoveTargets" | "PutTargets" => of(&json!({"FailedEntryCount": 0, "FailedEntries": []})),
         _ => return None,
     })
+}
+
+/// What EventBridge tells of a rule that the command has just made.
+fn made_rule(call: &StubCall<'_>, body: &Value) -> Option<(u16, String)> {
+    let put = before(call, "PutRule").next()?;
+    let name = put["Name"].as_str()?;
+    Some(match call.action {
+        "DescribeRule" if body["Name"] == name => described(name, put["EventPattern"].as_str()?),
+        "ListTargetsByRule" if body["Rule"] == name => {
+            of(&json!({"Targets": before(call, "PutTargets").next().map(|put| put["Targets"].clone())}))
+        }
+        "ListTagsForResource" if body["ResourceARN"] == rule_arn(name) => of(&json!({"Tags": put["Tags"]})),
+        _ => return None,
+    })
+}
+
+fn described(name: &str, pattern: &str) -> (u16, String) {
+    of(&json!({"Name": name, "Arn": rule_arn(name), "State": "ENABLED", "EventPattern": pattern,
+        "EventBusName": "default"}))
+}
+
+fn rule_arn(name: &str) -> String {
+    format!("arn:aws:events:us-east-1:111122223333:rule/{name}")
 }
 
 fn messages(action: &str) -> Option<(u16, String)> {

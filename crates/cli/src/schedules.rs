@@ -3,5 +3,6 @@
 mod cron;
 mod dialect;
 mod times;
+mod weekdays;
 
-pub(crate) use times::{When, moment, on_clock, words, zone};
+pub(crate) use times::{When, after_the_gap, moment, on_clock, words, zone};

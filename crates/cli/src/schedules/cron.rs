@@ -139,15 +139,17 @@ impl Cron {
         })
     }
 
-    /// Whether anything starts on that day.
-    pub(super) fn is_on(&self, day: NaiveDate) -> bool {
-        let year = u32::try_from(day.year()).unwrap_or_default();
-        self.years.contains(&year) && self.months.contains(&day.month()) && self.days.are(day)
+    /// Whether anything starts on that day of one of its years.
+    fn is_on(&self, day: NaiveDate) -> bool {
+        self.months.contains(&day.month()) && self.days.are(day)
     }
 
-    /// The last year in which anything starts.
-    pub(super) fn last_year(&self) -> u32 {
-        self.years.last().copied().unwrap_or_default()
+    /// The days on which anything starts, from this one on and to the end of its last year.
+    pub(super) fn days_from(&self, first: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+        let years = self.years.iter().filter_map(|year| i32::try_from(*year).ok());
+        let begins = years.filter(move |year| *year >= first.year()).filter_map(|year| NaiveDate::from_yo_opt(year, 1));
+        let days = begins.flat_map(|begin| begin.iter_days().take_while(move |day| day.year() == begin.year()));
+        days.filter(move |day| *day >= first && self.is_on(*day))
     }
 }
 
@@ -203,6 +205,11 @@ fn days_of_month(text: &str) -> Result<Vec<DayOfMonth>, String> {
     for item in text.split(',') {
         match (item, item.strip_suffix('W')) {
             ("L", _) => days.push(DayOfMonth::Last),
+            _ if item.starts_with("LW") || item.starts_with("L-") => {
+                return Err(format!(
+                    "the day of the month `{item}`: AWS documents no such day; L is the last day of the month, and 28W the working day nearest to the 28th"
+                ));
+            }
             (_, Some(number)) => days.push(DayOfMonth::Near(DAY_OF_MONTH.number(number)?)),
             _ => days.extend(DAY_OF_MONTH.item(item)?.into_iter().map(DayOfMonth::Is)),
         }
@@ -211,6 +218,9 @@ fn days_of_month(text: &str) -> Result<Vec<DayOfMonth>, String> {
 }
 
 fn days_of_week(text: &str) -> Result<Vec<DayOfWeek>, String> {
+    if text.contains('#') && text.contains(',') {
+        return Err(format!("the day of the week `{text}`: a day with `#` stands alone"));
+    }
     let mut days = Vec::new();
     for item in text.split(',') {
         if item == "L" {
@@ -231,14 +241,18 @@ fn days_of_week(text: &str) -> Result<Vec<DayOfWeek>, String> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::NaiveDate;
+    use chrono::{Datelike, NaiveDate};
 
     use super::Cron;
 
     fn days(expression: &str, month: u32) -> Vec<u32> {
         let fields: Vec<&str> = expression.split(' ').collect();
         let cron = Cron::of(&fields).unwrap();
-        (1..=31).filter(|day| NaiveDate::from_ymd_opt(2026, month, *day).is_some_and(|day| cron.is_on(day))).collect()
+        let first = NaiveDate::from_ymd_opt(2026, month, 1).unwrap();
+        cron.days_from(first)
+            .take_while(|day| day.year() == 2026 && day.month() == month)
+            .map(|day| day.day())
+            .collect()
     }
 
     #[test]
@@ -251,7 +265,8 @@ mod tests {
         assert_eq!(days("0 8 ? * 1 *", 11), [1, 8, 15, 22, 29], "1 is Sunday");
         assert_eq!(days("0 8 ? * L *", 11), [7, 14, 21, 28], "the last day of the week");
         assert_eq!(days("0 8 ? * 6L *", 11), [27], "the last Friday");
-        assert_eq!(days("0 8 ? * MON#1,3#5 *", 11), [2], "there is no fifth Tuesday");
+        assert_eq!(days("0 8 ? * MON#1 *", 11), [2]);
+        assert_eq!(days("0 8 ? * 3#5 *", 11), Vec::<u32>::new(), "there is no fifth Tuesday");
         assert_eq!(days("0 8 L * ? *", 2), [28]);
         assert_eq!(
             days("0 8 1W,15W,31W * ? *", 11),
@@ -277,6 +292,13 @@ mod tests {
             ("*/x 8 * * ? *", "above 0 after `/`"),
             ("+5 8 * * ? *", "the minutes `+5`"),
             ("0 8 ? * 2#6 *", "1 to 5"),
+            ("0 8 ? * MON#1,FRI#3 *", "`MON#1,FRI#3`: a day with `#` stands alone"),
+            ("0 8 ? * MON,6#3 *", "stands alone"),
+            ("0 8 LW * ? *", "L is the last day of the month"),
+            ("0 8 L-3 * ? *", "the day of the month `L-3`: AWS documents no such day"),
+            ("0 8 * * ? 2200", "the year `2200`"),
+            ("0 8 * * ? 2027-2026", "goes backwards"),
+            ("? 8 * * ? *", "the minutes `?`"),
             ("0 8 ? * ? *", "both `?`"),
             ("0 8 1 * MON *", "neither"),
             (", 8 * * ? *", "the minutes ``"),

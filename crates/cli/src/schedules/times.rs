@@ -1,12 +1,9 @@
 //! What a schedule says, and when it fires next, on the clock of its zone.
 
-use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::{cron::Cron, dialect};
-
-/// Days that are looked at for the next time: a schedule for 29 February may wait eight years.
-const DAYS: u64 = 9 * 366;
 
 /// When a schedule fires.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,12 +50,13 @@ impl When {
         match expression.trim().split_once('(') {
             Some(("rate", _)) => Self::rate(expression),
             Some(("at", _)) => Self::at(expression),
-            _ => Self::cron(expression),
+            _ => dialect::read(expression).map(|(fields, cron)| Self::Cron(fields, cron)),
         }
     }
 
+    /// What a person types, held against what AWS documents.
     pub(crate) fn cron(text: &str) -> Result<Self, String> {
-        dialect::read(text).map(|(fields, cron)| Self::Cron(fields, cron))
+        dialect::typed(text).map(|(fields, cron)| Self::Cron(fields, cron))
     }
 
     /// `5 minutes`, `1 hour`, `5m`, `2h`, `1d`, `rate(5 minutes)`.
@@ -168,15 +166,19 @@ pub(crate) fn on_clock(zone: Tz, at: NaiveDateTime) -> Option<DateTime<Tz>> {
     zone.from_local_datetime(&at).earliest()
 }
 
+/// The first time that a zone's clock shows after one that it skips.
+pub(crate) fn after_the_gap(zone: Tz, skipped: NaiveDateTime) -> Option<NaiveDateTime> {
+    // A zone that moves over the date line skips a whole day.
+    let minutes = (1..=2 * 24 * 60).filter_map(|minutes| skipped.checked_add_signed(TimeDelta::minutes(minutes)));
+    minutes.into_iter().find(|at| on_clock(zone, *at).is_some())
+}
+
 fn next_of_cron(cron: &Cron, zone: Tz, from: DateTime<Utc>, count: usize) -> Vec<DateTime<Tz>> {
     let first = from.with_timezone(&zone).date_naive();
     let mut found = Vec::new();
-    for day in (0..DAYS).map_while(|days| first.checked_add_days(chrono::Days::new(days))) {
-        if found.len() >= count || u32::try_from(day.year()).is_ok_and(|year| year > cron.last_year()) {
+    for day in cron.days_from(first) {
+        if found.len() >= count {
             break;
-        }
-        if !cron.is_on(day) {
-            continue;
         }
         let times = cron.hours.iter().flat_map(|hour| cron.minutes.iter().map(move |minute| (*hour, *minute)));
         let mut today: Vec<DateTime<Tz>> = times
@@ -248,12 +250,24 @@ mod tests {
         );
         assert_eq!(next("cron(0 12 30 2 ? *)", Tz::UTC, "2026-01-01T00:00:00Z"), Vec::<String>::new());
         assert_eq!(next("cron(0 0 1 1 ? 2026)", Tz::UTC, "2026-11-26T00:00:00Z"), Vec::<String>::new());
+        for (expression, first) in [
+            ("cron(0 8 1 1 ? 2040)", "Sun 1 Jan 2040, 08:00 UTC"),
+            ("cron(0 8 29 2 ? 2029-2199)", "Sun 29 Feb 2032, 08:00 UTC"),
+            ("cron(0 8 31 12 ? 2199)", "Tue 31 Dec 2199, 08:00 UTC"),
+            ("cron(0 8 ? 2 SUN#5 *)", "Sun 29 Feb 2032, 08:00 UTC"),
+        ] {
+            assert_eq!(next(expression, Tz::UTC, "2026-11-26T00:00:00Z")[0], first, "as far as the year tells");
+        }
     }
 
     #[test]
     fn an_hour_that_the_clock_skips_or_repeats_is_no_surprise() {
         let skipped = next("cron(30 2 * * ? *)", Tz::Europe__Berlin, "2027-03-27T12:00:00Z");
         assert_eq!(skipped[0], "Mon 29 Mar 2027, 02:30 CEST", "on the 28th there is no 02:30");
+        let gap =
+            |zone, skipped: &str| super::after_the_gap(zone, super::moment(skipped).unwrap()).unwrap().to_string();
+        assert_eq!(gap(Tz::Europe__Berlin, "2027-03-28T02:30"), "2027-03-28 03:00:00");
+        assert_eq!(gap(Tz::Pacific__Apia, "2011-12-30T08:00"), "2011-12-31 00:00:00", "a whole day");
         let twice = next("cron(30 2 * * ? *)", Tz::Europe__Berlin, "2026-10-24T12:00:00Z");
         assert_eq!(twice[..2], ["Sun 25 Oct 2026, 02:30 CEST", "Mon 26 Oct 2026, 02:30 CET"]);
     }

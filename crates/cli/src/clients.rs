@@ -45,7 +45,7 @@ pub(crate) use rules::{DEFAULT_BUS, NewRule, Rule};
 pub(crate) use run::{Damaged, Ending, Run};
 #[cfg(test)]
 pub(crate) use schedules::MAX_ATTEMPTS;
-pub(crate) use schedules::{MAX_AGE_SECONDS, NewSchedule, Schedule};
+pub(crate) use schedules::{Added, MAX_AGE_SECONDS, NewSchedule, Schedule};
 pub(crate) use stacks::{
     Change, ChangeSet, Effect, Event, Given, NewChangeSet, Prepared, StackFacts, StackResource, Stacks, TemplateAt,
 };

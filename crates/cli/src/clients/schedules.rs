@@ -3,7 +3,9 @@
 use aws_sdk_scheduler::{
     Client,
     operation::{
-        create_schedule::CreateScheduleError, delete_schedule::DeleteScheduleError, get_schedule::GetScheduleOutput,
+        create_schedule::{CreateScheduleError, builders::CreateScheduleInputBuilder},
+        delete_schedule::DeleteScheduleError,
+        get_schedule::GetScheduleOutput,
         update_schedule::UpdateScheduleError,
     },
     types::{DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target},
@@ -47,6 +49,14 @@ pub(crate) struct NewSchedule {
     pub(crate) end: Option<DateTime<Utc>>,
     pub(crate) flexible_minutes: Option<i32>,
     pub(crate) input: String,
+}
+
+/// What became of a schedule that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Added {
+    New(Schedule),
+    /// One that does all that was asked for: an earlier try was cut off after it had made it.
+    WasThere(Schedule),
 }
 
 impl Account {
@@ -93,8 +103,8 @@ impl Account {
         })
     }
 
-    /// Makes one that is on, and reads it back.
-    pub(crate) async fn add_schedule(&self, new: NewSchedule) -> Result<Schedule, CliError> {
+    /// Makes one that is on, and reads it back. The same again changes nothing, and is no mistake.
+    pub(crate) async fn add_schedule(&self, new: NewSchedule) -> Result<Added, CliError> {
         let window = match new.flexible_minutes {
             Some(minutes) => {
                 FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Flexible).maximum_window_in_minutes(minutes)
@@ -122,13 +132,18 @@ impl Account {
         let call = call.schedule_expression(new.expression).schedule_expression_timezone(new.zone);
         let call = call.flexible_time_window(window.build().map_err(incomplete)?);
         let call = call.set_start_date(new.start.map(aws_time)).set_end_date(new.end.map(aws_time));
-        match call.target(target.build().map_err(incomplete)?).send().await {
-            Ok(_) => self.got(&client, new.name.clone(), None).await.map_err(|error| CliError::Afterwards {
-                done: format!("the schedule {} was made", new.name),
-                error: Box::new(error),
-                next: list(&new.name),
+        let call = call.target(target.build().map_err(incomplete)?);
+        let asked = call.as_input().clone();
+        match call.send().await {
+            Ok(_) => self.got(&client, new.name.clone(), None).await.map(Added::New).map_err(|error| {
+                let done = format!("the schedule {} was made", new.name);
+                CliError::Afterwards { done, error: Box::new(error), next: list(&new.name) }
             }),
             Err(error) if error.as_service_error().is_some_and(CreateScheduleError::is_conflict_exception) => {
+                let found = self.got(&client, new.name.clone(), None).await.ok();
+                if let Some(found) = found.filter(|found| is_as_asked(&found.whole, &asked)) {
+                    return Ok(Added::WasThere(found));
+                }
                 Err(CliError::Usage(format!(
                     "a schedule {0} already exists; give another --name, or remove it first: reveille schedule remove {0}",
                     new.name
@@ -221,6 +236,17 @@ impl Schedule {
             age_seconds: target.retry_policy().and_then(RetryPolicy::maximum_event_age_in_seconds),
         }
     }
+}
+
+/// Whether a schedule does what another would do that is asked for.
+fn is_as_asked(found: &GetScheduleOutput, asked: &CreateScheduleInputBuilder) -> bool {
+    found.state == *asked.get_state()
+        && found.schedule_expression == *asked.get_schedule_expression()
+        && found.schedule_expression_timezone == *asked.get_schedule_expression_timezone()
+        && found.start_date == *asked.get_start_date()
+        && found.end_date == *asked.get_end_date()
+        && found.flexible_time_window == *asked.get_flexible_time_window()
+        && found.target == *asked.get_target()
 }
 
 /// The command that tells whether there is a schedule, and whether it is on.

@@ -1,12 +1,15 @@
 //! `reveille schedule`: runs at set times.
 
 mod input;
+mod times;
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
+
+use times::Times;
 
 use super::{
     health::{self, Ailment},
@@ -17,10 +20,10 @@ use crate::{
     arguments::{
         Format, OneScheduleArguments, ScheduleAddArguments, ScheduleArguments, ScheduleListArguments, ScheduleVerb,
     },
-    clients::{Account, NewSchedule, Schedule},
+    clients::{Account, Added, NewSchedule, Schedule},
     error::CliError,
     exit::Exit,
-    schedules::{self, When, on_clock, words},
+    schedules::{When, words},
     ui::{
         json::time,
         table::{self, Cell, Column},
@@ -39,6 +42,8 @@ const COLUMNS: [Column; 6] = [
 
 /// Five show a pattern, such as a weekend, and fit a screen.
 const NEXT: usize = 5;
+/// A year of days, for what only some of them tell.
+const LOOKED_AT: usize = 366;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &ScheduleArguments) -> Result<Exit, CliError> {
     match &arguments.verb {
@@ -51,88 +56,44 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ScheduleArguments) -> R
 }
 
 async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Exit, CliError> {
-    let when = when(arguments)?;
-    let zone = arguments.zone;
-    let limit = |flag: &str, text: &Option<String>| text.as_deref().map(|text| moment(flag, text, zone)).transpose();
-    let (start, end) = (limit("--start", &arguments.start)?, limit("--end", &arguments.end)?);
-    let input = input::of(asked(&arguments.asked)?).map_err(of_flag)?;
     let now = Utc::now();
-    let since = start.unwrap_or(now).max(now);
-    let times = fires(&when, zone, since, end, now);
-    if times.is_empty() {
-        return Err(never(&when, zone, (start, end), now));
-    }
+    let times = Times::read(arguments, now)?;
+    let input = input::of(asked(&arguments.asked)?).map_err(of_flag)?;
+    let date_note = input.date_note(&times.next(now, LOOKED_AT));
     let account = Account::of(&arguments.stack).await?;
     // Each run would fail, and nobody would see it before the first.
     account.named(&arguments.asked.instance).await?;
-    let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.asked.notebook));
-    let schedule = account
-        .add_schedule(NewSchedule {
-            name: name.clone(),
-            expression: when.expression(),
-            zone: zone.name().to_owned(),
-            start,
-            end,
-            flexible_minutes: arguments.flexible,
-            input,
-        })
-        .await?;
+    let name = arguments.name.clone().unwrap_or_else(|| usual_name(account.stack_name(), &arguments.asked.notebook));
+    let new = NewSchedule {
+        name: name.clone(),
+        expression: times.when.expression(),
+        zone: times.zone.name().to_owned(),
+        start: times.start,
+        end: times.end,
+        flexible_minutes: arguments.flexible,
+        input: input.text,
+    };
+    let (schedule, is_new) = match account.add_schedule(new).await? {
+        Added::New(schedule) => (schedule, true),
+        Added::WasThere(schedule) => (schedule, false),
+    };
     if arguments.format.output == Format::Json {
         Terminal::result(&as_json(&schedule, None, now));
-        return Ok(Exit::Done);
+    } else {
+        terminal.lines(&format!("{name}: {}", what(&schedule.input)));
+        tell_when(terminal, &schedule);
+        tell_next(terminal, &times.next(now, NEXT));
     }
-    terminal.lines(&format!("{name}: {}", what(&schedule.input)));
-    tell_when(terminal, &schedule);
-    tell_next(terminal, &times);
-    terminal.next(&format!("reveille schedule list {name}"));
+    if !is_new {
+        terminal.note(&format!("the schedule {name} was there already, just as asked; nothing was changed"));
+    }
+    if let Some(note) = date_note {
+        terminal.note(&note);
+    }
+    if arguments.format.output != Format::Json {
+        terminal.next(&format!("reveille schedule list {name}"));
+    }
     Ok(Exit::Done)
-}
-
-fn when(arguments: &ScheduleAddArguments) -> Result<When, CliError> {
-    let wrong = |flag: &'static str| move |problem: String| CliError::Usage(format!("{flag}: {problem}"));
-    match (&arguments.cron, &arguments.rate, &arguments.at) {
-        (Some(cron), _, _) => When::cron(cron).map_err(wrong("--cron")),
-        (_, Some(rate), _) => When::rate(rate).map_err(wrong("--rate")),
-        (_, _, Some(at)) => When::at(at).map_err(wrong("--at")),
-        // The grammar asks for one of the three.
-        (None, None, None) => Err(CliError::Usage("give --cron, --rate or --at".to_owned())),
-    }
-}
-
-/// Why a schedule would never fire: what is at fault is named first.
-fn never(
-    when: &When,
-    zone: Tz,
-    (start, end): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
-    now: DateTime<Utc>,
-) -> CliError {
-    let told = |at: DateTime<Utc>| words(&at.with_timezone(&zone));
-    let expression = when.expression();
-    let first = when.next(zone, start.unwrap_or(now).max(now), now, 1).into_iter().next();
-    let problem = match (start, end, first) {
-        (Some(start), Some(end), _) if end < start => {
-            format!("--end: {} is before --start, {}", told(end), told(start))
-        }
-        (_, Some(end), _) if end <= now => format!("--end: {} has passed", told(end)),
-        (_, Some(end), Some(first)) => {
-            format!("--end: {} is before {expression} fires first, {}", told(end), words(&first))
-        }
-        _ => match when {
-            When::At(at) => format!("--at: {} has passed in {zone}", at.format("%Y-%m-%dT%H:%M:%S")),
-            When::Cron(..) | When::Rate(..) => format!("{expression} has no time in the future in {zone}"),
-        },
-    };
-    CliError::Usage(format!("{problem}; no schedule was made"))
-}
-
-/// A time on the zone's clock.
-fn moment(flag: &str, text: &str, zone: Tz) -> Result<DateTime<Utc>, CliError> {
-    let wrong = |problem: &str| CliError::Usage(format!("{flag}: {problem}"));
-    let at = schedules::moment(text).map_err(|problem| wrong(&problem.replace("--at", flag)))?;
-    let on_clock = on_clock(zone, at).ok_or_else(|| {
-        wrong(&format!("{text} does not exist in {zone}, because the clocks go forward then; give another time"))
-    })?;
-    Ok(on_clock.with_timezone(&Utc))
 }
 
 async fn list(terminal: &Terminal, arguments: &ScheduleListArguments) -> Result<Exit, CliError> {
@@ -225,7 +186,7 @@ pub(super) fn next(schedule: &Schedule, now: DateTime<Utc>) -> Vec<DateTime<Tz>>
         return Vec::new();
     }
     let since = schedule.start.unwrap_or(schedule.created);
-    fires(&when, zone, since, schedule.end, now)
+    fires(&when, zone, since, schedule.end, now, NEXT)
 }
 
 fn fires(
@@ -234,8 +195,9 @@ fn fires(
     since: DateTime<Utc>,
     end: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
+    count: usize,
 ) -> Vec<DateTime<Tz>> {
-    when.next(zone, since, now, NEXT).into_iter().filter(|at| end.is_none_or(|end| *at <= end)).collect()
+    when.next(zone, since, now, count).into_iter().filter(|at| end.is_none_or(|end| *at <= end)).collect()
 }
 
 fn tell_next(terminal: &Terminal, times: &[DateTime<Tz>]) {

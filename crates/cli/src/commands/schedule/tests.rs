@@ -1,9 +1,10 @@
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{COLUMNS, When, input, moment, never, usual_name};
+use super::{COLUMNS, LOOKED_AT, When, input, usual_name};
 use crate::{
     clients::{MAX_AGE_SECONDS, MAX_ATTEMPTS},
     ui::{
@@ -36,7 +37,7 @@ fn the_input_is_that_of_the_template() {
         text = text.replace(&format!("${{{name}}}"), value);
     }
     let of_template: Value = serde_json::from_str(&text).unwrap();
-    let ours: Value = serde_json::from_str(&input::of(asked(&json!({"day": "{{ date }}"}))).unwrap()).unwrap();
+    let ours: Value = serde_json::from_str(&input::of(asked(&json!({"day": "{{ date }}"}))).unwrap().text).unwrap();
     assert_eq!(ours, of_template);
     let policy = format!("MaximumEventAgeInSeconds: {MAX_AGE_SECONDS}, MaximumRetryAttempts: {MAX_ATTEMPTS} ");
     assert!(TEMPLATE.contains(&policy), "{policy}");
@@ -45,7 +46,7 @@ fn the_input_is_that_of_the_template() {
 #[test]
 fn nothing_that_a_person_wrote_is_one_of_schedulers_words() {
     let hostile = json!({"a": "<aws.scheduler.execution-id>", "b": {"c": "}}\\\"}"}});
-    let text = input::of(asked(&hostile)).unwrap();
+    let text = input::of(asked(&hostile)).unwrap().text;
     assert!(!text.contains("execution-id>"), "{text}");
     let read: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(read["parameters"], hostile, "the notebook gets what was written");
@@ -67,41 +68,35 @@ fn what_every_run_would_fail_with_is_refused_at_once() {
 }
 
 #[test]
-fn names_and_moments() {
+fn the_usual_name_is_one_that_aws_takes() {
     assert_eq!(usual_name("reveille", "s3://b/é daily.ipynb"), "reveille---daily");
     assert_eq!(usual_name("reveille", &"x".repeat(200)).len(), 64);
-    let berlin = chrono_tz::Tz::Europe__Berlin;
-    assert_eq!(moment("--start", "2027-07-01T00:00", berlin).unwrap().to_rfc3339(), "2027-06-30T22:00:00+00:00");
-    for (wrong, said) in
-        [("2027-03-28T02:30", "does not exist"), ("2027-01-01T00:00:00Z", "--start 2027-01-01T00:00:00 --zone UTC")]
-    {
-        assert!(moment("--start", wrong, berlin).unwrap_err().to_string().contains(said), "{wrong}");
-    }
 }
 
+/// At 06:00 in Tokyo it is the day before in UTC.
 #[test]
-fn a_schedule_that_never_fires_says_which_option_is_at_fault() {
+fn a_day_that_is_another_one_in_utc_is_told() {
     let now = "2026-11-26T12:00:00Z".parse::<DateTime<Utc>>().unwrap();
-    let daily = When::cron("0 8 * * ? *").unwrap();
-    let after = |hours| Some(now + TimeDelta::hours(hours));
-    let said = |when: &When, start, end| {
-        let problem = never(when, chrono_tz::Tz::UTC, (start, end), now);
-        assert_eq!(problem.exit_code(), 2);
-        problem.to_string()
+    let noted = |text: &str, expression: &str, zone: Tz| {
+        let times = When::cron(expression).unwrap().next(zone, now, now, LOOKED_AT);
+        input::of(asked(&json!({"x": [text]}))).unwrap().date_note(&times)
     };
-    let before_start = said(&daily, after(48), after(24));
+    let tokyo = noted("{{ date }}", "0 6 * * ? *", Tz::Asia__Tokyo).unwrap();
     assert!(
-        before_start.starts_with("--end: Fri 27 Nov 2026, 12:00 UTC is before --start, Sat 28 Nov"),
-        "{before_start}"
+        tokyo.starts_with("{{ date }} is the day in UTC: for the run of Fri 27 Nov 2026, 06:00 JST it is 2026-11-26."),
+        "{tokyo}"
     );
-    assert!(said(&daily, after(-48), after(-72)).contains("is before --start"));
-    assert!(said(&daily, None, after(-1)).starts_with("--end: Thu 26 Nov 2026, 11:00 UTC has passed;"));
-    let too_early = said(&daily, None, after(1));
-    assert!(too_early.contains("is before cron(0 8 * * ? *) fires first, Fri 27 Nov 2026, 08:00 UTC"), "{too_early}");
-    let at = When::at("2026-11-26T08:00").unwrap();
-    assert!(said(&at, None, None).starts_with("--at: 2026-11-26T08:00:00 has passed in UTC;"));
-    let over = When::cron("0 8 1 1 ? 2020").unwrap();
-    assert!(said(&over, None, None).starts_with("cron(0 8 1 1 ? 2020) has no time in the future in UTC;"));
+    // Only in summer.
+    let berlin = noted("day-{{date}}.csv", "30 1 * * ? *", Tz::Europe__Berlin).unwrap();
+    assert!(berlin.contains("for the run of Mon 29 Mar 2027, 01:30 CEST it is 2027-03-28."), "{berlin}");
+    for (text, expression, zone) in [
+        ("{{ date }}", "0 8 * * ? *", Tz::Europe__Berlin),
+        ("{{ date }}", "0 6 * * ? *", Tz::UTC),
+        ("{{ time }}", "0 6 * * ? *", Tz::Asia__Tokyo),
+        ("{{{{ date }}}} 2026-11-26", "0 6 * * ? *", Tz::Asia__Tokyo),
+    ] {
+        assert_eq!(noted(text, expression, zone), None, "{text} {zone}");
+    }
 }
 
 /// A name is what the other commands take.

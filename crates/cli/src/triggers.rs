@@ -3,9 +3,11 @@
 mod chain;
 mod input;
 mod loops;
+mod uploads;
 mod watched;
 
 pub(crate) use chain::{Chain, Step, sample as sample_of_run};
-pub(crate) use input::{EVENT, SCHEDULE_ARN, SCHEDULED_TIME, sample, template, with_event};
+pub(crate) use input::{EVENT, Origin, SCHEDULE_ARN, SCHEDULED_TIME, sample, template, with_event};
 pub(crate) use loops::{Starts, certain_problem, object, problem};
+pub(crate) use uploads::Uploads;
 pub(crate) use watched::{MOST as LONGEST_KEY, Watched};

@@ -11,7 +11,7 @@ use crate::{
     clients::{Account, DEFAULT_BUS, Rule},
     error::CliError,
     exit::Exit,
-    triggers::Watched,
+    triggers::Uploads,
     ui::{table::Column, terminal::Terminal},
 };
 
@@ -61,7 +61,7 @@ pub(super) async fn made_here(account: &Account) -> Result<Vec<String>, CliError
 /// A rule on uploads.
 struct Upload {
     rule: Rule,
-    watched: Watched,
+    files: Uploads,
 }
 
 impl OfKind for Upload {
@@ -80,8 +80,8 @@ impl OfKind for Upload {
     }
 
     fn of(rule: Rule) -> Option<Self> {
-        let watched = Watched::read(&rule.pattern, &rule.input)?;
-        Some(Self { rule, watched })
+        let files = Uploads::read(&rule.pattern, &rule.input)?;
+        Some(Self { rule, files })
     }
 
     fn rule(&self) -> &Rule {
@@ -89,24 +89,26 @@ impl OfKind for Upload {
     }
 
     fn takes(&self) -> (&'static str, String) {
-        ("files", self.watched.shown())
+        ("files", self.files.shown())
     }
 
     /// Without s3://, which each has: a narrow terminal shows more of the key.
     fn takes_in_table(&self) -> String {
-        self.watched.shown().replacen("s3://", "", 1)
+        self.files.shown().replace("s3://", "")
     }
 
     fn as_json(&self) -> Value {
+        let (watched, buckets) = (self.files.watched(), self.files.buckets());
+        let bucket = if let [bucket] = buckets { Some(bucket) } else { None };
         json!({
             "name": self.rule.name,
             "enabled": self.rule.enabled,
             "madeByCommand": self.rule.ours,
             "notebook": self.rule.input["notebook"],
             "instance": self.rule.input["instance"],
-            "bucket": self.watched.bucket,
-            "prefix": self.watched.prefix,
-            "suffix": self.watched.suffix,
+            "bucket": bucket,
+            "prefix": watched.map(|watched| &watched.prefix),
+            "suffix": watched.map(|watched| &watched.suffix),
         })
     }
 }

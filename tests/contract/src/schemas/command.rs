@@ -75,9 +75,17 @@ print(json.dumps(faults))
 fn verbs() -> Vec<(&'static str, Value)> {
     let rule = |more: &[(&str, Value)]| all(&[&triggers::rule()[..], more].concat(), "A rule.");
     let upload = rule(&[
-        ("bucket", text("The bucket whose objects start runs.")),
-        ("prefix", or_null(text("What their keys begin with."))),
-        ("suffix", or_null(text("What their keys end with."))),
+        (
+            "bucket",
+            or_null(text("The bucket whose objects start runs; null if the rule's pattern names none, or several.")),
+        ),
+        (
+            "prefix",
+            or_null(text(
+                "What their keys begin with; null if the rule's pattern says more than a prefix and a suffix.",
+            )),
+        ),
+        ("suffix", or_null(text("What their keys end with; null as for the prefix."))),
     ]);
     let link = rule(&[
         ("afterNotebook", text("The notebook whose success starts a run.")),

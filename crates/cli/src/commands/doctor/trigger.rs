@@ -18,16 +18,17 @@ use crate::{
         trigger::{check, what},
     },
     schedules::When,
-    triggers::{self, Chain, Starts, Watched},
+    triggers::{self, Chain, Origin, Starts, Uploads},
 };
 
 /// How long EventBridge may try: the window in which a second start for one event is a duplicate.
 const WINDOW: i32 = 900;
+const NO_LOOP: &str = "its runs do not trigger it again";
 
 /// What a trigger waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum On {
-    Upload(Watched),
+    Upload(Uploads),
     Run(Chain),
     /// A schedule of EventBridge's own, such as the stack's.
     Timer,
@@ -54,8 +55,8 @@ pub(super) struct Trigger {
 
 impl Trigger {
     pub(super) fn of_rule(rule: Rule) -> Self {
-        let on = if let Some(watched) = Watched::read(&rule.pattern, &rule.input) {
-            On::Upload(watched)
+        let on = if let Some(files) = Uploads::read(&rule.pattern, &rule.input) {
+            On::Upload(files)
         } else if let Some(chain) = Chain::read(&rule.pattern, &rule.input) {
             On::Run(chain)
         } else if rule.expression.is_some() {
@@ -86,11 +87,11 @@ impl Trigger {
         self.input["instance"].as_str()
     }
 
-    /// The bucket whose events it waits for.
-    pub(super) fn bucket(&self) -> Option<&str> {
+    /// The buckets whose events it waits for, as far as its pattern names them.
+    pub(super) fn buckets(&self) -> &[String] {
         match &self.on {
-            On::Upload(watched) => Some(&watched.bucket),
-            _ => None,
+            On::Upload(files) => files.buckets(),
+            _ => &[],
         }
     }
 
@@ -123,7 +124,10 @@ impl Trigger {
     fn sample(&self) -> Option<Value> {
         let by_clock = |source: &str| json!({"source": source, "detail-type": "Scheduled Event", "time": "2026-11-26T08:00:00Z", "resources": ["arn"]});
         match &self.on {
-            On::Upload(watched) => Some(triggers::sample(&watched.bucket, &watched.example(), "2026-11-26T08:00:00Z")),
+            On::Upload(files) => {
+                let (bucket, key) = files.example();
+                Some(triggers::sample(Origin::SOME, &bucket, &key, "2026-11-26T08:00:00Z"))
+            }
             On::Run(chain) => Some(triggers::sample_of_run(&chain.after)),
             On::Timer => Some(by_clock("aws.events")),
             On::Schedule { .. } => Some(by_clock("aws.scheduler")),
@@ -161,7 +165,7 @@ pub(super) fn findings(trigger: &Trigger, around: &Surroundings<'_>) -> Vec<Find
     };
     findings.extend(instance(trigger, around.instances));
     findings.extend(endless(trigger, &parameters, around));
-    findings.extend(bucket(trigger, around));
+    findings.extend(trigger.buckets().iter().filter_map(|name| bucket(trigger, name, around)));
     findings
 }
 
@@ -255,7 +259,8 @@ fn instance(trigger: &Trigger, instances: &Known<Vec<String>>) -> Option<Finding
 /// What would start itself for ever.
 fn endless(trigger: &Trigger, parameters: &Map<String, Value>, around: &Surroundings<'_>) -> Option<Finding> {
     let problem = match &trigger.on {
-        On::Upload(watched) => {
+        On::Upload(files) => {
+            let Some(watched) = files.watched() else { return Some(perhaps_endless(files, around.layout)) };
             let notebook = trigger.input["notebook"].as_str().unwrap_or_default();
             let starts = Starts { notebook, parameters, key: &watched.example(), reads: &[] };
             triggers::certain_problem(watched, around.layout, &starts)
@@ -271,12 +276,28 @@ fn endless(trigger: &Trigger, parameters: &Map<String, Value>, around: &Surround
             let pause = trigger.resume().replacen("resume", "pause", 1);
             Finding::fail(Check::TriggerLoop, problem, format!("{pause}, and make it anew for other files or runs"))
         }
-        None => Finding::ok(Check::TriggerLoop, "its runs do not trigger it again"),
+        None => Finding::ok(Check::TriggerLoop, NO_LOOP),
     })
 }
 
-fn bucket(trigger: &Trigger, around: &Surroundings<'_>) -> Option<Finding> {
-    let bucket = trigger.bucket()?;
+/// Of a rule whose pattern only EventBridge understands: whether the outputs of runs may be among its files.
+fn perhaps_endless(files: &Uploads, layout: &Layout) -> Finding {
+    let Layout { bucket, prefix } = layout;
+    if !files.may_be_in(bucket) {
+        return Finding::ok(Check::TriggerLoop, NO_LOOP);
+    }
+    Finding::warn(
+        Check::TriggerLoop,
+        format!(
+            "its pattern is not one of this command's, and may take the outputs that runs write to s3://{bucket}/{prefix}: then each run would start the next"
+        ),
+        format!(
+            "reveille on-upload test 's3://{bucket}/{prefix}runs/nightly/daily/1/output.ipynb', which should start nothing"
+        ),
+    )
+}
+
+fn bucket(trigger: &Trigger, bucket: &str, around: &Surroundings<'_>) -> Option<Finding> {
     Some(match around.buckets.get(bucket)? {
         Err(unknown) => Finding::unchecked(Check::TriggerBucket, unknown),
         Ok(BucketEvents::Reach) => {

@@ -67,7 +67,7 @@ pub(super) async fn findings(account: &Account, known: &KnownTriggers) -> Vec<Fi
         let what = "nothing starts runs automatically: this stack has no rules and no schedules (reveille on-upload add, or schedule add)";
         findings.push(Finding::ok(Check::Triggers, what));
     }
-    let buckets: BTreeSet<&str> = known.all().filter_map(Trigger::bucket).collect();
+    let buckets: BTreeSet<&str> = known.all().flat_map(Trigger::buckets).map(String::as_str).collect();
     let look =
         async |bucket: &str| (bucket.to_owned(), ask("s3:GetBucketNotification", account.bucket_events(bucket)).await);
     let buckets: BTreeMap<String, Known<BucketEvents>> =

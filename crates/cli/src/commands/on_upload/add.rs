@@ -13,9 +13,12 @@ use crate::{
     },
     error::CliError,
     exit::Exit,
-    triggers::{self, Starts, Watched},
+    triggers::{self, Origin, Starts, Watched},
     ui::{question, terminal::Terminal, text::for_shell},
 };
+
+/// When the example's file lands.
+const TIME: &str = "2026-11-26T08:00:00Z";
 
 /// What is asked for, as far as it can be checked without AWS.
 struct Asked {
@@ -65,13 +68,14 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
 fn tell_made(terminal: &Terminal, upload: &Upload) {
     terminal.lines(&format!("{}: {}", upload.rule.name, what(&upload.rule.input)));
     rule::tell(terminal, upload);
-    if !upload.watched.rule_decides() {
+    if let Some(watched) = upload.files.watched().filter(|watched| !watched.rule_decides()) {
         terminal.note(&format!(
             "every file below {} starts an execution, which ends at once if the key does not end with {}; each such execution costs 0.01 cents. A folder as the prefix (one that ends with /) avoids that",
-            upload.watched.prefix, upload.watched.suffix
+            watched.prefix, watched.suffix
         ));
     }
-    let example = format!("s3://{}/{}", upload.watched.bucket, upload.watched.example());
+    let (bucket, key) = upload.files.example();
+    let example = format!("s3://{bucket}/{key}");
     terminal.next(&format!("reveille on-upload test {}", for_shell(&example)));
 }
 
@@ -80,7 +84,7 @@ fn read(arguments: &OnUploadAddArguments) -> Result<Asked, CliError> {
     let mut input = asked(&arguments.asked)?;
     complete(&mut input);
     input.insert("keys".to_owned(), watched.keys());
-    let sample = triggers::sample(&watched.bucket, &watched.example(), "2026-11-26T08:00:00Z");
+    let sample = triggers::sample(Origin::SOME, &watched.bucket, &watched.example(), TIME);
     // An upload's runs have every placeholder that there is.
     let parameters = check(&input, &sample, None).map_err(of_flag)?;
     if let Some(unknown) = arguments.reads.iter().find(|name| !parameters.contains_key(*name)) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use reveille_domain::input::Keys;
 use serde_json::{Map, Value, json};
 use unicode_width::UnicodeWidthStr;
 
@@ -16,7 +17,7 @@ use crate::{
     },
     error::CliError,
     exit::Exit,
-    triggers::{self, LONGEST_KEY},
+    triggers::{self, LONGEST_KEY, Origin},
     ui::terminal::{Terminal, Tone},
 };
 
@@ -27,6 +28,8 @@ enum Verdict {
     /// Start one that fails before its notebook begins.
     Fails(String),
     Nothing(String),
+    /// Nothing, until somebody resumes it.
+    Paused(String),
 }
 
 pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadTestArguments) -> Result<Exit, CliError> {
@@ -34,7 +37,7 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadTestArguments) 
     let account = Account::of(&arguments.stack).await?;
     let uploads = all::<Upload>(&account).await?;
     if bucket.is_none() {
-        not_a_bucket(key, uploads.iter().map(|upload| upload.watched.bucket.as_str()))?;
+        not_a_bucket(key, uploads.iter().flat_map(|upload| upload.files.buckets()).map(String::as_str))?;
     }
     let ailments = ailments(terminal, &account, &uploads).await?;
     let mut tested = Vec::new();
@@ -73,18 +76,13 @@ pub(super) async fn tested(
     let mut buckets = Buckets::new();
     for (upload, ailment) in uploads.into_iter().zip(ailments) {
         let verdict = verdict(terminal, account, &upload, (Some(bucket), key), ailment.as_ref(), &mut buckets).await?;
+        let is_paused = matches!(verdict, Verdict::Paused(_));
         let (nothing, fails) = match verdict {
             Verdict::Starts(_) => (None, None),
             Verdict::Fails(why) => (None, Some(why)),
-            Verdict::Nothing(why) => (Some(why), None),
+            Verdict::Nothing(why) | Verdict::Paused(why) => (Some(why), None),
         };
-        tested.push(Tested {
-            starts: what(&upload.rule.input),
-            nothing,
-            fails,
-            is_paused: !upload.rule.enabled && upload.watched.take(bucket, key),
-            rule: upload.rule.name,
-        });
+        tested.push(Tested { starts: what(&upload.rule.input), nothing, fails, is_paused, rule: upload.rule.name });
     }
     Ok(tested)
 }
@@ -135,32 +133,73 @@ async fn verdict(
     ailment: Option<&Ailment>,
     buckets: &mut Buckets,
 ) -> Result<Verdict, CliError> {
-    let watched = &upload.watched;
-    let bucket = bucket.unwrap_or(&watched.bucket);
-    let event = triggers::sample(bucket, key, &chrono::Utc::now().to_rfc3339());
-    let input = upload.rule.input.as_object();
-    let nothing = if bucket != watched.bucket {
-        Some(format!("it watches the bucket {}", watched.bucket))
-    } else if let Some(why) = watched.why_not(key) {
-        Some(why)
-    } else if !account.takes(&upload.rule, &event).await? {
-        Some("the rule's pattern does not match this file".to_owned())
-    } else if key.ends_with('/') {
-        Some("an empty object whose key ends with / is a folder that somebody made in the console".to_owned())
-    } else if !upload.rule.enabled {
-        Some(format!("it is paused; to resume it: reveille on-upload resume {}", upload.rule.name))
-    } else {
-        silent(terminal, account, bucket, buckets).await
+    if let Some(why) = upload.files.why_not(bucket, key) {
+        return Ok(Verdict::Nothing(why));
+    }
+    let candidates = bucket.map_or_else(|| upload.files.buckets().to_vec(), |bucket| vec![bucket.to_owned()]);
+    if candidates.is_empty() {
+        return Ok(Verdict::Nothing(format!(
+            "its pattern names no bucket, so give one: reveille on-upload test s3://BUCKET/{key}"
+        )));
+    }
+    let Some((bucket, event)) = taken(account, upload, candidates, key).await? else {
+        return Ok(Verdict::Nothing("the rule's pattern does not match the event of this file".to_owned()));
     };
-    Ok(match (nothing, input) {
-        (Some(nothing), _) => Verdict::Nothing(nothing),
-        (None, None) => Verdict::Nothing("this command cannot read the input that it gives to its runs".to_owned()),
-        (None, Some(input)) => match (check(input, &event, Some("the run would fail with this")), ailment) {
-            (Ok(_), Some(ailment)) => Verdict::Fails(ailment.why()),
-            (Ok(parameters), None) => Verdict::Starts(without_fixed(&upload.rule.input["parameters"], parameters)),
-            (Err(problem), _) => Verdict::Fails(problem.to_string()),
-        },
-    })
+    if let Some(why) = not_selected(&upload.rule.input, key) {
+        return Ok(Verdict::Nothing(why));
+    }
+    if !upload.rule.enabled {
+        return Ok(Verdict::Paused(format!(
+            "it is paused; to resume it: reveille on-upload resume {}",
+            upload.rule.name
+        )));
+    }
+    if let Some(why) = silent(terminal, account, &bucket, buckets).await {
+        return Ok(Verdict::Nothing(why));
+    }
+    Ok(of_run(upload, &event, ailment))
+}
+
+/// The first of these buckets in which EventBridge's own matcher takes a file with this key, and the file's event.
+async fn taken(
+    account: &Account,
+    upload: &Upload,
+    buckets: Vec<String>,
+    key: &str,
+) -> Result<Option<(String, Value)>, CliError> {
+    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    for bucket in buckets {
+        let event = triggers::sample(Origin::of(&account.state_machine), &bucket, key, &now);
+        if account.takes(&upload.rule, &event).await? {
+            return Ok(Some((bucket, event)));
+        }
+    }
+    Ok(None)
+}
+
+/// Why the first step of the execution ends it: the rule may pass on more files than its input selects.
+fn not_selected(input: &Value, key: &str) -> Option<String> {
+    let keys: Keys = serde_json::from_value(input["keys"].clone()).unwrap_or_default();
+    if !keys.take(key) {
+        return Some(format!(
+            "the rule's input selects only keys that begin with `{}` and end with `{}`",
+            keys.prefix, keys.suffix
+        ));
+    }
+    let folder = "an empty object whose key ends with / is a folder that somebody made in the console";
+    key.ends_with('/').then(|| folder.to_owned())
+}
+
+/// What becomes of the run that a file starts.
+fn of_run(upload: &Upload, event: &Value, ailment: Option<&Ailment>) -> Verdict {
+    let Some(input) = upload.rule.input.as_object() else {
+        return Verdict::Nothing("this command cannot read the input that it gives to its runs".to_owned());
+    };
+    match (check(input, event, Some("the run would fail with this")), ailment) {
+        (Ok(_), Some(ailment)) => Verdict::Fails(ailment.why()),
+        (Ok(parameters), None) => Verdict::Starts(without_fixed(&upload.rule.input["parameters"], parameters)),
+        (Err(problem), _) => Verdict::Fails(problem.to_string()),
+    }
 }
 
 /// What stands for a value that is the same for every run: it may be what only the notebook should see.
@@ -235,7 +274,7 @@ fn tell(terminal: &Terminal, upload: &Upload, verdict: &Verdict) {
             fact(terminal, "run", &what(&upload.rule.input));
             fact(terminal, "why", why);
         }
-        Verdict::Nothing(why) => {
+        Verdict::Nothing(why) | Verdict::Paused(why) => {
             title(Tone::Quiet, "would start nothing");
             fact(terminal, "why", why);
         }
@@ -257,7 +296,7 @@ fn tell_title(terminal: &Terminal, name: &str, tone: Tone, words: &str) {
 fn as_json((upload, verdict): &(Upload, Verdict)) -> Value {
     let (parameters, why) = match verdict {
         Verdict::Starts(parameters) => (Some(parameters), None),
-        Verdict::Fails(why) | Verdict::Nothing(why) => (None, Some(why)),
+        Verdict::Fails(why) | Verdict::Nothing(why) | Verdict::Paused(why) => (None, Some(why)),
     };
     json!({
         "name": upload.rule.name,

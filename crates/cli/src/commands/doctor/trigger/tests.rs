@@ -12,13 +12,13 @@ use crate::{
         checkup::{BucketEvents, Known, Unknown},
     },
     commands::doctor::finding::{Check, Finding, Verdict, tests::found},
-    triggers::{Chain, Step, Watched},
+    triggers::{Chain, Step, Uploads, Watched},
 };
 
 fn upload() -> Trigger {
     Trigger {
         name: "orders".to_owned(),
-        on: On::Upload(Watched::new("in-1", "orders/", ".csv").unwrap()),
+        on: On::Upload(Watched::new("in-1", "orders/", ".csv").unwrap().into()),
         enabled: true,
         input: json!({"instance": "nightly", "notebook": "a.ipynb", "parameters": {"source": "s3://{{ bucket }}/{{ key }}"}, "event": null}),
         bare: false,
@@ -111,12 +111,28 @@ fn one_whose_runs_would_all_fail_is_found() {
     found(&denied, Check::TriggerInstance, Verdict::Unchecked, "sagemaker:ListNotebookInstances");
 }
 
+/// Somebody wrote the pattern, and only EventBridge understands it.
+#[test]
+fn a_rule_of_others_is_not_misjudged() {
+    let on = |buckets: Value| {
+        let pattern = json!({"source": ["aws.s3"], "detail": {"bucket": {"name": buckets}, "object": {"key": [{"prefix": "a/"}, {"prefix": "b/"}]}}});
+        with(|it| it.on = On::Upload(Uploads::read(&pattern, &Value::Null).unwrap()))
+    };
+    let two = on(json!(["in-1", "runs"]));
+    let checked = two.iter().filter(|finding| finding.check == Check::TriggerBucket).count();
+    assert_eq!(checked, 2, "each bucket is looked at: {two:#?}");
+    found(&two, Check::TriggerLoop, Verdict::Warn, "reveille on-upload test 's3://runs/runs/");
+    found(&on(json!([{"prefix": "in-"}])), Check::TriggerLoop, Verdict::Warn, "may take the outputs");
+    let elsewhere = on(json!(["in-1"]));
+    assert!(elsewhere.iter().all(|finding| finding.verdict == Verdict::Ok), "{elsewhere:#?}");
+}
+
 #[test]
 fn one_that_would_start_itself_is_found() {
-    let own = with(|it| it.on = On::Upload(Watched::new("runs", "", "").unwrap()));
+    let own = with(|it| it.on = On::Upload(Watched::new("runs", "", "").unwrap().into()));
     found(&own, Check::TriggerLoop, Verdict::Fail, "reveille on-upload pause orders");
     let notebook = with(|it| {
-        it.on = On::Upload(Watched::new("in-1", "", "").unwrap());
+        it.on = On::Upload(Watched::new("in-1", "", "").unwrap().into());
         it.input["notebook"] = "s3://in-1/a.ipynb".into();
     });
     found(&notebook, Check::TriggerLoop, Verdict::Fail, "could change the notebook");

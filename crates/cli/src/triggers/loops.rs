@@ -3,7 +3,7 @@
 use reveille_domain::layout::Layout;
 use serde_json::{Map, Value};
 
-use super::Watched;
+use super::{Watched, places};
 
 /// What a trigger starts: its notebook as the input has it, and the parameters as a run would have them for the key.
 #[derive(Clone, Copy, Debug)]
@@ -54,13 +54,7 @@ fn notebook(watched: &Watched, starts: &Starts<'_>) -> Option<String> {
 
 /// A parameter that names a place among the objects which are taken, and not the object that started the run.
 fn parameters(watched: &Watched, starts: &Starts<'_>) -> Option<String> {
-    let others = starts.parameters.iter().filter(|(name, _)| !starts.reads.contains(name));
-    let found = others.filter_map(|(name, value)| {
-        let mut texts = Vec::new();
-        strings(value, &mut texts);
-        texts.into_iter().find(|text| is_taken(watched, text, starts.key)).map(|text| (name, text))
-    });
-    let (name, text) = found.into_iter().next()?;
+    let (name, text) = places::named(watched, starts.parameters, starts.reads, (&watched.bucket, starts.key))?;
     Some(format!(
         "the parameter {name} would be {text} when {} lands, and an object there starts a run too. If the notebook writes there, runs would start runs for ever: let it write outside of {}. If it only reads there, add: --reads {name}",
         starts.key,
@@ -68,27 +62,9 @@ fn parameters(watched: &Watched, starts: &Starts<'_>) -> Option<String> {
     ))
 }
 
-fn is_taken(watched: &Watched, text: &str, started_by: &str) -> bool {
-    let Some(place) = text.strip_prefix("s3://") else { return false };
-    let (bucket, key) = place.split_once('/').unwrap_or((place, ""));
-    // In a folder, and in a bucket, the notebook may give its files any ending.
-    let is_folder = key.is_empty() || key.ends_with('/');
-    let below = bucket == watched.bucket && is_folder && key.starts_with(&watched.prefix);
-    key != started_by && (below || watched.take(bucket, key))
-}
-
 /// The bucket and the key of an `s3://` URI.
 pub(crate) fn object(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix("s3://")?.split_once('/')
-}
-
-fn strings<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
-    match value {
-        Value::String(text) => found.push(text),
-        Value::Array(items) => items.iter().for_each(|item| strings(item, found)),
-        Value::Object(fields) => fields.values().for_each(|field| strings(field, found)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 #[cfg(test)]
@@ -135,6 +111,8 @@ mod tests {
             (".csv", json!({"target": "s3://in-1/orders/out.csv"}), true),
             (".csv", json!({"target": "s3://in-1/orders/"}), true),
             (".csv", json!({"target": "s3://in-1/orders/done/"}), true),
+            (".csv", json!({"target": "s3://in-1/orders"}), true),
+            (".csv", json!({"bucket": "in-1", "target": "orders/done"}), true),
             (".csv", json!({"deep": [1, {"a": "s3://in-1/orders/out.csv"}]}), true),
             (".csv", json!({"lookup": "s3://in-1/orders/out.csv"}), false),
             (".csv", json!({"target": "s3://in-1/done/out.csv"}), false),

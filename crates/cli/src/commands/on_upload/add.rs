@@ -13,7 +13,7 @@ use crate::{
     },
     error::CliError,
     exit::Exit,
-    triggers::{self, Origin, Starts, Watched},
+    triggers::{self, Feeding, Origin, Starts, Watched},
     ui::{question, terminal::Terminal, text::for_shell},
 };
 
@@ -44,6 +44,11 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
     account.named(&arguments.asked.instance).await?;
     let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.asked.notebook));
     rule::is_free::<Upload>(&account, &name).await?;
+    let pattern = watched.pattern();
+    let this = Feeding { rule: name.clone(), watched, parameters };
+    if let Some(problem) = this.circle(&others(&account, &name).await?, &arguments.reads) {
+        return Err(CliError::Usage(format!("{problem}; no rule was made")));
+    }
     let_bucket_tell(terminal, &account, arguments).await?;
     // A person may have taken their time to answer, and somebody else the name.
     rule::is_free::<Upload>(&account, &name).await?;
@@ -51,7 +56,7 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
         verb: Upload::VERB,
         name: name.clone(),
         description: "Starts a run when an object is created.",
-        pattern: watched.pattern(),
+        pattern,
         template,
         bus: Upload::bus(&account)?,
     };
@@ -63,6 +68,20 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
         tell_made(terminal, &upload);
     }
     Ok(Exit::Done)
+}
+
+/// The stack's other rules on uploads, as far as their files and their parameters can be read. Paused ones too: somebody may resume them.
+async fn others(account: &Account, name: &str) -> Result<Vec<Feeding>, CliError> {
+    let all = rule::all::<Upload>(account).await?;
+    let others = all.into_iter().filter(|upload| upload.rule.name != name);
+    Ok(others.filter_map(|upload| feeding(&upload)).collect())
+}
+
+fn feeding(upload: &Upload) -> Option<Feeding> {
+    let watched = upload.files.watched()?.clone();
+    let sample = triggers::sample(Origin::SOME, &watched.bucket, &watched.example(), TIME);
+    let parameters = check(upload.rule.input.as_object()?, &sample, HAS).ok()?;
+    Some(Feeding { rule: upload.rule.name.clone(), watched, parameters })
 }
 
 fn tell_made(terminal: &Terminal, upload: &Upload) {

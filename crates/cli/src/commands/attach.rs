@@ -246,7 +246,7 @@ impl Attaching<'_> {
             }
             self.terminal.next(&with_stack(
                 &format!("reveille doctor {}", self.arguments.instance),
-                &self.arguments.stack.stack,
+                whose::name_of(&self.arguments.stack.stack),
             ));
         }
         Ok(Exit::Done)

@@ -42,6 +42,9 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DeployArguments) -> Res
     let stop = Stop::listening();
     let how = How { yes: arguments.yes, only_shows: arguments.dry_run, is_json };
     let standing = Standing::of(&stacks, (&arguments.stack.stack, standing::OURS)).await?;
+    if matches!(standing, Standing::NotThere) && arguments.stack.stack.starts_with("arn:") {
+        return Err(CliError::NoStack { stack: arguments.stack.stack.clone(), region: stacks.region.clone() });
+    }
     let before = standing.before();
     terminal.passing(Tone::Moving, "  checking the release");
     let (release, artifacts) = source(named, arguments.artifacts_bucket.as_deref(), &given, &stacks, before).await?;

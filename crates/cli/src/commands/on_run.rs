@@ -98,27 +98,25 @@ async fn add(terminal: &Terminal, arguments: &OnRunAddArguments) -> Result<Exit,
     if chain.after.instance != chain.next.instance {
         account.named(&chain.after.instance).await?;
     }
-    let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &chain.next.notebook));
-    rule::is_free::<Link>(&account, &name).await?;
-    let others: Vec<Chain> = rule::all::<Link>(&account).await?.into_iter().map(|link| link.chain).collect();
-    if let Some(way) = chain.cycle(&others) {
-        return Err(CliError::Usage(endless(&chain, &way)));
-    }
     let new = NewRule {
         verb: Link::VERB,
-        name: name.clone(),
+        name: arguments.name.clone().unwrap_or_else(|| usual_name(account.stack_name(), &chain.next.notebook)),
         description: "Starts a run when another one has succeeded.",
         pattern: chain.pattern(),
         template,
         bus: Link::bus(&account)?,
     };
-    account.add_rule(&new).await?;
-    let link: Link = rule::made(&account, &name).await?;
+    let left = rule::is_free::<Link>(&account, &new).await?;
+    let others: Vec<Chain> = rule::all::<Link>(&account).await?.into_iter().map(|link| link.chain).collect();
+    if let Some(way) = chain.cycle(&others) {
+        return Err(CliError::Usage(endless(&chain, &way)));
+    }
+    let link: Link = rule::make(terminal, &account, &new, left).await?;
     if arguments.format.output == Format::Json {
         Terminal::result(&rule::as_json(&link, None));
         return Ok(Exit::Done);
     }
-    terminal.lines(&format!("{name}: {}", what(&link.rule.input)));
+    terminal.lines(&format!("{}: {}", new.name, what(&link.rule.input)));
     rule::tell(terminal, &link);
     terminal.next("reveille on-run list");
     Ok(Exit::Done)

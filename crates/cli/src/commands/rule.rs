@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     arguments::{Format, OneRuleArguments, RuleListArguments},
-    clients::{Account, DEFAULT_BUS, Rule},
+    clients::{Account, DEFAULT_BUS, NewRule, Rule},
     error::CliError,
     exit::Exit,
     ui::{
@@ -136,12 +136,17 @@ pub(super) async fn named<K: OfKind>(account: &Account, name: &str) -> Result<K,
     })
 }
 
-/// That a name is free: PutRule would change a rule that has it.
+/// That a name is free: PutRule would change a rule that has it. The answer is the rule of that name that lacks only being on, if there is
+/// one: the same `add` was ended before it had turned it on, or somebody paused what it had made.
 ///
 /// # Errors
 /// It is taken.
-pub(super) async fn is_free<K: OfKind>(account: &Account, name: &str) -> Result<(), CliError> {
-    let Some(rule) = account.taken_by(name, &K::bus(account)?).await? else { return Ok(()) };
+pub(super) async fn is_free<K: OfKind>(account: &Account, new: &NewRule) -> Result<Option<Rule>, CliError> {
+    let name = &new.name;
+    let Some(rule) = account.taken_by(name, &new.bus).await? else { return Ok(None) };
+    if account.lacks_only_being_on(&rule, new)? {
+        return Ok(Some(rule));
+    }
     // Whether `remove` would see it, and remove it.
     let removable = rule.ours && rule.starts_runs() && K::of(rule).is_some();
     let or =
@@ -149,8 +154,25 @@ pub(super) async fn is_free<K: OfKind>(account: &Account, name: &str) -> Result<
     Err(CliError::Usage(format!("a rule {name} already exists; give another --name{or}")))
 }
 
+/// Makes a rule, or turns on what there is of it. The answer is the rule as EventBridge has it.
+pub(super) async fn make<K: OfKind>(
+    terminal: &Terminal,
+    account: &Account,
+    new: &NewRule,
+    left: Option<Rule>,
+) -> Result<K, CliError> {
+    match left {
+        Some(rule) => {
+            account.enable_rule(&rule, new.verb, true).await?;
+            terminal.note(&format!("the rule {} was there already, just as asked, and off; it is on now", new.name));
+        }
+        None => account.add_rule(new).await?,
+    }
+    made(account, &new.name).await
+}
+
 /// One that was just made, as EventBridge has it.
-pub(super) async fn made<K: OfKind>(account: &Account, name: &str) -> Result<K, CliError> {
+async fn made<K: OfKind>(account: &Account, name: &str) -> Result<K, CliError> {
     named(account, name).await.map_err(|error| CliError::Afterwards {
         done: format!("the rule {name} was made"),
         error: Box::new(error),

@@ -42,26 +42,23 @@ pub(super) async fn run(terminal: &Terminal, arguments: &OnUploadAddArguments) -
     }
     // Each run would fail, and nobody would see it before the first.
     account.named(&arguments.asked.instance).await?;
-    let name = arguments.name.clone().unwrap_or_else(|| usual_name(&arguments.stack.stack, &arguments.asked.notebook));
-    rule::is_free::<Upload>(&account, &name).await?;
-    let pattern = watched.pattern();
-    let this = Feeding { rule: name.clone(), watched, parameters };
-    if let Some(problem) = this.circle(&others(&account, &name).await?, &arguments.reads) {
+    let new = NewRule {
+        verb: Upload::VERB,
+        name: arguments.name.clone().unwrap_or_else(|| usual_name(account.stack_name(), &arguments.asked.notebook)),
+        description: "Starts a run when an object is created.",
+        pattern: watched.pattern(),
+        template,
+        bus: Upload::bus(&account)?,
+    };
+    rule::is_free::<Upload>(&account, &new).await?;
+    let this = Feeding { rule: new.name.clone(), watched, parameters };
+    if let Some(problem) = this.circle(&others(&account, &new.name).await?, &arguments.reads) {
         return Err(CliError::Usage(format!("{problem}; no rule was made")));
     }
     let_bucket_tell(terminal, &account, arguments).await?;
     // A person may have taken their time to answer, and somebody else the name.
-    rule::is_free::<Upload>(&account, &name).await?;
-    let new = NewRule {
-        verb: Upload::VERB,
-        name: name.clone(),
-        description: "Starts a run when an object is created.",
-        pattern,
-        template,
-        bus: Upload::bus(&account)?,
-    };
-    account.add_rule(&new).await?;
-    let upload: Upload = rule::made(&account, &name).await?;
+    let left = rule::is_free::<Upload>(&account, &new).await?;
+    let upload: Upload = rule::make(terminal, &account, &new, left).await?;
     if arguments.format.output == Format::Json {
         Terminal::result(&rule::as_json(&upload, None));
     } else {

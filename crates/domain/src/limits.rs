@@ -71,6 +71,9 @@ pub const MAX_NOTEBOOK_BYTES: usize = 1_024;
 pub const MAX_FILE_NAME_BYTES: usize = 255;
 /// Bytes in an S3 key, as UTF-8 (Amazon S3 user guide, "Naming Amazon S3 objects").
 pub const MAX_KEY_BYTES: usize = 1_024;
+/// Characters in the stack's `RunsPrefix`. With more, the on-start script is too long for `SageMaker`, and the runner's policy for IAM,
+/// long before a key is too long for S3.
+pub const MAX_RUNS_PREFIX: usize = 128;
 /// Characters in a kernel's name.
 pub const MAX_KERNEL_CHARS: usize = 128;
 

@@ -14,6 +14,7 @@ pub mod intrinsics;
 pub mod mails;
 pub mod names;
 pub mod policy;
+pub mod provider;
 pub mod resource_policy;
 pub mod schemas;
 pub mod wildcards;

@@ -37,6 +37,9 @@ pub(super) const REPLACED: &str = "reveille:replaced";
 /// As the value of that tag: it had none. No lifecycle configuration has such a name, and a tag's value is not empty.
 const REPLACED_NONE: &str = "-";
 
+/// Characters that SageMaker takes of a lifecycle configuration's name.
+const MAX_CONFIGURATION_CHARS: usize = 63;
+
 /// The stack of what an instance needs.
 pub(super) fn stack_of(stack: &str, instance: &str) -> String {
     format!("{stack}-{instance}")
@@ -47,9 +50,26 @@ pub(super) fn configuration_of(instance: &str) -> String {
     format!("reveille-{instance}")
 }
 
+/// Before anybody is asked: SageMaker answers nothing about a configuration with a longer name, and would make none.
+///
+/// # Errors
+/// The instance's name is too long for its lifecycle configuration.
+fn leaves_room(instance: &str) -> Result<(), CliError> {
+    let chars = instance.chars().count();
+    let most = MAX_CONFIGURATION_CHARS - configuration_of("").len();
+    if chars <= most {
+        return Ok(());
+    }
+    Err(CliError::NotNow(format!(
+        "the name {instance} has {chars} characters, and Reveille's runner needs one of at most {most}: the lifecycle configuration is called {}, and SageMaker takes {MAX_CONFIGURATION_CHARS} characters of that. An instance cannot be renamed: make one with a shorter name (docs/deploy.md, step 3), and copy the notebooks there",
+        configuration_of("NAME")
+    )))
+}
+
 pub(crate) async fn run(terminal: &Terminal, arguments: &AttachArguments) -> Result<Exit, CliError> {
     let is_json = arguments.format.output == Format::Json;
     // What was typed is checked first.
+    leaves_room(&arguments.instance)?;
     let on_start = arguments.on_start()?;
     Agreement::is_possible(arguments.yes, arguments.dry_run, is_json)?;
     let account = Account::of(&arguments.stack).await?;
@@ -268,7 +288,7 @@ impl Attaching<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{REPLACED, replaced_of, tags};
+    use super::{REPLACED, TEMPLATE, leaves_room, replaced_of, tags};
     use crate::clients::StackFacts;
 
     fn stack(tags: &[(&str, &str)]) -> StackFacts {
@@ -292,6 +312,16 @@ mod tests {
         assert_eq!(tags(None, None), None);
         assert_eq!(tags(Some(&stack(&[("team", "data")])), None), None);
         assert_eq!(tags(Some(&theirs), Some("mine")), None);
+    }
+
+    /// The template takes the same names.
+    #[test]
+    fn a_name_leaves_room_for_its_configurations() {
+        assert!(leaves_room(&"n".repeat(54)).is_ok());
+        let problem = leaves_room(&"n".repeat(55)).unwrap_err().to_string();
+        assert!(problem.contains("has 55 characters") && problem.contains("at most 54: "), "{problem}");
+        let parameter = TEMPLATE.split("\n  InstanceName:\n").nth(1).unwrap().split("Description").next().unwrap();
+        assert!(parameter.contains("MaxLength: 54\n"), "{parameter}");
     }
 
     /// Else `detach` would put back what an earlier attachment replaced.

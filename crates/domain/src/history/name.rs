@@ -4,7 +4,8 @@ use super::words::{begin, decoded, encoded, end};
 use crate::ids::sha256_hex;
 use crate::layout::Layout;
 
-/// Bytes of a name in a key, encoded. A key has 1,024 and may hold the name twice; the stack's prefix and the other facts need the rest.
+/// Bytes of a name in a key, encoded. A key has 1,024 and may hold the name twice; the stack's prefix (`MAX_RUNS_PREFIX`) and the other facts
+/// have the rest.
 const MAX_NAME: usize = 250;
 /// Bytes of the beginning and of the end that are left of a longer one. People know a notebook by its file's name, which is the end.
 const BEGIN: usize = 80;

@@ -114,8 +114,7 @@ fn the_longest_key_fits() {
     entry.code = Code::ALL.into_iter().max_by_key(|code| code.as_str().len());
     entry.instance_after = Rest::NotConfirmed;
     entry.trigger = TriggerKind::Schedule;
-    // The longest that the template accepts.
-    let layout = layout(&"p".repeat(248));
+    let layout = layout(&"p".repeat(crate::limits::MAX_RUNS_PREFIX));
     let longest = entry.keys(&layout).into_iter().max_by_key(String::len).unwrap();
     assert!(longest.len() <= crate::limits::MAX_KEY_BYTES, "{} bytes: {longest}", longest.len());
     let read = Entry::read(&Order::All.folder(&layout, Group::Failed), &entry.last_key(&layout)).unwrap();

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use reveille_contract_tests::iam::transformed;
 use reveille_contract_tests::{read, template};
 use serde_json::{Value, json};
 
@@ -49,7 +50,6 @@ fn a_metric_is_of_what_the_stack_exports() {
         ("AWS/States", ("StateMachineArn", &["AWS::Serverless::StateMachine"][..])),
         ("AWS/SQS", ("QueueName", &["AWS::SQS::Queue"])),
         ("AWS/Lambda", ("FunctionName", &["AWS::Serverless::Function"])),
-        ("AWS/Events", ("RuleName", &["AWS::Events::Rule"])),
     ]
     .into();
     for (name, alarm) in alarms() {
@@ -71,6 +71,45 @@ fn a_metric_is_of_what_the_stack_exports() {
         // A queue's Ref is its URL; its metrics go by its name.
         assert!(kind != "AWS::SQS::Queue" || value["Fn::GetAtt"][1] == "QueueName", "{name}");
     }
+}
+
+/// The queues that some alarm looks at, by their logical names in the main stack.
+fn watched_queues(main: &Value) -> BTreeSet<String> {
+    let dimensions = alarms().into_values().filter(|alarm| alarm["Namespace"] == "AWS/SQS");
+    let exports = dimensions.map(|alarm| {
+        let export = alarm["Dimensions"][0]["Value"]["Fn::ImportValue"]["Fn::Sub"].as_str().unwrap();
+        export.replace("${Stack}", "${AWS::StackName}")
+    });
+    let value = |export: String| {
+        let mut outputs = main["Outputs"].as_object().unwrap().values();
+        let output = outputs.find(|output| output["Export"]["Name"]["Fn::Sub"] == *export).unwrap();
+        output["Value"]["Fn::GetAtt"][0].as_str().unwrap().to_owned()
+    };
+    exports.map(value).collect()
+}
+
+/// What a rule cannot deliver is kept, and somebody is told. A rule's own metric is none to look at: on a bus of one's own it has another
+/// dimension, and the `Ref` of such a rule is no name that any metric has.
+#[test]
+fn what_a_rule_cannot_deliver_is_kept_in_a_queue_that_an_alarm_looks_at() {
+    let main = transformed("infra/template.yaml");
+    let watched = watched_queues(&main);
+    assert_eq!(watched.len(), 3, "events, sweeps and notifications: {watched:?}");
+    let mut kept = 0;
+    for (name, rule) in main["Resources"].as_object().unwrap() {
+        for target in rule["Properties"]["Targets"].as_array().into_iter().flatten() {
+            // SAM's: without the sweeper's calls SweeperSilent is raised, and what the function does with them is SweepsLost's.
+            if name.starts_with("SweepFunction") {
+                continue;
+            }
+            let queue = target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].as_str();
+            assert!(queue.is_some_and(|queue| watched.contains(queue)), "{name}: {target}");
+            kept += 1;
+        }
+    }
+    assert_eq!(kept, 3, "an upload, a schedule, and how runs ended");
+    let text = read("infra/alarms.yaml");
+    assert!(!text.contains("AWS/Events") && !text.contains("RuleName"), "a metric that only the default bus has");
 }
 
 /// The metric filter reads what the functions write.

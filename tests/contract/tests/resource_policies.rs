@@ -1,4 +1,4 @@
-//! Who may take the templates' roles, send to their queue and publish on their topic: each policy, for each service and each account.
+//! Who may take the templates' roles, send to their queues and publish on their topic: each policy, for each service and each account.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 use reveille_contract_tests::conditions::Context;
@@ -68,7 +68,12 @@ impl Judge {
 fn wrong(stack: &str, instance: &str) -> Vec<String> {
     let mut judge = Judge(Vec::new());
     let (stack, instance) = (parse_template(stack), parse_template(instance));
-    let names = [("UndeliveredEvents.Arn", "arn:ours"), ("Notifications", "arn:ours")];
+    let names = [
+        ("UndeliveredEvents.Arn", "arn:ours"),
+        ("UndeliveredNotifications.Arn", "arn:ours"),
+        ("Notifications", "arn:ours"),
+        ("NotifyRule.Arn", "arn:aws:events:eu-west-1:123456789012:rule/a"),
+    ];
     let resources = ParametrisedStack::new(&stack, &[]).knowing(&names).resources();
     let trust = |name: &str| resources[name]["Properties"]["AssumeRolePolicyDocument"].clone();
     judge.trusts(&trust("EventsRole"), "events.amazonaws.com");
@@ -77,6 +82,10 @@ fn wrong(stack: &str, instance: &str) -> Vec<String> {
     judge.trusts(&of_the_instance["Role"]["Properties"]["AssumeRolePolicyDocument"], "sagemaker.amazonaws.com");
     let document = |name: &str| resources[name]["Properties"]["PolicyDocument"].clone();
     judge.takes(&document("UndeliveredEventsPolicy"), "sqs:SendMessage", &[("events", "rule/a")]);
+    let undelivered = document("UndeliveredNotificationsPolicy");
+    judge.takes(&undelivered, "sqs:SendMessage", &[("events", "rule/a")]);
+    let another = [("aws:SourceArn", "arn:aws:events:eu-west-1:123456789012:rule/b")];
+    judge.asks(&undelivered, Some("events.amazonaws.com"), "sqs:SendMessage", &another, false);
     judge.takes(&document("NotificationsPolicy"), "sns:Publish", &[("events", "rule/a"), ("cloudwatch", "alarm:a")]);
     judge.0
 }
@@ -104,6 +113,11 @@ fn a_policy_that_lets_others_in_or_locks_the_service_out_is_noticed() {
         (rule, "\"arn:${AWS::Partition}:events:*:${AWS::AccountId}:rule/*\""),
         (rule, "\"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:schedule/*\""),
         ("cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*", "cloudwatch:${AWS::Region}:*:alarm:*"),
+        (
+            "{ \"aws:SourceArn\": !GetAtt NotifyRule.Arn }",
+            "{ \"aws:SourceArn\": \"arn:aws:events:*:123456789012:rule/*\" }",
+        ),
+        ("{ \"aws:SourceArn\": !GetAtt NotifyRule.Arn }", "{ \"aws:SourceArn\": !Ref NotifyRule }"),
     ] {
         assert!(stack.contains(there), "{there}");
         assert!(!wrong(&stack.replacen(there, instead, 1), &instance).is_empty(), "nobody notices {instead}");

@@ -139,6 +139,27 @@ fn the_dashboard_shows_every_metric_that_an_alarm_looks_at() {
     }
 }
 
+/// Whatever `SweepSchedule` says, if `SilentSeconds` fits it: a period without a sweep between two that failed would end a row of them.
+#[test]
+fn a_sweeper_that_always_fails_is_told_however_rarely_it_runs() {
+    let alarms = alarms();
+    let function = |alarm: &&Value| alarm["Namespace"] == "AWS/Lambda";
+    let of_the_sweeper: Vec<&Value> = alarms.values().filter(function).collect();
+    assert_eq!(of_the_sweeper.len(), 2, "its errors and its silence");
+    for alarm in of_the_sweeper {
+        assert_eq!((&alarm["Period"], &alarm["EvaluationPeriods"]), (&json!({"Ref": "SilentSeconds"}), &json!(1)));
+    }
+    let main = template("infra/template.yaml");
+    let invoked = &main["Resources"]["SweepFunction"]["Properties"]["EventInvokeConfig"];
+    assert!(invoked["MaximumRetryAttempts"].is_null(), "Lambda's own: two more tries of a call that fails");
+    assert_eq!(alarms["SweeperErrors"]["Threshold"], 3, "so that one sweep within the period is enough");
+    let silent = template("infra/alarms.yaml")["Parameters"]["SilentSeconds"].clone();
+    assert_eq!(main["Parameters"]["SweepSchedule"]["Default"], "rate(5 minutes)");
+    for seconds in silent["AllowedValues"].as_array().unwrap() {
+        assert!(seconds.as_u64().unwrap() >= 3 * 300, "{seconds}: a late sweep is no alarm");
+    }
+}
+
 /// Lambda gives up an asynchronous call after its tries: what is left of it is kept.
 #[test]
 fn a_sweep_that_failed_for_good_is_kept() {

@@ -1,13 +1,13 @@
 //! docs/iam.md from the templates: each role, what it may do to what, and why. What has no reason here panics, so that nobody
 //! grants anything without saying what for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::{python, read, template, templates};
+use crate::{deployer, python, read, template};
 
 /// Where the page is.
 pub const PAGE: &str = "docs/iam.md";
@@ -250,73 +250,6 @@ fn who(role: &str) -> &'static str {
     known.unwrap_or_else(|| panic!("{role} is not described in tests/contract/src/iam.rs")).1
 }
 
-/// What CloudFormation calls, as whoever deploys, for a resource of each type.
-const DEPLOYS: &[(&str, &str)] = &[
-    ("AWS::CloudWatch::Alarm", "`cloudwatch:PutMetricAlarm`, `DeleteAlarms`, `DescribeAlarms`"),
-    ("AWS::CloudWatch::Dashboard", "`cloudwatch:PutDashboard`, `GetDashboard`, `DeleteDashboards`"),
-    ("AWS::Events::Rule", "`events:PutRule`, `DescribeRule`, `DeleteRule`, `PutTargets`, `RemoveTargets`"),
-    (
-        "AWS::IAM::ManagedPolicy",
-        "`iam:CreatePolicy`, `CreatePolicyVersion`, `GetPolicy`, `ListPolicyVersions`, `DeletePolicyVersion`, `DeletePolicy`; `AttachRolePolicy` and `DetachRolePolicy` on `RoleName`",
-    ),
-    ("AWS::IAM::Policy", "`iam:PutRolePolicy`, `GetRolePolicy`, `DeleteRolePolicy`"),
-    (
-        "AWS::IAM::Role",
-        "`iam:CreateRole`, `GetRole`, `UpdateRole`, `UpdateAssumeRolePolicy`, `PutRolePermissionsBoundary`, `AttachRolePolicy`, `DetachRolePolicy`, `PutRolePolicy`, `DeleteRolePolicy`, `TagRole`, `UntagRole`, `DeleteRole`, and `iam:PassRole` to Lambda, Step Functions, EventBridge, Scheduler and SageMaker",
-    ),
-    (
-        "AWS::Lambda::EventInvokeConfig",
-        "`lambda:PutFunctionEventInvokeConfig`, `GetFunctionEventInvokeConfig`, `DeleteFunctionEventInvokeConfig`",
-    ),
-    (
-        "AWS::Lambda::Function",
-        "`lambda:CreateFunction`, `GetFunction`, `UpdateFunctionCode`, `UpdateFunctionConfiguration`, `TagResource`, `UntagResource`, `ListTags`, `DeleteFunction`; `s3:GetObject` on the artefacts",
-    ),
-    ("AWS::Lambda::Permission", "`lambda:AddPermission`, `RemovePermission`"),
-    ("AWS::Logs::MetricFilter", "`logs:PutMetricFilter`, `DescribeMetricFilters`, `DeleteMetricFilter`"),
-    ("AWS::Logs::LogGroup", "`logs:CreateLogGroup`, `DescribeLogGroups`, `PutRetentionPolicy`, `DeleteLogGroup`"),
-    (
-        "AWS::S3::Bucket",
-        "`s3:CreateBucket`, `PutEncryptionConfiguration`, `PutBucketOwnershipControls`, `PutBucketPublicAccessBlock`, `PutBucketVersioning`, `PutLifecycleConfiguration`, `PutBucketLogging`, `PutBucketTagging`",
-    ),
-    ("AWS::S3::BucketPolicy", "`s3:PutBucketPolicy`, `GetBucketPolicy`, `DeleteBucketPolicy`"),
-    ("AWS::SNS::Subscription", "`sns:Subscribe`, `Unsubscribe`"),
-    ("AWS::SNS::Topic", "`sns:CreateTopic`, `GetTopicAttributes`, `SetTopicAttributes`, `TagResource`, `DeleteTopic`"),
-    ("AWS::SNS::TopicPolicy", "`sns:SetTopicAttributes`"),
-    ("AWS::SQS::Queue", "`sqs:CreateQueue`, `GetQueueAttributes`, `SetQueueAttributes`, `TagQueue`, `DeleteQueue`"),
-    ("AWS::SQS::QueuePolicy", "`sqs:SetQueueAttributes`"),
-    ("AWS::SSM::Parameter", "`ssm:PutParameter`, `GetParameters`, `AddTagsToResource`, `DeleteParameter`"),
-    (
-        "AWS::SageMaker::NotebookInstance",
-        "`sagemaker:CreateNotebookInstance`, `DescribeNotebookInstance`, `UpdateNotebookInstance`, `StopNotebookInstance`, `StartNotebookInstance`, `AddTags`, `DeleteNotebookInstance`",
-    ),
-    (
-        "AWS::SageMaker::NotebookInstanceLifecycleConfig",
-        "`sagemaker:CreateNotebookInstanceLifecycleConfig`, `Describe...`, `Update...`, `Delete...`",
-    ),
-    (
-        "AWS::Scheduler::Schedule",
-        "`scheduler:CreateSchedule`, `GetSchedule`, `UpdateSchedule`, `DeleteSchedule`, and `iam:PassRole` of the role SchedulerRole to Scheduler",
-    ),
-    (
-        "AWS::StepFunctions::StateMachine",
-        "`states:CreateStateMachine`, `DescribeStateMachine`, `UpdateStateMachine`, `TagResource`, `UntagResource`, `ListTagsForResource`, `DeleteStateMachine`",
-    ),
-    ("Custom::InstalledRunner", "`lambda:InvokeFunction` on InstallRunnerFunction"),
-];
-
-/// The types of resources in every template.
-fn types() -> BTreeMap<String, BTreeSet<String>> {
-    let mut types: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for path in templates() {
-        let file = path.trim_start_matches("infra/").to_owned();
-        for resource in transformed(&path)["Resources"].as_object().expect("resources").values() {
-            types.entry(resource["Type"].as_str().expect("a type").to_owned()).or_default().insert(file.clone());
-        }
-    }
-    types
-}
-
 #[must_use]
 pub fn page() -> String {
     let mut text = read("tests/contract/src/iam.head.txt");
@@ -331,13 +264,8 @@ pub fn page() -> String {
             table(&mut text, &role);
         }
     }
-    text.push_str("\n## Whoever deploys\n\nCloudFormation acts with the permissions of whoever deploys, or with a service role that you give it. Besides `cloudformation:*` on the stacks and `s3:PutObject`\non the bucket of artefacts, the templates need, by the resources in them:\n\n| resource | in | calls |\n| --- | --- | --- |\n");
-    for (kind, files) in types() {
-        let calls = DEPLOYS.iter().find(|(known, _)| *known == kind);
-        let calls = calls.unwrap_or_else(|| panic!("{kind} has no row in tests/contract/src/iam.rs")).1;
-        let files = files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ");
-        writeln!(text, "| `{kind}` | {files} | {calls} |").unwrap();
-    }
+    text.push_str(&read("tests/contract/src/iam.deployer.txt"));
+    text.push_str(&deployer::table());
     text.push_str(&read("tests/contract/src/iam.tail.txt"));
     text
 }

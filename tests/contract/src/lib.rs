@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 pub mod conditions;
+pub mod deployer;
 pub mod iam;
 pub mod intrinsics;
 pub mod mails;

@@ -122,3 +122,40 @@ fn no_export_goes() {
         assert!(exports.contains(format!("${{AWS::StackName}}-{name}").as_str()), "{name}");
     }
 }
+
+/// What a property of the instance is called on the page.
+const CALLED: [(&str, &str); 9] = [
+    ("DirectInternetAccess", "`DirectInternetAccess`"),
+    ("InstanceType", "type"),
+    ("KmsKeyId", "the key"),
+    ("PlatformIdentifier", "platform"),
+    ("RoleArn", "role"),
+    ("RootAccess", "root access"),
+    ("SecurityGroupIds", "security groups"),
+    ("SubnetId", "subnet"),
+    ("VolumeSizeInGB", "volume"),
+];
+
+#[test]
+fn the_page_says_of_each_setting_of_an_instance_whether_it_can_be_changed() {
+    let said = paragraph("docs/deploy.md", "\n**Changing an instance that a stack made.** ");
+    let (changes, rest) = said.split_once(" change in place. ").unwrap();
+    let (_, rest) = rest.split_once(". ").unwrap();
+    let (stays, _) = rest.split_once(" cannot be\nchanged: ").unwrap();
+    let instance = template("infra/instance.yaml")["Resources"]["Instance"].clone();
+    let fixed = fixed(&instance);
+    // Its name says which one it is; the others are no setting.
+    let no_setting = ["NotebookInstanceName", "LifecycleConfigName", "InstanceMetadataServiceConfiguration", "Tags"];
+    let mut seen = 0;
+    for property in instance["Properties"].as_object().unwrap().keys() {
+        if no_setting.contains(&property.as_str()) {
+            continue;
+        }
+        let (_, word) = CALLED.iter().find(|(name, _)| name == property).unwrap_or_else(|| panic!("{property}"));
+        let (there, elsewhere) = if fixed[property].is_null() { (changes, stays) } else { (stays, changes) };
+        assert!(there.contains(word), "{property}: {there}");
+        assert!(!elsewhere.contains(word), "{property}: {elsewhere}");
+        seen += 1;
+    }
+    assert_eq!(seen, CALLED.len());
+}

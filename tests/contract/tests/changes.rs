@@ -159,3 +159,21 @@ fn the_page_says_of_each_setting_of_an_instance_whether_it_can_be_changed() {
     }
     assert_eq!(seen, CALLED.len());
 }
+
+/// A role to which somebody attached the policy by hand keeps the old one when CloudFormation makes another, and that one cannot be
+/// deleted. So the pages give it to the role by a parameter, and nothing that a release says makes another.
+#[test]
+fn a_release_does_not_make_the_runners_policy_anew() {
+    let policy = template("infra/instance.yaml")["Resources"]["RunnerPolicy"].clone();
+    let expected = json!({
+        "Description": {"Fn::Sub": "What Reveille's runner does on the notebook instance ${InstanceName}."},
+        "ManagedPolicyName": null,
+        "Path": {"Ref": "RolePath"},
+    });
+    assert_eq!(fixed(&policy), expected, "a release that changes this replaces the policy of each instance");
+    for page in ["docs/deploy.md", "docs/migration.md"] {
+        let text = read(page);
+        assert!(text.contains(" RoleName=") && !text.contains("attach-role-policy --role-name ROLE"), "{page}");
+        assert!(!text.contains("aws iam attach-role-policy"), "{page}");
+    }
+}

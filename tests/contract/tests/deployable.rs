@@ -108,6 +108,25 @@ fn the_examples_give_parameters_that_the_stack_has() {
     assert_eq!(examples[2].1, examples[3].1, "the two files of a release show the same");
 }
 
+/// In China S3's addresses end otherwise.
+#[test]
+fn the_examples_name_no_partition() {
+    let page = read("docs/release.md");
+    for language in ["hcl", "ts", "sh"] {
+        let mut blocks = 0;
+        for block in page.split(&format!("```{language}\n")).skip(1).map(|rest| rest.split("```").next().unwrap()) {
+            assert!(!block.contains("amazonaws.com") && !block.contains("arn:aws:"), "{block}");
+            blocks += 1;
+        }
+        assert!(blocks > 0, "{language}");
+    }
+    let terraform = between(&page, "```hcl\n", "```");
+    for data in ["aws_region", "aws_partition"] {
+        assert!(terraform.contains(&format!("data \"{data}\" \"current\" {{}}")), "{data}");
+        assert!(terraform.contains(&format!("${{data.{data}.current.")), "{data}");
+    }
+}
+
 /// CDK and Terraform refer to outputs too.
 #[test]
 fn the_examples_read_outputs_that_the_stack_has() {

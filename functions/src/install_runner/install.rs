@@ -209,12 +209,20 @@ mod tests {
     fn what_is_wanted_is_read_strictly() {
         let wanted = Wanted::read(&properties()).unwrap();
         assert_eq!((wanted.prefix.as_str(), wanted.engine), ("reveille/1/", None));
+        for prefix in ["", "a.b/", "-/_/", &format!("{}/", "a".repeat(200))] {
+            let mut given = properties();
+            given["Prefix"] = prefix.into();
+            assert_eq!(Wanted::read(&given).map(|wanted| wanted.prefix), Ok(prefix.to_owned()));
+        }
         for (name, value) in [
             ("Bucket", json!("")),
             ("Bucket", json!("a/b")),
             ("Bucket", Value::Null),
             ("Prefix", json!("a")),
             ("Prefix", json!("../")),
+            ("Prefix", json!("./")),
+            ("Prefix", json!("a/.b/")),
+            ("Prefix", json!("a//")),
             ("Prefix", json!("a b/")),
             ("Runner", json!("none")),
             ("Runner", json!("bootstrap")),

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use reveille_contract_tests::iam::transformed;
 use reveille_contract_tests::intrinsics::ParametrisedStack;
-use reveille_contract_tests::{files_below, read, root, rust_below, template, templates};
+use reveille_contract_tests::{files_below, python, read, root, rust_below, template, templates};
 use reveille_domain::limits::{DEDUPE_WINDOW, FUNCTION_TIMEOUT, IN_FLIGHT, RUNNER_END};
 use reveille_lifecycle::{ON_START, Preamble, render};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn the_functions_timeout_is_the_one_that_the_protocol_rests_on() {
@@ -171,6 +171,23 @@ fn the_instances_parameters_are_as_strict_as_the_renderer() {
     ] {
         assert_eq!(template["Parameters"][parameter]["AllowedPattern"], pattern, "{parameter}");
     }
+}
+
+/// A prefix that the function refuses fails at the last resource of a deployment. Its own test has the same prefixes.
+#[test]
+fn the_release_is_below_a_prefix_that_its_installer_takes() {
+    let parameter = template("infra/template.yaml")["Parameters"]["ArtifactsPrefix"].clone();
+    let long = format!("{}/", "a".repeat(200));
+    let takes = ["", "reveille/1/", "a.b/", "-/_/", &long];
+    let refuses = ["a", "../", "./", "a/.b/", "a//", "a b/", &format!("a{long}")];
+    let script = "import json, re, sys\n\
+        pattern, prefixes = json.load(sys.stdin)\n\
+        print(json.dumps([bool(re.fullmatch(pattern, prefix)) for prefix in prefixes]))";
+    let fits = |prefixes: &[&str]| python(script, &json!([parameter["AllowedPattern"], prefixes]));
+    assert_eq!(fits(&takes), json!([true; 5]));
+    assert_eq!(fits(&refuses), json!([false; 7]));
+    assert_eq!(parameter["MaxLength"], 800);
+    assert!(read("functions/src/install_runner/install.rs").contains("text.len() <= 800 &&"));
 }
 
 /// The unit's own limit kills the runner in the middle of what the domain says that it has time for, or later.

@@ -52,6 +52,8 @@ pub struct Role {
     pub properties: Value,
     /// What it may do, each with the parameter that asks for it, if it is off until then.
     pub statements: Vec<(Value, Option<String>)>,
+    /// What it may not do, whatever else allows it.
+    pub denied: Vec<Value>,
 }
 
 /// Every role of a template, with the policies beside it.
@@ -75,7 +77,14 @@ pub fn roles(path: &str) -> Vec<Role> {
                 statements.extend(listed(&template, &body["Properties"]["PolicyDocument"], parameter.as_ref()));
             }
         }
-        roles.push(Role { name: name.clone(), properties: role["Properties"].clone(), statements });
+        let (denied, statements): (Vec<_>, Vec<_>) =
+            statements.into_iter().partition(|(statement, _)| statement["Effect"] == "Deny");
+        let denied = denied.into_iter().map(|(statement, parameter)| {
+            assert!(parameter.is_none(), "{name}: the page says of no denial that a parameter turns it on");
+            statement
+        });
+        let denied = denied.collect();
+        roles.push(Role { name: name.clone(), properties: role["Properties"].clone(), statements, denied });
     }
     roles
 }
@@ -257,9 +266,13 @@ pub fn page() -> String {
         for role in roles(path) {
             writeln!(text, "\n### {}\n\nOf {} (`{path}`).\n", role.name, who(&role.name)).unwrap();
             if role.properties["ManagedPolicyArns"].to_string().contains("AWSLambdaBasicExecutionRole") {
-                text.push_str(
-                    "Besides AWS's own `AWSLambdaBasicExecutionRole`, by which a function writes its logs:\n\n",
-                );
+                let denied: Vec<String> = role.denied.iter().flat_map(|denied| texts(&denied["Action"])).collect();
+                writeln!(
+                    text,
+                    "Besides AWS's own `AWSLambdaBasicExecutionRole`, by which a function writes its logs (but `{}` is denied):\n",
+                    denied.join("`, `")
+                )
+                .unwrap();
             }
             table(&mut text, &role);
         }

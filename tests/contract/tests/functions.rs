@@ -168,11 +168,11 @@ fn the_installer_is_no_step_and_has_its_place() {
     assert_eq!(granted, ["s3:GetObject", "s3:ListBucket", "s3:PutObject"].map(String::from).into());
 }
 
-/// The actions of a policy document, but for those that only a parameter asks for.
+/// The actions that a policy document allows, but for those that only a parameter asks for.
 fn granted_by(document: &Value) -> Vec<String> {
     let statements = document["Statement"].as_array().unwrap().iter();
     statements
-        .filter(|statement| statement["Fn::If"].is_null())
+        .filter(|statement| statement["Fn::If"].is_null() && statement["Effect"] == "Allow")
         .flat_map(|statement| match &statement["Action"] {
             Value::String(action) => vec![action.clone()],
             actions => serde_json::from_value(actions.clone()).unwrap(),

@@ -48,6 +48,28 @@ fn nothing_is_granted_on_everything_but_what_iam_has_no_resource_for() {
     assert!(open.iter().all(|actions| actions.contains("states:SendTask") || actions.contains("ec2:")), "{open:?}");
 }
 
+/// AWS's own policy lets a function make any group. One that Lambda makes of the stack's name after the stack was deleted is in the way of
+/// the next one: CloudFormation calls a function for the deletion, and its lines arrive later than the group goes. So the roles
+/// themselves deny it, as long as they are there.
+#[test]
+fn no_function_makes_a_group_of_logs() {
+    let mut functions = 0;
+    for role in iam::roles("infra/template.yaml") {
+        let writes_logs = role.properties["ManagedPolicyArns"].to_string().contains("AWSLambdaBasicExecutionRole");
+        let expected = json!({"Effect": "Deny", "Action": "logs:CreateLogGroup", "Resource": "*"});
+        assert_eq!(role.denied, if writes_logs { vec![expected] } else { Vec::new() }, "{}", role.name);
+        functions += usize::from(writes_logs);
+        // In the role itself, and not beside it, where CloudFormation could take it away before the role.
+        let own = role.properties["Policies"].to_string();
+        assert_eq!(own.contains("logs:CreateLogGroup"), writes_logs, "{}", role.name);
+    }
+    assert_eq!(functions, 8);
+    for (name, function) in reveille_contract_tests::functions(&template("infra/template.yaml")) {
+        let group = &function["Properties"]["LoggingConfig"]["LogGroup"];
+        assert_eq!(*group, json!({"Ref": "FunctionLogs"}), "{name}: no other group, which nobody would make");
+    }
+}
+
 fn bucket() -> Value {
     template("infra/template.yaml")["Resources"]["RunsBucket"].clone()
 }

@@ -1,7 +1,7 @@
 //! Every role of the templates, as SAM makes them, and the page that an administrator signs.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use reveille_contract_tests::{functions, iam, read, template, templates};
+use reveille_contract_tests::{functions, iam, provider, read, template, templates};
 use reveille_domain::limits::REDRIVABLE;
 use serde_json::{Value, json};
 
@@ -23,14 +23,34 @@ fn every_role_takes_the_boundary_the_path_and_the_tag() {
             assert_eq!(properties["Path"], json!({"Ref": "RolePath"}), "{path}: {}", role.name);
             let tag = json!({"Key": "reveille:owner", "Value": {"Ref": "OwnerTag"}});
             assert!(properties["Tags"].as_array().unwrap().contains(&tag), "{path}: {}", role.name);
+            let version =
+                json!({"Key": "reveille:version", "Value": {"Fn::FindInMap": ["About", "Reveille", "Version"]}});
+            assert!(properties["Tags"].as_array().unwrap().contains(&version), "{path}: {}", role.name);
             names.push(role.name);
         }
+        let version = &template(path)["Mappings"]["About"]["Reveille"]["Version"];
+        assert_eq!(*version, reveille_domain::VERSION, "{path}: a new version has another tag");
     }
     assert_eq!(names.len(), functions(&template("infra/template.yaml")).len() + 4, "{names:?}");
     // No template makes a role that nobody looks at here.
     for path in templates() {
         assert!(iam::TEMPLATES.contains(&path.as_str()) || iam::roles(&path).is_empty(), "{path} makes roles");
     }
+}
+
+/// Of whatever takes tags.
+#[test]
+fn everything_of_an_instance_says_whose_it_is() {
+    let template = template("infra/instance.yaml");
+    let mut tagged = Vec::new();
+    for (name, resource) in template["Resources"].as_object().unwrap() {
+        let schema = provider::schema(resource["Type"].as_str().unwrap()).unwrap();
+        let Some(property) = provider::tag_property(&schema) else { continue };
+        let tag = json!({"Key": "reveille:owner", "Value": {"Ref": "OwnerTag"}});
+        assert!(resource["Properties"][property].as_array().is_some_and(|tags| tags.contains(&tag)), "{name}");
+        tagged.push(name);
+    }
+    assert_eq!(tagged, ["Role", "LifecycleConfig", "Instance"], "policies take no tags");
 }
 
 #[test]

@@ -91,9 +91,15 @@ fn what_is_not_waited_for_is_noticed() {
     let without =
         |name: &'static str| changed(&|last| last["DependsOn"].as_array_mut().unwrap().retain(|other| other != name));
     // The rules of the sweeper are SAM's: a refused SweepSchedule fails there.
-    for name in ["SweepFunctionTimerPermission", "NotifyRule", "SchedulerRole", "SweepFunctionEventInvokeConfig"] {
+    for name in [
+        "SweepFunctionTimerPermission",
+        "UndeliveredNotificationsPolicy",
+        "SchedulerRole",
+        "SweepFunctionEventInvokeConfig",
+    ] {
         assert!(!without(name).is_empty(), "nobody notices that {name} is not waited for");
     }
+    assert!(without("UndeliveredNotificationsPolicy").contains(&"NotifyRule".to_owned()), "its rule too");
     assert!(without("SweepFunctionTimerPermission").contains(&"SweepFunctionTimer".to_owned()), "its rule too");
     let wrong = changed(&|last| {
         let after = last["Properties"]["After"].as_array_mut().unwrap();

@@ -82,6 +82,7 @@ fn every_task_calls_a_function_and_every_function_of_the_machine_is_called() {
 fn actions() -> BTreeMap<&'static str, &'static [&'static str]> {
     [
         ("Clock", &[][..]),
+        ("Sleep", &[]),
         ("Nonces", &[]),
         ("DescribeNotebookInstance", &["sagemaker:DescribeNotebookInstance"]),
         ("StartNotebookInstance", &["sagemaker:StartNotebookInstance"]),

@@ -4,8 +4,9 @@
 //! - Owns: reading that.
 //! - Never: asks AWS.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -20,6 +21,9 @@ fn schemas() -> PathBuf {
     found.unwrap_or_else(|| panic!("no cfn-lint in {}: run `make setup`", libraries.display()))
 }
 
+/// What was read, by type: a schema is large.
+static READ: Mutex<BTreeMap<String, &'static Value>> = Mutex::new(BTreeMap::new());
+
 fn json(file: PathBuf) -> Value {
     let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
@@ -30,14 +34,19 @@ fn json(file: PathBuf) -> Value {
 /// # Panics
 /// AWS has no such type, or the tools are not installed.
 #[must_use]
-pub fn schema(kind: &str) -> Option<Value> {
+pub fn schema(kind: &str) -> Option<&'static Value> {
     if kind.starts_with("Custom::") {
         return None;
     }
-    let folder = schemas();
-    let all = json(folder.join("providers/us-east-1.json"));
-    let name = all[kind].as_str().unwrap_or_else(|| panic!("cfn-lint knows no {kind}"));
-    Some(json(folder.join(format!("resources/{name}.json"))))
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = read.entry(kind.to_owned()).or_insert_with(|| {
+        let folder = schemas();
+        let all = json(folder.join("providers/us-east-1.json"));
+        let name = all[kind].as_str().unwrap_or_else(|| panic!("cfn-lint knows no {kind}"));
+        // Some twenty, for as long as a test runs.
+        Box::leak(Box::new(json(folder.join(format!("resources/{name}.json")))))
+    });
+    Some(*found)
 }
 
 /// What CloudFormation calls to make, read, change and delete a resource of this type: `s3:CreateBucket`. What it calls to list all

@@ -42,7 +42,7 @@ fn whoever_has_what_the_page_says_may_deploy_change_and_delete_every_template() 
     for kind in types().keys() {
         let row = deployed(kind);
         if let Some(schema) = provider::schema(kind) {
-            found.extend(wrong(row, &left_out(kind), &of_the_handlers(&schema)));
+            found.extend(wrong(row, &left_out(kind), &of_the_handlers(schema)));
         }
     }
     assert_eq!(found, Vec::<String>::new());
@@ -57,7 +57,7 @@ fn whoever_has_what_the_page_says_may_deploy_change_and_delete_every_template() 
 #[test]
 fn a_call_that_is_taken_away_is_noticed() {
     let row = deployed("AWS::S3::Bucket");
-    let handlers = of_the_handlers(&provider::schema(row.kind).unwrap());
+    let handlers = of_the_handlers(provider::schema(row.kind).unwrap());
     for taken in row.calls {
         let calls: Vec<&'static str> = row.calls.iter().copied().filter(|call| call != taken).collect();
         let without = Deployed { calls: calls.leak(), ..*row };

@@ -45,7 +45,7 @@ fn everything_of_an_instance_says_whose_it_is() {
     let mut tagged = Vec::new();
     for (name, resource) in template["Resources"].as_object().unwrap() {
         let schema = provider::schema(resource["Type"].as_str().unwrap()).unwrap();
-        let Some(property) = provider::tag_property(&schema) else { continue };
+        let Some(property) = provider::tag_property(schema) else { continue };
         let tag = json!({"Key": "reveille:owner", "Value": {"Ref": "OwnerTag"}});
         assert!(resource["Properties"][property].as_array().is_some_and(|tags| tags.contains(&tag)), "{name}");
         tagged.push(name);

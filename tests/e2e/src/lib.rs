@@ -2,6 +2,7 @@
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, reason = "this crate is a test")]
 
 mod notebook;
+pub mod parameters;
 mod run;
 mod world;
 

@@ -35,6 +35,7 @@ mod install_runner;
 mod instance_stack;
 mod instances;
 mod killed;
+mod parameters;
 mod permissions;
 mod person;
 mod release;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         sam::ALL,
         install_runner::ALL,
         account::ALL,
+        parameters::ALL,
         guard::ALL,
         browser::ALL,
         engine::ALL,

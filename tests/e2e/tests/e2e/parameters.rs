@@ -135,7 +135,9 @@ async fn of_the_small_stacks(world: &LocalAws, known: &Known) {
     assert_eq!(schedule["State"], "DISABLED");
     assert_eq!(schedule["FlexibleTimeWindow"]["Mode"], "FLEXIBLE");
     let alarms = aws(world, "cloudwatch describe-alarms --alarm-name-prefix every-alarms").await;
-    for alarm in alarms["MetricAlarms"].as_array().unwrap() {
+    let alarms = alarms["MetricAlarms"].as_array().unwrap();
+    assert_eq!(alarms.len(), 10);
+    for alarm in alarms {
         assert_eq!(alarm["AlarmActions"], json!([known["TOPIC"]]), "{alarm}");
     }
 }

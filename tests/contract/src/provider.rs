@@ -5,7 +5,7 @@
 //! - Never: asks AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
@@ -24,8 +24,8 @@ fn schemas() -> PathBuf {
 /// What was read, by type: a schema is large.
 static READ: Mutex<BTreeMap<String, &'static Value>> = Mutex::new(BTreeMap::new());
 
-fn json(file: PathBuf) -> Value {
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+fn json(file: &Path) -> Value {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
@@ -41,10 +41,10 @@ pub fn schema(kind: &str) -> Option<&'static Value> {
     let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
     let found = read.entry(kind.to_owned()).or_insert_with(|| {
         let folder = schemas();
-        let all = json(folder.join("providers/us-east-1.json"));
+        let all = json(&folder.join("providers/us-east-1.json"));
         let name = all[kind].as_str().unwrap_or_else(|| panic!("cfn-lint knows no {kind}"));
         // Some twenty, for as long as a test runs.
-        Box::leak(Box::new(json(folder.join(format!("resources/{name}.json")))))
+        Box::leak(Box::new(json(&folder.join(format!("resources/{name}.json")))))
     });
     Some(*found)
 }

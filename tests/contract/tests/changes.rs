@@ -44,7 +44,9 @@ fn imported() -> BTreeSet<String> {
         }
     }
     let mut found = BTreeSet::new();
-    templates().iter().for_each(|path| imports(&template(path), &mut found));
+    for path in templates() {
+        imports(&template(path), &mut found);
+    }
     found
 }
 

@@ -6,8 +6,11 @@
 /// The stack of the main template, and everything beside it.
 pub const STACK: &str = "every";
 
+/// Parameters and their values.
+pub type Values = &'static [(&'static str, &'static str)];
+
 /// The templates in the order in which they are deployed, with the stack of each and its parameters.
-pub const SET: &[(&str, &str, &[(&str, &str)])] = &[
+pub const SET: &[(&str, &str, Values)] = &[
     (
         "infra/template.yaml",
         STACK,

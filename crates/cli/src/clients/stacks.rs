@@ -109,8 +109,13 @@ impl Stacks {
     pub(crate) async fn existing(&self, name: &str) -> Result<StackFacts, CliError> {
         match self.found(name).await? {
             Some(stack) => Ok(stack),
-            None => Err(no_stack(&self.client, name, &self.region).await),
+            None => Err(self.none_of(name).await),
         }
+    }
+
+    /// That there is none of this name, and which there are.
+    pub(crate) async fn none_of(&self, name: &str) -> CliError {
+        no_stack(&self.client, name, &self.region).await
     }
 
     /// What the template of a stack says that it is. The local AWS does not tell it with the stack.

@@ -43,7 +43,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &DeployArguments) -> Res
     let how = How { yes: arguments.yes, only_shows: arguments.dry_run, is_json };
     let standing = Standing::of(&stacks, (&arguments.stack.stack, standing::OURS)).await?;
     if matches!(standing, Standing::NotThere) && arguments.stack.stack.starts_with("arn:") {
-        return Err(CliError::NoStack { stack: arguments.stack.stack.clone(), region: stacks.region.clone() });
+        return Err(stacks.none_of(&arguments.stack.stack).await);
     }
     let before = standing.before();
     terminal.passing(Tone::Moving, "  checking the release");

@@ -105,7 +105,7 @@ mod tests {
 
     use super::Uploads;
 
-    fn on(bucket: Value, key: Value) -> Value {
+    fn on(bucket: &Value, key: &Value) -> Value {
         let mut pattern = json!({"source": ["aws.s3"], "detail-type": ["Object Created"]});
         pattern["detail"] = json!({"bucket": {"name": bucket}});
         if !key.is_null() {
@@ -136,11 +136,11 @@ mod tests {
             (json!(["in-1", "in-2"]), json!([{"prefix": "a/"}]), "s3://in-1/, s3://in-2/ (by a pattern of its own)"),
             (json!([{"prefix": "data-"}]), json!([{"prefix": "a/"}]), "(by a pattern of its own)"),
         ] {
-            assert_eq!(read(&on(bucket, key)).shown(), shown);
+            assert_eq!(read(&on(&bucket, &key)).shown(), shown);
         }
         let any = read(&json!({"source": ["aws.s3"]}));
         assert_eq!((any.shown().as_str(), any.may_be_in("in")), ("(by a pattern of its own)", true));
-        let some = |names: Value| read(&on(names, json!([{"prefix": "a/"}]))).may_be_in("in-3");
+        let some = |names: Value| read(&on(&names, &json!([{"prefix": "a/"}]))).may_be_in("in-3");
         assert!(some(json!(["in-1", {"prefix": "in-"}])) && !some(json!(["in-1", "in-2"])));
         let either = json!({"source": ["aws.s3"], "detail": {"$or": [{"bucket": {"name": ["in"]}}, {"reason": ["CopyObject"]}]}});
         assert_eq!(read(&either).shown(), "(by a pattern of its own)");
@@ -149,7 +149,7 @@ mod tests {
     /// Of all others EventBridge is asked.
     #[test]
     fn a_key_is_judged_only_by_a_pattern_of_our_own() {
-        let ours = on(json!(["in"]), json!([{"wildcard": "a/*.csv"}]));
+        let ours = on(&json!(["in"]), &json!([{"wildcard": "a/*.csv"}]));
         assert_eq!(read(&ours).why_not(Some("other"), "a/b.csv").unwrap(), "it watches the bucket in");
         assert_eq!(read(&ours).why_not(Some("in"), "b.csv").unwrap(), "the key does not begin with a/");
         assert_eq!(read(&ours).why_not(None, "a/b.txt").unwrap(), "the key does not end with .csv");
@@ -161,9 +161,9 @@ mod tests {
         for pattern in [
             with_more,
             without_type,
-            on(json!(["in-1", "in-2"]), json!([{"prefix": "a/"}])),
-            on(json!(["in"]), json!([{"prefix": "a/"}, {"prefix": "b/"}])),
-            on(json!(["in"]), json!([{"wildcard": "a/*/b/*.csv"}])),
+            on(&json!(["in-1", "in-2"]), &json!([{"prefix": "a/"}])),
+            on(&json!(["in"]), &json!([{"prefix": "a/"}, {"prefix": "b/"}])),
+            on(&json!(["in"]), &json!([{"wildcard": "a/*/b/*.csv"}])),
             json!({"account": ["111122223333"]}),
         ] {
             assert_eq!(read(&pattern).why_not(Some("elsewhere"), "x"), None, "{pattern}");

@@ -77,7 +77,7 @@ async fn others(account: &Account, name: &str) -> Result<Vec<Feeding>, CliError>
 fn feeding(upload: &Upload) -> Option<Feeding> {
     let watched = upload.files.watched()?.clone();
     let sample = triggers::sample(Origin::SOME, &watched.bucket, &watched.example(), TIME);
-    let parameters = check(upload.rule.input.as_object()?, &sample, HAS).ok()?;
+    let parameters = check(upload.rule.input.as_object()?, &sample, None).ok()?;
     Some(Feeding { rule: upload.rule.name.clone(), watched, parameters })
 }
 

@@ -154,8 +154,8 @@ mod tests {
         "2026-11-26T12:00:00Z".parse().unwrap()
     }
 
-    fn after(hours: i64) -> Option<DateTime<Utc>> {
-        Some(now() + TimeDelta::hours(hours))
+    fn after(hours: i64) -> DateTime<Utc> {
+        now() + TimeDelta::hours(hours)
     }
 
     fn times(when: When, start: Option<DateTime<Utc>>, end: Option<DateTime<Utc>>) -> Times {
@@ -183,15 +183,15 @@ mod tests {
     #[test]
     fn a_schedule_that_never_fires_says_which_option_is_at_fault() {
         let said = |when: When, start, end| times(when, start, end).problem(now()).unwrap();
-        let before_start = said(daily(), after(48), after(24));
+        let before_start = said(daily(), Some(after(48)), Some(after(24)));
         assert!(
             before_start
                 .starts_with("--end: Fri 27 Nov 2026, 12:00 UTC is before --start, Sat 28 Nov 2026, 12:00 UTC;"),
             "{before_start}"
         );
-        assert!(said(daily(), after(-48), after(-72)).contains("is before --start"));
-        assert!(said(daily(), None, after(-1)).starts_with("--end: Thu 26 Nov 2026, 11:00 UTC has passed;"));
-        let too_early = said(daily(), None, after(1));
+        assert!(said(daily(), Some(after(-48)), Some(after(-72))).contains("is before --start"));
+        assert!(said(daily(), None, Some(after(-1))).starts_with("--end: Thu 26 Nov 2026, 11:00 UTC has passed;"));
+        let too_early = said(daily(), None, Some(after(1)));
         let first = "is before cron(0 8 * * ? *) fires first, Fri 27 Nov 2026, 08:00 UTC";
         assert!(too_early.contains(first), "{too_early}");
         assert!(
@@ -200,7 +200,7 @@ mod tests {
         );
         let never = said(When::cron("0 8 30 2 ? *").unwrap(), None, None);
         assert_eq!(never, "cron(0 8 30 2 ? *) has no time in the future in UTC");
-        assert_eq!(times(daily(), after(1), after(24)).problem(now()), None);
+        assert_eq!(times(daily(), Some(after(1)), Some(after(24))).problem(now()), None);
     }
 
     #[test]
@@ -208,13 +208,13 @@ mod tests {
         let said = |when: When, start| times(when, start, None).problem(now()).unwrap();
         let every = || When::rate("90 minutes").unwrap();
         // Of 00:00, 01:30 and so on, 12:00 is now, and nobody can type it in time.
-        let rate = said(every(), after(-12));
+        let rate = said(every(), Some(after(-12)));
         assert_eq!(
             rate,
             "--start: Thu 26 Nov 2026, 00:00 UTC has passed; write: --start 2026-11-26T13:30, the next time in the same rhythm"
         );
-        assert_eq!(times(every(), after(1), None).problem(now()), None);
-        let cron = said(daily(), after(-12));
+        assert_eq!(times(every(), Some(after(1)), None).problem(now()), None);
+        let cron = said(daily(), Some(after(-12)));
         let leave = "has passed; leave it out: cron(0 8 * * ? *) then fires first Fri 27 Nov 2026, 08:00 UTC";
         assert!(cron.ends_with(leave), "{cron}");
         let at = said(When::at("2026-11-26T08:00").unwrap(), None);

@@ -19,6 +19,7 @@ mod listed;
 mod live;
 mod outputs;
 mod past;
+mod patience;
 mod queue;
 mod recorded;
 mod records;
@@ -40,7 +41,8 @@ pub(crate) use instances::{Holder, Holds, Instance};
 pub(crate) use listed::{ListedRuns, WantedRuns};
 pub(crate) use live::{Piece, Uploaded};
 pub(crate) use outputs::ToCome;
-pub(crate) use queue::{Coming, Place, Took};
+pub(crate) use patience::unless_forgotten;
+pub(crate) use queue::{Coming, Learnt, Place, Took};
 pub(crate) use rules::{DEFAULT_BUS, NewRule, Rule};
 pub(crate) use run::{Damaged, Ending, Run};
 #[cfg(test)]

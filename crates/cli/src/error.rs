@@ -32,6 +32,11 @@ const FAULTS_OF_THEIRS: [&str; 6] = [
 /// What AWS's services say to whoever asks too often.
 const TOO_OFTEN: [&str; 4] = ["ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown"];
 
+/// Whether this is what AWS says to whoever asks too often: the same may be asked a little later.
+pub(crate) fn is_too_often(code: &str) -> bool {
+    TOO_OFTEN.contains(&code)
+}
+
 /// What others say, to stand within a sentence of ours: theirs may end in a full stop.
 pub(crate) fn within(text: &str) -> &str {
     text.trim_end_matches(['.', ' ', '\n'])
@@ -78,6 +83,9 @@ pub(crate) enum CliError {
     Refused { action: Cow<'static, str>, message: String },
     #[error("cannot {action}: {message}")]
     Asked { action: Cow<'static, str>, message: String },
+    /// AWS gave no answer, or one that holds for now only.
+    #[error("cannot {action}: {message}")]
+    ForNow { action: Cow<'static, str>, message: String },
     /// A call that changes something was sent, and what became of it is not known.
     #[error("AWS's answer was lost ({message}), so {maybe}; to find out: {find_out}")]
     Unanswered { message: String, maybe: String, find_out: String },
@@ -151,6 +159,8 @@ impl CliError {
             }
         } else if code.starts_with("AccessDenied") {
             Self::Refused { action: action.into(), message }
+        } else if is_passing(error) {
+            Self::ForNow { action: action.into(), message }
         } else {
             Self::Asked { action: action.into(), message }
         }
@@ -211,14 +221,6 @@ impl CliError {
         }
     }
 
-    /// Whether the same may be asked again a little later.
-    pub(crate) fn is_throttled(&self) -> bool {
-        let Self::Asked { message, .. } = self else { return false };
-        TOO_OFTEN
-            .iter()
-            .any(|code| message.strip_prefix(code).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
-    }
-
     /// Whether AWS does not let this person do it.
     pub(crate) fn is_denied(&self) -> bool {
         match self {
@@ -231,6 +233,18 @@ impl CliError {
     }
 }
 
+/// Whether the same may be answered otherwise a little later.
+fn is_passing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    match error {
+        SdkError::ConstructionFailure(_) => false,
+        SdkError::ServiceError(answered) => {
+            let code = answered.err().code().unwrap_or_default();
+            is_too_often(code) || FAULTS_OF_THEIRS.contains(&code)
+        }
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use aws_smithy_runtime_api::client::result::SdkError;
@@ -240,12 +254,17 @@ mod tests {
 
     #[test]
     fn a_service_that_is_asked_too_often_is_asked_again() {
-        for (code, again) in [("ThrottlingException", true), ("SlowDown", true), ("ThrottlingRules", false)] {
+        for (code, again) in [
+            ("ThrottlingException", true),
+            ("SlowDown", true),
+            ("InternalServerException", true),
+            ("ThrottlingRules", false),
+        ] {
             for message in [None, Some("Rate exceeded")] {
                 let error = ErrorMetadata::builder().code(code);
                 let error = message.into_iter().fold(error, |error, message: &str| error.message(message)).build();
                 let told = CliError::asked("describe it", &SdkError::service_error(error, ()));
-                assert_eq!(told.is_throttled(), again, "{told}");
+                assert_eq!(matches!(told, CliError::ForNow { .. }), again, "{told}");
             }
         }
     }

@@ -44,7 +44,7 @@ fn imported() -> BTreeSet<String> {
         }
     }
     let mut found = BTreeSet::new();
-    for path in templates() {
+    for path in &templates() {
         imports(&template(path), &mut found);
     }
     found

@@ -1,13 +1,14 @@
 //! Executions of the state machine: the list, and one by whatever name a person gives it.
 
 use aws_sdk_sfn::{
-    operation::list_executions::ListExecutionsError,
+    error::SdkError,
+    operation::{get_execution_history::GetExecutionHistoryError, list_executions::ListExecutionsError},
     types::{ExecutionListItem, ExecutionStatus, HistoryEventType, StateEnteredEventDetails},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::RunId;
 
-use super::{Account, recorded::Recorded, states};
+use super::{Account, patience::patiently, recorded::Recorded, states};
 use crate::error::CliError;
 
 /// Step Functions forgets an execution so long after its end.
@@ -118,7 +119,8 @@ impl Account {
         let mut told = 0;
         loop {
             let call = self.sfn.list_executions().state_machine_arn(&self.state_machine).max_results(page);
-            let listed = call.set_status_filter(status.clone()).set_next_token(token.take()).send().await;
+            let call = call.set_status_filter(status.clone()).set_next_token(token.take());
+            let listed = patiently(async || call.clone().send().await).await;
             let machine = &self.state_machine;
             let listed = listed.map_err(|error| match error.as_service_error() {
                 Some(ListExecutionsError::StateMachineDoesNotExist(_)) => CliError::NotThere(format!(
@@ -143,8 +145,7 @@ impl Account {
     /// The state that an execution entered last, if that can be told.
     pub(crate) async fn state(&self, arn: &str) -> Result<Option<String>, CliError> {
         let call = self.sfn.get_execution_history().execution_arn(arn).reverse_order(true).max_results(LAST_EVENTS);
-        let history = call.send().await;
-        let history = history.map_err(|error| CliError::asked(format!("read the history of {arn}"), &error))?;
+        let history = patiently(async || call.clone().send().await).await.map_err(|error| no_history(arn, &error))?;
         Ok(history.events.iter().find_map(|event| match event.r#type {
             HistoryEventType::ExecutionStarted => Some(states::PREPARE.to_owned()),
             _ => event.state_entered_event_details().map(StateEnteredEventDetails::name).map(str::to_owned),
@@ -262,6 +263,14 @@ impl Account {
 /// Whether a person who gives this means this execution and no other.
 fn is_named(execution: &Execution, start: &str) -> bool {
     execution.name == start || execution.run().as_str() == start
+}
+
+/// Why there is no history of an execution.
+pub(super) fn no_history(arn: &str, error: &SdkError<GetExecutionHistoryError>) -> CliError {
+    if error.as_service_error().is_some_and(GetExecutionHistoryError::is_execution_does_not_exist) {
+        return CliError::NoRun { what: format!("there is no execution {arn}; to list runs: reveille runs") };
+    }
+    CliError::asked(format!("read the history of {arn}"), error)
 }
 
 fn execution(item: ExecutionListItem) -> Execution {

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::{
     AT_ONCE, Account, Execution, Run,
-    executions::{may_be_forgotten, time},
+    executions::{may_be_forgotten, no_history, time},
+    patience::{patiently, unless_forgotten},
     run::outline_of,
     states,
 };
@@ -64,8 +65,8 @@ impl Account {
         let (mut events, mut token) = (Vec::new(), None);
         loop {
             let call = self.sfn.get_execution_history().execution_arn(arn).max_results(EVENTS);
-            let page = call.set_next_token(token.take()).send().await;
-            let page = page.map_err(|error| CliError::asked("read the execution's history", &error))?;
+            let call = call.set_next_token(token.take());
+            let page = patiently(async || call.clone().send().await).await.map_err(|error| no_history(arn, &error))?;
             events.extend(page.events);
             match page.next_token {
                 Some(next) => token = Some(next),
@@ -115,7 +116,9 @@ impl Account {
         self.executions(None, take).await?;
         let looked_at = executions.len();
         let look = async |execution: Execution| -> Result<Option<Run>, CliError> {
-            let (execution, described) = self.described(&execution.arn).await?;
+            let Some((execution, described)) = unless_forgotten(self.described(&execution.arn).await)? else {
+                return Ok(None);
+            };
             let input: Value = serde_json::from_str(described.input().unwrap_or_default()).unwrap_or_default();
             let event = Event::new(&input["event"]);
             let is_of_it = event.bucket() == Some(bucket) && event.key() == Some(key);

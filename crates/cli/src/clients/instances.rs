@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{InstanceName, RunId, layout::AttemptRef, records::Lease};
 
-use super::{AT_ONCE, Account, executions::time};
+use super::{AT_ONCE, Account, executions::time, unless_forgotten};
 use crate::error::CliError;
 
 /// The most that ListNotebookInstances gives in a page.
@@ -135,12 +135,11 @@ impl Account {
             return Ok(Holds::Until(report.ended_at));
         }
         let Some(request) = self.request(&at.instance, &at.run).await? else { return Ok(Holds::Unknown) };
-        match self.outline(&request.execution_arn).await {
-            Ok(run) if run.execution.is_running() => Ok(Holds::Still),
-            Ok(run) => Ok(run.execution.stopped.map_or(Holds::Unknown, Holds::Until)),
-            Err(CliError::NoRun { .. }) => Ok(Holds::Unknown),
-            Err(error) => Err(error),
-        }
+        Ok(match unless_forgotten(self.outline(&request.execution_arn).await)? {
+            Some(run) if run.execution.is_running() => Holds::Still,
+            Some(run) => run.execution.stopped.map_or(Holds::Unknown, Holds::Until),
+            None => Holds::Unknown,
+        })
     }
 
     /// The names of the first hundred, each with its status: a page, which is one call.

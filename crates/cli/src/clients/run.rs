@@ -17,6 +17,7 @@ use super::{
     Account, Execution, RunName,
     executions::time,
     outputs::{self, ToCome, may_lack_outputs},
+    patience::{patiently, unless_forgotten},
     recorded::Recorded,
 };
 use crate::error::CliError;
@@ -195,7 +196,8 @@ impl Account {
 
     /// An execution, whole.
     pub(super) async fn described(&self, arn: &str) -> Result<(Execution, DescribeExecutionOutput), CliError> {
-        let described = match self.sfn.describe_execution().execution_arn(arn).send().await {
+        let call = self.sfn.describe_execution().execution_arn(arn);
+        let described = match patiently(async || call.clone().send().await).await {
             Ok(described) => described,
             Err(error) if error.as_service_error().is_some_and(DescribeExecutionError::is_execution_does_not_exist) => {
                 return Err(CliError::NoRun {
@@ -232,11 +234,8 @@ impl Account {
 
     /// The same of an execution that goes on; `None`: it has ended, or there is none.
     pub(crate) async fn going_on(&self, arn: &str) -> Result<Option<Run>, CliError> {
-        match self.outline(arn).await {
-            Ok(run) => Ok(Some(run).filter(|run| run.execution.is_running())),
-            Err(CliError::NoRun { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let run = unless_forgotten(self.outline(arn).await)?;
+        Ok(run.filter(|run| run.execution.is_running()))
     }
 
     /// The same with what is recorded of it, where the execution itself has no outcome.

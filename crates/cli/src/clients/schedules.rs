@@ -5,7 +5,7 @@ use aws_sdk_scheduler::{
     operation::{
         create_schedule::{CreateScheduleError, builders::CreateScheduleInputBuilder},
         delete_schedule::DeleteScheduleError,
-        get_schedule::GetScheduleOutput,
+        get_schedule::{GetScheduleError, GetScheduleOutput},
         update_schedule::UpdateScheduleError,
     },
     types::{DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target},
@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::{AT_ONCE, Account, executions::time, target::TargetSettings};
+use super::{AT_ONCE, Account, eventually, executions::time, target::TargetSettings};
 use crate::error::CliError;
 
 /// The most that ListSchedules gives in a page.
@@ -86,13 +86,25 @@ impl Account {
         found.sort();
         let client = &client;
         let get = async |(name, group): (String, Option<String>)| self.got(client, name, group).await;
-        stream::iter(found).map(get).buffered(AT_ONCE).try_collect().await
+        stream::iter(found).map(get).buffered(AT_ONCE).try_filter_map(async |schedule| Ok(schedule)).try_collect().await
     }
 
-    async fn got(&self, client: &Client, name: String, group: Option<String>) -> Result<Schedule, CliError> {
+    /// `None`: it is not there, or was removed since it was listed.
+    async fn got(&self, client: &Client, name: String, group: Option<String>) -> Result<Option<Schedule>, CliError> {
         let action = format!("read the schedule {name}");
-        let got = client.get_schedule().name(name).set_group_name(group).send().await;
-        got.map(schedule).map_err(|error| CliError::asked(action, &error))
+        match client.get_schedule().name(name).set_group_name(group).send().await {
+            Ok(got) => Ok(Some(schedule(got))),
+            Err(error) if error.as_service_error().is_some_and(GetScheduleError::is_resource_not_found_exception) => {
+                Ok(None)
+            }
+            Err(error) => Err(CliError::asked(action, &error)),
+        }
+    }
+
+    /// One that was just made. It may show a moment later.
+    async fn made(&self, client: &Client, name: &str) -> Result<Schedule, CliError> {
+        let shown = eventually::shown(async || self.got(client, name.to_owned(), None).await).await?;
+        shown.ok_or_else(|| CliError::NotThere(format!("EventBridge Scheduler does not show the schedule {name} yet")))
     }
 
     /// A schedule of the stack by its name.
@@ -135,12 +147,13 @@ impl Account {
         let call = call.target(target.build().map_err(incomplete)?);
         let asked = call.as_input().clone();
         match call.send().await {
-            Ok(_) => self.got(&client, new.name.clone(), None).await.map(Added::New).map_err(|error| {
-                let done = format!("the schedule {} was made", new.name);
-                CliError::Afterwards { done, error: Box::new(error), next: list(&new.name) }
+            Ok(_) => self.made(&client, &new.name).await.map(Added::New).map_err(|error| CliError::Afterwards {
+                done: format!("the schedule {} was made", new.name),
+                error: Box::new(error),
+                next: list(&new.name),
             }),
             Err(error) if error.as_service_error().is_some_and(CreateScheduleError::is_conflict_exception) => {
-                let found = self.got(&client, new.name.clone(), None).await.ok();
+                let found = self.got(&client, new.name.clone(), None).await.ok().flatten();
                 if let Some(found) = found.filter(|found| is_as_asked(&found.whole, &asked)) {
                     return Ok(Added::WasThere(found));
                 }

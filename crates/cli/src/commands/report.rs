@@ -7,18 +7,16 @@ use std::{
     fs,
     io::{self, Write},
     path::Path,
-    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tempfile::{Builder, NamedTempFile};
-use tokio::time::sleep;
 
 use super::instances::why;
 use crate::{
     arguments::ReportArguments,
-    clients::{AT_ONCE, Account, Execution, Instance, Run},
+    clients::{AT_ONCE, Account, Execution, Instance, Run, unless_forgotten},
     cost::usd,
     error::CliError,
     exit::Exit,
@@ -32,9 +30,6 @@ use crate::{
 
 /// As many as a page of 2 MB holds, and as Step Functions is asked for.
 const MOST: usize = 10_000;
-/// Where Step Functions is asked too often, each run is asked for again: a minute in all.
-const PAUSE: Duration = Duration::from_secs(2);
-const TRIES: usize = 30;
 /// Between two words on how far it is.
 const STEP: usize = 50;
 
@@ -126,7 +121,7 @@ async fn runs(terminal: &Terminal, account: &Account, since: DateTime<Utc>) -> R
     };
     account.executions(None, take).await?;
     let (all, mut runs) = (executions.len(), Vec::new());
-    let look = async |execution: Execution| patiently(account, &execution).await;
+    let look = async |execution: Execution| unless_forgotten(account.run(&execution).await);
     let mut looks = std::pin::pin!(stream::iter(executions).map(look).buffered(AT_ONCE));
     while let Some(run) = looks.try_next().await? {
         runs.extend(run);
@@ -136,19 +131,6 @@ async fn runs(terminal: &Terminal, account: &Account, since: DateTime<Utc>) -> R
     }
     terminal.clear();
     Ok((runs, all < MOST))
-}
-
-/// A run; `None`: Step Functions has just forgotten it. Step Functions answers some hundreds at once, and then some ten in a second.
-async fn patiently(account: &Account, execution: &Execution) -> Result<Option<Run>, CliError> {
-    for _ in 0..TRIES {
-        match account.run(execution).await {
-            Ok(run) => return Ok(Some(run)),
-            Err(CliError::NoRun { .. }) => return Ok(None),
-            Err(error) if error.is_throttled() => sleep(PAUSE).await,
-            Err(error) => return Err(error),
-        }
-    }
-    account.run(execution).await.map(Some)
 }
 
 /// Each run with about what it cost, as far as its instance is there and has a price.

@@ -15,7 +15,7 @@ use reveille_domain::{
 };
 
 use crate::{
-    clients::{AT_ONCE, Account, Execution, Run, executions::time},
+    clients::{AT_ONCE, Account, Execution, Run, executions::time, unless_forgotten},
     error::CliError,
 };
 
@@ -81,9 +81,10 @@ impl Account {
     /// The last run that ended well on each instance.
     pub(crate) async fn last_runs(&self) -> Result<LastRuns, CliError> {
         let newest = self.newest(None, LAST).await?;
-        let outline = async |execution: Execution| self.outline(&execution.arn).await;
+        let outline = async |execution: Execution| unless_forgotten(self.outline(&execution.arn).await);
         let ended = newest.into_iter().filter(|execution| !execution.is_running());
-        let runs: Vec<Run> = stream::iter(ended).map(outline).buffered(AT_ONCE).try_collect().await?;
+        let looks = stream::iter(ended).map(outline).buffered(AT_ONCE);
+        let runs: Vec<Run> = looks.try_filter_map(async |run| Ok(run)).try_collect().await?;
         let mut last = LastRuns::new();
         // The newest first.
         let well = |outcome: &Outcome| outcome.status == RunStatus::Succeeded;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{answer, chain, tell_next};
 use crate::{
     arguments::{ExplainArguments, Format},
-    clients::{AT_ONCE, Account, Ending, Execution, Run, RunName, may_be_forgotten},
+    clients::{AT_ONCE, Account, Ending, Execution, Run, RunName, may_be_forgotten, unless_forgotten},
     commands::{show, stage::stage},
     error::CliError,
     exit::Exit,
@@ -101,8 +101,9 @@ async fn waited_for(account: &Account, run: &Run) -> Result<WaitedFor, CliError>
     let is_cut = account.executions(None, |execution| search.is_over(execution)).await?;
     let is_cut = is_cut || search.is_full || may_be_forgotten(queued.started_at, Utc::now());
     let bound = is_cut.then_some(search.listed);
-    let look = async |execution: Execution| account.run(&execution).await;
-    let others: Vec<Run> = stream::iter(search.found).map(look).buffered(AT_ONCE).try_collect().await?;
+    let look = async |execution: Execution| unless_forgotten(account.run(&execution).await);
+    let looks = stream::iter(search.found).map(look).buffered(AT_ONCE);
+    let others: Vec<Run> = looks.try_filter_map(async |run| Ok(run)).try_collect().await?;
     let running = |outcome: &Outcome| outcome.phases.running.filter(|it| overlap(it, &queued));
     let mut runs: Vec<(String, Phase)> = others
         .iter()

@@ -24,7 +24,7 @@ pub use clients::{Aws, Credentials};
 pub use http::client as http_client;
 pub use presigned::NotTaken;
 pub use s3::Downloaded;
-pub use sfn::millis;
+pub use sfn::{execution_seen, millis};
 
 #[cfg(test)]
 mod stub_tests;

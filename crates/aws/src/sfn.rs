@@ -8,6 +8,7 @@ use reveille_domain::records::Execution;
 use reveille_domain::{Failure, InputText};
 use serde_json::{Value, json};
 
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionRedriveFilter, ExecutionStatus as Shown};
 use chrono::{DateTime, Utc};
 
@@ -83,19 +84,24 @@ impl DescribeWholeExecution for Aws {
         if answer.execution_arn().is_empty() {
             return Err(incomplete(DESCRIBE, execution_arn, "an execution"));
         }
-        let start_time = millis(answer.start_date());
-        Ok(Some(ExecutionSeen {
-            status: status(answer.status()),
-            execution: Execution {
-                arn: execution_arn.to_owned(),
-                name: answer.name().unwrap_or_default().to_owned(),
-                start_time: start_time.unwrap_or_default(),
-                redrive_count: answer.redrive_count().and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
-            },
-            input: InputText::new(answer.input().unwrap_or_default()),
-            error: answer.error().map(str::to_owned),
-            cause: answer.cause().map(str::to_owned),
-        }))
+        Ok(Some(execution_seen(execution_arn, &answer)))
+    }
+}
+
+/// An execution, as DescribeExecution shows it.
+#[must_use]
+pub fn execution_seen(arn: &str, answer: &DescribeExecutionOutput) -> ExecutionSeen {
+    ExecutionSeen {
+        status: status(answer.status()),
+        execution: Execution {
+            arn: arn.to_owned(),
+            name: answer.name().unwrap_or_default().to_owned(),
+            start_time: millis(answer.start_date()).unwrap_or_default(),
+            redrive_count: answer.redrive_count().and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
+        },
+        input: InputText::new(answer.input().unwrap_or_default()),
+        error: answer.error().map(str::to_owned),
+        cause: answer.cause().map(str::to_owned),
     }
 }
 

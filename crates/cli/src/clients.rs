@@ -7,6 +7,7 @@ mod account;
 mod again;
 mod artifacts;
 mod attached;
+mod attempts;
 mod bucket_events;
 pub(crate) mod checkup;
 mod credentials;

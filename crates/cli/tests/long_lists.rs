@@ -5,7 +5,7 @@ mod stub;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
-use stub::{EMPTY, STACK, Stub, StubCall};
+use stub::{MACHINE, STACK, Stub, StubCall, without_records};
 
 const ARN: &str = "arn:aws:states:us-east-1:1:execution:m:daily";
 
@@ -21,8 +21,7 @@ fn usual(call: &StubCall<'_>) -> (u16, String) {
         "DescribeNotebookInstance" => json!({"NotebookInstanceName": "nightly", "NotebookInstanceStatus": "InService"}),
         "ListTagsForResource" => json!({"Tags": []}),
         "ListExecutions" => json!({"executions": []}),
-        _ if call.first.contains("leases/") => return (404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()),
-        _ if call.first.starts_with("GET ") => return (200, EMPTY.to_owned()),
+        _ if call.first.starts_with("GET ") => return without_records(call.first),
         _ => return (200, STACK.to_owned()),
     };
     (200, answer.to_string())
@@ -56,11 +55,11 @@ fn all_schedules_are_looked_at() {
     let stub = Stub::start(|call| {
         Some(match () {
             () if call.first.starts_with("GET /schedules/the-last") => {
-                let target = json!({"Arn": "m", "RoleArn": "r", "Input": "{}"});
+                let target = json!({"Arn": "arn:aws:states:us-east-1:1:stateMachine:m", "RoleArn": "r", "Input": "{}"});
                 (200, json!({"Name": "the-last", "ScheduleExpression": "rate(1 day)", "Target": target}).to_string())
             }
             () if call.first.starts_with("GET /schedules") => pages(call, "Schedules", 5_000, |name| {
-                let ours = if name == "the-last" { "m" } else { "another" };
+                let ours = if name == "the-last" { MACHINE } else { "another" };
                 json!({"Name": name, "Target": {"Arn": ours}})
             }),
             () => usual(call),
@@ -86,7 +85,11 @@ fn all_rules_are_listed() {
             }
             // Somebody removed it meanwhile.
             "DescribeRule" => stub::fault("ResourceNotFoundException"),
-            "ListTargetsByRule" => (200, json!({"Targets": [{"Id": "NotebookRun", "Arn": "m"}]}).to_string()),
+            "ListTargetsByRule" => (
+                200,
+                json!({"Targets": [{"Id": "NotebookRun", "Arn": "arn:aws:states:us-east-1:1:stateMachine:m"}]})
+                    .to_string(),
+            ),
             _ => usual(call),
         })
     });

@@ -3,7 +3,7 @@
 
 mod stub;
 
-use stub::{EMPTY, STACK, Stub, StubAnswer, StubCall, fault};
+use stub::{STACK, Stub, StubAnswer, StubCall, fault, without_records};
 
 const ARN: &str = "arn:aws:states:us-east-1:1:execution:m:daily";
 
@@ -52,17 +52,18 @@ fn answer(changes: Changes, status: &str, call: &StubCall<'_>) -> StubAnswer {
         "StartExecution" => format!(r#"{{"executionArn": "{ARN}", "startDate": 1}}"#),
         _ if of_schedules && verb == "GET" => SCHEDULE.to_owned(),
         _ if path.starts_with("/schedules?") => {
-            r#"{"Schedules": [{"Name": "nightly", "Target": {"Arn": "m"}}]}"#.to_owned()
+            r#"{"Schedules": [{"Name": "nightly", "Target": {"Arn": "arn:aws:states:us-east-1:1:stateMachine:m"}}]}"#
+                .to_owned()
         }
         _ if of_schedules => r#"{"ScheduleArn": "a"}"#.to_owned(),
-        _ if verb == "GET" => EMPTY.to_owned(),
+        _ if verb == "GET" => return Some(without_records(call.first)),
         _ => STACK.to_owned(),
     };
     Some((200, body))
 }
 
 const SCHEDULE: &str = r#"{"Name": "nightly", "State": "ENABLED", "ScheduleExpression": "rate(1 days)", "FlexibleTimeWindow": {"Mode": "OFF"},
-    "Target": {"Arn": "m", "RoleArn": "r", "Input": "{}"}}"#;
+    "Target": {"Arn": "arn:aws:states:us-east-1:1:stateMachine:m", "RoleArn": "r", "Input": "{}"}}"#;
 
 const ADD: [&str; 9] = ["schedule", "add", "daily.ipynb", "--on", "a", "--rate", "1 day", "--name", "nightly"];
 

@@ -1,18 +1,16 @@
 //! Runs that Step Functions has forgotten: what their records in the bucket still say of them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bucket;
 mod stub;
-
-use std::collections::BTreeSet;
 
 use reveille_domain::{
     RunId,
     layout::{AttemptRef, Layout},
 };
 use serde_json::{Value, json};
-use stub::{STACK, Stub, StubCall};
+use stub::{MACHINE, STACK, Stub, StubCall};
 
-const MACHINE: &str = "arn:aws:states:us-east-1:1:stateMachine:m";
 const ARN: &str = "arn:aws:states:us-east-1:1:execution:m:daily";
 const ADMITTED: &str = "2026-03-01T06:00:00Z";
 
@@ -48,7 +46,10 @@ fn objects() -> Vec<(String, String)> {
 }
 
 fn answer(call: &StubCall<'_>) -> (u16, String) {
-    let path = call.first.split_whitespace().nth(1).unwrap();
+    answer_with(call, &objects())
+}
+
+fn answer_with(call: &StubCall<'_>, objects: &[(String, String)]) -> (u16, String) {
     match call.action {
         "ListExecutions" => (200, json!({"executions": []}).to_string()),
         "DescribeExecution" if call.body.contains("execution:m:daily") => {
@@ -56,15 +57,7 @@ fn answer(call: &StubCall<'_>) -> (u16, String) {
         }
         "DescribeExecution" => (200, started()),
         "StartExecution" => (200, json!({"executionArn": ARN.replace("daily", "new"), "startDate": 1}).to_string()),
-        _ if path.contains("list-type=2") => (200, list(path)),
-        _ if call.first.starts_with("GET ") => {
-            let key = path.split('?').next().unwrap().trim_start_matches("/b/").replace("%2F", "/");
-            match objects().into_iter().find(|(known, _)| *known == key) {
-                Some((_, body)) => (200, body),
-                None => (404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()),
-            }
-        }
-        _ => (200, STACK.replace("<OutputValue>m<", &format!("<OutputValue>{MACHINE}<"))),
+        _ => bucket::answer(call.first, objects).unwrap_or_else(|| (200, STACK.to_owned())),
     }
 }
 
@@ -73,23 +66,6 @@ fn started() -> String {
     json!({"executionArn": ARN.replace("daily", "new"), "stateMachineArn": MACHINE, "name": "new", "status": "RUNNING",
         "startDate": 1, "input": "{}"})
     .to_string()
-}
-
-/// Folders below a prefix, or the keys.
-fn list(path: &str) -> String {
-    let query = |name: &str| {
-        let value = path.split(['?', '&']).find_map(|part| part.strip_prefix(&format!("{name}="))).unwrap_or_default();
-        value.replace("%2F", "/")
-    };
-    let prefix = query("prefix");
-    let keys = objects().into_iter().map(|(key, _)| key).filter(|key| key.starts_with(&prefix));
-    let folder = |key: String| key[prefix.len()..].find('/').map(|end| key[..=prefix.len() + end].to_owned());
-    let lines: BTreeSet<String> = if query("delimiter").is_empty() {
-        keys.map(|key| format!("<Contents><Key>{key}</Key></Contents>")).collect()
-    } else {
-        keys.filter_map(folder).map(|it| format!("<CommonPrefixes><Prefix>{it}</Prefix></CommonPrefixes>")).collect()
-    };
-    format!("<ListBucketResult>{}</ListBucketResult>", lines.into_iter().collect::<String>())
 }
 
 fn stub() -> Stub {
@@ -167,4 +143,23 @@ fn without_its_request_a_forgotten_run_is_not_run_again_and_it_says_why() {
     assert_eq!(output.status.code(), Some(5), "{output:?}");
     assert!(words(&output.stderr).contains("no request.json is left of it"), "{output:?}");
     assert_eq!(stub.asked("StartExecution"), [""; 0]);
+}
+
+/// The first attempts of a run expire first. Only functions write outcomes, so that no other folder counts.
+#[test]
+fn a_run_whose_first_attempt_has_expired_is_told_by_its_last() {
+    let stub = Stub::start(|call| {
+        let mut objects = objects();
+        objects.retain(|(key, _)| !key.contains("/1/"));
+        let run = layout().run("nightly", &at().run);
+        for planted in ["3", "99", "00004", "abc", "4294967295"] {
+            objects.push((format!("{run}{planted}/claim.json"), "{}".to_owned()));
+        }
+        Some(answer_with(call, &objects))
+    });
+    let output = stub.reveille(&["show", "daily"]);
+    let shown = words(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(shown.contains("Cell 3 raised KeyError.") && shown.contains("attempt 2"), "{shown}");
+    assert!(stub.asked("GET ").len() < 20, "{:#?}", stub.asked("GET "));
 }

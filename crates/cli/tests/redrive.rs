@@ -4,7 +4,7 @@
 
 mod stub;
 
-use stub::{EMPTY, STACK, Stub, StubCall};
+use stub::{STACK, Stub, StubCall, without_records};
 
 const ARN: &str = "arn:aws:states:us-east-1:1:execution:m:daily";
 
@@ -42,7 +42,7 @@ fn answer(story: Story, call: &StubCall<'_>) -> (u16, String) {
             format!(r#"{{"__type": "com.amazonaws.swf.service.v2#ExecutionNotRedrivable", "message": "{said}"}}"#),
         ),
         ("StartExecution", _) => (200, format!(r#"{{"executionArn": "{ARN}", "startDate": 1}}"#)),
-        _ if call.first.starts_with("GET ") => (200, EMPTY.to_owned()),
+        _ if call.first.starts_with("GET ") => without_records(call.first),
         _ => (200, STACK.to_owned()),
     }
 }

@@ -33,9 +33,8 @@ fn answer(call: &StubCall<'_>, status: &str, damaged: &str) -> (u16, String) {
 /// The run has one attempt.
 fn attempts(path: &str) -> String {
     let prefix = path.split("prefix=").nth(1).unwrap().split('&').next().unwrap().replace("%2F", "/");
-    let one =
-        format!("<ListBucketResult><CommonPrefixes><Prefix>{prefix}1/</Prefix></CommonPrefixes></ListBucketResult>");
-    if prefix.starts_with("runs/") { one } else { EMPTY.to_owned() }
+    let one = format!("<ListBucketResult><Contents><Key>{prefix}claim.json</Key></Contents></ListBucketResult>");
+    if prefix.ends_with("/1/") { one } else { EMPTY.to_owned() }
 }
 
 fn stub(status: &'static str, damaged: &'static str) -> Stub {
@@ -48,7 +47,8 @@ fn words(text: &[u8]) -> String {
 
 #[test]
 fn a_run_is_shown_without_the_record_that_cannot_be_read() {
-    for (status, damaged) in [("FAILED", "/outcome.json"), ("FAILED", "/request.json"), ("RUNNING", "/request.json")] {
+    for (status, damaged) in [("FAILED", "/1/outcome.json"), ("FAILED", "/request.json"), ("RUNNING", "/request.json")]
+    {
         let output = stub(status, damaged).reveille(&["show", ARN]);
         let said = words(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -56,14 +56,14 @@ fn a_run_is_shown_without_the_record_that_cannot_be_read() {
         assert!(said.contains(&format!("{damaged}: ")) && said.contains("reveille explain Internal"), "{said}");
     }
     for (damaged, now) in [
-        ("/progress.json", "progress.json, how far it is, cannot be read"),
+        ("/1/progress.json", "progress.json, how far it is, cannot be read"),
         ("/claim.json", "starting the kernel"),
-        ("/outcome.json", "waiting for its turn on nightly"),
+        ("/1/outcome.json", "waiting for its turn on nightly"),
     ] {
         let output = stub("RUNNING", damaged).reveille(&["show", ARN]);
         assert!(words(&output.stdout).contains(now), "{output:?}");
     }
-    let output = stub("FAILED", "/outcome.json").reveille(&["show", ARN, "--output", "json"]);
+    let output = stub("FAILED", "/1/outcome.json").reveille(&["show", ARN, "--output", "json"]);
     let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(shown["unreadableRecords"][0].as_str().unwrap().ends_with("/1/outcome.json"), "{shown}");
     let output = stub("FAILED", "/outcome.json").reveille(&["open", ARN]);
@@ -92,7 +92,7 @@ fn nobody_stops_an_instance_whose_lease_cannot_be_read() {
     let stopping = Stub::start(move |call| {
         let stopped = call.before.iter().any(|asked| asked.starts_with("StopExecution"));
         let path = call.first.split_whitespace().nth(1).unwrap();
-        let damaged = if path.contains("leases/") { damaged } else { "/outcome.json" };
+        let damaged = if path.contains("leases/") { damaged } else { "/1/outcome.json" };
         Some(answer(call, if stopped { "ABORTED" } else { "RUNNING" }, damaged))
     });
     let cancel = stopping.reveille(&["cancel", ARN]);

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use reveille_domain::layout::{AttemptRef, INVALID_INSTANCE};
-use reveille_domain::limits::{MAX_ATTEMPTS, MAX_RUN_KEYS};
+use reveille_domain::limits::MAX_RUN_KEYS;
 use reveille_domain::ports::{ExecutionSeen, GetObject, ListObjects};
 use reveille_domain::records::{Request, Ticket};
 use reveille_domain::{Failure, InstanceName, RunId};
@@ -14,7 +14,7 @@ use reveille_domain::{Failure, InstanceName, RunId};
 use crate::own;
 use crate::stack::Stack;
 use crate::store::{self, StoreError};
-use decide::{is_concluded, may_be_followed};
+use decide::{AttemptSearch, ExecutionFacts};
 
 pub mod decide;
 
@@ -58,22 +58,22 @@ async fn newest<P: GetObject + ListObjects>(
     seen: &ExecutionSeen,
     mut at: AttemptRef,
 ) -> Result<AttemptRef, Failure> {
-    let mut last = None;
-    for attempt in 1..=MAX_ATTEMPTS {
+    let mut search = AttemptSearch::new(ExecutionFacts::of(seen));
+    while let Some(attempt) = search.next_attempt() {
         let next = AttemptRef { attempt, ..at.clone() };
-        let followed = match own::outcome(&stack.layout, ports, &next, &seen.execution.arn).await {
+        match own::outcome(&stack.layout, ports, &next, &seen.execution.arn).await {
             Ok(None) => break,
-            Ok(Some(outcome)) => may_be_followed(&next, &outcome.record, seen),
-            // Something else is in its place; of what came after it nothing is known.
-            Err(StoreError::Unreadable(_)) => true,
+            Ok(Some(outcome)) => search.add(attempt, Some(&outcome.record)),
+            Err(StoreError::Unreadable(_)) => search.add(attempt, None),
             Err(error @ (StoreError::Call(_) | StoreError::Contended { .. })) => return Err(error.into()),
-        };
-        last = Some((next, followed));
+        }
     }
-    let Some((last, followed)) = last else { return Ok(at) };
-    at.attempt = last.attempt + 1;
-    let came_to_it = followed && !is_concluded(seen) && holds_any(ports, &stack.layout.attempt(&at)).await?;
-    Ok(if came_to_it { at } else { last })
+    let Some((last, may_be_followed)) = search.end() else { return Ok(at) };
+    at.attempt = last + 1;
+    if !(may_be_followed && holds_any(ports, &stack.layout.attempt(&at)).await?) {
+        at.attempt = last;
+    }
+    Ok(at)
 }
 
 async fn holds_any<P: ListObjects>(ports: &P, prefix: &str) -> Result<bool, Failure> {

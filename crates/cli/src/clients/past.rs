@@ -10,6 +10,7 @@ use reveille_domain::{
     ports,
     records::{Request, RunStatus},
 };
+use reveille_protocol::last_attempt::decide::ExecutionFacts;
 use serde_json::{Value, json};
 
 use super::{AT_ONCE, Account, Ending, Execution, Run, recorded::Recorded, run::outline_of};
@@ -31,6 +32,7 @@ impl Run {
             outputs_to_come: None,
             damaged: Vec::new(),
             at: Some(at.clone()),
+            facts: ExecutionFacts::default(),
             error: None,
             cause: None,
             execution,
@@ -72,7 +74,7 @@ impl Account {
     }
 
     /// What the folders are called whose keys begin so, behind that: of one page, which has more than a person can tell apart.
-    async fn folders(&self, prefix: &str) -> Result<Vec<String>, CliError> {
+    pub(super) async fn folders(&self, prefix: &str) -> Result<Vec<String>, CliError> {
         let call = self.s3.list_objects_v2().bucket(&self.layout.bucket).prefix(prefix).delimiter("/");
         let listed = call.send().await;
         let listed = listed.map_err(|error| CliError::asked(format!("list {}", self.place(prefix)), &error))?;
@@ -136,12 +138,12 @@ impl Account {
     /// Everything that the records say of a run.
     pub(super) async fn past(&self, recorded: &Recorded) -> Result<Run, CliError> {
         let Recorded { instance, run } = recorded;
-        let latest = self.latest_attempt(instance, run).await?;
-        let at = latest.unwrap_or_else(|| AttemptRef { instance: instance.clone(), run: run.clone(), attempt: 1 });
+        let latest = self.last_outcome(instance, run).await?;
+        let at = latest.at.unwrap_or_else(|| AttemptRef { instance: instance.clone(), run: run.clone(), attempt: 1 });
         let nothing = execution(&at, ExecutionStatus::Failed, Default::default(), &self.state_machine);
         let mut told = Run::of_records(&at, nothing);
         let request = told.readable(self.request(instance, run).await)?.filter(|request| request.run == *run);
-        let outcome = told.readable(self.outcome(&at).await)?.filter(|outcome| outcome.run == *run);
+        let outcome = told.readable(latest.outcome)?.filter(|outcome| outcome.run == *run);
         told.notebook = outcome.as_ref().and_then(|outcome| outcome.notebook.as_ref()).map(ToString::to_string);
         told.notebook = told.notebook.or_else(|| request.as_ref().map(|request| request.notebook.to_string()));
         let started = request.as_ref().map(|request| request.admitted_at);

@@ -15,18 +15,6 @@ use crate::error::CliError;
 const MAX_RECORD: i64 = 1024 * 1024;
 
 impl Account {
-    /// The latest attempt of a run that left anything.
-    pub(crate) async fn latest_attempt(&self, instance: &str, run: &RunId) -> Result<Option<AttemptRef>, CliError> {
-        let folder = self.layout.run(instance, run);
-        let call = self.s3.list_objects_v2().bucket(&self.layout.bucket).prefix(&folder).delimiter("/");
-        let listed = call.send().await;
-        let listed = listed.map_err(|error| CliError::asked(format!("list {}", self.place(&folder)), &error))?;
-        let attempts = listed.common_prefixes().iter().filter_map(|prefix| prefix.prefix());
-        let attempts = attempts.filter_map(|key| key.strip_prefix(&folder)?.strip_suffix('/')?.parse::<u32>().ok());
-        let found = attempts.max();
-        Ok(found.map(|attempt| AttemptRef { instance: instance.to_owned(), run: run.clone(), attempt }))
-    }
-
     pub(crate) async fn outcome(&self, at: &AttemptRef) -> Result<Option<Outcome>, CliError> {
         self.record(&self.layout.outcome(at)).await
     }

@@ -11,6 +11,7 @@ use reveille_domain::{
     layout::{AttemptRef, INVALID_INSTANCE},
     records::{Outcome, RunStatus},
 };
+use reveille_protocol::last_attempt::decide::ExecutionFacts;
 use serde_json::Value;
 
 use super::{
@@ -40,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) damaged: Vec<Damaged>,
     /// The latest attempt with records, where the execution has not ended well.
     pub(crate) at: Option<AttemptRef>,
+    /// What the execution says of itself that tells which attempt it is at.
+    pub(crate) facts: ExecutionFacts,
     /// What the execution itself says of its end.
     pub(crate) error: Option<String>,
     pub(crate) cause: Option<String>,
@@ -158,6 +161,7 @@ impl Run {
             outputs_to_come: None,
             damaged: Vec::new(),
             at: None,
+            facts: ExecutionFacts::default(),
             error: None,
             cause: None,
         }
@@ -241,11 +245,10 @@ impl Account {
     /// The same with what is recorded of it, where the execution itself has no outcome.
     pub(crate) async fn with_records(&self, mut run: Run) -> Result<Run, CliError> {
         if run.execution.status != ExecutionStatus::Succeeded {
-            run.at = self.latest_attempt(folder(run.instance.as_deref()), &run.id).await?;
+            let latest = self.latest_attempt(folder(run.instance.as_deref()), &run).await?;
+            run.at = latest.at;
             if let Some(at) = run.at.clone().filter(|_| !run.execution.is_running()) {
-                // One that names another execution is somebody else's writing.
-                let recorded = run.readable(self.outcome(&at).await)?;
-                run.outcome = recorded.filter(|outcome| outcome.execution_arn == run.execution.arn);
+                run.outcome = run.readable(latest.outcome)?;
                 if run.outcome.as_ref().is_some_and(may_lack_outputs) {
                     self.add_outputs(&at, &mut run).await?;
                 }
@@ -281,6 +284,7 @@ pub(super) fn outline_of(execution: Execution, described: &DescribeExecutionOutp
         outputs_to_come: None,
         damaged: Vec::new(),
         at: None,
+        facts: ExecutionFacts::of(&reveille_aws::execution_seen(&execution.arn, described)),
         notebook: text(&input, "notebook"),
         trigger: trigger(&input),
         error: described.error.clone(),

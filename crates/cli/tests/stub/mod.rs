@@ -118,10 +118,13 @@ pub fn fault(name: &str) -> (u16, String) {
     (status, format!(r#"{{"__type": "{name}", "message": "{name} it is"}}"#))
 }
 
+/// The stack's state machine.
+pub const MACHINE: &str = "arn:aws:states:us-east-1:1:stateMachine:m";
+
 /// What DescribeStacks answers.
 pub const STACK: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>reveille</StackName>\
 <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>\
-<member><OutputKey>StateMachineArn</OutputKey><OutputValue>m</OutputValue></member>\
+<member><OutputKey>StateMachineArn</OutputKey><OutputValue>arn:aws:states:us-east-1:1:stateMachine:m</OutputValue></member>\
 <member><OutputKey>RunsBucketName</OutputKey><OutputValue>b</OutputValue></member>\
 <member><OutputKey>SchedulerRoleArn</OutputKey><OutputValue>r</OutputValue></member>\
 <member><OutputKey>UndeliveredEventsArn</OutputKey><OutputValue>q</OutputValue></member>\
@@ -129,6 +132,12 @@ pub const STACK: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><
 <member><OutputKey>EventBus</OutputKey><OutputValue>default</OutputValue></member>\
 <member><OutputKey>UndeliveredEventsUrl</OutputKey><OutputValue>http://queue/q</OutputValue></member>\
 </Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>";
+
+/// What a bucket answers that has no record of any run.
+pub fn without_records(first: &str) -> (u16, String) {
+    let is_object = first.split(['?', ' ']).nth(1).is_some_and(|path| path.ends_with(".json"));
+    if is_object { (404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()) } else { (200, EMPTY.to_owned()) }
+}
 
 /// A bucket with nothing in it.
 pub const EMPTY: &str = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";

@@ -1,9 +1,9 @@
-//! Whether an execution went on after an attempt, as far as its end and that attempt's outcome tell.
+//! Which attempt an execution is at, as far as its end and the outcomes tell. The functions and the command follow this one rule.
 
 use reveille_domain::Code;
 use reveille_domain::input::{self, OnRunnerLost};
 use reveille_domain::layout::AttemptRef;
-use reveille_domain::limits::MAX_RERUNS;
+use reveille_domain::limits::{MAX_ATTEMPTS, MAX_RERUNS};
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus};
 use reveille_domain::records::{Outcome, RunStatus};
 
@@ -18,11 +18,91 @@ pub fn is_concluded(seen: &ExecutionSeen) -> bool {
 /// it repeats itself.
 #[must_use]
 pub fn may_be_followed(at: &AttemptRef, outcome: &Outcome, seen: &ExecutionSeen) -> bool {
-    if outcome.redrive_count < seen.execution.redrive_count {
-        // Of a notebook that succeeded, a redrive only verifies the stop.
-        return outcome.status != RunStatus::Succeeded
-            && outcome.code.is_some_and(|code| code != Code::StopNotConfirmed);
+    ExecutionFacts::of(seen).may_follow(at.attempt, outcome)
+}
+
+/// What an execution says of itself that tells to which attempt it came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExecutionFacts {
+    /// How often it was redriven.
+    pub redrives: u32,
+    /// Whether ConcludeRun ended it, so that no attempt came after its last outcome.
+    pub is_concluded: bool,
+    /// Whether it repeats itself when its runner is lost.
+    pub repeats: bool,
+}
+
+impl ExecutionFacts {
+    /// Those of an execution.
+    #[must_use]
+    pub fn of(seen: &ExecutionSeen) -> Self {
+        Self {
+            redrives: seen.execution.redrive_count,
+            is_concluded: is_concluded(seen),
+            repeats: input::read(&seen.input).is_ok_and(|input| input.on_runner_lost == OnRunnerLost::Rerun),
+        }
     }
-    let asked = || input::read(&seen.input).is_ok_and(|input| input.on_runner_lost == OnRunnerLost::Rerun);
-    outcome.code == Some(Code::RunnerLost) && at.attempt <= MAX_RERUNS && asked()
+
+    fn may_follow(self, attempt: u32, outcome: &Outcome) -> bool {
+        if outcome.redrive_count < self.redrives {
+            // Of a notebook that succeeded, a redrive only verifies the stop.
+            return outcome.status != RunStatus::Succeeded
+                && outcome.code.is_some_and(|code| code != Code::StopNotConfirmed);
+        }
+        outcome.code == Some(Code::RunnerLost) && attempt <= MAX_RERUNS && self.repeats
+    }
+}
+
+/// The search for the attempt: up from the first, as long as there are outcomes. It ends, whatever is in the run's folder.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptSearch {
+    facts: ExecutionFacts,
+    /// The last attempt that has an outcome, and whether another may have followed it.
+    last: Option<(u32, bool)>,
+}
+
+impl AttemptSearch {
+    /// Begins one.
+    #[must_use]
+    pub const fn new(facts: ExecutionFacts) -> Self {
+        Self { facts, last: None }
+    }
+
+    /// The attempt whose outcome is to be looked at next; `None`: a run has no more attempts.
+    #[must_use]
+    pub fn next_attempt(&self) -> Option<u32> {
+        let next = self.last.map_or(1, |(last, _)| last + 1);
+        (next <= MAX_ATTEMPTS).then_some(next)
+    }
+
+    /// Notes an attempt's outcome. `None`: something else is in its place, and of what came after it nothing is known.
+    pub fn add(&mut self, attempt: u32, outcome: Option<&Outcome>) {
+        self.last = Some((attempt, outcome.is_none_or(|outcome| self.facts.may_follow(attempt, outcome))));
+    }
+
+    /// The last attempt that has an outcome, and whether the one after it counts if it left anything; `None`: none has one.
+    #[must_use]
+    pub fn end(&self) -> Option<(u32, bool)> {
+        self.last.map(|(last, followed)| (last, followed && !self.facts.is_concluded))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reveille_domain::limits::MAX_ATTEMPTS;
+
+    use super::{AttemptSearch, ExecutionFacts};
+
+    #[test]
+    fn a_search_ends_whatever_is_in_the_folder() {
+        let mut search = AttemptSearch::new(ExecutionFacts::default());
+        assert_eq!(search.end(), None);
+        while let Some(attempt) = search.next_attempt() {
+            search.add(attempt, None);
+        }
+        assert_eq!(search.end(), Some((MAX_ATTEMPTS, true)));
+        let mut concluded = AttemptSearch::new(ExecutionFacts { is_concluded: true, ..ExecutionFacts::default() });
+        concluded.add(1, None);
+        assert_eq!((concluded.next_attempt(), concluded.end()), (Some(2), Some((1, false))));
+    }
 }

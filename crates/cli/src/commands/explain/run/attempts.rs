@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{
     layout::AttemptRef,
+    limits::MAX_ATTEMPTS,
     records::{Claim, Progress, Report},
 };
 
@@ -34,7 +35,7 @@ pub(super) async fn of(account: &Account, latest: &AttemptRef) -> Result<Vec<Att
         let (claim, report, progress) = (readable(claim)?, readable(report)?, readable(progress)?);
         Ok(Attempt { number, claim, report, progress })
     };
-    stream::iter(1..=latest.attempt).map(read).buffered(AT_ONCE).try_collect().await
+    stream::iter(1..=latest.attempt.min(MAX_ATTEMPTS)).map(read).buffered(AT_ONCE).try_collect().await
 }
 
 /// The states of each attempt, and its number: a further one is admitted anew. An execution that somebody had stopped goes on in the middle of an

@@ -38,7 +38,9 @@ fn usual(call: &StubCall<'_>, of_uploads: bool) -> Answer {
             let name = ["first", "orders", "other"].into_iter().find(|name| call.body.contains(name)).unwrap();
             json!({"Name": name, "Arn": format!("arn:{name}"), "State": "ENABLED", "EventPattern": pattern.to_string()})
         }
-        "ListTargetsByRule" => json!({"Targets": [{"Id": "NotebookRun", "Arn": "m", "Input": input}]}),
+        "ListTargetsByRule" => {
+            json!({"Targets": [{"Id": "NotebookRun", "Arn": "arn:aws:states:us-east-1:1:stateMachine:m", "Input": input}]})
+        }
         "ListTagsForResource" => json!({"Tags": [{"Key": "reveille:stack", "Value": "reveille"}]}),
         "PutRule" => json!({"RuleArn": "arn:orders"}),
         "PutTargets" => json!({"FailedEntryCount": 0, "FailedEntries": []}),

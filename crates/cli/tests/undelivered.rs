@@ -32,7 +32,9 @@ fn usual(call: &StubCall<'_>) -> (u16, String) {
         "ReceiveMessage" => json!({"Messages": IDS.map(message)}),
         "ChangeMessageVisibilityBatch" => json!({"Successful": [], "Failed": []}),
         "DescribeRule" => json!({"Name": "orders", "Arn": "arn:orders", "State": "ENABLED", "EventPattern": "{}"}),
-        "ListTargetsByRule" => json!({"Targets": [{"Id": "NotebookRun", "Arn": "m"}]}),
+        "ListTargetsByRule" => {
+            json!({"Targets": [{"Id": "NotebookRun", "Arn": "arn:aws:states:us-east-1:1:stateMachine:m"}]})
+        }
         "StartExecution" => json!({"executionArn": "arn:aws:states:us-east-1:1:execution:m:again", "startDate": 1}),
         "DescribeExecution" => json!({"executionArn": "arn:aws:states:us-east-1:1:execution:m:again", "name": "again",
             "stateMachineArn": "m", "status": "RUNNING", "startDate": 1, "input": "{}"}),

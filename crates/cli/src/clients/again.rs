@@ -81,7 +81,8 @@ impl Account {
         execution: &Execution,
         past: &Past,
     ) -> Result<Result<Execution, String>, CliError> {
-        match self.sfn.redrive_execution().execution_arn(&execution.arn).send().await {
+        let arn = self.own(&execution.arn)?;
+        match self.sfn.redrive_execution().execution_arn(arn).send().await {
             Ok(_) => self.redriven(execution, past).await.map(Ok).map_err(|error| CliError::Afterwards {
                 done: format!("{} was redriven", execution.run()),
                 error: Box::new(error),

@@ -188,7 +188,7 @@ impl Account {
                 let failed = self.newest(Some(ExecutionStatus::Failed), 1).await?.pop();
                 failed.ok_or_else(|| nothing("no run has failed; to list runs: reveille runs"))
             }
-            RunName::Arn(arn) => match self.described(arn).await {
+            RunName::Arn(arn) => match self.described(self.own(arn)?).await {
                 Err(error @ CliError::NoRun { .. }) => match self.recorded_of(arn).await? {
                     Some(recorded) => Ok(self.past(&recorded).await?.execution),
                     None => Err(error),
@@ -197,6 +197,21 @@ impl Account {
             },
             RunName::Start(start) => self.beginning_with(start).await,
         }
+    }
+
+    /// An execution's ARN, if it is one of this stack's state machine: all others are none of our runs, and are not touched.
+    ///
+    /// # Errors
+    /// It is another one's.
+    pub(crate) fn own<'a>(&self, arn: &'a str) -> Result<&'a str, CliError> {
+        let ours = self.state_machine.replacen(":stateMachine:", ":execution:", 1);
+        if arn.strip_prefix(&ours).is_some_and(|rest| rest.starts_with(':')) {
+            return Ok(arn);
+        }
+        Err(CliError::NotThere(format!(
+            "{arn} is no run of the stack {}, whose runs are {ours}:...; name its stack with --stack, or its --region and --profile",
+            self.stack_name()
+        )))
     }
 
     async fn beginning_with(&self, start: &str) -> Result<Execution, CliError> {

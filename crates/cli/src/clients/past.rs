@@ -85,6 +85,10 @@ impl Account {
     /// The execution of a run that is in the bucket: Step Functions' own, or what the records say of it.
     pub(super) async fn execution_of(&self, recorded: Recorded) -> Result<Execution, CliError> {
         let run = self.past(&recorded).await?;
+        // A bucket may have the records of another stack, too.
+        if self.own(&run.execution.arn).is_err() {
+            return Ok(run.execution);
+        }
         match self.described(&run.execution.arn).await {
             Ok((execution, _)) if execution.run() == recorded.run => Ok(execution),
             // Its name is another's now, or nobody's.

@@ -180,7 +180,7 @@ impl Account {
     /// What a person names, described once, also where its ARN names it.
     pub(super) async fn described_as(&self, name: &RunName) -> Result<Named, CliError> {
         let execution = match name {
-            RunName::Arn(arn) => match self.described(arn).await {
+            RunName::Arn(arn) => match self.described(self.own(arn)?).await {
                 Err(error @ CliError::NoRun { .. }) => {
                     return self.recorded_of(arn).await?.map(Named::Past).ok_or(error);
                 }

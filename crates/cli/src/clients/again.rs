@@ -9,16 +9,19 @@ use aws_sdk_sfn::{
         redrive_execution::RedriveExecutionError,
         start_execution::{StartExecutionError, builders::StartExecutionFluentBuilder},
     },
-    types::ExecutionRedriveStatus,
+    types::{ExecutionRedriveStatus, ExecutionStatus},
 };
+use chrono::{DateTime, Utc};
 use reveille_domain::records::Request;
 use tokio::time::{Instant, sleep};
 
 use super::{
     Account, Execution, Run, RunName,
     eventually::{self, LOOK},
+    executions::time,
     past::input_of,
     run::{Named, outline_of},
+    unless_forgotten,
 };
 use crate::error::CliError;
 
@@ -92,8 +95,8 @@ impl Account {
                 // It may be under way already: the first answer was lost and the SDK asked again, or somebody else redrove it. A new run
                 // would be a second one.
                 let under_way = eventually::shown(async || {
-                    let (seen, described) = self.described(&execution.arn).await?;
-                    Ok(past.is_before(&seen, &described).then_some(seen))
+                    let described = unless_forgotten(self.described(&execution.arn).await)?;
+                    Ok(described.and_then(|(seen, described)| past.is_before(&seen, &described).then_some(seen)))
                 });
                 let said = error.as_service_error().and_then(|error| error.meta().message());
                 Ok(under_way.await?.ok_or_else(|| said.unwrap_or("Step Functions refused it").to_owned()))
@@ -109,23 +112,28 @@ impl Account {
     async fn redriven(&self, execution: &Execution, past: &Past) -> Result<Execution, CliError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let (seen, described) = self.described(&execution.arn).await?;
-            if past.is_before(&seen, &described) || Instant::now() > deadline {
-                return Ok(seen);
+            let is_late = Instant::now() > deadline;
+            match self.described(&execution.arn).await {
+                Ok((seen, described)) if is_late || past.is_before(&seen, &described) => return Ok(seen),
+                Err(error) if is_late || !matches!(error, CliError::NoRun { .. }) => return Err(error),
+                _ => sleep(LOOK).await,
             }
-            sleep(LOOK).await;
         }
     }
 
     /// Starts an execution with an input that was checked.
     pub(crate) async fn start(&self, name: String, input: String) -> Result<Execution, CliError> {
         let started = self.start_call(&name, input).send().await;
-        let arn = started.map_err(|error| not_started(&name, &error))?.execution_arn;
-        self.find(&RunName::Arn(arn.clone())).await.map_err(|error| CliError::Afterwards {
+        let started = started.map_err(|error| not_started(&name, &error))?;
+        let arn = started.execution_arn;
+        // Right after the start, DescribeExecution may not know it yet. Then the answer itself says what it is.
+        let shown = eventually::shown(async || unless_forgotten(self.described(&arn).await)).await;
+        let shown = shown.map_err(|error| CliError::Afterwards {
             done: "the run was started".to_owned(),
             error: Box::new(error),
             next: format!("reveille watch {arn}"),
-        })
+        })?;
+        Ok(shown.map_or_else(|| begun(name, arn, time(started.start_date)), |(execution, _)| execution))
     }
 
     /// Starts an execution whose name says what it is of, and gives its ARN. Step Functions keeps a name for 90 days, so a second start with it is
@@ -144,6 +152,11 @@ impl Account {
     fn start_call(&self, name: &str, input: String) -> StartExecutionFluentBuilder {
         self.sfn.start_execution().state_machine_arn(&self.state_machine).name(name).input(input)
     }
+}
+
+/// An execution that has just begun.
+fn begun(name: String, arn: String, started: DateTime<Utc>) -> Execution {
+    Execution { arn, name, status: ExecutionStatus::Running, started, stopped: None, recorded: None, redriven: None }
 }
 
 /// The past of a run that Step Functions has forgotten: its input is made of what was recorded of it.

@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::{InstanceName, layout::AttemptRef};
-use tokio::sync::OnceCell;
 
 use super::{queue, stage::Stage};
 use crate::{
-    clients::{Account, Run},
+    clients::{Account, Learnt, Run},
     error::CliError,
     ui::times,
 };
@@ -20,8 +19,8 @@ const SHARE: u32 = 20;
 /// What was asked for already.
 #[derive(Default)]
 pub(super) struct Forecast {
-    /// What the notebook takes on its instance, once that was asked.
-    typical: OnceCell<Option<TimeDelta>>,
+    /// What notebooks take on its instance, and which runs wait there.
+    learnt: Learnt,
     /// When the attempt that runs was claimed.
     claimed: Option<(AttemptRef, DateTime<Utc>)>,
     /// What was said of the queue, and until when that holds.
@@ -47,7 +46,10 @@ impl Forecast {
         }
         let began = Instant::now();
         let said = match instance(run) {
-            Some(name) => queue::standing(account, &name, &run.id).await.ok().flatten().unwrap_or_default(),
+            Some(name) => {
+                let standing = queue::standing(account, &name, run, &mut self.learnt).await;
+                standing.ok().flatten().unwrap_or_default()
+            }
             None => String::new(),
         };
         self.queue = Some((said.clone(), Instant::now() + LOOK_APART.max(began.elapsed() * SHARE)));
@@ -56,8 +58,8 @@ impl Forecast {
 
     async fn left(&mut self, account: &Account, run: &Run, at: &AttemptRef) -> Result<Option<String>, CliError> {
         let (Some(name), Some(notebook)) = (instance(run), run.notebook.as_deref()) else { return Ok(None) };
-        let typical = self.typical.get_or_try_init(|| queue::typical_time(account, &name, notebook)).await?;
-        let Some(typical) = *typical else { return Ok(None) };
+        let typical = queue::typical_time(account, &name, notebook, &mut self.learnt).await?;
+        let Some(typical) = typical else { return Ok(None) };
         let claimed = match &self.claimed {
             Some((of, claimed)) if of == at => *claimed,
             _ => {

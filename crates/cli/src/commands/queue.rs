@@ -1,12 +1,12 @@
 //! `reveille queue`: which run uses an instance or starts it, which wait, and when each may start.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reveille_domain::{InstanceName, RunId, records::Lease};
+use reveille_domain::{InstanceName, records::Lease};
 use serde_json::{Value, json};
 
 use crate::{
     arguments::{Format, QueueArguments},
-    clients::{Account, Coming, Place, Run, Took},
+    clients::{Account, Coming, Learnt, Place, Run, Took},
     error::{CliError, within},
     exit::Exit,
     ui::{
@@ -90,7 +90,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
     starting.sort_by_key(|run| lease.as_ref().is_none_or(|lease| lease.started_by != run.id));
     let runs = runs();
     let notebooks: Vec<&str> = runs.filter_map(|run| run.notebook.as_deref()).collect();
-    let earlier = if notebooks.is_empty() { Vec::new() } else { account.earlier(name, &notebooks, COUNT).await? };
+    let earlier = account.earlier(name, &notebooks, COUNT, &mut Learnt::default()).await?;
     let now = Utc::now();
     let rows = rows(running, waiting, starting, &earlier, now);
     if let Some(count) = bound {
@@ -119,18 +119,25 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &QueueArguments) -> Resu
 }
 
 /// What is said of a run that waits, behind that it does: how many are before it, and when it may start. `None`: it has no place.
-pub(super) async fn standing(account: &Account, name: &InstanceName, run: &RunId) -> Result<Option<String>, CliError> {
+pub(super) async fn standing(
+    account: &Account,
+    name: &InstanceName,
+    own: &Run,
+    learnt: &mut Learnt,
+) -> Result<Option<String>, CliError> {
+    let Some(mut waiting) = account.inbox_up_to(name, own, learnt).await? else { return Ok(None) };
     let lease = account.lease(name).await?;
     let running = running(account, lease.as_ref()).await?;
-    let mut waiting = account.inbox(name).await?;
     waiting.retain(|place| running.as_ref().is_none_or(|(run, _)| run.id != place.run.id));
     let runs = running.iter().map(|(run, _)| run).chain(waiting.iter().map(|place| &place.run));
-    let notebooks: Vec<&str> = runs.filter_map(|run| run.notebook.as_deref()).collect();
-    let earlier = if notebooks.is_empty() { Vec::new() } else { account.earlier(name, &notebooks, COUNT).await? };
+    // What comes after its own start says nothing about that.
+    let others = runs.filter(|run| run.id != own.id);
+    let notebooks: Vec<&str> = others.filter_map(|run| run.notebook.as_deref()).collect();
+    let earlier = account.earlier(name, &notebooks, COUNT, learnt).await?;
     let now = Utc::now();
     let before = usize::from(running.is_some());
     let rows = rows(running, waiting, Vec::new(), &earlier, now);
-    Ok(rows.iter().find(|row| row.run.id == *run).and_then(|row| said(row, before, now)))
+    Ok(rows.iter().find(|row| row.run.id == own.id).and_then(|row| said(row, before, now)))
 }
 
 /// How many runs are before one that waits, of which some may run, and when it may start.
@@ -153,8 +160,9 @@ pub(super) async fn typical_time(
     account: &Account,
     name: &InstanceName,
     notebook: &str,
+    learnt: &mut Learnt,
 ) -> Result<Option<TimeDelta>, CliError> {
-    Ok(typical(notebook, &account.earlier(name, &[notebook], COUNT).await?))
+    Ok(typical(notebook, &account.earlier(name, &[notebook], COUNT, learnt).await?))
 }
 
 /// The run that uses the instance, and since when.

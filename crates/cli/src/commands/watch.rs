@@ -1,12 +1,14 @@
 //! `reveille watch`: follows a run to its end. The run does not need it.
 
+use std::time::Instant;
+
 use tokio::time::sleep;
 
 use super::{
-    follow::{LOOK, line, passing, unless_left},
+    follow::{LOOK, Looks, line, now, passing, unless_left},
     forecast::Forecast,
     show,
-    stage::stage,
+    stage::{Stage, stage},
 };
 use crate::{
     arguments::OneRunArguments,
@@ -49,24 +51,35 @@ async fn to_the_end(
     mut seen: Option<Run>,
 ) -> Result<Run, CliError> {
     let mut told = String::new();
-    let mut forecast = Forecast::default();
+    let (mut forecast, mut looks) = (Forecast::default(), Looks::default());
     loop {
-        let run = match seen.take() {
-            Some(run) => run,
-            None => account.run(execution).await?,
-        };
-        if !run.execution.is_running() {
-            terminal.clear();
-            return Ok(run);
-        }
-        let stage = stage(account, &run).await?;
-        let more = forecast.more(account, &run, &stage).await;
-        if terminal.moves() {
-            passing(terminal, &run, &stage, &more);
-        } else if stage.words() != told {
-            told = stage.words();
-            terminal.line(&line(&run, &format!("{told}{more}")));
+        let began = Instant::now();
+        match looks.seen(began, look(account, execution, seen.take()).await)? {
+            Some((run, None)) => {
+                terminal.clear();
+                return Ok(run);
+            }
+            Some((run, Some(stage))) => {
+                let more = forecast.more(account, &run, &stage).await;
+                if terminal.moves() {
+                    passing(terminal, &run, &stage, &more);
+                } else if stage.words() != told {
+                    told = stage.words();
+                    terminal.line(&line(&run, &format!("{told}{more}")));
+                }
+            }
+            None => {}
         }
         sleep(LOOK).await;
     }
+}
+
+/// The run, and what it does if it goes on.
+async fn look(account: &Account, execution: &Execution, seen: Option<Run>) -> Result<(Run, Option<Stage>), CliError> {
+    let run = match seen {
+        Some(run) => run,
+        None => now(account, execution).await?,
+    };
+    let stage = if run.execution.is_running() { Some(stage(account, &run).await?) } else { None };
+    Ok((run, stage))
 }

@@ -5,11 +5,15 @@ use std::{
     env,
     io::{self, IsTerminal, Write},
     os::fd::AsFd,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use clap::builder::StyledStr;
 use reveille_domain::shown;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use unicode_width::UnicodeWidthStr;
 
 use crate::ui::text::{cut, fitted, usage, wrap};
@@ -288,14 +292,25 @@ pub(crate) fn lost_output() -> Option<io::Error> {
     LOST.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
+/// Whether something was written that nobody read any more.
+static UNREAD: AtomicBool = AtomicBool::new(false);
+
+/// Whether whoever read standard output has seen enough (`| head -1`). Asked of the pipe, because what is written next may be hours away.
+pub(crate) fn is_reader_gone() -> bool {
+    let out = io::stdout();
+    let mut pipe = [PollFd::new(&out, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let is_told = poll(&mut pipe, Some(&at_once)).is_ok();
+    is_told && pipe[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) || UNREAD.load(Ordering::Relaxed)
+}
+
 /// A closed standard output (`reveille demo | head`) is what its reader wants.
 fn write(text: &str) {
     let mut out = io::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            *LOST.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        }
-        _ => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => UNREAD.store(true, Ordering::Relaxed),
+        Err(error) => *LOST.lock().unwrap_or_else(PoisonError::into_inner) = Some(error),
+        Ok(()) => {}
     }
 }
 

@@ -1,5 +1,7 @@
 //! `reveille logs -f`: prints what a run writes as it comes, and ends with the run. The run does not need it.
 
+use std::time::Instant;
+
 use reveille_domain::layout::AttemptRef;
 use tokio::time::sleep;
 
@@ -7,10 +9,10 @@ use super::{MAX_LOG, Printed};
 use crate::{
     clients::{Account, Ending, Execution, Run},
     commands::{
-        follow::{LOOK, line, passing, unless_left},
+        follow::{LOOK, Looks, line, now, passing, unless_left},
         forecast::Forecast,
         partial::live,
-        stage::stage,
+        stage::{Stage, stage},
     },
     error::CliError,
     exit::Exit,
@@ -40,33 +42,50 @@ struct Followed {
 async fn to_the_end(terminal: &Terminal, account: &Account, execution: &Execution) -> Result<Run, CliError> {
     let mut followed = Followed::default();
     let mut told = String::new();
-    let mut forecast = Forecast::default();
+    let (mut forecast, mut looks) = (Forecast::default(), Looks::default());
     if account.shows_nothing_live() {
         terminal.note("this stack uploads what a notebook prints only when it ends (LiveOutputSeconds is 0, or the stack's version is too old for it)");
     }
     loop {
-        let run = account.run(execution).await?;
-        if let Some(at) = live(account, &run).await? {
-            followed.look(terminal, account, at).await?;
-        }
-        if !run.execution.is_running() {
-            terminal.clear();
-            followed.finish(terminal, account, &run).await?;
-            return Ok(run);
-        }
-        let stage = stage(account, &run).await?;
-        if terminal.moves() {
-            let more = forecast.more(account, &run, &stage).await;
-            passing(terminal, &run, &stage, &more);
-        } else if followed.printed.is_nothing() && stage.words() != told {
-            told = stage.words();
-            terminal.note(&line(&run, &told));
+        let began = Instant::now();
+        match looks.seen(began, followed.run(terminal, account, execution).await)? {
+            Some((run, None)) => return Ok(run),
+            Some((run, Some(stage))) => {
+                if terminal.moves() {
+                    let more = forecast.more(account, &run, &stage).await;
+                    passing(terminal, &run, &stage, &more);
+                } else if followed.printed.is_nothing() && stage.words() != told {
+                    told = stage.words();
+                    terminal.note(&line(&run, &told));
+                }
+            }
+            None => {}
         }
         sleep(LOOK).await;
     }
 }
 
 impl Followed {
+    /// The run, with what is new of it printed, and what it does if it goes on.
+    async fn run(
+        &mut self,
+        terminal: &Terminal,
+        account: &Account,
+        execution: &Execution,
+    ) -> Result<(Run, Option<Stage>), CliError> {
+        let run = now(account, execution).await?;
+        if let Some(at) = live(account, &run).await? {
+            self.look(terminal, account, at).await?;
+        }
+        if run.execution.is_running() {
+            let stage = stage(account, &run).await?;
+            return Ok((run, Some(stage)));
+        }
+        terminal.clear();
+        self.finish(terminal, account, &run).await?;
+        Ok((run, None))
+    }
+
     /// Prints what is new of an attempt that goes on.
     async fn look(&mut self, terminal: &Terminal, account: &Account, at: &AttemptRef) -> Result<(), CliError> {
         if self.at.as_ref() != Some(at) {

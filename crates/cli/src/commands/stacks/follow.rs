@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::{
     clients::{Event, StackFacts, Stacks},
-    commands::stop::Stop,
+    commands::{follow::reader_gone, stop::Stop},
     error::{CliError, within},
     ui::{
         terminal::{Terminal, Tone},
@@ -142,6 +142,7 @@ impl Operation {
                 terminal.note(&format!("CloudFormation goes on with {}, and rolls it back by itself if something fails. Come back with: {again}", self.stack));
                 return Err(CliError::Detached);
             }
+            () = reader_gone() => return Err(CliError::Detached),
         };
         terminal.clear();
         ended.map_err(|error| CliError::Afterwards {

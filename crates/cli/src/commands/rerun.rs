@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     parameters,
-    run::{execution_name, filled, read},
+    run::{execution_name, filled, read, start, unless_interrupted},
     watch,
 };
 use crate::{
@@ -27,13 +27,16 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Resu
     check(&old, &input)?;
     let redriven = match why_new(&old, &past, !changes.is_empty(), arguments.new) {
         Some(because) => Err(because),
-        None => account.redrive(&old.execution, &past).await?,
+        None => {
+            let find_out = format!("{0} may have been redriven; to find out: reveille show {0}", old.id);
+            unless_interrupted(terminal, &find_out, Box::pin(account.redrive(&old.execution, &past))).await?
+        }
     };
     let (execution, because) = match redriven {
         Ok(execution) => (execution, None),
         Err(because) => {
             let name = execution_name(old.notebook.as_deref().unwrap_or_default());
-            (account.start(name, input).await?, Some(because))
+            (start(terminal, &account, name, input).await?, Some(because))
         }
     };
     let (from, id) = (&old.id, execution.run());

@@ -10,10 +10,10 @@ use reveille_domain::{
 };
 use serde_json::{Map, Value};
 
-use super::{parameters, watch};
+use super::{local::interrupt, parameters, watch};
 use crate::{
     arguments::{LimitArguments, NotebookArguments, RunArguments},
-    clients::Account,
+    clients::{Account, Execution},
     error::CliError,
     exit::Exit,
     ui::terminal::{Terminal, Tone},
@@ -27,7 +27,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RunArguments) -> Result
     let input = Value::Object(asked(&arguments.asked)?).to_string();
     check(&input).map_err(of_flag)?;
     let account = Account::of(&arguments.stack).await?;
-    let execution = account.start(execution_name(&arguments.asked.notebook), input).await?;
+    let execution = start(terminal, &account, execution_name(&arguments.asked.notebook), input).await?;
     let id = execution.run();
     if arguments.detach {
         terminal.line(id.as_str());
@@ -36,6 +36,33 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RunArguments) -> Result
     }
     terminal.line(&format!("{} {id}", terminal.paint(Tone::Quiet, "run")));
     watch::follow(terminal, &account, &execution, None).await
+}
+
+/// Starts a run. Whoever ends the command meanwhile is told what may have been started.
+pub(super) async fn start(
+    terminal: &Terminal,
+    account: &Account,
+    name: String,
+    input: String,
+) -> Result<Execution, CliError> {
+    let find_out = format!("the run may have been started; to find out: reveille show {name}");
+    unless_interrupted(terminal, &find_out, Box::pin(account.start(name, input))).await
+}
+
+/// A change that is asked of AWS, which Ctrl-C does not take back: then it says what may have happened, and how to find out.
+pub(super) async fn unless_interrupted<T>(
+    terminal: &Terminal,
+    find_out: &str,
+    change: impl Future<Output = Result<T, CliError>>,
+) -> Result<T, CliError> {
+    tokio::select! {
+        biased;
+        changed = change => changed,
+        () = interrupt() => {
+            terminal.note(find_out);
+            Err(CliError::Detached)
+        }
+    }
 }
 
 /// The input of a run, as far as a person gives it.

@@ -224,6 +224,53 @@ fn a_history_that_lacks_runs_says_so_where_a_list_is_short() {
     assert!(world.list(&["--instance", "nb-3", "--limit", "21"]).notes.contains("lacks 7 runs"));
 }
 
+/// A clock that is up to a day slow takes what was forgotten for young.
+#[test]
+fn a_run_at_the_edge_of_what_step_functions_remembers_is_listed() {
+    let edge = Odd { is_known: Some(false), earlier: TimeDelta::days(89) + TimeDelta::hours(12), ..Odd::default() };
+    let world = PastAccount::of(Past::with(10, 10, odd([9], &edge)));
+    assert_eq!(world.list(&[]).numbers(), (0..10).collect::<Vec<_>>());
+}
+
+/// docs/cli.md, "Old runs": "the command looks at the newest 200 runs under way".
+#[test]
+fn of_many_runs_under_way_as_many_are_looked_at_as_is_documented() {
+    let runs = Odd { execution: "RUNNING", is_entered: false, ..Odd::default() };
+    let world = PastAccount::of(Past::with(400, 400, odd(0..300, &runs)));
+    let listed = world.list(&["--instance", "nb-3", "--status", "running", "--limit", "100"]);
+    assert_eq!(listed.numbers(), (0..40).map(|number| 5 * number + 3).collect::<Vec<_>>());
+    assert!(listed.notes.contains("of the runs under way, the newest 200 were looked at"), "{}", listed.notes);
+    assert!(world.stub.asked("DescribeExecution").len() <= 200);
+}
+
+#[test]
+fn a_short_list_without_a_filter_says_what_the_history_lacks() {
+    for (place, said) in [
+        (json!({"isWhole": false, "lookedAt": Utc::now()}), "the stack's history is not whole"),
+        (json!({"isWhole": true, "lookedAt": Utc::now(), "lacking": 7}), "the history lacks 7 runs"),
+    ] {
+        let mut past = Past::of(30, 10);
+        past.bodies.insert("history.json".to_owned(), place.to_string());
+        let world = PastAccount::of(past);
+        assert!(world.list(&["--limit", "50"]).notes.contains(said), "{said}");
+        for whole in [&["--limit", "30"][..], &["--limit", "50", "--since", "1d"], &["--status", "running"]] {
+            assert!(!world.list(whole).notes.contains("history"), "{whole:?}");
+        }
+    }
+    assert_eq!(PastAccount::of(Past::of(30, 10)).list(&["--limit", "50"]).notes, "");
+}
+
+/// After 90 quiet days Step Functions knows none.
+#[test]
+fn the_last_run_is_found_in_the_history() {
+    let world = PastAccount::of(Past::of(30, 0));
+    for (name, number) in [("@last", "run-0"), ("@last-failed", "run-3")] {
+        let output = world.stub.reveille(&["show", name]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains(&format!("{number}-")), "{name}");
+    }
+}
+
 fn odd(numbers: impl IntoIterator<Item = usize>, run: &Odd) -> BTreeMap<usize, Odd> {
     numbers.into_iter().map(|number| (number, run.clone())).collect()
 }

@@ -13,10 +13,17 @@ use crate::error::CliError;
 
 /// Step Functions forgets an execution so long after its end.
 pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(90);
+/// As much may this machine's clock be wrong without hiding anything.
+const CLOCK: TimeDelta = TimeDelta::days(1);
 
 /// Whether Step Functions may have forgotten executions that were there then.
 pub(crate) fn may_be_forgotten(then: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    now - then > REMEMBERED
+    then < surely_remembered(now)
+}
+
+/// What ended later Step Functions knows, even if this machine's clock is a day slow.
+pub(super) fn surely_remembered(now: DateTime<Utc>) -> DateTime<Utc> {
+    now - (REMEMBERED - CLOCK)
 }
 
 /// Executions of one page: the most that ListExecutions gives.
@@ -177,16 +184,12 @@ impl Account {
 
     /// The execution of a run.
     pub(crate) async fn find(&self, name: &RunName) -> Result<Execution, CliError> {
-        let nothing = |what: &str| CliError::NoRun { what: what.to_owned() };
         match name {
             RunName::Last => {
-                self.newest(None, 1).await?.pop().ok_or_else(|| {
-                    nothing("there are no runs yet; start one with: reveille run NOTEBOOK --on INSTANCE")
-                })
+                self.last(None, "there are no runs yet; start one with: reveille run NOTEBOOK --on INSTANCE").await
             }
             RunName::LastFailed => {
-                let failed = self.newest(Some(ExecutionStatus::Failed), 1).await?.pop();
-                failed.ok_or_else(|| nothing("no run has failed; to list runs: reveille runs"))
+                self.last(Some(ExecutionStatus::Failed), "no run has failed; to list runs: reveille runs").await
             }
             RunName::Arn(arn) => match self.described(self.own(arn)?).await {
                 Err(error @ CliError::NoRun { .. }) => match self.recorded_of(arn).await? {

@@ -3,7 +3,7 @@
 //! ListExecutions lists every execution of 90 days, but knows neither instance nor notebook. The history knows both, but no run
 //! that goes on. So each is asked for what it has in order. What is told of a run comes from its execution and its records, wherever it was found.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, future::ready};
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use chrono::{DateTime, Utc};
@@ -11,9 +11,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use reveille_domain::{RunId, history::Entry};
 
 use super::{
-    AT_ONCE, Account, Execution, REMEMBERED, Run,
+    AT_ONCE, Account, Execution, Run,
     entries::{Look, Sought},
-    may_be_forgotten,
+    executions::surely_remembered,
+    may_be_forgotten, unless_forgotten,
 };
 use crate::error::CliError;
 
@@ -72,6 +73,16 @@ impl WantedRuns {
 }
 
 impl Account {
+    /// The newest run; after 90 quiet days only the history knows it.
+    pub(super) async fn last(&self, status: Option<ExecutionStatus>, none: &str) -> Result<Execution, CliError> {
+        if let Some(newest) = self.newest(status.clone(), 1).await?.pop() {
+            return Ok(newest);
+        }
+        let wanted = WantedRuns { status, most: 1, ..WantedRuns::default() };
+        let found = Box::pin(self.runs(&wanted)).await?.runs.pop();
+        found.map(|run| run.execution).ok_or_else(|| CliError::NoRun { what: none.to_owned() })
+    }
+
     /// The runs that are wanted.
     pub(crate) async fn runs(&self, wanted: &WantedRuns) -> Result<ListedRuns, CliError> {
         if wanted.instance.is_none() && wanted.notebook.is_none() {
@@ -97,24 +108,47 @@ impl Account {
     /// ListExecutions has them in order. What it does not know any more, the history has.
     async fn runs_by_execution(&self, wanted: &WantedRuns) -> Result<ListedRuns, CliError> {
         let (executions, _) = self.executions_of(wanted, wanted.most).await?;
-        let looks = stream::iter(&executions).map(|execution| self.run(execution)).buffered(AT_ONCE);
-        let mut runs: Vec<Run> = looks.try_collect().await?;
-        let (now, mut bound) = (Utc::now(), None);
+        let look = |execution| async move { unless_forgotten(self.run(execution).await) };
+        let looks = stream::iter(&executions).map(look).buffered(AT_ONCE);
+        // What has another status by now is none of them.
+        let fitting = looks.try_filter_map(|run| ready(Ok(run.filter(|run| wanted.fits(run)))));
+        let mut runs: Vec<Run> = fitting.try_collect().await?;
+        let (now, mut bounds) = (Utc::now(), Vec::new());
         // What started since cannot have ended so long ago.
-        let until = now - REMEMBERED;
+        let until = surely_remembered(now);
         let young = executions.iter().filter(|execution| execution.started > until).count();
         if young < wanted.most && wanted.may_be_forgotten(now) {
             match self.forgotten(wanted, &executions, until, wanted.most - young).await {
                 Ok((forgotten, is_cut)) => {
                     runs.extend(forgotten);
                     newest(&mut runs, wanted.most);
-                    bound = (is_cut && runs.len() < wanted.most).then(|| OLDER.to_owned());
+                    if runs.len() < wanted.most {
+                        bounds.extend(is_cut.then(|| OLDER.to_owned()));
+                        bounds.extend(self.gap(now).await);
+                    }
                 }
                 // What Step Functions knows is told all the same.
-                Err(error) => bound = Some(format!("runs that Step Functions has forgotten are not listed: {error}")),
+                Err(error) => {
+                    bounds.push(format!("runs that Step Functions has forgotten are not listed: {error}"));
+                }
             }
         }
-        Ok(ListedRuns { runs, bound })
+        Ok(ListedRuns { runs, bound: (!bounds.is_empty()).then(|| bounds.join("; ")) })
+    }
+
+    /// What the history may lack of the runs that Step Functions has forgotten, if it may lack any.
+    async fn gap(&self, now: DateTime<Utc>) -> Option<String> {
+        match self.whole_history().await {
+            Some(place) if place.lacking > 0 => Some(format!(
+                "the history lacks {} runs whose records could not be read; those of them that Step Functions has forgotten are not listed",
+                place.lacking
+            )),
+            Some(_) => None,
+            // A young stack has had no run so long ago.
+            None => self.stack_made().is_none_or(|made| may_be_forgotten(made, now)).then(|| {
+                "the stack's history is not whole, or cannot be read, so runs that Step Functions has forgotten (after 90 days) may be missing".to_owned()
+            }),
+        }
     }
 
     /// Runs of the history that Step Functions does not list, though they may stand between those that it does: it goes by when they ended.
@@ -134,8 +168,9 @@ impl Account {
     async fn runs_by_history(&self, wanted: &WantedRuns, lacking: u64) -> Result<ListedRuns, CliError> {
         let (mut look, (unlisted, is_busy)) =
             tokio::try_join!(self.look(wanted.sought(), wanted.most), self.unlisted(wanted))?;
-        let looks = stream::iter(&unlisted).map(|execution| self.outline(&execution.arn)).buffered(AT_ONCE);
-        let fitting = looks.try_filter(|run| std::future::ready(wanted.fits(run))).take(wanted.most);
+        let outline = |execution: Execution| async move { unless_forgotten(self.outline(&execution.arn).await) };
+        let looks = stream::iter(unlisted.clone()).map(outline).buffered(AT_ONCE);
+        let fitting = looks.try_filter_map(|run| ready(Ok(run.filter(|run| wanted.fits(run))))).take(wanted.most);
         let mut runs: Vec<Run> =
             fitting.map_ok(|run| self.with_records(run)).try_buffered(AT_ONCE).try_collect().await?;
         let ids: BTreeSet<RunId> = unlisted.iter().map(Execution::run).collect();
@@ -145,7 +180,7 @@ impl Account {
         let is_short = runs.len() < wanted.most;
         let mut bounds = Vec::new();
         if is_busy {
-            bounds.push(format!("of the runs under way, the newest {MOST_UNDER_WAY} were looked at"));
+            bounds.push(busy());
         }
         if is_short && is_cut {
             bounds.push(OLDER.to_owned());
@@ -207,13 +242,19 @@ impl Account {
 
     /// Each execution is looked at: there is no history, or it is not whole yet, or it has no such runs.
     async fn runs_looked_at(&self, wanted: &WantedRuns) -> Result<ListedRuns, CliError> {
-        let most = MOST_LOOKED_AT.max(wanted.most);
+        let is_under_way = wanted.status == Some(ExecutionStatus::Running);
+        let most = if is_under_way { MOST_UNDER_WAY } else { MOST_LOOKED_AT.max(wanted.most) };
         let (executions, is_cut) = self.executions_of(wanted, most).await?;
-        let outlines = stream::iter(&executions).map(|execution| self.outline(&execution.arn)).buffered(AT_ONCE);
-        let fitting = outlines.try_filter(|run| std::future::ready(wanted.fits(run))).take(wanted.most);
+        let look = |execution: Execution| async move { unless_forgotten(self.outline(&execution.arn).await) };
+        let outlines = stream::iter(executions).map(look).buffered(AT_ONCE);
+        let fitting = outlines.try_filter_map(|run| ready(Ok(run.filter(|run| wanted.fits(run))))).take(wanted.most);
         let runs: Vec<Run> = fitting.map_ok(|run| self.with_records(run)).try_buffered(AT_ONCE).try_collect().await?;
-        let bound = (is_cut && runs.len() < wanted.most)
-            .then(|| format!("the newest {most} executions were looked at; older ones may fit, too"));
+        let bound = (is_cut && runs.len() < wanted.most).then(|| {
+            if is_under_way {
+                return busy();
+            }
+            format!("the newest {most} executions were looked at; older ones may fit, too")
+        });
         Ok(ListedRuns { runs, bound })
     }
 
@@ -235,8 +276,13 @@ impl Account {
     /// What is known of runs that the history has. One that runs again, or ended otherwise since, is what it is now.
     async fn told(&self, wanted: &WantedRuns, entries: Vec<Entry>) -> Result<Vec<Run>, CliError> {
         let runs = stream::iter(&entries).map(|entry| self.run_of_entry(entry)).buffered(AT_ONCE);
-        runs.try_filter(|run| std::future::ready(wanted.fits(run))).try_collect().await
+        runs.try_filter(|run| ready(wanted.fits(run))).try_collect().await
     }
+}
+
+/// What is said where more go on than are looked at.
+fn busy() -> String {
+    format!("of the runs under way, the newest {MOST_UNDER_WAY} were looked at")
 }
 
 /// The newest of them, in order.

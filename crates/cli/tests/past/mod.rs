@@ -19,9 +19,7 @@ use reveille_domain::{
 };
 use serde_json::{Value, json};
 
-use crate::stub::{STACK, Stub, StubCall};
-
-pub const MACHINE: &str = "arn:aws:states:us-east-1:1:stateMachine:m";
+use crate::stub::{MACHINE, STACK, Stub, StubCall};
 
 /// A run that is not as the others are.
 #[derive(Clone)]
@@ -38,6 +36,8 @@ pub struct Odd {
     pub took: TimeDelta,
     /// Whether Step Functions knows it, if that is not told by its number.
     pub is_known: Option<bool>,
+    /// How much earlier it started than its number says.
+    pub earlier: TimeDelta,
     /// Whether it is in the history.
     pub is_entered: bool,
 }
@@ -53,6 +53,7 @@ impl Default for Odd {
             attempt: 1,
             took: TimeDelta::seconds(50),
             is_known: None,
+            earlier: TimeDelta::zero(),
             is_entered: true,
         }
     }
@@ -110,7 +111,7 @@ impl Past {
 
     fn started(&self, number: usize) -> DateTime<Utc> {
         let forgotten = if number < self.known { TimeDelta::zero() } else { TimeDelta::days(91) };
-        self.newest - TimeDelta::minutes(i64::try_from(number).unwrap()) - forgotten
+        self.newest - TimeDelta::minutes(i64::try_from(number).unwrap()) - forgotten - self.run(number).earlier
     }
 
     fn ended(&self, number: usize) -> DateTime<Utc> {
@@ -193,7 +194,7 @@ impl Past {
                 let body = self.bodies.get(&key).cloned();
                 body.map_or((404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()), |body| (200, body))
             }
-            _ => (200, STACK.replace("<OutputValue>m<", &format!("<OutputValue>{MACHINE}<"))),
+            _ => (200, STACK.to_owned()),
         };
         self.answered.fetch_add(answer.1.len(), Ordering::SeqCst);
         answer

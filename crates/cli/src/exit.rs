@@ -54,7 +54,9 @@ impl Exit {
         if run.ending == Ending::Aborted {
             return Self::Cancelled;
         }
-        if after == Some(Rest::NotConfirmed) || run.code() == Some(Code::StopNotConfirmed) {
+        // Where the outcome cannot be read, nobody knows that the instance was seen stopped.
+        let is_unknown = run.outcome.is_none() && run.is_concluded();
+        if is_unknown || after == Some(Rest::NotConfirmed) || run.code() == Some(Code::StopNotConfirmed) {
             return Self::NotStopped;
         }
         match run.ending {
@@ -110,6 +112,20 @@ mod tests {
     use reveille_domain::Code;
 
     use super::{Exit, fault};
+    use crate::clients::{Damaged, Ending, Run};
+
+    /// It may be on, and cost money.
+    #[test]
+    fn an_outcome_that_cannot_be_read_proves_no_stop() {
+        let damaged = |key: &str, ending| {
+            let damaged = vec![Damaged { key: format!("runs/nightly/daily-1/1/{key}"), problem: "p".to_owned() }];
+            let error = Some(Code::NotebookFailed.as_str().to_owned());
+            Exit::of(&Run { damaged, ending, error, ..Run::of_test("daily.ipynb") })
+        };
+        assert_eq!(damaged("outcome.json", Ending::Failed), Exit::NotStopped);
+        assert_eq!(damaged("outcome.json", Ending::Aborted), Exit::Cancelled);
+        assert_eq!(damaged("report.json", Ending::Failed), Exit::Notebook);
+    }
 
     #[test]
     fn a_code_says_whose_fault_it_was() {

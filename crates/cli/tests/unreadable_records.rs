@@ -66,7 +66,10 @@ fn a_run_is_shown_without_the_record_that_cannot_be_read() {
     let output = stub("FAILED", "/1/outcome.json").reveille(&["show", ARN, "--output", "json"]);
     let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(shown["unreadableRecords"][0].as_str().unwrap().ends_with("/1/outcome.json"), "{shown}");
-    let output = stub("FAILED", "/outcome.json").reveille(&["open", ARN]);
+    // Nobody knows that its instance was seen stopped.
+    let output = stub("FAILED", "/1/outcome.json").reveille(&["watch", ARN]);
+    assert_eq!(output.status.code(), Some(12), "{output:?}");
+    let output = stub("FAILED", "/1/outcome.json").reveille(&["open", ARN]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(words(&output.stderr).contains("/1/outcome.json cannot be read"), "{output:?}");
 }

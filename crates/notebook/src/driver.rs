@@ -14,13 +14,17 @@ macro_rules! files {
 }
 
 /// Every file of `src/driver`; a test holds the list to the folder.
-const FILES: [(&str, &str); 19] = files![
+const FILES: [(&str, &str); 24] = files![
     "__main__.py",
     "reveille_driver/__init__.py",
+    "reveille_driver/assigned.py",
     "reveille_driver/client.py",
+    "reveille_driver/conda.py",
     "reveille_driver/export.py",
     "reveille_driver/kernels.py",
+    "reveille_driver/languages.py",
     "reveille_driver/layout.py",
+    "reveille_driver/literals.py",
     "reveille_driver/main.py",
     "reveille_driver/outputs.py",
     "reveille_driver/parameters.py",
@@ -31,6 +35,7 @@ const FILES: [(&str, &str); 19] = files![
     "reveille_driver/sanitize.py",
     "reveille_driver/source.py",
     "reveille_driver/spared.py",
+    "reveille_driver/spark.py",
     "reveille_driver/streams.py",
     "reveille_driver/texts.py",
     "reveille_driver/words.py",

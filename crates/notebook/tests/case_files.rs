@@ -78,9 +78,8 @@ impl Case {
 
     /// With a kernel that stands in for one which cannot be installed here.
     async fn ended_with(&self, name: &str, language: &str, argv: &[&str]) -> Ended {
-        let mut bench = self.bench();
+        let bench = self.bench();
         kernel(&bench, "other", name, language, argv, &json!({}));
-        bench.job.kernel = (language == "python").then(|| "conda_other".to_owned());
         self.run(bench).await
     }
 }

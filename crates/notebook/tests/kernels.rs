@@ -13,9 +13,9 @@ use support::{Bench, IPYKERNEL, KERNEL_WITHOUT_SOCKETS, kernel, notebook};
 async fn a_value_that_the_language_lacks_is_refused_by_name() {
     // Of all that the value holds, what is lacking is named.
     let cases = [
-        ("bash", json!({"k": ["a", 1]}), "(object)"),
-        ("C#", Value::Null, "(null)"),
-        ("C#", json!([1, "a", null]), "(null)"),
+        ("bash", json!({"k": ["a", 1]}), "an object"),
+        ("C#", Value::Null, "holds, null"),
+        ("C#", json!([1, "a", null]), "holds, null"),
         ("klingon", json!(1), "klingon"),
     ];
     for (language, value, word) in cases {
@@ -106,4 +106,33 @@ async fn sparkmagics_errors_are_made_fatal_without_touching_a_persons_file() {
     );
     assert_eq!(seen["session_configs"]["driverMemory"], "1000M");
     assert_eq!(fs::read_to_string(own.join("config.json")).unwrap(), text);
+}
+
+/// `%load_ext sparkmagic.magics` in a Python kernel: the same configuration, unless a cell writes one of its own.
+#[tokio::test]
+async fn a_python_notebook_that_uses_sparkmagic_has_the_same_configuration() {
+    let shows = "import json, os\nfolder, file = (os.environ.get('SPARK' 'MAGIC_CONF_' + x, 'config.json') for x in ('DIR', 'FILE'))\n\
+                 open('seen.json', 'w').write(open(os.path.join(folder, file)).read())";
+    let uses = [
+        ("# %load_ext sparkmagic.magics", true),
+        ("'get_ipython().run_line_magic(\"load_ext\", \"sparkmagic\")'", true),
+        ("\"\"\"\n%%spark\n\"\"\"", true),
+        ("'%load_ext sparkmagic.magics'; home = '~/.sparkmagic/config.json'", false),
+        ("'the spark magic'", false),
+    ];
+    for (cell, fatal) in uses {
+        let mut source = notebook(&[cell, shows]);
+        source["metadata"]["kernelspec"]["name"] = json!("conda_spark");
+        let bench = Bench::of(&source);
+        let own = bench.folder.path().join("own");
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join("config.json"), r#"{"session_configs": {"driverMemory": "1000M"}}"#).unwrap();
+        kernel(&bench, "spark", "python3", "python", &IPYKERNEL, &json!({"SPARKMAGIC_CONF_DIR": own}));
+        assert_eq!(bench.run().await, Verdict::Succeeded, "{cell}: {}", bench.output("log.txt"));
+        let seen: Value = serde_json::from_slice(&fs::read(bench.job.working_dir.join("seen.json")).unwrap()).unwrap();
+        assert_eq!(seen["all_errors_are_fatal"] == true, fatal, "{cell}");
+        assert_eq!(seen["session_configs"]["driverMemory"], "1000M", "{cell}");
+        let told = bench.output("log.txt").contains("A cell chooses sparkmagic's configuration");
+        assert_eq!(told, cell.contains(".sparkmagic"), "{cell}");
+    }
 }

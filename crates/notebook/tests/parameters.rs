@@ -7,7 +7,7 @@ use std::fs;
 
 use reveille_notebook::{CellFailure, Verdict};
 use serde_json::json;
-use support::{Bench, notebook};
+use support::{Bench, IPYKERNEL, kernel, notebook};
 
 const SECRET: &str = "hunter2-secret-value";
 
@@ -124,6 +124,68 @@ async fn whatever_sets_the_value_back_is_noticed() {
     source["cells"][1]["metadata"] = json!({"tags": [injected]});
     let (_, verdict) = quiet(Bench::of_bytes(source.to_string().as_bytes()), "day").await;
     assert_eq!(verdict, Verdict::Succeeded);
+}
+
+/// A second tagged cell in a language that nobody parses here: what it has, it may set.
+#[tokio::test]
+async fn a_second_cell_in_another_language_is_read_for_the_names_alone() {
+    for (cell, refused) in [("day <- 'none'", true), ("other <- 2", false)] {
+        let mut source = notebook(&["day <- 1", cell]);
+        source["metadata"]["kernelspec"]["name"] = json!("r_kernel");
+        for cell in 0..2 {
+            source["cells"][cell]["metadata"] = json!({"tags": ["parameters"]});
+        }
+        let bench = Bench::of(&source);
+        kernel(&bench, "other", "r_kernel", "R", &IPYKERNEL, &json!({}));
+        let (_, verdict) = quiet(bench, "day").await;
+        let Verdict::ParametersRefused { reason } = verdict else { panic!("{cell}: {verdict:?}") };
+        // Else the kernel is found out: it is Python's.
+        assert_eq!(reason.contains("set day back"), refused, "{cell}: {reason}");
+    }
+}
+
+/// No cell is tagged, or the tag is misspelt, and a cell sets the value back before any reads it.
+#[tokio::test]
+async fn a_value_that_nothing_would_read_is_refused() {
+    let plain: &[&str] = &[];
+    let lost: [(&[&str], &[&str], &str); 6] = [
+        (&["import os", "day = 'none'"], plain, "cell 2 sets day back; tag cell 2 parameters"),
+        (&["day = 'none'"], &["Parameters"], "tag cell 1 parameters (it is tagged Parameters)"),
+        (&["day = 'none'"], &["parameter"], "tag cell 1 parameters (it is tagged parameter)"),
+        (&["%matplotlib inline\nday: str = 'none'"], plain, "cell 1 sets day back"),
+        (&["%%time\nday, other = 1, 2"], plain, "cell 1 sets day back"),
+        (&["day = 'none'", "day = 'left from a try'"], &["parameters"], "cell 2 sets day again before a cell reads it"),
+    ];
+    for (cells, tags, why) in lost {
+        let mut source = notebook(cells);
+        source["cells"][0]["metadata"] = json!({"tags": tags});
+        let (_, verdict) = quiet(Bench::of(&source), "day").await;
+        let Verdict::ParametersRefused { reason } = verdict else { panic!("{cells:?}: {verdict:?}") };
+        assert!(reason.contains(why), "{cells:?}: {reason}");
+    }
+}
+
+/// What a notebook may do with a value that is set before its first cell.
+#[tokio::test]
+async fn a_value_that_is_read_is_no_lost_one() {
+    let sources: [&[&str]; 7] = [
+        &["try:\n    day\nexcept NameError:\n    day = 'none'"],
+        &["day = day.upper()"],
+        &["day = globals().get('day', 'none')"],
+        &["assert day", "day = 'none'"],
+        &["!: {day}", "day = 'none'"],
+        &["for day in range(3): pass"],
+        &["other = 1"],
+    ];
+    for cells in sources {
+        let (bench, verdict) = quiet(Bench::of_cells(cells), "day").await;
+        assert_eq!(verdict, Verdict::Succeeded, "{cells:?}");
+        assert!(bench.output("log.txt").contains("No cell is tagged parameters"), "{cells:?}");
+    }
+    // A variable of the notebook's own, which its tagged cell does not have.
+    let mut source = notebook(&["limit = 1", "day = 'none'"]);
+    source["cells"][0]["metadata"] = json!({"tags": ["parameters"]});
+    assert_eq!(quiet(Bench::of(&source), "day").await.1, Verdict::Succeeded);
 }
 
 #[tokio::test]

@@ -1,13 +1,17 @@
-"""The parameters cell: papermill's translators and conventions, and no value in any message.
+"""The parameters cell: papermill's conventions, where it is placed, and no value in any message.
 
 What is raised here, and what the kernel says of the cell, may quote a value. So the texts are made of the names
 of parameters, languages and kernels alone.
 """
 
 import ast
+import logging
 
+from reveille_driver.assigned import may_set, mentions, overwritten
+from reveille_driver.languages import OF_LANGUAGE
+from reveille_driver.literals import Unwritable
 from reveille_driver.spared import package_alone
-from reveille_driver.words import ALIASES, RESERVED
+from reveille_driver.words import RESERVED
 
 INJECTED_TAG = "injected-parameters"
 PARAMETERS_TAG = "parameters"
@@ -20,68 +24,65 @@ class Refused(Exception):
 
 
 def load_translators():
-    """Papermill's translators without the rest of papermill, whose import takes longer than many a notebook.
+    """Papermill's translator for Python without the rest of papermill, whose import takes longer than many a notebook.
 
     Raises ImportError where papermill is not installed.
     """
     package_alone("papermill")
-    from papermill.translators import PythonTranslator, Translator, papermill_translators
+    from papermill.translators import PythonTranslator, Translator
     from papermill.version import version
 
-    return papermill_translators._translators, Translator, PythonTranslator, version
+    return Translator, PythonTranslator, version
 
 
 def cell_source(parameters, kernel, language):
     """The text of the injected cell, or Refused."""
-    known, base, python, _ = load_translators()
-    translator, language = find_translator(known, kernel, language)
-    if translator is None:
+    if language in OF_LANGUAGE:
+        return other_cell(parameters, kernel, OF_LANGUAGE[language](language))
+    if language != "python":
         raise Refused(
-            f"papermill cannot pass parameters to kernel {kernel}: it has no translator for "
+            f"parameters cannot be passed to kernel {kernel}: nobody knows here how to write them in "
             + (f"its language, {language}" if language else "its language, which neither it nor the notebook names")
             + "; run the notebook without parameters, or put them into a file that it reads"
         )
-    reserved = reserved_names(translator, python, language)
+    base, python, _ = load_translators()
     for name, value in parameters.items():
-        if name in reserved:
-            raise Refused(f"parameters: {name} is a reserved word of {language or kernel}; give the parameter another name")
-        check_value(name, value, kernel, translator, python)
-    # Papermill's translator for Python formats with black where that is installed, to no use here.
-    codify = base.codify.__func__ if issubclass(translator, python) else translator.codify.__func__
-    return codify(translator, parameters, "Parameters")
+        check_name(name, name in RESERVED["python"].split() and "is a reserved word of", language)
+        check_python(name, value, kernel, python)
+    # Papermill's translator formats with black where that is installed, to no use here.
+    return base.codify.__func__(python, parameters, "Parameters")
 
 
-def find_translator(known, kernel, language):
-    """Papermill's order: by the kernel's name, then by the language."""
-    lower = (language or "").lower()
-    lower = ALIASES.get(lower, lower)
-    if kernel in known:
-        return known[kernel], lower or kernel
-    by_name = {name.lower(): translator for name, translator in known.items() if isinstance(name, str)}
-    return by_name.get(lower), lower or None
+def other_cell(parameters, kernel, writer):
+    if not writer.case_matters:
+        seen = {}
+        for name in parameters:
+            if (other := seen.setdefault(name.lower(), name)) != name:
+                raise Refused(f"parameters: {other} and {name} are one variable in {writer.language}; give one of them another name")
+    for name, value in parameters.items():
+        check_name(name, writer.why_not_name(name), writer.language)
+        try:
+            writer.assign(name, value)
+        except Unwritable as lacking:
+            raise Refused(
+                f"parameters: cannot pass {name} to kernel {kernel}: it is, or holds, {lacking}, and {writer.language} has no form "
+                "of that here; pass a text that the notebook reads"
+            ) from None
+    return writer.cell(parameters)
 
 
-def reserved_names(translator, python, language):
-    if issubclass(translator, python):
-        return frozenset(RESERVED["python"].split())
-    return frozenset(RESERVED.get(language, "").split())
+def check_name(name, problem, language):
+    if problem:
+        raise Refused(f"parameters: {name} {problem} {language}; give the parameter another name")
 
 
-def check_value(name, value, kernel, translator, python):
+def check_python(name, value, kernel, translator):
     try:
         line = translator.assign(name, translator.translate(value))
-    except NotImplementedError:
-        lacking = sorted({word(type(part)) for part in parts(value) if lacks(translator, part)})
-        raise Refused(
-            f"parameters: papermill cannot pass {name} to kernel {kernel}: its translator for this language lacks the "
-            f"type that the value has, or holds ({', '.join(lacking)}); pass a text that the notebook reads"
-        ) from None
     except Exception as error:
         raise Refused(
             f"parameters: papermill cannot write {name} for kernel {kernel} ({type(error).__name__})"
         ) from None
-    if not issubclass(translator, python):
-        return
     if any(isinstance(item, int) and abs(item) >= 10**MAX_DIGITS for item in parts(value)):
         raise Refused(f"parameters: {name} is, or holds, a number of more than {MAX_DIGITS} digits, which Python refuses")
     try:
@@ -104,20 +105,19 @@ def parts(value):
             stack.extend(item)
 
 
-def lacks(translator, part):
-    """Whether the translator lacks this type by itself, whatever the part holds."""
-    try:
-        translator.translate(type(part)() if isinstance(part, (dict, list)) else part)
-    except NotImplementedError:
-        return True
-    except Exception:  # refused elsewhere
-        pass
-    return False
-
-
-def word(kind):
-    names = {dict: "object", list: "list", type(None): "null", str: "text", bool: "boolean", int: "number", float: "number"}
-    return names.get(kind, kind.__name__)
+def injected_cell(text, cells):
+    taken = {cell["id"] for cell in cells}
+    name = INJECTED_TAG
+    while name in taken:
+        name += "-"
+    return {
+        "cell_type": "code",
+        "id": name,
+        "source": text,
+        "metadata": {"tags": [INJECTED_TAG]},
+        "outputs": [],
+        "execution_count": None,
+    }
 
 
 def place(cells):
@@ -145,16 +145,39 @@ def tell_places(metadata, cells, positions, injected):
         metadata["reveille"] = {"source_cells": places}
 
 
-def check_tags(cells, parameters):
-    """Refuses what papermill takes without a word: values that a tagged cell below sets back."""
+def check_tags(cells, parameters, language):
+    """Refuses what papermill takes without a word: values that a cell below sets back."""
     if not parameters:
         return
     at, replaces = place(cells)
     number = at + 1 if replaces else at
+    if number:
+        check_tagged(cells, parameters, language, number, replaces)
+        # What no tagged cell has is no parameter of this notebook, and may be a variable of its own.
+        tagged = "\n".join(cell["source"] for cell in cells if {PARAMETERS_TAG, INJECTED_TAG} & set(cell["metadata"]["tags"]))
+        declared = [name for name in parameters if mentions(tagged, name, language)]
+    else:
+        declared = list(parameters)
+        logging.info("No cell is tagged %s: the run's values are set before the first cell.", PARAMETERS_TAG)
+    lost = overwritten(cells[number:], declared, language)
+    if lost is None:
+        return
+    where, names = number + lost[0] + 1, ", ".join(lost[1])
+    if number:
+        raise Refused(
+            f"parameters: the run's values are set {'in place of' if replaces else 'after'} cell {number}, and cell {where} sets {names} "
+            "again before a cell reads it, so the run's value would be lost; take that line out"
+        )
+    near = [tag for tag in cells[where - 1]["metadata"]["tags"] if "param" in tag.lower()]
+    raise Refused(
+        f"parameters: no cell is tagged {PARAMETERS_TAG}, so the run's values are set before the first cell, and cell {where} sets "
+        f"{names} back; tag cell {where} {PARAMETERS_TAG}" + (f" (it is tagged {', '.join(near)})" if near else "")
+    )
+
+
+def check_tagged(cells, parameters, language, number, replaces):
     tag = INJECTED_TAG if replaces else PARAMETERS_TAG
-    if not number:
-        return  # no cell is tagged
-    if not replaces and cells[at - 1]["cell_type"] != "code":
+    if not replaces and cells[number - 1]["cell_type"] != "code":
         raise Refused(
             f"parameters: cell {number} is tagged {PARAMETERS_TAG} and is not a code cell, so the run's values could be lost; "
             "tag the code cell that holds the defaults"
@@ -162,7 +185,7 @@ def check_tags(cells, parameters):
     for other in range(number + 1, len(cells) + 1):
         cell = cells[other - 1]
         tags = {PARAMETERS_TAG, INJECTED_TAG} & set(cell["metadata"]["tags"])
-        lost = sorted(set(parameters) & assigned(cell, parameters)) if tags else ()
+        lost = sorted(set(parameters) & may_set(cell, parameters, language)) if tags else ()
         if lost:
             both = f"are both tagged {tag}" if tag in tags else f"are tagged {tag} and {min(tags)}"
             where = "in place of" if replaces else "after"
@@ -170,23 +193,3 @@ def check_tags(cells, parameters):
                 f"parameters: cells {number} and {other} {both}; the run's values are set {where} cell {number}, "
                 f"and cell {other} may set {', '.join(lost)} back; tag one cell only"
             )
-
-
-def assigned(cell, names):
-    """Which of the names a cell may set or take away; all of them where it cannot be read as Python."""
-    if cell["cell_type"] != "code":
-        return set()
-    try:
-        tree = ast.parse(cell["source"])
-    except Exception:
-        return set(names)
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            found.add(node.id)
-        elif isinstance(node, ast.alias):
-            found |= set(names) if node.name == "*" else {node.asname or node.name.partition(".")[0]}
-        else:
-            # Functions and classes, `except ... as`, and the patterns of `match`.
-            found |= {name for name in (getattr(node, field, None) for field in ("name", "rest")) if isinstance(name, str)}
-    return found

@@ -79,6 +79,8 @@ class Run:
         except kernels.KernelMissing as error:
             answer = {"kind": "kernel_not_found", "wanted": error.wanted, "available": error.available}
             raise Ended(answer) from None
+        except kernels.KernelBroken as error:
+            raise Ended({"kind": "kernel_died", "cell_index": None, "message": clean(error), "how": "other"}) from None
         self.notebook = notebook
         self.progress = Progress(self.output_dir, len(notebook["cells"]))
         try:
@@ -96,24 +98,12 @@ class Run:
         values = self.spec["parameters"]
         if values:
             cells = [cell for cell, _ in numbered]
-            parameters.check_tags(self.notebook["cells"], values)
-            language = kernels.language(self.notebook, self.kernel, self.spec["kernel"])
-            text = parameters.cell_source(values, self.kernel.name, language)
+            self.language = kernels.language(self.notebook, self.kernel, self.spec["kernel"])
+            parameters.check_tags(self.notebook["cells"], values, self.language)
+            text = parameters.cell_source(values, self.kernel.name, self.language)
             at, replaces = parameters.place(cells)
-            taken = {cell["id"] for cell in cells}
-            name = "injected-parameters"
-            while name in taken:
-                name += "-"
-            cell = {
-                "cell_type": "code",
-                "id": name,
-                "source": text,
-                "metadata": {"tags": [parameters.INJECTED_TAG]},
-                "outputs": [],
-                "execution_count": None,
-            }
             position = numbered[at][1] if replaces else None
-            numbered[at : at + replaces] = [(cell, position)]
+            numbered[at : at + replaces] = [(parameters.injected_cell(text, cells), position)]
             self.injected = at
         self.positions = [position for _, position in numbered]
         return [cell for cell, _ in numbered]
@@ -147,6 +137,10 @@ class Run:
 
     async def work(self):
         await self.start_kernel()
+        if self.injected is not None:
+            info = await self.client.language_info() or {}
+            if problem := kernels.other_language(self.kernel, self.language, info.get("name")):
+                raise Ended({"kind": "parameters_refused", "reason": clean(problem)})
         await self.run_cells()
 
     async def save_now_and_then(self):
@@ -208,7 +202,7 @@ class Run:
         parameters.tell_places(nb["metadata"], self.cells, self.positions, self.injected)
         self.record = record(nb, str(self.output_dir / "output.ipynb"))
         about = {
-            "version": parameters.load_translators()[3],
+            "version": parameters.load_translators()[-1],
             "parameters": self.spec["parameters"],
             # The copy that is read is an implementation detail: name the notebook itself.
             "input_path": self.spec["notebook"],

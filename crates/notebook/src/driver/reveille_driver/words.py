@@ -13,7 +13,10 @@ ALIASES = {
     "pyspark": "python",
     "python3": "python",
     "shell": "bash",
+    "sparkr": "r",
 }
+# The kernels of sparkmagic, which send what they are given to a session of another language.
+OF_KERNEL = {"pysparkkernel": "python", "sparkkernel": "scala", "sparkrkernel": "r"}
 # Names that a language keeps for itself: an assignment to one is an error that quotes the line, value and all, or
 # does something else than assign. Of Python's soft keywords (`match`, `type`, `_`) each can be assigned.
 RESERVED = {
@@ -36,8 +39,23 @@ RESERVED = {
     ".net-fsharp": "abstract and as assert base begin class const default delegate do done downcast downto elif else "
     "end exception extern false finally fixed for fun function global if in inherit inline interface internal "
     "lazy let match member module mutable namespace new not null of open or override private public rec "
-    "return select static struct then to true try type upcast use val void when while with yield",
-    ".net-powershell": "Null True False null true false",
-    # Assignments to these are refused by bash, or change how it goes on.
-    "bash": "BASHOPTS BASH_VERSINFO EUID PPID SHELLOPTS UID _",
+    "return select static struct then to true try type upcast use val void when while with yield _",
+    # about_Automatic_Variables, in lower case because PowerShell's names have none: it refuses an assignment, or sets them itself.
+    ".net-powershell": "_ args consolefilename enabledexperimentalfeatures error event eventargs eventsubscriber "
+    "executioncontext false foreach home host input iscoreclr islinux ismacos iswindows lastexitcode matches "
+    "myinvocation nestedpromptlevel null pid profile psboundparameters pscmdlet pscommandpath psculture "
+    "psdebugcontext psedition pshome psitem psscriptroot pssenderinfo psuiculture psversiontable pwd sender "
+    "shellid stacktrace switch this true",
+    # The manual's "Bash Variables": assignments to these are refused, computed (`RANDOM='a[$(id)]'` runs id), executed
+    # (PROMPT_COMMAND, PS1), without effect, or change how bash reads what follows.
+    "bash": "BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND BASH_ENV BASH_LINENO "
+    "BASH_SOURCE BASH_SUBSHELL BASH_VERSINFO BASH_VERSION BASH_XTRACEFD COMP_WORDBREAKS DIRSTACK ENV EPOCHREALTIME "
+    "EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD IFS LINENO OPTIND POSIXLY_CORRECT PPID PROMPT_COMMAND PS0 PS1 PS2 "
+    "PS3 PS4 RANDOM SECONDS SHELLOPTS SRANDOM UID _",
 }
+
+
+def known_language(name):
+    """The name of a language in these lists, if it is there."""
+    lower = name.lower()
+    return ALIASES.get(lower, lower)

@@ -15,13 +15,14 @@ use crate::text::{self, InputText};
 #[cfg(test)]
 pub(crate) mod cases;
 mod contract;
+mod languages;
 mod notebook;
 mod parameters;
 
 pub use contract::without_nulls;
 use contract::{RawInput, RawLimits};
+pub use languages::{LANGUAGES, Language, PYTHON_KEYWORDS};
 pub use notebook::NotebookSource;
-pub use parameters::PYTHON_KEYWORDS;
 
 /// What a run asks for when other runs hold the instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,7 +187,7 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
         if path == "." { invalid(format!("the input: {problem}")) } else { invalid(format!("{path}: {problem}")) }
     })?;
     check_kernel(raw.kernel.as_deref())?;
-    parameters::check(&raw.parameters, parameters::is_python(raw.kernel.as_deref()))?;
+    parameters::check(&raw.parameters, raw.kernel.as_deref())?;
     if raw.keys.is_some() && raw.event.as_ref().and_then(|event| Event::new(event).key()).is_none() {
         return Err(invalid("keys: the input has no event of an object, so there is no key to match"));
     }

@@ -5,7 +5,7 @@
 
 use reveille_domain::error::{Code, Evidence, FailedCell, Failure, MAX_MESSAGE_CHARS};
 use reveille_domain::ids::MAX_INSTANCE_NAME;
-use reveille_domain::input::{Html, Limits, OnRunnerLost, PYTHON_KEYWORDS, WhenBusy};
+use reveille_domain::input::{Html, LANGUAGES, Limits, OnRunnerLost, WhenBusy};
 use reveille_domain::limits::{
     Bounds, MAX_FILE_NAME_BYTES, MAX_KERNEL_CHARS, MAX_NOTEBOOK_BYTES, MAX_PARAMETER_NAME, MAX_PARAMETERS,
     QUEUE_SECONDS, RUN_SECONDS, START_SECONDS, STOP_SECONDS,
@@ -18,6 +18,7 @@ use crate::names::names;
 use crate::python;
 
 pub mod command;
+mod languages;
 
 /// Where the schemas are published.
 pub const FOLDER: &str = "docs/schemas";
@@ -69,6 +70,12 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// The input of an execution (docs/input.md).
 #[must_use]
 pub fn input() -> Value {
+    let mut conditions = vec![json!({
+        "description": "Keys are of the object of an event.",
+        "if": {"properties": {"keys": {"type": "object"}}, "required": ["keys"]},
+        "then": {"required": ["event"], "properties": {"event": object_event()}}
+    })];
+    conditions.extend(LANGUAGES.iter().map(languages::of_language));
     json!({
         "$schema": DIALECT,
         "title": "Input of a Reveille execution",
@@ -103,19 +110,7 @@ pub fn input() -> Value {
             "onRunnerLost": one_of::<OnRunnerLost>("What happens when the runner is lost after it took the run.", "fail"),
             "rerun": {"type": ["boolean", "null"], "default": false, "description": "Run although the event was handled already."}
         },
-        "allOf": [
-            {
-                "description": "Keys are of the object of an event.",
-                "if": {"properties": {"keys": {"type": "object"}}, "required": ["keys"]},
-                "then": {"required": ["event"], "properties": {"event": object_event()}}
-            },
-            {
-                "description": "A parameter becomes a variable of the kernel's language.",
-                "if": {"properties": {"kernel": {"pattern":
-                    "^[Cc][Oo][Nn][Dd][Aa]_|[Pp][Yy][Tt][Hh][Oo][Nn]|[Pp][Yy][Ss][Pp][Aa][Rr][Kk]|[Ii][Pp][Yy][Kk][Ee][Rr][Nn][Ee][Ll]"}}},
-                "then": {"properties": {"parameters": {"propertyNames": {"not": {"enum": PYTHON_KEYWORDS.to_vec()}}}}}
-            }
-        ]
+        "allOf": conditions
     })
 }
 
@@ -286,7 +281,7 @@ fn notebook() -> Value {
         "description": "A path below the instance's notebook folder, or s3://bucket/key.ipynb.",
         "type": "string",
         "pattern": "[^/]\\.ipynb$",
-        "not": {"pattern": "[\\u0000-\\u001f\\u007f-\\u009f]|\\{\\{"},
+        "not": {"pattern": "^\\s|[\\u0000-\\u001f\\u007f-\\u009f]|\\{\\{"},
         "if": {"pattern": "^s3://"},
         "then": {
             "pattern": "^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/",

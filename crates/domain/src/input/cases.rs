@@ -10,6 +10,13 @@ pub fn with(field: &str, value: Value) -> Value {
     input
 }
 
+/// The same for a kernel.
+fn with_kernel(kernel: &str, parameters: Value) -> Value {
+    let mut input = with("parameters", parameters);
+    input["kernel"] = kernel.into();
+    input
+}
+
 /// The input that docs/input.md opens with.
 pub fn documented_input() -> Value {
     json!({"instance": "nightly", "notebook": "reports/daily.ipynb",
@@ -80,6 +87,22 @@ pub fn bad_inputs() -> Vec<(Value, &'static str)> {
         (with("parameters", json!("secret")), "parameters: it has the wrong type or value; expected an object"),
         (with("parameters", json!({"x=1;import os": 1})), "\"x=1;import os\" is not a parameter name"),
         (with("parameters", json!({"": 1})), "\"\" is not a parameter name"),
+        (
+            with("parameters", json!({"from": "secret"})),
+            "parameters.from: from is a Python keyword and cannot be a variable; give the parameter another name, or name the notebook's \"kernel\"",
+        ),
+        (
+            with_kernel("bash", json!({"x": {"secret": 1}})),
+            "parameters.x: it is, or holds, an object, and a kernel of bash",
+        ),
+        (with_kernel("bash", json!({"x": [["secret"]]})), "parameters.x: it is, or holds, a list in a list"),
+        (with_kernel("bash", json!({"RANDOM": "secret"})), "parameters.RANDOM: RANDOM is a bash reserved word"),
+        (
+            with_kernel("ir", json!({"next": "secret"})),
+            "parameters.next: next is an R reserved word and cannot be a variable",
+        ),
+        (with_kernel("ir", json!({"_day": "secret"})), "begins with an underscore, which no variable of R does"),
+        (with_kernel("julia-1.11", json!({"end": "secret"})), "end is a Julia reserved word"),
     ]
 }
 
@@ -121,7 +144,9 @@ pub fn bad_notebooks() -> Vec<(String, &'static str)> {
         ("s3:x.ipynb", "is neither"),
         ("S3:/b/x.ipynb", "is neither"),
         ("S3://bucket/x.ipynb", "is neither"),
-        (" s3://bucket/x.ipynb", "is neither"),
+        (" s3://bucket/x.ipynb", "begins with a space"),
+        (" reports/x.ipynb", "begins with a space"),
+        ("\u{a0}x.ipynb", "begins with a space"),
         ("s3a://bucket/x.ipynb", "is neither"),
         ("s3//bucket/x.ipynb", "no empty"),
         ("//bucket/x.ipynb", "no empty"),

@@ -38,6 +38,22 @@ impl NotebookSource {
         Ok(source)
     }
 
+    /// What the name is without URL encoding, if it looks encoded: as an address of the console or an event of S3's own notifications
+    /// has it. A key may look so and be right; so it is only told where there is no such notebook.
+    #[must_use]
+    pub fn without_url_encoding(&self) -> Option<Self> {
+        let (text, decoded) = match self {
+            Self::Path(path) => (path, Self::Path(url_decoded(path)?)),
+            Self::S3 { bucket, key } => {
+                (key, Self::S3 { bucket: bucket.clone(), key: url_decoded(&key.replace('+', " "))? })
+            }
+        };
+        let name = match &decoded {
+            Self::Path(name) | Self::S3 { key: name, .. } => name,
+        };
+        (name != text && Self::parse(&decoded.to_string()).is_ok()).then_some(decoded)
+    }
+
     /// Reads what was recorded. Only what keeps a path in its folder is asked for: a record may be older than a rule.
     fn stored(text: &str) -> Result<Self, String> {
         if let Some(uri) = text.strip_prefix(S3) {
@@ -66,6 +82,25 @@ impl NotebookSource {
     }
 }
 
+/// A text whose `%20` and the like are the bytes that they stand for; none where these are no text.
+fn url_decoded(text: &str) -> Option<String> {
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next()?.as_bytes().to_vec();
+    for piece in pieces {
+        match piece.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            Some(digits) => {
+                bytes.push(u8::from_str_radix(digits, 16).ok()?);
+                bytes.extend_from_slice(&piece.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 const S3: &str = "s3://";
 /// Of every notebook instance. Paths are given below it.
 const NOTEBOOK_FOLDER: &str = "/home/ec2-user/SageMaker/";
@@ -78,6 +113,9 @@ fn check_characters(text: &str) -> Result<(), String> {
     }
     if text.contains("{{") {
         return Err(format!("{} has a placeholder; placeholders are for parameters only", quoted(text)));
+    }
+    if text.starts_with(char::is_whitespace) {
+        return Err(format!("{} begins with a space", quoted(text)));
     }
     // By its text: a path's own reading would take `a.ipynb/` for a file.
     let Some(stem) = text.strip_suffix(".ipynb") else {
@@ -205,6 +243,24 @@ mod tests {
         }
         for good in cases::good_notebooks() {
             assert_eq!(NotebookSource::parse(&good).unwrap().to_string(), good);
+        }
+    }
+
+    #[test]
+    fn a_name_that_looks_url_encoded_is_told_without() {
+        for (given, meant) in [
+            ("my%20notebook.ipynb", Some("my notebook.ipynb")),
+            ("s3://bucket/my+d%C3%A9but%2Fx.ipynb", Some("s3://bucket/my début/x.ipynb")),
+            ("a+b.ipynb", None),
+            ("100%.ipynb", None),
+            ("100%zz%é.ipynb", None),
+            ("%ff.ipynb", None),
+            ("a%0ab.ipynb", None),
+            ("%2e%2e/x.ipynb", None),
+            ("s3://bucket/x.ipynb", None),
+        ] {
+            let without = NotebookSource::parse(given).unwrap().without_url_encoding();
+            assert_eq!(without.map(|name| name.to_string()).as_deref(), meant, "{given}");
         }
     }
 

@@ -3,70 +3,21 @@
 use serde_json::{Map, Value};
 
 use super::invalid;
+use super::languages::Language;
 use crate::error::Failure;
 use crate::limits::{MAX_PARAMETER_NAME, MAX_PARAMETERS};
 use crate::shown;
 
-/// What Python does not let anyone assign. Its soft keywords (`match`, `case`, `type`, `_`) can be assigned.
-pub const PYTHON_KEYWORDS: [&str; 36] = [
-    "False",
-    "None",
-    "True",
-    "__debug__",
-    "and",
-    "as",
-    "assert",
-    "async",
-    "await",
-    "break",
-    "class",
-    "continue",
-    "def",
-    "del",
-    "elif",
-    "else",
-    "except",
-    "finally",
-    "for",
-    "from",
-    "global",
-    "if",
-    "import",
-    "in",
-    "is",
-    "lambda",
-    "nonlocal",
-    "not",
-    "or",
-    "pass",
-    "raise",
-    "return",
-    "try",
-    "while",
-    "with",
-    "yield",
-];
-
-/// Whether the parameters will be written as Python: the notebook's own kernel, which nearly always is one, or a kernel
-/// whose name says so. Other kernels are known on the instance only, where the engine looks before the first cell.
-pub(super) fn is_python(kernel: Option<&str>) -> bool {
-    kernel.is_none_or(|name| {
-        let name = name.to_ascii_lowercase();
-        // SageMaker names the kernels of conda environments so, and those of R otherwise.
-        name.starts_with("conda_") || ["python", "pyspark", "ipykernel"].iter().any(|part| name.contains(part))
-    })
-}
-
-/// papermill writes a parameter as `name = value` into a cell, so a name that is no identifier would be code, and a
+/// A parameter is written as `name = value` into a cell, so a name that is no identifier would be code, and a
 /// keyword an error that quotes the value.
-pub(super) fn check(parameters: &Map<String, Value>, python: bool) -> Result<(), Failure> {
+pub(super) fn check(parameters: &Map<String, Value>, kernel: Option<&str>) -> Result<(), Failure> {
     if parameters.len() > MAX_PARAMETERS {
         return Err(invalid(format!(
             "parameters: there are {}; at most {MAX_PARAMETERS} are accepted",
             parameters.len()
         )));
     }
-    for name in parameters.keys() {
+    for (name, value) in parameters {
         let identifier = name.len() <= MAX_PARAMETER_NAME
             && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -76,11 +27,23 @@ pub(super) fn check(parameters: &Map<String, Value>, python: bool) -> Result<(),
                 shown::quoted(name)
             )));
         }
-        if python && PYTHON_KEYWORDS.contains(&name.as_str()) {
-            return Err(invalid(format!(
-                "parameters.{name}: {name} is a Python keyword and cannot be a variable; give the parameter another name"
-            )));
+        if let Some(language) = Language::of_kernel(kernel) {
+            check_language(name, value, language, kernel)?;
         }
     }
     Ok(())
+}
+
+/// What the kernel's language has no name or no value for, where the kernel's name tells the language.
+fn check_language(name: &str, value: &Value, language: &Language, kernel: Option<&str>) -> Result<(), Failure> {
+    if let Some(problem) = language.why_not_name(name) {
+        let other = if kernel.is_none() { ", or name the notebook's \"kernel\" if it is not a Python one" } else { "" };
+        return Err(invalid(format!("parameters.{name}: {name} {problem}; give the parameter another name{other}")));
+    }
+    language.lacks(value).map_or(Ok(()), |what| {
+        Err(invalid(format!(
+            "parameters.{name}: it is, or holds, {what}, and a kernel of {} cannot be given that; pass a text that the notebook reads",
+            language.name
+        )))
+    })
 }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::cases::with;
-use super::parameters::PYTHON_KEYWORDS;
+use super::languages::PYTHON_KEYWORDS;
 use super::*;
 
 fn message(input: &Value) -> String {
@@ -66,7 +66,9 @@ fn a_keyword_of_the_kernels_language_is_no_parameter_name() {
         assert!(!message.contains("secret"), "{message}");
     }
     let mut input = with("parameters", json!({"class": "secret"}));
-    for (kernel, refused) in [("python3", true), ("conda_pytorch_p310", true), ("pysparkkernel", true), ("ir", false)] {
+    let kernels =
+        [("python3", true), ("conda_pytorch_p310", true), ("pysparkkernel", true), ("ir", false), ("conda_R", false)];
+    for (kernel, refused) in kernels {
         input["kernel"] = json!(kernel);
         assert_eq!(parse(&input).is_err(), refused, "{kernel}");
     }

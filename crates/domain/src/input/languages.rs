@@ -1,0 +1,384 @@
+//! The languages of kernels that go by a well-known name, and what each cannot be given: so that nobody pays for an instance to be
+//! told of it. Other kernels, and what only a specification says, are known on the instance, where the engine looks before the
+//! first cell (`languages.py` and `words.py` of its driver, to which a test holds these words).
+
+use serde_json::{Map, Value};
+
+/// A language, its kernels and its words.
+pub struct Language {
+    /// As people write it.
+    pub name: &'static str,
+    /// Names of kernels, in lower case: Jupyter takes each case for one name.
+    pub kernels: &'static [&'static str],
+    /// What a kernel's name has of which no other language has a kernel.
+    pub parts: &'static [&'static str],
+    /// Names that no variable can have.
+    pub reserved: &'static [&'static str],
+    /// Whether no name begins with an underscore.
+    pub no_leading_underscore: bool,
+    /// Whether its only values are texts, numbers and lists of these.
+    pub flat: bool,
+    /// Whether a text can hold U+0000.
+    pub holds_nul: bool,
+}
+
+/// A language that takes every name and value but its reserved words.
+const ANY: Language = Language {
+    name: "",
+    kernels: &[],
+    parts: &[],
+    reserved: &[],
+    no_leading_underscore: false,
+    flat: false,
+    holds_nul: true,
+};
+
+/// The languages whose kernels are known by name: `IRkernel::installspec()` installs `ir`, `python -m bash_kernel.install` `bash`, IJulia
+/// `julia-1.11`, Almond `scala`, MathWorks' kernel `jupyter_matlab_kernel`, sparkmagic its three; the environments of `SageMaker` that
+/// are named here have Python.
+pub const LANGUAGES: [Language; 6] = [
+    Language {
+        name: "Python",
+        parts: &[
+            "python",
+            "pyspark",
+            "ipykernel",
+            "conda_pytorch",
+            "conda_tensorflow",
+            "conda_mxnet",
+            "conda_anaconda",
+        ],
+        reserved: &PYTHON_KEYWORDS,
+        ..ANY
+    },
+    Language {
+        name: "R",
+        kernels: &["ir", "sparkrkernel"],
+        reserved: &R_WORDS,
+        no_leading_underscore: true,
+        holds_nul: false,
+        ..ANY
+    },
+    Language { name: "bash", kernels: &["bash"], reserved: &BASH_WORDS, flat: true, holds_nul: false, ..ANY },
+    Language { name: "Julia", parts: &["julia-"], reserved: &JULIA_WORDS, ..ANY },
+    Language { name: "Scala", kernels: &["scala", "sparkkernel"], reserved: &SCALA_WORDS, ..ANY },
+    Language {
+        name: "MATLAB",
+        kernels: &["matlab", "jupyter_matlab_kernel"],
+        reserved: &MATLAB_WORDS,
+        no_leading_underscore: true,
+        ..ANY
+    },
+];
+
+impl Language {
+    /// The language of a kernel, where its name tells it. Without one, the notebook's own kernel is asked for, which nearly always is
+    /// Python's.
+    #[must_use]
+    pub fn of_kernel(kernel: Option<&str>) -> Option<&'static Self> {
+        let Some(kernel) = kernel else { return LANGUAGES.first() };
+        let kernel = kernel.to_ascii_lowercase();
+        LANGUAGES.iter().find(|language| {
+            language.kernels.contains(&kernel.as_str()) || language.parts.iter().any(|part| kernel.contains(part))
+        })
+    }
+
+    /// Why no variable can have this name.
+    pub(super) fn why_not_name(&self, name: &str) -> Option<String> {
+        if self.reserved.contains(&name) {
+            let word = if self.name == "Python" { "keyword" } else { "reserved word" };
+            let article = if self.name == "R" { "an" } else { "a" };
+            return Some(format!("is {article} {} {word} and cannot be a variable", self.name));
+        }
+        (self.no_leading_underscore && name.starts_with('_'))
+            .then(|| format!("begins with an underscore, which no variable of {} does", self.name))
+    }
+
+    /// What of a value the language has no form of.
+    pub(super) fn lacks(&self, value: &Value) -> Option<&'static str> {
+        match value {
+            Value::String(text) => self.lacks_text(text),
+            Value::Array(_) if self.flat => self.lacks_in_list(value),
+            Value::Array(items) => items.iter().find_map(|item| self.lacks(item)),
+            Value::Object(_) if self.flat => Some("an object"),
+            Value::Object(fields) => self.lacks_in_object(fields),
+            Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        }
+    }
+
+    fn lacks_in_list(&self, list: &Value) -> Option<&'static str> {
+        list.as_array().into_iter().flatten().find_map(|item| match item {
+            Value::Array(_) => Some("a list in a list"),
+            other => self.lacks(other),
+        })
+    }
+
+    fn lacks_in_object(&self, fields: &Map<String, Value>) -> Option<&'static str> {
+        fields.iter().find_map(|(name, value)| self.lacks_text(name).or_else(|| self.lacks(value)))
+    }
+
+    fn lacks_text(&self, text: &str) -> Option<&'static str> {
+        (!self.holds_nul && text.contains('\0')).then_some("a text with the character U+0000")
+    }
+}
+
+/// What Python does not let anyone assign. Its soft keywords (`match`, `case`, `type`, `_`) can be assigned.
+pub const PYTHON_KEYWORDS: [&str; 36] = [
+    "False",
+    "None",
+    "True",
+    "__debug__",
+    "and",
+    "as",
+    "assert",
+    "async",
+    "await",
+    "break",
+    "class",
+    "continue",
+    "def",
+    "del",
+    "elif",
+    "else",
+    "except",
+    "finally",
+    "for",
+    "from",
+    "global",
+    "if",
+    "import",
+    "in",
+    "is",
+    "lambda",
+    "nonlocal",
+    "not",
+    "or",
+    "pass",
+    "raise",
+    "return",
+    "try",
+    "while",
+    "with",
+    "yield",
+];
+const R_WORDS: [&str; 19] = [
+    "FALSE",
+    "Inf",
+    "NA",
+    "NA_character_",
+    "NA_complex_",
+    "NA_integer_",
+    "NA_real_",
+    "NULL",
+    "NaN",
+    "TRUE",
+    "break",
+    "else",
+    "for",
+    "function",
+    "if",
+    "in",
+    "next",
+    "repeat",
+    "while",
+];
+const JULIA_WORDS: [&str; 29] = [
+    "baremodule",
+    "begin",
+    "break",
+    "catch",
+    "const",
+    "continue",
+    "do",
+    "else",
+    "elseif",
+    "end",
+    "export",
+    "false",
+    "finally",
+    "for",
+    "function",
+    "global",
+    "if",
+    "import",
+    "let",
+    "local",
+    "macro",
+    "module",
+    "quote",
+    "return",
+    "struct",
+    "true",
+    "try",
+    "using",
+    "while",
+];
+const SCALA_WORDS: [&str; 40] = [
+    "_",
+    "abstract",
+    "case",
+    "catch",
+    "class",
+    "def",
+    "do",
+    "else",
+    "extends",
+    "false",
+    "final",
+    "finally",
+    "for",
+    "forSome",
+    "if",
+    "implicit",
+    "import",
+    "lazy",
+    "match",
+    "new",
+    "null",
+    "object",
+    "override",
+    "package",
+    "private",
+    "protected",
+    "return",
+    "sealed",
+    "super",
+    "this",
+    "throw",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "val",
+    "var",
+    "while",
+    "with",
+    "yield",
+];
+const MATLAB_WORDS: [&str; 20] = [
+    "break",
+    "case",
+    "catch",
+    "classdef",
+    "continue",
+    "else",
+    "elseif",
+    "end",
+    "for",
+    "function",
+    "global",
+    "if",
+    "otherwise",
+    "parfor",
+    "persistent",
+    "return",
+    "spmd",
+    "switch",
+    "try",
+    "while",
+];
+/// Variables that bash does not let anyone set, computes, executes or sets itself.
+const BASH_WORDS: [&str; 41] = [
+    "BASHOPTS",
+    "BASHPID",
+    "BASH_ALIASES",
+    "BASH_ARGC",
+    "BASH_ARGV",
+    "BASH_ARGV0",
+    "BASH_CMDS",
+    "BASH_COMMAND",
+    "BASH_ENV",
+    "BASH_LINENO",
+    "BASH_SOURCE",
+    "BASH_SUBSHELL",
+    "BASH_VERSINFO",
+    "BASH_VERSION",
+    "BASH_XTRACEFD",
+    "COMP_WORDBREAKS",
+    "DIRSTACK",
+    "ENV",
+    "EPOCHREALTIME",
+    "EPOCHSECONDS",
+    "EUID",
+    "FUNCNAME",
+    "GROUPS",
+    "HISTCMD",
+    "IFS",
+    "LINENO",
+    "OPTIND",
+    "POSIXLY_CORRECT",
+    "PPID",
+    "PROMPT_COMMAND",
+    "PS0",
+    "PS1",
+    "PS2",
+    "PS3",
+    "PS4",
+    "RANDOM",
+    "SECONDS",
+    "SHELLOPTS",
+    "SRANDOM",
+    "UID",
+    "_",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// What the engine's driver knows: `"julia": "baremodule begin "` and further pieces on the lines below.
+    const WORDS: &str = include_str!("../../../notebook/src/driver/reveille_driver/words.py");
+
+    fn of_the_driver(language: &str) -> BTreeSet<&'static str> {
+        let begin = format!("\n    \"{}\": \"", language.to_lowercase());
+        let reserved = &WORDS[WORDS.find("RESERVED = {").unwrap()..];
+        let list = &reserved[reserved.find(&begin).unwrap() + begin.len()..];
+        list[..list.find("\",\n").unwrap()].split(['"', ' ', '\n']).filter(|word| !word.is_empty()).collect()
+    }
+
+    #[test]
+    fn the_driver_has_the_same_words() {
+        for language in &LANGUAGES {
+            let ours: BTreeSet<&str> = language.reserved.iter().copied().collect();
+            assert_eq!(ours, of_the_driver(language.name), "{}", language.name);
+        }
+    }
+
+    #[test]
+    fn a_kernel_is_known_by_its_name_where_that_is_certain() {
+        let named = |kernel: &str| Language::of_kernel(Some(kernel)).map(|language| language.name);
+        for (kernel, language) in [
+            ("python3", Some("Python")),
+            ("conda_python3", Some("Python")),
+            ("conda_pytorch_p310", Some("Python")),
+            ("pysparkkernel", Some("Python")),
+            ("sparkkernel", Some("Scala")),
+            ("IR", Some("R")),
+            ("bash", Some("bash")),
+            ("julia-1.11", Some("Julia")),
+            ("conda_R", None),
+            ("conda_geo", None),
+            ("mirror", None),
+        ] {
+            assert_eq!(named(kernel), language, "{kernel}");
+        }
+        assert_eq!(Language::of_kernel(None).unwrap().name, "Python");
+    }
+
+    #[test]
+    fn what_a_language_lacks_is_found_at_any_depth() {
+        let of = |kernel: &str, value: Value| Language::of_kernel(Some(kernel)).unwrap().lacks(&value);
+        assert_eq!(of("bash", json!({})), Some("an object"));
+        assert_eq!(of("bash", json!([1, {"a": 1}])), Some("an object"));
+        assert_eq!(of("bash", json!([1, [2]])), Some("a list in a list"));
+        assert_eq!(of("bash", json!(["a\0"])), Some("a text with the character U+0000"));
+        assert_eq!(of("bash", json!([1, null, "a", true])), None);
+        assert_eq!(of("ir", json!([{"a\0": 1}])), Some("a text with the character U+0000"));
+        assert_eq!(of("ir", json!([{"a": [null]}])), None);
+        assert_eq!(of("python3", json!({"a": ["\0"]})), None);
+    }
+}

@@ -286,7 +286,7 @@ impl Run<'_> {
             self.missing(&format!("the notebook folder of notebook instance {instance} cannot be read ({error})"))
         })?;
         let real = std::fs::canonicalize(folder.join(path)).map_err(|error| {
-            self.missing(&format!(
+            self.none_of_the_name(&format!(
                 "there is no notebook {path} in the notebook folder of notebook instance {instance} ({error})"
             ))
         })?;
@@ -316,7 +316,7 @@ impl Run<'_> {
     async fn copy_s3(&self, bucket: &str, key: &str, copy: &Path) -> Result<PathBuf, Failure> {
         match self.aws.download(bucket, key, copy, MAX_NOTEBOOK_BYTES).await? {
             Downloaded::Done => Ok(self.folders.notebooks.clone()),
-            Downloaded::Missing => Err(self.missing(&format!("there is no object s3://{bucket}/{key}"))),
+            Downloaded::Missing => Err(self.none_of_the_name(&format!("there is no object s3://{bucket}/{key}"))),
             Downloaded::NoBucket => Err(self.missing(&format!("there is no bucket {bucket}"))),
             Downloaded::OtherRegion => {
                 Err(self.missing(&format!("the bucket {bucket} is in another region than this notebook instance")))

@@ -51,6 +51,15 @@ impl Run<'_> {
         )
     }
 
+    /// There is nothing of that name; perhaps there is of the one that was meant.
+    pub(super) fn none_of_the_name(&self, problem: &str) -> Failure {
+        let meant = self.request.notebook.without_url_encoding();
+        let hint = meant.map_or_else(String::new, |meant| {
+            format!("; the name looks URL-encoded, and without that it is {}", shown::quoted(&meant.to_string()))
+        });
+        self.missing(&format!("{problem}{hint}"))
+    }
+
     pub(super) fn judge(&self, verdict: Verdict) -> Result<(), Failure> {
         let Request { instance, kernel, .. } = self.request;
         let notebook = shown::thing(&self.request.notebook);

@@ -104,6 +104,24 @@ async fn a_kernel_without_a_command_says_so() {
     assert!(message.contains("the specification of kernel hollow has no command"), "{message}");
 }
 
+/// Kernels that Jupyter lists without us. What stands in a specification may be nobody's business.
+#[tokio::test]
+async fn a_specification_that_cannot_be_read_says_so() {
+    for (text, why) in [
+        (r#"{"argv": ["a"], "display_name": "x", "env": ["TOKEN=hunter2"]}"#, "cannot be used (TraitError)"),
+        ("{", "cannot be used (JSONDecodeError: "),
+        (r#"{"display_name": "x"}"#, "has no command (argv)"),
+        ("[]", "cannot be used (TypeError)"),
+    ] {
+        let bench = Bench::of(&asks_for("hollow"));
+        let folder = kernel(&bench, "JupyterSystemEnv", "hollow", "python", &IPYKERNEL, &json!({}));
+        fs::write(folder.join("share/jupyter/kernels/hollow/kernel.json"), text).unwrap();
+        let Verdict::KernelDied { message, cell_index: None, .. } = bench.run().await else { panic!("{text}: it ran") };
+        assert!(message.contains("specification of kernel hollow") && message.contains(why), "{text}: {message}");
+        assert!(!message.contains("hunter2") && !bench.output("log.txt").contains("hunter2"), "{message}");
+    }
+}
+
 /// A notebook that names no kernel, and a language that only one kernel has.
 #[tokio::test]
 async fn a_notebook_without_a_kernel_gets_that_of_its_language() {

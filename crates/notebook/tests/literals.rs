@@ -187,3 +187,23 @@ async fn a_kernel_that_says_another_language_executes_nothing() {
     assert!(reason.contains("written in julia") && reason.contains("its language is python"), "{reason}");
     assert!(!bench.job.working_dir.join("ran").exists(), "no cell is executed");
 }
+
+/// R's own kernel, where `REVEILLE_TEST_IRKERNEL` says that Jupyter has it as `ir` (Debian: r-cran-irkernel).
+#[tokio::test]
+async fn the_kernel_of_r_gets_what_was_passed() {
+    if std::env::var_os("REVEILLE_TEST_IRKERNEL").is_none() {
+        eprintln!("skipped: REVEILLE_TEST_IRKERNEL does not say that there is R's kernel");
+        return;
+    }
+    let mut source = notebook(&["cat(x, names(o), o[[1]][[2]], is.null(n), from, sep = '|')"]);
+    source["metadata"] = json!({"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}});
+    let mut bench = Bench::of(&source);
+    let text = "Grüße \u{1f600} $x `id` \\ \"'\u{2028}\t!";
+    bench.job.parameters =
+        json!({"x": text, "o": {"ü": [1, "日"]}, "n": null, "from": -0.5}).as_object().unwrap().clone();
+    assert_eq!(bench.run().await, Verdict::Succeeded, "{}", bench.output("log.txt"));
+    let output = bench.output_notebook();
+    let lines = output["cells"][1]["outputs"][0]["text"].as_array().unwrap();
+    let shown: String = lines.iter().filter_map(Value::as_str).collect();
+    assert_eq!(shown, format!("{text}|ü|日|TRUE|-0.5"));
+}

@@ -77,3 +77,30 @@ async fn a_statement_that_spark_refuses_fails_the_notebook() {
     let Verdict::NotebookFailed(failure) = bench.run().await else { panic!("{}", bench.output("log.txt")) };
     assert_eq!(failure.cell_index, Some(0), "{failure:?}");
 }
+
+/// The magics in a Python kernel, which has no sparkmagic in its command.
+#[tokio::test]
+async fn a_statement_that_spark_refuses_fails_a_python_notebook() {
+    let Ok(sparkmagic) = std::env::var("REVEILLE_TEST_SPARKMAGIC") else {
+        eprintln!("skipped: REVEILLE_TEST_SPARKMAGIC names no Python with sparkmagic");
+        return;
+    };
+    let (_livy, port) = Livy::start();
+    let load = format!("%load_ext sparkmagic.magics\n%spark add -s one -l python -u http://127.0.0.1:{port} -t None");
+    for (statement, failed) in [("x = 1", None), ("boom", Some(1))] {
+        let mut source = notebook(&[&load, &format!("%%spark\n{statement}"), "print('the end')"]);
+        source["metadata"]["kernelspec"]["name"] = json!("conda_spark");
+        let bench = Bench::of(&source);
+        let home = bench.folder.path().join("home");
+        let spec = bench.folder.path().join("home/ec2-user/anaconda3/envs/spark/share/jupyter/kernels/python3");
+        fs::create_dir_all(&spec).unwrap();
+        let argv = [&sparkmagic, "-m", "ipykernel_launcher", "-f", "{connection_file}"];
+        let content = json!({"argv": argv, "display_name": "Python", "language": "python", "env": {"HOME": home}});
+        fs::write(spec.join("kernel.json"), content.to_string()).unwrap();
+        match (bench.run().await, failed) {
+            (Verdict::Succeeded, None) => {}
+            (Verdict::NotebookFailed(failure), Some(cell)) => assert_eq!(failure.cell_index, Some(cell), "{failure:?}"),
+            (other, _) => panic!("{statement}: {other:?}: {}", bench.output("log.txt")),
+        }
+    }
+}

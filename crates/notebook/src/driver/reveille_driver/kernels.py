@@ -1,6 +1,6 @@
 """Which kernel runs the notebook, and the environment that it would have in Jupyter."""
 
-import logging
+import json
 import os
 from pathlib import Path
 from string import Template
@@ -64,7 +64,9 @@ def choose(notebook, override, own_specs):
         except NoSuchKernel:
             continue
         except Exception as error:  # of JSON, of a field's type, of the file
-            raise KernelBroken(f"the specification of kernel {name} cannot be read ({type(error).__name__}: {error})") from None
+            # What is wrong with a field may be told with its value.
+            told = f": {error}" if isinstance(error, (OSError, json.JSONDecodeError)) else ""
+            raise KernelBroken(f"the specification of kernel {name} cannot be used ({type(error).__name__}{told})") from None
         if not spec.argv or not all(isinstance(part, str) and part and "\0" not in part for part in spec.argv):
             raise KernelBroken(f"the specification of kernel {name} has no command (argv)")
         own_conda = bool(spec.resource_dir) and Path(spec.resource_dir).is_relative_to(own_specs)

@@ -120,7 +120,7 @@ mod tests {
         let damaged = |key: &str, ending| {
             let damaged = vec![Damaged { key: format!("runs/nightly/daily-1/1/{key}"), problem: "p".to_owned() }];
             let error = Some(Code::NotebookFailed.as_str().to_owned());
-            Exit::of(&Run { damaged, ending, error, ..Run::of_test("daily.ipynb") })
+            Exit::of(&Run { ending, damaged, error, ..Run::of_test("daily.ipynb") })
         };
         assert_eq!(damaged("outcome.json", Ending::Failed), Exit::NotStopped);
         assert_eq!(damaged("outcome.json", Ending::Aborted), Exit::Cancelled);

@@ -189,7 +189,7 @@ impl Account {
                     return Ok(Named::Known(execution, Box::new(described)));
                 }
             },
-            name => self.find(name).await?,
+            name => Box::pin(self.find(name)).await?,
         };
         if let Some(recorded) = execution.recorded {
             return Ok(Named::Past(recorded));

@@ -194,14 +194,12 @@ async fn stop(account: &Account, execution: &Execution) -> Result<(), CliError> 
 /// What is waited for, on one line.
 fn waiting(waits: &[Stopped]) -> String {
     let what = |is_concluded| if is_concluded { "its instance to stop" } else { "its outcome" };
-    match waits {
-        [one] => format!("{}  waits for {}", one.execution.run(), what(one.is_concluded())),
-        _ => {
-            let concluded = waits.iter().filter(|one| one.is_concluded()).count();
-            let without = waits.len() - concluded;
-            format!("{without} runs wait for their outcomes, {concluded} for their instances to stop")
-        }
+    if let [one] = waits {
+        return format!("{}  waits for {}", one.execution.run(), what(one.is_concluded()));
     }
+    let concluded = waits.iter().filter(|one| one.is_concluded()).count();
+    let without = waits.len() - concluded;
+    format!("{without} runs wait for their outcomes, {concluded} for their instances to stop")
 }
 
 /// How all of it ended: an instance that nobody stops first, because it costs money; then what could not be done; then what was not waited for.
@@ -267,7 +265,7 @@ mod tests {
     fn whoever_leaves_is_told_what_was_stopped() {
         let asked = Asked { stops: Some(RunId::from_key("b-2")), stopped: vec![RunId::from_key("a-1")] };
         assert_eq!(
-            asked.notes(),
+            asked.notes(&Terminal::plain(80)),
             [
                 "a-1 stays stopped; see what became of it with: reveille show a-1",
                 "b-2 may have been stopped; see what became of it with: reveille show b-2"

@@ -25,12 +25,11 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &RerunArguments) -> Resu
     let input = input_of_new(&past.input, changes.clone())?;
     // A redrive would be refused as a new run is.
     check(&old, &input)?;
-    let redriven = match why_new(&old, &past, !changes.is_empty(), arguments.new) {
-        Some(because) => Err(because),
-        None => {
-            let find_out = format!("{0} may have been redriven; to find out: reveille show {0}", old.id);
-            unless_interrupted(terminal, &find_out, Box::pin(account.redrive(&old.execution, &past))).await?
-        }
+    let redriven = if let Some(because) = why_new(&old, &past, !changes.is_empty(), arguments.new) {
+        Err(because)
+    } else {
+        let find_out = format!("{0} may have been redriven; to find out: reveille show {0}", old.id);
+        unless_interrupted(terminal, &find_out, Box::pin(account.redrive(&old.execution, &past))).await?
     };
     let (execution, because) = match redriven {
         Ok(execution) => (execution, None),

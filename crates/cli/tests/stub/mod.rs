@@ -135,7 +135,7 @@ pub const STACK: &str = "<DescribeStacksResponse><DescribeStacksResult><Stacks><
 
 /// What a bucket answers that has no record of any run.
 pub fn without_records(first: &str) -> (u16, String) {
-    let is_object = first.split(['?', ' ']).nth(1).is_some_and(|path| path.ends_with(".json"));
+    let is_object = first.split(['?', ' ']).nth(1).is_some_and(|path| path.strip_suffix(".json").is_some());
     if is_object { (404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()) } else { (200, EMPTY.to_owned()) }
 }
 

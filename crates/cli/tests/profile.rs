@@ -32,7 +32,7 @@ fn a_profile_that_is_named_comes_before_the_environment() {
     for (arguments, key) in [(&["--profile", "work"][..], "OFWORK"), (&[], "a")] {
         assert_eq!(runs(arguments).status.code(), Some(0));
         let signatures: Vec<String> = signatures.try_iter().collect();
-        assert_eq!(signatures.len(), 2);
+        assert!(signatures.len() >= 2, "the stack and its executions: {signatures:?}");
         assert!(signatures.iter().all(|it| it.contains(&format!("Credential={key}/"))), "{signatures:?}");
     }
 }

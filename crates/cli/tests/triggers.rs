@@ -49,9 +49,7 @@ impl Rules {
             _ if call.first.contains("notification") => return (200, WITH_EVENTS.to_owned()),
             _ if call.first.starts_with("GET ") => return (200, EMPTY.to_owned()),
             _ => {
-                let stack =
-                    STACK.replace("<OutputValue>m</OutputValue>", &format!("<OutputValue>{MACHINE}</OutputValue>"));
-                return (200, stack);
+                return (200, STACK.replace(stub::MACHINE, MACHINE));
             }
         };
         (200, answer.to_string())

@@ -47,7 +47,8 @@ fn schedules(call: &StubCall<'_>) -> Option<(u16, String)> {
     if method != "GET" {
         return Some(of(&json!({"ScheduleArn": "arn"})));
     }
-    if let Some(mut made) = before(call, &format!("POST /schedules/{name} HTTP/1.1")).next() {
+    let is_new = !SCHEDULES.iter().any(|it| it.0 == name);
+    if let Some(mut made) = before(call, &format!("POST /schedules/{name} HTTP/1.1")).next().filter(|_| is_new) {
         made["Name"] = name.into();
         made["CreationDate"] = seconds("2026-11-27T09:30:00Z").into();
         return Some(of(&made));

@@ -40,16 +40,16 @@ async fn each_kernel_of_an_environment_has_a_name() {
     }
 }
 
-/// Two environments call a kernel `ir`: the one that is named as the language has the name, the other one of its own.
+/// Two environments call a kernel `irk` (R's own name, `ir`, may be a kernel of this machine): the one that is named as the language has the name, the other one of its own.
 #[tokio::test]
 async fn two_environments_kernels_of_one_name_are_both_there() {
-    for (name, which) in [("ir", "R"), ("conda_R", "R"), ("conda_my-r", "my-r"), ("conda_my-r_ir", "my-r")] {
+    for (name, which) in [("irk", "R"), ("conda_R", "R"), ("conda_my-r", "my-r"), ("conda_my-r_irk", "my-r")] {
         let bench = Bench::of(&asks_for(name));
         for env in ["R", "my-r"] {
-            kernel(&bench, env, "ir", "R", &IPYKERNEL, &json!({"WHICH": env}));
+            kernel(&bench, env, "irk", "R", &IPYKERNEL, &json!({"WHICH": env}));
         }
         assert_eq!(seen(&bench).await["WHICH"], which, "{name}");
-        assert!(bench.output("log.txt").contains("Kernel ir of conda environment my-r is called conda_my-r_ir"));
+        assert!(bench.output("log.txt").contains("Kernel irk of conda environment my-r is called conda_my-r_irk"));
     }
 }
 

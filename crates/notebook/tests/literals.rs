@@ -133,7 +133,7 @@ async fn refusal(language: &str, parameters: Value) -> String {
 #[tokio::test]
 async fn a_name_that_the_language_lacks_is_refused() {
     // papermill would set `day`, and both cases of one name.
-    assert!(refusal("R", json!({"_day": 1})).await.contains("_day begins with _, as no name does in r"));
+    assert!(refusal("R", json!({"_day": 1})).await.contains("_day begins with _, as no name does in R"));
     let said = refusal("PowerShell", json!({"day": 1, "Day": 2})).await;
     assert!(said.contains("Day and day are one variable") || said.contains("day and Day are one variable"), "{said}");
     for (language, name) in

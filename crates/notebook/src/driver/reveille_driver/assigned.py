@@ -10,6 +10,9 @@ LINE_MAGIC = re.compile(r"^(\s*)([%!?].*|.*\?)$")
 OF_SHELL = re.compile(r"^(\s*[\w\s,]+=\s*)[!%].*$")
 # What runs another file in the notebook's variables.
 RUNS_A_FILE = re.compile(r"^\s*%run\b")
+# What may read any variable without its name: other code that is run, or all variables at once.
+READS_ALL = re.compile(r"%run\b|\b(?:exec|eval|globals|locals|vars)\s*\(")
+READS_ALL_ELSEWHERE = re.compile(r"\b(?:source|include|eval|exec|exists|get|mget)\b|^\s*\.\s", re.MULTILINE)
 # An assignment at the beginning of a line, in any of the languages: `val day = `, `$day = `, `[string]$day = `, `day::String = `,
 # `day <- `, `export day=`.
 ASSIGNMENT = r"^(?:[\w.<>\[\],?-]+\s+){0,3}(?:\[[^\]]*\]\s*)?\$?%s(?:\s*::?\s*[\w.\[\]{}<>]+)?\s*(?:<<?-|:?=)(?![=~>])(.*)$"
@@ -55,6 +58,8 @@ def overwritten(cells, names, language):
 def first_use(source, name, language):
     """What the cell first does with a name: "sets" where it does so in any case and reads it nowhere before, "reads" where it may, None
     where it does not have it."""
+    if (READS_ALL if language == "python" else READS_ALL_ELSEWHERE).search(source):
+        return "reads"
     if not mentions(source, name, language):
         return None
     if language != "python":

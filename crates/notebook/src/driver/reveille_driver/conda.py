@@ -40,6 +40,9 @@ def add_kernels(envs, folder, jupyters):
     named = {}
     for env in dict.fromkeys(env for env, _, _ in found):
         main = min((own for own in found if own[0] == env), key=rank)
+        if f"conda_{env.name}".lower() in map(str.lower, named):
+            logging.warning("No kernel is called conda_%s after that environment: another one's name differs in case only.", env.name)
+            continue
         named[f"conda_{env.name}"] = main
         if env.name == "python3" and is_python(main[2]):
             named["python3"] = main

@@ -12,6 +12,7 @@ class R(Literals):
     """R language definition, "Literal constants", and `?Quotes`: `\\uXXXX` and `\\UXXXXXXXX` are characters in any locale; there is no
     U+0000. A name of a list that is written as an argument's goes through the locale, one in `names` does not."""
 
+    title = "R"
     null, true, false = "NULL", "TRUE", "FALSE"
     open_any = open_same = "list("
     close = ")"
@@ -43,6 +44,7 @@ class Julia(Literals):
     """Julia manual, "Strings": `$` begins an interpolation unless a backslash precedes it; `\\u` has up to four hexadecimal digits and
     `\\U` up to eight. A list or a Dict whose values differ in type would convert them to one that holds all (1 to 1.0)."""
 
+    title = "Julia"
     null = "nothing"
     open_any = "Any["
 
@@ -61,6 +63,7 @@ class Scala(Literals):
     """Scala language specification, "String literals" and "Unicode escapes": older compilers read `\\uXXXX` before anything else, so no
     character that means something to them is written so. A Seq of numbers would make all of them Doubles."""
 
+    title = "Scala"
     comment = "// Parameters"
     null = "None"
     wide = "L"
@@ -89,6 +92,7 @@ class Matlab(Literals):
     """MATLAB, "Text in String and Character Arrays": a doubled quote is the only escape of either; a number beside characters in
     brackets is the character with that code."""
 
+    title = "MATLAB"
     comment = "% Parameters"
     null = "NaN"
     open_any = open_same = "{"
@@ -130,6 +134,7 @@ class Matlab(Literals):
 class CSharp(Literals):
     """C# language specification, 6.4.5.6 "String literals": `\\uXXXX` and `\\UXXXXXXXX` have exactly so many digits."""
 
+    title = "C#"
     comment = "// Parameters"
     wide = "L"
     lacks = (type(None),)
@@ -152,6 +157,7 @@ class CSharp(Literals):
 class FSharp(Literals):
     """F# language reference, "Strings": `\\uXXXX` and `\\UXXXXXXXX` have exactly so many digits; `$` and braces mean nothing here."""
 
+    title = "F#"
     comment = "(* Parameters *)"
     null = "None"
     wide = "L"
@@ -182,6 +188,7 @@ class PowerShell(Literals):
     for quotes, too, so what is not ASCII is written with .NET's Regex.Unescape. A list in brackets is unrolled unless a comma
     makes it an item (about_Arrays). Names differ in more than case."""
 
+    title = "PowerShell"
     null, true, false = "$Null", "$True", "$False"
     open_any = open_same = "@("
     close = ")"
@@ -218,6 +225,7 @@ class Bash(Literals):
     """Bash reference manual, "Single quotes" and "ANSI-C quoting": three octal digits are a byte, in any locale; `\\u` is not. A kernel
     types the cell into a terminal, so no control character is written as itself, and no `!` beside an escape."""
 
+    title = "bash"
     null = "''"
     lacks = (dict,)
     open_any = open_same = "("

@@ -25,6 +25,7 @@ class Unwritable(Exception):
 class Literals:
     """One language. The classes below say what is different in theirs."""
 
+    title = None
     comment = "# Parameters"
     null, true, false = "null", "true", "false"
     # Types of values that the language, or papermill's idea of it, has not.

@@ -47,7 +47,7 @@ def cell_source(parameters, kernel, language):
         )
     base, python, _ = load_translators()
     for name, value in parameters.items():
-        check_name(name, name in RESERVED["python"].split() and "is a reserved word of", language)
+        check_name(name, name in RESERVED["python"].split() and "is a reserved word of", "Python")
         check_python(name, value, kernel, python)
     # Papermill's translator formats with black where that is installed, to no use here.
     return base.codify.__func__(python, parameters, "Parameters")
@@ -58,14 +58,14 @@ def other_cell(parameters, kernel, writer):
         seen = {}
         for name in parameters:
             if (other := seen.setdefault(name.lower(), name)) != name:
-                raise Refused(f"parameters: {other} and {name} are one variable in {writer.language}; give one of them another name")
+                raise Refused(f"parameters: {other} and {name} are one variable in {writer.title}; give one of them another name")
     for name, value in parameters.items():
-        check_name(name, writer.why_not_name(name), writer.language)
+        check_name(name, writer.why_not_name(name), writer.title)
         try:
             writer.assign(name, value)
         except Unwritable as lacking:
             raise Refused(
-                f"parameters: cannot pass {name} to kernel {kernel}: it is, or holds, {lacking}, and {writer.language} has no form "
+                f"parameters: cannot pass {name} to kernel {kernel}: it is, or holds, {lacking}, and {writer.title} has no form "
                 "of that here; pass a text that the notebook reads"
             ) from None
     return writer.cell(parameters)

@@ -256,11 +256,11 @@ fn check_size(input: &Value) -> Result<(), Failure> {
 }
 
 fn check_kernel(kernel: Option<&str>) -> Result<(), Failure> {
-    // Jupyter's own rule for kernel names (jupyter_client.kernelspec, _kernel_name_pat), and no leading hyphen.
+    // Jupyter's own rule for kernel names (jupyter_client.kernelspec, _kernel_name_pat), and no hyphen or dots alone at the beginning:
+    // .NET's kernels begin with a dot, `.net-csharp`.
     let good = kernel.is_none_or(|name| {
-        !name.is_empty()
-            && name.len() <= MAX_KERNEL_CHARS
-            && !name.starts_with(['-', '.'])
+        name.len() <= MAX_KERNEL_CHARS
+            && name.trim_start_matches('.').starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
     });
     if good {

@@ -47,7 +47,7 @@ fn a_language_reads_back_what_was_passed_and_executes_nothing() {
     }
 }
 
-/// Whatever interpolates in a language: `$` in Julia and PowerShell, its backtick and its typographic quotes.
+/// Whatever interpolates in a language: `$` in Julia and `PowerShell`, the latter's backtick and its typographic quotes.
 #[test]
 fn what_a_text_holds_is_no_code() {
     let hostile = cells(&json!({"k": "$(run(`id`))\u{2019}'\"\\x"}));
@@ -99,6 +99,14 @@ fn numbers_in_a_list_stay_what_they_are() {
     assert!(lines(".net-csharp").starts_with("var l = new object[] { 1, 2.5 };\n"), "{}", lines(".net-csharp"));
     assert!(lines(".net-fsharp").starts_with("let l = [box (1); box (2.5)]\n"), "{}", lines(".net-fsharp"));
     assert!(lines(".net-powershell").contains("$n = @(,@(1, 2))\n"), "{}", lines(".net-powershell"));
+}
+
+/// A parameter may take the name of what another one is written with.
+#[test]
+fn a_name_that_the_literals_use_is_set_last() {
+    let cells = cells(&json!({"Dict": 1, "a": {"b": 1}, "true": 2, "z": true}));
+    assert_eq!(cells["julia"].as_str().unwrap().lines().last(), Some("Dict = 1"));
+    assert_eq!(cells["matlab"].as_str().unwrap().lines().last(), Some("true = 2;"));
 }
 
 #[test]

@@ -103,7 +103,7 @@ pub fn input() -> Value {
             "kernel": {
                 "description": "The kernel, instead of the one that the notebook names.",
                 "type": ["string", "null"],
-                "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$",
+                "pattern": "^\\.*[A-Za-z0-9_][A-Za-z0-9._-]*$",
                 "maxLength": MAX_KERNEL_CHARS
             },
             "html": one_of::<Html>("Whether everything that the notebook shows is in output.html, scripts too, or nothing runs in it.", "full"),

@@ -117,10 +117,26 @@ fn inputs() -> Vec<Value> {
 
     let kernels =
         [json!(null), json!("python3"), json!("PYTHON"), json!("conda_x"), json!("xconda_x"), json!("CONDA_r")];
-    for kernel in kernels
-        .into_iter()
-        .chain(["pySpark", "ipykernel", "ir", "IR", "bash", "julia-1.11", ".x", "x.", "a b", "é"].map(Value::from))
-    {
+    for kernel in kernels.into_iter().chain(
+        [
+            "pySpark",
+            "ipykernel",
+            "ir",
+            "IR",
+            "bash",
+            "julia-1.11",
+            ".net-csharp",
+            ".x",
+            ".",
+            "..",
+            ".-",
+            "-.",
+            "x.",
+            "a b",
+            "é",
+        ]
+        .map(Value::from),
+    ) {
         let others = ["match", "Class", "classes", "_", "1a", "a-b", "ü", "a\n", "RANDOM", "NULL", "end", "_day"];
         for name in PYTHON_KEYWORDS.into_iter().chain(others) {
             let mut input = cases::with("parameters", json!({name: 1}));

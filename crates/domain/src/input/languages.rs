@@ -20,6 +20,8 @@ pub struct Language {
     pub flat: bool,
     /// Whether a text can hold U+0000.
     pub holds_nul: bool,
+    /// Whether there is a null.
+    pub has_null: bool,
 }
 
 /// A language that takes every name and value but its reserved words.
@@ -31,12 +33,13 @@ const ANY: Language = Language {
     no_leading_underscore: false,
     flat: false,
     holds_nul: true,
+    has_null: true,
 };
 
-/// The languages whose kernels are known by name: `IRkernel::installspec()` installs `ir`, `python -m bash_kernel.install` `bash`, IJulia
-/// `julia-1.11`, Almond `scala`, MathWorks' kernel `jupyter_matlab_kernel`, sparkmagic its three; the environments of `SageMaker` that
-/// are named here have Python.
-pub const LANGUAGES: [Language; 6] = [
+/// The languages whose kernels are known by name: `IRkernel::installspec()` installs `ir`, `python -m bash_kernel.install` `bash`, `IJulia`
+/// `julia-1.11`, Almond `scala`, MATLAB's makers `jupyter_matlab_kernel`, .NET Interactive `.net-csharp` and `.net-fsharp`, sparkmagic its
+/// three; the environments of `SageMaker` that are named here have Python.
+pub const LANGUAGES: [Language; 8] = [
     Language {
         name: "Python",
         parts: &[
@@ -69,6 +72,8 @@ pub const LANGUAGES: [Language; 6] = [
         no_leading_underscore: true,
         ..ANY
     },
+    Language { name: "C#", kernels: &[".net-csharp"], reserved: &CSHARP_WORDS, has_null: false, ..ANY },
+    Language { name: "F#", kernels: &[".net-fsharp"], reserved: &FSHARP_WORDS, ..ANY },
 ];
 
 impl Language {
@@ -102,7 +107,8 @@ impl Language {
             Value::Array(items) => items.iter().find_map(|item| self.lacks(item)),
             Value::Object(_) if self.flat => Some("an object"),
             Value::Object(fields) => self.lacks_in_object(fields),
-            Value::Null | Value::Bool(_) | Value::Number(_) => None,
+            Value::Null => (!self.has_null).then_some("null"),
+            Value::Bool(_) | Value::Number(_) => None,
         }
     }
 
@@ -321,6 +327,154 @@ const BASH_WORDS: [&str; 41] = [
     "UID",
     "_",
 ];
+const CSHARP_WORDS: [&str; 77] = [
+    "abstract",
+    "as",
+    "base",
+    "bool",
+    "break",
+    "byte",
+    "case",
+    "catch",
+    "char",
+    "checked",
+    "class",
+    "const",
+    "continue",
+    "decimal",
+    "default",
+    "delegate",
+    "do",
+    "double",
+    "else",
+    "enum",
+    "event",
+    "explicit",
+    "extern",
+    "false",
+    "finally",
+    "fixed",
+    "float",
+    "for",
+    "foreach",
+    "goto",
+    "if",
+    "implicit",
+    "in",
+    "int",
+    "interface",
+    "internal",
+    "is",
+    "lock",
+    "long",
+    "namespace",
+    "new",
+    "null",
+    "object",
+    "operator",
+    "out",
+    "override",
+    "params",
+    "private",
+    "protected",
+    "public",
+    "readonly",
+    "ref",
+    "return",
+    "sbyte",
+    "sealed",
+    "short",
+    "sizeof",
+    "stackalloc",
+    "static",
+    "string",
+    "struct",
+    "switch",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typeof",
+    "uint",
+    "ulong",
+    "unchecked",
+    "unsafe",
+    "ushort",
+    "using",
+    "virtual",
+    "void",
+    "volatile",
+    "while",
+];
+const FSHARP_WORDS: [&str; 67] = [
+    "abstract",
+    "and",
+    "as",
+    "assert",
+    "base",
+    "begin",
+    "class",
+    "const",
+    "default",
+    "delegate",
+    "do",
+    "done",
+    "downcast",
+    "downto",
+    "elif",
+    "else",
+    "end",
+    "exception",
+    "extern",
+    "false",
+    "finally",
+    "fixed",
+    "for",
+    "fun",
+    "function",
+    "global",
+    "if",
+    "in",
+    "inherit",
+    "inline",
+    "interface",
+    "internal",
+    "lazy",
+    "let",
+    "match",
+    "member",
+    "module",
+    "mutable",
+    "namespace",
+    "new",
+    "not",
+    "null",
+    "of",
+    "open",
+    "or",
+    "override",
+    "private",
+    "public",
+    "rec",
+    "return",
+    "select",
+    "static",
+    "struct",
+    "then",
+    "to",
+    "true",
+    "try",
+    "type",
+    "upcast",
+    "use",
+    "val",
+    "void",
+    "when",
+    "while",
+    "with",
+    "yield",
+    "_",
+];
 
 #[cfg(test)]
 mod tests {
@@ -334,7 +488,12 @@ mod tests {
     const WORDS: &str = include_str!("../../../notebook/src/driver/reveille_driver/words.py");
 
     fn of_the_driver(language: &str) -> BTreeSet<&'static str> {
-        let begin = format!("\n    \"{}\": \"", language.to_lowercase());
+        let language = match language {
+            "C#" => ".net-csharp".to_owned(),
+            "F#" => ".net-fsharp".to_owned(),
+            other => other.to_lowercase(),
+        };
+        let begin = format!("\n    \"{language}\": \"");
         let reserved = &WORDS[WORDS.find("RESERVED = {").unwrap()..];
         let list = &reserved[reserved.find(&begin).unwrap() + begin.len()..];
         list[..list.find("\",\n").unwrap()].split(['"', ' ', '\n']).filter(|word| !word.is_empty()).collect()
@@ -362,6 +521,7 @@ mod tests {
             ("julia-1.11", Some("Julia")),
             ("conda_R", None),
             ("conda_geo", None),
+            (".net-csharp", Some("C#")),
             ("mirror", None),
         ] {
             assert_eq!(named(kernel), language, "{kernel}");
@@ -379,6 +539,7 @@ mod tests {
         assert_eq!(of("bash", json!([1, null, "a", true])), None);
         assert_eq!(of("ir", json!([{"a\0": 1}])), Some("a text with the character U+0000"));
         assert_eq!(of("ir", json!([{"a": [null]}])), None);
+        assert_eq!(of(".net-csharp", json!([{"a": null}])), Some("null"));
         assert_eq!(of("python3", json!({"a": ["\0"]})), None);
     }
 }

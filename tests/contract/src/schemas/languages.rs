@@ -22,6 +22,9 @@ pub(super) fn of_language(language: &Language) -> Value {
         parameters["additionalProperties"] =
             json!({"not": {"type": "object"}, "items": {"not": {"type": ["array", "object"]}}});
     }
+    if !language.has_null {
+        parameters["additionalProperties"] = json!({"not": {"type": "null"}});
+    }
     json!({
         "description": format!("A parameter becomes a variable of the kernel's language, {}.", language.name),
         "if": kernel,

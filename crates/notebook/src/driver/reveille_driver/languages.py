@@ -45,6 +45,7 @@ class Julia(Literals):
     `\\U` up to eight. A list or a Dict whose values differ in type would convert them to one that holds all (1 to 1.0)."""
 
     title = "Julia"
+    used = ("Any", "Dict", "String", "nothing")
     null = "nothing"
     open_any = "Any["
 
@@ -64,6 +65,7 @@ class Scala(Literals):
     character that means something to them is written so. A Seq of numbers would make all of them Doubles."""
 
     title = "Scala"
+    used = ("Any", "Map", "None", "Seq")
     comment = "// Parameters"
     null = "None"
     wide = "L"
@@ -93,6 +95,7 @@ class Matlab(Literals):
     brackets is the character with that code."""
 
     title = "MATLAB"
+    used = ("NaN", "char", "containers", "false", "string", "true")
     comment = "% Parameters"
     null = "NaN"
     open_any = open_same = "{"
@@ -135,6 +138,7 @@ class CSharp(Literals):
     """C# language specification, 6.4.5.6 "String literals": `\\uXXXX` and `\\UXXXXXXXX` have exactly so many digits."""
 
     title = "C#"
+    used = ("System",)
     comment = "// Parameters"
     wide = "L"
     lacks = (type(None),)
@@ -158,6 +162,7 @@ class FSharp(Literals):
     """F# language reference, "Strings": `\\uXXXX` and `\\UXXXXXXXX` have exactly so many digits; `$` and braces mean nothing here."""
 
     title = "F#"
+    used = ("Map", "None", "System", "box")
     comment = "(* Parameters *)"
     null = "None"
     wide = "L"

@@ -33,6 +33,8 @@ class Literals:
     holds_nul = True
     case_matters = True
     wide = ""
+    # Names that the literals use, and that are no reserved words: whoever passes one has it set behind all the others.
+    used = ()
     open_any, open_same, close = "[", "[", "]"
     between = ", "
 
@@ -46,7 +48,8 @@ class Literals:
         return "is a reserved word of" if same in self.reserved else None
 
     def cell(self, parameters):
-        return "".join([f"{self.comment}\n", *(f"{self.assign(name, value)}\n" for name, value in parameters.items())])
+        last = sorted(parameters.items(), key=lambda parameter: parameter[0] in self.used)
+        return "".join([f"{self.comment}\n", *(f"{self.assign(name, value)}\n" for name, value in last)])
 
     def assign(self, name, value):
         return f"{name} = {self.value(value)}"

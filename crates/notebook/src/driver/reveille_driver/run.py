@@ -138,8 +138,9 @@ class Run:
     async def work(self):
         await self.start_kernel()
         if self.injected is not None:
-            info = await self.client.language_info() or {}
-            if problem := kernels.other_language(self.kernel, self.language, info.get("name")):
+            info = await self.client.language_info()
+            # None is a kernel that died, which the first cell finds out.
+            if info is not None and (problem := kernels.other_language(self.kernel, self.language, info.get("name"))):
                 raise Ended({"kind": "parameters_refused", "reason": clean(problem)})
         await self.run_cells()
 

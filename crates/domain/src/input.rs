@@ -21,7 +21,7 @@ mod parameters;
 
 pub use contract::without_nulls;
 use contract::{RawInput, RawLimits};
-pub use languages::{LANGUAGES, Language, PYTHON_KEYWORDS};
+pub use languages::{LANGUAGES, Language};
 pub use notebook::NotebookSource;
 
 /// What a run asks for when other runs hold the instance.

@@ -8,7 +8,7 @@ use reveille_contract_tests::names::names;
 use reveille_contract_tests::schemas::{self, closed, validated};
 use reveille_contract_tests::{files, read};
 use reveille_domain::error::{Code, Evidence, FailedCell, Failure};
-use reveille_domain::input::{self, Html, NotebookSource, OnRunnerLost, PYTHON_KEYWORDS, WhenBusy};
+use reveille_domain::input::{self, Html, LANGUAGES, NotebookSource, OnRunnerLost, WhenBusy};
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::limits::{MAX_INPUT_BYTES, MAX_PARAMETER_NAME, MAX_PARAMETERS};
 use reveille_domain::records::{Outcome, Phase, Phases, Rest, RunStatus};
@@ -138,7 +138,7 @@ fn inputs() -> Vec<Value> {
         .map(Value::from),
     ) {
         let others = ["match", "Class", "classes", "_", "1a", "a-b", "ü", "a\n", "RANDOM", "NULL", "end", "_day"];
-        for name in PYTHON_KEYWORDS.into_iter().chain(others) {
+        for name in LANGUAGES[0].reserved().chain(others) {
             let mut input = cases::with("parameters", json!({name: 1}));
             input["kernel"] = kernel.clone();
             inputs.push(input);

@@ -1,7 +1,6 @@
 use serde_json::json;
 
 use super::cases::with;
-use super::languages::PYTHON_KEYWORDS;
 use super::*;
 
 fn message(input: &Value) -> String {
@@ -60,7 +59,7 @@ fn what_is_wrong_is_named() {
 /// docs/input.md: "Python's soft keywords (`match`, `type`) are fine."
 #[test]
 fn a_keyword_of_the_kernels_language_is_no_parameter_name() {
-    for keyword in PYTHON_KEYWORDS {
+    for keyword in LANGUAGES[0].reserved() {
         let message = message(&with("parameters", json!({keyword: "secret"})));
         assert!(message.starts_with(&format!("parameters.{keyword}: ")), "{message}");
         assert!(!message.contains("secret"), "{message}");

@@ -13,7 +13,7 @@ pub(super) fn of_language(language: &Language) -> Value {
     } else {
         json!({"properties": {"kernel": {"type": "string", "pattern": pattern}}, "required": ["kernel"]})
     };
-    let mut names = json!({"not": {"enum": language.reserved}});
+    let mut names = json!({"not": {"enum": language.reserved().collect::<Vec<_>>()}});
     if language.no_leading_underscore {
         names["pattern"] = json!("^[^_]");
     }

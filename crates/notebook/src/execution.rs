@@ -15,7 +15,7 @@ use crate::driver;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::growth::Growth;
-use crate::job::{CellProgress, EXPORT_LIMIT, HURRIED_EXPORT, Job, Mode, Output};
+use crate::job::{CellProgress, HURRIED_EXPORT, Job, Mode, Output};
 use crate::kernel_folder;
 use crate::log::Log;
 use crate::processes::Marked;
@@ -92,6 +92,7 @@ impl NotebookProcess {
             marked: Marked::new(MARKER, &job.marker),
             deadline: Instant::now().checked_add(job.limit).unwrap_or_else(|| Instant::now() + NO_LIMIT),
             engine,
+            export_limit: job.patience.export,
             job,
             child,
             log,
@@ -99,7 +100,6 @@ impl NotebookProcess {
             verdict: None,
             html_error: None,
             end_limit,
-            export_limit: EXPORT_LIMIT,
         })
     }
 

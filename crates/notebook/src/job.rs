@@ -13,9 +13,7 @@ use crate::kernel_folder;
 const MAX_NOTEBOOK_BYTES: u64 = 64 << 20;
 /// Outputs beyond this are left out of the output notebook, with a note in their place.
 const MAX_OUTPUT_BYTES: u64 = 32 << 20;
-/// The HTML of a notebook of the above sizes takes some seconds; more means that it hangs.
-pub(crate) const EXPORT_LIMIT: Duration = Duration::from_mins(1);
-/// The same where the machine is about to go: the notebook itself is worth more.
+/// For the page where the machine is about to go: the notebook itself is worth more.
 pub(crate) const HURRIED_EXPORT: Duration = Duration::from_secs(10);
 
 /// How often a cell is asked where it is: a cell that waits in its turn answers only the second time. run.py has the same.
@@ -35,15 +33,17 @@ pub struct Patience {
     /// Beyond the last two: for the driver to save the notebook and mark the cell. A driver that needs longer is killed;
     /// what it last saved is then marked by another.
     pub save: Duration,
-    /// All of that together where the machine is about to go: time for the interrupts, for the grace, and for little more.
+    /// For the page. That of a notebook of `MAX_NOTEBOOK_BYTES` takes some seconds; more means that it hangs.
+    pub export: Duration,
+    /// All of the end but the page where the machine is about to go: time for the interrupts, for the grace, and for little more.
     pub hurry: Duration,
 }
 
 impl Default for Patience {
     /// Long enough to remove temporary tables or to release a lock, short against a run.
     fn default() -> Self {
-        let [exit, interrupt, grace, save, hurry] = [30, 3, 10, 20, 18].map(Duration::from_secs);
-        Self { exit, interrupt, grace, save, hurry }
+        let [exit, interrupt, grace, save, export, hurry] = [30, 3, 10, 20, 60, 18].map(Duration::from_secs);
+        Self { exit, interrupt, grace, save, export, hurry }
     }
 }
 
@@ -140,7 +140,7 @@ impl Job {
             "conda_envs": conda_envs,
             "max_notebook_bytes": MAX_NOTEBOOK_BYTES,
             "max_output_bytes": MAX_OUTPUT_BYTES,
-            "export_seconds": EXPORT_LIMIT.as_secs(),
+            "export_seconds": self.patience.export.as_secs(),
         })
     }
 }

@@ -302,8 +302,7 @@ async fn a_kernel_ends_whatever_its_control_thread_prints() {
                     if alive: thread._events.append(call); thread._event_pipe.send(b'')\n    \
                     else: call()\n\
                 thread.schedule = schedule";
-    let mut bench = Bench::of_cells(&[cell]);
-    bench.job.patience.exit = Duration::from_mins(1);
+    let bench = Bench::of_cells(&[cell]);
     assert_eq!(bench.run().await, Verdict::Succeeded);
     assert!(!bench.output("log.txt").contains("still busy"), "{}", bench.output("log.txt"));
 }

@@ -76,7 +76,8 @@ fn instructions(terminal: &Terminal, local: &Local) -> Vec<String> {
     lines.extend([String::new(), title("Or start one as any AWS client does:"), String::new()]);
     lines.extend(command_lines(&start_command(local), terminal.width()));
     lines.extend([String::new(), title("Or let a file land:"), String::new()]);
-    lines.push(format!("aws s3 cp README.md s3://{}/incoming/README.md", local.trigger_bucket()));
+    let put = format!("aws s3 cp README.md s3://{}/incoming/README.md", local.trigger_bucket());
+    lines.extend(command_lines(&put, terminal.width()));
     lines.push(String::new());
     let log = local.ministack_log().map(|path| path.display().to_string()).unwrap_or_default();
     for (label, place) in [
@@ -112,13 +113,16 @@ fn start_command(local: &Local) -> String {
     format!("aws stepfunctions start-execution --state-machine-arn {machine} --input {input}")
 }
 
-/// A command that a person pastes: in one line, or where that is too wide in a line for each option. A terminal may break an option itself, and
-/// still copies it whole.
+/// A command that a person pastes: in one line, or where that is too wide in a line for each option, or for its last argument if it has no
+/// options. A terminal may break an option itself, and still copies it whole.
 fn command_lines(command: &str, width: usize) -> Vec<String> {
     if command.width() <= width {
         return vec![command.to_owned()];
     }
-    command.replace(" --", " \\\n  --").lines().map(str::to_owned).collect()
+    match command.rsplit_once(' ') {
+        Some((rest, last)) if !command.contains(" --") => vec![format!("{rest} \\"), format!("  {last}")],
+        _ => command.replace(" --", " \\\n  --").lines().map(str::to_owned).collect(),
+    }
 }
 
 /// Where something is: beside its name, or where that is too wide below it.
@@ -143,6 +147,9 @@ mod tests {
             narrow,
             ["aws stepfunctions start-execution \\", "  --state-machine-arn arn:x \\", "  --input '{\"a\":1}'"]
         );
+        let put = "aws s3 cp README.md s3://reveille-incoming/incoming/README.md";
+        assert_eq!(command_lines(put, 80), [put]);
+        assert_eq!(command_lines(put, 60), ["aws s3 cp README.md \\", "  s3://reveille-incoming/incoming/README.md"]);
         assert_eq!(place_lines("Logs:", "/a", 60), ["Logs:                 /a"]);
         assert_eq!(place_lines("Logs:", &"x".repeat(40), 60), ["Logs:".to_owned(), format!("  {}", "x".repeat(40))]);
     }

@@ -29,6 +29,7 @@ pub const ALL_THE_TIME: Patience = Patience {
     interrupt: Duration::from_mins(5),
     grace: Duration::from_mins(5),
     save: Duration::from_mins(5),
+    export: Duration::from_mins(5),
     hurry: Duration::from_mins(5),
 };
 /// For a kernel that answers neither an interrupt nor SIGTERM: nothing happens, however long it is waited for.

@@ -14,7 +14,11 @@ pub const ALL: &[Scenario] = &[
 
 /// What its cells printed by then is kept, in the usual place, and the outcome names it.
 async fn while_running(world: &LocalAws) {
-    let sleeper = "open('begun', 'w').close()\nimport time\nprint('in the ' + 'middle', flush=True)\ntime.sleep(3600)";
+    // It begins to wait once what it printed is saved, in the folder of the process that started its kernel.
+    let sleeper = "import os, time\nprint('in the ' + 'middle', flush=True)\n\
+        saved = os.readlink(f'/proc/{os.getppid()}/cwd') + '/output.ipynb'\n\
+        while 'in the ' + 'middle' not in open(saved, encoding='utf-8').read(): time.sleep(0.05)\n\
+        open('begun', 'w').close()\ntime.sleep(3600)";
     world.instance_with("abort-run", &Notebook::of(&["print('be' + 'fore')", sleeper, "print('never')"])).await;
     let run = world.start_execution(&json!({"instance": "abort-run", "notebook": "run.ipynb"})).await;
     world.file("abort-run", "begun").await;
@@ -27,11 +31,14 @@ async fn while_running(world: &LocalAws) {
         assert!(outcome["outputs"][name].as_str().unwrap().ends_with(&format!("/1/{file}")), "{outcome}");
     }
     let output = run.text("abort-run", "1/output.ipynb").await.unwrap();
-    for kept in ["before", "papermill-error-cell", "Interrupted: Reveille ended the run in this cell"] {
+    for kept in ["before", "in the middle", "papermill-error-cell", "Interrupted: Reveille ended the run in this cell"]
+    {
         assert!(output.contains(kept), "{kept}: {output}");
     }
-    assert!(run.text("abort-run", "1/output.html").await.unwrap().contains("before"));
-    assert!(run.text("abort-run", "1/log.txt").await.unwrap().contains("before"));
+    for file in ["1/output.html", "1/log.txt"] {
+        let text = run.text("abort-run", file).await.unwrap();
+        assert!(text.contains("before") && text.contains("in the middle"), "{file}: {text}");
+    }
     world.until_status("abort-run", "Stopped").await;
     assert_eq!(run.claims("abort-run").await, 1);
     world.assert_at_rest("abort-run", 1).await;

@@ -14,10 +14,11 @@ macro_rules! files {
 }
 
 /// Every file of `src/driver`; a test holds the list to the folder.
-const FILES: [(&str, &str); 24] = files![
+const FILES: [(&str, &str); 27] = files![
     "__main__.py",
     "reveille_driver/__init__.py",
     "reveille_driver/assigned.py",
+    "reveille_driver/cell_end.py",
     "reveille_driver/client.py",
     "reveille_driver/conda.py",
     "reveille_driver/export.py",
@@ -33,11 +34,13 @@ const FILES: [(&str, &str); 24] = files![
     "reveille_driver/record.py",
     "reveille_driver/run.py",
     "reveille_driver/sanitize.py",
+    "reveille_driver/shown.py",
     "reveille_driver/source.py",
     "reveille_driver/spared.py",
     "reveille_driver/spark.py",
     "reveille_driver/streams.py",
     "reveille_driver/texts.py",
+    "reveille_driver/widgets.py",
     "reveille_driver/words.py",
 ];
 

@@ -25,7 +25,7 @@ pub enum KernelEnd {
 /// What became of a notebook. Exactly one for each execution; the first failure wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every cell ran, or a cell ended the notebook with `sys.exit(0)` (papermill's convention).
+    /// Every cell ran, or a cell ended the notebook with `sys.exit(0)` (papermill's convention) or `exit()`.
     Succeeded,
     /// A cell raised.
     NotebookFailed(CellFailure),
@@ -117,7 +117,7 @@ pub struct CellFailure {
     pub cell_index: Option<usize>,
     /// The number that Jupyter shows beside the cell, where the kernel gave one.
     pub execution_count: Option<u64>,
-    /// The exception's class, e.g. `ValueError`.
+    /// The exception's class, e.g. `ValueError`. Empty where the kernel has no name for it: a shell's knows a status only.
     pub ename: String,
     /// The exception's text, at most 2,000 characters.
     pub evalue: String,

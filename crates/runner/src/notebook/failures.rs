@@ -172,20 +172,10 @@ impl Run<'_> {
             Some(index) => (count(index + 1), format!("Cell {} of {notebook}", index + 1)),
             None => (0, format!("The injected parameters cell of {notebook}")),
         };
-        // The whole text is in the evidence.
-        let value = shown::bounded(failed.evalue.trim_end_matches('.'), shown::PHRASE_CHARS);
-        // A bare assert has no words of its own.
-        let colon = if value.is_empty() { "" } else { ": " };
-        let message = format!(
-            "{place} raised {}{colon}{value}. The output notebook shows how far it came.",
-            shown::name(&failed.ename)
-        );
-        let cell = FailedCell {
-            number,
-            error_name: failed.ename,
-            error_value: failed.evalue,
-            traceback_tail: failed.traceback_tail,
-        };
+        let what = raised(&failed.ename, &failed.evalue);
+        let message = format!("{place} {what}. The output notebook shows how far it came.");
+        let (error_name, error_value) = named(failed.ename, failed.evalue);
+        let cell = FailedCell { number, error_name, error_value, traceback_tail: failed.traceback_tail };
         Failure::new(Code::NotebookFailed, message).with_evidence(Evidence { cell: Some(cell), log_tail: Vec::new() })
     }
 
@@ -205,9 +195,56 @@ impl Run<'_> {
     }
 }
 
+/// What the cell did, in words. A kernel of a shell has no name for an error: its text is the status of the last command.
+fn raised(name: &str, text: &str) -> String {
+    // The whole text is in the evidence.
+    let text = shown::bounded(text.trim_end_matches('.'), shown::PHRASE_CHARS);
+    match (name.is_empty(), text.is_empty()) {
+        // A bare assert has no words of its own.
+        (false, true) => format!("raised {}", shown::name(name)),
+        (false, false) => format!("raised {}: {text}", shown::name(name)),
+        (true, true) => "failed, and its kernel does not say why".to_owned(),
+        (true, false) if is_status(&text) => format!("ended with status {text}"),
+        (true, false) => format!("failed: {text}"),
+    }
+}
+
+/// The error's name and text in the evidence, which are shown beside one another: neither is empty.
+fn named(name: String, text: String) -> (String, String) {
+    if !name.is_empty() {
+        (name, text)
+    } else if is_status(&text) {
+        ("exit status".to_owned(), text)
+    } else if text.is_empty() {
+        ("error".to_owned(), "its kernel does not say why".to_owned())
+    } else {
+        ("error".to_owned(), text)
+    }
+}
+
+fn is_status(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{KernelEnd, kernel_advice};
+    use super::{KernelEnd, kernel_advice, named, raised};
+
+    #[test]
+    fn an_error_without_a_name_is_told_by_what_it_has() {
+        let told =
+            [("ValueError", "no rows."), ("AssertionError", ""), ("", "2"), ("", "a trailing backslash"), ("", "")]
+                .map(|(name, text)| raised(name, text));
+        assert_eq!(told[0], "raised ValueError: no rows");
+        assert_eq!(told[1], "raised AssertionError");
+        assert_eq!(told[2], "ended with status 2");
+        assert_eq!(told[3], "failed: a trailing backslash");
+        assert_eq!(told[4], "failed, and its kernel does not say why");
+        let evidence = |name: &str, text: &str| named(name.to_owned(), text.to_owned());
+        assert_eq!(evidence("", "2"), ("exit status".to_owned(), "2".to_owned()));
+        assert_eq!(evidence("", "text"), ("error".to_owned(), "text".to_owned()));
+        assert_eq!(evidence("KeyError", "'a'"), ("KeyError".to_owned(), "'a'".to_owned()));
+    }
 
     #[test]
     fn the_advice_fits_the_kernels_end() {

@@ -16,8 +16,9 @@ from nbclient.util import ensure_async
 
 from reveille_driver import outputs
 from reveille_driver.layout import pieces
-from reveille_driver.streams import Screen
-from reveille_driver.texts import clean, stored_size
+from reveille_driver.streams import Streams
+from reveille_driver.texts import clean, cut, stored_size
+from reveille_driver.widgets import Output, brings_state, is_echo, replaced
 
 # Both make outputs by this name. It is this process's own copy of nbclient.
 for module in (nbclient.client, nbclient.output_widget):
@@ -33,6 +34,12 @@ DEATH_POLL_SECONDS = 0.2
 # one that needs longer than this for every answer.
 READY_SECONDS = 1
 READY_GROWTH = 1.5
+# A kernel's reply may come after the word that it has done with the cell. Then it is asked for something else: once that is
+# answered, nothing more comes of what was asked before, but what is already on its way.
+REPLY_LAG_SECONDS = 2
+# What an answer beside the cells may take: the kernel has just answered the cell.
+ANSWER_SECONDS = 60
+DISPLAYS = ("display_data", "execute_result", "update_display_data")
 
 
 class KernelDied(Exception):
@@ -41,6 +48,10 @@ class KernelDied(Exception):
     def __init__(self, began):
         super().__init__("the kernel died")
         self.began = began
+
+
+# In the place of a reply that the kernel did not send.
+UNSENT = object()
 
 
 class NotReady(Exception):
@@ -61,7 +72,15 @@ class Client(NotebookClient):
         # Cells that lost outputs and say so.
         self.noted = set()
         self.cells_by_request = {}
-        self.screens = {}
+        self.streams = {}
+        # Cells whose streams have a line that is not complete, or a text that is kept twice.
+        self.writing = set()
+        # Cells whose outputs go when the next one comes. nbclient knows one for all cells; a thread goes on in an earlier one.
+        self.clearing = set()
+        self.clear_before_next_output = False
+        # The error that each cell showed last, whatever the bounds left of it.
+        self.errors = {}
+        self.widget_registry = {"@jupyter-widgets/output": {"OutputModel": Output}}
         self.changed = lambda index: None
 
     # -- requests
@@ -93,22 +112,33 @@ class Client(NotebookClient):
         """ipykernel notes a signal that comes in an `await`, and looks at it when its loop turns next. A message turns it."""
         await ensure_async(self.kc.kernel_info())
 
+    async def ask(self, expressions):
+        """What expressions come to in the kernel, beside the cells: a reply's content. It may lack the answers."""
+        request = await ensure_async(
+            self.kc.execute("", silent=True, store_history=False, user_expressions=expressions, stop_on_error=False)
+        )
+        try:
+            reply = await asyncio.wait_for(self.answered(self.reply_to(request)), ANSWER_SECONDS)
+        except asyncio.TimeoutError:
+            reply = None
+        return {} if reply is None else reply["content"]
+
     async def run(self, cell, index, allow_errors, asked=None):
-        """Executes a cell; its reply's content, or KernelDied. `asked` are expressions that the reply answers."""
-        self.clear_before_next_output = False
+        """Executes a cell; its reply's content, None if the kernel has done with it and sent none, or KernelDied.
+        `asked` are expressions that the reply answers."""
         cell["metadata"]["execution"] = {}
         # Asked just before the cell: without an answer to it, the kernel's end was the doing of the cell before.
         probe = await ensure_async(self.kc.kernel_info())
         request = await ensure_async(
             self.kc.execute(
-                cell["source"], store_history=True, stop_on_error=not allow_errors, user_expressions=asked
+                cell["source"], store_history=True, stop_on_error=False, user_expressions=asked
             )
         )
         self.cells_by_request[request] = index
         began = asyncio.Event()
         idle = asyncio.ensure_future(self.idle_after(request, began))
         try:
-            reply = await self.answered(self.reply_to(request, probe, began))
+            reply = await self.answered(self.reply_if_any(request, {probe: began}, idle))
             if reply is None:
                 await self.quiet_after_death(idle)
                 # A kernel that was killed says nothing more; the cell that was asked for last is to blame.
@@ -116,11 +146,15 @@ class Client(NotebookClient):
             await asyncio.wait({idle}, timeout=OUTPUT_LAG_SECONDS)
             if not idle.done():
                 logging.warning("Outputs of this cell did not end within %d s of its end.", OUTPUT_LAG_SECONDS)
+            for widget in self.comm_objects.values():
+                widget.tell_kernel()
+            if reply is UNSENT:
+                return None
             cell["metadata"]["execution"]["shell.execute_reply"] = timestamp(reply)
             return reply["content"]
         finally:
             await cancelled(idle)
-            self.close_screens(index)
+            self.close_streams()
 
     async def answered(self, waiting):
         """What `waiting` comes to, or None when the kernel died instead."""
@@ -133,14 +167,31 @@ class Client(NotebookClient):
         finally:
             await cancelled(answer, died)
 
-    async def reply_to(self, request, probe=None, heard=None):
+    async def reply_to(self, request, others=None):
+        """The reply; meanwhile the events of `others` are set as those are answered."""
         while True:
             reply = await self.kc.shell_channel.get_msg(timeout=None)
             parent = reply["parent_header"].get("msg_id")
             if parent == request:
                 return reply
-            if parent == probe and heard is not None:
-                heard.set()
+            if others and parent in others:
+                others[parent].set()
+
+    async def reply_if_any(self, request, others, idle):
+        """The reply, or UNSENT: ipykernel sends none for what JSON does not hold, and says in its log only why."""
+        reply = asyncio.ensure_future(self.reply_to(request, others))
+        next_one = asyncio.Event()
+        heard = asyncio.ensure_future(next_one.wait())
+        try:
+            await asyncio.wait({reply, idle}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reply}, timeout=REPLY_LAG_SECONDS)
+            if not reply.done():
+                others[await ensure_async(self.kc.kernel_info())] = next_one
+                await asyncio.wait({reply, heard}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({reply}, timeout=REPLY_LAG_SECONDS)
+            return reply.result() if reply.done() else UNSENT
+        finally:
+            await cancelled(reply, heard)
 
     async def quiet_after_death(self, idle):
         """Takes in what a dead kernel has sent: until nothing more came for a moment."""
@@ -191,55 +242,81 @@ class Client(NotebookClient):
         self.changed(index)
 
     def keep(self, message, cell, index):
-        kind = message["msg_type"]
+        kind, content = message["msg_type"], message["content"]
+        hooked = self.output_hook_stack.get(message["parent_header"].get("msg_id"))
+        if kind == "error" and not hooked:
+            self.errors[index] = outputs.shortened(content)
         if kind == "clear_output":
-            self.close_screens(index)
             self.noted.discard(index)
-            self.process_message(message, cell, index)
+            if hooked:
+                self.process_message(message, cell, index)
+            elif content.get("wait"):
+                self.clearing.add(index)
+            else:
+                self.clear(cell, index)
             return
-        hooked = self.output_hook_stack[message["parent_header"].get("msg_id")]
-        if self.clear_before_next_output and not hooked and kind in OUTPUTS:
+        if kind == "comm_msg" and is_echo(content):
+            return
+        if index in self.clearing and not hooked and kind in OUTPUTS:
             # Before it is counted what would be stored.
-            cell["outputs"][:] = []
-            self.clear_display_id_mapping(index)
-            self.clear_before_next_output = False
+            self.clear(cell, index)
         bounded = self.bounded(message, index)
         if bounded is None:
             return
         if bounded["msg_type"] == "stream" and not hooked:
-            self.write(bounded["content"], cell, index)
+            self.writing.add(index)
+            self.tell_lines(self.streams_of(cell, index).write(cell["outputs"], bounded["content"]), index)
             return
         output = self.process_message(bounded, cell, index)
         if output is not None:
             self.log_shown(output, index)
 
-    def write(self, content, cell, index):
-        name, outputs = content["name"], cell["outputs"]
-        output, screen = self.screens.get(index, (None, None))
-        if not outputs or outputs[-1] is not output or output["name"] != name:
-            self.close_screens(index)
-            screen = Screen()
-            output = {"output_type": "stream", "name": name, "text": ""}
-            # As the notebook's own kind of dictionary, so that nbclient finds its attributes.
-            outputs.append(type(cell)(output))
-            output = outputs[-1]
-            self.screens[index] = (output, screen)
-        lines = screen.feed(content["text"])
-        if lines:
-            self.tell("".join(lines), index)
+    def show(self, cell, index, kind, content):
+        """Keeps an output that the kernel did not publish."""
+        self.take({"msg_type": kind, "header": {"msg_type": kind}, "parent_header": {}, "content": content}, cell, index)
+
+    def _update_display_id(self, display_id, msg):
+        """nbclient changes a display wherever it is shown: also in cells that have ended, and were saved as they were."""
+        super()._update_display_id(display_id, msg)
+        for index, _ in self.places(msg):
+            self.changed(index)
+
+    def places(self, message):
+        """Where the display that the message updates is shown: cells, and the places among their outputs."""
+        transient = message["content"].get("transient") if message["msg_type"] in DISPLAYS else None
+        shown = self._display_id_map.get(transient.get("display_id"), {}) if isinstance(transient, dict) else {}
+        return [(index, at) for index, outputs in shown.items() for at in outputs]
+
+    def clear(self, cell, index):
+        self.clearing.discard(index)
+        self.close_streams(index)
+        cell["outputs"][:] = []
+        self.clear_display_id_mapping(index)
+
+    def streams_of(self, cell, index):
+        if index not in self.streams:
+            self.streams[index] = Streams(type(cell))
+        return self.streams[index]
 
     def settle(self):
-        """Puts what screens show into their outputs: before a save, and before what is stored is counted."""
-        for output, screen in self.screens.values():
-            output["text"] = screen.text()
+        """Puts what is kept elsewhere into the notebook: before a save, and before what is stored is counted."""
+        for index in self.writing:
+            self.streams[index].settle()
+        for widget in self.comm_objects.values():
+            widget.settle()
+        self.set_widgets_metadata()
 
-    def close_screens(self, index):
-        entry = self.screens.pop(index, None)
-        if entry is not None:
-            output, screen = entry
-            output["text"] = screen.text()
-            if screen.line:
-                self.tell(screen.line, index)
+    def close_streams(self, index=None):
+        """Ends the lines of a cell, or of all, in the log; more may come, and joins what is there."""
+        for at in list(self.writing) if index is None else self.writing & {index}:
+            self.writing.discard(at)
+            self.tell_lines(self.streams[at].close(), at)
+        for widget in self.comm_objects.values():
+            widget.close()
+
+    def tell_lines(self, lines, index):
+        if lines:
+            self.tell("".join(lines), index)
 
     def log_shown(self, output, index):
         text = output.get("data", {}).get("text/plain")
@@ -257,16 +334,21 @@ class Client(NotebookClient):
         """The message, or what may be kept of it; None for nothing."""
         content = message["content"]
         kind = message["msg_type"]
-        if kind in ("execute_input", "comm_close"):
+        if kind in ("execute_input", "comm_close") or (kind == "comm_msg" and not brings_state(content)):
             return message
         if index in self.noted:
             return None
         size = stored_size(content) if kind != "stream" else stored_size(content["text"])
         size += sum(len(part) * 4 // 3 for part in message.get("buffers") or [])
+        # A display takes its place wherever it is shown.
+        places = self.places(message)
+        size *= max(len(places) + (kind != "update_display_data"), 1)
         if self.kept + size > self.limit:
             # Outputs may have been cleared, replaced or written over meanwhile: count what is really there.
             self.settle()
-            self.kept = self.stored()
+            self.kept = self.stored() - sum(stored_size(self.nb["cells"][cell]["outputs"][at]) for cell, at in places)
+            if kind == "comm_msg":
+                self.kept -= stored_size(replaced(content, self.widget_state))
         if self.kept + size <= self.limit:
             self.kept += size
             return message
@@ -286,20 +368,6 @@ class Client(NotebookClient):
     def stored(self):
         outputs = sum(stored_size(output) for cell in self.nb["cells"] for output in cell.get("outputs", ()))
         return outputs + stored_size(self.widget_state) + stored_size(self.widget_buffers)
-
-
-def cut(text, room):
-    """As much of the text's beginning as fits; a fixed factor bounds what a character can take."""
-    if stored_size(text) <= room:
-        return text
-    low, high = 0, min(len(text), room)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if stored_size(text[:middle]) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return text[:low]
 
 
 async def cancelled(*tasks):

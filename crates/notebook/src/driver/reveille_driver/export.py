@@ -11,7 +11,7 @@ import sys
 import types
 from urllib.parse import unquote
 
-from reveille_driver import sanitize, source
+from reveille_driver import sanitize, shown, source
 from reveille_driver.layout import pieces
 from reveille_driver.record import Record
 from reveille_driver.spared import package_alone
@@ -144,7 +144,7 @@ class Page:
         from nbformat.v4.rwbase import rejoin_lines
 
         source.normalise(notebook)
-        notebook = rejoin_lines(nbformat.from_dict(notebook))
+        notebook = rejoin_lines(nbformat.from_dict(shown.prepare(notebook)))
         # nbconvert prefers a widget to its text where the notebook has the widget's state. No script here draws one, so nothing would show.
         notebook.metadata.pop("widgets", None)
         if self.sanitizes:

@@ -6,6 +6,8 @@ which takes more memory and time than the rest of a small notebook. The format o
 
 from nbformat import from_dict
 
+from reveille_driver.texts import clean, tail
+
 
 class NotAnOutput(Exception):
     """The message lacks what the format demands, or has it with another type."""
@@ -21,6 +23,13 @@ def from_message(message):
         if name not in content or not fits(content[name]):
             raise NotAnOutput(f"{kind}: {name}")
     return from_dict({"output_type": kind, **{name: content[name] for name in fields}})
+
+
+def shortened(content):
+    """An error's content as far as a failure tells of it."""
+    lines = content.get("traceback")
+    texts = {name: clean(content.get(name)) if content.get(name) else "" for name in ("ename", "evalue")}
+    return {**texts, "traceback": tail(lines) if lines else []}
 
 
 def is_text(value):

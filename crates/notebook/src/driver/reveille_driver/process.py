@@ -13,6 +13,8 @@ ELSEWHERE = "/tmp"
 # word that a cell has ended; ZeroMQ's own bound, 1,000, is passed by a progress bar on a machine that is busy.
 WAITING_MESSAGES = 1_000_000
 END_POLL_SECONDS = 0.05
+# Until a kernel that does not end when it is told on its shell channel is told on its control channel.
+SHELL_SECONDS = 10
 
 
 class KernelProcess:
@@ -68,12 +70,18 @@ class KernelProcess:
         return self.km is not None and self.km.has_kernel
 
     async def ask_to_end(self):
-        """On the control channel; ipykernel on its shell channel, which it serves as well. The thread that answers on the
-        control channel prints once more, while the main thread takes away what it prints to: at times both wait for ever."""
-        if self.kernel.is_ipykernel and self.kc is not None:
+        """On the control channel; a kernel that is made with ipykernel on its shell channel, which it serves as well. The thread
+        that answers on the control channel prints once more, while the main thread takes away what it prints to: both wait for
+        ever, in one of a hundred ends of ipykernel and in every second one of bash_kernel."""
+        if self.kc is not None and self.may_be_made_with_ipykernel():
             self.kc.shell_channel.send(self.kc.session.msg("shutdown_request", {"restart": False}))
-        else:
-            await self.km.request_shutdown()
+            if self.kernel.is_ipykernel or await self.gone_within(min(SHELL_SECONDS, self.exit_seconds)):
+                return
+        await self.km.request_shutdown()
+
+    def may_be_made_with_ipykernel(self):
+        """It does not say so: a module of Python, as bash_kernel and Calysto's kernels are. One that is not answers nothing."""
+        return self.kernel.is_ipykernel or "-m" in self.kernel.spec.argv
 
     async def end_by_signal(self):
         """SIGTERM, the grace that a notebook's own handlers have, SIGKILL."""

@@ -7,7 +7,7 @@ exception: one that is raised into whatever happens to run can be swallowed ther
 import asyncio
 import logging
 
-from reveille_driver import kernels, parameters, source
+from reveille_driver import cell_end, kernels, parameters, source
 from reveille_driver.process import KernelProcess, kernel_end
 from reveille_driver.progress import Progress
 from reveille_driver.texts import clean, tail
@@ -18,9 +18,6 @@ KERNEL_START_SECONDS = 120
 # of them dies or is never heard. ipykernel is therefore spoken to over sockets in a folder of its own, which nobody
 # else on the machine can open either. Another kernel uses ports; before the first cell its start can be repeated.
 KERNEL_STARTS = 3
-# Asked of ipykernel with each cell: whether the cell told the kernel itself to shut down. It does so a moment after its
-# reply, in which the next cell may or may not be executed.
-SHUT_DOWN = {"reveille_shuts_down": "get_ipython().exit_now"}
 SHUT_DOWN_SECONDS = 60
 SAVE_LOOK_SECONDS = 0.25
 # A cell that is interrupted may wait in its turn: for the threads of a pool, say, which never end. The next one ends that.
@@ -30,10 +27,6 @@ INTERRUPTS = 2
 SKIP_TAG = "skip-execution"
 INTERRUPTED = "Reveille ended the run in this cell: its time limit was reached, it was cancelled, or its instance was stopped"
 UNQUOTED = "what it raised is not quoted here, because it may hold a parameter's value; the output notebook shows it"
-
-
-# What `sys.exit()` was given, as the kernel tells it, where Python's own status is 0.
-SUCCESS = ("", "0", "None", "False")
 
 
 class Ended(Exception):
@@ -236,68 +229,86 @@ class Run:
     async def run_cell(self, cell, index):
         from reveille_driver.client import KernelDied
 
+        asked = cell_end.SHUT_DOWN if self.kernel.is_ipykernel else None
         allowed = "raises-exception" in cell["metadata"]["tags"]
         try:
-            reply = await self.client.run(cell, index, allowed, SHUT_DOWN if self.kernel.is_ipykernel else None)
+            reply = await self.client.run(cell, index, allowed, asked) or await self.unanswered()
         except KernelDied as died:
             # A kernel that ends well before it said that it began was ended by the cell before. ipykernel's cells tell of that
             # themselves (SHUT_DOWN), and a kernel that leaves at once takes what it had to say along: there it is this cell.
             here = died.began or self.kernel.is_ipykernel or self.last_run is None
             raise self.kernel_died(index if here else self.last_run) from None
-        exits = any(item.get("source") == "ask_exit" for item in reply.get("payload") or [] if isinstance(item, dict))
-        if reply.get("status") != "ok" and not allowed:
-            raise self.cell_failed(cell, index, reply)
-        if exits:
-            # `exit()` and `quit()`: the author's end, as sys.exit(0) is.
-            raise Ended({"kind": "succeeded"})
-        if shuts_down(reply) and await self.process.gone_within(SHUT_DOWN_SECONDS):
+        if reply.get("status") == "ok":
+            self.show_beside(cell, index, reply)
+        await self.check_end(cell, index, reply, allowed)
+        if cell_end.shuts_down(reply) and await self.process.gone_within(SHUT_DOWN_SECONDS):
             raise self.kernel_died(index)
 
-    def cell_failed(self, cell, index, reply):
+    def show_beside(self, cell, index, reply):
+        """What the reply itself brings to show, as Jupyter shows it."""
+        for data in cell_end.pages(reply):
+            self.client.show(cell, index, "display_data", {"data": data, "metadata": {}})
+        if cell_end.proposes_a_cell(reply):
+            logging.info("This cell proposes the text of another one, as %load does. It is not executed.")
+
+    async def check_end(self, cell, index, reply, allowed):
+        """Raises where the notebook ends with this cell."""
+        swallowed = cell_end.swallowed(cell, self.client.errors.get(index))
+        if not allowed and (reply.get("status") != "ok" or swallowed):
+            raise await self.cell_failed(cell, index, reply if reply.get("status") != "ok" else swallowed)
+        for status in cell_end.exits(reply):
+            if cell_end.is_success(status):
+                # `exit()` and `quit()`: the author's end, as sys.exit(0) is.
+                raise Ended({"kind": "succeeded"})
+            if not allowed:
+                raise self.exit_failed(cell, index, status)
+
+    async def unanswered(self):
+        """In the place of a reply that the kernel could not send: `exit(error)` makes one, whose value is no JSON."""
+        return cell_end.unsent_exit(await self.ask(cell_end.EXIT_VALUE))
+
+    async def ask(self, expressions):
+        return await self.client.ask(expressions) if self.kernel.is_ipykernel else {}
+
+    async def cell_failed(self, cell, index, reply):
         """What the kernel's reply says; an error that it did not also publish is put into the cell."""
-        if reply.get("ename") == "NoneType":
-            # IPython's word for an error outside of the cell's code: in showing its value, for example.
-            reply = {}
-        published = [output for output in cell["outputs"] if output["output_type"] == "error"]
-        shown = published[-1] if published else {}
-        ename = str(reply.get("ename") or shown.get("ename") or "an error without a name")
-        evalue = str(reply.get("evalue") or shown.get("evalue") or "")
-        if not reply.get("ename") and not shown:
-            ename, evalue = named_in(last_words(cell))
-        traceback = reply.get("traceback") or shown.get("traceback") or last_words(cell)
-        self.record.cell_failed(index)
-        if ename == "SystemExit" and evalue in SUCCESS:
+        shown = self.client.errors.get(index, {})
+        name, text, traceback = cell_end.error_of(reply, shown, cell_end.last_words(cell))
+        raised = cell_end.answer(await self.ask(cell_end.RAISED), "reveille_raised")
+        if raised == f"[{name!r}, True]" or (raised is None and name == "SystemExit" and text in cell_end.SUCCESS):
             return Ended({"kind": "succeeded"})
-        if not published:
-            self.show_error(cell, index, ename, evalue, reply.get("traceback") or [])
+        if not cell_end.is_shown(reply, shown) and not (self.stop.is_set() and not name):
+            self.show_error(cell, index, name, text, reply.get("traceback") or [])
+        return self.failed(cell, index, name, text, traceback)
+
+    def exit_failed(self, cell, index, status):
+        """`exit(1)` or `exit("no data")`: IPython raises nothing for it."""
+        name, text = "SystemExit", str(status)
+        self.show_error(cell, index, name, text, [])
+        return self.failed(cell, index, name, text, [cell_end.in_words(name, text)])
+
+    def failed(self, cell, index, name, text, traceback):
+        self.record.cell_failed(index)
         answer = {
             "kind": "notebook_failed",
             "cell_index": self.positions[index],
             "execution_count": cell.get("execution_count"),
-            "ename": clean(ename, 200),
-            "evalue": clean(evalue),
+            "ename": clean(name, 200),
+            "evalue": clean(text),
             "traceback_tail": tail(traceback),
         }
         if index == self.injected:
             import builtins
 
-            known = isinstance(getattr(builtins, ename, None), type)
-            answer.update(
-                cell_index=None, ename=ename if known else "an error", evalue=UNQUOTED, traceback_tail=[]
-            )
+            known = isinstance(getattr(builtins, name, None), type)
+            answer.update(cell_index=None, ename=name if known else "an error", evalue=UNQUOTED, traceback_tail=[])
         return Ended(answer, failed=index)
 
     def show_error(self, cell, index, ename, evalue, traceback):
         """Gives the cell an error output, bounded as any other."""
         lines = [str(line) for line in traceback] if isinstance(traceback, (list, tuple)) else [str(traceback)]
-        content = {"ename": ename, "evalue": evalue, "traceback": lines or [f"{ename}: {evalue}"]}
-        message = {
-            "msg_type": "error",
-            "header": {"msg_type": "error"},
-            "parent_header": {},
-            "content": content,
-        }
-        self.client.take(message, cell, index)
+        content = {"ename": ename, "evalue": evalue, "traceback": lines or [cell_end.in_words(ename, evalue)]}
+        self.client.show(cell, index, "error", content)
 
     def kernel_died(self, index):
         code = self.client.end()
@@ -311,7 +322,7 @@ class Run:
         cell = self.record.nb["cells"][index]
         self.record.cell_failed(index)
         if cell["cell_type"] == "code":
-            self.client.close_screens(index)
+            self.client.close_streams()
             self.show_error(cell, index, ename, evalue, [*traceback, f"{ename}: {evalue}"])
 
     async def check_alive_at_the_end(self):
@@ -320,7 +331,6 @@ class Run:
             self.record.nb["metadata"]["language_info"] = info
         elif self.last_run is not None:
             raise self.kernel_died(self.last_run)
-        self.client.set_widgets_metadata()
 
     # -- the end
 
@@ -366,29 +376,6 @@ class Run:
         await self.process.km.interrupt_kernel()
         await self.client.turn_loop()
         await self.cell_over.wait()
-
-
-def shuts_down(reply):
-    """Whether the answer to SHUT_DOWN is yes; a notebook that redefines what it asks for has no say in it."""
-    answers = reply.get("user_expressions")
-    answer = answers.get("reveille_shuts_down") if isinstance(answers, dict) else None
-    data = answer.get("data") if isinstance(answer, dict) else None
-    return isinstance(data, dict) and data.get("text/plain") == "True"
-
-
-def last_words(cell):
-    """What the cell wrote to stderr last: IPython prints some tracebacks there, and gives none in its reply."""
-    written = [output["text"] for output in cell["outputs"] if output.get("name") == "stderr"]
-    return written[-1:]
-
-
-def named_in(words):
-    """The error that a printed traceback ends with."""
-    line = "".join(words).rstrip().rpartition("\n")[2]
-    name, _, text = line.partition(":")
-    if name.replace(".", "").isidentifier():
-        return name.rpartition(".")[2], text.strip()
-    return "an error without a name", line
 
 
 class NotStarted(Exception):

@@ -16,6 +16,15 @@ class Screen:
         self.line = ""
         self.column = 0
 
+    @classmethod
+    def over(cls, text, column):
+        """A screen that shows this text already."""
+        screen = cls()
+        lines, end, screen.line = text.rpartition("\n")
+        screen.done = [lines + end] if end else []
+        screen.column = column
+        return screen
+
     def feed(self, text):
         """Writes; returns what lines were completed by it, for the log, in pieces."""
         before = len(self.done)
@@ -63,3 +72,40 @@ class Screen:
         if len(self.done) > 1:
             self.done = ["".join(self.done)]
         return "".join(self.done) + self.line
+
+
+class Streams:
+    """The streams of one list of outputs: a piece joins the last output if that is the same stream, as in Jupyter.
+
+    It still does after the cell's end, when a thread prints on. Until then what is shown is only in the screen.
+    """
+
+    def __init__(self, node):
+        # The notebook's own kind of dictionary, so that nbclient finds an output's attributes.
+        self.node = node
+        self.output = self.screen = None
+        self.column = 0
+
+    def write(self, outputs, content):
+        """Writes a message's content; the lines that it completed, for the log."""
+        lines = []
+        if not outputs or outputs[-1] is not self.output or self.output["name"] != content["name"]:
+            lines = self.close()
+            self.output, self.screen = self.node(output_type="stream", name=content["name"], text=""), Screen()
+            outputs.append(self.output)
+        elif self.screen is None:
+            self.screen = Screen.over(self.output["text"], self.column)
+        return lines + self.screen.feed(content["text"])
+
+    def settle(self):
+        """Puts what the screen shows into its output: before a save, and before what is stored is counted."""
+        if self.screen is not None:
+            self.output["text"] = self.screen.text()
+
+    def close(self):
+        """Keeps the text once and no more; the line that is not completed, for the log."""
+        if self.screen is None:
+            return []
+        self.settle()
+        line, self.column, self.screen = self.screen.line, self.screen.column, None
+        return [line] if line else []

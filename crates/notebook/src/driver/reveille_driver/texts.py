@@ -88,6 +88,20 @@ def encoded_size(text):
     return len(encoded) if encoded.isascii() else len(encoded.encode("utf-8", "backslashreplace"))
 
 
+def cut(text, room):
+    """As much of the text's beginning as fits; a fixed factor bounds what a character can take."""
+    if stored_size(text) <= room:
+        return text
+    low, high = 0, min(len(text), room)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if stored_size(text[:middle]) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return text[:low]
+
+
 def caused_by_full_disk(error):
     seen = 0
     while error is not None and seen < 20:

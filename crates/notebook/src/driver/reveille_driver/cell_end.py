@@ -1,0 +1,132 @@
+"""How a cell ended: what its kernel's reply says, in whatever form the kernel says it. Decides; asks and shows nothing."""
+
+import ast
+import re
+
+# Asked of ipykernel with each cell: whether the cell told the kernel itself to shut down. It does so a moment after its
+# reply, in which the next cell may or may not be executed.
+SHUT_DOWN = {"reveille_shuts_down": "get_ipython().exit_now"}
+# Asked of ipykernel after a failure: what was raised, and whether Python itself would end with status 0. The reply has only
+# texts, in which `sys.exit("0")` and `sys.exit(0)` are the same, and a class derived from SystemExit is any other.
+RAISED = {
+    "reveille_raised": "(lambda e: [type(e).__name__, isinstance(e, SystemExit) and (e.code is None or "
+    "isinstance(e.code, int) and e.code == 0)])(__import__('sys').last_value)"
+}
+# Asked of ipykernel where no reply came: JSON does not hold every value that `exit()` takes.
+EXIT_VALUE = {
+    "reveille_exits": "get_ipython().keepkernel_on_exit is not None",
+    "reveille_value": "str(get_ipython().keepkernel_on_exit)[:2000]",
+}
+# What `sys.exit()` was given where Python's own status is 0, for a kernel that cannot be asked.
+SUCCESS = ("", "0", "None", "False")
+# xeus-python names a class as Python shows it.
+CLASS = re.compile(r"<class '([^']+)'>")
+# IPython's own magics that show what their code raised, and go on: `%time` did until IPython 9, `run` needs no `%`.
+SWALLOWS = re.compile(
+    r"""^[ \t]*(?:[\w.,\[\]'" \t]+=[ \t]*)?%%?(?:run|time|capture|rerun)\b"""
+    r"""|^[ \t]*run[ \t]+[^=\s]"""
+    r"""|\brun_(?:line|cell)_magic\(\s*['"](?:run|time|capture|rerun)\b""",
+    re.MULTILINE,
+)
+
+
+def payloads(reply):
+    """What the reply asks of a person's Jupyter beside the cell: objects with their source."""
+    given = reply.get("payload")
+    return [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+
+
+def pages(reply):
+    """What Jupyter would show in a pager: `len?`, `%psource`."""
+    return [item["data"] for item in payloads(reply) if item.get("source") == "page" and isinstance(item.get("data"), dict)]
+
+
+def proposes_a_cell(reply):
+    return any(item.get("source") == "set_next_input" for item in payloads(reply))
+
+
+def exits(reply):
+    """What `exit()` or `quit()` was given, in a list; an empty one where neither was called."""
+    return [item.get("keepkernel") for item in payloads(reply) if item.get("source") == "ask_exit"][-1:]
+
+
+def unsent_exit(answers):
+    """The reply that the kernel could not send, by its answers to EXIT_VALUE; without them, that of a cell that failed."""
+    if answer(answers, "reveille_exits") != "True":
+        return {"status": "error", "evalue": "the kernel has done with the cell, and did not say how it ended"}
+    try:
+        value = str(ast.literal_eval(answer(answers, "reveille_value")))
+    except (ValueError, SyntaxError, TypeError):
+        value = "a value that the kernel cannot tell"
+    return {"status": "ok", "payload": [{"source": "ask_exit", "keepkernel": value}]}
+
+
+def is_success(status):
+    """As Python's own sys.exit() takes it; but True is IPython's `keep_kernel=True`, which says nothing of a failure."""
+    return status is None or isinstance(status, bool) or (isinstance(status, int) and status == 0)
+
+
+def shuts_down(reply):
+    """Whether the answer to SHUT_DOWN is yes; a notebook that redefines what it asks for has no say in it."""
+    return answer(reply, "reveille_shuts_down") == "True"
+
+
+def answer(reply, name):
+    """What an expression came to, as text; None where it has no answer."""
+    answers = reply.get("user_expressions")
+    given = answers.get(name) if isinstance(answers, dict) else None
+    data = given.get("data") if isinstance(given, dict) else None
+    return data.get("text/plain") if isinstance(data, dict) else None
+
+
+def error_of(reply, shown, words):
+    """The error's name, text and traceback: from the reply, from what the cell shows of it, from the last words."""
+    if reply.get("ename") == "NoneType":
+        # IPython's word for an error outside of the cell's code: in showing its value, for example.
+        reply = {}
+    name = class_name(str(reply.get("ename") or shown.get("ename") or ""))
+    text = str(reply.get("evalue") or shown.get("evalue") or "")
+    if not name and not text and not shown:
+        name, text = named_in(words)
+    return name, text, reply.get("traceback") or shown.get("traceback") or words
+
+
+def is_shown(reply, shown):
+    """Whether the cell shows the error of the reply, and not only an earlier one."""
+    return bool(shown) and (not reply.get("ename") or shown.get("ename") == reply["ename"])
+
+
+def class_name(text):
+    found = CLASS.fullmatch(text)
+    return found[1].rpartition(".")[2] if found else text
+
+
+def last_words(cell):
+    """What the cell wrote last: to stderr, where IPython prints some tracebacks and gives none in its reply; else to
+    whatever stream, because a shell's kernel knows only one."""
+    written = [output for output in cell["outputs"] if output["output_type"] == "stream"]
+    errors = [output["text"] for output in written if output["name"] == "stderr"]
+    return errors[-1:] or [output["text"] for output in written][-1:]
+
+
+def named_in(words):
+    """The error that a printed traceback ends with; without a name, and without a text, where it is none."""
+    line = "".join(words).rstrip().rpartition("\n")[2]
+    name, _, text = line.partition(":")
+    if name.replace(".", "").isidentifier():
+        return name.rpartition(".")[2], text.strip()
+    return "", ""
+
+
+def in_words(name, text):
+    """An error in one line. A shell's kernel has no name for it: its text is the status of the last command."""
+    if name:
+        return f"{name}: {text}" if text else name
+    if text.isdecimal():
+        return f"exit status: {text}"
+    return text or "the kernel does not say what failed"
+
+
+def swallowed(cell, shown):
+    """The error that one of IPython's magics showed and did not raise; None where the author showed one on purpose."""
+    return shown if shown and SWALLOWS.search(cell["source"]) else None

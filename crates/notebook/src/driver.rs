@@ -14,7 +14,7 @@ macro_rules! files {
 }
 
 /// Every file of `src/driver`; a test holds the list to the folder.
-const FILES: [(&str, &str); 27] = files![
+const FILES: [(&str, &str); 28] = files![
     "__main__.py",
     "reveille_driver/__init__.py",
     "reveille_driver/assigned.py",
@@ -31,6 +31,7 @@ const FILES: [(&str, &str); 27] = files![
     "reveille_driver/parameters.py",
     "reveille_driver/process.py",
     "reveille_driver/progress.py",
+    "reveille_driver/r_quit.py",
     "reveille_driver/record.py",
     "reveille_driver/run.py",
     "reveille_driver/sanitize.py",

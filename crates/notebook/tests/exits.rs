@@ -146,3 +146,43 @@ async fn a_shells_failure_has_its_status_and_the_last_lines() {
         assert!(page.contains(&format!("{shown}</pre>")), "{page}");
     }
 }
+
+/// A kernel that answers `quit` as IRkernel: it asks for an exit, and says no status.
+const R: &str = "from ipykernel.kernelapp import IPKernelApp
+from ipykernel.kernelbase import Kernel
+class R(Kernel):
+    implementation, implementation_version, banner = 'r', '1', ''
+    language_info = {'name': 'R', 'mimetype': 'text/x-r-source', 'file_extension': '.r'}
+    def do_execute(self, code, silent, **named):
+        page = {'source': 'page', 'text/plain': 'from the ' + 'pager'}
+        payload = [{'source': 'ask_exit', 'keepkernel': False}] if code.endswith('()') else [page]
+        return {'status': 'ok', 'execution_count': 1, 'payload': payload, 'user_expressions': {}}
+IPKernelApp.launch_instance(kernel_class=R)";
+
+#[tokio::test]
+async fn the_status_of_rs_quit_is_read_from_its_code() {
+    for (define, fails_with) in [
+        ("fail <- function() quit('no', status = 3)", Some("3")),
+        ("fail <- function() { q('no') } # quit(status = 1)", None),
+        ("fail <- function() q('no', 1L, FALSE)", Some("1")),
+        ("print('quit(status = 1)'); fail <- function() quit(status = 0)", None),
+        ("fail <- function() quit(status = code)", Some("quit() was called with a status")),
+        ("fail <- function() if (ok) quit(status = 0) else quit(status = 1)", Some("quit() was called with a status")),
+    ] {
+        let mut source = notebook(&[]);
+        source["cells"] = json!([code_cell(define), code_cell("fail()"), code_cell("never")]);
+        source["metadata"] = json!({"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}});
+        let bench = Bench::of(&source);
+        kernel(&bench, "R", "ir", "R", &["-c", R, "-f", "{connection_file}"], &json!({}));
+        match (bench.run().await, fails_with) {
+            (Verdict::Succeeded, None) => {}
+            (Verdict::NotebookFailed(failed), Some(text)) => {
+                assert_eq!((failed.cell_index, failed.ename.as_str()), (Some(1), "SystemExit"));
+                assert!(failed.evalue.starts_with(text), "{define}: {failed:?}");
+            }
+            (verdict, _) => panic!("{define}: {verdict:?}"),
+        }
+        let cells = bench.output_notebook().to_string();
+        assert!(cells.contains("from the pager"), "{define}: {cells}");
+    }
+}

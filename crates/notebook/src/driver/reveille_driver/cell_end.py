@@ -37,8 +37,12 @@ def payloads(reply):
 
 
 def pages(reply):
-    """What Jupyter would show in a pager: `len?`, `%psource`."""
-    return [item["data"] for item in payloads(reply) if item.get("source") == "page" and isinstance(item.get("data"), dict)]
+    """What Jupyter would show in a pager: `len?`, `%psource`. Some kernels of R send its texts in the data's place."""
+    for item in payloads(reply):
+        if item.get("source") == "page":
+            data = item["data"] if isinstance(item.get("data"), dict) else {kind: item[kind] for kind in item if "/" in kind}
+            if data:
+                yield data
 
 
 def proposes_a_cell(reply):

@@ -244,8 +244,6 @@ class Client(NotebookClient):
     def keep(self, message, cell, index):
         kind, content = message["msg_type"], message["content"]
         hooked = self.output_hook_stack.get(message["parent_header"].get("msg_id"))
-        if kind == "error" and not hooked:
-            self.errors[index] = outputs.shortened(content)
         if kind == "clear_output":
             self.noted.discard(index)
             if hooked:
@@ -266,10 +264,13 @@ class Client(NotebookClient):
         if bounded["msg_type"] == "stream" and not hooked:
             self.writing.add(index)
             self.tell_lines(self.streams_of(cell, index).write(cell["outputs"], bounded["content"]), index)
-            return
-        output = self.process_message(bounded, cell, index)
-        if output is not None:
-            self.log_shown(output, index)
+        else:
+            output = self.process_message(bounded, cell, index)
+            if output is not None:
+                self.log_shown(output, index)
+        if kind == "error" and not hooked:
+            # Whatever the bounds left of it; what is no output has raised by now.
+            self.errors[index] = outputs.shortened(content)
 
     def show(self, cell, index, kind, content):
         """Keeps an output that the kernel did not publish."""

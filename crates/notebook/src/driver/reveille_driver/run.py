@@ -7,7 +7,7 @@ exception: one that is raised into whatever happens to run can be swallowed ther
 import asyncio
 import logging
 
-from reveille_driver import cell_end, kernels, parameters, source
+from reveille_driver import cell_end, kernels, parameters, r_quit, source
 from reveille_driver.process import KernelProcess, kernel_end
 from reveille_driver.progress import Progress
 from reveille_driver.texts import clean, tail
@@ -257,6 +257,8 @@ class Run:
         if not allowed and (reply.get("status") != "ok" or swallowed):
             raise await self.cell_failed(cell, index, reply if reply.get("status") != "ok" else swallowed)
         for status in cell_end.exits(reply):
+            if not status and (self.kernel.spec.language or "").lower() == "r":
+                status = r_quit.status([cell["source"] for cell in self.record.nb["cells"][: index + 1]])
             if cell_end.is_success(status):
                 # `exit()` and `quit()`: the author's end, as sys.exit(0) is.
                 raise Ended({"kind": "succeeded"})

@@ -126,6 +126,7 @@ class Shell(Kernel):
     def do_execute(self, code, silent, **named):
         text = 'first line\\nls: cannot access it\\n'
         self.send_response(self.iopub_socket, 'stream', {'name': 'stdout', 'text': text})
+        if code == 'abort': return {'status': 'abort', 'execution_count': 1}
         error = {'ename': '', 'evalue': code, 'traceback': []}
         self.send_response(self.iopub_socket, 'error', error)
         return {**error, 'status': 'error', 'execution_count': 1}
@@ -133,7 +134,8 @@ IPKernelApp.launch_instance(kernel_class=Shell)";
 
 #[tokio::test]
 async fn a_shells_failure_has_its_status_and_the_last_lines() {
-    for (cell, text, shown) in [("2", "2", "exit status: 2"), ("odd", "odd", "odd")] {
+    let unsaid = ("abort", "", "the kernel does not say what failed");
+    for (cell, text, shown) in [("2", "2", "exit status: 2"), ("odd", "odd", "odd"), unsaid] {
         let mut source = notebook(&[]);
         source["cells"] = Value::Array(vec![code_cell(cell)]);
         source["metadata"] = json!({"kernelspec": {"name": "shell", "display_name": "S", "language": "bash"}});
@@ -177,12 +179,60 @@ async fn the_status_of_rs_quit_is_read_from_its_code() {
         match (bench.run().await, fails_with) {
             (Verdict::Succeeded, None) => {}
             (Verdict::NotebookFailed(failed), Some(text)) => {
-                assert_eq!((failed.cell_index, failed.ename.as_str()), (Some(1), "SystemExit"));
+                assert_eq!((failed.cell_index, failed.ename.as_str()), (Some(1), ""));
                 assert!(failed.evalue.starts_with(text), "{define}: {failed:?}");
             }
             (verdict, _) => panic!("{define}: {verdict:?}"),
         }
         let cells = bench.output_notebook().to_string();
         assert!(cells.contains("from the pager"), "{define}: {cells}");
+    }
+}
+
+/// A kernel as bash_kernel, which runs cells in a shell and starts another one where a cell ends it.
+const SHELLS: &str = "# For bash_kernel
+import subprocess
+from ipykernel.kernelapp import IPKernelApp
+from ipykernel.kernelbase import Kernel
+class Shell(Kernel):
+    implementation, implementation_version, banner = 'shell', '1', ''
+    language_info = {'name': 'bash', 'mimetype': 'text/x-sh', 'file_extension': '.sh'}
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.begin()
+    def begin(self): self.bash = subprocess.Popen(['bash', '-s'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def do_execute(self, code, silent, **named):
+        self.bash.stdin.write((code + '\\necho done\\n').encode())
+        self.bash.stdin.flush()
+        if self.bash.stdout.readline() != b'done\\n':
+            self.bash.wait()
+            self.begin()
+        return {'status': 'ok', 'execution_count': 1, 'payload': [], 'user_expressions': {}}
+IPKernelApp.launch_instance(kernel_class=Shell)";
+
+#[tokio::test]
+async fn an_exit_in_bash_ends_the_notebook_with_its_status() {
+    for (cell, fails_with) in [
+        ("exit 3", Some("3")),
+        ("if true; then exit 4; fi # exit 0", Some("4")),
+        ("exit", None),
+        ("echo 'exit 3' >/dev/null; exit 0", None),
+        ("code=3; exit $code", Some("the cell ended its shell")),
+        ("kill -9 $$", Some("the cell ended its shell")),
+    ] {
+        let mut source = notebook(&[]);
+        source["cells"] = json!([code_cell("(exit 5)"), code_cell(cell), code_cell("touch reached")]);
+        source["metadata"] = json!({"kernelspec": {"name": "shell", "display_name": "S", "language": "bash"}});
+        let bench = Bench::of(&source);
+        kernel(&bench, "other", "shell", "bash", &["-c", SHELLS, "-f", "{connection_file}"], &json!({}));
+        match (bench.run().await, fails_with) {
+            (Verdict::Succeeded, None) => {}
+            (Verdict::NotebookFailed(failed), Some(text)) => {
+                assert_eq!((failed.cell_index, failed.ename.as_str()), (Some(1), ""), "{cell}");
+                assert!(failed.evalue.starts_with(text), "{cell}: {failed:?}");
+            }
+            (verdict, _) => panic!("{cell}: {verdict:?}"),
+        }
+        assert!(!reached(&bench), "{cell}");
     }
 }

@@ -83,16 +83,16 @@ def answer(reply, name):
     return data.get("text/plain") if isinstance(data, dict) else None
 
 
-def error_of(reply, shown, words):
-    """The error's name, text and traceback: from the reply, from what the cell shows of it, from the last words."""
+def error_of(reply, shown, cell):
+    """The error's name, text and traceback: from the reply, from what the cell shows of it, from the cell's last words."""
     if reply.get("ename") == "NoneType":
         # IPython's word for an error outside of the cell's code: in showing its value, for example.
         reply = {}
     name = class_name(str(reply.get("ename") or shown.get("ename") or ""))
     text = str(reply.get("evalue") or shown.get("evalue") or "")
     if not name and not text and not shown:
-        name, text = named_in(words)
-    return name, text, reply.get("traceback") or shown.get("traceback") or words
+        name, text = named_in(printed(cell, "stderr"))
+    return name, text, reply.get("traceback") or shown.get("traceback") or last_printed(cell)
 
 
 def is_shown(reply, shown):
@@ -105,12 +105,14 @@ def class_name(text):
     return found[1].rpartition(".")[2] if found else text
 
 
-def last_words(cell):
-    """What the cell wrote last: to stderr, where IPython prints some tracebacks and gives none in its reply; else to
-    whatever stream, because a shell's kernel knows only one."""
-    written = [output for output in cell["outputs"] if output["output_type"] == "stream"]
-    errors = [output["text"] for output in written if output["name"] == "stderr"]
-    return errors[-1:] or [output["text"] for output in written][-1:]
+def last_printed(cell):
+    """What the cell wrote last: to stderr, where IPython prints some tracebacks and gives none in its reply; else to stdout,
+    because a shell's kernel knows no other."""
+    return printed(cell, "stderr") or printed(cell, "stdout")
+
+
+def printed(cell, stream):
+    return [output["text"] for output in cell["outputs"] if output.get("name") == stream][-1:]
 
 
 def named_in(words):

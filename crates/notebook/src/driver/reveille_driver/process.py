@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 
 # Where a folder of this process's own is made if something stands in the place of the one that the engine named.
 ELSEWHERE = "/tmp"
@@ -26,6 +27,7 @@ class KernelProcess:
         self.exit_seconds = spec["exit_seconds"]
         self.grace = spec["grace_seconds"]
         self.km = self.kc = self.folder = None
+        self.shell = None
 
     async def start(self, sockets):
         from jupyter_client import AsyncKernelManager
@@ -55,6 +57,21 @@ class KernelProcess:
         self.kc.start_channels()
         # Nobody is there to answer: `input()` fails instead of waiting. Starting the channels has set it.
         self.kc.allow_stdin = False
+
+    def shell_ended(self):
+        """Whether the shell that bash_kernel runs cells in has ended since this was asked last. The kernel starts another."""
+        before, self.shell = self.shell, self.find_shell()
+        return before is not None and before != self.shell
+
+    def find_shell(self):
+        if not any("bash_kernel" in str(part) for part in self.kernel.spec.argv):
+            return None
+        kernel = getattr(self.km.provisioner, "pid", None)
+        try:
+            children = Path(f"/proc/{kernel}/task/{kernel}/children").read_text().split()
+            return next((child for child in children if Path(f"/proc/{child}/comm").read_text() == "bash\n"), None)
+        except OSError:
+            return None
 
     async def end(self):
         """After the last cell: politely, with time for what the notebook registered for its end."""

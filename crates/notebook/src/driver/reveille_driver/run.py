@@ -7,7 +7,7 @@ exception: one that is raised into whatever happens to run can be swallowed ther
 import asyncio
 import logging
 
-from reveille_driver import cell_end, kernels, parameters, r_quit, source
+from reveille_driver import cell_end, exit_status, kernels, parameters, source
 from reveille_driver.process import KernelProcess, kernel_end
 from reveille_driver.progress import Progress
 from reveille_driver.texts import clean, tail
@@ -180,6 +180,7 @@ class Run:
         self.record.before_save = self.client.settle
         try:
             await self.client.ready(KERNEL_START_SECONDS)
+            self.process.shell_ended()
         except NotReady as error:
             code = self.client.end()
             raise NotStarted(str(error) if code is None else kernel_end(code)[0]) from None
@@ -256,14 +257,20 @@ class Run:
         swallowed = cell_end.swallowed(cell, self.client.errors.get(index))
         if not allowed and (reply.get("status") != "ok" or swallowed):
             raise await self.cell_failed(cell, index, reply if reply.get("status") != "ok" else swallowed)
-        for status in cell_end.exits(reply):
-            if not status and (self.kernel.spec.language or "").lower() == "r":
-                status = r_quit.status([cell["source"] for cell in self.record.nb["cells"][: index + 1]])
+        for status in self.exits(index, reply):
             if cell_end.is_success(status):
                 # `exit()` and `quit()`: the author's end, as sys.exit(0) is.
                 raise Ended({"kind": "succeeded"})
             if not allowed:
                 raise self.exit_failed(cell, index, status)
+
+    def exits(self, index, reply):
+        """What the cell exits with, in a list; an empty one where it does not."""
+        sources = [cell["source"] for cell in self.record.nb["cells"][: index + 1] if cell["cell_type"] == "code"]
+        return exit_status.told(cell_end.exits(reply), self.language(), self.process.shell_ended(), sources)
+
+    def language(self):
+        return (self.kernel.spec.language or "").lower()
 
     async def unanswered(self):
         """In the place of a reply that the kernel could not send: `exit(error)` makes one, whose value is no JSON."""
@@ -275,7 +282,7 @@ class Run:
     async def cell_failed(self, cell, index, reply):
         """What the kernel's reply says; an error that it did not also publish is put into the cell."""
         shown = self.client.errors.get(index, {})
-        name, text, traceback = cell_end.error_of(reply, shown, cell_end.last_words(cell))
+        name, text, traceback = cell_end.error_of(reply, shown, cell)
         raised = cell_end.answer(await self.ask(cell_end.RAISED), "reveille_raised")
         if raised == f"[{name!r}, True]" or (raised is None and name == "SystemExit" and text in cell_end.SUCCESS):
             return Ended({"kind": "succeeded"})
@@ -284,10 +291,11 @@ class Run:
         return self.failed(cell, index, name, text, traceback)
 
     def exit_failed(self, cell, index, status):
-        """`exit(1)` or `exit("no data")`: IPython raises nothing for it."""
-        name, text = "SystemExit", str(status)
+        """`exit(1)` or `exit("no data")`: IPython raises nothing for it. Other languages have no name for it."""
+        name, text = "SystemExit" if self.language() == "python" else "", str(status)
         self.show_error(cell, index, name, text, [])
-        return self.failed(cell, index, name, text, [cell_end.in_words(name, text)])
+        printed = [] if name else cell_end.last_printed(cell)
+        return self.failed(cell, index, name, text, printed or [cell_end.in_words(name, text)])
 
     def failed(self, cell, index, name, text, traceback):
         self.record.cell_failed(index)

@@ -200,7 +200,9 @@ class Shell(Kernel):
     def __init__(self, **named):
         super().__init__(**named)
         self.begin()
-    def begin(self): self.bash = subprocess.Popen(['bash', '-s'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def begin(self):
+        pipes = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE}
+        self.bash = subprocess.Popen(['bash', '-s'], start_new_session=True, **pipes)
     def do_execute(self, code, silent, **named):
         self.bash.stdin.write((code + '\\necho done\\n').encode())
         self.bash.stdin.flush()

@@ -15,7 +15,7 @@ ELSEWHERE = "/tmp"
 WAITING_MESSAGES = 1_000_000
 END_POLL_SECONDS = 0.05
 # Until a kernel that does not end when it is told on its shell channel is told on its control channel.
-SHELL_SECONDS = 10
+SHELL_SECONDS = 5
 
 
 class KernelProcess:
@@ -97,8 +97,10 @@ class KernelProcess:
         await self.km.request_shutdown()
 
     def may_be_made_with_ipykernel(self):
-        """It does not say so: a module of Python, as bash_kernel and Calysto's kernels are. One that is not answers nothing."""
-        return self.kernel.is_ipykernel or "-m" in self.kernel.spec.argv
+        """It does not say so: a program of Python, as bash_kernel and Calysto's kernels are. xeus-python is known not to be."""
+        argv = [str(part) for part in self.kernel.spec.argv]
+        is_python = os.path.basename(argv[0]).startswith("python")
+        return self.kernel.is_ipykernel or (is_python and not any(part.startswith("xpython") for part in argv))
 
     async def end_by_signal(self):
         """SIGTERM, the grace that a notebook's own handlers have, SIGKILL."""

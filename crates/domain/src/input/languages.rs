@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 /// A language, its kernels and its words.
+#[expect(clippy::struct_excessive_bools, reason = "a table of what languages have")]
 pub struct Language {
     /// As people write it.
     pub name: &'static str,

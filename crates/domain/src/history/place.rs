@@ -3,6 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::age::age;
+
 /// A history that was not looked through for longer than this may lack any number of runs: nobody says that ConcludeRun entered
 /// them, because the stack may be of a version without a history.
 const TRUSTED: TimeDelta = TimeDelta::hours(25);
@@ -32,7 +34,7 @@ impl HistoryPlace {
     /// Whether the history has all that ended until shortly ago, but for what is lacking.
     #[must_use]
     pub fn is_trusted(&self, now: DateTime<Utc>) -> bool {
-        self.is_whole && self.looked_at.is_some_and(|at| now - at < TRUSTED)
+        self.is_whole && self.looked_at.is_some_and(|at| age(at, now) < TRUSTED)
     }
 }
 

@@ -1,3 +1,4 @@
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::*;
@@ -44,7 +45,7 @@ fn an_entry_is_read_from_each_of_its_keys() {
 #[test]
 fn the_newest_run_is_listed_first() {
     let old = entry("a", 1, RunStatus::Failed, "a.ipynb");
-    let new = Entry { started: old.started + chrono::TimeDelta::milliseconds(1), ..old.clone() };
+    let new = Entry { started: old.started + TimeDelta::milliseconds(1), ..old.clone() };
     assert!(new.last_key(&layout("")) < old.last_key(&layout("")));
 }
 
@@ -176,11 +177,12 @@ fn a_history_that_nobody_looked_through_lately_is_not_trusted() {
     let now: DateTime<Utc> = "2026-11-23T12:00:00Z".parse().unwrap();
     let place = |hours: Option<i64>| HistoryPlace {
         is_whole: true,
-        looked_at: hours.map(|hours| now - chrono::TimeDelta::hours(hours)),
+        looked_at: hours.map(|hours| now - TimeDelta::hours(hours)),
         ..HistoryPlace::default()
     };
     assert!(place(Some(1)).is_trusted(now) && place(Some(24)).is_trusted(now));
     assert!(!place(Some(26)).is_trusted(now), "the stack may have gone back to a version without a history");
+    assert!(!place(Some(-48)).is_trusted(now), "a clock was wrong");
     assert!(!place(None).is_trusted(now));
     assert!(!HistoryPlace { is_whole: false, ..place(Some(1)) }.is_trusted(now));
 }

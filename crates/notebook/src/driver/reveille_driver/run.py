@@ -267,9 +267,9 @@ class Run:
     def exits(self, index, reply):
         """What the cell exits with, in a list; an empty one where it does not."""
         sources = [cell["source"] for cell in self.record.nb["cells"][: index + 1] if cell["cell_type"] == "code"]
-        return exit_status.told(cell_end.exits(reply), self.language(), self.process.shell_ended(), sources)
+        return exit_status.told(cell_end.exits(reply), self.kernel_language(), self.process.shell_ended(), sources)
 
-    def language(self):
+    def kernel_language(self):
         return (self.kernel.spec.language or "").lower()
 
     async def unanswered(self):
@@ -292,7 +292,7 @@ class Run:
 
     def exit_failed(self, cell, index, status):
         """`exit(1)` or `exit("no data")`: IPython raises nothing for it. Other languages have no name for it."""
-        name, text = "SystemExit" if self.language() == "python" else "", str(status)
+        name, text = "SystemExit" if self.kernel_language() == "python" else "", str(status)
         self.show_error(cell, index, name, text, [])
         printed = [] if name else cell_end.last_printed(cell)
         return self.failed(cell, index, name, text, printed or [cell_end.in_words(name, text)])

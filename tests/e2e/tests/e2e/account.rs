@@ -124,7 +124,8 @@ fn assert_facts(settings: &Value, key: &str) {
             rule["NoncurrentVersionExpiration"].clone(),
         )
     };
-    assert_eq!(rules.len(), 4);
+    assert_eq!(rules.len(), 5);
+    assert_eq!(expiring("History"), (json!("history/"), json!(45), Value::Null));
     assert_eq!(expiring("Runs"), (json!("runs/"), json!(45), Value::Null));
     assert_eq!(expiring("Triggers"), (json!("triggers/"), json!(45), Value::Null));
     assert_eq!(expiring("Live"), (json!("live/"), json!(30), Value::Null));

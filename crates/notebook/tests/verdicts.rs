@@ -76,14 +76,14 @@ async fn what_a_cell_raises_cannot_move_the_cursor() {
 
 #[tokio::test]
 async fn an_output_notebook_can_be_run_again_and_cells_keep_their_places() {
-    let mut first = Bench::of_cells(&["x = 1", "raise KeyError(x)"]);
+    let mut first = Bench::of_cells(&["y = 1", "raise KeyError(x)"]);
     first.job.parameters.insert("x".to_owned(), json!(2));
     let Verdict::NotebookFailed(failure) = first.run().await else { panic!("it did not fail") };
     assert_eq!(failure.cell_index, Some(1));
     let mut second = Bench::of_bytes(first.output("output.ipynb").as_bytes());
     second.job.parameters.insert("x".to_owned(), json!(3));
     let Verdict::NotebookFailed(failure) = second.run().await else { panic!("it did not fail") };
-    // Its cells: marker, injected, x = 1, marker, the failing one.
+    // Its cells: marker, injected, y = 1, marker, the failing one.
     assert_eq!(failure.cell_index, Some(4));
     // Behind new markers, whoever reads the output could not tell these places.
     assert_eq!(second.output_notebook()["metadata"]["reveille"]["source_cells"], json!([0, 3, 5]));

@@ -64,6 +64,38 @@ async fn nothing_that_a_kernel_sends_is_lost_while_the_driver_is_busy() {
 }
 
 /// The page and the notebook's file are written in pieces. They are what nbconvert and nbformat make of the whole.
+/// A request that is sent while an answer arrives takes away the only word of it. Without looking, the driver waited for ever: at
+/// the limit, when it interrupts a cell and sends a request at once.
+#[test]
+fn an_answer_that_arrives_while_something_is_sent_is_heard() {
+    let script = "
+import asyncio, time, zmq, zmq.asyncio
+from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.session import Session
+from reveille_driver.client import next_message
+
+async def main():
+    session, kernel = Session(key=b''), zmq.Context().socket(zmq.ROUTER)
+    port = kernel.bind_to_random_port('tcp://127.0.0.1')
+    socket = zmq.asyncio.Context().socket(zmq.DEALER)
+    socket.identity = b'driver'
+    socket.connect(f'tcp://127.0.0.1:{port}')
+    session.send(socket, 'first')
+    kernel.recv_multipart()
+    waiting = asyncio.ensure_future(next_message(AsyncZMQSocketChannel(socket, session)))
+    await asyncio.sleep(0.2)
+    session.send(kernel, 'answer', ident=b'driver')
+    # The loop does not turn meanwhile.
+    while not socket.underlying or not zmq.Socket.shadow(socket.underlying).get(zmq.EVENTS) & zmq.POLLIN:
+        time.sleep(0.01)
+    session.send(socket, 'second')
+    print((await asyncio.wait_for(waiting, 60))['msg_type'], file=sys.stderr)
+
+asyncio.run(main())
+";
+    assert!(told(&mut beside_the_driver(script, &[])).contains("answer"));
+}
+
 #[tokio::test]
 async fn what_is_written_in_pieces_is_what_was_made_whole() {
     let bench = Bench::of_cells(&[

@@ -7,6 +7,7 @@ raised into a task that could swallow it.
 
 import asyncio
 import logging
+from queue import Empty
 
 import nbclient.client
 import nbclient.output_widget
@@ -30,6 +31,8 @@ OUTPUTS = ("stream", "display_data", "execute_result", "error")
 # What a dead kernel has still sent is there at once, if it is: after a pause of this length nothing more comes.
 LAST_WORDS_SECONDS = 0.5
 DEATH_POLL_SECONDS = 0.2
+# Messages are told of; this is how long one of which nobody was told waits.
+LOOK_SECONDS = 1
 # A kernel that is asked once may have missed it: it is asked again. Each time it has half as long again to answer, for
 # one that needs longer than this for every answer.
 READY_SECONDS = 1
@@ -170,7 +173,7 @@ class Client(NotebookClient):
     async def reply_to(self, request, others=None):
         """The reply; meanwhile the events of `others` are set as those are answered."""
         while True:
-            reply = await self.kc.shell_channel.get_msg(timeout=None)
+            reply = await next_message(self.kc.shell_channel)
             parent = reply["parent_header"].get("msg_id")
             if parent == request:
                 return reply
@@ -203,7 +206,7 @@ class Client(NotebookClient):
     async def idle_after(self, request, began=None):
         """Takes in what the kernel publishes until it has done with the request."""
         while True:
-            message = await self.kc.iopub_channel.get_msg(timeout=None)
+            message = await next_message(self.kc.iopub_channel)
             self.messages += 1
             parent = message["parent_header"].get("msg_id")
             index = self.cells_by_request.get(parent)
@@ -369,6 +372,16 @@ class Client(NotebookClient):
     def stored(self):
         outputs = sum(stored_size(output) for cell in self.nb["cells"] for output in cell.get("outputs", ()))
         return outputs + stored_size(self.widget_state) + stored_size(self.widget_buffers)
+
+
+async def next_message(channel):
+    """A channel's next message. ZeroMQ tells once that a message has come, and a request that is sent just then takes that word
+    away: jupyter_client sends past asyncio's socket. So whoever waits looks for themselves now and then."""
+    while True:
+        try:
+            return await channel.get_msg(timeout=LOOK_SECONDS)
+        except Empty:
+            pass
 
 
 async def cancelled(*tasks):

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::iam::transformed;
 use crate::templates;
+use crate::transform::transformed;
 
 pub mod left_out;
 

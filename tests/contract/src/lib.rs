@@ -18,6 +18,7 @@ pub mod policy;
 pub mod provider;
 pub mod resource_policy;
 pub mod schemas;
+pub mod transform;
 pub mod wildcards;
 
 /// The checkout.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reveille_contract_tests::iam::transformed;
+use reveille_contract_tests::transform::transformed;
 use reveille_contract_tests::{read, template};
 use serde_json::{Value, json};
 

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reveille_contract_tests::conditions::Clause;
-use reveille_contract_tests::iam::{texts, transformed};
+use reveille_contract_tests::iam::texts;
 use reveille_contract_tests::intrinsics::ParametrisedStack;
 use reveille_contract_tests::resource_policy::{Asked, PolicyCaller, PolicyVerdict, verdict};
+use reveille_contract_tests::transform::transformed;
 use reveille_contract_tests::wildcards::matches;
 use reveille_contract_tests::{parse_template, read, template};
 use serde_json::{Value, json};

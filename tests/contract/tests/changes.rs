@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use reveille_contract_tests::iam::transformed;
 use reveille_contract_tests::intrinsics::{ParametrisedStack, default_of};
+use reveille_contract_tests::transform::transformed;
 use reveille_contract_tests::{provider, read, template, templates};
 use serde_json::{Value, json};
 

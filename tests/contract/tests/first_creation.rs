@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reveille_contract_tests::iam::transformed;
 use reveille_contract_tests::intrinsics::ParametrisedStack;
+use reveille_contract_tests::transform::transformed;
 use serde_json::{Value, json};
 
 /// What writes into the bucket.

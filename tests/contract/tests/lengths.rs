@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use reveille_contract_tests::iam::transformed;
 use reveille_contract_tests::intrinsics::ParametrisedStack;
+use reveille_contract_tests::transform::transformed;
 use reveille_contract_tests::{provider, template, templates};
 use reveille_domain::ids::MAX_INSTANCE_NAME;
 use reveille_domain::limits::MAX_RUNS_PREFIX;

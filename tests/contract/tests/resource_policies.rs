@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
 use reveille_contract_tests::conditions::Context;
-use reveille_contract_tests::iam::transformed;
 use reveille_contract_tests::intrinsics::ParametrisedStack;
 use reveille_contract_tests::resource_policy::{Asked, PolicyCaller, PolicyVerdict, verdict};
+use reveille_contract_tests::transform::transformed;
 use reveille_contract_tests::{parse_template, read};
 use serde_json::Value;
 

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use reveille_contract_tests::iam::transformed;
 use reveille_contract_tests::intrinsics::ParametrisedStack;
+use reveille_contract_tests::transform::transformed;
 use reveille_contract_tests::{files_below, python, read, root, rust_below, template, templates};
 use reveille_domain::limits::{DEDUPE_WINDOW, FUNCTION_TIMEOUT, IN_FLIGHT, RUNNER_END};
 use reveille_lifecycle::{ON_START, Preamble, render};

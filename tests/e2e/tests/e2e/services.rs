@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use reveille_contract_tests::iam::{texts, transformed};
+use reveille_contract_tests::iam::texts;
 use reveille_contract_tests::resource_policy::{Asked, PolicyCaller, PolicyVerdict, verdict};
+use reveille_contract_tests::transform::transformed;
 use reveille_local::RoleCall;
 use serde_json::{Value, json};
 

@@ -20,14 +20,14 @@ const ALL_BLOCKED: &str = "<PublicAccessBlockConfiguration><BlockPublicAcls>true
 <BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>";
 
 /// A call to S3 that changes nothing.
-pub struct Asked<'a> {
+pub struct AskedObject<'a> {
     method: &'a str,
     pub bucket: &'a str,
     pub key: String,
     query: &'a str,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> AskedObject<'a> {
     pub fn of(call: &StubCall<'a>) -> Option<Self> {
         let mut words = call.first.split_whitespace();
         let (method, path) = (words.next()?, words.next()?);
@@ -43,7 +43,7 @@ pub fn no_such_key() -> (u16, String) {
 }
 
 pub fn answer(call: &StubCall<'_>) -> Option<(u16, String)> {
-    let Asked { method, bucket, key, query } = Asked::of(call)?;
+    let AskedObject { method, bucket, key, query } = AskedObject::of(call)?;
     if query.starts_with("notification") {
         return Some(notifications(bucket));
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::objects::{Asked, no_such_key};
+use super::objects::{AskedObject, no_such_key};
 use crate::stub::StubCall;
 
 const BUCKET: &str = "acme-releases";
@@ -13,7 +13,7 @@ const TEMPLATE: &str = include_str!("../../../../../infra/template.yaml");
 const OTHERS: [&str; 2] = ["functions-0.3.0-x86_64-8c1f0a7d53b2.zip", "reveille-runner-0.3.0-x86_64-40d6e5b1c977"];
 
 pub fn answer(call: &StubCall<'_>) -> Option<(u16, String)> {
-    let asked = Asked::of(call)?;
+    let asked = AskedObject::of(call)?;
     if asked.bucket != BUCKET {
         return None;
     }

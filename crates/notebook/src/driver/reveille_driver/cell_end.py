@@ -29,6 +29,9 @@ SWALLOWS = re.compile(
     re.MULTILINE,
 )
 
+# IPython's word for an error outside of the cell's code: in showing its value, for example. What it was is shown.
+NO_ERROR_OF_CODE = "NoneType"
+
 
 def payloads(reply):
     """What the reply asks of a person's Jupyter beside the cell: objects with their source."""
@@ -85,8 +88,7 @@ def answer(reply, name):
 
 def error_of(reply, shown, cell):
     """The error's name, text and traceback: from the reply, from what the cell shows of it, from the cell's last words."""
-    if reply.get("ename") == "NoneType":
-        # IPython's word for an error outside of the cell's code: in showing its value, for example.
+    if reply.get("ename") == NO_ERROR_OF_CODE:
         reply = {}
     name = class_name(str(reply.get("ename") or shown.get("ename") or ""))
     text = str(reply.get("evalue") or shown.get("evalue") or "")
@@ -97,7 +99,8 @@ def error_of(reply, shown, cell):
 
 def is_shown(reply, shown):
     """Whether the cell shows the error of the reply, and not only an earlier one."""
-    return bool(shown) and (not reply.get("ename") or shown.get("ename") == reply["ename"])
+    name = reply.get("ename")
+    return bool(shown) and (not name or name in (NO_ERROR_OF_CODE, shown.get("ename")))
 
 
 def class_name(text):

@@ -2,6 +2,8 @@
 //! that a test makes up and at a time that stands still. `make screens` writes them anew: look at what changed.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../bucket/mod.rs"]
+mod bucket;
 mod changes;
 mod faults;
 mod help;

@@ -1,7 +1,5 @@
 //! S3: the stack's bucket with its records, and the buckets of triggers.
 
-use std::collections::BTreeSet;
-
 use reveille_domain::{
     InstanceName,
     layout::{AttemptRef, Layout},
@@ -12,7 +10,7 @@ use super::{
     BUCKET, lab,
     runs::{self, WorldExecution},
 };
-use crate::stub::StubCall;
+use crate::{bucket, stub::StubCall};
 
 const NOTIFICATIONS: &str = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
 
@@ -34,7 +32,7 @@ impl<'a> AskedObject<'a> {
         let (place, query) = path.split_once('?').unwrap_or((path, ""));
         let place = place.trim_start_matches('/');
         let (bucket, key) = place.split_once('/').unwrap_or((place, ""));
-        ["GET", "HEAD"].contains(&method).then(|| Self { method, bucket, key: plain(key), query })
+        ["GET", "HEAD"].contains(&method).then(|| Self { method, bucket, key: bucket::plain(key), query })
     }
 }
 
@@ -66,7 +64,7 @@ pub fn answer(call: &StubCall<'_>) -> Option<(u16, String)> {
         return Some((if is_there { 200 } else { 404 }, String::new()));
     }
     if query.contains("list-type=2") {
-        return Some((200, list(query, all)));
+        return Some((200, bucket::list(query, all.iter().map(|(key, _)| key.as_str()))));
     }
     let found = all.into_iter().find(|(known, _)| *known == key);
     Some(
@@ -85,30 +83,6 @@ fn notifications(bucket: &str) -> (u16, String) {
         ),
         _ => (200, NOTIFICATIONS.to_owned()),
     }
-}
-
-fn plain(text: &str) -> String {
-    text.replace("%2F", "/").replace("%20", " ")
-}
-
-/// Folders below a prefix, or the keys.
-fn list(query: &str, all: Vec<(String, Value)>) -> String {
-    let field = |name: &str| {
-        let value = query.split('&').find_map(|part| part.strip_prefix(&format!("{name}="))).unwrap_or_default();
-        plain(value)
-    };
-    let prefix = field("prefix");
-    let keys = all.into_iter().map(|(key, _)| key).filter(|key| key.starts_with(&prefix));
-    let folder = |key: String| key[prefix.len()..].find('/').map(|end| key[..=prefix.len() + end].to_owned());
-    let lines: BTreeSet<String> = if field("delimiter").is_empty() {
-        keys.map(|key| {
-            format!("<Contents><Key>{key}</Key><LastModified>2026-11-27T09:20:00Z</LastModified></Contents>")
-        })
-        .collect()
-    } else {
-        keys.filter_map(folder).map(|it| format!("<CommonPrefixes><Prefix>{it}</Prefix></CommonPrefixes>")).collect()
-    };
-    format!("<ListBucketResult>{}</ListBucketResult>", lines.into_iter().collect::<String>())
 }
 
 pub fn layout(bucket: &str) -> Layout {

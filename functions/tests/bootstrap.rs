@@ -183,11 +183,11 @@ fn a_run_is_concluded_whatever_its_input_is() {
         let post = api.post();
         assert_eq!(post.error(), ("InvalidRequest", "refused"), "{input:.100}");
         let objects = aws.objects.lock().unwrap();
-        let (key, outcome) = objects.first_key_value().unwrap();
-        assert!(
-            key.starts_with(&format!("runs/{folder}/nightly-")) && key.ends_with("/1/outcome.json"),
-            "{input:.100}: {key}"
-        );
+        let under = |start: String| objects.iter().filter(move |(key, _)| key.starts_with(&start)).collect::<Vec<_>>();
+        let records = under(format!("runs/{folder}/nightly-"));
+        let [(key, outcome)] = records[..] else { panic!("{input:.100}: {records:?}") };
+        assert!(key.ends_with("/1/outcome.json"), "{input:.100}: {key}");
+        assert_eq!(under("history/all/failed/".to_owned()).len(), 1, "{input:.100}: it is in the history");
         let outcome: Value = serde_json::from_slice(outcome).unwrap();
         assert_eq!(
             (&outcome["status"], &outcome["code"]),

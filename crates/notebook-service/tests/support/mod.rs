@@ -115,9 +115,11 @@ impl TestService {
         self.service.snapshot(name).map(|snapshot| snapshot.view.status)
     }
 
+    /// Waits for a status, and at `InService` for the boot: without a script to wait for, it may come up a moment later.
     pub async fn reaches(&self, name: &str, status: NotebookInstanceStatus) {
         let begun = Instant::now();
-        while self.status(name) != Some(status) {
+        let boots = |name| status != NotebookInstanceStatus::InService || self.service.boot_id(name).is_some();
+        while self.status(name) != Some(status) || !boots(name) {
             let view = self.service.snapshot(name).map(|snapshot| snapshot.view);
             let failed = view.as_ref().is_some_and(|view| view.status == NotebookInstanceStatus::Failed);
             assert!(!failed && begun.elapsed() < PATIENCE, "{name} is not {status}: {view:?}");

@@ -162,17 +162,13 @@ impl Entry {
     #[must_use]
     pub fn keys(&self, layout: &Layout) -> Vec<String> {
         let own = self.group();
-        let groups: Vec<Group> = Group::ALL.into_iter().filter(|group| *group == own || self.at.attempt > 1).collect();
+        let others = Group::ALL.into_iter().filter(|group| *group != own && self.at.attempt > 1);
+        let groups: Vec<Group> = others.chain([own]).collect();
         let mut orders = vec![Order::Instance(self.at.instance.clone())];
         orders.extend(self.notebook.clone().map(Order::Notebook));
         orders.push(Order::All);
         let tail = self.tail();
-        let mut keys: Vec<String> =
-            orders.iter().flat_map(|order| groups.iter().map(|group| order.folder(layout, *group) + &tail)).collect();
-        let last = self.last_key(layout);
-        keys.retain(|key| *key != last);
-        keys.push(last);
-        keys
+        orders.iter().flat_map(|order| groups.iter().map(|group| order.folder(layout, *group) + &tail)).collect()
     }
 
     /// Whether its key in this group of all runs is the one that is written last. Where only another is, some may be missing.

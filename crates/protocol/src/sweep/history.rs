@@ -15,7 +15,7 @@ use std::pin::pin;
 use chrono::{DateTime, Utc};
 use futures_util::stream::iter;
 use futures_util::{Stream, StreamExt};
-use reveille_domain::history::{Entry, Group, HistoryMissed, HistoryPass, HistoryPlace, Order, backwards};
+use reveille_domain::history::{Entry, Group, HistoryPass, HistoryPlace, Order, backwards};
 use reveille_domain::limits::{
     HISTORY_CUT, HISTORY_TIME, MAX_HISTORY_DESCRIBED, MAX_HISTORY_HELD, MAX_HISTORY_PAGES, SWEEP_PAGE, SWEEPS_AT_ONCE,
 };
@@ -185,6 +185,9 @@ impl<P: HistoryPorts> Keeper<'_, P> {
 
     /// Enters those of a page that are not in the history.
     async fn look_at(&mut self, pass: &HistoryPass, wanted: &[&EndedExecution]) -> Page {
+        if wanted.is_empty() {
+            return Page::Done;
+        }
         let known = match self.known(pass, wanted).await {
             Ok(Some(known)) => known,
             Ok(None) => return Page::Stopped,
@@ -195,7 +198,7 @@ impl<P: HistoryPorts> Keeper<'_, P> {
         };
         let remembered = self.remembered();
         let is_missing = |ended: &&&EndedExecution| !known.contains(&run_of(ended)) && !remembered.contains(&ended.arn);
-        let missing: Vec<&EndedExecution> = wanted.iter().filter(is_missing).copied().collect();
+        let missing: Vec<&str> = wanted.iter().filter(is_missing).map(|ended| ended.arn.as_str()).collect();
         if missing.is_empty() {
             return Page::Done;
         }
@@ -212,8 +215,8 @@ impl<P: HistoryPorts> Keeper<'_, P> {
         let batch = &missing[..missing.len().min(self.left)];
         let (mut done, mut stays) = (0, false);
         let mut looks = pin!(looks(self.stack, self.ports, batch, self.end));
-        while let Some((ended, looked)) = looks.next().await {
-            (done, stays) = (done + 1, self.stays(pass, ended, looked) || stays);
+        while let Some((arn, looked)) = looks.next().await {
+            (done, stays) = (done + 1, self.stays(pass, arn, looked) || stays);
         }
         self.left -= done;
         if stays || done == 0 {
@@ -222,23 +225,23 @@ impl<P: HistoryPorts> Keeper<'_, P> {
         if done == missing.len() {
             return Page::Done;
         }
-        self.moved_to(HistoryPass { after: Some(batch[done - 1].arn.clone()), ..pass.clone() });
+        self.moved_to(HistoryPass { after: Some(batch[done - 1].to_owned()), ..pass.clone() });
         Page::Stopped
     }
 
     /// Notes what came of one. Answers whether the place stays where it is, because the same may go well soon.
-    fn stays(&mut self, pass: &HistoryPass, ended: &EndedExecution, looked: Result<Looked, NotEntered>) -> bool {
+    fn stays(&mut self, pass: &HistoryPass, arn: &str, looked: Result<Looked, NotEntered>) -> bool {
         match looked {
             Ok(Looked::Done) => false,
             Ok(Looked::NotYet) => {
-                self.remember(&ended.arn);
+                self.remember(arn);
                 false
             }
             Err(NotEntered::Run(failure)) => {
                 self.swept.history_failed(&failure);
                 let stays = may_pass(&failure);
                 if !stays {
-                    self.remember(&ended.arn);
+                    self.remember(arn);
                 }
                 stays
             }
@@ -253,15 +256,15 @@ impl<P: HistoryPorts> Keeper<'_, P> {
 
     /// The same after several sweeps that came no further: these are passed before they are looked at, so that nothing that may
     /// become of them holds up what is behind them.
-    async fn look_at_passed(&mut self, pass: &HistoryPass, batch: &[&EndedExecution]) -> Page {
-        for ended in batch {
-            self.remember(&ended.arn);
+    async fn look_at_passed(&mut self, pass: &HistoryPass, batch: &[&str]) -> Page {
+        for arn in batch {
+            self.remember(arn);
         }
-        self.moved_to(HistoryPass { after: batch.last().map(|last| last.arn.clone()), ..pass.clone() });
+        self.moved_to(HistoryPass { after: batch.last().map(|last| (*last).to_owned()), ..pass.clone() });
         let mut looks = pin!(looks(self.stack, self.ports, batch, self.end));
-        while let Some((ended, looked)) = looks.next().await {
+        while let Some((arn, looked)) = looks.next().await {
             self.left -= 1;
-            self.was_tried(&ended.arn, looked);
+            self.was_tried(arn, looked);
         }
         Page::Rest
     }
@@ -297,31 +300,15 @@ impl<P: HistoryPorts> Keeper<'_, P> {
 }
 
 /// Looks at executions, some at a time, and begins nothing after `end`. What comes of each is answered as it comes: the rest may take for ever.
-fn looks<'t, P: HistoryPorts, T: HasArn>(
+fn looks<'t, P: HistoryPorts>(
     stack: &'t Stack,
     ports: &'t P,
-    batch: &'t [T],
+    batch: &'t [&'t str],
     end: DateTime<Utc>,
-) -> impl Stream<Item = (&'t T, Result<Looked, NotEntered>)> {
-    let look = move |one: &'t T| async move { (one, enter_ended(stack, ports, one.arn()).await) };
-    let in_time = move |_: &&'t T| std::future::ready(ports.now() < end);
+) -> impl Stream<Item = (&'t str, Result<Looked, NotEntered>)> {
+    let look = move |arn: &'t &'t str| async move { (*arn, enter_ended(stack, ports, arn).await) };
+    let in_time = move |_: &&'t &'t str| std::future::ready(ports.now() < end);
     iter(batch).take_while(in_time).map(look).buffer_unordered(SWEEPS_AT_ONCE)
-}
-
-trait HasArn {
-    fn arn(&self) -> &str;
-}
-
-impl HasArn for &EndedExecution {
-    fn arn(&self) -> &str {
-        &self.arn
-    }
-}
-
-impl HasArn for HistoryMissed {
-    fn arn(&self) -> &str {
-        &self.arn
-    }
 }
 
 /// Whether the same may go well soon: AWS was asked too often, or did not answer.

@@ -86,9 +86,9 @@ impl Bucket {
         keys.take_while(|key| key.starts_with(prefix)).take(limit).cloned().collect()
     }
 
-    /// Adds every object to a state's number; an entity tag stands for the body. What is in the history decides nothing.
+    /// Adds every object that decides something to a state's number; an entity tag stands for the body.
     pub fn tell(&self, hasher: &mut impl Hasher) {
-        for (key, object) in self.0.borrow().iter().filter(|(key, _)| !key.contains("history")) {
+        for (key, object) in self.0.borrow().iter().filter(|(key, _)| decides(key)) {
             (key, &object.etag).hash(hasher);
         }
     }
@@ -100,6 +100,11 @@ impl Bucket {
         let object = objects.get(key).filter(|object| object.body.len() <= MAX_RECORD_BYTES)?;
         serde_json::from_slice(&object.body).ok()
     }
+}
+
+/// Whether what stands there decides anything: the history does not.
+pub fn decides(key: &str) -> bool {
+    !key.contains("history")
 }
 
 /// Of a body that is larger than any record, its tag is made from so many bytes: nobody reads the rest.

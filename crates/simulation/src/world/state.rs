@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash};
 use reveille_domain::records::Lease;
 
 use super::World;
+use super::bucket::decides;
 use super::told::shown;
 
 /// Adds the clock, the records, the instance, the executions, the boots and what has happened. What an actor knows is not here:
@@ -37,7 +38,7 @@ pub(super) fn of(world: &World, hasher: &mut DefaultHasher) {
 pub(super) fn situation(world: &World, hasher: &mut DefaultHasher) {
     let now_ms = world.now_ms();
     let leases = world.stack.layout.leases();
-    for key in world.bucket.list("", None, usize::MAX) {
+    for key in world.bucket.list("", None, usize::MAX).into_iter().filter(|key| decides(key)) {
         key.hash(hasher);
         if key.starts_with(&leases)
             && let Some(lease) = world.bucket.record::<Lease>(&key)

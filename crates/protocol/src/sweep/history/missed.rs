@@ -19,17 +19,18 @@ pub(super) async fn try_again<P: HistoryPorts>(keeper: &mut Keeper<'_, P>) {
     let Some(Kept { before, place }) = &mut keeper.kept else { return };
     let now: BTreeSet<&str> = place.missed.iter().map(|missed| missed.arn.as_str()).collect();
     let earlier = before.missed.iter().filter(|missed| now.contains(missed.arn.as_str()));
-    let earlier: Vec<HistoryMissed> = earlier.take(keeper.left).cloned().collect();
+    let earlier: Vec<String> = earlier.take(keeper.left).map(|missed| missed.arn.clone()).collect();
     if earlier.is_empty() || keeper.ports.now() >= keeper.end {
         return;
     }
     // Counted first: a try may take the sweep's whole time.
-    for missed in place.missed.iter_mut().filter(|missed| earlier.iter().any(|known| known.arn == missed.arn)) {
+    for missed in place.missed.iter_mut().filter(|missed| earlier.contains(&missed.arn)) {
         missed.tries += 1;
     }
+    let earlier: Vec<&str> = earlier.iter().map(String::as_str).collect();
     let mut looks = pin!(looks(keeper.stack, keeper.ports, &earlier, keeper.end));
-    while let Some((missed, looked)) = looks.next().await {
-        keeper.was_tried(&missed.arn, looked);
+    while let Some((arn, looked)) = looks.next().await {
+        keeper.was_tried(arn, looked);
     }
     keeper.give_up();
 }

@@ -22,12 +22,15 @@ const END: u64 = 60;
 impl Ports {
     /// Whether this call, and all that its caller does from now on, is about the history.
     pub(super) fn is_at_history(&self, about: &About) -> bool {
-        let calls = &self.actor.history_calls;
-        let begins = about.resource.contains("history/") || about.resource.ends_with("history.json");
-        if calls.get() > 0 || begins && self.actor.boot.is_none() {
-            calls.set(calls.get() + 1);
+        // A runner is never: and it calls most of all.
+        if self.actor.boot.is_some() {
+            return false;
         }
-        calls.get() > 0
+        let calls = &self.actor.history_calls;
+        let begins = || about.resource.contains("history/") || about.resource.ends_with("history.json");
+        let is_there = calls.get() > 0 || begins();
+        calls.set(calls.get() + u64::from(is_there));
+        is_there
     }
 
     /// Such a call.

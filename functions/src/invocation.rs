@@ -19,6 +19,8 @@ use reveille_protocol::step::Step;
 const MAX_SHOWN_ANSWER: usize = 256;
 /// The field of the sweeper's answer that has a sentence.
 const HISTORY_FAILURE: &str = "historyFailure";
+/// The field of the sweeper's answer that the metric filter of `infra/alarms.yaml` reads.
+const LONGEST_ON_SECONDS: &str = "longestOnSeconds";
 
 /// Serves invocations of one function until Lambda ends the process.
 ///
@@ -141,15 +143,20 @@ impl Subject {
             line = line.with_number("attempt", attempt);
         }
         match result {
-            Ok(answer) => told_of_history(line, answer).with("decision", &decision(answer)),
+            Ok(answer) => told_of_sweep(line, answer).with("decision", &decision(answer)),
             Err(failure) => line.failure(failure),
         }
         .write();
     }
 }
 
-/// What went wrong with the history: it fails no sweep, and is said here alone.
-fn told_of_history(line: Line, answer: &Value) -> Line {
+/// What a sweep says in fields of its own: a number that an alarm looks at, and what went wrong with the history, which fails no sweep and is
+/// said here alone.
+fn told_of_sweep(line: Line, answer: &Value) -> Line {
+    let line = match answer.get(LONGEST_ON_SECONDS).and_then(Value::as_u64) {
+        Some(seconds) => line.with_number(LONGEST_ON_SECONDS, seconds),
+        None => line,
+    };
     match answer.get(HISTORY_FAILURE).and_then(Value::as_str) {
         Some(failure) => line.with(HISTORY_FAILURE, failure),
         None => line,
@@ -163,11 +170,11 @@ fn decision(answer: &Value) -> String {
     }
 }
 
-/// An answer without its sentence, which has a field of its own.
+/// An answer without what has a field of its own.
 fn counts(answer: &Value) -> Value {
     let mut counts = answer.clone();
     if let Some(fields) = counts.as_object_mut() {
-        fields.remove(HISTORY_FAILURE);
+        fields.retain(|name, _| ![HISTORY_FAILURE, LONGEST_ON_SECONDS].contains(&name.as_str()));
     }
     counts
 }

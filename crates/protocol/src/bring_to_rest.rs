@@ -5,7 +5,7 @@ use reveille_domain::limits::IN_FLIGHT;
 use reveille_domain::memory::Waiting;
 use reveille_domain::ports::{
     Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Nonces,
-    PutObject, StopNotebookInstance,
+    Observation, PutObject, StopNotebookInstance,
 };
 use reveille_domain::records::{Closer, Lease, LeaseState, Rest};
 use reveille_domain::{Failure, InstanceName, RunId};
@@ -42,17 +42,43 @@ where
         + DescribeExecution,
 {
     let observation = ports.describe_notebook_instance(instance).await?;
+    act_on(stack, ports, instance, observation.as_ref(), me, waiting).await
+}
+
+/// The same, after the look.
+///
+/// # Errors
+/// As `bring_to_rest`.
+pub async fn act_on<P>(
+    stack: &Stack,
+    ports: &P,
+    instance: &InstanceName,
+    observation: Option<&Observation>,
+    me: Option<&RunId>,
+    waiting: Option<&Waiting>,
+) -> Result<Option<Rest>, Failure>
+where
+    P: Clock
+        + Nonces
+        + DescribeNotebookInstance
+        + StopNotebookInstance
+        + GetObject
+        + PutObject
+        + DeleteObject
+        + ListObjects
+        + DescribeExecution,
+{
     // Without a lease that can be read, the boot may be a person's; a stopped instance needs none.
     let mut damaged = Vec::new();
     let stored = store::or_evidence(swap_lease::read(&stack.layout, ports, instance).await, &mut damaged)?;
-    let up = observation.as_ref().is_some_and(|seen| seen.status == InstanceStatus::InService);
+    let up = observation.is_some_and(|seen| seen.status == InstanceStatus::InService);
     // Only an instance that is up can be handed over.
-    let corrected = stored.as_ref().map(|stored| lost_lease::corrected(&stored.record, observation.as_ref(), waiting));
+    let corrected = stored.as_ref().map(|stored| lost_lease::corrected(&stored.record, observation, waiting));
     let lease = corrected.as_ref();
     let Holders { other_live_run, busy_reported_at } =
         if up { holders::holders(stack, ports, instance, lease, me).await? } else { Holders::default() };
     let action = decide::action(&BootSeen {
-        observation: observation.as_ref(),
+        observation,
         lease,
         other_live_run,
         busy_reported_at,
@@ -64,7 +90,7 @@ where
         let lost = lost_lease::own_boot(&lost_lease::LostLeaseSeen {
             instance,
             key: &stack.layout.lease(instance),
-            observation: observation.as_ref(),
+            observation,
             waiting,
             damage: damaged.first(),
         });

@@ -3,9 +3,10 @@
 
 mod support;
 
-use reveille_domain::ports::{CallError, CallErrorKind, ExecutionSeen, ExecutionStatus, StartAnswer};
-use reveille_domain::records::Execution;
-use reveille_domain::{Code, InputText};
+use chrono::TimeDelta;
+use reveille_domain::ports::{CallError, CallErrorKind, ExecutionSeen, ExecutionStatus, InstanceStatus, StartAnswer};
+use reveille_domain::records::{Execution, Lease, LeaseState};
+use reveille_domain::{Code, InputText, InstanceName, RunId};
 use reveille_protocol::admit_run::admit_run;
 use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
 use reveille_protocol::sweep::{SweepInput, sweep};
@@ -82,6 +83,30 @@ fn an_execution_that_is_stopped_between_two_attempts_gets_its_outcome() {
     let (key, outcome) = objects.iter().find(|(key, _)| key.ends_with("/2/outcome.json")).expect("a second outcome");
     let outcome: Value = serde_json::from_slice(outcome).unwrap();
     assert_eq!((&outcome["status"], &outcome["code"]), (&json!("ABORTED"), &json!("Cancelled")), "{key}");
+}
+
+/// docs/operations.md, `InstanceOnTooLong`: whatever else becomes of the instance.
+#[test]
+fn the_timers_sweep_says_for_how_long_an_instance_with_a_lease_has_been_on() {
+    let day = 86_400;
+    for (status, entered, seconds) in [
+        (InstanceStatus::InService, -day, 86_410),
+        (InstanceStatus::InService, 4, 6),
+        // Ahead of every clock: it says nothing.
+        (InstanceStatus::InService, day, 0),
+        (InstanceStatus::Stopping, -day, 0),
+        (InstanceStatus::Stopped, -day, 0),
+    ] {
+        let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+        let (run, written) = (RunId::from_key("x-1"), now() - TimeDelta::days(2));
+        let lease =
+            Lease { state: LeaseState::Open, certain: true, ..Lease::starting(&run, "n".into(), None, written) };
+        world.put(&stack().layout.lease(&InstanceName::parse("nightly").unwrap()), &lease);
+        world.status.set((status, entered));
+        world.passed.set(10);
+        let swept = block_on(sweep(&stack(), &world, SweepInput::default())).unwrap();
+        assert_eq!((swept.longest_on_seconds, swept.checked), (seconds, 1), "{status:?} {entered}");
+    }
 }
 
 /// The message of a run whose execution a person stopped, and so announced; the outcome and its event have the same one.

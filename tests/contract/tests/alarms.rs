@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reveille_contract_tests::transform::transformed;
 use reveille_contract_tests::{read, template};
+use reveille_domain::limits::RUN_SECONDS;
+use reveille_protocol::sweep::SweepOutput;
 use serde_json::{Value, json};
 
 fn alarms() -> BTreeMap<String, Value> {
@@ -123,13 +125,36 @@ fn the_code_that_the_filter_counts_is_one_that_functions_log() {
     assert_eq!(alarms()["StopNotConfirmed"]["MetricName"], code);
 }
 
+/// So does the other one: the sweeper's answer has this field, and its line of the log.
+#[test]
+fn the_time_that_the_filter_reads_is_one_that_the_sweeper_logs() {
+    let on = SweepOutput { longest_on_seconds: 90_001, ..SweepOutput::default() };
+    let answer = serde_json::to_value(on).unwrap();
+    let field = answer.as_object().unwrap().iter().find(|(_, value)| **value == 90_001).unwrap().0.clone();
+    assert!(read("functions/src/invocation.rs").contains(&format!("const LONGEST_ON_SECONDS: &str = \"{field}\";")));
+    let filter = template("infra/alarms.yaml")["Resources"]["LongestOnFilter"]["Properties"].clone();
+    assert_eq!(filter["FilterPattern"], format!("{{ $.{field} > 0 }}"));
+    let metric = &filter["MetricTransformations"][0];
+    assert_eq!((&metric["MetricValue"], &metric["Unit"]), (&json!(format!("$.{field}")), &json!("Seconds")));
+    let alarm = &alarms()["InstanceOnTooLong"];
+    assert_eq!((&alarm["MetricName"], &alarm["Statistic"]), (&metric["MetricName"], &json!("Maximum")));
+    assert!(metric["DefaultValue"].is_null(), "a line of another function is no sign that nothing is on");
+}
+
+/// The default lets the longest run that can be asked for through, with its start and its end.
+#[test]
+fn no_run_within_its_limit_raises_the_alarm_of_an_instance_that_is_on() {
+    let default = template("infra/alarms.yaml")["Parameters"]["LongestOnSeconds"]["Default"].as_u64().unwrap();
+    assert!(default > u64::from(RUN_SECONDS.max), "{default} s");
+}
+
 #[test]
 fn the_dashboard_shows_every_metric_that_an_alarm_looks_at() {
     let body =
         template("infra/alarms.yaml")["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].clone();
     let text = body[0].as_str().unwrap();
     let dashboard: Value = serde_json::from_str(text).unwrap();
-    assert_eq!(dashboard["widgets"].as_array().unwrap().len(), 4);
+    assert_eq!(dashboard["widgets"].as_array().unwrap().len(), 5);
     for (name, alarm) in alarms() {
         let metric = alarm["MetricName"].as_str().unwrap();
         assert!(text.contains(&format!("\"{metric}\"")), "{name}: {metric}");

@@ -144,6 +144,7 @@ pub const SET: &[(&str, &str, Values)] = &[
             ("AlarmTopicArn", "<TOPIC>"),
             ("FailedRuns", "3"),
             ("SilentSeconds", "3600"),
+            ("LongestOnSeconds", "7200"),
             ("WithDashboard", "false"),
         ],
     ),

@@ -1,17 +1,19 @@
-//! The instances that have a lease: each is looked at once in every round.
+//! The instances that have a lease: each is looked at once in every round, and it is measured for how long it has been up.
 
 use chrono::{DateTime, Utc};
+use reveille_domain::age::{age, is_ahead};
 use reveille_domain::limits::MAX_SWEPT_LEASES;
 use reveille_domain::ports::{
-    Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, ListObjects, Nonces, PutObject,
-    StopNotebookInstance,
+    Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Nonces,
+    Observation, PutObject, StopNotebookInstance,
 };
+use reveille_domain::records::Rest;
 use reveille_domain::{Failure, InstanceName};
 
 use super::decide::Cursor;
 use super::place::SweepPlace;
 use super::swept::Swept;
-use crate::bring_to_rest::bring_to_rest;
+use crate::bring_to_rest::act_on;
 use crate::stack::Stack;
 
 /// Looks at the instances that have a lease, those behind the cursor first, and puts the cursor where it came to.
@@ -37,16 +39,43 @@ where
     let name = |key: &str| InstanceName::parse(key.strip_prefix(&prefix)?.strip_suffix(".json")?).ok();
     let leased: Vec<(&String, InstanceName)> = keys.iter().filter_map(|key| Some((key, name(key)?))).collect();
     let passed = |cursor: &mut Cursor, (key, _): &(&String, _)| cursor.lease = Some((*key).clone());
-    let looked =
-        place.each(&leased, end, passed, |(_, instance)| bring_to_rest(stack, ports, instance, None, None)).await;
+    let looked = place.each(&leased, end, passed, |(_, instance)| look(stack, ports, instance)).await;
     let done = looked.len();
-    for looked in looked {
-        swept.checked(looked);
+    for (seconds_on, came) in looked {
+        swept.seen_on(seconds_on);
+        swept.checked(came);
     }
     let is_everywhere = done == leased.len() && keys.len() < MAX_SWEPT_LEASES;
     let last = done.checked_sub(1).map(|last| leased[last].0.clone());
     let come = last.or_else(|| keys.last().cloned().filter(|_| leased.is_empty())).or(after);
     place.cursor.lease = come.filter(|_| !is_everywhere);
+}
+
+/// Looks at an instance and does what there is to do. Answers for how many seconds it has been `InService` too, whatever came of the rest.
+async fn look<P>(stack: &Stack, ports: &P, instance: &InstanceName) -> (u64, Result<Option<Rest>, Failure>)
+where
+    P: Clock
+        + Nonces
+        + DescribeNotebookInstance
+        + StopNotebookInstance
+        + GetObject
+        + PutObject
+        + DeleteObject
+        + ListObjects
+        + DescribeExecution,
+{
+    let observation = match ports.describe_notebook_instance(instance).await {
+        Ok(observation) => observation,
+        Err(error) => return (0, Err(error.into())),
+    };
+    let seconds_on = observation.as_ref().map_or(0, |seen| seconds_on(seen, ports.now()));
+    (seconds_on, act_on(stack, ports, instance, observation.as_ref(), None, None).await)
+}
+
+/// `LastModifiedTime` is when it came up: AWS changes it with the status. A time that is too far ahead says nothing.
+fn seconds_on(seen: &Observation, now: DateTime<Utc>) -> u64 {
+    let since = seen.last_modified.filter(|at| seen.status == InstanceStatus::InService && !is_ahead(*at, now));
+    since.map_or(0, |since| age(since, now).num_seconds().unsigned_abs())
 }
 
 /// The keys of leases, from behind one on and round again.

@@ -40,12 +40,21 @@ pub struct SweepOutput {
     pub checked: usize,
     /// Things that could not be done now; the next sweep tries them again.
     pub failed: usize,
+    /// For how many seconds the one that has been on longest has been `InService`, of the instances with a lease that this sweep
+    /// looked at; absent if none was on. An alarm looks at it.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub longest_on_seconds: u64,
     /// Things about the history that could not be done now. No sweep fails for them.
     #[serde(skip_serializing_if = "is_zero")]
     pub history_failed: usize,
     /// The first of them, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_failure: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_nothing(seconds: &u64) -> bool {
+    *seconds == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -73,6 +82,11 @@ impl Swept {
     pub fn history_failed(&mut self, failure: &Failure) {
         self.answer.history_failed += 1;
         self.answer.history_failure.get_or_insert_with(|| failure.to_string());
+    }
+
+    /// An instance with a lease has been on for so long; zero if it is not on.
+    pub fn seen_on(&mut self, seconds: u64) {
+        self.answer.longest_on_seconds = self.answer.longest_on_seconds.max(seconds);
     }
 
     /// Counts an instance that was looked at.

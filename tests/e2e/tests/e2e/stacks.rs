@@ -169,7 +169,7 @@ async fn alarms(world: &LocalAws) {
     deploy(world, "alarms", "alarms.yaml", "SilentSeconds=3600").await;
     let alarms = aws(world, "cloudwatch describe-alarms --alarm-name-prefix alarms").await;
     let alarms = alarms["MetricAlarms"].as_array().unwrap();
-    assert_eq!(alarms.len(), 10);
+    assert_eq!(alarms.len(), 11);
     for alarm in alarms {
         let topic = alarm["AlarmActions"][0].as_str().unwrap();
         assert!(topic.starts_with("arn:aws:sns:") && topic.contains("Notifications"), "{alarm}");

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
+use clap::{ArgMatches, Args, ColorChoice, Parser, Subcommand, ValueEnum, parser::ValueSource};
 
 use reveille_domain::InstanceName;
 
@@ -18,6 +18,7 @@ mod report;
 mod rule;
 mod schedule;
 mod undelivered;
+mod watch;
 
 pub(crate) use completions::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use deploy::{AttachArguments, DeployArguments, DestroyArguments, DetachArguments};
@@ -36,6 +37,7 @@ pub(crate) use on_upload::{OnUploadAddArguments, OnUploadArguments, OnUploadTest
 pub(crate) use undelivered::{
     ChosenArguments, DiscardArguments, ReplayArguments, UndeliveredArguments, UndeliveredVerb,
 };
+pub(crate) use watch::WatchArguments;
 
 use crate::{clients::RunName, stack::StackArguments, ui::text::for_shell};
 
@@ -43,6 +45,9 @@ use crate::{clients::RunName, stack::StackArguments, ui::text::for_shell};
 #[derive(Debug, Parser)]
 #[command(name = "reveille", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Arguments {
+    /// When the output has colours
+    #[arg(long, global = true, display_order = 900, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -61,7 +66,7 @@ pub(crate) enum Command {
     /// Show one run: its phases, what failed, where its outputs are, what to do next
     Show(ShowArguments),
     /// Follow a run to its end; Ctrl-C leaves the run running
-    Watch(OneRunArguments),
+    Watch(WatchArguments),
     /// Print what papermill and the cells of a run wrote, even while it is running
     Logs(LogsArguments),
     /// Print a link to a run's page, good for an hour
@@ -175,14 +180,6 @@ pub(crate) struct ShowArguments {
     pub(crate) prices: PriceArguments,
     #[command(flatten)]
     pub(crate) format: FormatArguments,
-    #[command(flatten)]
-    pub(crate) stack: StackArguments,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct OneRunArguments {
-    #[arg(help = RUN, value_parser = RunName::parse, default_value = "@last")]
-    pub(crate) run: RunName,
     #[command(flatten)]
     pub(crate) stack: StackArguments,
 }

@@ -20,7 +20,7 @@ mod ui;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, error::ErrorKind};
 
 use reveille_domain::shown;
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(problem) => return wrong_arguments(&typed, &problem),
     };
-    let terminal = Terminal::of_this_process().working_at(place);
+    let terminal = Terminal::of_this_process(arguments.color).working_at(place);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&terminal, &CliError::Runtime(error)),
@@ -102,9 +102,23 @@ fn wrong_arguments(typed: &[OsString], problem: &clap::Error) -> ExitCode {
     } else if problem.use_stderr() {
         complain_in_lines(problem.render().to_string().trim_end());
     } else {
-        Terminal::of_this_process().help(&problem.render());
+        Terminal::of_this_process(colour_typed(typed)).help(&problem.render());
     }
     ExitCode::from(u8::try_from(problem.exit_code()).unwrap_or(1))
+}
+
+/// The choice of colours in a command line that was not read: one that asks for help ends the reading.
+fn colour_typed(typed: &[OsString]) -> ColorChoice {
+    let mut words = typed.iter().filter_map(|word| word.to_str());
+    let mut choice = None;
+    while let Some(word) = words.next() {
+        choice = match word.split_once('=') {
+            Some(("--color", choice)) => Some(choice),
+            _ if word == "--color" => words.next(),
+            _ => choice,
+        };
+    }
+    choice.and_then(|choice| choice.parse().ok()).unwrap_or_default()
 }
 
 fn failed(terminal: &Terminal, error: &CliError) -> ExitCode {

@@ -1,5 +1,6 @@
 //! How it looks: the terminal, text that fits it, cards. Never asks AWS.
 
+pub(crate) mod advice;
 pub(crate) mod bar;
 pub(crate) mod card;
 pub(crate) mod json;

@@ -4,7 +4,7 @@
 mod stub;
 
 use std::{
-    process::{Output, Stdio},
+    process::Stdio,
     sync::{Mutex, mpsc},
 };
 
@@ -114,34 +114,6 @@ fn a_queue_whose_messages_somebody_reads_is_not_called_empty() {
     }
 }
 
-/// A person at a terminal: what stands for one answers the question, and gives the command's exit code and all that it showed.
-fn at_a_terminal(stub: &Stub, answer: &str, arguments: &[&str]) -> Output {
-    const PERSON: &str = r"
-import os, pty, sys
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-shown = b''
-answered = False
-while True:
-    try:
-        part = os.read(terminal, 4096)
-    except OSError:
-        break
-    if not part:
-        break
-    shown += part
-    if b'[y/N]' in shown and not answered:
-        answered = True
-        os.write(terminal, sys.argv[1].encode())
-sys.stdout.write(shown.decode())
-sys.stdout.flush()
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-";
-    let of_person = ["-c", PERSON, answer, env!("CARGO_BIN_EXE_reveille")];
-    stub.command("python3", &[&of_person[..], arguments].concat()).output().unwrap()
-}
-
 /// The calls on the queue, in their order.
 fn on_queue(stub: &Stub) -> Vec<String> {
     let all = stub.asked("");
@@ -160,7 +132,7 @@ fn nothing_is_held_while_a_person_is_asked() {
         ("y\n", 0, &["ReceiveMessage", "ChangeMessageVisibilityBatch", "DeleteMessage"]),
     ] {
         let stub = Stub::start(|call| Some(usual(call)));
-        let output = at_a_terminal(&stub, answer, &["undelivered", "discard", IDS[0]]);
+        let output = stub.at_a_terminal("[y/N]", answer, &["undelivered", "discard", IDS[0]]);
         assert_eq!(output.status.code(), Some(code), "{output:?}");
         let shown = words(&output.stdout);
         assert_eq!(shown.contains("nothing was discarded"), then.is_empty(), "{shown}");
@@ -182,7 +154,7 @@ fn a_message_that_goes_while_a_person_is_asked_is_told() {
         }
         _ => Some(usual(call)),
     });
-    let output = at_a_terminal(&stub, "y\n", &["undelivered", "discard", "--all"]);
+    let output = stub.at_a_terminal("[y/N]", "y\n", &["undelivered", "discard", "--all"]);
     assert_eq!(output.status.code(), Some(5), "{output:?}");
     let shown = words(&output.stdout);
     assert!(shown.contains("discarded 77aa0000") && shown.contains("reading them now"), "{shown}");

@@ -113,12 +113,13 @@ async fn of_stack(account: &Account) -> Vec<Finding> {
         Err(error) => Err(Unknown::Failed(error.to_string())),
     };
     let sweeper = account.layout.sweeper();
-    let (parts, machine, bucket, place, failures, undelivered) = tokio::join!(
+    let (parts, machine, bucket, place, failures, notifications, undelivered) = tokio::join!(
         ask("cloudformation:DescribeStackResources", account.resources()),
         ask("states:DescribeStateMachine", account.machine()),
         account.bucket_facts(),
         ask("s3:GetObject", account.heading(&sweeper)),
         queue("SweepFailuresUrl"),
+        queue("UndeliveredNotificationsUrl"),
         queue("UndeliveredEventsUrl"),
     );
     let name = account.stack_name();
@@ -131,6 +132,7 @@ async fn of_stack(account: &Account) -> Vec<Finding> {
     let schedule = account.parameter("SweepSchedule").unwrap_or_default();
     findings.push(sweeps::sweeper(&place, &schedule, account.stack_made(), Utc::now()));
     findings.push(sweeps::sweep_failures(&failures));
+    findings.push(sweeps::undelivered_notifications(&notifications));
     findings.push(sweeps::undelivered(&undelivered));
     let adopted = account.parameter("ExistingRunsBucket").is_some_and(|name| !name.is_empty());
     findings.extend(bucket::bucket(&account.layout.bucket, &account.region, adopted, &bucket));

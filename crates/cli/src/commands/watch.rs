@@ -4,6 +4,10 @@ use std::time::Instant;
 
 use tokio::time::sleep;
 
+mod in_progress;
+
+use in_progress::in_progress;
+
 use super::{
     follow::{LOOK, Looks, line, now, passing, unless_left},
     forecast::Forecast,
@@ -11,7 +15,7 @@ use super::{
     stage::{Stage, stage},
 };
 use crate::{
-    arguments::OneRunArguments,
+    arguments::WatchArguments,
     clients::{Account, Execution, Run},
     error::CliError,
     exit::Exit,
@@ -19,9 +23,12 @@ use crate::{
     ui::terminal::Terminal,
 };
 
-pub(crate) async fn run(terminal: &Terminal, arguments: &OneRunArguments) -> Result<Exit, CliError> {
+pub(crate) async fn run(terminal: &Terminal, arguments: &WatchArguments) -> Result<Exit, CliError> {
     let account = Account::of(&arguments.stack).await?;
-    let run = account.run_named(&arguments.run).await?;
+    let run = match &arguments.run {
+        Some(name) => account.run_named(name).await?,
+        None => in_progress(terminal, &account).await?,
+    };
     let execution = run.execution.clone();
     follow(terminal, &account, &execution, Some(run)).await
 }

@@ -11,12 +11,15 @@ use std::{
     },
 };
 
-use clap::builder::StyledStr;
+use clap::{ColorChoice, builder::StyledStr};
 use reveille_domain::shown;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use unicode_width::UnicodeWidthStr;
 
-use crate::ui::text::{cut, fitted, usage, wrap};
+use crate::ui::{
+    advice::{completed, with_options},
+    text::{cut, fitted, usage, wrap},
+};
 
 /// What a piece of text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +70,17 @@ enum Passing {
 }
 
 impl Terminal {
-    /// Colours on a terminal, unless `NO_COLOR` is set (no-color.org) or it is a dumb one; progress in place there only.
-    pub(crate) fn of_this_process() -> Self {
+    /// Colours on a terminal, unless `NO_COLOR` is set (no-color.org) or it is a dumb one, or as a person chose; progress in place on a
+    /// terminal only.
+    pub(crate) fn of_this_process(choice: ColorChoice) -> Self {
         let terminal = io::stdout().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
         let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let fixed_width = (!terminal).then_some(usize::MAX);
-        let colours = terminal && !plain;
+        let colours = match choice {
+            ColorChoice::Auto => terminal && !plain,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        };
         Self { colours, moving: terminal, fixed_width, place: Arc::default(), open: Arc::default() }
     }
 
@@ -116,20 +124,12 @@ impl Terminal {
 
     /// A command that a person would type next, where this one works.
     pub(crate) fn command(&self, command: &str) -> String {
-        let is_ours = command.starts_with("reveille ");
-        let is_told = |option: &&String| {
-            let flag = option.split(' ').next().unwrap_or_default();
-            is_ours && !command.split(' ').any(|word| word == flag)
-        };
-        std::iter::once(command)
-            .chain(self.place.iter().filter(is_told).map(String::as_str))
-            .collect::<Vec<_>>()
-            .join(" ")
+        if command.starts_with("reveille ") { completed(command, &self.place) } else { command.to_owned() }
     }
 
     /// A sentence, in as many lines as it takes.
     pub(crate) fn lines(&self, text: &str) {
-        for line in fitted(text, self.width()) {
+        for line in fitted(&with_options(text, &self.place), self.width()) {
             self.line(&line);
         }
     }
@@ -144,7 +144,8 @@ impl Terminal {
     /// The lines of a sentence behind a mark.
     pub(crate) fn marked_lines(&self, tone: Tone, mark: &str, text: &str) -> Vec<String> {
         let indent = mark.width() + 1;
-        let lines = wrap(text, self.width().saturating_sub(indent).max(1));
+        let text = with_options(text, &self.place);
+        let lines = wrap(&text, self.width().saturating_sub(indent).max(1));
         let first = format!("{} {}", self.paint(tone, mark), lines.first().map_or("", String::as_str));
         let more = lines.iter().skip(1).map(|line| format!("{:indent$}{line}", ""));
         std::iter::once(first).chain(more).collect()
@@ -186,7 +187,7 @@ impl Terminal {
     /// What is worth knowing and no answer, on standard error.
     pub(crate) fn note(&self, text: &str) {
         self.clear();
-        complain_in_lines(text);
+        complain_in_lines(&with_options(text, &self.place));
     }
 
     /// A line that the next one overwrites, and that means nothing later.
@@ -218,7 +219,7 @@ impl Terminal {
         if let Some(passing) = self.close() {
             write(&self.left_of(&passing));
         }
-        complain_in_lines(&format!("reveille: {text}"));
+        complain_in_lines(&format!("reveille: {}", with_options(text, &self.place)));
     }
 
     /// What stays of a line when something went wrong: the step that failed does, as one.

@@ -58,6 +58,34 @@ impl Stub {
         output
     }
 
+    /// Runs the command at a terminal of 80 columns, where a person answers a question once. What both write is in the standard output.
+    pub fn at_a_terminal(&self, question: &str, answer: &str, arguments: &[&str]) -> Output {
+        const PERSON: &str = r"
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[3], sys.argv[3:])
+shown = b''
+answered = False
+while True:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not part:
+        break
+    shown += part
+    if sys.argv[1].encode() in shown and not answered:
+        answered = True
+        os.write(terminal, sys.argv[2].encode())
+sys.stdout.write(shown.decode())
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+";
+        let of_person = ["-c", PERSON, question, answer, env!("CARGO_BIN_EXE_reveille")];
+        self.command("python3", &[&of_person[..], arguments].concat()).output().unwrap()
+    }
+
     /// A program whose AWS this is.
     pub fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);

@@ -18,6 +18,7 @@ pub(crate) enum Check {
     Sweeper,
     SweepFailures,
     NotifyRule,
+    UndeliveredNotifications,
     Undelivered,
     Bucket,
     BucketPublic,
@@ -49,7 +50,7 @@ pub(crate) enum Check {
 impl Check {
     /// All of them.
     #[cfg(test)]
-    const ALL: [Self; 39] = [
+    const ALL: [Self; 40] = [
         Self::Region,
         Self::Credentials,
         Self::Clock,
@@ -63,6 +64,7 @@ impl Check {
         Self::Sweeper,
         Self::SweepFailures,
         Self::NotifyRule,
+        Self::UndeliveredNotifications,
         Self::Undelivered,
         Self::Bucket,
         Self::BucketPublic,
@@ -107,6 +109,7 @@ impl Check {
             Self::Sweeper => "sweeper",
             Self::SweepFailures => "sweepFailures",
             Self::NotifyRule => "notifyRule",
+            Self::UndeliveredNotifications => "undeliveredNotifications",
             Self::Undelivered => "undelivered",
             Self::Bucket => "bucket",
             Self::BucketPublic => "bucketPublic",

@@ -21,13 +21,14 @@ pub(super) const FUNCTIONS: [&str; 7] = [
     "SweepFunction",
 ];
 /// The outputs that this command reads.
-pub(super) const OUTPUTS: [&str; 10] = [
+pub(super) const OUTPUTS: [&str; 11] = [
     "StateMachineArn",
     "RunsBucketName",
     "NotificationsTopicArn",
     "UndeliveredEventsUrl",
     "UndeliveredEventsArn",
     "SweepFailuresUrl",
+    "UndeliveredNotificationsUrl",
     "FunctionLogGroup",
     "EventsRoleArn",
     "SchedulerRoleArn",

@@ -1,4 +1,4 @@
-//! What nobody waits for: the sweeper, the rules that call it and that tell how runs ended, and the two queues of what failed.
+//! What nobody waits for: the sweeper, the rules that call it and that tell how runs ended, and the queues of what failed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -91,6 +91,11 @@ fn patience(schedule: &str, now: DateTime<Utc>) -> TimeDelta {
     }
 }
 
+/// So many of a thing whose plural ends in "s".
+fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 pub(super) fn sweep_failures(count: &Known<u64>) -> Finding {
     match count {
         Err(unknown) => Finding::unchecked(Check::SweepFailures, unknown),
@@ -98,9 +103,25 @@ pub(super) fn sweep_failures(count: &Known<u64>) -> Finding {
         Ok(count) => Finding::warn(
             Check::SweepFailures,
             format!(
-                "{count} calls of the sweeper failed at every try. Once the cause is fixed, a later sweep catches up"
+                "{} of the sweeper failed at every try. Once the cause is fixed, a later sweep catches up",
+                counted(*count, "call")
             ),
             "docs/operations.md#sweepslost: remove the cause, then empty the queue of the output SweepFailuresUrl",
+        ),
+    }
+}
+
+pub(super) fn undelivered_notifications(count: &Known<u64>) -> Finding {
+    match count {
+        Err(unknown) => Finding::unchecked(Check::UndeliveredNotifications, unknown),
+        Ok(0) => Finding::ok(Check::UndeliveredNotifications, "whoever is to be told how runs ended was told"),
+        Ok(count) => Finding::warn(
+            Check::UndeliveredNotifications,
+            format!(
+                "{} of how a run ended could not be delivered, so nobody was told",
+                counted(*count, "notification")
+            ),
+            "docs/operations.md#notificationsfailed: read them, then empty the queue of the output UndeliveredNotificationsUrl",
         ),
     }
 }
@@ -111,7 +132,7 @@ pub(super) fn undelivered(count: &Known<u64>) -> Finding {
         Ok(0) => Finding::ok(Check::Undelivered, "the queue of undelivered events is empty"),
         Ok(count) => Finding::fail(
             Check::Undelivered,
-            format!("{count} events could not be delivered, so nothing ran for them"),
+            format!("{} could not be delivered, and started no run", counted(*count, "event")),
             "reveille undelivered (says why; then: reveille undelivered replay --all)",
         ),
     }
@@ -121,7 +142,7 @@ pub(super) fn undelivered(count: &Known<u64>) -> Finding {
 mod tests {
     use chrono::{TimeDelta, Utc};
 
-    use super::{rule, sweep_failures, sweeper, undelivered};
+    use super::{rule, sweep_failures, sweeper, undelivered, undelivered_notifications};
     use crate::{
         clients::checkup::{Heading, RuleFacts, Unknown},
         commands::doctor::finding::{Check, Verdict, tests::found},
@@ -170,8 +191,12 @@ mod tests {
     fn what_waits_in_the_queues_is_told() {
         found(&[undelivered(&Ok(0))], Check::Undelivered, Verdict::Ok, "empty");
         found(&[undelivered(&Ok(3))], Check::Undelivered, Verdict::Fail, "reveille undelivered");
+        found(&[undelivered(&Ok(1))], Check::Undelivered, Verdict::Fail, "1 event could not");
         found(&[sweep_failures(&Ok(0))], Check::SweepFailures, Verdict::Ok, "no call");
         found(&[sweep_failures(&Ok(2))], Check::SweepFailures, Verdict::Warn, "2 calls");
+        let told = |count| undelivered_notifications(&Ok(count));
+        found(&[told(0)], Check::UndeliveredNotifications, Verdict::Ok, "was told");
+        found(&[told(1)], Check::UndeliveredNotifications, Verdict::Warn, "UndeliveredNotificationsUrl");
         let denied = undelivered(&Err(Unknown::Denied("sqs:GetQueueAttributes")));
         found(&[denied], Check::Undelivered, Verdict::Unchecked, "sqs:GetQueueAttributes");
     }

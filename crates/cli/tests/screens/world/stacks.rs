@@ -144,6 +144,7 @@ fn outputs(machine: &str, bucket: &str) -> String {
         ("UndeliveredEventsArn", QUEUE.to_owned()),
         ("UndeliveredEventsUrl", format!("{queue}/reveille-UndeliveredEvents")),
         ("SweepFailuresUrl", format!("{queue}/reveille-SweepFailures")),
+        ("UndeliveredNotificationsUrl", format!("{queue}/reveille-UndeliveredNotifications")),
         ("NotificationsTopicArn", "arn:aws:sns:us-east-1:111122223333:reveille-notifications".to_owned()),
         ("FunctionLogGroup", "/aws/lambda/reveille".to_owned()),
         ("EventBus", "default".to_owned()),

@@ -1,0 +1,119 @@
+//! Which run is followed where a person names none: the one in progress, or the one of them that they choose.
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use chrono::{DateTime, Utc};
+use tokio::task;
+
+use crate::{
+    clients::{Account, Run, RunName, WantedRuns},
+    commands::local::interrupt,
+    error::CliError,
+    ui::{
+        question,
+        table::{self, Cell, Column},
+        terminal::{Terminal, Tone},
+        times,
+    },
+};
+
+/// Runs to choose from: as many as fit a usual screen.
+const MOST: usize = 20;
+/// Answers that name none of them before the command gives up.
+const TRIES: usize = 3;
+
+const COLUMNS: [Column; 5] = [
+    Column { title: "#", rank: 0, least: 2 },
+    Column { title: "NOTEBOOK", rank: 0, least: 12 },
+    Column { title: "INSTANCE", rank: 1, least: 8 },
+    Column { title: "RUN", rank: 0, least: 12 },
+    Column { title: "AGE", rank: 0, least: 4 },
+];
+
+/// The run in progress. Where there is none, the newest; where there are more, the newest too, unless somebody can choose.
+pub(super) async fn in_progress(terminal: &Terminal, account: &Account) -> Result<Run, CliError> {
+    let wanted = WantedRuns { status: Some(ExecutionStatus::Running), most: MOST, ..WantedRuns::default() };
+    let mut runs = account.runs(&wanted).await?.runs;
+    match runs.len() {
+        0 => {
+            let newest = account.run_named(&RunName::Last).await?;
+            terminal.note(&format!("no run is in progress; this is the newest, {}", newest.id));
+            Ok(newest)
+        }
+        1 => Ok(runs.remove(0)),
+        _ if terminal.moves() && question::can_be_answered() => {
+            let number = chosen(terminal, &runs).await?;
+            Ok(runs.remove(number))
+        }
+        count => {
+            let count = if count < MOST { count.to_string() } else { format!("{MOST} or more") };
+            let newest = runs.remove(0);
+            terminal.note(&format!(
+                "{count} runs are in progress; this follows the newest, {}. To list them: reveille runs --status running",
+                newest.id
+            ));
+            Ok(newest)
+        }
+    }
+}
+
+/// The place of the run that a person chooses.
+async fn chosen(terminal: &Terminal, runs: &[Run]) -> Result<usize, CliError> {
+    let now = Utc::now();
+    let rows: Vec<Vec<Cell>> = runs.iter().enumerate().map(|(place, run)| row(place, run, now)).collect();
+    table::show(terminal, &table::telling_apart(terminal, COLUMNS, "RUN", &rows), &rows);
+    let count = runs.len();
+    for _ in 0..TRIES {
+        let question = format!("Which run? [1-{count}, or Enter for 1]");
+        let typed = tokio::select! {
+            biased;
+            () = interrupt() => {
+                // The cursor is behind the question.
+                terminal.note("");
+                return Err(CliError::Interrupted);
+            }
+            typed = task::spawn_blocking(move || question::typed(&question)) => {
+                typed.map_err(|error| CliError::Runtime(error.into()))?
+            }
+        };
+        match typed.as_deref() {
+            // The terminal has ended.
+            None | Some("") => break,
+            Some(text) => match place(text, count) {
+                Some(place) => return Ok(place),
+                None => terminal.note(&format!("type a number from 1 to {count}")),
+            },
+        }
+    }
+    Err(CliError::NotNow("no run was chosen; to name one: reveille watch RUN".to_owned()))
+}
+
+/// The place that a line says; an empty one says the first.
+fn place(line: &str, count: usize) -> Option<usize> {
+    let line = line.trim();
+    let number: usize = if line.is_empty() { 1 } else { line.parse().ok()? };
+    number.checked_sub(1).filter(|place| *place < count)
+}
+
+fn row(place: usize, run: &Run, now: DateTime<Utc>) -> Vec<Cell> {
+    let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "(none)".to_owned());
+    vec![
+        ((place + 1).to_string(), Tone::Strong),
+        (named(&run.notebook), Tone::Plain),
+        (named(&run.instance), Tone::Plain),
+        (run.id.to_string(), Tone::Plain),
+        (times::age(run.execution.started, now), Tone::Quiet),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn a_number_names_a_run_and_enter_the_newest() {
+        assert_eq!([place("\n", 3), place(" 1 \n", 3), place("3", 3)], [Some(0), Some(0), Some(2)]);
+        for none in ["0", "4", "-1", "x", "1.0", "99999999999999999999999"] {
+            assert_eq!(place(none, 3), None, "{none}");
+        }
+    }
+}

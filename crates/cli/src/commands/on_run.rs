@@ -74,7 +74,7 @@ impl OfKind for Link {
     }
 
     fn after(&self) -> Option<&str> {
-        Some(&self.chain.after.instance)
+        self.chain.after.instance()
     }
 
     fn as_json(&self) -> Value {
@@ -84,25 +84,25 @@ impl OfKind for Link {
             "madeByCommand": self.rule.ours,
             "notebook": self.rule.input["notebook"],
             "instance": self.rule.input["instance"],
-            "afterNotebook": self.chain.after.notebook,
-            "afterInstance": self.chain.after.instance,
+            "afterNotebook": self.chain.after.notebook(),
+            "afterInstance": self.chain.after.instance(),
         })
     }
 }
 
 async fn add(terminal: &Terminal, arguments: &OnRunAddArguments) -> Result<Exit, CliError> {
-    let (chain, template) = read(arguments)?;
+    let (after, chain, template) = read(arguments)?;
     let account = Account::of(&arguments.stack).await?;
     // Each run would fail, or none would ever start, and nobody would see it.
     account.named(&chain.next.instance).await?;
-    if chain.after.instance != chain.next.instance {
-        account.named(&chain.after.instance).await?;
+    if after.instance != chain.next.instance {
+        account.named(&after.instance).await?;
     }
     let new = NewRule {
         verb: Link::VERB,
         name: arguments.name.clone().unwrap_or_else(|| usual_name(account.stack_name(), &chain.next.notebook)),
         description: "Starts a run when another one has succeeded.",
-        pattern: chain.pattern(),
+        pattern: chain.after.pattern(),
         template,
         bus: Link::bus(&account)?,
     };
@@ -122,8 +122,8 @@ async fn add(terminal: &Terminal, arguments: &OnRunAddArguments) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// The chain and the input template, as far as they can be checked without AWS.
-fn read(arguments: &OnRunAddArguments) -> Result<(Chain, String), CliError> {
+/// What comes before, the chain and the input template, as far as they can be checked without AWS.
+fn read(arguments: &OnRunAddArguments) -> Result<(Step, Chain, String), CliError> {
     let next = Step { notebook: arguments.asked.notebook.clone(), instance: arguments.asked.instance.clone() };
     let instance = arguments.after_on.as_ref().map_or_else(|| next.instance.clone(), ToString::to_string);
     let after = Step { notebook: arguments.after.clone(), instance };
@@ -133,11 +133,11 @@ fn read(arguments: &OnRunAddArguments) -> Result<(Chain, String), CliError> {
     complete(&mut input);
     check(&input, &triggers::sample_of_run(&after), Some(HAS)).map_err(of_flag)?;
     let template = triggers::template(&input).map_err(CliError::Usage)?;
-    Ok((Chain { after, next }, template))
+    Ok((after.clone(), Chain { after: after.into(), next }, template))
 }
 
 fn endless(chain: &Chain, way: &[Step]) -> String {
-    if chain.next == chain.after {
+    if let [_] = way {
         return format!(
             "each run of {} would start the next one, for ever; no rule was made. Name another notebook with --after",
             chain.next.shown()
@@ -160,10 +160,10 @@ mod tests {
     use crate::{
         arguments::{Arguments, Command},
         error::CliError,
-        triggers::{Chain, EVENT},
+        triggers::{Chain, EVENT, Step},
     };
 
-    fn asked(words: &[&str]) -> Result<(Chain, String), CliError> {
+    fn asked(words: &[&str]) -> Result<(Step, Chain, String), CliError> {
         let start = ["reveille", "on-run", "add", "summary.ipynb", "--on", "nightly"];
         let Command::OnRun(arguments) = Arguments::parse_from(start.iter().chain(words)).command else {
             panic!("not on-run")
@@ -187,14 +187,14 @@ mod tests {
         let target = &template["Resources"]["RunSucceededRule"]["Properties"]["Targets"][0];
         let event = r#"{"id": "e"}"#;
         let of_template: Value = serde_json::from_str(&stack.input(target, event)).unwrap();
-        let (chain, ours) = asked(&["--after", "orders.ipynb", "-pday={{ date }}"]).unwrap();
-        assert_eq!(chain.after.instance, "nightly", "the same, if no other is given");
+        let (after, chain, ours) = asked(&["--after", "orders.ipynb", "-pday={{ date }}"]).unwrap();
+        assert_eq!(after.instance, "nightly", "the same, if no other is given");
         assert_eq!(serde_json::from_str::<Value>(&ours.replace(EVENT, event)).unwrap(), of_template);
         assert!(
-            endless(&chain, &[chain.next.clone(), chain.after.clone()])
+            endless(&chain, &[chain.next.clone(), after])
                 .contains("summary.ipynb on nightly -> orders.ipynb on nightly -> summary.ipynb on nightly")
         );
-        let itself = Chain { after: chain.next.clone(), ..chain };
+        let itself = Chain { after: chain.next.clone().into(), ..chain };
         assert!(
             endless(&itself, std::slice::from_ref(&itself.next))
                 .starts_with("each run of summary.ipynb on nightly would")

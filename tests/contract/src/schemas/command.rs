@@ -88,8 +88,11 @@ fn verbs() -> Vec<(&'static str, Value)> {
         ("suffix", or_null(text("What their keys end with; null as for the prefix."))),
     ]);
     let link = rule(&[
-        ("afterNotebook", text("The notebook whose success starts a run.")),
-        ("afterInstance", text("The instance on which it runs.")),
+        (
+            "afterNotebook",
+            or_null(text("The notebook whose success starts a run; null if the rule takes several, or any.")),
+        ),
+        ("afterInstance", or_null(text("The instance on which it runs; null if the rule takes several, or any."))),
     ]);
     vec![
         ("runs", list(runs::run(&[]), "The newest first.")),

@@ -239,7 +239,7 @@ mod tests {
         ] {
             found(&[status("reveille", word, Some("a bucket"))], Check::StackStatus, verdict, said);
         }
-        found(&[outputs(&[])], Check::StackOutputs, Verdict::Ok, "10 outputs");
+        found(&[outputs(&[])], Check::StackOutputs, Verdict::Ok, "11 outputs");
         found(&[outputs(&["EventBus"])], Check::StackOutputs, Verdict::Warn, "no output EventBus");
         let gone = CliError::NoStack { stack: "reveille".to_owned(), region: "eu-west-1".to_owned(), ours: Vec::new() };
         found(&[not_found(&gone)], Check::Stack, Verdict::Fail, "list-stacks");

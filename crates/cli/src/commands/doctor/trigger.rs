@@ -128,7 +128,7 @@ impl Trigger {
                 let (bucket, key) = files.example();
                 Some(triggers::sample(Origin::SOME, &bucket, &key, "2026-11-26T08:00:00Z"))
             }
-            On::Run(chain) => Some(triggers::sample_of_run(&chain.after)),
+            On::Run(chain) => Some(triggers::sample_of_run(&chain.after.example())),
             On::Timer => Some(by_clock("aws.events")),
             On::Schedule { .. } => Some(by_clock("aws.scheduler")),
             On::Other => None,

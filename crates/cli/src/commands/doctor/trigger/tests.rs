@@ -137,7 +137,7 @@ fn one_that_would_start_itself_is_found() {
     });
     found(&notebook, Check::TriggerLoop, Verdict::Fail, "could change the notebook");
     let step = |name: &str| Step { notebook: format!("{name}.ipynb"), instance: "nightly".to_owned() };
-    let chain = |after: &str, next: &str| Chain { after: step(after), next: step(next) };
+    let chain = |after: &str, next: &str| Chain { after: step(after).into(), next: step(next) };
     let mut run = upload();
     run.on = On::Run(chain("b", "a"));
     run.input = json!({"instance": "nightly", "notebook": "a.ipynb", "event": null});

@@ -3,12 +3,16 @@
 //! Shapes: "Amazon S3 event notifications with EventBridge" and "EventBridge scheduled events" in the AWS documentation.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde_json::Value;
 
 use crate::ids::hex_hash;
 
 /// The `source` of Reveille's own event, which may start another run.
 pub const SOURCE: &str = "reveille";
+
+/// The `source` of the event that our schedules make, because EventBridge Scheduler sends none.
+const SCHEDULER: &str = "aws.scheduler";
 
 /// An EventBridge event, as the rule put it into the input. Hostile: every field may be missing or odd.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +33,20 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn time(self) -> Option<DateTime<Utc>> {
         DateTime::parse_from_rfc3339(self.text("/time")?).ok().map(|time| time.with_timezone(&Utc))
+    }
+
+    /// The zone of a schedule of EventBridge Scheduler: its name in the IANA database. Those who make our schedules put it there;
+    /// one that was made before has none.
+    #[must_use]
+    pub fn time_zone(self) -> Option<&'a str> {
+        self.text("/detail/timeZone").filter(|_| self.text("/source") == Some(SCHEDULER))
+    }
+
+    /// The event's own time on the clock of its zone: of UTC, if it names none. `None`: it has no time, or this version does not know the zone.
+    #[must_use]
+    pub fn local_time(self) -> Option<DateTime<Tz>> {
+        let zone = self.time_zone().map_or(Some(Tz::UTC), |name| name.parse().ok())?;
+        Some(self.time()?.with_timezone(&zone))
     }
 
     /// The bucket of an S3 event.
@@ -73,7 +91,7 @@ impl<'a> Event<'a> {
         let source = self.text("/source")?;
         let own = match source {
             S3 => self.write().map(|[bucket, key, sequencer]| hex_hash(&[source, bucket, key, sequencer])),
-            "aws.events" | "aws.scheduler" => {
+            "aws.events" | SCHEDULER => {
                 let firing = self.text("/resources/0").zip(self.text("/time"));
                 firing.map(|(rule, time)| hex_hash(&[source, rule, time]))
             }

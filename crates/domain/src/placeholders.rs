@@ -31,8 +31,8 @@ impl PlaceholderFacts<'_> {
             "key" => event?.key().map(str::to_owned),
             "etag" => event?.etag().map(str::to_owned),
             "size" => event?.size().map(|size| size.to_string()),
-            "time" => Some(event?.time()?.to_rfc3339_opts(SecondsFormat::Secs, true)),
-            "date" => Some(event?.time()?.format("%Y-%m-%d").to_string()),
+            "time" => Some(event?.local_time()?.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            "date" => Some(event?.local_time()?.format("%Y-%m-%d").to_string()),
             "run" => Some(self.run.to_string()),
             "instance" => Some(self.instance.to_string()),
             _ => None,
@@ -123,8 +123,14 @@ fn no_value(name: &str, facts: &PlaceholderFacts<'_>) -> String {
             NAMES.join(", ")
         );
     }
-    if facts.event.is_none() {
+    let Some(event) = facts.event else {
         return format!("{{{{ {shown} }}}} has no value: no event started this execution; write the value itself");
+    };
+    if let Some(zone) = event.time_zone().filter(|_| ["time", "date"].contains(&name) && event.time().is_some()) {
+        let zone = shown::bounded(&shown::revealed(zone), shown::QUOTED_CHARS);
+        return format!(
+            "{{{{ {shown} }}}} has no value: this version of Reveille does not know the schedule's time zone {zone}; give the schedule another zone, or deploy a newer version"
+        );
     }
     format!("{{{{ {shown} }}}} has no value: the event that started this execution does not carry it")
 }
@@ -183,6 +189,42 @@ mod tests {
         assert!(no_key.contains("does not carry it"), "{no_key}");
         let unknown = with(None, |facts| fill_text("{{ kye }}", facts, &mut 1_000)).unwrap_err();
         assert!(unknown.contains("no placeholder {{ kye }}"), "{unknown}");
+    }
+
+    /// docs/input.md: "For a schedule, both are on the clock of its zone."
+    #[test]
+    fn a_schedules_time_and_day_are_those_of_its_zone() {
+        let at = |zone: Value, time: &str| {
+            let event =
+                json!({"source": "aws.scheduler", "time": time, "resources": ["s"], "detail": {"timeZone": zone}});
+            with(Some(&event), |facts| fill_text("{{ date }} {{ time }}", facts, &mut 1_000))
+        };
+        for (zone, time, filled) in [
+            (json!("Asia/Tokyo"), "2026-11-23T21:30:00Z", "2026-11-24 2026-11-24T06:30:00+09:00"),
+            (json!("America/Los_Angeles"), "2026-11-24T07:00:00Z", "2026-11-23 2026-11-23T23:00:00-08:00"),
+            // The two times that a clock shows 02:30 on when summer ends.
+            (json!("Europe/Berlin"), "2026-10-25T00:30:00Z", "2026-10-25 2026-10-25T02:30:00+02:00"),
+            (json!("Europe/Berlin"), "2026-10-25T01:30:00Z", "2026-10-25 2026-10-25T02:30:00+01:00"),
+            (json!("UTC"), "2026-11-23T21:30:00Z", "2026-11-23 2026-11-23T21:30:00Z"),
+            // As schedules were made before.
+            (Value::Null, "2026-11-23T21:30:00Z", "2026-11-23 2026-11-23T21:30:00Z"),
+            (json!(9), "2026-11-23T21:30:00Z", "2026-11-23 2026-11-23T21:30:00Z"),
+        ] {
+            assert_eq!(at(zone, time).as_deref(), Ok(filled));
+        }
+        let unknown = at(json!("Mars/Olympus\u{202e}"), "2026-11-23T21:30:00Z").unwrap_err();
+        assert!(
+            unknown.starts_with("{{ date }} has no value: this version")
+                && unknown.contains("zone Mars/Olympus\\u{202e};"),
+            "{unknown}"
+        );
+        let timeless = at(json!("Mars/Olympus"), "soon").unwrap_err();
+        assert!(timeless.contains("does not carry it"), "{timeless}");
+        // Nobody else's event decides by it.
+        let mut s3 = s3("k");
+        s3["detail"]["timeZone"] = json!("Asia/Tokyo");
+        let filled = with(Some(&s3), |facts| fill_text("{{ time }}", facts, &mut 1_000));
+        assert_eq!(filled.as_deref(), Ok("2026-11-23T16:05:06Z"));
     }
 
     /// docs/input.md: "A `{{` without a `}}` after it, and a `}}` without a `{{` before it, stay as they are."

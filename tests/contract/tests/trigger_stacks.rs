@@ -130,6 +130,20 @@ fn no_trigger_identifies_an_event_by_what_differs_between_deliveries() {
     assert_eq!(first, second, "{text}");
 }
 
+/// docs/triggers.md: "`{{ time }}` and `{{ date }}` are the time for which the run was scheduled, on the clock of `TimeZone`"
+#[test]
+fn the_day_of_a_schedules_run_is_the_one_in_its_zone() {
+    let template = template(SCHEDULE);
+    let given = [("Instance", "nightly"), ("Notebook", "a.ipynb"), ("TimeZone", "Asia/Tokyo")];
+    let stack = ParametrisedStack::new(&template, &given);
+    let (schedule, target) = target(&template);
+    assert_eq!(schedule["ScheduleExpressionTimezone"], json!({"Ref": "TimeZone"}));
+    let text = stack.input(&target, "").replace("<aws.scheduler.scheduled-time>", "2026-11-23T21:30:00Z");
+    let input = input::read(&InputText::new(text.replace("<aws.scheduler.schedule-arn>", SCHEDULE_ARN))).unwrap();
+    let request = decide::request(input, &execution("one", "2026-11-23T21:30:30Z"), Utc::now()).unwrap();
+    assert_eq!(request.parameters["day"], "2026-11-24");
+}
+
 #[test]
 fn a_trigger_gives_up_within_the_window_and_leaves_the_event_in_the_queue() {
     for path in triggers() {

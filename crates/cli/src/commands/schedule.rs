@@ -42,8 +42,6 @@ const COLUMNS: [Column; 6] = [
 
 /// Five show a pattern, such as a weekend, and fit a screen.
 const NEXT: usize = 5;
-/// A year of days, for what only some of them tell.
-const LOOKED_AT: usize = 366;
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &ScheduleArguments) -> Result<Exit, CliError> {
     match &arguments.verb {
@@ -58,8 +56,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ScheduleArguments) -> R
 async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Exit, CliError> {
     let now = Utc::now();
     let times = Times::read(arguments, now)?;
-    let input = input::of(asked(&arguments.asked)?).map_err(of_flag)?;
-    let date_note = input.date_note(&times.next(now, LOOKED_AT));
+    let input = input::of(asked(&arguments.asked)?, times.zone).map_err(of_flag)?;
     let account = Account::of(&arguments.stack).await?;
     // Each run would fail, and nobody would see it before the first.
     account.named(&arguments.asked.instance).await?;
@@ -71,7 +68,7 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
         start: times.start,
         end: times.end,
         flexible_minutes: arguments.flexible,
-        input: input.text,
+        input,
     };
     let (schedule, is_new) = match account.add_schedule(new).await? {
         Added::New(schedule) => (schedule, true),
@@ -86,9 +83,6 @@ async fn add(terminal: &Terminal, arguments: &ScheduleAddArguments) -> Result<Ex
     }
     if !is_new {
         terminal.note(&format!("the schedule {name} was there already, just as asked; nothing was changed"));
-    }
-    if let Some(note) = date_note {
-        terminal.note(&note);
     }
     if arguments.format.output != Format::Json {
         terminal.next(&format!("reveille schedule list {name}"));

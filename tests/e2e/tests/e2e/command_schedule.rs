@@ -129,6 +129,7 @@ async fn is_on_the_stack(world: &LocalAws, target: &Value) {
         (&json!(ON), &json!("reports/daily.ipynb"), &json!({"day": "{{ date }}", "n": 7}))
     );
     assert_eq!(input["event"]["time"], "<aws.scheduler.scheduled-time>");
+    assert_eq!(input["event"]["detail"]["timeZone"], "Europe/Berlin");
 }
 
 async fn typed_wrong(world: &LocalAws) {

@@ -1,10 +1,10 @@
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use reveille_domain::event::Event;
 use serde_json::{Map, Value, json};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{COLUMNS, LOOKED_AT, When, input, usual_name};
+use super::{COLUMNS, input, usual_name};
 use crate::{
     clients::{MAX_AGE_SECONDS, MAX_ATTEMPTS},
     ui::{
@@ -33,11 +33,13 @@ fn the_input_is_that_of_the_template() {
         ("WhenBusy", "queue"),
         ("Limits", "{}"),
         ("Html", "full"),
+        ("TimeZone", "Europe/Berlin"),
     ] {
         text = text.replace(&format!("${{{name}}}"), value);
     }
     let of_template: Value = serde_json::from_str(&text).unwrap();
-    let ours: Value = serde_json::from_str(&input::of(asked(&json!({"day": "{{ date }}"}))).unwrap().text).unwrap();
+    let ours = input::of(asked(&json!({"day": "{{ date }}"})), Tz::Europe__Berlin).unwrap();
+    let ours: Value = serde_json::from_str(&ours).unwrap();
     assert_eq!(ours, of_template);
     let policy = format!("MaximumEventAgeInSeconds: {MAX_AGE_SECONDS}, MaximumRetryAttempts: {MAX_ATTEMPTS} ");
     assert!(TEMPLATE.contains(&policy), "{policy}");
@@ -46,7 +48,7 @@ fn the_input_is_that_of_the_template() {
 #[test]
 fn nothing_that_a_person_wrote_is_one_of_schedulers_words() {
     let hostile = json!({"a": "<aws.scheduler.execution-id>", "b": {"c": "}}\\\"}"}});
-    let text = input::of(asked(&hostile)).unwrap().text;
+    let text = input::of(asked(&hostile), Tz::UTC).unwrap();
     assert!(!text.contains("execution-id>"), "{text}");
     let read: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(read["parameters"], hostile, "the notebook gets what was written");
@@ -60,11 +62,11 @@ fn what_every_run_would_fail_with_is_refused_at_once() {
         (json!({"source": "{{ nonsense }}"}), "nonsense"),
         (json!({"class": 1}), "class"),
     ] {
-        let problem = input::of(asked(&parameters)).unwrap_err();
+        let problem = input::of(asked(&parameters), Tz::UTC).unwrap_err();
         assert_eq!(problem.exit_code(), 2);
         assert!(problem.to_string().contains(said), "{problem}");
     }
-    assert!(input::of(Map::new()).is_err());
+    assert!(input::of(Map::new(), Tz::UTC).is_err());
 }
 
 #[test]
@@ -73,29 +75,15 @@ fn the_usual_name_is_one_that_aws_takes() {
     assert_eq!(usual_name("reveille", &"x".repeat(200)).len(), 64);
 }
 
-/// At 06:00 in Tokyo it is the day before in UTC.
+/// At 06:00 in Tokyo it is the day before in UTC: the function that fills the day in has to know the zone.
 #[test]
-fn a_day_that_is_another_one_in_utc_is_told() {
-    let now = "2026-11-26T12:00:00Z".parse::<DateTime<Utc>>().unwrap();
-    let noted = |text: &str, expression: &str, zone: Tz| {
-        let times = When::cron(expression).unwrap().next(zone, now, now, LOOKED_AT);
-        input::of(asked(&json!({"x": [text]}))).unwrap().date_note(&times)
-    };
-    let tokyo = noted("{{ date }}", "0 6 * * ? *", Tz::Asia__Tokyo).unwrap();
-    assert!(
-        tokyo.starts_with("{{ date }} is the day in UTC: for the run of Fri 27 Nov 2026, 06:00 JST it is 2026-11-26."),
-        "{tokyo}"
-    );
-    // Only in summer.
-    let berlin = noted("day-{{date}}.csv", "30 1 * * ? *", Tz::Europe__Berlin).unwrap();
-    assert!(berlin.contains("for the run of Mon 29 Mar 2027, 01:30 CEST it is 2027-03-28."), "{berlin}");
-    for (text, expression, zone) in [
-        ("{{ date }}", "0 8 * * ? *", Tz::Europe__Berlin),
-        ("{{ date }}", "0 6 * * ? *", Tz::UTC),
-        ("{{ time }}", "0 6 * * ? *", Tz::Asia__Tokyo),
-        ("{{{{ date }}}} 2026-11-26", "0 6 * * ? *", Tz::Asia__Tokyo),
-    ] {
-        assert_eq!(noted(text, expression, zone), None, "{text} {zone}");
+fn the_event_says_in_which_zone_its_day_is() {
+    for zone in [Tz::Asia__Tokyo, Tz::UTC] {
+        let input: Value = serde_json::from_str(&input::of(asked(&json!({})), zone).unwrap()).unwrap();
+        let mut event = input["event"].clone();
+        event["time"] = "2026-11-25T21:00:00Z".into();
+        let local = Event::new(&event).local_time().unwrap();
+        assert_eq!((local.timezone(), local.naive_utc().to_string()), (zone, "2026-11-25 21:00:00".to_owned()));
     }
 }
 

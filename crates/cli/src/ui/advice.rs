@@ -52,7 +52,7 @@ fn length(text: &str) -> usize {
     for (at, sign) in text.char_indices() {
         is_quoted ^= sign == '\'';
         let ends = |end: &&str| text[at..].starts_with(*end) && !(**end == *". " && text[..at].ends_with('.'));
-        if !is_quoted && ENDS.iter().any(|end| ends(&end)) {
+        if !is_quoted && ENDS.iter().any(ends) {
             return at;
         }
     }

@@ -35,8 +35,11 @@ use crate::{
 
 pub(crate) async fn run(terminal: &Terminal, arguments: &DoctorArguments) -> Result<Exit, CliError> {
     terminal.step("asking AWS");
-    let findings = Box::pin(examine(arguments)).await;
+    let mut findings = Box::pin(examine(arguments)).await;
     terminal.clear();
+    for cure in findings.iter_mut().filter_map(|finding| finding.cure.as_mut()) {
+        *cure = terminal.advice(cure);
+    }
     match arguments.format.output {
         Format::Json => Terminal::result(&screen::as_json(&findings)),
         Format::Table => screen::show(terminal, &findings),

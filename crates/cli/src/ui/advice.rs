@@ -39,7 +39,8 @@ fn commands(text: &str) -> Vec<Range<usize>> {
         let length = if before.ends_with('`') {
             rest.find('`')
         } else {
-            BEFORE.iter().any(|words| before.ends_with(words)).then(|| length(rest))
+            let begins = before.is_empty() || BEFORE.iter().any(|words| before.ends_with(words));
+            begins.then(|| length(rest))
         };
         found.extend(length.map(|length| start..start + length));
     }
@@ -93,6 +94,10 @@ mod tests {
             ),
             ("look: reveille show a-1.", "look: reveille show a-1 --stack lab --region eu-west-1."),
             ("(see docs, or: reveille explain x)", "(see docs, or: reveille explain x --stack lab --region eu-west-1)"),
+            (
+                "reveille undelivered (says why; then: reveille undelivered replay --all)",
+                "reveille undelivered --stack lab --region eu-west-1 (says why; then: reveille undelivered replay --all --stack lab --region eu-west-1)",
+            ),
             // No advice, and no command.
             ("the stack is not one that reveille attach made", "the stack is not one that reveille attach made"),
             ("reveille: there are no runs; see `aws s3 ls`", "reveille: there are no runs; see `aws s3 ls`"),

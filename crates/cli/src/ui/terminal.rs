@@ -127,9 +127,14 @@ impl Terminal {
         if command.starts_with("reveille ") { completed(command, &self.place) } else { command.to_owned() }
     }
 
+    /// A sentence whose commands a person would type next, where this one works.
+    pub(crate) fn advice(&self, text: &str) -> String {
+        with_options(text, &self.place)
+    }
+
     /// A sentence, in as many lines as it takes.
     pub(crate) fn lines(&self, text: &str) {
-        for line in fitted(&with_options(text, &self.place), self.width()) {
+        for line in fitted(&self.advice(text), self.width()) {
             self.line(&line);
         }
     }
@@ -144,7 +149,7 @@ impl Terminal {
     /// The lines of a sentence behind a mark.
     pub(crate) fn marked_lines(&self, tone: Tone, mark: &str, text: &str) -> Vec<String> {
         let indent = mark.width() + 1;
-        let text = with_options(text, &self.place);
+        let text = self.advice(text);
         let lines = wrap(&text, self.width().saturating_sub(indent).max(1));
         let first = format!("{} {}", self.paint(tone, mark), lines.first().map_or("", String::as_str));
         let more = lines.iter().skip(1).map(|line| format!("{:indent$}{line}", ""));
@@ -187,7 +192,7 @@ impl Terminal {
     /// What is worth knowing and no answer, on standard error.
     pub(crate) fn note(&self, text: &str) {
         self.clear();
-        complain_in_lines(&with_options(text, &self.place));
+        complain_in_lines(&self.advice(text));
     }
 
     /// A line that the next one overwrites, and that means nothing later.
@@ -219,7 +224,7 @@ impl Terminal {
         if let Some(passing) = self.close() {
             write(&self.left_of(&passing));
         }
-        complain_in_lines(&format!("reveille: {}", with_options(text, &self.place)));
+        complain_in_lines(&format!("reveille: {}", self.advice(text)));
     }
 
     /// What stays of a line when something went wrong: the step that failed does, as one.

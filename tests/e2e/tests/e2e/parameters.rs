@@ -136,7 +136,7 @@ async fn of_the_small_stacks(world: &LocalAws, known: &Known) {
     assert_eq!(schedule["FlexibleTimeWindow"]["Mode"], "FLEXIBLE");
     let alarms = aws(world, "cloudwatch describe-alarms --alarm-name-prefix every-alarms").await;
     let alarms = alarms["MetricAlarms"].as_array().unwrap();
-    assert_eq!(alarms.len(), 10);
+    assert_eq!(alarms.len(), 11);
     for alarm in alarms {
         assert_eq!(alarm["AlarmActions"], json!([known["TOPIC"]]), "{alarm}");
     }

@@ -178,3 +178,31 @@ fn counts(answer: &Value) -> Value {
     }
     counts
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use reveille_functions::log::{Level, Line};
+    use reveille_protocol::sweep::SweepOutput;
+    use serde_json::{Value, json};
+
+    use super::{decision, told_of_sweep};
+
+    fn line(output: SweepOutput) -> Value {
+        let answer = serde_json::to_value(output).unwrap();
+        told_of_sweep(Line::new(Level::Info), &answer).with("decision", &decision(&answer)).json()
+    }
+
+    /// The metric filter reads a number. What was not measured is not there, or it would end an alarm.
+    #[test]
+    fn how_long_an_instance_is_on_has_a_field_of_its_own() {
+        let measured = |seconds| line(SweepOutput { longest_on_seconds: seconds, ..SweepOutput::default() });
+        assert_eq!(measured(Some(90_001))["longestOnSeconds"], 90_001);
+        assert_eq!(measured(Some(0))["longestOnSeconds"], 0);
+        let not = measured(None);
+        assert!(not.get("longestOnSeconds").is_none(), "{not}");
+        assert_eq!(measured(Some(5))["decision"], not["decision"], "said once");
+        let failed = line(SweepOutput { history_failure: Some("lost".to_owned()), ..SweepOutput::default() });
+        assert_eq!(failed["historyFailure"], json!("lost"));
+    }
+}

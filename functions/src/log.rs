@@ -64,10 +64,16 @@ impl Line {
         self.with("code", failure.code.as_str()).with("message", &failure.message)
     }
 
+    /// As it is written.
+    #[must_use]
+    pub fn json(self) -> Value {
+        Value::Object(self.0)
+    }
+
     /// Writes it.
     #[expect(clippy::print_stdout, reason = "standard output is a Lambda function's log")]
     pub fn write(self) {
-        println!("{}", Value::Object(self.0));
+        println!("{}", self.json());
     }
 }
 

@@ -18,19 +18,21 @@ use decide::{BootSeen, LeaseAfter, RestAction, lost_lease};
 
 pub mod decide;
 
-/// Looks at the instance and does what there is to do. `Some`: what became of it. `None`: look again. `waiting` is what the
-/// execution that asks remembers of its own start.
-///
-/// # Errors
-/// The first call's failure; or `StopNotConfirmed` when the lease of a boot that this execution started is lost.
-pub async fn bring_to_rest<P>(
-    stack: &Stack,
-    ports: &P,
-    instance: &InstanceName,
-    me: Option<&RunId>,
-    waiting: Option<&Waiting>,
-) -> Result<Option<Rest>, Failure>
-where
+/// What it takes to bring an instance to rest.
+pub trait RestPorts:
+    Clock
+    + Nonces
+    + DescribeNotebookInstance
+    + StopNotebookInstance
+    + GetObject
+    + PutObject
+    + DeleteObject
+    + ListObjects
+    + DescribeExecution
+{
+}
+
+impl<P> RestPorts for P where
     P: Clock
         + Nonces
         + DescribeNotebookInstance
@@ -39,8 +41,22 @@ where
         + PutObject
         + DeleteObject
         + ListObjects
-        + DescribeExecution,
+        + DescribeExecution
 {
+}
+
+/// Looks at the instance and does what there is to do. `Some`: what became of it. `None`: look again. `waiting` is what the
+/// execution that asks remembers of its own start.
+///
+/// # Errors
+/// The first call's failure; or `StopNotConfirmed` when the lease of a boot that this execution started is lost.
+pub async fn bring_to_rest<P: RestPorts>(
+    stack: &Stack,
+    ports: &P,
+    instance: &InstanceName,
+    me: Option<&RunId>,
+    waiting: Option<&Waiting>,
+) -> Result<Option<Rest>, Failure> {
     let observation = ports.describe_notebook_instance(instance).await?;
     act_on(stack, ports, instance, observation.as_ref(), me, waiting).await
 }
@@ -49,25 +65,14 @@ where
 ///
 /// # Errors
 /// As `bring_to_rest`.
-pub async fn act_on<P>(
+pub async fn act_on<P: RestPorts>(
     stack: &Stack,
     ports: &P,
     instance: &InstanceName,
     observation: Option<&Observation>,
     me: Option<&RunId>,
     waiting: Option<&Waiting>,
-) -> Result<Option<Rest>, Failure>
-where
-    P: Clock
-        + Nonces
-        + DescribeNotebookInstance
-        + StopNotebookInstance
-        + GetObject
-        + PutObject
-        + DeleteObject
-        + ListObjects
-        + DescribeExecution,
-{
+) -> Result<Option<Rest>, Failure> {
     // Without a lease that can be read, the boot may be a person's; a stopped instance needs none.
     let mut damaged = Vec::new();
     let stored = store::or_evidence(swap_lease::read(&stack.layout, ports, instance).await, &mut damaged)?;

@@ -105,8 +105,13 @@ fn the_timers_sweep_says_for_how_long_an_instance_with_a_lease_has_been_on() {
         world.status.set((status, entered));
         world.passed.set(10);
         let swept = block_on(sweep(&stack(), &world, SweepInput::default())).unwrap();
-        assert_eq!((swept.longest_on_seconds, swept.checked), (seconds, 1), "{status:?} {entered}");
+        assert_eq!((swept.longest_on_seconds, swept.checked), (Some(seconds), 1), "{status:?} {entered}");
     }
+    // Where no instance has a lease, none is on. A sweep for one execution looks at no lease, and cannot know that.
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    let swept = |call| block_on(sweep(&stack(), &world, call)).unwrap().longest_on_seconds;
+    assert_eq!(swept(SweepInput::default()), Some(0));
+    assert_eq!(swept(SweepInput { execution_arn: Some("arn:x".into()) }), None);
 }
 
 /// The message of a run whose execution a person stopped, and so announced; the outcome and its event have the same one.

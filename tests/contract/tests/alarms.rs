@@ -38,8 +38,12 @@ fn an_alarm_says_so_and_says_where_to_read_on() {
         assert_eq!(alarm["OKActions"], topic, "{name}");
         let description = alarm["AlarmDescription"]["Fn::Sub"].as_str().unwrap();
         assert!(description.contains(&format!("See {name} in docs/operations.md")), "{name}: {description}");
-        // Silence is the alarm of one of them, and health for the others.
-        let silent = if name == "SweeperSilent" { "breaching" } else { "notBreaching" };
+        // Silence is the alarm of one of them, says nothing of another, and is health for the rest.
+        let silent = match name.as_str() {
+            "SweeperSilent" => "breaching",
+            "InstanceOnTooLong" => "ignore",
+            _ => "notBreaching",
+        };
         assert_eq!(alarm["TreatMissingData"], silent, "{name}");
     }
 }
@@ -128,12 +132,12 @@ fn the_code_that_the_filter_counts_is_one_that_functions_log() {
 /// So does the other one: the sweeper's answer has this field, and its line of the log.
 #[test]
 fn the_time_that_the_filter_reads_is_one_that_the_sweeper_logs() {
-    let on = SweepOutput { longest_on_seconds: 90_001, ..SweepOutput::default() };
+    let on = SweepOutput { longest_on_seconds: Some(90_001), ..SweepOutput::default() };
     let answer = serde_json::to_value(on).unwrap();
     let field = answer.as_object().unwrap().iter().find(|(_, value)| **value == 90_001).unwrap().0.clone();
     assert!(read("functions/src/invocation.rs").contains(&format!("const LONGEST_ON_SECONDS: &str = \"{field}\";")));
     let filter = template("infra/alarms.yaml")["Resources"]["LongestOnFilter"]["Properties"].clone();
-    assert_eq!(filter["FilterPattern"], format!("{{ $.{field} > 0 }}"));
+    assert_eq!(filter["FilterPattern"], format!("{{ $.{field} >= 0 }}"), "a zero ends the alarm");
     let metric = &filter["MetricTransformations"][0];
     assert_eq!((&metric["MetricValue"], &metric["Unit"]), (&json!(format!("$.{field}")), &json!("Seconds")));
     let alarm = &alarms()["InstanceOnTooLong"];

@@ -3,32 +3,18 @@
 use chrono::{DateTime, Utc};
 use reveille_domain::age::{age, is_ahead};
 use reveille_domain::limits::MAX_SWEPT_LEASES;
-use reveille_domain::ports::{
-    Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, InstanceStatus, ListObjects, Nonces,
-    Observation, PutObject, StopNotebookInstance,
-};
+use reveille_domain::ports::{InstanceStatus, ListObjects, Observation};
 use reveille_domain::records::Rest;
 use reveille_domain::{Failure, InstanceName};
 
 use super::decide::Cursor;
 use super::place::SweepPlace;
 use super::swept::Swept;
-use crate::bring_to_rest::act_on;
+use crate::bring_to_rest::{RestPorts, act_on};
 use crate::stack::Stack;
 
 /// Looks at the instances that have a lease, those behind the cursor first, and puts the cursor where it came to.
-pub async fn look_at_leases<P>(place: &mut SweepPlace<'_, P>, end: DateTime<Utc>, swept: &mut Swept)
-where
-    P: Clock
-        + Nonces
-        + DescribeNotebookInstance
-        + StopNotebookInstance
-        + GetObject
-        + PutObject
-        + DeleteObject
-        + ListObjects
-        + DescribeExecution,
-{
+pub async fn look_at_leases<P: RestPorts>(place: &mut SweepPlace<'_, P>, end: DateTime<Utc>, swept: &mut Swept) {
     let (stack, ports) = (place.stack, place.ports);
     let after = place.cursor.lease.clone();
     let keys = match leases(stack, ports, after.as_deref()).await {
@@ -42,8 +28,14 @@ where
     let looked = place.each(&leased, end, passed, |(_, instance)| look(stack, ports, instance)).await;
     let done = looked.len();
     for (seconds_on, came) in looked {
-        swept.seen_on(seconds_on);
+        if let Some(seconds) = seconds_on {
+            swept.seen_on(seconds);
+        }
         swept.checked(came);
+    }
+    if leased.is_empty() {
+        // That none is on is known, too: it ends the alarm.
+        swept.seen_on(0);
     }
     let is_everywhere = done == leased.len() && keys.len() < MAX_SWEPT_LEASES;
     let last = done.checked_sub(1).map(|last| leased[last].0.clone());
@@ -51,25 +43,19 @@ where
     place.cursor.lease = come.filter(|_| !is_everywhere);
 }
 
-/// Looks at an instance and does what there is to do. Answers for how many seconds it has been `InService` too, whatever came of the rest.
-async fn look<P>(stack: &Stack, ports: &P, instance: &InstanceName) -> (u64, Result<Option<Rest>, Failure>)
-where
-    P: Clock
-        + Nonces
-        + DescribeNotebookInstance
-        + StopNotebookInstance
-        + GetObject
-        + PutObject
-        + DeleteObject
-        + ListObjects
-        + DescribeExecution,
-{
+/// Looks at an instance and does what there is to do. Answers for how many seconds it has been `InService` too, whatever came of the rest;
+/// nothing if it could not be looked at.
+async fn look<P: RestPorts>(
+    stack: &Stack,
+    ports: &P,
+    instance: &InstanceName,
+) -> (Option<u64>, Result<Option<Rest>, Failure>) {
     let observation = match ports.describe_notebook_instance(instance).await {
         Ok(observation) => observation,
-        Err(error) => return (0, Err(error.into())),
+        Err(error) => return (None, Err(error.into())),
     };
     let seconds_on = observation.as_ref().map_or(0, |seen| seconds_on(seen, ports.now()));
-    (seconds_on, act_on(stack, ports, instance, observation.as_ref(), None, None).await)
+    (Some(seconds_on), act_on(stack, ports, instance, observation.as_ref(), None, None).await)
 }
 
 /// `LastModifiedTime` is when it came up: AWS changes it with the status. A time that is too far ahead says nothing.

@@ -5,14 +5,11 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use reveille_domain::limits::SWEEPS_AT_ONCE;
-use reveille_domain::ports::{
-    Clock, DeleteObject, DescribeExecution, DescribeNotebookInstance, GetObject, ListObjects, Nonces, PutObject,
-    StopNotebookInstance,
-};
+use reveille_domain::ports::Clock;
 use reveille_domain::{Failure, InstanceName};
 use serde::Serialize;
 
-use crate::bring_to_rest::bring_to_rest;
+use crate::bring_to_rest::{RestPorts, bring_to_rest};
 use crate::stack::Stack;
 
 /// Begins with the first, begins nothing after `end`, and waits for what it began. What is answered are the answers of the
@@ -41,20 +38,15 @@ pub struct SweepOutput {
     /// Things that could not be done now; the next sweep tries them again.
     pub failed: usize,
     /// For how many seconds the one that has been on longest has been `InService`, of the instances with a lease that this sweep
-    /// looked at; absent if none was on. An alarm looks at it.
-    #[serde(skip_serializing_if = "is_nothing")]
-    pub longest_on_seconds: u64,
+    /// looked at; zero if none was on, absent if it looked at none of those there are. An alarm looks at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_on_seconds: Option<u64>,
     /// Things about the history that could not be done now. No sweep fails for them.
     #[serde(skip_serializing_if = "is_zero")]
     pub history_failed: usize,
     /// The first of them, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_failure: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-const fn is_nothing(seconds: &u64) -> bool {
-    *seconds == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -86,7 +78,7 @@ impl Swept {
 
     /// An instance with a lease has been on for so long; zero if it is not on.
     pub fn seen_on(&mut self, seconds: u64) {
-        self.answer.longest_on_seconds = self.answer.longest_on_seconds.max(seconds);
+        self.answer.longest_on_seconds = self.answer.longest_on_seconds.max(Some(seconds));
     }
 
     /// Counts an instance that was looked at.
@@ -113,18 +105,13 @@ impl Swept {
 }
 
 /// Reconciles the instances, until the time is over.
-pub async fn rest<P>(stack: &Stack, ports: &P, instances: &[InstanceName], end: DateTime<Utc>, swept: &mut Swept)
-where
-    P: Clock
-        + Nonces
-        + DescribeNotebookInstance
-        + StopNotebookInstance
-        + GetObject
-        + PutObject
-        + DeleteObject
-        + ListObjects
-        + DescribeExecution,
-{
+pub async fn rest<P: RestPorts>(
+    stack: &Stack,
+    ports: &P,
+    instances: &[InstanceName],
+    end: DateTime<Utc>,
+    swept: &mut Swept,
+) {
     for looked in each(ports, instances, end, |instance| bring_to_rest(stack, ports, instance, None, None)).await {
         swept.checked(looked);
     }

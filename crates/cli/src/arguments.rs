@@ -45,7 +45,7 @@ use crate::{clients::RunName, stack::StackArguments, ui::text::for_shell};
 #[derive(Debug, Parser)]
 #[command(name = "reveille", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Arguments {
-    /// When the output has colours
+    /// When to colour the output
     #[arg(long, global = true, display_order = 900, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     pub(crate) color: ColorChoice,
     #[command(subcommand)]

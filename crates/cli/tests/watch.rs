@@ -70,7 +70,7 @@ fn where_none_is_in_progress_the_newest_is_shown_and_that_is_said() {
     assert_eq!(output.status.code(), Some(10), "{output:?}");
     let said = words(&output.stderr);
     assert!(
-        shows(&output, "ended") && said.starts_with("no run is in progress; this is the newest, ended-"),
+        shows(&output, "ended") && said.starts_with("no run is in progress; showing the newest, ended-"),
         "{output:?}"
     );
 }
@@ -80,7 +80,7 @@ fn where_nobody_can_choose_the_newest_in_progress_is_followed_and_the_others_are
     let output = stub(&["two", "one"]).reveille(&["watch", "--stack", "reveille"]);
     assert_eq!(output.status.code(), Some(10), "{output:?}");
     let said = words(&output.stderr);
-    assert!(said.starts_with("2 runs are in progress; this follows the newest, two-"), "{said}");
+    assert!(said.starts_with("2 runs are in progress; following the newest, two-"), "{said}");
     assert!(said.ends_with("reveille runs --status running --stack reveille"), "{said}");
     assert!(shows(&output, "two"), "{output:?}");
 }

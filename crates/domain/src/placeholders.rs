@@ -191,7 +191,7 @@ mod tests {
         assert!(unknown.contains("no placeholder {{ kye }}"), "{unknown}");
     }
 
-    /// docs/input.md: "For a schedule, both are on the clock of its zone"
+    /// docs/input.md: "For a schedule, `{{ time }}` and `{{ date }}` are in the schedule's time zone"
     #[test]
     fn a_schedules_time_and_day_are_those_of_its_zone() {
         let at = |zone: Value, time: &str| {

@@ -195,7 +195,7 @@ impl Attaching<'_> {
             terminal.line("");
         }
         for warning in &self.change.warnings {
-            terminal.marked(Tone::Moving, "!", warning);
+            terminal.marked(Tone::Moving, "!", &terminal.advice(warning));
         }
     }
 

@@ -153,7 +153,7 @@ async fn cancel(
                 }
                 Ok(Some(Settled::Well(sentence))) => terminal.marked(Tone::Good, "✓", &format!("{id}: {sentence}")),
                 Ok(Some(Settled::LeftOn(sentence))) => {
-                    terminal.marked(Tone::Bad, "✗", &format!("{id}: {sentence}"));
+                    terminal.marked(Tone::Bad, "✗", &terminal.advice(&format!("{id}: {sentence}")));
                     exit = Exit::NotStopped;
                 }
                 Err(error) => problems.push(CliError::Afterwards {

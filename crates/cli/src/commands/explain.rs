@@ -32,7 +32,7 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ExplainArguments) -> Re
         if json {
             Terminal::result(&code::as_json(code));
         } else {
-            terminal.lines(&code::on_terminal(code));
+            terminal.lines(&terminal.advice(&code::on_terminal(code)));
         }
         return Ok(Exit::Done);
     }

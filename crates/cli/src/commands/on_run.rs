@@ -102,7 +102,7 @@ async fn add(terminal: &Terminal, arguments: &OnRunAddArguments) -> Result<Exit,
         verb: Link::VERB,
         name: arguments.name.clone().unwrap_or_else(|| usual_name(account.stack_name(), &chain.next.notebook)),
         description: "Starts a run when another one has succeeded.",
-        pattern: chain.after.pattern(),
+        pattern: after.pattern(),
         template,
         bus: Link::bus(&account)?,
     };

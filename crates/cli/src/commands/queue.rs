@@ -13,6 +13,7 @@ use crate::{
         json::time,
         table::{self, Cell, Column},
         terminal::{Terminal, Tone},
+        text::or_none,
         times,
     },
 };
@@ -240,7 +241,7 @@ fn cells(row: &Row, now: DateTime<Utc>) -> Vec<Cell> {
     };
     vec![
         place,
-        (row.run.notebook.clone().unwrap_or_else(|| "(none)".to_owned()), Tone::Strong),
+        (or_none(row.run.notebook.as_deref()), Tone::Strong),
         (row.run.id.to_string(), Tone::Plain),
         (times::duration(now - row.since), Tone::Quiet),
         (expected(row, now), Tone::Plain),

@@ -25,6 +25,7 @@ use crate::{
     ui::{
         report::{mentioned, page},
         terminal::{Terminal, Tone},
+        text::how_many,
     },
 };
 
@@ -54,14 +55,13 @@ pub(crate) async fn run(terminal: &Terminal, arguments: &ReportArguments) -> Res
 }
 
 fn told(report: &Overview, out: &Path) -> String {
-    let runs = report.runs.len();
-    let s = if runs == 1 { "" } else { "s" };
+    let runs = how_many(report.runs.len() as u64, "run");
     let missed = match report.missed.len() {
         0 => String::new(),
         1 => "; 1 expected run did not come".to_owned(),
         count => format!("; {count} expected runs did not come"),
     };
-    format!("{runs} run{s}{missed}. Open {} in a browser", mentioned(out))
+    format!("{runs}{missed}. Open {} in a browser", mentioned(out))
 }
 
 async fn gathered(

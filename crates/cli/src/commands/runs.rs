@@ -13,6 +13,7 @@ use crate::{
         json,
         table::{self, Cell, Column},
         terminal::{Terminal, Tone},
+        text::or_none,
         times,
     },
 };
@@ -74,8 +75,8 @@ fn row(run: &Run, now: DateTime<Utc>) -> Vec<Cell> {
     let took = run.execution.stopped.unwrap_or(now) - run.execution.began();
     vec![
         (run.ending.word().to_owned(), tone(run.ending)),
-        (run.notebook.clone().unwrap_or_else(|| "(none)".to_owned()), Tone::Strong),
-        plain(run.instance.clone().unwrap_or_else(|| "(none)".to_owned())),
+        (or_none(run.notebook.as_deref()), Tone::Strong),
+        plain(or_none(run.instance.as_deref())),
         quiet(run.trigger.clone()),
         plain(run.id.to_string()),
         plain(times::duration(took)),

@@ -232,7 +232,9 @@ pub(super) fn next(run: &Run, log: bool) -> Vec<String> {
             next.extend(instance.map(|name| format!("reveille queue {name}")));
             next.push(format!("reveille rerun {id}"));
         }
-        Ending::Succeeded | Ending::Duplicate | Ending::NotSelected => next.push("reveille runs".to_owned()),
+        // Its event was answered, so nothing is missing; a person may want the notebook to run all the same.
+        Ending::Duplicate => next.extend(["reveille runs".to_owned(), format!("reveille rerun {id}")]),
+        Ending::Succeeded | Ending::NotSelected => next.push("reveille runs".to_owned()),
     }
     next
 }
@@ -307,7 +309,7 @@ mod tests {
             (Ending::Aborted, None, false, &["rerun daily-1"]),
             (Ending::Aborted, None, true, &["logs daily-1", "rerun daily-1"]),
             (Ending::Skipped, None, false, &["queue nightly", "rerun daily-1"]),
-            (Ending::Duplicate, None, false, &["runs"]),
+            (Ending::Duplicate, None, false, &["runs", "rerun daily-1"]),
             (Ending::Running, None, false, &["watch daily-1"]),
         ] {
             let commands: Vec<String> = commands.iter().map(|command| format!("reveille {command}")).collect();

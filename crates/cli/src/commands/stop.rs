@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{sync::Notify, task, time::sleep};
 
-use crate::{commands::local::interrupt, error::CliError};
+use crate::{commands::local::interrupt, error::CliError, ui::terminal::complain_in_lines};
 
 /// One wish to end may come as several signals: `timeout` and a terminal that goes away send them to a program and to its group.
 const ONE_WISH: Duration = Duration::from_millis(500);
@@ -61,7 +61,7 @@ impl Stop {
         self.0.1.notified().await;
     }
 
-    /// What something says that waits for a person, unless they end the command instead.
+    /// What a person answers to a question, unless they end the command instead.
     ///
     /// # Errors
     /// They do.
@@ -71,7 +71,11 @@ impl Stop {
     ) -> Result<T, CliError> {
         tokio::select! {
             biased;
-            () = self.0.1.notified() => Err(CliError::Interrupted),
+            () = self.0.1.notified() => {
+                // The cursor is behind the question.
+                complain_in_lines("");
+                Err(CliError::Interrupted)
+            }
             answer = task::spawn_blocking(ask) => answer.map_err(|error| CliError::Runtime(error.into())),
         }
     }

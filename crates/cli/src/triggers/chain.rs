@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use reveille_domain::{event::SOURCE, run_event::DETAIL_TYPE};
 use serde_json::{Value, json};
 
+use super::uploads::OWN;
+
 /// What stands for the next notebook and its instance where the rule's input names none: no notebook's name, so it is in no circle.
 const UNKNOWN: &str = "(none)";
-
-/// What stands for names that only EventBridge can tell.
-const OWN: &str = "(by a pattern of its own)";
 /// The status of a run that has succeeded, in our event.
 const SUCCEEDED: &str = "SUCCEEDED";
 
@@ -23,6 +22,15 @@ pub(crate) struct Step {
 impl Step {
     pub(crate) fn shown(&self) -> String {
         format!("{} on {}", self.notebook, self.instance)
+    }
+
+    /// The event pattern of a rule that takes its runs that have succeeded.
+    pub(crate) fn pattern(&self) -> Value {
+        json!({
+            "source": [SOURCE],
+            "detail-type": [DETAIL_TYPE],
+            "detail": {"instance": [self.instance], "notebook": [self.notebook], "status": [SUCCEEDED]},
+        })
     }
 }
 
@@ -135,15 +143,6 @@ impl After {
         Self { notebooks: read("notebook"), instances: read("instance"), statuses: read("status") }
     }
 
-    /// The rule's event pattern, if it takes one step.
-    pub(crate) fn pattern(&self) -> Value {
-        json!({
-            "source": [SOURCE],
-            "detail-type": [DETAIL_TYPE],
-            "detail": {"instance": [self.instance()], "notebook": [self.notebook()], "status": [SUCCEEDED]},
-        })
-    }
-
     /// Whether it takes a run of this step that has succeeded, for certain.
     pub(crate) fn takes(&self, step: &Step) -> bool {
         self.notebooks.have(&step.notebook) && self.instances.have(&step.instance) && self.statuses.have(SUCCEEDED)
@@ -223,8 +222,8 @@ mod tests {
         let stack = ParametrisedStack::new(&template, &given);
         let of_template = stack.value(&template["Resources"]["RunSucceededRule"]["Properties"]["EventPattern"]);
         let next = Step { notebook: "b.ipynb".to_owned(), instance: "other".to_owned() };
+        assert_eq!(step("a").pattern(), of_template);
         let ours = Chain { after: step("a").into(), next };
-        assert_eq!(ours.after.pattern(), of_template);
         let input = json!({"instance": "other", "notebook": "b.ipynb"});
         assert_eq!(Chain::read(&of_template, &input), Some(ours));
         for pattern in [

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::Watched;
 
-/// What stands for files that only EventBridge can tell.
-const OWN: &str = "(by a pattern of its own)";
+/// What stands for files, and for names, that only EventBridge can tell.
+pub(super) const OWN: &str = "(by a pattern of its own)";
 
 /// The files of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -127,14 +127,15 @@ impl Terminal {
         if command.starts_with("reveille ") { completed(command, &self.place) } else { command.to_owned() }
     }
 
-    /// A sentence whose commands a person would type next, where this one works.
+    /// A sentence of this command's own, whose commands a person would type next, where this one works. Never of what somebody else wrote: a
+    /// notebook's error is evidence, and stays as it is.
     pub(crate) fn advice(&self, text: &str) -> String {
         with_options(text, &self.place)
     }
 
     /// A sentence, in as many lines as it takes.
     pub(crate) fn lines(&self, text: &str) {
-        for line in fitted(&self.advice(text), self.width()) {
+        for line in fitted(text, self.width()) {
             self.line(&line);
         }
     }
@@ -149,8 +150,7 @@ impl Terminal {
     /// The lines of a sentence behind a mark.
     pub(crate) fn marked_lines(&self, tone: Tone, mark: &str, text: &str) -> Vec<String> {
         let indent = mark.width() + 1;
-        let text = self.advice(text);
-        let lines = wrap(&text, self.width().saturating_sub(indent).max(1));
+        let lines = wrap(text, self.width().saturating_sub(indent).max(1));
         let first = format!("{} {}", self.paint(tone, mark), lines.first().map_or("", String::as_str));
         let more = lines.iter().skip(1).map(|line| format!("{:indent$}{line}", ""));
         std::iter::once(first).chain(more).collect()

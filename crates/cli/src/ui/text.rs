@@ -36,6 +36,17 @@ pub(crate) fn for_shell(value: &str) -> String {
     format!("$'{escaped}'")
 }
 
+/// So many of a thing whose plural ends in "s": `1 run`, `2 runs`.
+pub(crate) fn how_many(count: impl Into<u64>, one: &str) -> String {
+    let count = count.into();
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A name, or the word for none in its place.
+pub(crate) fn or_none(name: Option<&str>) -> String {
+    name.unwrap_or("(none)").to_owned()
+}
+
 /// The first line of a text, cut to a width. What is left out shows as an ellipsis.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     let text = plain(text);

@@ -90,9 +90,9 @@ fn verbs() -> Vec<(&'static str, Value)> {
     let link = rule(&[
         (
             "afterNotebook",
-            or_null(text("The notebook whose success starts a run; null if the rule takes several, or any.")),
+            or_null(text("The notebook whose runs the rule waits for; null if it takes several, or any.")),
         ),
-        ("afterInstance", or_null(text("The instance on which it runs; null if the rule takes several, or any."))),
+        ("afterInstance", or_null(text("The instance of those runs; null if the rule takes several, or any."))),
     ]);
     vec![
         ("runs", list(runs::run(&[]), "The newest first.")),

@@ -14,7 +14,7 @@ use crate::{
     clients::{Account, SageMaker, Script, StackFacts, Stacks, is_for},
     commands::{doctor::fits, stacks::nearest},
     error::CliError,
-    ui::{labelled, terminal::Terminal},
+    ui::{labelled, terminal::Terminal, text::or_none},
 };
 
 /// The platforms on which the runner does not run.
@@ -262,7 +262,7 @@ fn warnings(facts: &Facts) -> Vec<String> {
 
 /// What a person should know of it.
 pub(super) fn lines(terminal: &Terminal, change: &Change, facts: &Facts, stack: &str, exists: bool) -> Vec<String> {
-    let had = facts.configuration.as_deref().unwrap_or("(none)");
+    let had = or_none(facts.configuration.as_deref());
     let configuration = if change.attaches {
         format!("{had} -> {}", change.configuration)
     } else {

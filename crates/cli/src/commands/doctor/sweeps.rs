@@ -10,7 +10,7 @@ use super::{
 use crate::{
     clients::checkup::{Heading, Known, ResourceFacts, RuleFacts},
     schedules::When,
-    ui::times,
+    ui::{text::how_many, times},
 };
 
 /// The alarm's: as long as no sweep is suspicious, whatever the schedule.
@@ -91,51 +91,47 @@ fn patience(schedule: &str, now: DateTime<Utc>) -> TimeDelta {
     }
 }
 
-/// So many of a thing whose plural ends in "s".
-fn counted(count: u64, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+/// What waits in a queue that should be empty: so many of a thing, and what that means.
+fn waiting(
+    check: Check,
+    count: &Known<u64>,
+    empty: &str,
+    judge: fn(Check, String, String) -> Finding,
+    (one, means, cure): (&str, &str, &str),
+) -> Finding {
+    match count {
+        Err(unknown) => Finding::unchecked(check, unknown),
+        Ok(0) => Finding::ok(check, empty),
+        Ok(count) => judge(check, format!("{} {means}", how_many(*count, one)), cure.to_owned()),
+    }
 }
 
 pub(super) fn sweep_failures(count: &Known<u64>) -> Finding {
-    match count {
-        Err(unknown) => Finding::unchecked(Check::SweepFailures, unknown),
-        Ok(0) => Finding::ok(Check::SweepFailures, "no call of the sweeper has failed for good"),
-        Ok(count) => Finding::warn(
-            Check::SweepFailures,
-            format!(
-                "{} of the sweeper failed at every try. Once the cause is fixed, a later sweep catches up",
-                counted(*count, "call")
-            ),
-            "docs/operations.md#sweepslost: remove the cause, then empty the queue of the output SweepFailuresUrl",
-        ),
-    }
+    let waits = (
+        "call",
+        "of the sweeper failed at every try. Once the cause is fixed, a later sweep catches up",
+        "docs/operations.md#sweepslost: remove the cause, then empty the queue of the output SweepFailuresUrl",
+    );
+    waiting(Check::SweepFailures, count, "no call of the sweeper has failed for good", Finding::warn, waits)
 }
 
 pub(super) fn undelivered_notifications(count: &Known<u64>) -> Finding {
-    match count {
-        Err(unknown) => Finding::unchecked(Check::UndeliveredNotifications, unknown),
-        Ok(0) => Finding::ok(Check::UndeliveredNotifications, "whoever is to be told how runs ended was told"),
-        Ok(count) => Finding::warn(
-            Check::UndeliveredNotifications,
-            format!(
-                "{} of how a run ended could not be delivered, so nobody was told",
-                counted(*count, "notification")
-            ),
-            "docs/operations.md#notificationsfailed: read them, then empty the queue of the output UndeliveredNotificationsUrl",
-        ),
-    }
+    let waits = (
+        "notification",
+        "of how a run ended could not be delivered, so nobody was told",
+        "docs/operations.md#notificationsfailed: read them, then empty the queue of the output UndeliveredNotificationsUrl",
+    );
+    let empty = "the queue of undelivered notifications is empty";
+    waiting(Check::UndeliveredNotifications, count, empty, Finding::warn, waits)
 }
 
 pub(super) fn undelivered(count: &Known<u64>) -> Finding {
-    match count {
-        Err(unknown) => Finding::unchecked(Check::Undelivered, unknown),
-        Ok(0) => Finding::ok(Check::Undelivered, "the queue of undelivered events is empty"),
-        Ok(count) => Finding::fail(
-            Check::Undelivered,
-            format!("{} could not be delivered, and started no run", counted(*count, "event")),
-            "reveille undelivered (says why; then: reveille undelivered replay --all)",
-        ),
-    }
+    let waits = (
+        "event",
+        "could not be delivered, and started no run",
+        "reveille undelivered (says why; then: reveille undelivered replay --all)",
+    );
+    waiting(Check::Undelivered, count, "the queue of undelivered events is empty", Finding::fail, waits)
 }
 
 #[cfg(test)]
@@ -195,7 +191,7 @@ mod tests {
         found(&[sweep_failures(&Ok(0))], Check::SweepFailures, Verdict::Ok, "no call");
         found(&[sweep_failures(&Ok(2))], Check::SweepFailures, Verdict::Warn, "2 calls");
         let told = |count| undelivered_notifications(&Ok(count));
-        found(&[told(0)], Check::UndeliveredNotifications, Verdict::Ok, "was told");
+        found(&[told(0)], Check::UndeliveredNotifications, Verdict::Ok, "notifications is empty");
         found(&[told(1)], Check::UndeliveredNotifications, Verdict::Warn, "UndeliveredNotificationsUrl");
         let denied = undelivered(&Err(Unknown::Denied("sqs:GetQueueAttributes")));
         found(&[denied], Check::Undelivered, Verdict::Unchecked, "sqs:GetQueueAttributes");

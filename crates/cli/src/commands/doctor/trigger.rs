@@ -32,9 +32,10 @@ pub(super) enum On {
     Run(Chain),
     /// A schedule of EventBridge's own, such as the stack's.
     Timer,
-    /// One of EventBridge Scheduler's, and whether it fires again as it is.
+    /// One of EventBridge Scheduler's, whether it fires again as it is, and its zone.
     Schedule {
         fires: bool,
+        zone: String,
     },
     /// A pattern that this command does not read.
     Other,
@@ -74,7 +75,7 @@ impl Trigger {
         let fires = !is_read || !schedule.enabled || !schedule::next(schedule, now).is_empty();
         Self {
             name: schedule.name.clone(),
-            on: On::Schedule { fires },
+            on: On::Schedule { fires, zone: schedule.zone.clone() },
             enabled: schedule.enabled,
             input: schedule.input.clone(),
             bare: false,
@@ -130,7 +131,8 @@ impl Trigger {
             }
             On::Run(chain) => Some(triggers::sample_of_run(&chain.after.example())),
             On::Timer => Some(by_clock("aws.events")),
-            On::Schedule { .. } => Some(by_clock("aws.scheduler")),
+            // Its target makes the event, and says in it which zone's clock is meant.
+            On::Schedule { .. } => Some(in_zone(by_clock("aws.scheduler"), &self.input["event"]["detail"]["timeZone"])),
             On::Other => None,
         }
     }
@@ -163,6 +165,7 @@ pub(super) fn findings(trigger: &Trigger, around: &Surroundings<'_>) -> Vec<Find
             Map::new()
         }
     };
+    findings.extend(day(trigger));
     findings.extend(instance(trigger, around.instances));
     findings.extend(endless(trigger, &parameters, around));
     findings.extend(trigger.buckets().iter().filter_map(|name| bucket(trigger, name, around)));
@@ -174,7 +177,7 @@ fn state(trigger: &Trigger) -> Finding {
         _ if !trigger.enabled => {
             Finding::warn(Check::TriggerState, "it is paused, so it starts no run", trigger.resume())
         }
-        On::Schedule { fires: false } => Finding::warn(
+        On::Schedule { fires: false, .. } => Finding::warn(
             Check::TriggerTimes,
             "it is on but will never fire again: its time or its end has passed",
             format!("reveille schedule remove {}", trigger.name),
@@ -253,6 +256,28 @@ fn instance(trigger: &Trigger, instances: &Known<Vec<String>>) -> Option<Finding
             format!("its instance {name} does not exist: each run fails with InstanceNotFound"),
             format!("reveille instances (lists them); then {}", trigger.again()),
         ),
+    })
+}
+
+/// This event, on the clock of a zone.
+fn in_zone(mut event: Value, zone: &Value) -> Value {
+    event["detail"] = json!({"timeZone": zone});
+    event
+}
+
+/// A schedule in a zone whose event does not say so: it was made before events had zones, or without this command.
+fn day(trigger: &Trigger) -> Option<Finding> {
+    let On::Schedule { zone, .. } = &trigger.on else { return None };
+    let (input, sample) = (trigger.input.as_object()?, trigger.sample()?);
+    if zone == Tz::UTC.name() || sample["detail"]["timeZone"].is_string() {
+        return None;
+    }
+    // What is the same where the day is another needs no zone.
+    let parameters = |event: &Value| check(input, event, None).ok();
+    let elsewhere = in_zone(sample.clone(), &json!(Tz::Pacific__Pago_Pago.name()));
+    (parameters(&sample)? != parameters(&elsewhere)?).then(|| {
+        let what = format!("its event does not say its zone, so {{{{ date }}}} and {{{{ time }}}} are in UTC, and not in {zone}: the day may be another");
+        Finding::warn(Check::TriggerTimes, what, trigger.again())
     })
 }
 

@@ -50,8 +50,9 @@ pub(super) async fn run(terminal: &Terminal, arguments: &ExplainArguments, name:
     if let Some(code) = run.code() {
         terminal.line("");
         terminal.lines(&format!(
-            "{code}: {} (docs/errors/{code}.md, or: reveille explain {code})",
-            super::code::about(code)
+            "{code}: {} (docs/errors/{code}.md, or: {})",
+            super::code::about(code),
+            terminal.command(&format!("reveille explain {code}"))
         ));
     }
     tell_next(terminal, &next);

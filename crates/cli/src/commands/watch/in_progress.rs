@@ -2,16 +2,16 @@
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use chrono::{DateTime, Utc};
-use tokio::task;
 
 use crate::{
     clients::{Account, Run, RunName, WantedRuns},
-    commands::local::interrupt,
+    commands::stop::Stop,
     error::CliError,
     ui::{
         question,
         table::{self, Cell, Column},
         terminal::{Terminal, Tone},
+        text::or_none,
         times,
     },
 };
@@ -36,7 +36,7 @@ pub(super) async fn in_progress(terminal: &Terminal, account: &Account) -> Resul
     match runs.len() {
         0 => {
             let newest = account.run_named(&RunName::Last).await?;
-            terminal.note(&format!("no run is in progress; this is the newest, {}", newest.id));
+            terminal.note(&format!("no run is in progress; showing the newest, {}", newest.id));
             Ok(newest)
         }
         1 => Ok(runs.remove(0)),
@@ -48,7 +48,7 @@ pub(super) async fn in_progress(terminal: &Terminal, account: &Account) -> Resul
             let count = if count < MOST { count.to_string() } else { format!("{MOST} or more") };
             let newest = runs.remove(0);
             terminal.note(&format!(
-                "{count} runs are in progress; this follows the newest, {}. To list them: reveille runs --status running",
+                "{count} runs are in progress; following the newest, {}. To list them: reveille runs --status running",
                 newest.id
             ));
             Ok(newest)
@@ -61,20 +61,14 @@ async fn chosen(terminal: &Terminal, runs: &[Run]) -> Result<usize, CliError> {
     let now = Utc::now();
     let rows: Vec<Vec<Cell>> = runs.iter().enumerate().map(|(place, run)| row(place, run, now)).collect();
     table::show(terminal, &table::telling_apart(terminal, COLUMNS, "RUN", &rows), &rows);
-    let count = runs.len();
+    let (stop, count) = (Stop::listening(), runs.len());
+    if count == MOST {
+        terminal
+            .note(&format!("these are the newest {MOST}; to list more: reveille runs --status running --limit 100"));
+    }
     for _ in 0..TRIES {
         let question = format!("Which run? [1-{count}, or Enter for 1]");
-        let typed = tokio::select! {
-            biased;
-            () = interrupt() => {
-                // The cursor is behind the question.
-                terminal.note("");
-                return Err(CliError::Interrupted);
-            }
-            typed = task::spawn_blocking(move || question::typed(&question)) => {
-                typed.map_err(|error| CliError::Runtime(error.into()))?
-            }
-        };
+        let typed = stop.unless_asked(move || question::typed(&question)).await?;
         match typed.as_deref() {
             // The terminal has ended.
             None | Some("") => break,
@@ -95,11 +89,10 @@ fn place(line: &str, count: usize) -> Option<usize> {
 }
 
 fn row(place: usize, run: &Run, now: DateTime<Utc>) -> Vec<Cell> {
-    let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "(none)".to_owned());
     vec![
         ((place + 1).to_string(), Tone::Strong),
-        (named(&run.notebook), Tone::Plain),
-        (named(&run.instance), Tone::Plain),
+        (or_none(run.notebook.as_deref()), Tone::Plain),
+        (or_none(run.instance.as_deref()), Tone::Plain),
         (run.id.to_string(), Tone::Plain),
         (times::age(run.execution.started, now), Tone::Quiet),
     ]

@@ -57,11 +57,32 @@ fn a_trigger_in_order_is_not_accused() {
     let findings = judge(&upload());
     assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
     let schedule = with(|it| {
-        it.on = On::Schedule { fires: true };
-        it.input = json!({"instance": "nightly", "notebook": "a.ipynb", "parameters": {"day": "{{ date }}"}, "event": {"time": "<aws.scheduler.scheduled-time>"}});
-        it.starts.role = Some("schedules".to_owned());
+        *it = schedule("UTC", "{{ date }}", &Value::Null);
     });
     assert!(schedule.iter().all(|finding| finding.verdict == Verdict::Ok), "{schedule:#?}");
+}
+
+fn schedule(zone: &str, day: &str, said: &Value) -> Trigger {
+    let mut it = upload();
+    it.on = On::Schedule { fires: true, zone: zone.to_owned() };
+    it.input = json!({"instance": "nightly", "notebook": "a.ipynb", "parameters": {"day": day},
+        "event": {"time": "<aws.scheduler.scheduled-time>", "detail": {"timeZone": said}}});
+    it.starts.role = Some("schedules".to_owned());
+    it
+}
+
+#[test]
+fn a_schedule_whose_runs_get_another_zones_day_is_found() {
+    let berlin = |day, said: Value| judge(&schedule("Europe/Berlin", day, &said));
+    for day in ["{{ date }}", "from {{time}}"] {
+        found(&berlin(day, Value::Null), Check::TriggerTimes, Verdict::Warn, "not in Europe/Berlin");
+        assert!(berlin(day, json!("Europe/Berlin")).iter().all(|finding| finding.verdict == Verdict::Ok));
+    }
+    for day in ["2026-11-26", "{{ run }}"] {
+        assert!(berlin(day, Value::Null).iter().all(|finding| finding.verdict == Verdict::Ok), "{day}");
+    }
+    let unknown = berlin("{{ date }}", json!("Europe/Berlln"));
+    found(&unknown, Check::TriggerInput, Verdict::Fail, "Europe/Berlln");
 }
 
 #[test]
@@ -72,7 +93,12 @@ fn one_that_starts_nothing_is_found() {
         it.enabled = false;
     });
     found(&timer, Check::TriggerState, Verdict::Warn, "aws events enable-rule --name orders");
-    found(&with(|it| it.on = On::Schedule { fires: false }), Check::TriggerTimes, Verdict::Warn, "never fire again");
+    found(
+        &with(|it| it.on = On::Schedule { fires: false, zone: "UTC".to_owned() }),
+        Check::TriggerTimes,
+        Verdict::Warn,
+        "never fire again",
+    );
     found(&with(|it| it.starts.role = None), Check::TriggerTarget, Verdict::Fail, "no role");
     found(
         &with(|it| it.starts.role = Some("mine".to_owned())),

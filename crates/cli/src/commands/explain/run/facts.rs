@@ -92,10 +92,7 @@ fn admitted(told: &Told<'_>) -> Option<Fact> {
     match told.run.ending {
         Ending::Duplicate => {
             let holder = told.held_by.as_deref().unwrap_or("another execution");
-            let what = format!(
-                "its event was answered already, so no notebook ran: {holder} answers it; to run it all the same: reveille rerun {}",
-                told.run.id
-            );
+            let what = format!("its event was answered already, so no notebook ran: {holder} answers it");
             Some(Fact::at(told.run.execution.stopped?, what, Source::Execution))
         }
         Ending::NotSelected => Some(Fact::at(
@@ -331,10 +328,7 @@ mod tests {
         let mut of_duplicate = told(&duplicate, Value::Null);
         of_duplicate.held_by = Some("arn:other".to_owned());
         let said = sentences(&of_duplicate);
-        assert!(
-            said.iter().any(|it| it.contains("arn:other answers it") && it.contains("reveille rerun daily-1")),
-            "{said:#?}"
-        );
+        assert!(said.iter().any(|it| it.contains("arn:other answers it")), "{said:#?}");
         assert!(said[0].contains("without an event"), "{said:#?}");
         let other = run(Ending::NotSelected);
         assert!(sentences(&told(&other, Value::Null)).iter().any(|it| it.contains("does not select this key")));

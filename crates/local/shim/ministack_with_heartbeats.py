@@ -44,6 +44,7 @@ import reveille_bucket
 import reveille_calls
 import reveille_custom
 import reveille_guard
+import reveille_iam
 import reveille_sagemaker
 from ministack.services import eventbridge, scheduler
 from ministack.services import stepfunctions as engine
@@ -190,8 +191,9 @@ def main():
     eventbridge._invoke_target = invoke_target
     reveille_sagemaker.install()
     reveille_custom.install()
-    # Below the notes: what is denied was called.
     reveille_bucket.install()
+    # Below the notes: what is denied was called.
+    reveille_iam.install()
     # Below the guard: what it refuses is no call.
     reveille_calls.install()
     reveille_guard.install()

@@ -46,6 +46,7 @@ impl Servers {
         config.path = environment::path(&project.tools());
         config.environment = environment.clone();
         config.access_key = Some(key.clone());
+        config.authorizer = Some(format!("127.0.0.1:{aws_port}"));
         config.machines.clone_from(&options.machines);
         config.forwarded_ports.clone_from(&options.forwarded_ports);
         if config.machines.is_none() {

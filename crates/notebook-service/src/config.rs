@@ -71,6 +71,8 @@ pub struct Config {
     /// What every request's credential must name; `None`: a new one, which scripts get as `AWS_ACCESS_KEY_ID` unless
     /// their environment has one.
     pub access_key: Option<AccessKey>,
+    /// Where the local AWS listens that has the roles, and says what each may do: `127.0.0.1:4566`. `None`: each may do everything.
+    pub authorizer: Option<String>,
     /// Ports of subnets' endpoints that lead to the local AWS: a client behind one has that port in its `Host`.
     pub forwarded_ports: Vec<u16>,
     /// Instances are machines that boot (root only); `None`: they are folders.
@@ -100,6 +102,7 @@ impl Config {
             path: "/usr/local/bin:/usr/bin:/bin".to_owned(),
             environment: BTreeMap::new(),
             access_key: None,
+            authorizer: None,
             forwarded_ports: Vec::new(),
             machines: None,
             timings: Timings::local(),

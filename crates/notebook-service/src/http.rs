@@ -15,7 +15,7 @@ use reveille_instance_model::Operation;
 use serde_json::{Value, json};
 
 use crate::{
-    admin, requests, responses,
+    admin, requests, responses, roles,
     shared::Shared,
     wire::{AWS_JSON, WireError, answer, body},
 };
@@ -73,9 +73,23 @@ async fn handle(shared: &Shared, headers: &HeaderMap, content: Body) -> Result<V
         Some(name) => shared.account().instance_arn(name),
         None => "*".to_owned(),
     };
-    shared.roles.note(headers, operation, resource);
+    if let Some(role) = roles::of(headers) {
+        may(shared, role, operation, resource()).await?;
+    }
     let response = shared.apply(&caller(headers), command)?;
     Ok(responses::json(&response))
+}
+
+/// Notes the call of a role, and lets it pass if the role's policies do.
+async fn may(shared: &Shared, role: &str, operation: Operation, resource: String) -> Result<(), WireError> {
+    let action = format!("sagemaker:{operation}");
+    shared.roles.note(role, &action, &resource);
+    let Some(authorizer) = &shared.authorizer else { return Ok(()) };
+    match authorizer.denial(role, &action, &resource).await {
+        Ok(None) => Ok(()),
+        Ok(Some(sentence)) => Err(WireError::Denied(sentence)),
+        Err(why) => Err(WireError::Unasked(why)),
+    }
 }
 
 fn operation(headers: &HeaderMap) -> Result<Operation, WireError> {

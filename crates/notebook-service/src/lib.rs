@@ -3,7 +3,7 @@
 //!
 //! Owns the wire protocol (awsJson1.1), the directories and processes of instances, and the admin
 //! endpoint that arms faults and shows who called what. It decides nothing about notebook instances:
-//! every state, transition and error text comes from `reveille-instance-model`.
+//! every state, transition and error text comes from `reveille-instance-model`. Nor who may call: a local AWS that has the roles says so.
 //!
 //! It never listens on anything but 127.0.0.1, serves no web page and nobody without the access key of its start, and
 //! isolates nothing: a lifecycle script runs with the rights of whoever started the service.
@@ -11,6 +11,7 @@
 
 mod access_key;
 mod admin;
+mod authorizer;
 mod booted;
 mod config;
 mod constraints;

@@ -9,7 +9,6 @@ use std::{
 };
 
 use axum::http::HeaderMap;
-use reveille_instance_model::Operation;
 use serde::Deserialize;
 
 /// The variable of the access key.
@@ -38,13 +37,16 @@ pub struct RoleCall {
 #[derive(Default)]
 pub(crate) struct RoleCalls(Mutex<BTreeSet<RoleCall>>);
 
+/// The role that makes a request. Another token is somebody's secret.
+pub(crate) fn of(headers: &HeaderMap) -> Option<&str> {
+    let token = headers.get(TOKEN_HEADER).and_then(|value| value.to_str().ok());
+    token.filter(|token| token.starts_with("arn:") && token.contains(":role/"))
+}
+
 impl RoleCalls {
-    pub(crate) fn note(&self, headers: &HeaderMap, operation: Operation, resource: impl FnOnce() -> String) {
-        let token = headers.get(TOKEN_HEADER).and_then(|value| value.to_str().ok());
-        // Another token is somebody's secret.
-        let Some(role) = token.filter(|token| token.starts_with("arn:") && token.contains(":role/")) else { return };
-        let action = format!("sagemaker:{operation}");
-        self.add(RoleCall { role: role.to_owned(), action, resource: resource(), context: BTreeMap::new() });
+    pub(crate) fn note(&self, role: &str, action: &str, resource: &str) {
+        let [role, action, resource] = [role, action, resource].map(str::to_owned);
+        self.add(RoleCall { role, action, resource, context: BTreeMap::new() });
     }
 
     fn add(&self, call: RoleCall) {

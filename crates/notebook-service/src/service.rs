@@ -21,7 +21,9 @@ use tokio::{
 };
 
 use crate::{
-    AccessKey, Config, MachineDisk, booted, driver,
+    AccessKey, Config, MachineDisk,
+    authorizer::Authorizer,
+    booted, driver,
     guard::Guard,
     host::Host,
     http::router,
@@ -116,11 +118,13 @@ pub async fn serve(mut config: Config) -> Result<NotebookService, ServiceError> 
     let address = listener.local_addr().map_err(bind)?;
     let forwarded = config.forwarded_ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
     let guard = Guard { host: address.to_string(), forwarded, key: access_key(&mut config)? };
+    let authorizer = config.authorizer.clone().map(|address| Authorizer::new(address, guard.key.clone()));
     let account = Account::new(config.region.clone(), config.account.clone(), config.timings.clone());
     let shared = Arc::new(Shared {
         host: Host::new(&config),
         guard,
         roles: RoleCalls::default(),
+        authorizer,
         booting: Mutex::default(),
         config,
         wake: Notify::new(),

@@ -18,8 +18,8 @@ use tokio::{
 };
 
 use crate::{
-    Config, MachineDisk, config::StateChange, guard::Guard, host::Host, launch::Boot, processes::KillError,
-    roles::RoleCalls,
+    Config, MachineDisk, authorizer::Authorizer, config::StateChange, guard::Guard, host::Host, launch::Boot,
+    processes::KillError, roles::RoleCalls,
 };
 
 /// Now, for the model.
@@ -39,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) host: Host,
     pub(crate) guard: Guard,
     pub(crate) roles: RoleCalls,
+    pub(crate) authorizer: Option<Authorizer>,
     pub(crate) work: Mutex<JoinSet<()>>,
 }
 

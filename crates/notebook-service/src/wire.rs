@@ -25,6 +25,10 @@ pub(crate) enum WireError {
     UnknownOperation(String),
     /// Too large a body, or one that was cut off.
     Body(String),
+    /// The caller's role may not.
+    Denied(String),
+    /// What the caller's role may is not known now.
+    Unasked(String),
 }
 
 impl From<ApiError> for WireError {
@@ -39,6 +43,9 @@ impl WireError {
             Self::Api(error) => (error.http_status(), error.code(), error.to_string()),
             Self::Serialization(message) => (400, "SerializationException", message),
             Self::UnknownOperation(message) => (400, "UnknownOperationException", message),
+            // As AWS answers SageMaker's denials: 400, and no 403.
+            Self::Denied(message) => (400, "AccessDeniedException", message),
+            Self::Unasked(message) => (503, "ServiceUnavailable", message),
             Self::Body(message) => (413, "RequestEntityTooLargeException", message),
         }
     }

@@ -51,6 +51,19 @@ fn every_make_target_that_the_documents_name_exists() {
     }
 }
 
+/// What nobody checked, a reader with an account can: the row says how.
+#[test]
+fn whatever_is_unverified_of_aws_has_a_way_to_check_it() {
+    let page = read("docs/aws.md");
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains("unverified"));
+    // The first explains the mark.
+    let rows: Vec<&str> = rows.skip(1).collect();
+    assert!(rows.len() >= 14, "{}", rows.len());
+    for row in rows {
+        assert!(row.contains("[unverified](#"), "{row}");
+    }
+}
+
 #[test]
 fn every_relative_link_leads_somewhere() {
     let mut broken = Vec::new();

@@ -1,7 +1,7 @@
 //! The shim, proven with a tiny machine of its own: nothing of the product takes part.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::Write,
     path::Path,
@@ -9,8 +9,9 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use aws_sdk_sfn::types::ExecutionStatus;
+use aws_sdk_sfn::{error::ProvideErrorMetadata, types::ExecutionStatus};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::{AccessKey, Files, Ministack, SHIM_FILES};
@@ -36,7 +37,7 @@ while True:
 const HEARTBEAT: Duration = Duration::from_secs(6);
 
 fn definition() -> String {
-    serde_json::json!({
+    json!({
         "QueryLanguage": "JSONata",
         "StartAt": "Await",
         "States": {"Await": {
@@ -60,6 +61,7 @@ struct World {
     clients: Clients,
     key: AccessKey,
     machine: String,
+    variables: BTreeMap<String, String>,
     folder: tempfile::TempDir,
 }
 
@@ -101,7 +103,22 @@ impl World {
         tools::run(&tools_folder.join("aws"), &arguments, &variables, folder.path()).await.unwrap();
         let machine = clients.sfn.create_state_machine().name("m").definition(definition());
         let machine = machine.role_arn("arn:aws:iam::000000000000:role/x").send().await.unwrap();
-        Self { ministack, clients, key, machine: machine.state_machine_arn, folder }
+        let machine = machine.state_machine_arn;
+        Self { ministack, clients, key, machine, variables, folder }
+    }
+
+    /// What the aws command prints, as whoever runs the local AWS.
+    async fn aws(&self, arguments: &[&str]) -> String {
+        let aws = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/aws");
+        tools::run(&aws, arguments, &self.variables, self.folder.path()).await.unwrap()
+    }
+
+    /// Clients whose requests are made by a role.
+    fn as_role(&self, role: &str) -> (aws_sdk_s3::Client, aws_sdk_sfn::Client) {
+        let credentials = || Credentials::new(self.key.as_str(), "local", Some(role.to_owned()), None, "local");
+        let s3 = self.clients.s3.config().to_builder().credentials_provider(credentials()).build();
+        let sfn = self.clients.sfn.config().to_builder().credentials_provider(credentials()).build();
+        (aws_sdk_s3::Client::from_conf(s3), aws_sdk_sfn::Client::from_conf(sfn))
     }
 
     async fn start(&self, name: &str) -> String {
@@ -158,6 +175,7 @@ async fn silent_tickets_fail_and_beaten_ones_live() {
     assert_eq!((status, error.as_deref()), (ExecutionStatus::Failed, Some("Refused")), "the function's own error");
 
     what_roles_call_is_noted(&world).await;
+    roles_may_what_their_policies_allow(&world).await;
 
     let (pid, marker) = (world.ministack.child().id().unwrap(), world.ministack.marker.clone());
     assert!(processes::marked(&marker).len() >= 2, "ministack and a warm function");
@@ -213,16 +231,12 @@ fn the_parts_of_the_shim_decide_as_they_should() {
 async fn what_roles_call_is_noted(world: &World) {
     let role = "arn:aws:iam::000000000000:role/some/reader";
     let s3 = &world.clients.s3;
-    let credentials = || Credentials::new(world.key.as_str(), "local", Some(role.to_owned()), None, "local");
-    let as_role = s3.config().to_builder().credentials_provider(credentials()).build();
-    let as_role = aws_sdk_s3::Client::from_conf(as_role);
+    let (as_role, sfn) = world.as_role(role);
     s3.create_bucket().bucket("notes").send().await.unwrap();
     let put = as_role.put_object().bucket("notes").key("a b/ü.json").send().await.unwrap();
     as_role.get_object().bucket("notes").key("missing").send().await.unwrap_err();
     let delete = as_role.delete_object().bucket("notes").key("a b/ü.json").if_match(put.e_tag().unwrap());
     delete.send().await.unwrap();
-    let whole = world.clients.sfn.config().to_builder();
-    let sfn = aws_sdk_sfn::Client::from_conf(whole.credentials_provider(credentials()).build());
     sfn.list_executions().state_machine_arn(&world.machine).send().await.unwrap();
 
     // One that is being written is no error, and is read when it is whole.
@@ -253,4 +267,46 @@ async fn what_roles_call_is_noted(world: &World) {
     let services: BTreeSet<&str> =
         calls.iter().map(|call| call.role.as_str()).filter(|role| !role.contains(":role/")).collect();
     assert_eq!(services, BTreeSet::from(["lambda.amazonaws.com", "states.amazonaws.com"]), "{calls:?}");
+}
+
+/// As AWS would answer, also about what is not there; a boundary counts, and a role that nobody limit is not held against anything.
+async fn roles_may_what_their_policies_allow(world: &World) {
+    let name = "limited";
+    let policy = |actions: &[&str], resources: &[&str]| {
+        let statement = json!({"Effect": "Allow", "Action": actions, "Resource": resources});
+        json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
+    };
+    let boundary = policy(&["s3:*"], &["*"]);
+    let limit = world.aws(&["iam", "create-policy", "--policy-name", "boundary", "--policy-document", &boundary]).await;
+    let limit: Value = serde_json::from_str(&limit).unwrap();
+    let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
+    let limit = limit["Policy"]["Arn"].as_str().unwrap();
+    let of_role = ["--role-name", name];
+    let make = ["iam", "create-role", "--assume-role-policy-document", &trust, "--permissions-boundary", limit];
+    world.aws(&[&make[..], &of_role].concat()).await;
+    let objects = ["s3:PutObject", "s3:GetObject", "states:ListExecutions"];
+    let grants = policy(&objects, &["arn:aws:s3:::held/mine/*", &world.machine]);
+    let put = ["iam", "put-role-policy", "--policy-name", "own", "--policy-document", &grants];
+    world.aws(&[&put[..], &of_role].concat()).await;
+    world.clients.s3.create_bucket().bucket("held").send().await.unwrap();
+    world.clients.s3.put_object().bucket("held").key("other").send().await.unwrap();
+
+    let (s3, sfn) = world.as_role(&format!("arn:aws:iam::000000000000:role/{name}"));
+    s3.put_object().bucket("held").key("mine/a").send().await.unwrap();
+    s3.get_object().bucket("held").key("mine/a").send().await.unwrap();
+    let put = s3.put_object().bucket("held").key("other").send().await.unwrap_err().into_service_error();
+    assert_eq!(put.code(), Some("AccessDenied"), "{put:?}");
+    assert!(
+        put.message().unwrap().contains("not authorized to perform: s3:PutObject on resource: arn:aws:s3:::held/other")
+    );
+    let missing = s3.get_object().bucket("held").key("mine/b").send().await.unwrap_err().into_service_error();
+    assert_eq!(missing.code(), Some("AccessDenied"), "nobody learns that it is missing: {missing:?}");
+    assert!(missing.message().unwrap().contains("s3:ListBucket"), "{missing:?}");
+    let list = sfn.list_executions().state_machine_arn(&world.machine).send().await.unwrap_err().into_service_error();
+    assert_eq!(list.code(), Some("AccessDeniedException"), "the boundary has no Step Functions: {list:?}");
+
+    let (unknown, _) = world.as_role("arn:aws:iam::000000000000:role/nobody-made-it");
+    unknown.get_object().bucket("held").key("other").send().await.unwrap();
+    let missing = unknown.get_object().bucket("held").key("b").send().await.unwrap_err().into_service_error();
+    assert_eq!(missing.code(), Some("NoSuchKey"), "{missing:?}");
 }

@@ -3,15 +3,17 @@
 use std::fs;
 
 use reveille_e2e_tests::{LocalAws, Notebook};
+use reveille_instance_model::Operation;
 use serde_json::{Value, json};
 
 use crate::Scenario;
 use crate::permissions;
-use crate::release::{Shell, ended, released};
+use crate::release::{Shell, ended, released, stopped};
 
 pub const ALL: &[Scenario] = &[
     ("account::the_bucket_is_as_its_parameters_say_and_stays", |h, w| h.block_on(keyed(w))),
     ("account::a_bucket_that_denies_fails_a_creation_whole", |h, w| h.block_on(denied(w))),
+    ("account::a_run_that_may_not_touch_its_instance_fails_and_says_why", |h, w| h.block_on(not_granted(w))),
 ];
 
 /// A stack from a release, and the bucket to which that is copied.
@@ -132,6 +134,46 @@ fn assert_facts(settings: &Value, key: &str) {
     assert_eq!(expiring("Noncurrent").2["NoncurrentDays"], 7);
 }
 
+/// docs/errors/AccessDenied.md: the instance's name does not match `InstanceNames`. The roles' own policies deny it.
+async fn not_granted(world: &LocalAws) {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Deployed::new(world, folder.path(), "narrow").await;
+    let shell = &stack.shell;
+    let polls = "StartPollSeconds=1 StopPollSeconds=1 HeartbeatSeconds=30";
+    stack.deploy(&format!("InstanceNames=narrow-* {polls}")).await.unwrap();
+    let bucket = shell.output_of("narrow", "RunsBucketName").await;
+    let settings = format!("REVEILLE_BUCKET='{bucket}'\n");
+    world.local().create_instance_with_commands("wide", &settings).await.expect("the instance is created");
+    world.put_notebook("wide", "run.ipynb", &Notebook::of(&["print('granted')"]));
+
+    let (status, error, cause) = stopped(world, &started(shell, "narrow", "wide").await).await;
+    assert_eq!((status.as_str(), error.as_str()), ("FAILED", "AccessDenied"), "{cause}");
+    for part in [
+        "sagemaker:DescribeNotebookInstance on wide was denied",
+        ":role/narrow-CheckInstanceFunctionRole-",
+        "is not authorized to perform: sagemaker:DescribeNotebookInstance on resource: arn:aws:sagemaker:us-east-1:000000000000:notebook-instance/wide",
+    ] {
+        assert!(cause.contains(part), "{part} is not in {cause}");
+    }
+    assert_eq!(world.accepted("wide", Operation::StartNotebookInstance), 0);
+    assert_eq!(world.status("wide").await, "Stopped");
+
+    stack.deploy("InstanceNames=wide").await.unwrap();
+    let outcome = ended(world, &started(shell, "narrow", "wide").await).await;
+    assert_eq!((&outcome["status"], &outcome["instanceAfter"]), (&json!("SUCCEEDED"), &json!("atRest")), "{outcome}");
+    stack.delete().await;
+}
+
+/// An execution of a stack's state machine that runs the notebook on an instance.
+async fn started(shell: &Shell<'_>, stack: &str, instance: &str) -> String {
+    let machine = shell.output_of(stack, "StateMachineArn").await;
+    let start = format!(
+        "aws --endpoint-url \"$AWS_ENDPOINT_URL\" stepfunctions start-execution --state-machine-arn {machine} \
+         --input '{{\"instance\": \"{instance}\", \"notebook\": \"run.ipynb\"}}' --query executionArn --output text"
+    );
+    shell.types(&start).await
+}
+
 /// A run on an instance of this stack; what it leaves is encrypted with the key.
 async fn ran(world: &LocalAws, shell: &Shell<'_>, bucket: &str, key: &str) {
     // This local AWS has another stack's bucket in its scripts.
@@ -140,12 +182,7 @@ async fn ran(world: &LocalAws, shell: &Shell<'_>, bucket: &str, key: &str) {
         world.local().create_instance_with_commands("keyed", &settings).await.expect("the instance is created");
         world.put_notebook("keyed", "run.ipynb", &Notebook::of(&["print('with a key')"]));
     }
-    let machine = shell.output_of("keyed", "StateMachineArn").await;
-    let start = format!(
-        "aws --endpoint-url \"$AWS_ENDPOINT_URL\" stepfunctions start-execution --state-machine-arn {machine} \
-         --input '{{\"instance\": \"keyed\", \"notebook\": \"run.ipynb\"}}' --query executionArn --output text"
-    );
-    let outcome = ended(world, &shell.types(&start).await).await;
+    let outcome = ended(world, &started(shell, "keyed", "keyed").await).await;
     assert_eq!(outcome["status"], "SUCCEEDED", "{outcome}");
     let output = outcome["outputs"]["notebook"].as_str().unwrap_or_else(|| panic!("{outcome}"));
     let path = output.strip_prefix(&format!("s3://{bucket}/")).unwrap_or_else(|| panic!("{output} is in {bucket}"));

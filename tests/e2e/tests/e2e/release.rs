@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use reveille_e2e_tests::{LocalAws, Notebook, until};
 use reveille_release::{Architecture, Parts, Programs, assemble};
 use serde_json::Value;
@@ -240,13 +241,27 @@ pub async fn values_arrived(shell: &Shell<'_>) {
 
 /// The output of an execution that succeeds.
 pub async fn ended(world: &LocalAws, execution: &str) -> Value {
+    let answer = until_ended(world, execution).await;
+    match answer.status().as_str() {
+        "SUCCEEDED" => serde_json::from_str(answer.output().expect("an output")).unwrap(),
+        other => panic!("{other}: {:?} {:?}", answer.error(), answer.cause()),
+    }
+}
+
+/// The status, the error and the cause of an execution that failed.
+pub async fn stopped(world: &LocalAws, execution: &str) -> (String, String, String) {
+    let answer = until_ended(world, execution).await;
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    (answer.status().as_str().to_owned(), text(answer.error()), text(answer.cause()))
+}
+
+async fn until_ended(world: &LocalAws, execution: &str) -> DescribeExecutionOutput {
     loop {
         let call = world.local().clients().sfn.describe_execution().execution_arn(execution);
         let answer = call.send().await.expect("the execution is there");
-        match answer.status().as_str() {
-            "RUNNING" => tokio::time::sleep(Duration::from_millis(300)).await,
-            "SUCCEEDED" => return serde_json::from_str(answer.output().expect("an output")).unwrap(),
-            other => panic!("{other}: {:?} {:?}", answer.error(), answer.cause()),
+        if answer.status().as_str() != "RUNNING" {
+            return answer;
         }
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }

@@ -70,6 +70,9 @@ async fn deployed_and_deleted(world: &LocalAws) {
     configure(&shell, 30);
     let valid = shell.types("sam validate --lint --template-file dist/template.yaml").await;
     assert!(valid.contains("is a valid SAM Template"), "{valid}");
+    // docs/release.md: "`sam build` has nothing to build either, and says so".
+    let built = shell.types("sam build --template-file dist/template.yaml 2>&1").await;
+    assert_eq!(built.matches("It will not be built").count(), 8, "each function: {built}");
     shell.types("aws s3 mb s3://sam-artifacts").await;
     shell.types("aws s3 cp dist/ s3://sam-artifacts/reveille/ --recursive").await;
     shell.types(DEPLOY).await;

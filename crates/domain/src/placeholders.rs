@@ -176,7 +176,7 @@ mod tests {
     }
 
     /// docs/input.md: "A placeholder that does not exist, or has no value here, is an
-    /// [InvalidRequest](errors/InvalidRequest.md) that names it; never an empty string."
+    /// [InvalidRequest](errors/InvalidRequest.md) that names it. It never becomes an empty string."
     #[test]
     fn a_placeholder_without_a_value_is_refused_by_name() {
         let no_event = with(None, |facts| fill(json!({"day": "{{ date }}"}).as_object().unwrap().clone(), facts));

@@ -38,7 +38,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     (ENDLESS, "The cell in which the kernel died"),
     ("nbclient/Skip Exceptions with Cell Tags.ipynb", "A cell tagged `raises-exception` may raise"),
     ("papermill/line_magic_error.ipynb", "An error that the kernel reports without showing it"),
-    ("papermill/no_parameters.ipynb", "A run whose value would be lost"),
+    ("papermill/no_parameters.ipynb", "A run is refused if a parameter's value would be lost"),
     ("papermill/notimplemented_translator.ipynb", "A run that is refused before its first cell"),
 ];
 /// It prints the time.

@@ -129,8 +129,8 @@ fn damaged(key: &str, record: &[u8], damage: Damage) -> (StepWorld, String) {
     (world, format!("{key}: {}", damage.0))
 }
 
-/// docs/output.md: "If something unreadable is in the place of `outcome.json`, the event is the only record of the
-/// outcome."
+/// docs/output.md: "If `outcome.json` cannot be read because something else is in its place, the event is the only record
+/// of the outcome."
 #[test]
 fn with_a_runner_the_run_ends_at_once_and_names_the_record() {
     for (key, record) in records() {

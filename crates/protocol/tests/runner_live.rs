@@ -77,7 +77,7 @@ fn a_ticket_that_asks_for_none_gets_none() {
     assert_eq!(world.report(0).unwrap().get("failure"), None);
 }
 
-/// docs/output.md: "An upload that hangs or fails holds up nothing"
+/// docs/output.md: "An upload that hangs or fails does not delay the heartbeats, the end of the run or the final upload."
 #[test]
 fn uploads_that_hang_hold_up_neither_beats_nor_the_end() {
     let quick = took(&played(|world| world.shown.every.set(0)));
@@ -104,7 +104,7 @@ fn uploads_that_hang_hold_up_no_verdict_from_elsewhere() {
     assert_eq!(*world.answered.borrow(), ["token-00000"], "{:#?}", world.log.borrow());
 }
 
-/// docs/output.md: "An upload that hangs or fails holds up nothing"
+/// docs/output.md: "An upload that hangs or fails does not delay the heartbeats, the end of the run or the final upload."
 #[test]
 fn an_upload_that_fails_is_tried_again_as_it_was_and_costs_nothing_else() {
     let world = played(|world| world.shown.fails.set(Some(CallErrorKind::NoAnswer)));

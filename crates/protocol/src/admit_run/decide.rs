@@ -242,7 +242,7 @@ mod tests {
 
     /// Also where prefix and suffix share characters, or one holds the other.
     ///
-    /// docs/input.md: "The two may share characters: `daily/data.csv` does both."
+    /// docs/input.md: "The two may overlap: `daily/data.csv` matches."
     #[test]
     fn a_key_is_taken_when_it_begins_and_ends_so() {
         for (prefix, suffix, key, taken) in [
@@ -273,8 +273,7 @@ mod tests {
         assert_eq!(not_selected(&input::parse(&triggered("a.ipynb", "1")).unwrap()), None, "without keys, every key");
     }
 
-    /// docs/input.md: "A later execution is taken for a person who re-runs an old input, or an undelivered event that somebody
-    /// starts by hand: it runs."
+    /// docs/input.md: "A later execution runs: somebody may be re-running an old input, or starting an undelivered event by hand."
     #[test]
     fn a_start_inside_the_window_is_a_duplicate_and_a_later_one_is_a_person() {
         let event_time = Some(time("2026-11-23T10:00:00Z"));
@@ -338,8 +337,8 @@ mod tests {
         request(input::parse(&raw).unwrap(), &me, me.start_time)
     }
 
-    /// docs/input.md: "With its placeholders filled, the whole request is at most 262,144 bytes of JSON; the message
-    /// of a refusal names the parameter."
+    /// docs/input.md: "With its placeholders filled, the whole request may have at most 262,144 bytes of JSON. If it has more,
+    /// the message names the parameter."
     #[test]
     fn what_placeholders_make_of_an_input_is_bounded_too() {
         let times = |count: usize| json!({"few": "x", "keys": "{{key}}".repeat(count)});

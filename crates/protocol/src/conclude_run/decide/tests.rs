@@ -164,7 +164,7 @@ fn errors_of_the_engine_are_classified() {
     assert!(classify(&caught("Sandbox.Timedout", "")).message.contains("no cause was given"));
 }
 
-/// docs/input.md: "If the notebook had succeeded and only the stop was not confirmed, a redrive does not run it again: it only
+/// docs/input.md: "If the notebook succeeded and only the stop was not confirmed, a redrive does not run it again: it only
 /// checks that the instance stopped."
 #[test]
 fn a_redrive_runs_again_what_did_not_succeed() {

@@ -124,7 +124,7 @@ mod tests {
         assert!(!fits(65 << 20, Spent::default(), TimeDelta::zero()));
     }
 
-    /// docs/output.md: "A slow network makes them rarer"
+    /// docs/output.md: "A slow network also makes them rarer"
     #[test]
     fn uploads_become_rarer_with_the_runs_age_and_with_the_time_that_they_take() {
         let after = |gone_on, took| printed_every(base(), TimeDelta::seconds(gone_on), Duration::from_secs(took));

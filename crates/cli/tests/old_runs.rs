@@ -76,7 +76,7 @@ fn words(text: &[u8]) -> String {
     String::from_utf8_lossy(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// docs/cli.md: "`show`, `logs`, `open` and `explain` tell what the records say".
+/// docs/cli.md: "`show`, `logs`, `open` and `explain` report what the records say".
 #[test]
 fn a_run_that_step_functions_has_forgotten_is_told_from_its_records() {
     let stub = stub();

@@ -1,4 +1,4 @@
-//! Two stacks whose runs name the same instance. docs/guarantees.md: nothing is promised of their runs, but what either started does not stay on.
+//! Two stacks whose runs name the same instance. docs/guarantees.md: nothing is promised of their runs, but no instance that either started stays on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "holes/support.rs"]
@@ -18,7 +18,7 @@ const LONGEST_S: i64 = 2 * 3_600;
 
 #[test]
 fn what_either_of_two_stacks_started_does_not_stay_on() {
-    // docs/guarantees.md: "what either started does not stay on"
+    // docs/guarantees.md: "no instance that either stack started stays on"
     let machine = Definitions::default().with(world(Vec::new()).parameters).unwrap();
     let (mut served, mut failed) = (0, 0);
     for second in (0..400).step_by(10) {

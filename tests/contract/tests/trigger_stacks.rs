@@ -130,7 +130,7 @@ fn no_trigger_identifies_an_event_by_what_differs_between_deliveries() {
     assert_eq!(first, second, "{text}");
 }
 
-/// docs/triggers.md: "`{{ time }}` and `{{ date }}` are the time for which the run was scheduled, on the clock of `TimeZone`"
+/// docs/triggers.md: "`{{ time }}` and `{{ date }}` are the scheduled time, in the time zone `TimeZone`"
 #[test]
 fn the_day_of_a_schedules_run_is_the_one_in_its_zone() {
     let template = template(SCHEDULE);

@@ -1,6 +1,6 @@
 //! G3: nothing that we started stays on. What a boot of ours is on for after its last need is waste; each waste has its
-//! causes, each of which has a bound that follows from the protocol's constants (docs/guarantees.md, "How long an instance may
-//! be on for in vain"). A boot is on for no longer than the bounds of its own causes together.
+//! causes, each of which has a bound that follows from the protocol's constants (docs/guarantees.md, "How long an instance can
+//! stay on for nothing"). A boot is on for no longer than the bounds of its own causes together.
 
 use reveille_asl::interpreter::{EventKind, Status};
 use reveille_domain::limits::{

@@ -64,6 +64,25 @@ fn a_later_attempt_stands_in_both_groups() {
     assert!(keys.last().unwrap().starts_with("history/all/ok/"));
 }
 
+/// The key that is written last tells whoever finds it that the others are there.
+#[test]
+fn only_the_group_of_its_own_end_has_the_last_key() {
+    for attempt in [1, 2] {
+        let failed = entry("daily-1", attempt, RunStatus::Failed, "a.ipynb");
+        assert!(failed.is_last_in(Group::Failed) && !failed.is_last_in(Group::Ok));
+        let ok = entry("daily-1", attempt, RunStatus::Succeeded, "a.ipynb");
+        assert!(ok.is_last_in(Group::Ok) && !ok.is_last_in(Group::Failed));
+    }
+}
+
+#[test]
+fn an_entry_has_its_instance_if_the_input_named_one() {
+    let mut entry = entry("daily-1", 1, RunStatus::Failed, "a.ipynb");
+    assert_eq!(entry.instance(), InstanceName::parse("nightly").ok());
+    entry.at.instance = "_invalid".into();
+    assert_eq!(entry.instance(), None);
+}
+
 /// The notebook succeeded, and its execution failed: docs/output.md, "The execution".
 #[test]
 fn a_run_whose_stop_was_not_confirmed_is_among_the_failed_ones() {

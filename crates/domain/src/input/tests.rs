@@ -9,6 +9,27 @@ fn message(input: &Value) -> String {
     failure.message
 }
 
+#[test]
+fn the_usual_page_is_not_recorded() {
+    assert!(Html::default().is_full() && !Html::Sanitized.is_full());
+}
+
+/// Only a sentence that quotes a value is told in other words.
+#[test]
+fn a_value_is_taken_out_of_the_readers_sentence() {
+    for (problem, told) in [
+        ("invalid type: string \"secret\", expected a map", "it has the wrong type or value; expected an object"),
+        (
+            "invalid value: integer `7`, expected a boolean",
+            "it has the wrong type or value; expected true or false, without quotes",
+        ),
+        ("unknown field `a`, expected `b`", "unknown field `a`, expected `b`"),
+        ("missing field `notebook`", "missing field `notebook`"),
+    ] {
+        assert_eq!(without_value(problem), told);
+    }
+}
+
 /// docs/input.md: "An input with `keys` and without the event of an object is an
 /// [InvalidRequest](errors/InvalidRequest.md)."
 #[test]

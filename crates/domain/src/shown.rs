@@ -260,6 +260,14 @@ mod tests {
         assert_eq!(plain(&unended).len(), 800_000);
     }
 
+    /// No title is so long: it may be a notebook's whole output.
+    #[test]
+    fn what_is_too_long_for_a_title_is_text() {
+        for (length, shown) in [(4_096, 0), (4_097, 4_097)] {
+            assert_eq!(plain(&format!("\u{1b}]{}\u{7}", "x".repeat(length))).len(), shown, "{length}");
+        }
+    }
+
     #[test]
     fn a_quoted_value_is_bounded_and_shows_its_escapes() {
         assert_eq!(quoted("a \"b\"\n"), r#""a \"b\"\n""#);

@@ -240,3 +240,24 @@ fn what_passes_the_check_is_read_and_hostile_texts_end_no_process() {
     }
     assert!(passed > 100, "{passed}");
 }
+
+/// As the functions cut an input out of their payload, which no JSON reader may accept.
+#[test]
+fn a_fields_value_is_found_where_its_quotes_and_brackets_say() {
+    for (text, value) in [
+        (r#"{"input": 7}"#, Some("7")),
+        (r#" { "a" : 1 , "input" :  [1, {"b": "]"}]  }"#, Some("[1, {\"b\": \"]\"}]  ")),
+        (r#"{"a": "\", \"input\": 1, \"", "input": 2}"#, Some("2")),
+        (r#"{"a": "\\", "input": 2}"#, Some("2")),
+        (r#"{"a": {"input": 1}, "b": [{"input": 1}]}"#, None),
+        (r#"{"input": 1, "input": {"x": 1e999}}"#, Some("{\"x\": 1e999}")),
+        (r#"{"\u0069nput": 3}"#, Some("3")),
+        (r#"{"input": "#, Some("")),
+        (r#"{"input": [1, "#, Some("[1, ")),
+        (r#"{"input" 7}"#, None),
+        (r#"["input", 7]"#, None),
+        ("", None),
+    ] {
+        assert_eq!(field(text, "input").map(|place| &text[place]), value, "{text}");
+    }
+}

@@ -128,6 +128,8 @@ fn no_value_is_in_a_message() {
 #[test]
 fn what_arrives_as_it_is_written_is_accepted() {
     let deepest = format!("{}{}", "[".repeat(62), "]".repeat(62));
+    // Side by side: none of them makes another one deeper.
+    let wide = format!("[{}]", ["[{}]"; 200].join(","));
     for value in [
         "9007199254740991",
         "-9007199254740991",
@@ -154,6 +156,7 @@ fn what_arrives_as_it_is_written_is_accepted() {
         "null",
         "true",
         &deepest,
+        &wide,
     ] {
         let text = with_parameter(value);
         let input = input::read(&text).unwrap_or_else(|failure| panic!("{value:.60}: {failure}"));

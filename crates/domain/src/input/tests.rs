@@ -291,6 +291,17 @@ fn the_field_that_makes_an_input_too_large_is_named() {
     }
 }
 
+/// A parameter that is half of them or less is not to blame.
+#[test]
+fn a_parameter_is_named_if_it_is_more_than_half_of_them() {
+    let largest = |letters: usize| {
+        contract::largest_field(&json!({"parameters": {"a": "x".repeat(letters), "b": 1}}))
+            .map(|(name, bytes)| format!("{name} {bytes}"))
+    };
+    assert_eq!(largest(10).as_deref(), Some("parameters 24"));
+    assert_eq!(largest(11).as_deref(), Some("parameters.a 13"));
+}
+
 /// docs/input.md: "An input that is refused still has an outcome and an event, filed under the instance if the input
 /// names one, otherwise below `runs/_invalid/`."
 #[test]

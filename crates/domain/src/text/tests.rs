@@ -58,6 +58,9 @@ fn a_value_that_cannot_arrive_as_it_is_written_is_refused_by_name() {
         ("[1,]", "remove the comma"),
         ("\"a\nb\"", "a control character"),
         (r#""\x41""#, "an escape that JSON does not know"),
+        (r#""\ud83d\ude00 \x41""#, "an escape that JSON does not know"),
+        (r#""with a space \ud800""#, "half of a surrogate pair"),
+        ("\"a\u{1f}b\"", "a control character"),
         (r#""\u12G4""#, "an escape that JSON does not know"),
     ] {
         let message = refused(with_parameter(value).as_str());

@@ -138,10 +138,18 @@ fn a_ticket_that_is_submitted_again_keeps_its_place_in_time() {
 /// A report that came while the ticket was away is answered at once, and the ticket is not left behind.
 #[test]
 fn a_report_that_is_there_is_answered_and_the_ticket_is_taken_out() {
-    let world = waited_in_by(0);
-    let report = json!({"run": "x-1", "attempt": 1, "by": "runner", "outputs": {}, "endedAt": now()});
-    world.put("runs/nightly/x-1/1/report.json", &report);
-    assert_eq!(submit(&world, 1), Ok(AwaitRunOutput::Answered));
-    assert_eq!(*world.answers.borrow(), [None], "a success");
-    assert!(!world.objects.borrow().contains_key(TICKET));
+    // The state machine would submit a run anew whose token fails with a code that it retries.
+    for (code, answered) in
+        [(None, None), (Some(Code::NotebookFailed), Some(Code::NotebookFailed)), (Some(Code::Throttled), None)]
+    {
+        let world = waited_in_by(0);
+        let failure = code.map(|code| Failure::new(code, "It failed."));
+        let report =
+            json!({"run": "x-1", "attempt": 1, "by": "runner", "outputs": {}, "endedAt": now(), "failure": failure});
+        world.put("runs/nightly/x-1/1/report.json", &report);
+        assert_eq!(submit(&world, 1), Ok(AwaitRunOutput::Answered));
+        let answers: Vec<_> = world.answers.borrow().iter().map(|sent| sent.as_ref().map(|it| it.code)).collect();
+        assert_eq!(answers, [answered], "{code:?}");
+        assert!(!world.objects.borrow().contains_key(TICKET), "{code:?}");
+    }
 }

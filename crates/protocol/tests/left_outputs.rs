@@ -153,3 +153,13 @@ fn the_next_attempt_completes_the_outcome_of_the_one_before() {
     let outcome: Outcome = read(&world, &layout.outcome(&first));
     assert_eq!((outcome.outputs, outcome.code), (late.outputs, Some(Code::RunnerLost)));
 }
+
+/// There is no attempt 0, and nobody looks for one.
+#[test]
+fn the_first_attempt_has_none_before_it() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    let kind = CallErrorKind::AccessDenied;
+    world.faults.borrow_mut().push(StepFault { action: "s3:GetObject", key_end: "/0/", kind, times: 1 });
+    block_on(reveille_protocol::left::complete_previous(&stack().layout, &world, &attempt(), "arn"));
+    assert_eq!(world.faults.borrow()[0].times, 1);
+}

@@ -230,3 +230,31 @@ fn an_execution_whose_input_cannot_be_read_is_concluded_under_its_instance() {
         assert!(key.contains("runs/nightly/"), "{value:.20}: {key}");
     }
 }
+
+/// The execution of a run whose notebook had ended, which a person stops before it knows: its own result counts.
+#[test]
+fn a_result_that_was_reported_before_the_abort_is_the_outcome() {
+    for (code, status) in [(None, "SUCCEEDED"), (Some("NotebookFailed"), "FAILED"), (Some("Cancelled"), "ABORTED")] {
+        let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+        let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+        let run = execution.run();
+        let failure = code.map(|code| json!({"code": code, "message": "It ended."}));
+        let report =
+            json!({"run": run, "attempt": 1, "by": "runner", "outputs": {}, "endedAt": now(), "failure": failure});
+        world.put(&format!("runs/nightly/{run}/1/report.json"), &report);
+        world.only(ExecutionSeen {
+            status: ExecutionStatus::Aborted,
+            execution,
+            input: (&json!({"instance": "nightly", "notebook": "a.ipynb"})).into(),
+            error: None,
+            cause: None,
+        });
+        for _ in 0..2 {
+            block_on(sweep(&stack(), &world, SweepInput { execution_arn: Some("arn:x".to_owned()) })).unwrap();
+        }
+        let key = format!("runs/nightly/{run}/1/outcome.json");
+        let outcome: Value = serde_json::from_slice(&world.objects.borrow()[&key]).unwrap();
+        assert_eq!((&outcome["status"], &outcome["code"]), (&json!(status), &json!(code)));
+        assert_eq!(world.events.get(), 1, "the second sweep finds the outcome, and publishes nothing");
+    }
+}

@@ -299,8 +299,9 @@ impl ListObjects for StepWorld {
 }
 
 impl StopNotebookInstance for StepWorld {
-    async fn stop_notebook_instance(&self, _: &InstanceName) -> Call<StopAnswer> {
+    async fn stop_notebook_instance(&self, name: &InstanceName) -> Call<StopAnswer> {
         self.call().await;
+        self.fail("sagemaker:StopNotebookInstance", name.as_str())?;
         if self.status.get().0 != InstanceStatus::InService {
             return Ok(StopAnswer::WrongStatus("Status (Stopped) not in ([InService]).".to_owned()));
         }

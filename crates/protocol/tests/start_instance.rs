@@ -103,3 +103,15 @@ fn the_lease_and_the_memory_tell_of_the_start() {
         assert_eq!(output.waiting.seen_before_start, Some(now()), "as Describe showed it before the start");
     }
 }
+
+/// Its own write is told by its nonce: it is no other start, and no reason to try for ever.
+#[test]
+fn a_start_whose_writes_lose_their_answers_is_a_start() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    world.loses_answers.set(true);
+    let call = start_instance::StartInstanceInput { run: run(), waiting: Waiting::at_look(None, 1, 0, now()) };
+    let answer = block_on(start_instance(&stack(), &world, call)).map(|answer| answer.decision);
+    assert_eq!((answer, world.starts.get()), (Ok(StartDecision::Started), 1));
+    let lease: Lease = serde_json::from_slice(&world.objects.borrow()["leases/nightly.json"]).unwrap();
+    assert_eq!((lease.state, lease.certain), (LeaseState::Open, true));
+}

@@ -34,6 +34,8 @@ pub struct StepWorld {
     pub faults: RefCell<Vec<StepFault>>,
     /// Calls that take so many seconds: the action, a part of the key, and the time.
     pub slow: RefCell<Vec<(&'static str, String, i64)>>,
+    /// Whether writes take effect and their answers are lost: the SDK's second try finds its condition broken.
+    pub loses_answers: Cell<bool>,
     /// Seconds that passed since `now()`.
     pub passed: Cell<i64>,
     /// What was sent to task tokens: a failure, or none for a success.
@@ -90,6 +92,7 @@ impl StepWorld {
             publishing: Ok(()),
             faults: RefCell::default(),
             slow: RefCell::default(),
+            loses_answers: Cell::default(),
             passed: Cell::default(),
             answers: RefCell::default(),
             published: RefCell::default(),
@@ -268,7 +271,8 @@ impl PutObject for StepWorld {
         self.call().await;
         self.slowly("s3:PutObject", key).await;
         self.fail("s3:PutObject", key)?;
-        Ok(bucket::put(&mut self.objects.borrow_mut(), key, body, condition))
+        let answer = bucket::put(&mut self.objects.borrow_mut(), key, body, condition);
+        Ok(if self.loses_answers.get() { PutAnswer::ConditionFailed } else { answer })
     }
 }
 

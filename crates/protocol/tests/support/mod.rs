@@ -46,6 +46,8 @@ pub struct StepWorld {
     pub stops: Cell<u32>,
     /// Lines of the log.
     pub log: RefCell<Vec<String>>,
+    /// How often a runner killed what an earlier one had left.
+    pub kills: Cell<u32>,
     /// Notebooks that were executed.
     pub executed: Cell<u32>,
     /// What is written while a notebook is executed.
@@ -98,6 +100,7 @@ impl StepWorld {
             published: RefCell::default(),
             stops: Cell::default(),
             log: RefCell::default(),
+            kills: Cell::default(),
             executed: Cell::default(),
             during: None,
             and_during: None,

@@ -4,8 +4,9 @@
 mod support;
 
 use reveille_domain::layout::AttemptRef;
+use reveille_domain::memory::Waiting;
 use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus, InstanceStatus, StartAnswer};
-use reveille_domain::records::{Execution, Lease, LeaseState, Report, Reporter, Ticket};
+use reveille_domain::records::{Execution, Lease, LeaseState, Report, Reporter, Rest, Ticket};
 use reveille_domain::{InstanceName, RunId, input};
 use reveille_protocol::admit_run;
 use reveille_protocol::bring_to_rest::bring_to_rest;
@@ -162,4 +163,17 @@ fn a_run_in_the_inbox_holds_the_instance_while_it_is_live() {
         }
         assert_eq!(is_busy(&world), expected, "{name}, running {is_running}, reported {is_reported}");
     }
+}
+
+/// Its lease is there, so it is no lost boot: the other run stops it.
+#[test]
+fn a_boot_of_this_execution_is_handed_over_to_a_run_that_is_live() {
+    let world = up(&busy_with(attempt("other")));
+    running(&world, &["other", "me"]);
+    let came_up = Some(now() - chrono::TimeDelta::seconds(10));
+    let before = Waiting::at_look(None, 1, 0, now());
+    let waiting = Waiting { starts: 1, ready_at: Some(now()), own_boot: came_up, own_certain: true, ..before };
+    let me = attempt("me").run;
+    let rest = block_on(bring_to_rest(&stack(), &world, &nightly(), Some(&me), Some(&waiting)));
+    assert_eq!((rest, world.stops.get()), (Ok(Some(Rest::HandedOver)), 0));
 }

@@ -162,6 +162,8 @@ fn a_forged_outcome_is_neither_believed_nor_published() {
             assert_eq!(published[0][name], own[name], "{field}: {name}");
         }
         assert_eq!(published[0]["outputs"], json!({}), "{field}");
+        let entered = world.objects.borrow().keys().any(|key| key.starts_with("history"));
+        assert!(!entered, "{field}: what is not recorded is not in the history");
     }
 }
 
@@ -287,4 +289,39 @@ fn an_instance_that_nobody_saw_stopped_is_named() {
         let named = unconfirmed_in(&call).map(|instance| instance.to_string());
         assert_eq!(named.as_deref(), is_named.then_some("nightly"), "{call}");
     }
+}
+
+/// A notebook that succeeded and an instance that was not seen to stop: a redrive verifies the stop, and once only. What stands in
+/// the history is the first end.
+#[test]
+fn a_redrive_of_a_run_that_succeeded_verifies_its_stop_once() {
+    let world = world();
+    let report = json!({"run": run_id(), "attempt": 1, "by": "runner", "outputs": {}, "endedAt": now()});
+    world.put(&format!("runs/nightly/{}/1/report.json", run_id()), &report);
+    let ended = |redrive_count: u32, stop_error: bool, verified: Option<u32>| {
+        let mut call = call(1, redrive_count, true, "", "fail");
+        call["error"] = Value::Null;
+        call["verifiedRedrive"] = json!(verified);
+        if stop_error {
+            call["stopError"] = json!({"state": "VerifyStopped", "error": "StopNotConfirmed", "cause": ""});
+        }
+        conclude(&world, call)
+    };
+    let history = || {
+        let objects = world.objects.borrow();
+        objects.keys().filter(|key| key.starts_with("history/")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(ended(0, true, None), Err(Code::StopNotConfirmed));
+    let first = history();
+    assert!(!first.is_empty());
+    world.passed.set(60);
+    for verified in [None, Some(0), Some(2)] {
+        assert_eq!(
+            ended(1, false, verified),
+            Ok(ConcludeRunOutput::VerifyAgain { verified_redrive: 1 }),
+            "{verified:?}"
+        );
+    }
+    assert!(matches!(ended(1, false, Some(1)), Ok(ConcludeRunOutput::Concluded { .. })));
+    assert_eq!(history(), first);
 }

@@ -167,6 +167,19 @@ mod tests {
         );
     }
 
+    /// With an event that has all of them, and a run and an instance, which always are.
+    #[test]
+    fn every_placeholder_has_its_value() {
+        with(Some(&s3("a.csv")), |facts| {
+            let run = facts.run.as_str();
+            let values = ["in", "a.csv", "e", "7", "2026-11-23T16:05:06Z", "2026-11-23", run, "nightly"];
+            for (name, value) in NAMES.iter().zip(values) {
+                let filled = fill_text(&format!("{{{{ {name} }}}}"), facts, &mut 1_000);
+                assert_eq!(filled.as_deref(), Ok(value), "{name}");
+            }
+        });
+    }
+
     /// docs/input.md: "Inserted values are not searched for placeholders: an object whose key is `{{ run }}` stays
     /// that text."
     #[test]

@@ -53,6 +53,8 @@ fn a_notebook_whose_instance_is_stopped_is_lost_and_its_outputs_are_named() {
         assert_eq!((&report["failure"]["code"], &report["by"]), (&"RunnerLost".into(), &"runner".into()));
         assert_eq!(names(&report), ["log", "notebook"]);
         assert_eq!(*world.answered.borrow(), ["token-00000"]);
+        let lease = world.record(&world.layout.lease(&nightly())).unwrap();
+        assert_eq!((&lease["state"], lease.get("busy")), (&"open".into(), None), "nothing executes any more");
     });
 }
 

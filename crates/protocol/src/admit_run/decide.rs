@@ -330,6 +330,17 @@ mod tests {
         assert_eq!(run_ref(&request, String::new(), 2).attempt, 2);
     }
 
+    /// When it was admitted, only the record says.
+    #[test]
+    fn a_request_that_was_recorded_earlier_is_the_same_one() {
+        let me = execution("one", "2026-11-23T10:00:01Z");
+        let at = |text| request(input::parse(&triggered("a.ipynb", "1")).unwrap(), &me, time(text)).unwrap();
+        let (first, again) = (at("2026-11-23T10:00:02Z"), at("2026-11-23T11:00:00Z"));
+        assert!(first != again && is_same_request(&first, &again));
+        let other = Request { kernel: Some("python3".into()), ..first.clone() };
+        assert!(!is_same_request(&other, &again));
+    }
+
     fn filled(key: &str, parameters: &Value) -> Result<Request, Failure> {
         let mut raw = triggered("a.ipynb", "1");
         raw["event"]["detail"]["object"]["key"] = json!(key);

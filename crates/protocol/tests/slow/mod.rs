@@ -56,6 +56,11 @@ pub struct Slow {
     pub failing_report: Cell<(&'static str, Duration)>,
     /// Until when a person is seen at work; nothing tells of them afterwards.
     pub person_until: Cell<Duration>,
+    /// Whether Jupyter gives no answer, and how often it was asked.
+    pub jupyter_is_silent: Cell<bool>,
+    pub looks: Cell<u32>,
+    /// Beats that are under way, and the most that were.
+    pub beating: Cell<(usize, usize)>,
     /// The tokens that were answered.
     pub answered: RefCell<Vec<String>>,
     /// Tokens under which nobody waits.
@@ -105,6 +110,9 @@ impl Slow {
             unwritable_lease: Cell::default(),
             failing_report: Cell::default(),
             person_until: Cell::default(),
+            jupyter_is_silent: Cell::default(),
+            looks: Cell::default(),
+            beating: Cell::default(),
             answered: RefCell::default(),
             gone: RefCell::default(),
             stopped: Cell::default(),
@@ -246,7 +254,10 @@ impl AnswerTask for Slow {
 
 impl SendTaskHeartbeat for Slow {
     async fn send_task_heartbeat(&self, token: &str) -> Call<TokenAnswer> {
+        let (now, most) = self.beating.get();
+        self.beating.set((now + 1, most.max(now + 1)));
         self.call().await;
+        self.beating.set((self.beating.get().0 - 1, self.beating.get().1));
         if self.gone.borrow().contains(token) {
             return Ok(TokenAnswer::Gone);
         }
@@ -305,9 +316,14 @@ impl Log for Slow {
 
 impl SeePerson for Slow {
     async fn see_person(&self) -> PersonSeen {
+        self.looks.set(self.looks.get() + 1);
         let busy = self.began.elapsed() < self.person_until.get();
         // Whoever leaves shuts the server down.
-        let jupyter = if busy { Jupyter::Answered } else { Jupyter::NoServer };
+        let jupyter = match (self.jupyter_is_silent.get(), busy) {
+            (true, _) => Jupyter::Silent,
+            (false, true) => Jupyter::Answered,
+            (false, false) => Jupyter::NoServer,
+        };
         PersonSeen { busy, last_active: None, ahead: None, jupyter }
     }
 }

@@ -131,6 +131,7 @@ fn outputs_that_come_later_are_added_and_nothing_else_changes() {
     };
     let outcome = with_outputs(&existing, &later).unwrap();
     assert_eq!(outcome.outputs, [uri("notebook"), uri("log")].into(), "bounded as in an outcome");
+    assert_eq!(outcome.html_error, later.html_error);
     assert_eq!(with_outputs(&outcome, &later), None, "once");
     let rest = Outcome { outputs: BTreeMap::new(), html_error: None, source_sha256: None, ..outcome };
     assert_eq!(rest, existing);
@@ -264,4 +265,30 @@ fn what_is_waited_for_a_runner_is_the_queue_and_not_the_start() {
     // It never got a ticket.
     let busy = caught("Busy", r#"{"errorMessage":"full"}"#);
     assert_eq!(phases(None, Some(&busy)), [starting, None, None]);
+}
+
+/// The record is named once, and so is the reason of the stop.
+#[test]
+fn no_part_of_a_message_is_told_twice() {
+    let damaged = Unreadable {
+        kind: RecordKind::Outcome,
+        key: "runs/nightly/x/1/outcome.json".into(),
+        etag: "e".into(),
+        damage: reveille_domain::unreadable::Damage::Replaced,
+    };
+    let named = with_damage(Failure::new(Code::NotebookFailed, "Cell 3 raised."), Some(&damaged));
+    assert_eq!(named.message.matches(&damaged.key).count(), 1, "{named}");
+    assert_eq!(with_damage(named.clone(), Some(&damaged)), named);
+
+    let recorded = outcome_of(Some(&report(None)), None, None, false);
+    assert_eq!(recorded.code, None);
+    let unrecorded = unrecorded(recorded, &damaged);
+    assert_eq!((unrecorded.code, unrecorded.failure.unwrap().code), (Some(Code::Internal), Code::Internal));
+
+    let stop = |error| {
+        let stop = caught(error, r#"{"errorMessage":"why."}"#);
+        outcome_of(Some(&report(None)), None, Some(&stop), false).failure.unwrap().message
+    };
+    assert_eq!(stop("StopNotConfirmed"), "The notebook succeeded. why.");
+    assert!(stop("AccessDenied").contains("could not be confirmed (AccessDenied): why."), "{}", stop("AccessDenied"));
 }

@@ -112,12 +112,16 @@ async fn a_specification_that_cannot_be_read_says_so() {
         ("{", "cannot be used (JSONDecodeError: "),
         (r#"{"display_name": "x"}"#, "has no command (argv)"),
         ("[]", "cannot be used (TypeError)"),
+        (
+            r#"{"argv": ["a"], "display_name": "x", "metadata": {"kernel_provisioner": {"provisioner_name": "nosuch"}}}"#,
+            "needs a kernel provisioner",
+        ),
     ] {
         let bench = Bench::of(&asks_for("hollow"));
         let folder = kernel(&bench, "JupyterSystemEnv", "hollow", "python", &IPYKERNEL, &json!({}));
         fs::write(folder.join("share/jupyter/kernels/hollow/kernel.json"), text).unwrap();
         let Verdict::KernelDied { message, cell_index: None, .. } = bench.run().await else { panic!("{text}: it ran") };
-        assert!(message.contains("specification of kernel hollow") && message.contains(why), "{text}: {message}");
+        assert!(message.contains("kernel hollow") && message.contains(why), "{text}: {message}");
         assert!(!message.contains("hunter2") && !bench.output("log.txt").contains("hunter2"), "{message}");
     }
 }

@@ -62,6 +62,9 @@ def choose(notebook, override, own_specs):
         try:
             spec = manager.get_kernel_spec(name)
         except NoSuchKernel:
+            if name.lower() in map(str.lower, manager.find_kernel_specs()):
+                # jupyter_client says the same of one that needs a program to start it (`kernel_provisioner`), which the log names.
+                raise KernelBroken(f"kernel {clean(name, 200)} needs a kernel provisioner that is not installed") from None
             continue
         except Exception as error:  # of JSON, of a field's type, of the file
             # What is wrong with a field may be told with its value.

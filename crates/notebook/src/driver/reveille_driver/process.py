@@ -54,7 +54,9 @@ class KernelProcess:
         self.kc = self.km.client()
         # Said of the context, it holds for the sockets that are made in it.
         self.kc.context.setsockopt(zmq.RCVHWM, WAITING_MESSAGES)
-        self.kc.start_channels()
+        # Without heartbeats: the process itself is looked at. The thread for them, if it starts while a kernel that did not is
+        # cleared away, writes into the log that too many files are open.
+        self.kc.start_channels(hb=False)
         # Nobody is there to answer: `input()` fails instead of waiting. Starting the channels has set it.
         self.kc.allow_stdin = False
 

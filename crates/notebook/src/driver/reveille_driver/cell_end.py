@@ -10,6 +10,12 @@ SHUT_DOWN = {
     "reveille_shuts_down": "get_ipython().exit_now",
     "reveille_stops": "getattr(__import__('asyncio').get_running_loop(), '_stopping', False)",
 }
+# Asked of xeus-python with each cell: what IPython, which it runs cells with, says of it. Its reply says that all is well where IPython
+# printed the error and did not show it: an unknown magic, an ExceptionGroup.
+FAILED = {
+    "reveille_failed": "(lambda result, error: None if result.success else [type(error).__name__, str(error)[:2000]])(*(lambda result: "
+    "(result, result.error_before_exec or result.error_in_exec))(get_ipython().last_execution_result))"
+}
 # Asked of ipykernel after a failure: what was raised, and whether Python itself would end with status 0. The reply has only
 # texts, in which `sys.exit("0")` and `sys.exit(0)` are the same, and a class derived from SystemExit is any other.
 RAISED = {
@@ -92,6 +98,15 @@ def may_be_exit(name):
 def is_success(status):
     """As Python's own sys.exit() takes it; but True is IPython's `keep_kernel=True`, which says nothing of a failure."""
     return status is None or isinstance(status, bool) or (isinstance(status, int) and status == 0)
+
+
+def as_it_ended(reply):
+    """The reply, or in its place that of a failed cell, where the answer to FAILED is an error."""
+    try:
+        name, text = map(str, ast.literal_eval(answer(reply, "reveille_failed") or "None"))
+    except (ValueError, SyntaxError, TypeError):
+        return reply
+    return {"status": "error", "ename": name, "evalue": text}
 
 
 def shuts_down(reply):

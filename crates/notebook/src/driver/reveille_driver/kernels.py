@@ -35,6 +35,10 @@ class Kernel:
     def is_ipykernel(self):
         return conda.is_ipykernel(self.spec.argv)
 
+    @property
+    def is_xeus_python(self):
+        return any(os.path.basename(part).startswith("xpython") for part in self.spec.argv)
+
     def environment(self, scratch):
         """The process's environment, as Jupyter on the instance would make it."""
         # jupyter_client's own rule: `${NAME}` in a specification is the variable of the process that starts the kernel.

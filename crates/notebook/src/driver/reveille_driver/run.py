@@ -233,7 +233,7 @@ class Run:
     async def run_cell(self, cell, index):
         from reveille_driver.client import KernelDied
 
-        asked = cell_end.SHUT_DOWN if self.kernel.is_ipykernel else None
+        asked = cell_end.SHUT_DOWN if self.kernel.is_ipykernel else cell_end.FAILED if self.kernel.is_xeus_python else None
         allowed = "raises-exception" in cell["metadata"]["tags"]
         try:
             reply = await self.client.run(cell, index, asked) or await self.unanswered(cell)
@@ -242,6 +242,7 @@ class Run:
             # themselves (SHUT_DOWN), and a kernel that leaves at once takes what it had to say along: there it is this cell.
             here = died.began or self.kernel.is_ipykernel or self.last_run is None
             raise self.kernel_died(index if here else self.last_run) from None
+        reply = cell_end.as_it_ended(reply)
         if reply.get("status") == "ok":
             self.show_beside(cell, index, reply)
         await self.check_end(cell, index, reply, allowed)

@@ -33,7 +33,7 @@ pub fn trigger_key(raw: &Value) -> Option<String> {
 pub enum NotSelected {
     /// The input's `keys` do not take its key.
     OtherKey,
-    /// It is a "folder" of the S3 console, and holds nothing.
+    /// It is a "folder" of the S3 console or of Hadoop, and holds nothing.
     Folder,
 }
 

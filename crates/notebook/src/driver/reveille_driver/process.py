@@ -54,7 +54,9 @@ class KernelProcess:
         self.kc = self.km.client()
         # Said of the context, it holds for the sockets that are made in it.
         self.kc.context.setsockopt(zmq.RCVHWM, WAITING_MESSAGES)
-        self.kc.start_channels()
+        # Without heartbeats: the process itself is looked at. The thread for them, if it starts while a kernel that did not is
+        # cleared away, writes into the log that too many files are open.
+        self.kc.start_channels(hb=False)
         # Nobody is there to answer: `input()` fails instead of waiting. Starting the channels has set it.
         self.kc.allow_stdin = False
 
@@ -69,7 +71,7 @@ class KernelProcess:
         kernel = getattr(self.km.provisioner, "pid", None)
         try:
             children = Path(f"/proc/{kernel}/task/{kernel}/children").read_text().split()
-            return next((child for child in children if Path(f"/proc/{child}/comm").read_text() == "bash\n"), None)
+            return next(filter(is_a_shell, children), None)
         except OSError:
             return None
 
@@ -98,9 +100,8 @@ class KernelProcess:
 
     def may_be_made_with_ipykernel(self):
         """It does not say so: a program of Python, as bash_kernel and Calysto's kernels are. xeus-python is known not to be."""
-        argv = [str(part) for part in self.kernel.spec.argv]
-        is_python = os.path.basename(argv[0]).startswith("python")
-        return self.kernel.is_ipykernel or (is_python and not any(part.startswith("xpython") for part in argv))
+        is_python = os.path.basename(self.kernel.spec.argv[0]).startswith("python")
+        return self.kernel.is_ipykernel or (is_python and not self.kernel.is_xeus_python)
 
     async def end_by_signal(self):
         """SIGTERM, the grace that a notebook's own handlers have, SIGKILL."""
@@ -133,6 +134,12 @@ class KernelProcess:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
+
+
+def is_a_shell(process):
+    """Whether it is a bash that lives: one that ended stays a child of its kernel until that asks for its status."""
+    name, _, rest = Path(f"/proc/{process}/stat").read_text().rpartition(")")
+    return name.partition("(")[2] == "bash" and rest.split()[0] not in "ZX"
 
 
 def private_folder(path):

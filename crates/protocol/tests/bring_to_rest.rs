@@ -30,10 +30,9 @@ fn up(lease: &Lease) -> StepWorld {
 }
 
 /// A boot whose runner fell silent, and nobody waits for it.
-fn abandoned() -> StepWorld {
+fn abandoned(state: LeaseState) -> StepWorld {
     let started = Lease::starting(&RunId::from_key("r-1"), "n".into(), None, now());
-    let world =
-        up(&Lease { state: LeaseState::Open, certain: true, boot_id: Some("boot".into()), seen_up: true, ..started });
+    let world = up(&Lease { state, certain: true, boot_id: Some("boot".into()), seen_up: true, ..started });
     world.passed.set(400);
     world
 }
@@ -44,7 +43,7 @@ fn left(world: &StepWorld) -> Lease {
 
 #[test]
 fn a_boot_that_nobody_needs_is_stopped_under_a_closing_lease() {
-    let world = abandoned();
+    let world = abandoned(LeaseState::Open);
     assert_eq!(block_on(bring_to_rest(&stack(), &world, &nightly(), None, None)), Ok(None));
     assert_eq!((world.stops.get(), left(&world).state), (1, LeaseState::Closing));
 }
@@ -58,7 +57,7 @@ fn a_stop_that_was_refused_opens_the_lease_again() {
         (CallErrorKind::Refused, LeaseState::Open),
         (CallErrorKind::NoAnswer, LeaseState::Closing),
     ] {
-        let world = abandoned();
+        let world = abandoned(LeaseState::Busy);
         let before = left(&world);
         let fault = StepFault { action: "sagemaker:StopNotebookInstance", key_end: "nightly", kind, times: 1 };
         world.faults.borrow_mut().push(fault);
@@ -67,7 +66,7 @@ fn a_stop_that_was_refused_opens_the_lease_again() {
         assert_eq!((after.state, world.stops.get()), (state, 0), "{kind:?}");
         assert_ne!(after.nonce, before.nonce, "{kind:?}: each write is told by its nonce");
         if state == LeaseState::Open {
-            assert_eq!(after, Lease { nonce: after.nonce.clone(), ..before }, "{kind:?}");
+            assert_eq!(after, Lease { state, nonce: after.nonce.clone(), ..before }, "{kind:?}");
         }
     }
 }
@@ -76,7 +75,7 @@ fn a_stop_that_was_refused_opens_the_lease_again() {
 #[test]
 fn a_function_that_was_frozen_after_its_claim_sends_no_stop() {
     for (seconds, stops) in [(29, 1), (30, 0), (100, 0)] {
-        let world = abandoned();
+        let world = abandoned(LeaseState::Open);
         world.describing.set(seconds);
         assert_eq!(block_on(bring_to_rest(&stack(), &world, &nightly(), None, None)), Ok(None));
         assert_eq!(world.stops.get(), stops, "{seconds}");

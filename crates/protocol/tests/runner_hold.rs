@@ -86,8 +86,9 @@ fn a_run_that_comes_holds_the_boot_from_then_on() {
     play(async || {
         let world = Slow::with_runs(0, 300, LONG);
         world.notebook.set(Duration::from_secs(1_000));
-        changed_under_a_runner(&world, 28, Some).await;
+        changed_under_a_runner(&world, 28, |lease| Some(Lease { ended: true, ..lease })).await;
         let held = lease(&world);
+        assert!(!held.ended, "whoever wrote that was mistaken");
         let at = AttemptRef { instance: "nightly".into(), run: RunId::from_key("r-00001"), attempt: 1 };
         assert_eq!((held.state, held.busy), (LeaseState::Busy, Some(at)));
         assert!(held.at >= Slow::time_of(Duration::from_secs(23)), "{}", held.at);

@@ -156,3 +156,58 @@ fn sixteen_beats_are_under_way_at_most() {
         assert_eq!(world.beating.get().1, 16);
     });
 }
+
+/// What the lease tells already is no news: a person who works on is told of once a minute, beside a notebook.
+#[test]
+fn a_person_who_works_on_is_told_of_once_a_minute() {
+    play(async || {
+        let world = Slow::with_runs(1, 3_600, LONG);
+        world.notebook.set(Duration::from_secs(900));
+        world.person_until.set(Duration::from_secs(600));
+        let mut nonces = std::collections::BTreeSet::new();
+        let watch = async {
+            for _ in 0..600 {
+                nonces.insert(lease(&world).nonce);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        tokio::join!(world.serve(Duration::from_secs(600)), watch);
+        assert!((8..=16).contains(&nonces.len()), "{} writes of the lease", nonces.len());
+    });
+}
+
+/// A run that comes soon after another is not kept waiting.
+#[test]
+fn an_inbox_that_had_something_to_do_is_listed_every_second() {
+    play(async || {
+        let world = Slow::with_runs(1, 300, LONG);
+        world.notebook.set(Duration::from_secs(10));
+        world.person_until.set(Duration::from_hours(1));
+        let comes = async {
+            tokio::time::sleep(Duration::from_millis(40_100)).await;
+            assert_eq!(world.executed.get(), 1);
+            world.add_run(1, 300, LONG);
+            tokio::time::sleep(Duration::from_millis(1_900)).await;
+            assert_eq!(world.executed.get(), 2, "{:#?}", world.log.borrow());
+            // Later it is listed every five seconds.
+            let before = world.calls.get();
+            tokio::time::sleep(Duration::from_secs(300)).await;
+            let calls = world.calls.get() - before;
+            assert!(calls < 200, "{calls} calls");
+        };
+        tokio::join!(world.serve(Duration::from_secs(400)), comes);
+    });
+}
+
+/// Beside a notebook, a ticket that waited too long is tried again soon where its report could not be put.
+#[test]
+fn a_run_that_waited_too_long_is_ended_as_soon_as_its_report_can_be_put() {
+    play(async || {
+        let world = Slow::with_runs(2, 300, 1);
+        world.notebook.set(Duration::from_secs(1_000));
+        world.failing_report.set(("r-00001", Duration::from_secs(40)));
+        world.serve(Duration::from_secs(60)).await;
+        let report = world.report(1).unwrap_or_else(|| panic!("{:#?}", world.log.borrow()));
+        assert_eq!(report["failure"]["code"], "QueueTimedOut");
+    });
+}

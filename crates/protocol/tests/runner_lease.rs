@@ -141,3 +141,17 @@ fn an_upload_is_tried_six_times_with_growing_pauses() {
         assert!(later >= least, "{failing}: {later} s");
     }
 }
+
+/// Without its report the run is lost.
+#[test]
+fn a_report_is_tried_six_times_with_growing_pauses() {
+    let at_once = waiting_run();
+    serve(&at_once);
+    let world = waiting_run();
+    fail(&world, "s3:PutObject", "report.json", CallErrorKind::NoAnswer, 5);
+    serve(&world);
+    assert_eq!(*world.answers.borrow(), [None], "it succeeded");
+    assert_eq!(logged(&world, "was not written"), 5, "{:?}", world.log.borrow());
+    let later = world.passed.get() - at_once.passed.get();
+    assert!(later >= 25, "{later} s");
+}

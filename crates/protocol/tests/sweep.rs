@@ -11,7 +11,7 @@ use reveille_protocol::admit_run::admit_run;
 use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
 use reveille_protocol::sweep::{SweepInput, sweep};
 use serde_json::{Value, json};
-use support::{StepWorld, block_on, now, stack};
+use support::{StepFault, StepWorld, block_on, now, stack};
 
 /// Its outcome is written, and its event could not be published: the announced end of the execution makes up for it, once.
 ///
@@ -308,4 +308,38 @@ fn the_attempt_that_an_execution_had_come_to_gets_its_outcome() {
     // It came to no second one.
     assert_eq!(failed("States.Runtime", 1, &records[..1]), (both[..1].to_vec(), 0));
     assert_eq!(failed("NotebookFailed", 1, &records), (both[..1].to_vec(), 0), "it was concluded with the first");
+}
+
+/// The timer sees an execution for an hour. What has its outputs costs no more reads.
+#[test]
+fn an_outcome_that_names_its_outputs_is_not_completed_again() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+    let folder = format!("runs/nightly/{}/1/", execution.run());
+    let uri = stack().layout.uri(&(folder.clone() + "output.ipynb"));
+    let outcome = |outputs: Value, sha256: Value| {
+        json!({"run": execution.run(), "attempt": 1, "status": "ABORTED", "code": "Cancelled", "outputs": outputs, "phases": {},
+            "instance": "nightly", "instanceAfter": "atRest", "executionArn": "arn:x", "redriveCount": 0,
+            "concludedAt": now(), "sourceSha256": sha256})
+    };
+    world.only(ExecutionSeen {
+        status: ExecutionStatus::Aborted,
+        execution: execution.clone(),
+        input: (&json!({"instance": "nightly", "notebook": "a.ipynb"})).into(),
+        error: None,
+        cause: None,
+    });
+    for (outputs, sha256, is_read) in [
+        (json!({}), Value::Null, true),
+        (json!({}), json!("ab"), false),
+        (json!({"notebook": uri}), Value::Null, false),
+        (json!({"notebook": uri}), json!("ab"), false),
+    ] {
+        world.put(&(folder.clone() + "outcome.json"), &outcome(outputs.clone(), sha256.clone()));
+        let kind = CallErrorKind::AccessDenied;
+        let fault = StepFault { action: "s3:GetObject", key_end: "/1/report.json", kind, times: 1 };
+        *world.faults.borrow_mut() = vec![fault];
+        block_on(sweep(&stack(), &world, SweepInput { execution_arn: Some("arn:x".to_owned()) })).unwrap();
+        assert_eq!(world.faults.borrow()[0].times == 0, is_read, "{outputs} {sha256}");
+    }
 }

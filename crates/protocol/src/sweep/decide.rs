@@ -212,6 +212,14 @@ mod tests {
         assert_eq!(turned(-lived - 1).page.as_deref(), Some("2"), "it may have ended just then");
         let old = turned(-lived - 2);
         assert_eq!((old.list, old.page), (1, None));
+        let within = Round { page: Some("1".into()), after: Some("b".into()), ..round.clone() };
+        let page = [execution("a", 0, Some(0))];
+        assert_eq!(
+            within.clone().past(&page, Some("2".into())),
+            Round { page: Some("2".into()), after: None, ..within.clone() }
+        );
+        assert_eq!(within.clone().past(&page, None), Round { list: 1, page: None, after: None, ..within.clone() });
+        assert_eq!(Round { list: 1, ..within.clone() }.again(), Round { list: 0, page: None, after: None, ..within });
         let last = round.clone().past(&[execution("a", 0, Some(0))], None);
         assert_eq!((last.list, last.page), (1, None));
         let redriven = EndedList::ALL.iter().position(|list| list.redriven).unwrap();

@@ -9,10 +9,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{
-    AnswerTask, AskedToEnd, Call, Cells, Clock, DescribeExecution, DescribeNotebookInstance, ExecuteNotebook,
-    ExecutedNotebook, FindLeftNotebook, InstanceStatus, Jupyter, KillLeftovers, LeftNotebook, Log, Nonces, Observation,
-    OutputFile, PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance,
-    TokenAnswer, UploadFile,
+    AnswerTask, AskedToEnd, Call, Cells, Clock, ExecuteNotebook, ExecutedNotebook, FindLeftNotebook, Jupyter,
+    KillLeftovers, LeftNotebook, Log, Nonces, OutputFile, PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat,
+    Sleep, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Request, Ticket};
 use reveille_domain::{Code, Failure, InstanceName, RunId};
@@ -24,6 +23,7 @@ use tokio::time::Instant;
 #[path = "../support/bucket.rs"]
 mod bucket;
 pub mod live;
+mod outside;
 mod records;
 
 /// What every call takes.
@@ -332,6 +332,7 @@ impl SeePerson for Slow {
 pub struct Sleeping {
     at: Instant,
     ending: (Duration, Option<Failure>),
+    cells: live::Counting,
 }
 
 /// What a notebook left.
@@ -345,7 +346,7 @@ impl RunningNotebook for Sleeping {
     type Live = live::SlowPrinting;
 
     fn cells(&self) -> Cells {
-        Cells::default()
+        self.cells.now()
     }
 
     fn live(&self) -> live::SlowPrinting {
@@ -373,26 +374,10 @@ impl ExecuteNotebook for Slow {
 
     async fn execute_notebook(&self, _: &Request, _: u32) -> Sleeping {
         self.executed.set(self.executed.get() + 1);
-        Sleeping { at: Instant::now() + self.notebook.get(), ending: self.ending.borrow().clone() }
-    }
-}
-
-impl DescribeExecution for Slow {
-    async fn is_running(&self, arn: &str) -> Call<bool> {
-        self.call().await;
-        Ok(self.running.borrow().contains(arn))
-    }
-}
-
-/// Seen from outside it is stopped.
-impl DescribeNotebookInstance for Slow {
-    async fn describe_notebook_instance(&self, _: &InstanceName) -> Call<Option<Observation>> {
-        self.call().await;
-        Ok(Some(Observation {
-            status: InstanceStatus::Stopped,
-            failure_reason: None,
-            last_modified: Some(start()),
-            lifecycle_config: Some("reveille".into()),
-        }))
+        Sleeping {
+            at: Instant::now() + self.notebook.get(),
+            ending: self.ending.borrow().clone(),
+            cells: self.shown.cells(),
+        }
     }
 }

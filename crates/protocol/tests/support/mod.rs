@@ -368,7 +368,8 @@ impl StepWorld {
             ended_at: (seen.status != ExecutionStatus::Running).then_some(*ended),
         };
         let listed: Vec<EndedExecution> = known.iter().filter(|(seen, _)| is_listed(seen)).map(ended).collect();
-        let from: usize = page.map_or(0, |page| page.parse().unwrap());
+        // Step Functions forgets its pages.
+        let Ok(from) = page.unwrap_or("0").parse::<usize>() else { return Ok(None) };
         let to = listed.len().min(from + size.min(self.page_size.get()));
         let next = (to < listed.len()).then(|| to.to_string());
         Ok(Some(EndedPage { executions: listed[from.min(to)..to].to_vec(), next }))

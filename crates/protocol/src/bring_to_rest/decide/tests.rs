@@ -330,3 +330,13 @@ fn an_uncertain_boot_is_left_alone_for_as_long_as_its_runner_may_live() {
         assert_eq!(action(&seen), expected, "{now}");
     }
 }
+
+/// Its start may have been sent just now, and not have shown.
+#[test]
+fn a_boot_that_is_starting_is_waited_for_while_its_start_may_be_under_way() {
+    for (certain, later) in [(true, RestAction::Stop), (false, RestAction::Leave(Rest::LeftRunning))] {
+        let lease = Lease { state: LeaseState::Starting, certain, ..ours() };
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 59), RestAction::Wait, "{certain}");
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 60), later, "{certain}");
+    }
+}

@@ -14,6 +14,10 @@ ELSEWHERE = "/tmp"
 # word that a cell has ended; ZeroMQ's own bound, 1,000, is passed by a progress bar on a machine that is busy.
 WAITING_MESSAGES = 1_000_000
 END_POLL_SECONDS = 0.05
+# Between SIGTERM and SIGKILL, for a kernel that has had its grace before.
+LEAST_GRACE = 1
+# Programs that start a kernel as their child. SIGTERM is for both.
+SHELLS = ("bash", "dash", "sh")
 # Until a kernel that does not end when it is told on its shell channel is told on its control channel.
 SHELL_SECONDS = 5
 
@@ -103,13 +107,30 @@ class KernelProcess:
         is_python = os.path.basename(self.kernel.spec.argv[0]).startswith("python")
         return self.kernel.is_ipykernel or (is_python and not self.kernel.is_xeus_python)
 
-    async def end_by_signal(self):
+    async def end_early(self, hears):
+        """At the limit. A kernel that hears, and has no handler for SIGTERM, is told to end as after the last cell: SIGTERM would end it
+        without what the notebook registered with atexit. Both have the same grace."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.grace
+        if hears and self.has_begun() and not catches(self.km.provisioner.pid, signal.SIGTERM):
+            try:
+                await asyncio.wait_for(self.told_to_end(), self.grace)
+            except asyncio.TimeoutError:
+                pass
+        await self.end_by_signal(max(deadline - loop.time(), min(self.grace, LEAST_GRACE)))
+
+    async def told_to_end(self):
+        await self.ask_to_end()
+        while await self.km.is_alive():
+            await asyncio.sleep(END_POLL_SECONDS)
+
+    async def end_by_signal(self, grace=None):
         """SIGTERM, the grace that a notebook's own handlers have, SIGKILL."""
         if not self.has_begun():
             return
         if await self.km.is_alive():
             await self.km.provisioner.send_signal(signal.SIGTERM)
-            await self.gone_within(self.grace)
+            await self.gone_within(self.grace if grace is None else grace)
         await self.kill()
 
     async def kill(self):
@@ -134,6 +155,24 @@ class KernelProcess:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
+
+
+def catches(process, number):
+    """Whether a process, or the one that a shell started for it, has a handler of its own for a signal."""
+    try:
+        if not Path(f"/proc/{process}/comm").read_text().strip() in SHELLS:
+            return number in caught(process)
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        return any(number in caught(child) for child in (process, *children))
+    except OSError:
+        return False
+
+
+def caught(process):
+    """The signals that a process has handlers for."""
+    status = Path(f"/proc/{process}/status").read_text()
+    mask = int(next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1], 16)
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
 
 
 def is_a_shell(process):

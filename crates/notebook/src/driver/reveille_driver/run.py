@@ -354,7 +354,7 @@ class Run:
     async def end_early(self, work):
         """The limit, or a cancellation. What there is is safe before anything else is tried."""
         answer = {"kind": "interrupted", "cell_index": None, "traceback_tail": []}
-        index = self.current
+        index, hears = self.current, False
         if self.record is not None:
             try:
                 self.record.save()
@@ -363,6 +363,7 @@ class Run:
         if index is not None:
             answer["cell_index"] = self.positions[index]
             answer["traceback_tail"] = await self.interrupt(index)
+            hears = self.cell_over.is_set()
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         if index is not None:
@@ -371,7 +372,7 @@ class Run:
         if self.record is not None:
             self.record.finish(index)
         if self.process is not None:
-            await self.process.end_by_signal()
+            await self.process.end_early(hears)
         return answer
 
     async def interrupt(self, index):

@@ -93,6 +93,11 @@ mod tests {
         assert_eq!((age(just_over, at(0)), believed(just_over, at(0))), (TimeDelta::MAX, None));
     }
 
+    #[test]
+    fn a_time_in_a_message_is_in_seconds_of_utc() {
+        assert_eq!(seconds("2026-11-26T13:00:00.987+01:00".parse().unwrap()), "2026-11-26T12:00:00Z");
+    }
+
     /// Whatever is in a record can be compared: no time in it ends the process.
     #[test]
     fn the_first_and_the_last_time_there_are_can_be_compared() {

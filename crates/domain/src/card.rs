@@ -186,6 +186,16 @@ mod tests {
         assert!(!text.contains("line 14"), "the end of it only");
     }
 
+    /// The error has twice the room of a line of its traceback.
+    #[test]
+    fn a_long_error_is_cut_and_so_is_each_line_of_its_traceback() {
+        let card = card(&outcome(RunStatus::Failed, Some(raised("x", vec!["y".repeat(350)]))), "nightly", ARN);
+        assert_eq!(card["line04"], format!("| {}…", "y".repeat(160)));
+        let long = raised(&"é".repeat(200), Vec::new());
+        let card = super::card(&outcome(RunStatus::Failed, Some(long)), "nightly", ARN);
+        assert_eq!(card["line03"].chars().count(), 321, "{}", card["line03"]);
+    }
+
     /// A notebook's error is anybody's text, and a template of EventBridge's escapes nothing.
     #[test]
     fn no_text_leaves_its_line_or_ends_the_json() {

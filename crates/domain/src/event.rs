@@ -73,13 +73,21 @@ impl<'a> Event<'a> {
         self.0.pointer("/detail/object/size").and_then(Value::as_u64)
     }
 
-    /// Whether its object is no file but what the S3 console makes of "Create folder": nothing, under a key that ends with a slash.
+    /// Whether its object is no file but a folder: nothing, under a key that ends with a slash, as the S3 console makes of "Create folder",
+    /// or with what Hadoop's and EMR's clients put there (AWS re:Post, "How do I prevent a Hadoop or Spark job from creating `_$folder$` files").
     #[must_use]
     pub fn is_folder(self) -> bool {
         self.text("/source") == Some(S3)
-            && self.key().is_some_and(|key| key.ends_with('/'))
+            && self.key().is_some_and(is_folder_key)
             // Where an event has no size (a deletion), the key alone tells.
             && self.size().unwrap_or_default() == 0
+    }
+
+    /// Whether it is no event of EventBridge but a notification as S3 sends it by itself, with `Records`: its fields have other names, and
+    /// it may be about several objects.
+    #[must_use]
+    pub fn is_notification(self) -> bool {
+        self.0.pointer("/Records").is_some_and(Value::is_array) && self.text("/source").is_none()
     }
 
     /// What makes two deliveries the same event: bucket, key and sequencer of an S3 event; rule and time of a
@@ -114,6 +122,12 @@ impl<'a> Event<'a> {
 }
 
 const S3: &str = "aws.s3";
+
+/// Whether an object of this key, if it is empty, stands for a folder: the S3 console's, or Hadoop's and EMR's.
+#[must_use]
+pub fn is_folder_key(key: &str) -> bool {
+    key.ends_with('/') || key.ends_with("_$folder$")
+}
 
 #[cfg(test)]
 mod tests {
@@ -196,14 +210,16 @@ mod tests {
 
     /// docs/input.md: "An empty object under any other key is a file."
     #[test]
-    fn a_folder_of_the_console_is_no_file() {
+    fn a_folder_is_no_file() {
         let of = |key: &str, size: Value| {
             let event =
                 json!({"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": key, "size": size}}});
             Event::new(&event).is_folder()
         };
         assert!(of("incoming/new folder/", json!(0)) && of("/", json!(0)) && of("a/b/", Value::Null));
+        assert!(of("incoming/day=1_$folder$", json!(0)) && of("incoming_$folder$", Value::Null), "Hadoop's");
         assert!(!of("incoming/_SUCCESS", json!(0)), "a marker of a job that is done is a file");
+        assert!(!of("incoming/a_$folder$", json!(1)) && !of("incoming/a_$folder$.csv", json!(0)));
         assert!(!of("incoming/data/", json!(1)), "an object with content, whatever its name");
         assert!(!Event::new(&json!({"source": "my.app", "detail": {"object": {"key": "a/", "size": 0}}})).is_folder());
     }

@@ -231,6 +231,32 @@ mod tests {
     }
 
     #[test]
+    fn the_runs_of_one_execution_name_begin_alike() {
+        assert_eq!(RunId::of("a-b", "arn", at(1)).without_hash(), "a-b-");
+        assert_eq!(RunId::of("a-b", "arn", at(1)).without_hash(), RunId::of("a-b", "arn", at(2)).without_hash());
+        assert_eq!(RunId::from_key("odd").without_hash(), "odd");
+    }
+
+    /// The longest name that Step Functions allows is kept whole, behind it ten hex digits of the hash.
+    #[test]
+    fn the_longest_name_makes_the_longest_id() {
+        let id = RunId::of(&"x".repeat(80), "arn", at(1));
+        assert_eq!((id.as_str().len(), id.without_hash()), (91, format!("{}-", "x".repeat(80)).as_str()));
+        assert_eq!(RunId::of(&"x".repeat(81), "arn", at(1)), id);
+        assert!(RunId::parse(&"x".repeat(91)).is_some() && RunId::parse(&"x".repeat(92)).is_none());
+    }
+
+    #[test]
+    fn a_hash_is_64_hex_digits_in_lower_case() {
+        assert_eq!(sha256_hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert!(is_sha256(&sha256_hex(b"text")));
+        let hash = sha256_hex(b"");
+        for other in ["", &hash[1..], &format!("{hash}0"), &hash.to_uppercase(), &format!("{}g", &hash[1..])] {
+            assert!(!is_sha256(other), "{other}");
+        }
+    }
+
+    #[test]
     fn hashes_do_not_run_together() {
         assert_ne!(hex_hash(&["ab", "c"]), hex_hash(&["a", "bc"]));
     }

@@ -188,6 +188,41 @@ impl Layout {
 mod tests {
     use super::*;
 
+    /// docs/output.md and the roles' policies name these places.
+    #[test]
+    fn each_record_has_its_place_below_the_prefix() {
+        let instance = InstanceName::parse("nightly").unwrap();
+        let run = RunId::from_key("daily-1");
+        let at = AttemptRef { instance: "nightly".into(), run: run.clone(), attempt: 2 };
+        for prefix in ["", "team/"] {
+            let layout = Layout { bucket: "b".into(), prefix: prefix.into() };
+            for (key, expected) in [
+                (layout.trigger("s3-1"), "triggers/s3-1.json"),
+                (layout.runs("nightly"), "runs/nightly/"),
+                (layout.run("nightly", &run), "runs/nightly/daily-1/"),
+                (layout.request("nightly", &run), "runs/nightly/daily-1/request.json"),
+                (layout.attempt(&at), "runs/nightly/daily-1/2/"),
+                (layout.claim(&at), "runs/nightly/daily-1/2/claim.json"),
+                (layout.progress(&at), "runs/nightly/daily-1/2/progress.json"),
+                (layout.report(&at), "runs/nightly/daily-1/2/report.json"),
+                (layout.outcome(&at), "runs/nightly/daily-1/2/outcome.json"),
+                (layout.live_notebook(&at), "live/nightly/daily-1/2/partial.ipynb"),
+                (layout.inbox(&instance), "inbox/nightly/"),
+                (layout.ticket(&instance, &run), "inbox/nightly/daily-1"),
+                (layout.leases(), "leases/"),
+                (layout.lease(&instance), "leases/nightly.json"),
+                (layout.sweeper(), "sweeper.json"),
+                (layout.history(), "history/"),
+                (layout.history_place(), "history.json"),
+                (layout.runner(), "runner.sha256"),
+            ] {
+                assert_eq!(key, format!("{prefix}{expected}"));
+            }
+            assert_eq!(layout.artifact("runner.tar"), "artifacts/runner.tar", "stacks that share a bucket share it");
+            assert_eq!(layout.uri(&layout.sweeper()), format!("s3://b/{prefix}sweeper.json"));
+        }
+    }
+
     #[test]
     fn a_key_of_the_inbox_names_its_run_or_none() {
         for prefix in ["", "team/"] {

@@ -130,6 +130,31 @@ mod tests {
         assert!(signs.may_be_working(true, at(1_299)), "another silence");
     }
 
+    /// The lease is written anew for news only: a person who goes on is told of once in a while.
+    #[test]
+    fn a_person_who_came_or_went_on_and_a_silence_that_changed_are_news() {
+        let signs = |last: Option<i64>, silent: Option<i64>| Signs {
+            last: last.map(at),
+            silent_since: silent.map(at),
+            ahead: None,
+        };
+        for (now, told, is_news) in [
+            (signs(None, None), signs(None, None), false),
+            (signs(Some(0), None), signs(None, None), true),
+            (signs(None, None), signs(Some(0), None), false),
+            (signs(Some(100), None), signs(Some(100), None), false),
+            (signs(Some(159), None), signs(Some(100), None), false),
+            (signs(Some(160), None), signs(Some(100), None), true),
+            (signs(Some(100), None), signs(Some(160), None), false),
+            (signs(None, Some(5)), signs(None, None), true),
+            (signs(None, None), signs(None, Some(5)), true),
+            (signs(None, Some(9)), signs(None, Some(5)), false),
+            (signs(Some(100), Some(9)), signs(Some(100), None), true),
+        ] {
+            assert_eq!(now.is_news_to(&told), is_news, "{now:?} {told:?}");
+        }
+    }
+
     #[test]
     fn an_older_activity_takes_no_sign_back() {
         let mut signs = Signs::default();

@@ -132,6 +132,11 @@ fn no_value(name: &str, facts: &PlaceholderFacts<'_>) -> String {
             "{{{{ {shown} }}}} has no value: this version of Reveille does not know the schedule's time zone {zone}; give the schedule another zone, or deploy a newer version"
         );
     }
+    if event.is_notification() {
+        return format!(
+            "{{{{ {shown} }}}} has no value: the event is a notification with \"Records\", as S3 sends it by itself, and not an event of EventBridge; let the bucket send its events to EventBridge"
+        );
+    }
     format!("{{{{ {shown} }}}} has no value: the event that started this execution does not carry it")
 }
 
@@ -167,6 +172,19 @@ mod tests {
         );
     }
 
+    /// With an event that has all of them, and a run and an instance, which always are.
+    #[test]
+    fn every_placeholder_has_its_value() {
+        with(Some(&s3("a.csv")), |facts| {
+            let run = facts.run.as_str();
+            let values = ["in", "a.csv", "e", "7", "2026-11-23T16:05:06Z", "2026-11-23", run, "nightly"];
+            for (name, value) in NAMES.iter().zip(values) {
+                let filled = fill_text(&format!("{{{{ {name} }}}}"), facts, &mut 1_000);
+                assert_eq!(filled.as_deref(), Ok(value), "{name}");
+            }
+        });
+    }
+
     /// docs/input.md: "Inserted values are not searched for placeholders: an object whose key is `{{ run }}` stays
     /// that text."
     #[test]
@@ -187,6 +205,9 @@ mod tests {
         let schedule = json!({"source": "aws.events", "time": "2026-11-23T16:05:06Z", "resources": ["r"]});
         let no_key = with(Some(&schedule), |facts| fill_text("{{ key }}", facts, &mut 1_000)).unwrap_err();
         assert!(no_key.contains("does not carry it"), "{no_key}");
+        let records = json!({"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": "a+b.csv"}}}]});
+        let other = with(Some(&records), |facts| fill_text("{{ key }}", facts, &mut 1_000)).unwrap_err();
+        assert!(other.contains("a notification with \"Records\"") && !other.contains("a+b.csv"), "{other}");
         let unknown = with(None, |facts| fill_text("{{ kye }}", facts, &mut 1_000)).unwrap_err();
         assert!(unknown.contains("no placeholder {{ kye }}"), "{unknown}");
     }

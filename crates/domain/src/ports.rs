@@ -350,3 +350,24 @@ pub trait PublishEvent {
     /// Publishes one event of Reveille's.
     async fn publish_event(&self, detail_type: &str, detail: &serde_json::Value) -> Call<()>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_failed_is_told_with_what_it_was_called_on() {
+        let error = |kind| CallError { kind, action: "s3:GetObject", resource: "a".into(), message: "No.".into() };
+        assert_eq!(error(CallErrorKind::Refused).to_string(), "s3:GetObject on a: No.");
+        for (kind, code, told) in [
+            (CallErrorKind::Throttled, Code::Throttled, "s3:GetObject on a was throttled: No. "),
+            (CallErrorKind::AccessDenied, Code::AccessDenied, "s3:GetObject on a was denied: No. "),
+            (CallErrorKind::NoAnswer, Code::ServiceUnavailable, "s3:GetObject on a got no usable answer: No. "),
+            (CallErrorKind::Refused, Code::Internal, "s3:GetObject on a was refused: No. "),
+        ] {
+            let failure = Failure::from(error(kind));
+            assert_eq!(failure.code, code);
+            assert!(failure.message.starts_with(told), "{}", failure.message);
+        }
+    }
+}

@@ -260,10 +260,19 @@ mod tests {
         assert_eq!(plain(&unended).len(), 800_000);
     }
 
+    /// No title is so long: it may be a notebook's whole output.
+    #[test]
+    fn what_is_too_long_for_a_title_is_text() {
+        for (length, shown) in [(4_096, 0), (4_097, 4_097)] {
+            assert_eq!(plain(&format!("\u{1b}]{}\u{7}", "x".repeat(length))).len(), shown, "{length}");
+        }
+    }
+
     #[test]
     fn a_quoted_value_is_bounded_and_shows_its_escapes() {
         assert_eq!(quoted("a \"b\"\n"), r#""a \"b\"\n""#);
         assert_eq!(quoted("\u{202e}\u{1b}c"), r#""\u{202e}\u{1b}c""#);
+        assert_eq!(quoted("it's 5 é"), "\"it's 5 é\"", "what can be seen is no escape");
         for letter in ["x", "é", "\u{1b}", "\u{e0001}", "\\", "\"", "👩"] {
             let shown = quoted(&letter.repeat(100_000));
             assert!(shown.chars().count() <= QUOTED_CHARS + 20, "{shown}");
@@ -279,12 +288,23 @@ mod tests {
         assert_eq!(phrase("word ".repeat(10_000)).chars().count(), PHRASE_CHARS + 1);
         assert_eq!(names(&["a", "b"]), "a, b");
         let many = names(&vec!["a-kernel"; 10_000]);
-        assert!(many.chars().count() < PHRASE_CHARS + 30 && many.ends_with(" more"), "{many}");
+        assert_eq!((many.chars().count(), many.ends_with(", a-kernel and 9900 more")), (998 + 14, true), "{many}");
+    }
+
+    /// With the comma before it.
+    #[test]
+    fn a_name_that_just_fits_is_in_the_list() {
+        let with_last = |last: usize| names(&[vec!["a-kernel".to_owned(); 99], vec!["é".repeat(last)]].concat());
+        assert!(with_last(10).ends_with(&format!("a-kernel, {}", "é".repeat(10))), "{}", with_last(10));
+        assert!(with_last(11).ends_with("a-kernel and 1 more"), "{}", with_last(11));
     }
 
     #[test]
     fn a_cut_message_keeps_its_beginning_and_its_end() {
         assert_eq!(both_ends("short".to_owned(), 100), "short");
+        assert_eq!(both_ends("x".repeat(100), 100), "x".repeat(100));
+        let cut = both_ends(format!("{}{}", "a".repeat(60), "b".repeat(41)), 100);
+        assert_eq!(cut, format!("{} … {}", "a".repeat(57), "b".repeat(40)), "two fifths are the end");
         let message = both_ends(format!("The notebook {} failed. Do this.", "é".repeat(9_999)), 200);
         assert_eq!(message.chars().count(), 200);
         assert!(message.starts_with("The notebook é") && message.ends_with("é failed. Do this."), "{message}");

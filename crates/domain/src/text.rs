@@ -299,11 +299,11 @@ impl Reader<'_> {
     fn string(&mut self) -> Result<String, String> {
         let start = self.at;
         let end = string_end(self.bytes, start);
-        let closed = end > start + 1 && self.bytes[end - 1] == b'"';
-        let Some(token) = self.text.get(start..end).filter(|_| closed) else {
+        let Some(token) = self.text.get(start..end).filter(|token| token.ends_with('"')) else {
             return Err(self.problem("a string has no closing quote"));
         };
-        // The reader of JSON knows what a string may hold; what it refuses is told apart here.
+        // The reader of JSON knows what a string may hold; what it refuses is told apart here. A quote at the end may be an escaped
+        // one, or the first.
         let string = match serde_json::from_str(token) {
             Ok(string) => string,
             Err(error) => return Err(self.problem(string_problem(token, &error))),

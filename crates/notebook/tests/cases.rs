@@ -248,25 +248,60 @@ async fn a_cell_that_removes_the_runs_folder_does_not_lose_the_run() {
     }
 }
 
-/// What the format does not allow would cost the notebook its readers: it is left out, and the rest is kept.
+/// What the format does not allow would cost the notebook its readers. What can be read in one way only is kept so, as Jupyter shows
+/// it; the rest is left out, and the cell says so.
 #[tokio::test]
-async fn a_message_that_is_no_output_is_left_out() {
+async fn a_message_that_is_no_output_is_kept_as_far_as_it_can_be() {
     let cell = "from ipykernel.kernelapp import IPKernelApp\n\
                 kernel = IPKernelApp.instance().kernel\n\
                 def send(kind, **content): kernel.send_response(kernel.iopub_socket, kind, content)\n\
-                send('display_data', data={'text/plain': 5}, metadata={})\n\
+                def nested(levels): return [nested(levels - 1)] if levels else 1\n\
+                send('display_data', data={'text/plain': 5, 'text/html': None, 'image/png': {'a': 1}}, metadata={})\n\
                 send('display_data', data={'text/plain': 'no' + ' metadata'})\n\
-                send('display_data', data=['a' + ' list'], metadata={})\n\
-                send('error', ename='Odd', evalue='odd', traceback='a' + ' text')\n\
+                send('error', ename='Odd', evalue=None, traceback='a' + ' text')\n\
+                send('execute_result', data={'text/plain': 'counted'}, metadata=[], execution_count='one')\n\
+                send('stream', name=None, text=['in ', 'lines\\n'])\n\
                 send('display_data', data={'application/x+json': {'kept': 1}, 'text/plain': ['two ', 'parts']}, metadata={})\n\
+                send('display_data', data=['a' + ' list'], metadata={})\n\
+                send('display_data', data={'text/html': None}, metadata={})\n\
+                send('display_data', data={'application/json': nested(400)}, metadata={})\n\
                 print('after')";
     let bench = Bench::of_cells(&[cell]);
     assert_eq!(bench.run().await, Verdict::Succeeded, "{}", bench.output("log.txt"));
     let outputs = bench.output_notebook()["cells"][0]["outputs"].clone();
-    assert_eq!(outputs[0]["data"], json!({"application/x+json": {"kept": 1}, "text/plain": ["two ", "parts"]}));
-    assert_eq!((&outputs[1]["text"], outputs.as_array().unwrap().len()), (&json!(["after\n"]), 2), "{outputs}");
+    assert_eq!(outputs[0]["data"], json!({"text/plain": ["5"]}));
+    assert_eq!((&outputs[1]["data"], &outputs[1]["metadata"]), (&json!({"text/plain": ["no metadata"]}), &json!({})));
+    assert_eq!((&outputs[2]["ename"], &outputs[2]["traceback"]), (&json!("Odd"), &json!(["a text"])));
+    assert_eq!((&outputs[3]["execution_count"], &outputs[3]["metadata"]), (&Value::Null, &json!({})));
+    assert_eq!((&outputs[4]["name"], &outputs[4]["text"]), (&json!("stdout"), &json!(["in lines\n"])));
+    assert_eq!(outputs[5]["data"], json!({"application/x+json": {"kept": 1}, "text/plain": ["two ", "parts"]}));
+    let note = "[an output that the notebook's format does not hold is left out by Reveille]\n";
+    assert_eq!(outputs[6]["text"], json!([note, note, note]));
+    assert_eq!((&outputs[7]["text"], outputs.as_array().unwrap().len()), (&json!(["after\n"]), 8), "{outputs}");
     let script = "import nbformat, sys\nnbformat.validate(nbformat.read(sys.argv[1], as_version=4))";
     let file = bench.job.output_dir.join("output.ipynb");
     let valid = std::process::Command::new(python()).args(["-c", script]).arg(file).status().unwrap();
     assert!(valid.success(), "the output notebook is what the format allows");
+}
+
+/// An update of a display is no output of its own, and changes one: it is held to the same format.
+#[tokio::test]
+async fn an_update_of_a_display_is_kept_as_far_as_it_can_be() {
+    let cell = "from IPython.display import display\nhandle = display('first', display_id='one')\n\
+                display({'text/plain': 7, 'text/html': None}, display_id='one', update=True, raw=True)";
+    let bench = Bench::of_cells(&[cell]);
+    let html = succeeds(&bench).await;
+    assert_eq!(bench.output_notebook()["cells"][0]["outputs"][0]["data"], json!({"text/plain": ["7"]}));
+    assert!(html.contains("<pre>7</pre>"), "{html}");
+}
+
+/// A cell of a type that nobody knows is shown as text by Jupyter, and so here; the log says that it was not executed.
+#[tokio::test]
+async fn a_cell_of_an_unknown_type_is_not_executed_and_said_not_to_be() {
+    let mut source = notebook(&["print('ran')", "select 1"]);
+    source["cells"][1]["cell_type"] = json!("sql\u{1b}[2J");
+    let bench = Bench::of(&source);
+    assert!(succeeds(&bench).await.contains("select 1"));
+    let log = bench.output("log.txt");
+    assert!(log.contains("Cell 2 is kept as text and not executed: its type is 'sql'."), "{log}");
 }

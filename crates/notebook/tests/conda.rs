@@ -112,12 +112,16 @@ async fn a_specification_that_cannot_be_read_says_so() {
         ("{", "cannot be used (JSONDecodeError: "),
         (r#"{"display_name": "x"}"#, "has no command (argv)"),
         ("[]", "cannot be used (TypeError)"),
+        (
+            r#"{"argv": ["a"], "display_name": "x", "metadata": {"kernel_provisioner": {"provisioner_name": "nosuch"}}}"#,
+            "needs a kernel provisioner",
+        ),
     ] {
         let bench = Bench::of(&asks_for("hollow"));
         let folder = kernel(&bench, "JupyterSystemEnv", "hollow", "python", &IPYKERNEL, &json!({}));
         fs::write(folder.join("share/jupyter/kernels/hollow/kernel.json"), text).unwrap();
         let Verdict::KernelDied { message, cell_index: None, .. } = bench.run().await else { panic!("{text}: it ran") };
-        assert!(message.contains("specification of kernel hollow") && message.contains(why), "{text}: {message}");
+        assert!(message.contains("kernel hollow") && message.contains(why), "{text}: {message}");
         assert!(!message.contains("hunter2") && !bench.output("log.txt").contains("hunter2"), "{message}");
     }
 }
@@ -165,7 +169,37 @@ async fn what_an_activation_cannot_do_is_told_and_the_kernel_runs() {
         let bench = Bench::of(&asks_for("conda_a geo"));
         activated(&bench, &[("a.sh", "exit 3")], state);
         assert!(seen(&bench).await["CONDA_PREFIX"].is_string());
-        let said = "conda environment a geo is not activated: one of its scripts ended the shell (status 3)";
+        let said = "conda environment a geo: its script a.sh ended the shell (status 3)";
         assert!(bench.output("log.txt").contains(said), "{state}: {}", bench.output("log.txt"));
+    }
+}
+
+/// One script that ends the shell (`exit`, a failure under `set -e`) takes nothing along that it or the others set; and what a script
+/// takes away is gone, as `conda activate` has it.
+#[tokio::test]
+async fn what_one_script_of_an_activation_does_is_its_own() {
+    for end in ["exit 3", "set -e\nfalse", "set -u\necho \"$NO_SUCH_VARIABLE\"", "exec true"] {
+        let bench = Bench::of(&asks_for("conda_a geo"));
+        let ends = format!("export BEFORE=1\n{end}\nexport AFTER=1");
+        let scripts = [
+            ("a.sh", "export FIRST=1\nunset STATED\nfalse"),
+            ("b.sh", ends.as_str()),
+            ("c.sh", "echo BEFORE=printed\nexport LAST=\"$FIRST\""),
+        ];
+        activated(&bench, &scripts, r#"{"env_vars": {"STATED": "x", "KEPT": "y", "EMPTY": null}}"#);
+        let variables = seen(&bench).await;
+        assert_eq!(
+            (&variables["FIRST"], &variables["LAST"], &variables["KEPT"]),
+            (&json!("1"), &json!("1"), &json!("y")),
+            "{end}"
+        );
+        assert!(variables["AFTER"].is_null() && variables["STATED"].is_null() && variables["EMPTY"].is_null(), "{end}");
+        if end != "exec true" {
+            assert_eq!(variables["BEFORE"], "1", "{end}");
+        }
+        assert!(!variables.to_string().contains("REVEILLE_SCRIPT") && variables["REVEILLE_RUN"].is_string(), "{end}");
+        let log = bench.output("log.txt");
+        assert_eq!(log.matches(" ended the shell (status ").count(), 1, "{end}: {log}");
+        assert!(log.contains("its script b.sh ended"), "{end}: {log}");
     }
 }

@@ -160,6 +160,22 @@ async fn a_kernel_has_a_grace_after_sigterm() {
     kept(&bench);
 }
 
+/// SIGTERM would end it without what the notebook registered for its kernel's end. Papermill's limit heeds that, too.
+#[tokio::test]
+async fn a_kernel_without_a_handler_for_sigterm_is_told_to_end() {
+    for (ignored, file) in
+        [("", "cleaned"), ("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n", "cleaned, deaf to SIGTERM")]
+    {
+        let cell = format!(
+            "import atexit, signal, time\n{ignored}\
+             @atexit.register\ndef bye():\n    time.sleep(0.5); open('{file}', 'w').close()\n{BEGUN}\ntime.sleep(600)"
+        );
+        let (bench, _) = timed_out(&cell, ALL_THE_TIME).await;
+        assert!(bench.job.working_dir.join(file).exists(), "{file}");
+        kept(&bench);
+    }
+}
+
 #[tokio::test]
 async fn a_kernel_that_ignores_signals_is_killed() {
     let cell = format!(

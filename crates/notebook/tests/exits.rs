@@ -191,12 +191,13 @@ async fn the_status_of_rs_quit_is_read_from_its_code() {
 
 /// A kernel as bash_kernel, which runs cells in a shell and starts another one where a cell ends it.
 const SHELLS: &str = "# For bash_kernel
-import subprocess
+import os, subprocess
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.kernelbase import Kernel
 class Shell(Kernel):
     implementation, implementation_version, banner = 'shell', '1', ''
     language_info = {'name': 'bash', 'mimetype': 'text/x-sh', 'file_extension': '.sh'}
+    unasked = []
     def __init__(self, **named):
         super().__init__(**named)
         self.begin()
@@ -207,7 +208,9 @@ class Shell(Kernel):
         self.bash.stdin.write((code + '\\necho done\\n').encode())
         self.bash.stdin.flush()
         if self.bash.stdout.readline() != b'done\\n':
-            self.bash.wait()
+            os.waitid(os.P_PID, self.bash.pid, os.WEXITED | os.WNOWAIT)
+            # Nobody asks every shell that ended for its status.
+            self.unasked.append(self.bash) if 'kill' in code or 'source' in code else self.bash.wait()
             self.begin()
         return {'status': 'ok', 'execution_count': 1, 'payload': [], 'user_expressions': {}}
 IPKernelApp.launch_instance(kernel_class=Shell)";
@@ -221,6 +224,7 @@ async fn an_exit_in_bash_ends_the_notebook_with_its_status() {
         ("echo 'exit 3' >/dev/null; exit 0", None),
         ("code=3; exit $code", Some("the cell ended its shell")),
         ("kill -9 $$", Some("the cell ended its shell")),
+        ("echo 'exit 0' > ends.sh\nsource ends.sh", Some("the cell ended its shell")),
     ] {
         let mut source = notebook(&[]);
         source["cells"] = json!([code_cell("(exit 5)"), code_cell(cell), code_cell("touch reached")]);

@@ -52,6 +52,57 @@ async fn a_kernel_of_python_that_is_not_ipykernel_gets_ports() {
     assert!(!bench.output("log.txt").contains("try 1"), "at the first try");
 }
 
+/// A kernel as xeus-python, which runs cells with IPython and says that all is well where IPython only printed the error.
+const SAYS_OK: &str = "from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+class Kernel(IPythonKernel):
+    async def do_execute(self, code, silent, store_history=True, user_expressions=None, allow_stdin=False, **named):
+        reply = await super().do_execute(code, silent, store_history, user_expressions, allow_stdin, **named)
+        if reply['status'] == 'error' and 'shown' not in code:
+            answers = self.shell.user_expressions(user_expressions or {})
+            reply = {'status': 'ok', 'execution_count': 1, 'payload': [], 'user_expressions': answers}
+        return reply
+IPKernelApp.launch_instance(kernel_class=Kernel)";
+
+/// docs/output.md: "An error that the kernel reports without showing it in the cell"
+#[tokio::test]
+async fn a_kernel_that_says_all_is_well_after_an_error_is_asked_again() {
+    for (cell, name, text) in [
+        ("%nosuchmagic 1", "UsageError", "nosuchmagic"),
+        ("class Odd(Exception): pass\nraise Odd('seen by nobody')", "Odd", "seen by nobody"),
+        ("raise ValueError('shown')", "ValueError", "shown"),
+    ] {
+        let mut source = notebook(&["print('first')", cell, "open('reached', 'w')"]);
+        source["metadata"]["kernelspec"]["name"] = json!("xpython");
+        let bench = Bench::of(&source);
+        let program = bench.folder.path().join("xpython_like.py");
+        fs::write(&program, SAYS_OK).unwrap();
+        kernel(
+            &bench,
+            "other",
+            "xpython",
+            "python",
+            &[program.to_str().unwrap(), "-f", "{connection_file}"],
+            &json!({}),
+        );
+        let Verdict::NotebookFailed(failure) = bench.run().await else { panic!("{cell}") };
+        assert_eq!((failure.cell_index, failure.ename.as_str()), (Some(1), name), "{failure:?}");
+        assert!(failure.evalue.contains(text), "{failure:?}");
+        assert!(!bench.job.working_dir.join("reached").exists(), "{cell}");
+        source["cells"][1]["metadata"] = json!({"tags": ["raises-exception"]});
+        let expected = Bench::of(&source);
+        kernel(
+            &expected,
+            "other",
+            "xpython",
+            "python",
+            &[program.to_str().unwrap(), "-f", "{connection_file}"],
+            &json!({}),
+        );
+        assert_eq!(expected.run().await, Verdict::Succeeded, "{cell}");
+    }
+}
+
 #[tokio::test]
 async fn a_conda_environment_is_activated() {
     let cell = "import json, os\nopen('seen.json', 'w').write(json.dumps(dict(os.environ)))";

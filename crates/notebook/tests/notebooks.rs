@@ -130,6 +130,11 @@ async fn half_a_surrogate_pair_is_refused_and_a_whole_one_is_not() {
         matches!(verdict, Verdict::NotebookUnreadable { ref reason } if reason.contains("surrogate")),
         "{verdict:?}"
     );
+    // What an earlier run printed is made anew.
+    let printed =
+        source.replace(r#""outputs":[]"#, r#""outputs":[{"output_type":"stream","name":"stdout","text":"\ud800"}]"#);
+    assert_ne!(printed, source);
+    assert_eq!(Bench::of_bytes(printed.as_bytes()).run().await, Verdict::Succeeded);
 }
 
 #[tokio::test]

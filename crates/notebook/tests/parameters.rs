@@ -209,3 +209,26 @@ async fn a_number_that_python_cannot_read_is_refused_by_name() {
     bench.job.parameters.insert("deep".to_owned(), deep);
     assert_eq!(bench.run().await, Verdict::Succeeded, "what Python can read is passed");
 }
+
+/// Papermill's "Passed unknown parameter": a slip in a name leaves the default, and the run succeeds with that.
+#[tokio::test]
+async fn a_name_that_the_parameters_cell_lacks_is_told_in_the_log() {
+    let mut source = notebook(&["Day = 'none'", "print(Day)"]);
+    source["cells"][0]["metadata"] = json!({"tags": ["parameters"]});
+    let mut bench = Bench::of(&source);
+    bench.job.parameters.insert("day".to_owned(), json!("today"));
+    assert_eq!(bench.run().await, Verdict::Succeeded);
+    let log = bench.output("log.txt");
+    assert!(
+        log.contains("The parameters cell (cell 1) has no day; set all the same.") && !log.contains("today"),
+        "{log}"
+    );
+    // Run again without parameters, the output sets what that run was given.
+    let again = Bench::of(&bench.output_notebook());
+    assert_eq!(again.run().await, Verdict::Succeeded);
+    let log = again.output("log.txt");
+    assert!(
+        log.contains("Cell 2 sets the parameters of an earlier run (injected-parameters), and this run has none."),
+        "{log}"
+    );
+}

@@ -214,6 +214,8 @@ async fn notebook_unreadable() {
     let old = json!({"nbformat": 3, "nbformat_minor": 0, "metadata": {}}).to_string();
     let new = json!({"nbformat": 5, "nbformat_minor": 0, "metadata": {}, "cells": []}).to_string();
     let no_cells = json!({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [1]}).to_string();
+    let deep =
+        format!(r#"{{"nbformat": 4, "cells": [], "metadata": {{"x": {}{}}}}}"#, "[".repeat(300), "]".repeat(300));
     let large = vec![b' '; (64 << 20) + 1];
     let merged = format!("{{\"cells\": [\n\"{}\",\n<<<<<<< HEAD\n", "x".repeat(100 << 10));
     for (bytes, words) in [
@@ -231,6 +233,7 @@ async fn notebook_unreadable() {
         (b"<!DOCTYPE html><p>Sign in", "web page"),
         (b"\xef\xbb\xbf<!DOCTYPE html><p>Sign in", "web page"),
         (b"\xef\xbb\xbf\n", "it is empty"),
+        (deep.as_bytes(), "nested in it more than 200 levels"),
         (&large, "larger than"),
     ] {
         let verdict = Bench::of_bytes(bytes).run().await;

@@ -49,7 +49,7 @@ pub enum AdmitRunOutput {
         /// Why there was an execution all the same.
         hint: String,
     },
-    /// The event is of a "folder" of the S3 console: likewise.
+    /// The event is of a "folder" of the S3 console, or of Hadoop: likewise.
     Folder {
         /// The object's key.
         key: String,
@@ -117,7 +117,7 @@ where
 const OTHER_KEY: &str = "The object's key does not match \"keys\" in the input (the stack's TriggerPrefix and TriggerSuffix), so there was nothing to run. Some combinations of the two are checked here and not by the rule: see \"A file lands\" in docs/deploy.md.";
 
 /// What the output of an execution says that was started for a folder.
-const FOLDER: &str = "The object is empty and its key ends with a slash: the S3 console creates such an object for \"Create folder\". It is not a file, so there was nothing to run. Put a file into the folder.";
+const FOLDER: &str = "The object is empty and its key ends with a slash or with _$folder$: the S3 console creates such an object for \"Create folder\", and Hadoop and EMR for each folder. It is not a file, so there was nothing to run. Put a file into the folder.";
 
 /// Takes the trigger, or answers who holds it.
 async fn hold_trigger<P: GetObject + PutObject>(

@@ -17,3 +17,21 @@ pub(crate) fn advice(when: &str) -> String {
         "The notebook may have changed data before it ended, and nothing of that is undone. {when}{redrive} the execution when it is safe to run the notebook again; \"onRunnerLost\": \"rerun\" does so automatically, up to {MAX_RERUNS} times."
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notebook_was_at_a_cell_or_before_the_first() {
+        assert_eq!(place(0, 9), ", before its first cell");
+        assert_eq!(place(3, 9), ", at cell 3 of 9");
+    }
+
+    #[test]
+    fn the_advice_is_a_sentence_with_its_condition_or_without() {
+        assert!(advice("").contains("undone. Redrive the execution when it is safe"), "{}", advice(""));
+        assert!(advice("If so, ").contains("undone. If so, redrive the execution when"), "{}", advice("If so, "));
+        assert!(advice("").ends_with("up to 2 times."), "{}", advice(""));
+    }
+}

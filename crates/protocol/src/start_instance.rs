@@ -166,3 +166,33 @@ fn quota(instance: &InstanceName, message: &str) -> Failure {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta};
+    use reveille_domain::RunId;
+
+    use super::*;
+
+    /// A runner writes the lease with a nonce of its own. A closing lease is its closer's.
+    #[test]
+    fn a_lease_is_this_starts_if_it_has_its_nonce_or_was_bound_since() {
+        let seen = |seconds| Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds));
+        let lease = |nonce: &str, by: &str, before: i64, state| Lease {
+            state,
+            ..Lease::starting(&RunId::from_key(by), nonce.into(), seen(before), DateTime::UNIX_EPOCH)
+        };
+        let intent = lease("mine", "r-1", 0, LeaseState::Starting);
+        for (current, is_same) in [
+            (lease("mine", "r-1", 0, LeaseState::Starting), true),
+            (lease("mine", "r-2", 9, LeaseState::Closing), true),
+            (lease("runner's", "r-1", 0, LeaseState::Open), true),
+            (lease("runner's", "r-1", 0, LeaseState::Closing), false),
+            (lease("another's", "r-2", 0, LeaseState::Open), false),
+            (lease("another's", "r-1", 9, LeaseState::Open), false),
+            (lease("another's", "r-2", 9, LeaseState::Open), false),
+        ] {
+            assert_eq!(is_same_start(&current, &intent), is_same, "{current:?}");
+        }
+    }
+}

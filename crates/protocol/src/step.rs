@@ -48,3 +48,15 @@ impl Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_has_the_name_of_its_module() {
+        let names =
+            ["admit_run", "check_instance", "start_instance", "await_run", "verify_stopped", "conclude_run", "sweep"];
+        assert_eq!(Step::ALL.map(Step::name), names);
+    }
+}

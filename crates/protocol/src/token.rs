@@ -37,3 +37,23 @@ fn refusal_is_final(answered: Result<TokenAnswer, CallError>) -> Result<(), Call
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever asked too often, or got no answer, tries again.
+    #[test]
+    fn only_a_refusal_is_final() {
+        assert_eq!(refusal_is_final(Ok(TokenAnswer::Accepted)), Ok(()));
+        for (kind, is_final) in [
+            (CallErrorKind::Refused, true),
+            (CallErrorKind::Throttled, false),
+            (CallErrorKind::AccessDenied, false),
+            (CallErrorKind::NoAnswer, false),
+        ] {
+            let error = CallError { kind, action: "a", resource: "r".into(), message: "m".into() };
+            assert_eq!(refusal_is_final(Err(error)).is_ok(), is_final, "{kind:?}");
+        }
+    }
+}

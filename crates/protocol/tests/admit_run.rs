@@ -158,3 +158,18 @@ fn a_request_that_somebody_replaced_is_recorded_again() {
     let Ok(AdmitRunOutput::Admitted { run }) = admit(&world, "one", now(), &input) else { panic!("spelt otherwise") };
     assert_eq!(run.request_sha256.as_deref(), Some(sha256_hex(&spelt).as_str()), "of what is recorded");
 }
+
+/// Keys and loops are finite: the hundredth attempt is the last.
+#[test]
+fn a_run_is_attempted_a_hundred_times_at_most() {
+    let input = json!({"instance": "nightly", "notebook": "a.ipynb"});
+    for (attempt, refused) in
+        [(1, None), (99, None), (100, None), (101, Some(Code::Internal)), (102, Some(Code::Internal))]
+    {
+        let execution =
+            Execution { arn: "arn:one".into(), name: "one".into(), start_time: now(), redrive_count: attempt - 1 };
+        let call = json!({"execution": execution, "input": input, "attempt": attempt});
+        let answer = block_on(admit_run(&stack(), &world(), serde_json::from_value(call).unwrap()));
+        assert_eq!(answer.err().map(|failure| failure.code), refused, "{attempt}");
+    }
+}

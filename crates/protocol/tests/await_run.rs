@@ -4,6 +4,7 @@
 mod support;
 
 use reveille_domain::ports::{CallErrorKind, StartAnswer};
+use reveille_domain::records::Ticket;
 use reveille_domain::{Code, Failure};
 use reveille_protocol::await_run::{AwaitRunOutput, await_run};
 use serde_json::json;
@@ -113,4 +114,42 @@ fn nothing_that_fails_after_the_ticket_ends_the_run() {
     });
     assert_eq!(submit(&world, 0), Ok(AwaitRunOutput::Submitted));
     assert!(world.objects.borrow().contains_key(TICKET), "{:?}", world.objects.borrow().keys());
+}
+
+fn ticket(world: &StepWorld) -> Ticket {
+    serde_json::from_slice(&world.objects.borrow()[TICKET]).unwrap()
+}
+
+/// `queueSeconds` counts from the attempt's first ticket, however often it comes back from a silence.
+#[test]
+fn a_ticket_that_is_submitted_again_keeps_its_place_in_time() {
+    let world = waited_in_by(0);
+    submit(&world, 0).unwrap();
+    world.passed.set(60);
+    submit(&world, 1).unwrap();
+    assert_eq!(ticket(&world).queued_at, now());
+    // An earlier attempt's time is not this one's.
+    let earlier = Ticket { attempt: 7, ..ticket(&world) };
+    world.put(TICKET, &earlier);
+    submit(&world, 1).unwrap();
+    assert_eq!((ticket(&world).queued_at, ticket(&world).attempt), (now() + chrono::TimeDelta::seconds(60), 1));
+}
+
+/// A report that came while the ticket was away is answered at once, and the ticket is not left behind.
+#[test]
+fn a_report_that_is_there_is_answered_and_the_ticket_is_taken_out() {
+    // The state machine would submit a run anew whose token fails with a code that it retries.
+    for (code, answered) in
+        [(None, None), (Some(Code::NotebookFailed), Some(Code::NotebookFailed)), (Some(Code::Throttled), None)]
+    {
+        let world = waited_in_by(0);
+        let failure = code.map(|code| Failure::new(code, "It failed."));
+        let report =
+            json!({"run": "x-1", "attempt": 1, "by": "runner", "outputs": {}, "endedAt": now(), "failure": failure});
+        world.put("runs/nightly/x-1/1/report.json", &report);
+        assert_eq!(submit(&world, 1), Ok(AwaitRunOutput::Answered));
+        let answers: Vec<_> = world.answers.borrow().iter().map(|sent| sent.as_ref().map(|it| it.code)).collect();
+        assert_eq!(answers, [answered], "{code:?}");
+        assert!(!world.objects.borrow().contains_key(TICKET), "{code:?}");
+    }
 }

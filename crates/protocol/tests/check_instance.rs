@@ -58,12 +58,29 @@ fn a_look_at_an_instance_writes_nothing() {
 fn a_boot_that_came_up_unbound_is_marked_once() {
     let world = world(InstanceStatus::InService);
     let key = stack().layout.lease(&run("queue").instance);
-    world.put(&key, &lease(LeaseState::Open, None));
+    let unmarked = lease(LeaseState::Open, None);
+    world.put(&key, &unmarked);
+    world.passed.set(20);
     assert_eq!(look(&world, run("queue"), None, 0), Ok(Check::Ready));
     let marked = world.objects.borrow()[&key].clone();
-    assert!(serde_json::from_slice::<Lease>(&marked).unwrap().seen_up);
+    let written: Lease = serde_json::from_slice(&marked).unwrap();
+    assert_ne!(written.nonce, unmarked.nonce, "a write of its own");
+    let at = now() + chrono::TimeDelta::seconds(20);
+    assert_eq!(written, Lease { seen_up: true, at, nonce: written.nonce.clone(), ..unmarked });
     assert_eq!(look(&world, run("queue"), None, 0), Ok(Check::Ready));
     assert_eq!(world.objects.borrow()[&key], marked);
+}
+
+/// Who is busy is asked of a starting instance too, and that reads its lease.
+#[test]
+fn a_boot_that_is_not_up_yet_is_not_marked() {
+    let world = world(InstanceStatus::Pending);
+    let run = run("skip");
+    let key = stack().layout.lease(&run.instance);
+    let own = Lease { started_by: run.id.clone(), ..lease(LeaseState::Open, None) };
+    world.put(&key, &own);
+    assert_eq!(look(&world, run, None, 0), Ok(Check::Wait));
+    assert_eq!(serde_json::from_slice::<Lease>(&world.objects.borrow()[&key]).unwrap(), own);
 }
 
 #[test]
@@ -131,5 +148,18 @@ fn a_run_that_waited_behind_a_lost_one_is_told_which() {
     assert_eq!(failure.code, Code::RunnerSilent);
     for part in ["took the run first, was last heard from at ", "first ended as RunnerLost"] {
         assert!(failure.message.contains(part), "{failure}");
+    }
+    // A lease that names another instance's run, or this very one, tells nothing.
+    for other in [AttemptRef { instance: "payroll".into(), ..first.clone() }, self::run("queue").at()] {
+        let busy = Lease { busy: Some(other.clone()), ..lease(LeaseState::Busy, Some("boot")) };
+        world.put(&stack().layout.lease(&self::run("queue").instance), &busy);
+        world.put(&stack().layout.progress(&other), &json!({"cell": 1, "cells": 2, "at": now()}));
+        let call = CheckInstanceInput {
+            run: self::run("queue"),
+            waiting: Some(Waiting::at_look(None, 1, 0, now())),
+            silences: MAX_UNCLAIMED_SILENCES,
+        };
+        let failure = block_on(check_instance(&stack(), &world, call)).unwrap_err();
+        assert!(!failure.message.contains("took the run"), "{other:?}: {failure}");
     }
 }

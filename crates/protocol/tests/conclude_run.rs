@@ -5,9 +5,9 @@ mod support;
 
 use reveille_domain::ports::{CallError, CallErrorKind, StartAnswer};
 use reveille_domain::{Code, RETRIED};
-use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
+use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run, unconfirmed_in};
 use serde_json::{Value, json};
-use support::{StepWorld, block_on, now, stack};
+use support::{StepFault, StepWorld, block_on, now, stack};
 
 /// ConcludeRun's arguments after a failure of the attempt, in the words of a state.
 fn call(attempt: u32, redrive_count: u32, admitted: bool, code: &str, on_runner_lost: &str) -> Value {
@@ -162,6 +162,8 @@ fn a_forged_outcome_is_neither_believed_nor_published() {
             assert_eq!(published[0][name], own[name], "{field}: {name}");
         }
         assert_eq!(published[0]["outputs"], json!({}), "{field}");
+        let entered = world.objects.borrow().keys().any(|key| key.starts_with("history"));
+        assert!(!entered, "{field}: what is not recorded is not in the history");
     }
 }
 
@@ -223,4 +225,103 @@ fn run_id() -> String {
     let execution: reveille_domain::records::Execution =
         serde_json::from_value(json!({"arn": "arn:x", "name": "x", "startTime": now()})).unwrap();
     execution.run().to_string()
+}
+
+/// The runner's own verdict ends its boot's part: nothing of the run can still execute, wherever the instance is.
+#[test]
+fn a_run_that_its_own_runner_gave_up_is_repeated_before_the_instance_has_stopped() {
+    for (by, rest, is_repeated) in [
+        ("runner", "handedOver", true),
+        ("function", "handedOver", false),
+        ("function", "atRest", true),
+        ("runner", "atRest", true),
+    ] {
+        let world = world();
+        let failure = json!({"code": "RunnerLost", "message": "It was lost."});
+        let report =
+            json!({"run": run_id(), "attempt": 1, "by": by, "outputs": {}, "endedAt": now(), "failure": failure});
+        world.put(&format!("runs/nightly/{}/1/report.json", run_id()), &report);
+        let mut call = call(1, 0, true, "RunnerLost", "rerun");
+        call["stopping"]["rest"] = json!(rest);
+        let expected = if is_repeated { Ok(ConcludeRunOutput::RunAgain { attempt: 2 }) } else { Err(Code::RunnerLost) };
+        assert_eq!(conclude(&world, call), expected, "{by} {rest}");
+    }
+}
+
+/// A report that is there, readable or not, is the verdict: nobody asks who claimed the attempt, and nothing is put in its place.
+#[test]
+fn a_verdict_that_is_there_is_not_given_again() {
+    let report = json!({"run": run_id(), "attempt": 1, "by": "runner", "outputs": {}, "endedAt": now()});
+    for body in [serde_json::to_vec(&report).unwrap(), b"garbage".to_vec()] {
+        let world = world();
+        let folder = format!("runs/nightly/{}/1/", run_id());
+        world.objects.borrow_mut().insert(folder.clone() + "report.json", body.clone());
+        let at = json!({"instance": "nightly", "run": run_id(), "attempt": 1});
+        world.put(&(folder + "claim.json"), &json!({"by": "runner", "nonce": "c", "at": now(), "attempt": at}));
+        for (action, key_end) in [("s3:GetObject", "claim.json"), ("s3:PutObject", "report.json")] {
+            let kind = CallErrorKind::AccessDenied;
+            world.faults.borrow_mut().push(StepFault { action, key_end, kind, times: 9 });
+        }
+        let ended = conclude(&world, call(1, 0, true, "AccessDenied", "fail"));
+        assert_ne!(ended, Err(Code::OutcomeNotRecorded), "{}", String::from_utf8_lossy(&body));
+        assert!(world.faults.borrow().iter().all(|fault| fault.times == 9), "{}", String::from_utf8_lossy(&body));
+    }
+}
+
+/// The message of an outcome that could not be recorded names the instance that may still cost money.
+#[test]
+fn an_instance_that_nobody_saw_stopped_is_named() {
+    let mut skipped = call(1, 0, true, "S", "fail");
+    skipped["skipped"] = json!(true);
+    skipped["stopping"] = Value::Null;
+    let mut unseen = call(1, 0, true, "S", "fail");
+    unseen["stopping"]["rest"] = Value::Null;
+    let mut never_looked = call(1, 0, true, "S", "fail");
+    never_looked["stopping"] = Value::Null;
+    for (call, is_named) in [
+        (call(1, 0, true, "S", "fail"), false),
+        (unseen, true),
+        (never_looked, true),
+        (skipped, false),
+        (call(1, 0, false, "S", "fail"), false),
+        (json!({"no": "call"}), false),
+    ] {
+        let named = unconfirmed_in(&call).map(|instance| instance.to_string());
+        assert_eq!(named.as_deref(), is_named.then_some("nightly"), "{call}");
+    }
+}
+
+/// A notebook that succeeded and an instance that was not seen to stop: a redrive verifies the stop, and once only. What stands in
+/// the history is the first end.
+#[test]
+fn a_redrive_of_a_run_that_succeeded_verifies_its_stop_once() {
+    let world = world();
+    let report = json!({"run": run_id(), "attempt": 1, "by": "runner", "outputs": {}, "endedAt": now()});
+    world.put(&format!("runs/nightly/{}/1/report.json", run_id()), &report);
+    let ended = |redrive_count: u32, stop_error: bool, verified: Option<u32>| {
+        let mut call = call(1, redrive_count, true, "", "fail");
+        call["error"] = Value::Null;
+        call["verifiedRedrive"] = json!(verified);
+        if stop_error {
+            call["stopError"] = json!({"state": "VerifyStopped", "error": "StopNotConfirmed", "cause": ""});
+        }
+        conclude(&world, call)
+    };
+    let history = || {
+        let objects = world.objects.borrow();
+        objects.keys().filter(|key| key.starts_with("history/")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(ended(0, true, None), Err(Code::StopNotConfirmed));
+    let first = history();
+    assert!(!first.is_empty());
+    world.passed.set(60);
+    for verified in [None, Some(0), Some(2)] {
+        assert_eq!(
+            ended(1, false, verified),
+            Ok(ConcludeRunOutput::VerifyAgain { verified_redrive: 1 }),
+            "{verified:?}"
+        );
+    }
+    assert!(matches!(ended(1, false, Some(1)), Ok(ConcludeRunOutput::Concluded { .. })));
+    assert_eq!(history(), first);
 }

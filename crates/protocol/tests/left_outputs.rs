@@ -153,3 +153,35 @@ fn the_next_attempt_completes_the_outcome_of_the_one_before() {
     let outcome: Outcome = read(&world, &layout.outcome(&first));
     assert_eq!((outcome.outputs, outcome.code), (late.outputs, Some(Code::RunnerLost)));
 }
+
+/// There is no attempt 0, and nobody looks for one.
+#[test]
+fn the_first_attempt_has_none_before_it() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    let kind = CallErrorKind::AccessDenied;
+    world.faults.borrow_mut().push(StepFault { action: "s3:GetObject", key_end: "/0/", kind, times: 1 });
+    block_on(reveille_protocol::left::complete_previous(&stack().layout, &world, &attempt(), "arn"));
+    assert_eq!(world.faults.borrow()[0].times, 1);
+}
+
+/// Its runner ended the notebook between the function's look at the report and its outcome.
+#[test]
+fn outputs_that_came_while_the_outcome_was_recorded_are_added_at_once() {
+    let layout = stack().layout;
+    let uri = layout.uri(&layout.attempt(&attempt())) + "output.ipynb";
+    let late = Report { outputs: [("notebook".to_owned(), uri)].into(), ..stopped() };
+    let recorded = json!({"run": attempt().run, "attempt": 1, "status": "ABORTED", "code": "Cancelled", "outputs": {}, "phases": {},
+        "instance": "nightly", "instanceAfter": "atRest", "executionArn": "arn", "redriveCount": 0, "concludedAt": now()});
+    let fresh: Outcome = serde_json::from_value(recorded).unwrap();
+    let runners = Report { by: Reporter::Runner, ..stopped() };
+    for (seen, is_completed) in [(Some(stopped()), true), (Some(runners), false), (None, false)] {
+        let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+        world.put(&layout.report(&attempt()), &late);
+        world.put(&layout.outcome(&attempt()), &fresh);
+        let completed =
+            block_on(reveille_protocol::left::completed(&layout, &world, &attempt(), seen.as_ref(), fresh.clone()));
+        let expected = if is_completed { late.outputs.clone() } else { BTreeMap::new() };
+        assert_eq!(completed.outputs, expected, "{seen:?}");
+        assert_eq!(read::<Outcome>(&world, &layout.outcome(&attempt())), completed, "{seen:?}");
+    }
+}

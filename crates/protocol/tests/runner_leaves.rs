@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::RUNNER_END;
-use reveille_domain::ports::LeftNotebook;
+use reveille_domain::ports::{LeftNotebook, OutputFile};
 use reveille_domain::records::{Claimant, Report, Reporter};
 use reveille_domain::{Code, Failure, RunId};
 use serde_json::Value;
@@ -53,6 +53,8 @@ fn a_notebook_whose_instance_is_stopped_is_lost_and_its_outputs_are_named() {
         assert_eq!((&report["failure"]["code"], &report["by"]), (&"RunnerLost".into(), &"runner".into()));
         assert_eq!(names(&report), ["log", "notebook"]);
         assert_eq!(*world.answered.borrow(), ["token-00000"]);
+        let lease = world.record(&world.layout.lease(&nightly())).unwrap();
+        assert_eq!((&lease["state"], lease.get("busy")), (&"open".into(), None), "nothing executes any more");
     });
 }
 
@@ -132,6 +134,41 @@ fn a_runner_that_was_started_again_reports_the_lost_run_with_what_it_left() {
         assert_eq!(report["sourceSha256"].as_str().unwrap().len(), 64);
         assert!(report["htmlError"].is_string(), "{report}");
         assert_eq!(world.executed.get(), 0);
+    });
+}
+
+/// Why there is no page is told where there is a notebook without one.
+#[test]
+fn of_what_was_left_a_page_is_missed_beside_a_notebook_only() {
+    let html =
+        || OutputFile { name: "html", file_name: "output.html", path: "output.html".into(), content_type: "text/html" };
+    let of =
+        |names: &[&str]| [files(), vec![html()]].concat().into_iter().filter(|it| names.contains(&it.name)).collect();
+    for (kept, is_missed) in [(&["notebook", "log"][..], true), (&["notebook", "html"], false), (&["log"], false)] {
+        play(async || {
+            let world = Slow::with_runs(1, 300, LONG);
+            put_claim(&world, "boot");
+            world.left.replace(Some(LeftNotebook { files: of(kept), ..left() }));
+            world.serve(Duration::from_secs(30)).await;
+            let report = world.report(0).unwrap();
+            assert_eq!(report["outputs"].as_object().unwrap().len(), kept.len());
+            assert_eq!(report.get("htmlError").is_some(), is_missed, "{kept:?}");
+        });
+    }
+}
+
+/// Two notebooks were lost, and the disk has the outputs of the later one.
+#[test]
+fn what_another_attempt_left_is_not_named_in_a_lost_ones_report() {
+    play(async || {
+        let world = Slow::with_runs(2, 300, LONG);
+        put_claim(&world, "boot");
+        let claim = slow::claim(Claimant::Runner, &attempt(1), Some("boot"));
+        world.put_record(&world.layout.claim(&attempt(1)), &claim);
+        world.left.replace(Some(LeftNotebook { at: attempt(1), ..left() }));
+        world.serve(Duration::from_secs(30)).await;
+        assert_eq!(names(&world.report(0).unwrap()), Vec::<&str>::new());
+        assert_eq!(names(&world.report(1).unwrap()), ["log", "notebook"]);
     });
 }
 

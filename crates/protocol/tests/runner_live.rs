@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::CallErrorKind;
-use reveille_domain::records::{Report, Reporter};
+use reveille_domain::records::{Progress, Report, Reporter};
 use reveille_domain::{Code, Failure, RunId};
 use slow::{Slow, nightly};
 
@@ -63,7 +63,7 @@ fn what_is_printed_and_saved_is_shown_piece_by_piece_while_the_notebook_runs() {
     assert!(end > 9_500, "{end} of 10,000 bytes");
     let notebook = world.layout.live_notebook(&attempt());
     let saved = world.shown.taken.borrow().iter().filter(|key| **key == notebook).count();
-    assert!((20..=70).contains(&saved), "{saved}: rarer than the log");
+    assert!((20..=35).contains(&saved), "{saved}: rarer than the log, and none twice");
     let folder = world.layout.live(&attempt());
     assert!(world.shown.begun.borrow().iter().all(|(key, _)| key.starts_with(&folder)), "in no final output's place");
     let progress = world.record(&world.layout.progress(&attempt())).unwrap();
@@ -124,4 +124,45 @@ fn what_is_denied_is_not_asked_for_again() {
     assert_eq!(world.shown.begun.borrow().len(), 2, "a piece of the log, and the notebook");
     assert_eq!(world.report(0).unwrap().get("failure"), None);
     assert_eq!(world.log.borrow().iter().filter(|line| line.contains("so far was not uploaded")).count(), 2);
+}
+
+/// The records of its progress, each as it was written first, and the second at which it was.
+fn progress(cell_takes: u64, seconds: u64) -> Vec<Progress> {
+    let mut seen: Vec<Progress> = Vec::new();
+    let change = |world: &Slow| {
+        world.shown.every.set(0);
+        world.shown.cell_takes.set(cell_takes);
+    };
+    played_for(Duration::from_secs(seconds), change, async |world| {
+        for _ in 0..seconds * 2 {
+            let now = world.record(&world.layout.progress(&attempt()));
+            let now = now.map(|record| serde_json::from_value::<Progress>(record).unwrap());
+            if now.is_some() && now.as_ref() != seen.last() {
+                seen.extend(now);
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    });
+    seen
+}
+
+/// docs/output.md: "`progress.json`". Its heartbeat is 60 s, so a beat is 15 s.
+#[test]
+fn progress_is_written_with_every_beat_and_soon_after_a_cell_changed() {
+    let quiet = progress(0, 100);
+    assert!((6..=8).contains(&quiet.len()), "{quiet:#?}");
+    assert!(quiet.windows(2).all(|two| (15..=21).contains(&(two[1].at - two[0].at).num_seconds())), "{quiet:#?}");
+
+    let busy = progress(12, 100);
+    for cell in 1..=8 {
+        let of_it: Vec<&Progress> = busy.iter().filter(|it| it.cell == cell).collect();
+        assert_eq!(of_it.len(), 1, "cell {cell}: {busy:#?}");
+        let (since, began) = (of_it[0].since.unwrap(), Slow::time_of(Duration::from_secs(12 * u64::from(cell - 1))));
+        assert!((0..=6).contains(&(since - began).num_seconds()), "cell {cell}: {since}");
+        assert_eq!((of_it[0].cells, of_it[0].done), (100, Some(cell - 1)));
+    }
+    // A cell that runs on keeps the time at which it began.
+    let slow = progress(50, 100);
+    let first: Vec<_> = slow.iter().filter(|it| it.cell == 1).map(|it| it.since).collect();
+    assert!(first.len() > 2 && first.iter().all(|since| *since == first[0] && since.is_some()), "{slow:#?}");
 }

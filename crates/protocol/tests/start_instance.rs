@@ -78,3 +78,40 @@ fn a_start_that_may_not_have_shown_yet_is_not_sent_again() {
         assert_eq!((answer, starts, lease), (Ok(StartDecision::Waited), 0, Some((state, false))), "{state:?}");
     }
 }
+
+/// What the runner and the next look need: whose start it is, of which attempt, and whether something older is unresolved.
+#[test]
+fn the_lease_and_the_memory_tell_of_the_start() {
+    let unresolved = Lease { state: LeaseState::Starting, ..Lease::starting(&run().id, "n".into(), None, now()) };
+    for (answer, before, is_unresolved) in [
+        (Ok(StartAnswer::Accepted), None, false),
+        (failed(CallErrorKind::NoAnswer), None, false),
+        (Ok(StartAnswer::Accepted), Some(unresolved.clone()), true),
+    ] {
+        let world = StepWorld::answering(answer);
+        if let Some(before) = &before {
+            world.put("leases/nightly.json", before);
+        }
+        let waiting = Waiting { starts: 2, ..Waiting::at_look(None, 3, 0, now()) };
+        let call = start_instance::StartInstanceInput { run: RunRef { attempt: 3, ..run() }, waiting };
+        let output = block_on(start_instance(&stack(), &world, call)).unwrap();
+        let lease: Lease = serde_json::from_slice(&world.objects.borrow()["leases/nightly.json"]).unwrap();
+        assert_eq!(lease.instance, Some(run().instance));
+        assert_eq!(lease.starter(&run().instance).attempt, 3);
+        assert_eq!(lease.unresolved, is_unresolved, "{before:?}");
+        assert_eq!((output.waiting.starts, output.waiting.sent_at), (3, Some(now())));
+        assert_eq!(output.waiting.seen_before_start, Some(now()), "as Describe showed it before the start");
+    }
+}
+
+/// Its own write is told by its nonce: it is no other start, and no reason to try for ever.
+#[test]
+fn a_start_whose_writes_lose_their_answers_is_a_start() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    world.loses_answers.set(true);
+    let call = start_instance::StartInstanceInput { run: run(), waiting: Waiting::at_look(None, 1, 0, now()) };
+    let answer = block_on(start_instance(&stack(), &world, call)).map(|answer| answer.decision);
+    assert_eq!((answer, world.starts.get()), (Ok(StartDecision::Started), 1));
+    let lease: Lease = serde_json::from_slice(&world.objects.borrow()["leases/nightly.json"]).unwrap();
+    assert_eq!((lease.state, lease.certain), (LeaseState::Open, true));
+}

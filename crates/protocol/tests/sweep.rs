@@ -11,7 +11,7 @@ use reveille_protocol::admit_run::admit_run;
 use reveille_protocol::conclude_run::{ConcludeRunOutput, conclude_run};
 use reveille_protocol::sweep::{SweepInput, sweep};
 use serde_json::{Value, json};
-use support::{StepWorld, block_on, now, stack};
+use support::{StepFault, StepWorld, block_on, now, stack};
 
 /// Its outcome is written, and its event could not be published: the announced end of the execution makes up for it, once.
 ///
@@ -233,5 +233,113 @@ fn an_execution_whose_input_cannot_be_read_is_concluded_under_its_instance() {
         let objects = world.objects.borrow();
         let key = objects.keys().find(|key| key.ends_with("/1/outcome.json")).expect("an outcome");
         assert!(key.contains("runs/nightly/"), "{value:.20}: {key}");
+    }
+}
+
+/// The execution of a run whose notebook had ended, which a person stops before it knows: its own result counts.
+#[test]
+fn a_result_that_was_reported_before_the_abort_is_the_outcome() {
+    for (code, status) in [(None, "SUCCEEDED"), (Some("NotebookFailed"), "FAILED"), (Some("Cancelled"), "ABORTED")] {
+        let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+        let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+        let run = execution.run();
+        let failure = code.map(|code| json!({"code": code, "message": "It ended."}));
+        let report =
+            json!({"run": run, "attempt": 1, "by": "runner", "outputs": {}, "endedAt": now(), "failure": failure});
+        world.put(&format!("runs/nightly/{run}/1/report.json"), &report);
+        world.only(ExecutionSeen {
+            status: ExecutionStatus::Aborted,
+            execution,
+            input: (&json!({"instance": "nightly", "notebook": "a.ipynb"})).into(),
+            error: None,
+            cause: None,
+        });
+        for _ in 0..2 {
+            block_on(sweep(&stack(), &world, SweepInput { execution_arn: Some("arn:x".to_owned()) })).unwrap();
+        }
+        let key = format!("runs/nightly/{run}/1/outcome.json");
+        let outcome: Value = serde_json::from_slice(&world.objects.borrow()[&key]).unwrap();
+        assert_eq!((&outcome["status"], &outcome["code"]), (&json!(status), &json!(code)));
+        assert_eq!(world.events.get(), 1, "the second sweep finds the outcome, and publishes nothing");
+    }
+}
+
+/// An execution that failed, with these records of its attempts; the keys of its outcomes afterwards, and its events.
+fn failed(error: &str, redrive_count: u32, records: &[(&str, Value)]) -> (Vec<String>, u32) {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count };
+    let folder = format!("runs/nightly/{}/", execution.run());
+    for (key, record) in records {
+        world.put(&(folder.clone() + key), record);
+    }
+    world.only(ExecutionSeen {
+        status: ExecutionStatus::Failed,
+        execution,
+        input: (&json!({"instance": "nightly", "notebook": "a.ipynb"})).into(),
+        error: Some(error.to_owned()),
+        cause: None,
+    });
+    block_on(sweep(&stack(), &world, SweepInput { execution_arn: Some("arn:x".to_owned()) })).unwrap();
+    let objects = world.objects.borrow();
+    let outcomes =
+        objects.keys().filter_map(|key| key.strip_prefix(&folder)).filter(|key| key.ends_with("outcome.json"));
+    (outcomes.map(str::to_owned).collect(), world.events.get())
+}
+
+/// ConcludeRun met the same record, published the event and named the record. An outcome that somebody removed is made anew.
+#[test]
+fn an_execution_that_was_concluded_has_its_event_already() {
+    let garbage = ("1/outcome.json", json!("garbage"));
+    assert_eq!(failed("NotebookFailed", 0, std::slice::from_ref(&garbage)), (vec!["1/outcome.json".to_owned()], 0));
+    assert_eq!(failed("States.Runtime", 0, &[garbage]).1, 1, "no step concluded it");
+    assert_eq!(failed("NotebookFailed", 0, &[]), (vec!["1/outcome.json".to_owned()], 1));
+}
+
+/// A redriven run whose second attempt was under way when an error that no step catches ended its execution.
+#[test]
+fn the_attempt_that_an_execution_had_come_to_gets_its_outcome() {
+    let run = RunId::of("x", "arn:x", now());
+    let first = json!({"run": run, "attempt": 1, "status": "FAILED", "code": "NotebookFailed", "outputs": {}, "phases": {},
+        "instance": "nightly", "instanceAfter": "atRest", "executionArn": "arn:x", "redriveCount": 0, "concludedAt": now()});
+    let claim = json!({"by": "runner", "nonce": "n", "at": now(), "attempt": {"instance": "nightly", "run": run, "attempt": 2}});
+    let both = ["1/outcome.json".to_owned(), "2/outcome.json".to_owned()];
+    let records = [("1/outcome.json", first.clone()), ("2/claim.json", claim)];
+    assert_eq!(failed("States.Runtime", 1, &records), (both.to_vec(), 1));
+    // It came to no second one.
+    assert_eq!(failed("States.Runtime", 1, &records[..1]), (both[..1].to_vec(), 0));
+    assert_eq!(failed("NotebookFailed", 1, &records), (both[..1].to_vec(), 0), "it was concluded with the first");
+}
+
+/// The timer sees an execution for an hour. What has its outputs costs no more reads.
+#[test]
+fn an_outcome_that_names_its_outputs_is_not_completed_again() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+    let folder = format!("runs/nightly/{}/1/", execution.run());
+    let uri = stack().layout.uri(&(folder.clone() + "output.ipynb"));
+    let outcome = |outputs: Value, sha256: Value| {
+        json!({"run": execution.run(), "attempt": 1, "status": "ABORTED", "code": "Cancelled", "outputs": outputs, "phases": {},
+            "instance": "nightly", "instanceAfter": "atRest", "executionArn": "arn:x", "redriveCount": 0,
+            "concludedAt": now(), "sourceSha256": sha256})
+    };
+    world.only(ExecutionSeen {
+        status: ExecutionStatus::Aborted,
+        execution: execution.clone(),
+        input: (&json!({"instance": "nightly", "notebook": "a.ipynb"})).into(),
+        error: None,
+        cause: None,
+    });
+    for (outputs, sha256, is_read) in [
+        (json!({}), Value::Null, true),
+        (json!({}), json!("ab"), false),
+        (json!({"notebook": uri}), Value::Null, false),
+        (json!({"notebook": uri}), json!("ab"), false),
+    ] {
+        world.put(&(folder.clone() + "outcome.json"), &outcome(outputs.clone(), sha256.clone()));
+        let kind = CallErrorKind::AccessDenied;
+        let fault = StepFault { action: "s3:GetObject", key_end: "/1/report.json", kind, times: 1 };
+        *world.faults.borrow_mut() = vec![fault];
+        block_on(sweep(&stack(), &world, SweepInput { execution_arn: Some("arn:x".to_owned()) })).unwrap();
+        assert_eq!(world.faults.borrow()[0].times == 0, is_read, "{outputs} {sha256}");
     }
 }

@@ -294,3 +294,23 @@ fn a_run_is_found_by_its_request_among_its_namesakes() {
     let at = AttemptRef { instance: "nightly".into(), run: admitted.run(), attempt: 1 };
     assert!(world.objects.borrow().contains_key(&stack().layout.outcome(&at)));
 }
+
+/// The first part of a sweep leaves half of the time for the second. A careful one looks at one thing after another.
+#[test]
+fn many_slow_leases_leave_time_for_an_execution_in_the_same_sweep() {
+    let world = with_leases((0..100).map(|number| format!("nb-{number}")));
+    world.describing.set(1);
+    // One sweep was cut off, and it began with the executions.
+    world.put("sweeper.json", &json!({"unfinished": 1, "executionsFirst": true}));
+    let execution = Execution { arn: "arn:x".into(), name: "x".into(), start_time: now(), redrive_count: 0 };
+    world.only(ExecutionSeen {
+        status: ExecutionStatus::Aborted,
+        execution,
+        input: (&json!({"instance": "nb-1", "notebook": "a.ipynb"})).into(),
+        error: None,
+        cause: None,
+    });
+    sweep(&world);
+    assert_eq!(world.described.borrow().len(), 9 + 1, "in half of the 18 s, and the execution's own instance");
+    assert_eq!(world.events.get(), 1);
+}

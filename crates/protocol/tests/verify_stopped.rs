@@ -176,3 +176,50 @@ fn a_boot_that_no_runner_has_bound_is_not_stopped_under_the_run_that_started_it(
         );
     }
 }
+
+/// Whoever gives up takes the ticket out, unless a redrive of the run put another one in its place.
+#[test]
+fn the_ticket_of_a_run_that_gave_up_is_taken_out() {
+    let ticket = |attempt: u32| {
+        serde_json::to_vec(&json!({"run": run().id, "attempt": attempt, "instance": "nightly", "executionArn": "arn:x",
+            "admittedAt": now(), "queuedAt": now(), "heartbeatSeconds": 300, "queueSeconds": 60, "taskToken": "t"}))
+        .unwrap()
+    };
+    let key = stack().layout.ticket(&run().instance, &run().id);
+    for (body, stays) in [(ticket(1), false), (b"garbage".to_vec(), false), (ticket(2), true)] {
+        let world = at_rest(&lease(LeaseState::Open), 20);
+        world.objects.borrow_mut().insert(key.clone(), body.clone());
+        verify(&world, 30);
+        assert_eq!(world.objects.borrow().contains_key(&key), stays, "{}", String::from_utf8_lossy(&body));
+    }
+}
+
+#[test]
+fn a_stop_that_is_not_seen_in_time_is_told_with_what_the_lease_says() {
+    let limit = i64::from(run().limits.stop_seconds);
+    let told = |passed: i64, lease: Option<Vec<u8>>| {
+        let world = at_rest(&self::lease(LeaseState::Closing), 0);
+        world.status.set((InstanceStatus::Stopping, 0));
+        match lease {
+            Some(body) => drop(world.objects.borrow_mut().insert(LEASE.to_owned(), body)),
+            None => drop(world.objects.borrow_mut().remove(LEASE)),
+        }
+        world.passed.set(passed);
+        let stopping = json!({"since": now(), "patience": 1});
+        let call = json!({"run": run(), "waiting": null, "stopping": stopping, "error": null});
+        block_on(verify_stopped(&stack(), &world, serde_json::from_value(call).unwrap()))
+            .map_or_else(|failure| failure.to_string(), |output| format!("{:?}", output.decision))
+    };
+    let closing = serde_json::to_vec(&lease(LeaseState::Closing)).unwrap();
+    assert_eq!(told(limit - 1, Some(closing.clone())), "Wait");
+    let message = told(limit, Some(closing));
+    let said = "(limits.stopSeconds). Its record leases/nightly.json said \"closing\" since 2026-11-23T12:00:00Z. Notebook instance";
+    assert!(message.starts_with("StopNotConfirmed: ") && message.contains(said), "{message}");
+    let message = told(limit, None);
+    assert!(
+        message.contains("(limits.stopSeconds). The record leases/nightly.json does not exist. Notebook"),
+        "{message}"
+    );
+    let message = told(limit, Some(b"garbage".to_vec()));
+    assert!(message.contains("(limits.stopSeconds). Notebook instance"), "{message}");
+}

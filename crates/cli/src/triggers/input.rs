@@ -1,5 +1,6 @@
 //! The input of the runs that a rule starts: what the templates of triggers write, from the same facts.
 
+use reveille_domain::event::is_folder_key;
 use serde_json::{Map, Value, json};
 
 /// What EventBridge puts the event in place of.
@@ -60,10 +61,10 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// An event of S3 for this object. A key that ends with a slash is what the console makes of "Create folder".
+/// An event of S3 for this object. What stands for a folder is empty.
 pub(crate) fn sample(origin: Origin<'_>, bucket: &str, key: &str, time: &str) -> Value {
     let Origin { partition, account, region } = origin;
-    let size = u64::from(!key.ends_with('/'));
+    let size = u64::from(!is_folder_key(key));
     json!({
         "version": "0", "id": "00000000-0000-0000-0000-000000000000", "detail-type": "Object Created", "source": "aws.s3",
         "account": account, "time": time, "region": region,

@@ -83,7 +83,8 @@ fn the_largest_failure_fits_everywhere() {
 fn a_sentence_that_is_added_is_kept_whole() {
     let failure = Failure::new(Code::Internal, "é".repeat(MAX_MESSAGE_CHARS)).also("Stop the instance.");
     assert!(failure.message.ends_with("é Stop the instance."), "{}", failure.message);
-    assert!(failure.message.chars().count() <= MAX_MESSAGE_CHARS);
+    assert_eq!(failure.message.chars().count(), MAX_MESSAGE_CHARS);
+    assert_eq!(failure.message.matches(" … ").count(), 1, "it is cut once");
     assert_eq!(Failure::new(Code::Internal, "It broke.").also("Stop it.").message, "It broke. Stop it.");
 }
 

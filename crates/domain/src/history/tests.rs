@@ -64,6 +64,25 @@ fn a_later_attempt_stands_in_both_groups() {
     assert!(keys.last().unwrap().starts_with("history/all/ok/"));
 }
 
+/// The key that is written last tells whoever finds it that the others are there.
+#[test]
+fn only_the_group_of_its_own_end_has_the_last_key() {
+    for attempt in [1, 2] {
+        let failed = entry("daily-1", attempt, RunStatus::Failed, "a.ipynb");
+        assert!(failed.is_last_in(Group::Failed) && !failed.is_last_in(Group::Ok));
+        let ok = entry("daily-1", attempt, RunStatus::Succeeded, "a.ipynb");
+        assert!(ok.is_last_in(Group::Ok) && !ok.is_last_in(Group::Failed));
+    }
+}
+
+#[test]
+fn an_entry_has_its_instance_if_the_input_named_one() {
+    let mut entry = entry("daily-1", 1, RunStatus::Failed, "a.ipynb");
+    assert_eq!(entry.instance(), InstanceName::parse("nightly").ok());
+    entry.at.instance = "_invalid".into();
+    assert_eq!(entry.instance(), None);
+}
+
 /// The notebook succeeded, and its execution failed: docs/output.md, "The execution".
 #[test]
 fn a_run_whose_stop_was_not_confirmed_is_among_the_failed_ones() {
@@ -138,6 +157,50 @@ fn of_a_long_name_both_ends_are_left() {
     assert!(whole.may_hold("ノート") && !whole.may_hold("anything"));
 }
 
+/// A byte that S3 does not call safe is `!` and two digits. Nothing is cut within a character.
+#[test]
+fn a_name_is_written_and_cut_character_by_character() {
+    assert_eq!(words::encoded("a-B_9.c/ü!"), "a-B_9.c!2F!C3!BC!21");
+    for (text, most, begin, end) in [
+        ("ü", 6, "ü", "ü"),
+        ("ü", 5, "", ""),
+        ("aü", 6, "a", "ü"),
+        ("üa", 6, "ü", "a"),
+        ("日9", 9, "日", "9"),
+        ("x8y", 2, "x8", "8y"),
+        ("/9", 3, "/", "9"),
+        ("", 3, "", ""),
+        ("abc", 0, "", ""),
+    ] {
+        let part = words::encoded(text);
+        assert_eq!(words::decoded(words::begin(&part, most)), begin, "the beginning of {text}");
+        assert_eq!(words::decoded(words::end(&part, most)), end, "the end of {text}");
+    }
+}
+
+#[test]
+fn a_cut_name_has_the_room_that_a_key_leaves_it() {
+    let whole = "x".repeat(250);
+    assert_eq!(NotebookName::of(&whole).part(), whole);
+    let longer = format!("{}{}", "a".repeat(100), "z".repeat(151));
+    let name = NotebookName::of(&longer);
+    assert_eq!(name.part().len(), 250);
+    assert_eq!(name.shown(), format!("{}…{}", "a".repeat(80), "z".repeat(150)));
+}
+
+#[test]
+fn a_notebooks_folder_has_its_name() {
+    let layout = layout("team/");
+    let name = NotebookName::of("reports/daily.ipynb");
+    let folder = format!("{}{}/", notebooks(&layout), name.part());
+    assert_eq!(folder, "team/history/notebook/reports!2Fdaily.ipynb/");
+    assert_eq!(NotebookName::of_folder(&layout, &folder), Some(name));
+    for odd in ["team/history/notebook/", "team/history/notebook//", "team/history/notebook/a", "history/notebook/a/"] {
+        assert_eq!(NotebookName::of_folder(&layout, odd), None, "{odd}");
+    }
+    assert_eq!(NotebookName::of_folder(&layout, "team/history/notebook/a/b/"), None, "a folder in a folder");
+}
+
 #[test]
 fn what_nobody_wrote_is_no_entry() {
     let layout = layout("");
@@ -180,6 +243,7 @@ fn a_history_that_nobody_looked_through_lately_is_not_trusted() {
         looked_at: hours.map(|hours| now - TimeDelta::hours(hours)),
         ..HistoryPlace::default()
     };
+    assert!(!place(Some(25)).is_trusted(now), "25 hours are too long");
     assert!(place(Some(1)).is_trusted(now) && place(Some(24)).is_trusted(now));
     assert!(!place(Some(26)).is_trusted(now), "the stack may have gone back to a version without a history");
     assert!(!place(Some(-48)).is_trusted(now), "a clock was wrong");

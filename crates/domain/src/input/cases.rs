@@ -213,7 +213,12 @@ pub fn good_notebooks() -> Vec<String> {
         "s3://my-point-abc123-s3alias/x.ipynb",
         "s3://base--usw2-az1--x-s3/x.ipynb",
     ];
-    let longest = [long(1_024), format!("s3://{bucket}/{key}.ipynb"), format!("{}.ipynb", "x".repeat(249))];
+    let longest = [
+        long(1_024),
+        format!("s3://{bucket}/{key}.ipynb"),
+        format!("{}.ipynb", "x".repeat(249)),
+        format!("{}xxx.ipynb", "folder/".repeat(145)),
+    ];
     fixed.map(str::to_owned).into_iter().chain(longest).collect()
 }
 

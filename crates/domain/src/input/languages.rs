@@ -207,11 +207,38 @@ mod tests {
             ("conda_R", None),
             ("conda_geo", None),
             (".net-csharp", Some("C#")),
+            (".net-fsharp", Some("F#")),
+            ("scala", Some("Scala")),
+            ("sparkrkernel", Some("R")),
+            ("MATLAB", Some("MATLAB")),
+            ("jupyter_matlab_kernel", Some("MATLAB")),
             ("mirror", None),
         ] {
             assert_eq!(named(kernel), language, "{kernel}");
         }
         assert_eq!(Language::of_kernel(None).unwrap().name, "Python");
+    }
+
+    #[test]
+    fn a_name_that_no_variable_can_have_is_told_with_its_reason() {
+        let of = |kernel: &str, name: &str| Language::of_kernel(Some(kernel)).unwrap().why_not_name(name);
+        let underscore = |language: &str| format!("begins with an underscore, which no variable of {language} does");
+        for (kernel, name, why) in [
+            ("python3", "class", Some("is a Python keyword and cannot be a variable".to_owned())),
+            ("ir", "NULL", Some("is an R reserved word and cannot be a variable".to_owned())),
+            ("bash", "UID", Some("is a bash reserved word and cannot be a variable".to_owned())),
+            ("ir", "_day", Some(underscore("R"))),
+            ("matlab", "_day", Some(underscore("MATLAB"))),
+            ("python3", "_day", None),
+            ("bash", "_day", None),
+            ("julia-1.11", "_day", None),
+            ("scala", "_day", None),
+            (".net-csharp", "_day", None),
+            (".net-fsharp", "_day", None),
+            ("ir", "day_", None),
+        ] {
+            assert_eq!(of(kernel, name), why, "{kernel} {name}");
+        }
     }
 
     #[test]

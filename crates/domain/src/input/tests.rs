@@ -9,6 +9,27 @@ fn message(input: &Value) -> String {
     failure.message
 }
 
+#[test]
+fn the_usual_page_is_not_recorded() {
+    assert!(Html::default().is_full() && !Html::Sanitized.is_full());
+}
+
+/// Only a sentence that quotes a value is told in other words.
+#[test]
+fn a_value_is_taken_out_of_the_readers_sentence() {
+    for (problem, told) in [
+        ("invalid type: string \"secret\", expected a map", "it has the wrong type or value; expected an object"),
+        (
+            "invalid value: integer `7`, expected a boolean",
+            "it has the wrong type or value; expected true or false, without quotes",
+        ),
+        ("unknown field `a`, expected `b`", "unknown field `a`, expected `b`"),
+        ("missing field `notebook`", "missing field `notebook`"),
+    ] {
+        assert_eq!(without_value(problem), told);
+    }
+}
+
 /// docs/input.md: "An input with `keys` and without the event of an object is an
 /// [InvalidRequest](errors/InvalidRequest.md)."
 #[test]
@@ -268,6 +289,17 @@ fn the_field_that_makes_an_input_too_large_is_named() {
         let said = message(&with(field, value));
         assert!(said.contains(&format!(" Its largest field is {named}")) && said.len() < 400, "{field}: {said}");
     }
+}
+
+/// A parameter that is half of them or less is not to blame.
+#[test]
+fn a_parameter_is_named_if_it_is_more_than_half_of_them() {
+    let largest = |letters: usize| {
+        contract::largest_field(&json!({"parameters": {"a": "x".repeat(letters), "b": 1}}))
+            .map(|(name, bytes)| format!("{name} {bytes}"))
+    };
+    assert_eq!(largest(10).as_deref(), Some("parameters 24"));
+    assert_eq!(largest(11).as_deref(), Some("parameters.a 13"));
 }
 
 /// docs/input.md: "An input that is refused still has an outcome and an event, filed under the instance if the input

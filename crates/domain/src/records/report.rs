@@ -121,11 +121,19 @@ mod tests {
 
     #[test]
     fn outputs_are_added_to_a_functions_verdict_that_has_none() {
-        let left = Report { source_sha256: Some("of the notebook".into()), ..report(Reporter::Runner, &["html"]) };
+        let left = Report {
+            source_sha256: Some("of the notebook".into()),
+            html_error: Some("no page".into()),
+            ..report(Reporter::Runner, &["notebook"])
+        };
         let verdict = report(Reporter::Function, &[]);
         let both = verdict.with_outputs_of(&left).unwrap();
         let sha256 = Some("of the notebook".to_owned());
-        assert_eq!(both, Report { outputs: left.outputs.clone(), source_sha256: sha256, ..verdict.clone() });
+        let html_error = Some("no page".to_owned());
+        assert_eq!(
+            both,
+            Report { outputs: left.outputs.clone(), html_error, source_sha256: sha256, ..verdict.clone() }
+        );
         for whole in [report(Reporter::Function, &["log"]), report(Reporter::Runner, &[])] {
             assert_eq!(whole.with_outputs_of(&left), None, "{whole:?}");
         }

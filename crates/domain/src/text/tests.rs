@@ -58,6 +58,9 @@ fn a_value_that_cannot_arrive_as_it_is_written_is_refused_by_name() {
         ("[1,]", "remove the comma"),
         ("\"a\nb\"", "a control character"),
         (r#""\x41""#, "an escape that JSON does not know"),
+        (r#""\ud83d\ude00 \x41""#, "an escape that JSON does not know"),
+        (r#""with a space \ud800""#, "half of a surrogate pair"),
+        ("\"a\u{1f}b\"", "a control character"),
         (r#""\u12G4""#, "an escape that JSON does not know"),
     ] {
         let message = refused(with_parameter(value).as_str());
@@ -77,6 +80,9 @@ fn what_is_no_input_at_all_is_refused_with_its_place() {
         (r#"{"instance": "a", "instance": "b"}"#, "instance: a field is written twice"),
         (r#"{"instance": "a\"#, "no closing quote"),
         (r#"{"instance": "a\"}"#, "no closing quote"),
+        (r#"{"instance": "a\""#, "no closing quote"),
+        (r#"{"instance": ""#, "no closing quote"),
+        ("{\"instance\": \"a\n", "no closing quote"),
         ("nul", "not JSON"),
         ("null", "must be a JSON object"),
         ("3", "must be a JSON object"),
@@ -128,6 +134,8 @@ fn no_value_is_in_a_message() {
 #[test]
 fn what_arrives_as_it_is_written_is_accepted() {
     let deepest = format!("{}{}", "[".repeat(62), "]".repeat(62));
+    // Side by side: none of them makes another one deeper.
+    let wide = format!("[{}]", ["[{}]"; 200].join(","));
     for value in [
         "9007199254740991",
         "-9007199254740991",
@@ -154,6 +162,7 @@ fn what_arrives_as_it_is_written_is_accepted() {
         "null",
         "true",
         &deepest,
+        &wide,
     ] {
         let text = with_parameter(value);
         let input = input::read(&text).unwrap_or_else(|failure| panic!("{value:.60}: {failure}"));
@@ -239,4 +248,25 @@ fn what_passes_the_check_is_read_and_hostile_texts_end_no_process() {
         }
     }
     assert!(passed > 100, "{passed}");
+}
+
+/// As the functions cut an input out of their payload, which no JSON reader may accept.
+#[test]
+fn a_fields_value_is_found_where_its_quotes_and_brackets_say() {
+    for (text, value) in [
+        (r#"{"input": 7}"#, Some("7")),
+        (r#" { "a" : 1 , "input" :  [1, {"b": "]"}]  }"#, Some("[1, {\"b\": \"]\"}]  ")),
+        (r#"{"a": "\", \"input\": 1, \"", "input": 2}"#, Some("2")),
+        (r#"{"a": "\\", "input": 2}"#, Some("2")),
+        (r#"{"a": {"input": 1}, "b": [{"input": 1}]}"#, None),
+        (r#"{"input": 1, "input": {"x": 1e999}}"#, Some("{\"x\": 1e999}")),
+        (r#"{"\u0069nput": 3}"#, Some("3")),
+        (r#"{"input": "#, Some("")),
+        (r#"{"input": [1, "#, Some("[1, ")),
+        (r#"{"input" 7}"#, None),
+        (r#"["input", 7]"#, None),
+        ("", None),
+    ] {
+        assert_eq!(field(text, "input").map(|place| &text[place]), value, "{text}");
+    }
 }

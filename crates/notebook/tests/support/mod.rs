@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+pub mod changed;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -33,7 +33,7 @@ pub fn trigger_key(raw: &Value) -> Option<String> {
 pub enum NotSelected {
     /// The input's `keys` do not take its key.
     OtherKey,
-    /// It is a "folder" of the S3 console, and holds nothing.
+    /// It is a "folder" of the S3 console or of Hadoop, and holds nothing.
     Folder,
 }
 
@@ -327,6 +327,17 @@ mod tests {
         let request = request(input::parse(&raw).unwrap(), &me, me.start_time).unwrap();
         assert_eq!(request.parameters["k"], "k");
         assert_eq!(run_ref(&request, String::new(), 2).attempt, 2);
+    }
+
+    /// When it was admitted, only the record says.
+    #[test]
+    fn a_request_that_was_recorded_earlier_is_the_same_one() {
+        let me = execution("one", "2026-11-23T10:00:01Z");
+        let at = |text| request(input::parse(&triggered("a.ipynb", "1")).unwrap(), &me, time(text)).unwrap();
+        let (first, again) = (at("2026-11-23T10:00:02Z"), at("2026-11-23T11:00:00Z"));
+        assert!(first != again && is_same_request(&first, &again));
+        let other = Request { kernel: Some("python3".into()), ..first.clone() };
+        assert!(!is_same_request(&other, &again));
     }
 
     fn filled(key: &str, parameters: &Value) -> Result<Request, Failure> {

@@ -112,12 +112,15 @@ fn with_damage(failure: Failure, damaged: Option<&Unreadable>) -> Failure {
     }
 }
 
-/// Why the stop could not be confirmed, and what to do. A run that was skipped touched nothing: what becomes of the instance
-/// is another run's matter.
+/// Why the stop could not be confirmed, and what to do. A run that was skipped, or that never got to see its instance, touched
+/// nothing: what becomes of the instance is another run's matter.
 fn unconfirmed_stop(facts: &OutcomeFacts<'_>) -> Option<String> {
     let stop = classify(facts.stop_error.filter(|_| !facts.skipped)?);
     if stop.code == Code::StopNotConfirmed {
         return Some(stop.message);
+    }
+    if !may_have_touched(facts) {
+        return None;
     }
     let next = facts.instance.map(InstanceName::may_still_run).unwrap_or_default();
     Some(format!("That its instance was stopped could not be confirmed ({}): {} {next}", stop.code, stop.message))
@@ -167,11 +170,22 @@ fn phases(facts: &OutcomeFacts<'_>) -> Phases {
 }
 
 fn instance_after(facts: &OutcomeFacts<'_>) -> Rest {
-    match (facts.stopping, facts.stop_error) {
-        (Some(Stopping { rest: Some(rest), .. }), _) => *rest,
-        (Some(_), _) | (None, Some(_)) => Rest::NotConfirmed,
-        (None, None) => Rest::NotTouched,
+    match facts.stopping {
+        Some(Stopping { rest: Some(rest), .. }) => *rest,
+        Some(_) => Rest::NotConfirmed,
+        None if facts.stop_error.is_some() && may_have_touched(facts) => Rest::NotConfirmed,
+        None => Rest::NotTouched,
     }
+}
+
+/// Whether this execution may have started the instance or run on it. It begins with a look, which leaves a memory: where not one look
+/// succeeded (a denial, say), it sent nothing. An earlier attempt, or what a redrive has no memory of, may have.
+fn may_have_touched(facts: &OutcomeFacts<'_>) -> bool {
+    facts.waiting.is_some()
+        || facts.stopping.is_some()
+        || facts.report.is_some()
+        || facts.attempt > 1
+        || facts.execution.redrive_count > 0
 }
 
 /// What ConcludeRun does about an outcome that already stands for this attempt.

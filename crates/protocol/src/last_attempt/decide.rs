@@ -89,9 +89,71 @@ impl AttemptSearch {
 
 #[cfg(test)]
 mod tests {
-    use reveille_domain::limits::MAX_ATTEMPTS;
+    use serde_json::json;
 
-    use super::{AttemptSearch, ExecutionFacts};
+    use super::*;
+
+    fn seen(status: ExecutionStatus, error: Option<&str>) -> ExecutionSeen {
+        let execution = json!({"arn": "arn", "name": "x", "startTime": "2026-11-23T10:00:00Z", "redriveCount": 2});
+        let input = json!({"instance": "nightly", "notebook": "a.ipynb", "onRunnerLost": "rerun"});
+        ExecutionSeen {
+            status,
+            execution: serde_json::from_value(execution).unwrap(),
+            input: (&input).into(),
+            error: error.map(str::to_owned),
+            cause: None,
+        }
+    }
+
+    #[test]
+    fn an_execution_that_failed_with_a_code_of_ours_was_concluded() {
+        for (status, error, expected) in [
+            (ExecutionStatus::Failed, Some("NotebookFailed"), true),
+            (ExecutionStatus::Failed, Some("OutcomeNotRecorded"), false),
+            (ExecutionStatus::Failed, Some("States.Runtime"), false),
+            (ExecutionStatus::Failed, None, false),
+            // A person may give any word with an abort.
+            (ExecutionStatus::Aborted, Some("NotebookFailed"), false),
+            (ExecutionStatus::TimedOut, Some("NotebookFailed"), false),
+        ] {
+            let facts = ExecutionFacts::of(&seen(status, error));
+            assert_eq!(
+                facts,
+                ExecutionFacts { redrives: 2, is_concluded: expected, repeats: true },
+                "{status:?} {error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_followed_after_a_redrive_or_a_lost_runner() {
+        let facts = |redrives, repeats| ExecutionFacts { redrives, is_concluded: false, repeats };
+        let lost = Some("RunnerLost");
+        for (facts, attempt, redrive_count, status, code, expected) in [
+            // Redriven since this outcome: whatever failed is run again.
+            (facts(1, false), 1, 0, "FAILED", Some("NotebookFailed"), true),
+            (facts(1, false), 1, 0, "ABORTED", Some("Cancelled"), true),
+            (facts(1, false), 9, 0, "FAILED", lost, true),
+            (facts(1, false), 1, 0, "SUCCEEDED", None, false),
+            // Only the stop is verified again.
+            (facts(1, false), 1, 0, "SUCCEEDED", Some("StopNotConfirmed"), false),
+            (facts(1, false), 1, 0, "SKIPPED", Some("StopNotConfirmed"), false),
+            (facts(1, false), 1, 0, "SKIPPED", None, false),
+            // Not redriven since.
+            (facts(1, false), 1, 1, "FAILED", Some("NotebookFailed"), false),
+            (facts(0, true), 1, 0, "FAILED", Some("NotebookFailed"), false),
+            (facts(0, true), 1, 0, "FAILED", lost, true),
+            (facts(0, true), 2, 0, "FAILED", lost, true),
+            (facts(0, true), 3, 0, "FAILED", lost, false),
+            (facts(0, false), 1, 0, "FAILED", lost, false),
+        ] {
+            let outcome = json!({"run": "x-1", "attempt": attempt, "status": status, "code": code, "outputs": {}, "phases": {},
+                "instanceAfter": "atRest", "executionArn": "arn", "redriveCount": redrive_count,
+                "concludedAt": "2026-11-23T10:00:00Z"});
+            let outcome: Outcome = serde_json::from_value(outcome).unwrap();
+            assert_eq!(facts.may_follow(attempt, &outcome), expected, "{facts:?} {outcome:?}");
+        }
+    }
 
     #[test]
     fn a_search_ends_whatever_is_in_the_folder() {

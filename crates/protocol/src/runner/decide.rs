@@ -158,6 +158,7 @@ mod tests {
         for state in [LeaseState::Starting, LeaseState::Open, LeaseState::Unsure] {
             let Bind::Ours(lease) = bound(Some(&lease(state, None))) else { panic!("{state:?}") };
             assert_eq!((lease.state, lease.boot_id.as_deref()), (LeaseState::Open, Some("boot")));
+            assert_eq!((lease.nonce.as_str(), lease.at, lease.bound_at), ("m", at(1), Some(at(1))));
         }
     }
 

@@ -312,3 +312,6 @@ impl<P: RunnerPorts> Runner<'_, P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,7 +195,7 @@ mod tests {
     fn a_runner_that_bound_before_the_answer_keeps_its_state() {
         let mut bound = lease(LeaseState::Busy, "me", 0);
         bound.boot_id = Some("boot".into());
-        let Settled::Write(lease) = settle(&bound, Sent::Accepted, false, "m", at(1)) else { panic!() };
-        assert_eq!((lease.state, lease.certain, lease.boot_id.as_deref()), (LeaseState::Busy, true, Some("boot")));
+        let after = Lease { certain: true, nonce: "m".into(), at: at(1), ..bound.clone() };
+        assert_eq!(settle(&bound, Sent::Accepted, false, "m", at(1)), Settled::Write(after));
     }
 }

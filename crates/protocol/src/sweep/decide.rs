@@ -169,6 +169,26 @@ mod tests {
     }
 
     #[test]
+    fn a_round_that_looks_back_as_far_as_it_may_goes_on() {
+        let of = |began, since| Round { began_at: at(began), since: at(since), ..Cursor::default().round(at(0)) };
+        let goes_on = |round: Round| {
+            let cursor = Cursor { round: Some(round.clone()), ..Cursor::default() };
+            cursor.round(at(0)) == round
+        };
+        assert!(goes_on(of(-3, -3)) && goes_on(of(-3, -3 - 14 * 24)));
+        assert!(!goes_on(of(-3, -2)) && !goes_on(of(-3, -4 - 14 * 24)));
+    }
+
+    /// What is at its beginning says nothing.
+    #[test]
+    fn a_cursor_holds_what_there_is_to_go_on_with() {
+        assert_eq!(serde_json::to_string(&Cursor::default()).unwrap(), "{}");
+        let cursor = Cursor { unfinished: 1, executions_first: true, ..Cursor::default() };
+        assert_eq!(serde_json::to_string(&cursor).unwrap(), r#"{"unfinished":1,"executionsFirst":true}"#);
+        assert_eq!(cursor.key_end(), None, "it names nothing that its key tells");
+    }
+
+    #[test]
     fn what_ended_lately_is_wanted_however_long_ago_it_started() {
         let page = [
             execution("a", 0, Some(0)),
@@ -189,14 +209,29 @@ mod tests {
         let turned = |started| round.clone().past(&[execution("a", started, Some(0))], Some("2".into()));
         let young = turned(-lived);
         assert_eq!((young.list, young.page.as_deref()), (0, Some("2")));
+        assert_eq!(turned(-lived - 1).page.as_deref(), Some("2"), "it may have ended just then");
         let old = turned(-lived - 2);
         assert_eq!((old.list, old.page), (1, None));
+        let within = Round { page: Some("1".into()), after: Some("b".into()), ..round.clone() };
+        let page = [execution("a", 0, Some(0))];
+        assert_eq!(
+            within.clone().past(&page, Some("2".into())),
+            Round { page: Some("2".into()), after: None, ..within.clone() }
+        );
+        assert_eq!(within.clone().past(&page, None), Round { list: 1, page: None, after: None, ..within.clone() });
+        assert_eq!(Round { list: 1, ..within.clone() }.again(), Round { list: 0, page: None, after: None, ..within });
         let last = round.clone().past(&[execution("a", 0, Some(0))], None);
         assert_eq!((last.list, last.page), (1, None));
         let redriven = EndedList::ALL.iter().position(|list| list.redriven).unwrap();
         let round = Round { list: redriven, ..round };
         let kept = round.past(&[execution("a", -lived - 2, Some(0))], Some("2".into()));
         assert_eq!(kept.page.as_deref(), Some("2"), "a redrive may come two weeks later");
+        let redrivable = REDRIVABLE.num_hours();
+        for (started, turns) in [(-lived - redrivable - 1, true), (-lived - redrivable - 2, false)] {
+            let round = Round { list: redriven, ..Cursor::default().round(at(0)) };
+            let past = round.past(&[execution("a", started, Some(0))], Some("2".into()));
+            assert_eq!(past.page.is_some(), turns, "{started}");
+        }
     }
 
     #[test]

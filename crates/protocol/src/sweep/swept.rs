@@ -116,3 +116,43 @@ pub async fn rest<P: RestPorts>(
         swept.checked(looked);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reveille_domain::Code;
+    use serde_json::json;
+
+    use super::*;
+
+    fn failure(message: &str) -> Failure {
+        Failure::new(Code::Throttled, message)
+    }
+
+    #[test]
+    fn what_went_wrong_is_counted_and_the_first_of_it_told() {
+        let mut swept = Swept::default();
+        swept.checked(Ok(()));
+        swept.checked::<()>(Err(failure("first")));
+        swept.checked::<()>(Err(failure("second")));
+        for message in ["history first", "history second", "history third"] {
+            swept.history_failed(&failure(message));
+        }
+        let instance = InstanceName::parse("nightly").unwrap();
+        assert_eq!(swept.concluded(Ok((Some(instance.clone()), true))), Some((instance.clone(), true)));
+        assert_eq!(swept.concluded(Ok((Some(instance.clone()), false))), Some((instance, false)));
+        assert_eq!(swept.concluded(Ok((None, true))), None);
+        assert_eq!(swept.concluded(Err(failure("third"))), None);
+        for seconds in [5, 9, 7] {
+            swept.seen_on(seconds);
+        }
+        assert_eq!(swept.first_failure, Some(failure("first")));
+        let told = json!({"concluded": 2, "checked": 1, "failed": 3, "longestOnSeconds": 9, "historyFailed": 3,
+            "historyFailure": "Throttled: history first"});
+        assert_eq!(json!(swept.answer), told);
+    }
+
+    #[test]
+    fn what_there_is_none_of_is_not_told() {
+        assert_eq!(json!(SweepOutput::default()), json!({"concluded": 0, "checked": 0, "failed": 0}));
+    }
+}

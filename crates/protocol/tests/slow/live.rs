@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use reveille_domain::ports::{
-    Call, CallError, CallErrorKind, LiveBody, LiveOutput, Printed, SavedNotebook, UploadLive,
+    Call, CallError, CallErrorKind, Cells, LiveBody, LiveOutput, Printed, SavedNotebook, UploadLive,
 };
 use tokio::time::Instant;
 
@@ -28,6 +28,29 @@ pub struct Shown {
     pub begun: RefCell<Vec<(String, Vec<u8>)>>,
     /// Those that S3 took.
     pub taken: RefCell<Vec<String>>,
+    /// Seconds that each cell of a notebook takes; 0: it tells of none.
+    pub cell_takes: Cell<u64>,
+}
+
+impl Shown {
+    /// The cells of a notebook that begins now.
+    pub fn cells(&self) -> Counting {
+        Counting { began: Instant::now(), cell_takes: self.cell_takes.get() }
+    }
+}
+
+/// The cells of a notebook.
+pub struct Counting {
+    began: Instant,
+    cell_takes: u64,
+}
+
+impl Counting {
+    pub fn now(&self) -> Cells {
+        let Some(done) = self.began.elapsed().as_secs().checked_div(self.cell_takes) else { return Cells::default() };
+        let done = u32::try_from(done).unwrap();
+        Cells { cell: done + 1, cells: 100, done }
+    }
 }
 
 /// A notebook that prints.
@@ -52,7 +75,8 @@ impl LiveOutput for SlowPrinting {
     }
 
     fn saved(&self) -> Option<SavedNotebook> {
-        let version = self.began.elapsed().as_secs().into();
+        // It is saved each second, for the last time after 500.
+        let version = self.began.elapsed().as_secs().min(500).into();
         Some(SavedNotebook { path: "output.ipynb".into(), bytes: NOTEBOOK_BYTES, version })
     }
 }

@@ -9,10 +9,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::layout::{AttemptRef, Layout};
 use reveille_domain::ports::{
-    AnswerTask, AskedToEnd, Call, Cells, Clock, DescribeExecution, DescribeNotebookInstance, ExecuteNotebook,
-    ExecutedNotebook, FindLeftNotebook, InstanceStatus, Jupyter, KillLeftovers, LeftNotebook, Log, Nonces, Observation,
-    OutputFile, PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat, Sleep, StopAnswer, StopNotebookInstance,
-    TokenAnswer, UploadFile,
+    AnswerTask, AskedToEnd, Call, Cells, Clock, ExecuteNotebook, ExecutedNotebook, FindLeftNotebook, Jupyter,
+    KillLeftovers, LeftNotebook, Log, Nonces, OutputFile, PersonSeen, RunningNotebook, SeePerson, SendTaskHeartbeat,
+    Sleep, StopAnswer, StopNotebookInstance, TokenAnswer, UploadFile,
 };
 use reveille_domain::records::{Claim, Claimant, Lease, LeaseState, Request, Ticket};
 use reveille_domain::{Code, Failure, InstanceName, RunId};
@@ -24,6 +23,7 @@ use tokio::time::Instant;
 #[path = "../support/bucket.rs"]
 mod bucket;
 pub mod live;
+mod outside;
 mod records;
 
 /// What every call takes.
@@ -56,6 +56,11 @@ pub struct Slow {
     pub failing_report: Cell<(&'static str, Duration)>,
     /// Until when a person is seen at work; nothing tells of them afterwards.
     pub person_until: Cell<Duration>,
+    /// Whether Jupyter gives no answer, and how often it was asked.
+    pub jupyter_is_silent: Cell<bool>,
+    pub looks: Cell<u32>,
+    /// Beats that are under way, and the most that were.
+    pub beating: Cell<(usize, usize)>,
     /// The tokens that were answered.
     pub answered: RefCell<Vec<String>>,
     /// Tokens under which nobody waits.
@@ -105,6 +110,9 @@ impl Slow {
             unwritable_lease: Cell::default(),
             failing_report: Cell::default(),
             person_until: Cell::default(),
+            jupyter_is_silent: Cell::default(),
+            looks: Cell::default(),
+            beating: Cell::default(),
             answered: RefCell::default(),
             gone: RefCell::default(),
             stopped: Cell::default(),
@@ -246,7 +254,10 @@ impl AnswerTask for Slow {
 
 impl SendTaskHeartbeat for Slow {
     async fn send_task_heartbeat(&self, token: &str) -> Call<TokenAnswer> {
+        let (now, most) = self.beating.get();
+        self.beating.set((now + 1, most.max(now + 1)));
         self.call().await;
+        self.beating.set((self.beating.get().0 - 1, self.beating.get().1));
         if self.gone.borrow().contains(token) {
             return Ok(TokenAnswer::Gone);
         }
@@ -305,9 +316,14 @@ impl Log for Slow {
 
 impl SeePerson for Slow {
     async fn see_person(&self) -> PersonSeen {
+        self.looks.set(self.looks.get() + 1);
         let busy = self.began.elapsed() < self.person_until.get();
         // Whoever leaves shuts the server down.
-        let jupyter = if busy { Jupyter::Answered } else { Jupyter::NoServer };
+        let jupyter = match (self.jupyter_is_silent.get(), busy) {
+            (true, _) => Jupyter::Silent,
+            (false, true) => Jupyter::Answered,
+            (false, false) => Jupyter::NoServer,
+        };
         PersonSeen { busy, last_active: None, ahead: None, jupyter }
     }
 }
@@ -316,6 +332,7 @@ impl SeePerson for Slow {
 pub struct Sleeping {
     at: Instant,
     ending: (Duration, Option<Failure>),
+    cells: live::Counting,
 }
 
 /// What a notebook left.
@@ -329,7 +346,7 @@ impl RunningNotebook for Sleeping {
     type Live = live::SlowPrinting;
 
     fn cells(&self) -> Cells {
-        Cells::default()
+        self.cells.now()
     }
 
     fn live(&self) -> live::SlowPrinting {
@@ -357,26 +374,10 @@ impl ExecuteNotebook for Slow {
 
     async fn execute_notebook(&self, _: &Request, _: u32) -> Sleeping {
         self.executed.set(self.executed.get() + 1);
-        Sleeping { at: Instant::now() + self.notebook.get(), ending: self.ending.borrow().clone() }
-    }
-}
-
-impl DescribeExecution for Slow {
-    async fn is_running(&self, arn: &str) -> Call<bool> {
-        self.call().await;
-        Ok(self.running.borrow().contains(arn))
-    }
-}
-
-/// Seen from outside it is stopped.
-impl DescribeNotebookInstance for Slow {
-    async fn describe_notebook_instance(&self, _: &InstanceName) -> Call<Option<Observation>> {
-        self.call().await;
-        Ok(Some(Observation {
-            status: InstanceStatus::Stopped,
-            failure_reason: None,
-            last_modified: Some(start()),
-            lifecycle_config: Some("reveille".into()),
-        }))
+        Sleeping {
+            at: Instant::now() + self.notebook.get(),
+            ending: self.ending.borrow().clone(),
+            cells: self.shown.cells(),
+        }
     }
 }

@@ -34,6 +34,8 @@ pub struct StepWorld {
     pub faults: RefCell<Vec<StepFault>>,
     /// Calls that take so many seconds: the action, a part of the key, and the time.
     pub slow: RefCell<Vec<(&'static str, String, i64)>>,
+    /// Whether writes take effect and their answers are lost: the SDK's second try finds its condition broken.
+    pub loses_answers: Cell<bool>,
     /// Seconds that passed since `now()`.
     pub passed: Cell<i64>,
     /// What was sent to task tokens: a failure, or none for a success.
@@ -44,6 +46,8 @@ pub struct StepWorld {
     pub stops: Cell<u32>,
     /// Lines of the log.
     pub log: RefCell<Vec<String>>,
+    /// How often a runner killed what an earlier one had left.
+    pub kills: Cell<u32>,
     /// Notebooks that were executed.
     pub executed: Cell<u32>,
     /// What is written while a notebook is executed.
@@ -90,11 +94,13 @@ impl StepWorld {
             publishing: Ok(()),
             faults: RefCell::default(),
             slow: RefCell::default(),
+            loses_answers: Cell::default(),
             passed: Cell::default(),
             answers: RefCell::default(),
             published: RefCell::default(),
             stops: Cell::default(),
             log: RefCell::default(),
+            kills: Cell::default(),
             executed: Cell::default(),
             during: None,
             and_during: None,
@@ -268,7 +274,8 @@ impl PutObject for StepWorld {
         self.call().await;
         self.slowly("s3:PutObject", key).await;
         self.fail("s3:PutObject", key)?;
-        Ok(bucket::put(&mut self.objects.borrow_mut(), key, body, condition))
+        let answer = bucket::put(&mut self.objects.borrow_mut(), key, body, condition);
+        Ok(if self.loses_answers.get() { PutAnswer::ConditionFailed } else { answer })
     }
 }
 
@@ -299,8 +306,9 @@ impl ListObjects for StepWorld {
 }
 
 impl StopNotebookInstance for StepWorld {
-    async fn stop_notebook_instance(&self, _: &InstanceName) -> Call<StopAnswer> {
+    async fn stop_notebook_instance(&self, name: &InstanceName) -> Call<StopAnswer> {
         self.call().await;
+        self.fail("sagemaker:StopNotebookInstance", name.as_str())?;
         if self.status.get().0 != InstanceStatus::InService {
             return Ok(StopAnswer::WrongStatus("Status (Stopped) not in ([InService]).".to_owned()));
         }
@@ -360,7 +368,8 @@ impl StepWorld {
             ended_at: (seen.status != ExecutionStatus::Running).then_some(*ended),
         };
         let listed: Vec<EndedExecution> = known.iter().filter(|(seen, _)| is_listed(seen)).map(ended).collect();
-        let from: usize = page.map_or(0, |page| page.parse().unwrap());
+        // Step Functions forgets its pages.
+        let Ok(from) = page.unwrap_or("0").parse::<usize>() else { return Ok(None) };
         let to = listed.len().min(from + size.min(self.page_size.get()));
         let next = (to < listed.len()).then(|| to.to_string());
         Ok(Some(EndedPage { executions: listed[from.min(to)..to].to_vec(), next }))

@@ -112,7 +112,9 @@ impl SeePerson for StepWorld {
 }
 
 impl KillLeftovers for StepWorld {
-    async fn kill_leftovers(&self) {}
+    async fn kill_leftovers(&self) {
+        self.kills.set(self.kills.get() + 1);
+    }
 }
 
 impl UploadFile for StepWorld {

@@ -155,6 +155,7 @@ async fn not_granted(world: &LocalAws) {
     ] {
         assert!(cause.contains(part), "{part} is not in {cause}");
     }
+    assert!(!cause.contains("may still be running"), "it started nothing: {cause}");
     assert_eq!(world.accepted("wide", Operation::StartNotebookInstance), 0);
     assert_eq!(world.status("wide").await, "Stopped");
 

@@ -3,6 +3,7 @@
 use std::process::{Output, Stdio};
 
 use reveille_e2e_tests::{LocalAws, Notebook};
+use reveille_instance_model::{FaultKind, InstanceFault};
 use serde_json::Value;
 use tokio::{
     process::Command,
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub const ALL: &[Scenario] = &[
     ("command::a_run_is_started_followed_and_shown", |h, w| h.block_on(followed(w))),
     ("command::a_run_is_cancelled_and_its_instance_seen_stopped", |h, w| h.block_on(cancelled(w))),
+    ("command::an_instance_that_hangs_ends_its_follower_with_12", |h, w| h.block_on(hangs(w))),
     ("command::what_is_typed_wrong_starts_nothing", |h, w| h.block_on(typed_wrong(w))),
     ("command::a_tab_completes_what_exists", |h, w| h.block_on(completed(w))),
 ];
@@ -125,6 +127,21 @@ async fn followed(world: &LocalAws) {
     let instances = answered(world, &["instances"]).await;
     let mine = instances.as_array().unwrap().iter().find(|it| it["instance"] == "command-run").unwrap();
     assert_eq!((&mine["status"], &mine["on"]), (&"Stopped".into(), &false.into()));
+}
+
+/// docs/cli.md, exit codes: the instance wins over how the notebook ended, because it costs money.
+async fn hangs(world: &LocalAws) {
+    world.instance_with("command-hangs", &Notebook::of(&["raise ValueError('no orders')"])).await;
+    let stuck = InstanceFault::once(FaultKind::StuckStopping).on("command-hangs").until_cleared();
+    let stuck = world.local().service().arm(stuck).expect("the fault is armed");
+    let run = reveille(world, &["run", "run.ipynb", "--on", "command-hangs", "--stop-limit", "30s"]).await;
+    ended(&run, 12);
+    let screen = said(&run);
+    assert!(screen.contains("─ NotebookFailed ─") && screen.contains("Next: reveille instances"), "{screen}");
+    let listed = answered(world, &["runs", "--instance", "command-hangs"]).await;
+    assert_eq!((&listed[0]["code"], &listed[0]["instanceAfter"]), (&"NotebookFailed".into(), &"notConfirmed".into()));
+    assert_eq!(world.local().service().clear_faults(Some(stuck)), 1);
+    world.until_status("command-hangs", "Stopped").await;
 }
 
 /// Asks again until the answer holds a text.

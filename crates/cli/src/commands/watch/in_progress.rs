@@ -39,7 +39,13 @@ pub(super) async fn in_progress(terminal: &Terminal, account: &Account) -> Resul
             terminal.note(&format!("no run is in progress; showing the newest, {}", newest.id));
             Ok(newest)
         }
-        1 => Ok(runs.remove(0)),
+        1 => {
+            // On a pipe each line has the run.
+            if terminal.moves() {
+                terminal.note(&format!("following {}", runs[0].id));
+            }
+            Ok(runs.remove(0))
+        }
         _ if terminal.moves() && question::can_be_answered() => {
             let number = chosen(terminal, &runs).await?;
             Ok(runs.remove(number))

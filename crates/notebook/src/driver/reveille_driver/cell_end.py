@@ -1,11 +1,21 @@
 """How a cell ended: what its kernel's reply says, in whatever form the kernel says it. Decides; asks and shows nothing."""
 
 import ast
+import builtins
 import re
 
-# Asked of ipykernel with each cell: whether the cell told the kernel itself to shut down. It does so a moment after its
-# reply, in which the next cell may or may not be executed.
-SHUT_DOWN = {"reveille_shuts_down": "get_ipython().exit_now"}
+# Asked of ipykernel with each cell: whether the cell told the kernel itself to shut down, or stopped the loop that it runs in. It
+# ends a moment after its reply, in which the next cell may or may not be executed.
+SHUT_DOWN = {
+    "reveille_shuts_down": "get_ipython().exit_now",
+    "reveille_stops": "getattr(__import__('asyncio').get_running_loop(), '_stopping', False)",
+}
+# Asked of xeus-python with each cell: what IPython, which it runs cells with, says of it. Its reply says that all is well where IPython
+# printed the error and did not show it: an unknown magic, an ExceptionGroup.
+FAILED = {
+    "reveille_failed": "(lambda result, error: None if result.success else [type(error).__name__, str(error)[:2000]])(*(lambda result: "
+    "(result, result.error_before_exec or result.error_in_exec))(get_ipython().last_execution_result))"
+}
 # Asked of ipykernel after a failure: what was raised, and whether Python itself would end with status 0. The reply has only
 # texts, in which `sys.exit("0")` and `sys.exit(0)` are the same, and a class derived from SystemExit is any other.
 RAISED = {
@@ -29,6 +39,9 @@ SWALLOWS = re.compile(
     re.MULTILINE,
 )
 
+# What a kernel that is lost is told by, where it printed no error.
+IS_LOST = "the kernel does not go on after this cell, as when it closed sys.stdout or sys.stderr, or replaced one by what cannot be flushed"
+TRACEBACK = "Traceback (most recent call last):"
 # IPython's word for an error outside of the cell's code: in showing its value, for example. What it was is shown.
 NO_ERROR_OF_CODE = "NoneType"
 
@@ -68,14 +81,37 @@ def unsent_exit(answers):
     return {"status": "ok", "payload": [{"source": "ask_exit", "keepkernel": value}]}
 
 
+def lost(cell):
+    """In the place of all replies of a kernel that is lost: with the error that it printed for it."""
+    words = printed(cell, "stderr")
+    name, text = named_in(words) if TRACEBACK in "".join(words) else ("", "")
+    return {"status": "error", "ename": name, "evalue": f"{text} ({IS_LOST})" if text else IS_LOST}
+
+
+def may_be_exit(name):
+    """Whether what was raised may be a SystemExit, or derived from it. Python's other errors are none; and a kernel without memory
+    (MemoryError) would not answer."""
+    known = getattr(builtins, name, None)
+    return not isinstance(known, type) or known is SystemExit
+
+
 def is_success(status):
     """As Python's own sys.exit() takes it; but True is IPython's `keep_kernel=True`, which says nothing of a failure."""
     return status is None or isinstance(status, bool) or (isinstance(status, int) and status == 0)
 
 
+def as_it_ended(reply):
+    """The reply, or in its place that of a failed cell, where the answer to FAILED is an error."""
+    try:
+        name, text = map(str, ast.literal_eval(answer(reply, "reveille_failed") or "None"))
+    except (ValueError, SyntaxError, TypeError):
+        return reply
+    return {"status": "error", "ename": name, "evalue": text}
+
+
 def shuts_down(reply):
-    """Whether the answer to SHUT_DOWN is yes; a notebook that redefines what it asks for has no say in it."""
-    return answer(reply, "reveille_shuts_down") == "True"
+    """Whether an answer to SHUT_DOWN is yes; a notebook that redefines what it asks for has no say in it."""
+    return any(answer(reply, asked) == "True" for asked in SHUT_DOWN)
 
 
 def answer(reply, name):

@@ -7,7 +7,6 @@ raised into a task that could swallow it.
 
 import asyncio
 import logging
-from queue import Empty
 
 import nbclient.client
 import nbclient.output_widget
@@ -16,6 +15,7 @@ from nbclient.client import timestamp
 from nbclient.util import ensure_async
 
 from reveille_driver import outputs
+from reveille_driver.exchange import LAST_WORDS_SECONDS, LOST, UNSENT, Exchange, cancelled, next_message
 from reveille_driver.layout import pieces
 from reveille_driver.streams import Streams
 from reveille_driver.texts import clean, cut, stored_size
@@ -28,20 +28,6 @@ for module in (nbclient.client, nbclient.output_widget):
 # Outputs may arrive after the cell's end; beyond this they are given up with a warning, the cell counts.
 OUTPUT_LAG_SECONDS = 60
 OUTPUTS = ("stream", "display_data", "execute_result", "error")
-# What a dead kernel has still sent is there at once, if it is: after a pause of this length nothing more comes.
-LAST_WORDS_SECONDS = 0.5
-DEATH_POLL_SECONDS = 0.2
-# Messages are told of; this is how long one of which nobody was told waits.
-LOOK_SECONDS = 1
-# A kernel that is asked once may have missed it: it is asked again. Each time it has half as long again to answer, for
-# one that needs longer than this for every answer.
-READY_SECONDS = 1
-READY_GROWTH = 1.5
-# A kernel's reply may come after the word that it has done with the cell. Then it is asked for something else: once that is
-# answered, nothing more comes of what was asked before, but what is already on its way.
-REPLY_LAG_SECONDS = 2
-# What an answer beside the cells may take: the kernel has just answered the cell.
-ANSWER_SECONDS = 60
 DISPLAYS = ("display_data", "execute_result", "update_display_data")
 
 
@@ -53,15 +39,7 @@ class KernelDied(Exception):
         self.began = began
 
 
-# In the place of a reply that the kernel did not send.
-UNSENT = object()
-
-
-class NotReady(Exception):
-    """The kernel was started and does not answer, or is gone."""
-
-
-class Client(NotebookClient):
+class Client(Exchange, NotebookClient):
     """What is kept of a kernel's messages. Its state is that of one execution of one notebook."""
 
     def __init__(self, nb, km, kc, limit, quiet=()):
@@ -71,7 +49,6 @@ class Client(NotebookClient):
         # Cells whose outputs stay out of the log: they may quote values.
         self.quiet = frozenset(quiet)
         self.kept = 0
-        self.messages = 0
         # Cells that lost outputs and say so.
         self.noted = set()
         self.cells_by_request = {}
@@ -86,49 +63,11 @@ class Client(NotebookClient):
         self.widget_registry = {"@jupyter-widgets/output": {"OutputModel": Output}}
         self.changed = lambda index: None
 
-    # -- requests
+    # -- cells
 
-    async def ready(self, seconds):
-        """Waits until the kernel answers and its outputs arrive."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        patience = READY_SECONDS
-        while asyncio.get_running_loop().time() < deadline:
-            request = await ensure_async(self.kc.kernel_info())
-            heard = asyncio.gather(self.reply_to(request), self.idle_after(request))
-            died = asyncio.ensure_future(self.death())
-            done, _ = await asyncio.wait({heard, died}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            await cancelled(heard, died)
-            patience *= READY_GROWTH
-            if heard in done:
-                return
-            if died in done:
-                raise NotReady("it ended before it answered")
-        raise NotReady(f"it did not answer within {seconds} s")
-
-    async def language_info(self):
-        """Asks once more: the answer goes into the notebook, and shows that the kernel outlived the last cell."""
-        request = await ensure_async(self.kc.kernel_info())
-        reply = await self.answered(self.reply_to(request))
-        return None if reply is None else reply["content"].get("language_info")
-
-    async def turn_loop(self):
-        """ipykernel notes a signal that comes in an `await`, and looks at it when its loop turns next. A message turns it."""
-        await ensure_async(self.kc.kernel_info())
-
-    async def ask(self, expressions):
-        """What expressions come to in the kernel, beside the cells: a reply's content. It may lack the answers."""
-        request = await ensure_async(
-            self.kc.execute("", silent=True, store_history=False, user_expressions=expressions, stop_on_error=False)
-        )
-        try:
-            reply = await asyncio.wait_for(self.answered(self.reply_to(request)), ANSWER_SECONDS)
-        except asyncio.TimeoutError:
-            reply = None
-        return {} if reply is None else reply["content"]
-
-    async def run(self, cell, index, allow_errors, asked=None):
-        """Executes a cell; its reply's content, None if the kernel has done with it and sent none, or KernelDied.
-        `asked` are expressions that the reply answers."""
+    async def run(self, cell, index, asked=None):
+        """Executes a cell; its reply's content, None if the kernel sends none (`is_lost` tells whether it sends any other), or
+        KernelDied. `asked` are expressions that the reply answers."""
         cell["metadata"]["execution"] = {}
         # Asked just before the cell: without an answer to it, the kernel's end was the doing of the cell before.
         probe = await ensure_async(self.kc.kernel_info())
@@ -143,9 +82,12 @@ class Client(NotebookClient):
         try:
             reply = await self.answered(self.reply_if_any(request, {probe: began}, idle))
             if reply is None:
-                await self.quiet_after_death(idle)
+                await self.hush({idle}, LAST_WORDS_SECONDS)
                 # A kernel that was killed says nothing more; the cell that was asked for last is to blame.
                 raise KernelDied(began.is_set() or self.end() != 0)
+            if reply is LOST:
+                self.is_lost = True
+                return None
             await asyncio.wait({idle}, timeout=OUTPUT_LAG_SECONDS)
             if not idle.done():
                 logging.warning("Outputs of this cell did not end within %d s of its end.", OUTPUT_LAG_SECONDS)
@@ -159,50 +101,6 @@ class Client(NotebookClient):
             await cancelled(idle)
             self.close_streams()
 
-    async def answered(self, waiting):
-        """What `waiting` comes to, or None when the kernel died instead."""
-        answer, died = asyncio.ensure_future(waiting), asyncio.ensure_future(self.death())
-        try:
-            await asyncio.wait({answer, died}, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                await asyncio.wait({answer}, timeout=LAST_WORDS_SECONDS)
-            return answer.result() if answer.done() else None
-        finally:
-            await cancelled(answer, died)
-
-    async def reply_to(self, request, others=None):
-        """The reply; meanwhile the events of `others` are set as those are answered."""
-        while True:
-            reply = await next_message(self.kc.shell_channel)
-            parent = reply["parent_header"].get("msg_id")
-            if parent == request:
-                return reply
-            if others and parent in others:
-                others[parent].set()
-
-    async def reply_if_any(self, request, others, idle):
-        """The reply, or UNSENT: ipykernel sends none for what JSON does not hold, and says in its log only why."""
-        reply = asyncio.ensure_future(self.reply_to(request, others))
-        next_one = asyncio.Event()
-        heard = asyncio.ensure_future(next_one.wait())
-        try:
-            await asyncio.wait({reply, idle}, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait({reply}, timeout=REPLY_LAG_SECONDS)
-            if not reply.done():
-                others[await ensure_async(self.kc.kernel_info())] = next_one
-                await asyncio.wait({reply, heard}, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.wait({reply}, timeout=REPLY_LAG_SECONDS)
-            return reply.result() if reply.done() else UNSENT
-        finally:
-            await cancelled(reply, heard)
-
-    async def quiet_after_death(self, idle):
-        """Takes in what a dead kernel has sent: until nothing more came for a moment."""
-        before = None
-        while before != self.messages and not idle.done():
-            before = self.messages
-            await asyncio.wait({idle}, timeout=LAST_WORDS_SECONDS)
-
     async def idle_after(self, request, began=None):
         """Takes in what the kernel publishes until it has done with the request."""
         while True:
@@ -214,20 +112,14 @@ class Client(NotebookClient):
                 state = message["content"].get("execution_state")
                 if index is not None and state in ("busy", "idle"):
                     self.timed(index, f"iopub.status.{state}", message)
+                if state == "idle" and parent in self.overs:
+                    self.overs[parent].set()
                 if parent == request and state == "idle":
                     return
                 if parent == request and began is not None:
                     began.set()
             elif index is not None:
                 self.take(message, self.nb["cells"][index], index)
-
-    async def death(self):
-        while await self.km.is_alive():
-            await asyncio.sleep(DEATH_POLL_SECONDS)
-
-    def end(self):
-        process = getattr(self.km.provisioner, "process", None)
-        return getattr(process, "returncode", None)
 
     def timed(self, index, event, message):
         """nbclient's record of when what happened, which JupyterLab shows."""
@@ -242,6 +134,9 @@ class Client(NotebookClient):
             self.keep(message, cell, index)
         except Exception as error:
             logging.warning("a message of the kernel is left out: %s", type(error).__name__)
+            if message["msg_type"] in OUTPUTS:
+                content = {"name": "stderr", "text": "[an output that the notebook's format does not hold is left out by Reveille]\n"}
+                self.keep({**message, "msg_type": "stream", "content": content}, cell, index)
         self.changed(index)
 
     def keep(self, message, cell, index):
@@ -261,7 +156,7 @@ class Client(NotebookClient):
         if index in self.clearing and not hooked and kind in OUTPUTS:
             # Before it is counted what would be stored.
             self.clear(cell, index)
-        bounded = self.bounded(message, index)
+        bounded = self.bounded({**message, "content": outputs.repaired(kind, content)}, index)
         if bounded is None:
             return
         if bounded["msg_type"] == "stream" and not hooked:
@@ -372,21 +267,3 @@ class Client(NotebookClient):
     def stored(self):
         outputs = sum(stored_size(output) for cell in self.nb["cells"] for output in cell.get("outputs", ()))
         return outputs + stored_size(self.widget_state) + stored_size(self.widget_buffers)
-
-
-async def next_message(channel):
-    """A channel's next message. ZeroMQ tells once that a message has come, and a request that is sent just then takes that word
-    away: jupyter_client sends past asyncio's socket. So whoever waits looks for themselves now and then."""
-    while True:
-        try:
-            return await channel.get_msg(timeout=LOOK_SECONDS)
-        except Empty:
-            pass
-
-
-async def cancelled(*tasks):
-    """Cancels and waits until it took effect, so that no message is taken twice or lost to a dead task."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-

@@ -17,10 +17,17 @@ ACTIVATE = """for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do
 done
 env -0
 """
+# Of one script: also what it had set when it ended the shell.
+ACTIVATE_BY_ONE = """exec 3>&1 >&2
+trap 'REVEILLE_ENDED=yes env -0 >&3' EXIT
+. "$REVEILLE_SCRIPT"
+trap - EXIT
+env -0 >&3
+"""
 # Stands in the place of a variable that `conda env config vars unset` took away.
 CONDA_UNSET = "***unset***"
-# What bash itself sets.
-NOT_ACTIVATED = ("_", "PWD", "OLDPWD", "SHLVL")
+# What bash itself sets, and what is ours: by it the run's processes are found.
+NOT_ACTIVATED = ("_", "PWD", "OLDPWD", "SHLVL", "REVEILLE_RUN", "REVEILLE_SCRIPT", "REVEILLE_ENDED")
 # Names by which every environment calls its own ipykernel, and Jupyter the native kernel.
 NATIVE = ("python", "python2", "python3")
 
@@ -134,7 +141,10 @@ def activated(env, prefix):
     for file in [*sorted((prefix / "etc" / "conda" / "env_vars.d").glob("*.json")), prefix / "conda-meta" / "state"]:
         env.update(usable(variables_in(file, prefix)))
     if any((prefix / "etc" / "conda" / "activate.d").glob("*.sh")):
-        env = {**env, **sourced(env, prefix)}
+        after = sourced(env, prefix)
+        # A script may take a variable away. What is no name in a shell is not the scripts'.
+        env = {name: value for name, value in env.items() if name in after or name in NOT_ACTIVATED or not name.isidentifier()}
+        env.update(after)
     return env
 
 
@@ -143,7 +153,7 @@ def variables_in(file, prefix):
     try:
         content = json.loads(text_of(file))
         variables = content.get("env_vars") if file.name == "state" else content
-        return {str(name): str(value) for name, value in (variables or {}).items() if value != CONDA_UNSET}
+        return {str(name): str(value) for name, value in (variables or {}).items() if value not in (CONDA_UNSET, None)}
     except FileNotFoundError:
         pass
     except (OSError, ValueError, AttributeError, RecursionError) as error:
@@ -153,9 +163,27 @@ def variables_in(file, prefix):
 
 def sourced(env, prefix):
     """The variables after the environment's activate.d scripts have run."""
+    done = run_in_bash(ACTIVATE, env, prefix)
+    if done is None:
+        return env
+    if done.stdout:
+        return variables_of(done)
+    # One of them ended the shell (`exit`, a failure under `set -e`): it must not take the others' variables along.
+    for script in sorted((prefix / "etc" / "conda" / "activate.d").glob("*.sh")):
+        done = run_in_bash(ACTIVATE_BY_ONE, {**env, "REVEILLE_SCRIPT": str(script)}, prefix)
+        if done is None:
+            continue
+        if not done.stdout or b"REVEILLE_ENDED=" in done.stdout:
+            logging.warning("conda environment %s: its script %s ended the shell (status %d)", prefix.name, script.name, done.returncode)
+        env = variables_of(done) if done.stdout else env
+    return env
+
+
+def run_in_bash(text, env, prefix):
+    """What the fixed text comes to, or None where bash does not end."""
     try:
-        done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-c", ACTIVATE],
+        return subprocess.run(
+            ["bash", "--noprofile", "--norc", "-c", text],
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -164,9 +192,11 @@ def sourced(env, prefix):
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         logging.warning("conda environment %s is not activated: %s", prefix.name, type(error).__name__)
-        return {}
-    if not done.stdout:
-        logging.warning("conda environment %s is not activated: one of its scripts ended the shell (status %d)", prefix.name, done.returncode)
+        return None
+
+
+def variables_of(done):
+    """The variables that bash has told."""
     pairs = (entry.partition(b"=") for entry in done.stdout.split(b"\0") if b"=" in entry)
     variables = {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
     return {name: value for name, value in variables.items() if name not in NOT_ACTIVATED}

@@ -35,6 +35,10 @@ class Kernel:
     def is_ipykernel(self):
         return conda.is_ipykernel(self.spec.argv)
 
+    @property
+    def is_xeus_python(self):
+        return any(os.path.basename(part).startswith("xpython") for part in self.spec.argv)
+
     def environment(self, scratch):
         """The process's environment, as Jupyter on the instance would make it."""
         # jupyter_client's own rule: `${NAME}` in a specification is the variable of the process that starts the kernel.
@@ -62,6 +66,9 @@ def choose(notebook, override, own_specs):
         try:
             spec = manager.get_kernel_spec(name)
         except NoSuchKernel:
+            if name.lower() in map(str.lower, manager.find_kernel_specs()):
+                # jupyter_client says the same of one that needs a program to start it (`kernel_provisioner`), which the log names.
+                raise KernelBroken(f"kernel {clean(name, 200)} needs a kernel provisioner that is not installed") from None
             continue
         except Exception as error:  # of JSON, of a field's type, of the file
             # What is wrong with a field may be told with its value.

@@ -4,9 +4,15 @@ nbformat builds the same, and holds each output against the whole schema: for th
 which takes more memory and time than the rest of a small notebook. The format of an output is short; it is checked here.
 """
 
+import json
+
 from nbformat import from_dict
 
-from reveille_driver.texts import clean, tail
+from reveille_driver.texts import clean, is_nested_deeper, tail
+
+
+# No library nests as deep; Python's own recursion ends some way beyond.
+MOST_LEVELS = 200
 
 
 class NotAnOutput(Exception):
@@ -23,6 +29,36 @@ def from_message(message):
         if name not in content or not fits(content[name]):
             raise NotAnOutput(f"{kind}: {name}")
     return from_dict({"output_type": kind, **{name: content[name] for name in fields}})
+
+
+def repaired(kind, content):
+    """The content of a message as the format has it: what can be read in one way only is kept, as Jupyter shows it."""
+    if not is_object(content) or is_nested_deeper(content, MOST_LEVELS):
+        raise NotAnOutput(kind)
+    if kind == "error":
+        lines = content.get("traceback")
+        lines = [lines] if is_text(lines) else lines if isinstance(lines, (list, tuple)) else []
+        texts = {name: content[name] if is_text(content.get(name)) else "" for name in ("ename", "evalue")}
+        return {**content, **texts, "traceback": [line for line in lines if is_text(line)]}
+    if kind == "stream":
+        name, text = content.get("name"), content.get("text")
+        return {**content, "name": name if is_text(name) else "stdout", "text": "".join(text) if is_texts(text) else text}
+    if not is_count(content.get("execution_count")):
+        content = {**content, "execution_count": None}
+    if kind not in ("display_data", "execute_result", "update_display_data"):
+        return content
+    data, metadata = content.get("data"), content.get("metadata")
+    kept = {name: item for name, value in data.items() if (item := fitting(name, value)) is not None} if is_object(data) else {}
+    if data != {} and not kept:
+        raise NotAnOutput(kind)
+    return {**content, "data": kept, "metadata": metadata if is_object(metadata) else {}}
+
+
+def fitting(kind, value):
+    """What a bundle may hold of this kind: the value, or a number as the text that it is; None for nothing."""
+    if is_json(kind) or is_text(value) or is_texts(value):
+        return value
+    return json.dumps(value) if isinstance(value, (int, float)) else None
 
 
 def shortened(content):

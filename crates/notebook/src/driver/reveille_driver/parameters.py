@@ -145,6 +145,13 @@ def tell_places(metadata, cells, positions, injected):
         metadata["reveille"] = {"source_cells": places}
 
 
+def tell_left_over(cells):
+    """A run without parameters executes what an earlier one was given, if the notebook is that one's output."""
+    for number, cell in enumerate(cells, 1):
+        if INJECTED_TAG in cell["metadata"]["tags"] and cell["cell_type"] == "code":
+            logging.warning("Cell %d sets the parameters of an earlier run (%s), and this run has none.", number, INJECTED_TAG)
+
+
 def check_tags(cells, parameters, language):
     """Refuses what papermill takes without a word: values that a cell below sets back."""
     if not parameters:
@@ -156,6 +163,9 @@ def check_tags(cells, parameters, language):
         # What no tagged cell has is no parameter of this notebook, and may be a variable of its own.
         tagged = "\n".join(cell["source"] for cell in cells if {PARAMETERS_TAG, INJECTED_TAG} & set(cell["metadata"]["tags"]))
         declared = [name for name in parameters if mentions(tagged, name, language)]
+        if unknown := [name for name in parameters if name not in declared]:
+            # Papermill's "Passed unknown parameter": a slip in a name leaves the default as it was.
+            logging.warning("The parameters cell (cell %d) has no %s; set all the same.", number, ", ".join(unknown))
     else:
         declared = list(parameters)
         logging.info("No cell is tagged %s: the run's values are set before the first cell.", PARAMETERS_TAG)

@@ -14,6 +14,10 @@ ELSEWHERE = "/tmp"
 # word that a cell has ended; ZeroMQ's own bound, 1,000, is passed by a progress bar on a machine that is busy.
 WAITING_MESSAGES = 1_000_000
 END_POLL_SECONDS = 0.05
+# Between SIGTERM and SIGKILL, for a kernel that has had its grace before.
+LEAST_GRACE = 1
+# Programs that start a kernel as their child. SIGTERM is for both.
+SHELLS = ("bash", "dash", "sh")
 # Until a kernel that does not end when it is told on its shell channel is told on its control channel.
 SHELL_SECONDS = 5
 
@@ -54,7 +58,9 @@ class KernelProcess:
         self.kc = self.km.client()
         # Said of the context, it holds for the sockets that are made in it.
         self.kc.context.setsockopt(zmq.RCVHWM, WAITING_MESSAGES)
-        self.kc.start_channels()
+        # Without heartbeats: the process itself is looked at. The thread for them, if it starts while a kernel that did not is
+        # cleared away, writes into the log that too many files are open.
+        self.kc.start_channels(hb=False)
         # Nobody is there to answer: `input()` fails instead of waiting. Starting the channels has set it.
         self.kc.allow_stdin = False
 
@@ -69,7 +75,7 @@ class KernelProcess:
         kernel = getattr(self.km.provisioner, "pid", None)
         try:
             children = Path(f"/proc/{kernel}/task/{kernel}/children").read_text().split()
-            return next((child for child in children if Path(f"/proc/{child}/comm").read_text() == "bash\n"), None)
+            return next(filter(is_a_shell, children), None)
         except OSError:
             return None
 
@@ -98,17 +104,33 @@ class KernelProcess:
 
     def may_be_made_with_ipykernel(self):
         """It does not say so: a program of Python, as bash_kernel and Calysto's kernels are. xeus-python is known not to be."""
-        argv = [str(part) for part in self.kernel.spec.argv]
-        is_python = os.path.basename(argv[0]).startswith("python")
-        return self.kernel.is_ipykernel or (is_python and not any(part.startswith("xpython") for part in argv))
+        is_python = os.path.basename(self.kernel.spec.argv[0]).startswith("python")
+        return self.kernel.is_ipykernel or (is_python and not self.kernel.is_xeus_python)
 
-    async def end_by_signal(self):
+    async def end_early(self, hears):
+        """At the limit. A kernel that hears, and has no handler for SIGTERM, is told to end as after the last cell: SIGTERM would end it
+        without what the notebook registered with atexit. Both have the same grace."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.grace
+        if hears and self.has_begun() and not catches(self.km.provisioner.pid, signal.SIGTERM):
+            try:
+                await asyncio.wait_for(self.told_to_end(), self.grace)
+            except asyncio.TimeoutError:
+                pass
+        await self.end_by_signal(max(deadline - loop.time(), min(self.grace, LEAST_GRACE)))
+
+    async def told_to_end(self):
+        await self.ask_to_end()
+        while await self.km.is_alive():
+            await asyncio.sleep(END_POLL_SECONDS)
+
+    async def end_by_signal(self, grace=None):
         """SIGTERM, the grace that a notebook's own handlers have, SIGKILL."""
         if not self.has_begun():
             return
         if await self.km.is_alive():
             await self.km.provisioner.send_signal(signal.SIGTERM)
-            await self.gone_within(self.grace)
+            await self.gone_within(self.grace if grace is None else grace)
         await self.kill()
 
     async def kill(self):
@@ -133,6 +155,30 @@ class KernelProcess:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
+
+
+def catches(process, number):
+    """Whether a process, or the one that a shell started for it, has a handler of its own for a signal."""
+    try:
+        if not Path(f"/proc/{process}/comm").read_text().strip() in SHELLS:
+            return number in caught(process)
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        return any(number in caught(child) for child in (process, *children))
+    except OSError:
+        return False
+
+
+def caught(process):
+    """The signals that a process has handlers for."""
+    status = Path(f"/proc/{process}/status").read_text()
+    mask = int(next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1], 16)
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
+
+
+def is_a_shell(process):
+    """Whether it is a bash that lives: one that ended stays a child of its kernel until that asks for its status."""
+    name, _, rest = Path(f"/proc/{process}/stat").read_text().rpartition(")")
+    return name.partition("(")[2] == "bash" and rest.split()[0] not in "ZX"
 
 
 def private_folder(path):

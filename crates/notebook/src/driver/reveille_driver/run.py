@@ -98,6 +98,8 @@ class Run:
             position = numbered[at][1] if replaces else None
             numbered[at : at + replaces] = [(parameters.injected_cell(text, cells), position)]
             self.injected = at
+        else:
+            parameters.tell_left_over(self.notebook["cells"])
         self.positions = [position for _, position in numbered]
         return [cell for cell, _ in numbered]
 
@@ -168,7 +170,8 @@ class Run:
         # While the kernel starts, what is needed next is loaded.
         if self.page is None:
             self.page = self.begin_page()
-        from reveille_driver.client import Client, NotReady
+        from reveille_driver.client import Client
+        from reveille_driver.exchange import NotReady
         from reveille_driver.record import Record
 
         if self.record is None:
@@ -230,15 +233,16 @@ class Run:
     async def run_cell(self, cell, index):
         from reveille_driver.client import KernelDied
 
-        asked = cell_end.SHUT_DOWN if self.kernel.is_ipykernel else None
+        asked = cell_end.SHUT_DOWN if self.kernel.is_ipykernel else cell_end.FAILED if self.kernel.is_xeus_python else None
         allowed = "raises-exception" in cell["metadata"]["tags"]
         try:
-            reply = await self.client.run(cell, index, allowed, asked) or await self.unanswered()
+            reply = await self.client.run(cell, index, asked) or await self.unanswered(cell)
         except KernelDied as died:
             # A kernel that ends well before it said that it began was ended by the cell before. ipykernel's cells tell of that
             # themselves (SHUT_DOWN), and a kernel that leaves at once takes what it had to say along: there it is this cell.
             here = died.began or self.kernel.is_ipykernel or self.last_run is None
             raise self.kernel_died(index if here else self.last_run) from None
+        reply = cell_end.as_it_ended(reply)
         if reply.get("status") == "ok":
             self.show_beside(cell, index, reply)
         await self.check_end(cell, index, reply, allowed)
@@ -255,6 +259,7 @@ class Run:
     async def check_end(self, cell, index, reply, allowed):
         """Raises where the notebook ends with this cell."""
         swallowed = cell_end.swallowed(cell, self.client.errors.get(index))
+        allowed = allowed and not self.client.is_lost
         if not allowed and (reply.get("status") != "ok" or swallowed):
             raise await self.cell_failed(cell, index, reply if reply.get("status") != "ok" else swallowed)
         for status in self.exits(index, reply):
@@ -272,8 +277,10 @@ class Run:
     def kernel_language(self):
         return (self.kernel.spec.language or "").lower()
 
-    async def unanswered(self):
+    async def unanswered(self, cell):
         """In the place of a reply that the kernel could not send: `exit(error)` makes one, whose value is no JSON."""
+        if self.client.is_lost:
+            return cell_end.lost(cell)
         return cell_end.unsent_exit(await self.ask(cell_end.EXIT_VALUE))
 
     async def ask(self, expressions):
@@ -283,7 +290,7 @@ class Run:
         """What the kernel's reply says; an error that it did not also publish is put into the cell."""
         shown = self.client.errors.get(index, {})
         name, text, traceback = cell_end.error_of(reply, shown, cell)
-        raised = cell_end.answer(await self.ask(cell_end.RAISED), "reveille_raised")
+        raised = cell_end.answer(await self.ask(cell_end.RAISED), "reveille_raised") if cell_end.may_be_exit(name) else None
         if raised == f"[{name!r}, True]" or (raised is None and name == "SystemExit" and text in cell_end.SUCCESS):
             return Ended({"kind": "succeeded"})
         if not cell_end.is_shown(reply, shown) and not (self.stop.is_set() and not name):
@@ -347,7 +354,7 @@ class Run:
     async def end_early(self, work):
         """The limit, or a cancellation. What there is is safe before anything else is tried."""
         answer = {"kind": "interrupted", "cell_index": None, "traceback_tail": []}
-        index = self.current
+        index, hears = self.current, False
         if self.record is not None:
             try:
                 self.record.save()
@@ -356,6 +363,7 @@ class Run:
         if index is not None:
             answer["cell_index"] = self.positions[index]
             answer["traceback_tail"] = await self.interrupt(index)
+            hears = self.cell_over.is_set()
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         if index is not None:
@@ -364,7 +372,7 @@ class Run:
         if self.record is not None:
             self.record.finish(index)
         if self.process is not None:
-            await self.process.end_by_signal()
+            await self.process.end_early(hears)
         return answer
 
     async def interrupt(self, index):

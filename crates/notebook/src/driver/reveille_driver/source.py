@@ -5,9 +5,11 @@ can be read in one way only is repaired. The source file itself is never written
 """
 
 import json
+import logging
 import re
 
 from reveille_driver.spared import real
+from reveille_driver.texts import clean, is_nested_deeper
 
 # An escaped surrogate: nearly always half of a pair that is whole, which only encoding it tells.
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -17,6 +19,8 @@ ERROR_MARKER_TAG = "papermill-error-cell-tag"
 # What an output may hold as something else than text.
 JSON = re.compile(r"application/(.*\+)?json")
 CELL_TYPES = ("code", "markdown", "raw")
+# No tool nests as deep; some way beyond, Python's own recursion ends.
+MOST_LEVELS = 200
 # The first version of the format whose cells have ids; everything is brought to it, as papermill does.
 MINOR = 5
 # Of a cell's and a notebook's metadata: what the format gives a type. The rest is the tools' own.
@@ -67,11 +71,19 @@ def read(path, limit):
         raise Unreadable(no_notebook(raw) or said(error)) from None
     notebook = upgraded(notebook, text)
     check(notebook)
+    # What an earlier run left is made anew, whatever is in it.
+    for cell in notebook["cells"]:
+        cell.pop("outputs", None)
+    if is_nested_deeper(notebook, MOST_LEVELS):
+        raise Unreadable(f"lists and objects are nested in it more than {MOST_LEVELS} levels deep")
     try:
         if SURROGATE.search(text):
             json.dumps(notebook, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         raise Unreadable(f"it holds text that is not Unicode (half of a surrogate pair): {error}") from None
+    for number, cell in enumerate(notebook["cells"], 1):
+        if cell["cell_type"] not in (*CELL_TYPES, "heading"):
+            logging.warning("Cell %d is kept as text and not executed: its type is %a.", number, clean(cell["cell_type"], 50))
     normalise(notebook)
     return notebook
 

@@ -102,6 +102,17 @@ def cut(text, room):
     return text[:low]
 
 
+def is_nested_deeper(value, levels):
+    """Whether lists and objects are in one another more often than so."""
+    level = [value]
+    for _ in range(levels + 1):
+        items = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list, tuple))]
+        level = [inner for item in items for inner in item]
+        if not level:
+            return False
+    return True
+
+
 def caused_by_full_disk(error):
     seen = 0
     while error is not None and seen < 20:

@@ -294,3 +294,49 @@ fn a_rest_from_before_our_start_is_no_rest() {
     lease.seen_before_start = Some(at(4));
     assert_eq!(decide(InstanceStatus::Failed, Some(&lease), false, 30), ENDED);
 }
+
+/// Another's stop is waited for: a runner's for a heartbeat, a function's for as long as it may be under way.
+#[test]
+fn a_closing_boot_is_stopped_again_after_a_while() {
+    for (closer, patience) in [(Some(Closer::Runner), 300), (Some(Closer::Function), 60), (None, 60)] {
+        let lease = Lease { state: LeaseState::Closing, closer, ..ours() };
+        assert_eq!(
+            decide(InstanceStatus::InService, Some(&lease), false, patience - 1),
+            RestAction::Wait,
+            "{closer:?}"
+        );
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, patience), RestAction::Stop, "{closer:?}");
+    }
+}
+
+/// Of a boot that may be a person's the runner is relied on for a heartbeat, which may be longer than every quiet.
+#[test]
+fn an_uncertain_boot_is_left_alone_for_as_long_as_its_runner_may_live() {
+    let observation = observed(InstanceStatus::InService);
+    let lease = Lease { certain: false, ..ours() };
+    for (now, expected) in [
+        (1_800, RestAction::Leave(Rest::LeftRunning)),
+        (3_599, RestAction::Leave(Rest::LeftRunning)),
+        (3_600, RestAction::Stop),
+    ] {
+        let seen = BootSeen {
+            observation: Some(&observation),
+            lease: Some(&lease),
+            other_live_run: false,
+            busy_reported_at: None,
+            heartbeat_seconds: 3_600,
+            now: at(now),
+        };
+        assert_eq!(action(&seen), expected, "{now}");
+    }
+}
+
+/// Its start may have been sent just now, and not have shown.
+#[test]
+fn a_boot_that_is_starting_is_waited_for_while_its_start_may_be_under_way() {
+    for (certain, later) in [(true, RestAction::Stop), (false, RestAction::Leave(Rest::LeftRunning))] {
+        let lease = Lease { state: LeaseState::Starting, certain, ..ours() };
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 59), RestAction::Wait, "{certain}");
+        assert_eq!(decide(InstanceStatus::InService, Some(&lease), false, 60), later, "{certain}");
+    }
+}

@@ -247,3 +247,34 @@ fn another_attempt_begins_anew_and_remembers_the_boot() {
     let old = Waiting { attempt: None, ..before };
     assert_eq!(Waiting::at_look(Some(old.clone()), 2, 0, at(7)), old);
 }
+
+#[test]
+fn an_observation_is_believed_when_the_start_must_have_shown() {
+    let seen = observed(InstanceStatus::Stopped);
+    assert!(is_from_before(&seen, &started(), at(60)));
+    assert!(!is_from_before(&seen, &started(), at(61)), "a minute after it was sent");
+    let newer = Observation { last_modified: Some(at(2)), ..seen };
+    assert!(!is_from_before(&newer, &started(), at(2)));
+}
+
+/// What held it up is not the same for an instance that does not come up and for one that does not go down.
+#[test]
+fn the_start_limit_says_what_the_instance_was_waited_for() {
+    let instance = InstanceName::parse("nightly").unwrap();
+    let limits = limits();
+    let told = |status| {
+        let seen = InstanceSeen {
+            instance: &instance,
+            observation: None,
+            lease: None,
+            lease_key: "leases/nightly.json",
+            limits: &limits,
+            now: at(9_999),
+        };
+        not_in_time(&seen, &observed(status), &fresh()).message
+    };
+    let closing = told(InstanceStatus::InService);
+    assert!(closing.contains("was being stopped for") && closing.contains("leases/nightly.json"), "{closing}");
+    let slow = told(InstanceStatus::Pending);
+    assert!(slow.contains("was not InService within") && slow.contains("it is Pending now"), "{slow}");
+}

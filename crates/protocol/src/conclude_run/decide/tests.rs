@@ -64,6 +64,42 @@ fn the_first_error_wins_and_cleaning_up_never_masks_it() {
     assert_eq!(code(outcome_of(Some(&report(None)), None, Some(&stop), false)), Some(Code::StopNotConfirmed));
 }
 
+/// A run that may not even describe its instance: it sent nothing, and so nothing of its may cost money.
+#[test]
+fn an_execution_that_never_saw_its_instance_did_not_touch_it() {
+    let name = InstanceName::parse("nightly").unwrap();
+    let denied = caught("AccessDenied", r#"{"errorMessage":"denied."}"#);
+    let at_end = |attempt, redrive_count, waiting: Option<&Waiting>, stop: &Caught| {
+        let execution = Execution { redrive_count, ..execution() };
+        outcome(&OutcomeFacts {
+            execution: &execution,
+            attempt,
+            run: None,
+            instance: Some(&name),
+            notebook: None,
+            report: None,
+            damaged: &[],
+            error: Some(&denied),
+            stop_error: Some(stop),
+            waiting,
+            stopping: None,
+            skipped: false,
+            now: at(31),
+        })
+    };
+    let never = at_end(1, 0, None, &denied);
+    assert_eq!((never.code, never.instance_after), (Some(Code::AccessDenied), Rest::NotTouched));
+    assert_eq!(never.failure.unwrap().message, "denied.");
+    // What was looked at may have been started since, by this attempt or by one before.
+    let looked = Waiting::at_look(None, 1, 0, at(0));
+    let own = caught("StopNotConfirmed", r#"{"errorMessage":"its lease is lost."}"#);
+    for outcome in [at_end(1, 0, Some(&looked), &denied), at_end(2, 0, None, &denied), at_end(1, 1, None, &denied)] {
+        assert_eq!((outcome.code, outcome.instance_after), (Some(Code::AccessDenied), Rest::NotConfirmed));
+        assert!(outcome.failure.unwrap().message.contains("could not be confirmed (AccessDenied): denied. "));
+    }
+    assert!(at_end(1, 0, Some(&looked), &own).failure.unwrap().message.contains("its lease is lost."));
+}
+
 /// docs/output.md: "the notebook succeeded, and its instance was not seen at rest."
 #[test]
 fn a_stop_that_was_not_confirmed_never_takes_the_place_of_a_verdict() {
@@ -131,6 +167,7 @@ fn outputs_that_come_later_are_added_and_nothing_else_changes() {
     };
     let outcome = with_outputs(&existing, &later).unwrap();
     assert_eq!(outcome.outputs, [uri("notebook"), uri("log")].into(), "bounded as in an outcome");
+    assert_eq!(outcome.html_error, later.html_error);
     assert_eq!(with_outputs(&outcome, &later), None, "once");
     let rest = Outcome { outputs: BTreeMap::new(), html_error: None, source_sha256: None, ..outcome };
     assert_eq!(rest, existing);
@@ -264,4 +301,30 @@ fn what_is_waited_for_a_runner_is_the_queue_and_not_the_start() {
     // It never got a ticket.
     let busy = caught("Busy", r#"{"errorMessage":"full"}"#);
     assert_eq!(phases(None, Some(&busy)), [starting, None, None]);
+}
+
+/// The record is named once, and so is the reason of the stop.
+#[test]
+fn no_part_of_a_message_is_told_twice() {
+    let damaged = Unreadable {
+        kind: RecordKind::Outcome,
+        key: "runs/nightly/x/1/outcome.json".into(),
+        etag: "e".into(),
+        damage: reveille_domain::unreadable::Damage::Replaced,
+    };
+    let named = with_damage(Failure::new(Code::NotebookFailed, "Cell 3 raised."), Some(&damaged));
+    assert_eq!(named.message.matches(&damaged.key).count(), 1, "{named}");
+    assert_eq!(with_damage(named.clone(), Some(&damaged)), named);
+
+    let recorded = outcome_of(Some(&report(None)), None, None, false);
+    assert_eq!(recorded.code, None);
+    let unrecorded = unrecorded(recorded, &damaged);
+    assert_eq!((unrecorded.code, unrecorded.failure.unwrap().code), (Some(Code::Internal), Code::Internal));
+
+    let stop = |error| {
+        let stop = caught(error, r#"{"errorMessage":"why."}"#);
+        outcome_of(Some(&report(None)), None, Some(&stop), false).failure.unwrap().message
+    };
+    assert_eq!(stop("StopNotConfirmed"), "The notebook succeeded. why.");
+    assert!(stop("AccessDenied").contains("could not be confirmed (AccessDenied): why."), "{}", stop("AccessDenied"));
 }

@@ -87,7 +87,19 @@ mod tests {
         assert_eq!(later.since, Some(at(0) - HISTORY_BACK));
         assert_eq!(names(&later), ["b"]);
         assert!(is_over(&later, &page));
-        let redriven = HistoryPass { redriven: true, ..later };
+        assert_eq!(
+            wanted(&HistoryPass { since: Some(at(0)), ..later.clone() }, &page[1..2]).len(),
+            1,
+            "it ended just then"
+        );
+        let lived = LONGEST_EXECUTION.num_hours();
+        let from_now = HistoryPass { since: Some(at(0)), ..later.clone() };
+        assert!(!is_over(&from_now, &[execution("e", -lived, Some(0))]));
+        assert!(is_over(&from_now, &[execution("e", -lived - 1, Some(0))]));
+        let redriven = HistoryPass { redriven: true, ..from_now };
+        let longest = lived + REDRIVABLE.num_hours();
+        assert!(!is_over(&redriven, &[execution("e", -longest, Some(0))]));
+        assert!(is_over(&redriven, &[execution("e", -longest - 1, Some(0))]));
         assert!(!is_over(&redriven, &[execution("d", -300, Some(0))]), "a redrive may come two weeks later");
         let ahead = HistoryPlace { looked_at: Some(at(99)), ..place };
         assert_eq!(next_pass(&ahead, at(5)).since, None, "a clock was wrong");
@@ -96,6 +108,8 @@ mod tests {
     #[test]
     fn a_history_that_was_not_kept_for_hours_is_not_whole_until_a_pass_has_ended() {
         assert!(is_long(&next_pass(&HistoryPlace::default(), at(0))), "nobody ever looked");
+        let exactly = HistoryPass { since: Some(at(-2)), ..next_pass(&place_of(at(0)), at(0)) };
+        assert!(!is_long(&exactly) && is_long(&HistoryPass { since: Some(at(-3)), ..exactly.clone() }));
         for (hours, long) in [(0, false), (1, false), (3, true), (7 * 24, true)] {
             assert_eq!(is_long(&next_pass(&place_of(at(-hours)), at(0))), long, "{hours} hours");
             assert_eq!(is_fresh(&place_of(at(-hours)), &next_pass(&place_of(at(-hours)), at(0))), hours < 1);

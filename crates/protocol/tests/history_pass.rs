@@ -1,0 +1,149 @@
+//! The passes through the history: where one goes on, what it writes down, and when it has come to its end.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
+
+mod support;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reveille_domain::InputText;
+use reveille_domain::history::{Group, HistoryPass, HistoryPlace, Order};
+use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, StartAnswer};
+use reveille_domain::records::Execution;
+use reveille_protocol::conclude_run::conclude_run;
+use reveille_protocol::sweep::{SweepInput, sweep};
+use serde_json::json;
+use support::{StepWorld, block_on, now, stack};
+
+const PLACE: &str = "history.json";
+
+fn minutes(count: i64) -> DateTime<Utc> {
+    now() + TimeDelta::minutes(count)
+}
+
+/// A run that was skipped, and is not in the history. It started and ended so many minutes from now.
+fn ended(world: &StepWorld, name: &str, started: i64, ended: i64) {
+    let start_time = minutes(started);
+    let execution = Execution { arn: format!("arn:{name}"), name: name.into(), start_time, redrive_count: 0 };
+    let run = json!({
+        "id": execution.run(), "attempt": 1, "instance": "nightly", "admittedAt": now(), "whenBusy": "skip", "onRunnerLost": "fail",
+        "limits": {"startSeconds": 30, "queueSeconds": 30, "runSeconds": 30, "stopSeconds": 30},
+    });
+    let input = json!({"instance": "nightly", "notebook": "reports/a.ipynb"});
+    let call =
+        json!({"execution": execution, "input": input, "attempt": 1, "run": run, "skipped": true, "error": null});
+    block_on(conclude_run(&stack(), world, serde_json::from_value(call).unwrap())).unwrap();
+    world.objects.borrow_mut().retain(|key, _| !key.starts_with("history/"));
+    let (status, input) = (ExecutionStatus::Succeeded, InputText::from(&input));
+    let seen = ExecutionSeen { status, execution, input, error: None, cause: None };
+    world.executions.borrow_mut().push((seen, minutes(ended)));
+    // The newest start is listed first.
+    world.executions.borrow_mut().sort_by_key(|(seen, _)| std::cmp::Reverse(seen.execution.start_time));
+}
+
+fn entered(world: &StepWorld) -> usize {
+    let folder = Order::All.folder(&stack().layout, Group::Ok);
+    world.objects.borrow().keys().filter(|key| key.starts_with(&folder)).count()
+}
+
+fn timer(world: &StepWorld) {
+    let swept = block_on(sweep(&stack(), world, SweepInput::default())).unwrap();
+    assert_eq!(swept.history_failure, None);
+}
+
+fn place(world: &StepWorld) -> HistoryPlace {
+    serde_json::from_slice(&world.objects.borrow()[PLACE]).unwrap()
+}
+
+fn looked_at(at: DateTime<Utc>) -> HistoryPlace {
+    HistoryPlace { is_whole: true, looked_at: Some(at), ..HistoryPlace::default() }
+}
+
+/// Every five minutes a write that says nothing would cost more than it tells.
+#[test]
+fn a_pass_that_found_nothing_is_written_down_once_an_hour() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    timer(&world);
+    assert_eq!(place(&world), looked_at(now()), "the first pass");
+    for minute in [5, 30, 59] {
+        world.passed.set(minute * 60);
+        timer(&world);
+        assert_eq!(place(&world), looked_at(now()), "{minute}");
+    }
+    world.passed.set(3_600);
+    timer(&world);
+    assert_eq!(place(&world), looked_at(minutes(60)));
+    // Something ended.
+    ended(&world, "daily", 58, 63);
+    world.passed.set(65 * 60);
+    timer(&world);
+    assert_eq!((place(&world), entered(&world)), (looked_at(minutes(65)), 1));
+    // A pass looks back ten minutes behind the one before, and meets it once more.
+    for (minute, written) in [(80, 80), (95, 80)] {
+        world.passed.set(minute * 60);
+        timer(&world);
+        assert_eq!(place(&world), looked_at(minutes(written)), "{minute}");
+    }
+}
+
+/// A pass that other sweeps began is ended, and written down, even if nothing is left to look at.
+#[test]
+fn a_pass_that_is_under_way_comes_to_its_end() {
+    for redriven in [false, true] {
+        let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+        let pass = HistoryPass {
+            began_at: minutes(-2),
+            since: Some(minutes(-20)),
+            redriven,
+            page: None,
+            after: None,
+            held: 3,
+        };
+        world.put(PLACE, &HistoryPlace { pass: Some(pass), ..looked_at(minutes(-10)) });
+        timer(&world);
+        assert_eq!(place(&world), looked_at(minutes(-2)), "redriven: {redriven}");
+    }
+}
+
+/// Step Functions forgets its pages after a day. What was entered is in the history, so the way to it is short.
+#[test]
+fn a_page_that_is_no_longer_known_is_begun_anew() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    for number in 0..5 {
+        ended(&world, &format!("daily-{number}"), -10 * number - 5, -1);
+    }
+    let pass = HistoryPass {
+        began_at: minutes(-2),
+        since: None,
+        redriven: false,
+        page: Some("forgotten".into()),
+        after: Some("arn:daily-2".into()),
+        held: 0,
+    };
+    world.put(PLACE, &HistoryPlace { is_whole: false, pass: Some(pass), ..looked_at(minutes(-10)) });
+    timer(&world);
+    assert_eq!((entered(&world), place(&world)), (5, looked_at(minutes(-2))));
+}
+
+/// A page that was looked at in part is gone on with behind what was looked at, and each page is turned from its beginning.
+#[test]
+fn a_pass_goes_on_behind_what_it_looked_at() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    for number in 0..7 {
+        ended(&world, &format!("daily-{number}"), -10 * number - 5, -1);
+    }
+    world.page_size.set(3);
+    let pass = |page: Option<&str>, after: Option<&str>| HistoryPass {
+        began_at: minutes(-2),
+        since: None,
+        redriven: false,
+        page: page.map(str::to_owned),
+        after: after.map(|name| format!("arn:{name}")),
+        held: 0,
+    };
+    for (page, after, expected) in [(None, None, 7), (None, Some("daily-1"), 5), (Some("3"), Some("daily-3"), 3)] {
+        world.objects.borrow_mut().retain(|key, _| !key.starts_with("history"));
+        let under_way = HistoryPlace { is_whole: false, pass: Some(pass(page, after)), ..looked_at(minutes(-10)) };
+        world.put(PLACE, &under_way);
+        timer(&world);
+        assert_eq!((entered(&world), place(&world)), (expected, looked_at(minutes(-2))), "{page:?} {after:?}");
+    }
+}

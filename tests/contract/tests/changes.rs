@@ -141,7 +141,7 @@ const CALLED: [(&str, &str); 9] = [
 #[test]
 fn the_page_says_of_each_setting_of_an_instance_whether_it_can_be_changed() {
     let said = paragraph("docs/deploy.md", "\n**Changing an instance that a stack made.** ");
-    let (changes, rest) = said.split_once(" change in place. ").unwrap();
+    let (changes, rest) = said.split_once(" can then be changed in place. ").unwrap();
     let (_, rest) = rest.split_once(". ").unwrap();
     let (stays, _) = rest.split_once(" cannot be\nchanged: ").unwrap();
     let instance = template("infra/instance.yaml")["Resources"]["Instance"].clone();

@@ -147,3 +147,38 @@ fn a_pass_goes_on_behind_what_it_looked_at() {
         assert_eq!((entered(&world), place(&world)), (expected, looked_at(minutes(-2))), "{page:?} {after:?}");
     }
 }
+
+/// What started long ago and ended lately was redriven: behind the newest, a pass looks at those from their first page on.
+#[test]
+fn a_pass_ends_with_every_execution_that_was_redriven() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    let day = 24 * 60;
+    for number in 0..5 {
+        ended(&world, &format!("daily-{number}"), -10 * number - 5, -1);
+    }
+    ended(&world, "old", -9 * day, -9 * day + 1);
+    ended(&world, "redriven", -10 * day, -1);
+    for (seen, _) in world.executions.borrow_mut().iter_mut().filter(|(seen, _)| seen.execution.name == "redriven") {
+        seen.execution.redrive_count = 1;
+    }
+    world.page_size.set(3);
+    world.put(PLACE, &looked_at(minutes(-60)));
+    timer(&world);
+    assert_eq!((entered(&world), place(&world)), (6, looked_at(now())));
+}
+
+/// It was held at a page, and came further since.
+#[test]
+fn a_pass_that_came_further_is_not_held() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    for number in 0..20 {
+        ended(&world, &format!("daily-{number}"), -10 * number - 5, -1);
+    }
+    world.page_size.set(3);
+    world.describing.set(2);
+    let pass = HistoryPass { began_at: minutes(-2), since: None, redriven: false, page: None, after: None, held: 3 };
+    world.put(PLACE, &HistoryPlace { is_whole: false, pass: Some(pass), ..looked_at(minutes(-10)) });
+    timer(&world);
+    let pass = place(&world).pass.expect("it is under way");
+    assert!(pass.page.is_some() && pass.held == 0, "{pass:?}");
+}

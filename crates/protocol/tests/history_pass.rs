@@ -4,10 +4,10 @@
 mod support;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reveille_domain::InputText;
-use reveille_domain::history::{Group, HistoryPass, HistoryPlace, Order};
+use reveille_domain::history::{Entry, Group, HistoryPass, HistoryPlace, Order};
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, StartAnswer};
 use reveille_domain::records::Execution;
+use reveille_domain::{InputText, RunId};
 use reveille_protocol::conclude_run::conclude_run;
 use reveille_protocol::sweep::{SweepInput, sweep};
 use serde_json::json;
@@ -181,4 +181,33 @@ fn a_pass_that_came_further_is_not_held() {
     timer(&world);
     let pass = place(&world).pass.expect("it is under way");
     assert!(pass.page.is_some() && pass.held == 0, "{pass:?}");
+}
+
+/// What is in the history costs no look, however many others are listed between; and no more of it is listed than those may be in.
+#[test]
+fn a_run_that_is_in_the_history_is_not_described_again() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    for (name, started) in [("new", -5), ("old", -5_000)] {
+        ended(&world, name, started, -1);
+    }
+    timer(&world);
+    assert_eq!(entered(&world), 2);
+    // Runs that Step Functions has forgotten: a page of the list and some more between the two, and as many behind them.
+    let layout = stack().layout;
+    let folder = Order::All.folder(&layout, Group::Ok);
+    let key = world.objects.borrow().keys().find(|key| key.starts_with(&folder)).unwrap().clone();
+    let entry = Entry::read(&folder, &key).unwrap();
+    for number in 0..2_400 {
+        let mut other = entry.clone();
+        other.at.run = RunId::from_key(&format!("other-{number}"));
+        other.started = minutes(if number < 1_200 { -10 - number } else { -6_000 - number });
+        world.objects.borrow_mut().insert(other.last_key(&layout), Vec::new());
+    }
+    world.objects.borrow_mut().remove(PLACE);
+    world.lists.borrow_mut().clear();
+    world.describing.set(1);
+    timer(&world);
+    assert_eq!((world.passed.get(), place(&world)), (0, looked_at(now())), "nothing is described");
+    let listed = world.lists.borrow().iter().filter(|(prefix, _)| *prefix == folder).count();
+    assert_eq!(listed, 2, "two pages of the history");
 }

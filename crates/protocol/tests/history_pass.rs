@@ -4,10 +4,10 @@
 mod support;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reveille_domain::InputText;
-use reveille_domain::history::{Group, HistoryPass, HistoryPlace, Order};
+use reveille_domain::history::{Entry, Group, HistoryPass, HistoryPlace, Order};
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, StartAnswer};
 use reveille_domain::records::Execution;
+use reveille_domain::{InputText, RunId};
 use reveille_protocol::conclude_run::conclude_run;
 use reveille_protocol::sweep::{SweepInput, sweep};
 use serde_json::json;
@@ -146,4 +146,68 @@ fn a_pass_goes_on_behind_what_it_looked_at() {
         timer(&world);
         assert_eq!((entered(&world), place(&world)), (expected, looked_at(minutes(-2))), "{page:?} {after:?}");
     }
+}
+
+/// What started long ago and ended lately was redriven: behind the newest, a pass looks at those from their first page on.
+#[test]
+fn a_pass_ends_with_every_execution_that_was_redriven() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    let day = 24 * 60;
+    for number in 0..5 {
+        ended(&world, &format!("daily-{number}"), -10 * number - 5, -1);
+    }
+    ended(&world, "old", -9 * day, -9 * day + 1);
+    ended(&world, "redriven", -10 * day, -1);
+    for (seen, _) in world.executions.borrow_mut().iter_mut().filter(|(seen, _)| seen.execution.name == "redriven") {
+        seen.execution.redrive_count = 1;
+    }
+    world.page_size.set(3);
+    world.put(PLACE, &looked_at(minutes(-60)));
+    timer(&world);
+    assert_eq!((entered(&world), place(&world)), (6, looked_at(now())));
+}
+
+/// It was held at a page, and came further since.
+#[test]
+fn a_pass_that_came_further_is_not_held() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    for number in 0..20 {
+        ended(&world, &format!("daily-{number}"), -10 * number - 5, -1);
+    }
+    world.page_size.set(3);
+    world.describing.set(2);
+    let pass = HistoryPass { began_at: minutes(-2), since: None, redriven: false, page: None, after: None, held: 3 };
+    world.put(PLACE, &HistoryPlace { is_whole: false, pass: Some(pass), ..looked_at(minutes(-10)) });
+    timer(&world);
+    let pass = place(&world).pass.expect("it is under way");
+    assert!(pass.page.is_some() && pass.held == 0, "{pass:?}");
+}
+
+/// What is in the history costs no look, however many others are listed between; and no more of it is listed than those may be in.
+#[test]
+fn a_run_that_is_in_the_history_is_not_described_again() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    for (name, started) in [("new", -5), ("old", -5_000)] {
+        ended(&world, name, started, -1);
+    }
+    timer(&world);
+    assert_eq!(entered(&world), 2);
+    // Runs that Step Functions has forgotten: a page of the list and some more between the two, and as many behind them.
+    let layout = stack().layout;
+    let folder = Order::All.folder(&layout, Group::Ok);
+    let key = world.objects.borrow().keys().find(|key| key.starts_with(&folder)).unwrap().clone();
+    let entry = Entry::read(&folder, &key).unwrap();
+    for number in 0..2_400 {
+        let mut other = entry.clone();
+        other.at.run = RunId::from_key(&format!("other-{number}"));
+        other.started = minutes(if number < 1_200 { -10 - number } else { -6_000 - number });
+        world.objects.borrow_mut().insert(other.last_key(&layout), Vec::new());
+    }
+    world.objects.borrow_mut().remove(PLACE);
+    world.lists.borrow_mut().clear();
+    world.describing.set(1);
+    timer(&world);
+    assert_eq!((world.passed.get(), place(&world)), (0, looked_at(now())), "nothing is described");
+    let listed = world.lists.borrow().iter().filter(|(prefix, _)| *prefix == folder).count();
+    assert_eq!(listed, 2, "two pages of the history");
 }

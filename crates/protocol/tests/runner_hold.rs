@@ -52,9 +52,9 @@ fn a_boot_whose_lease_is_gone_or_anothers_is_treated_as_a_persons() {
             let world = Slow::with_runs(0, 300, LONG);
             let written: std::cell::RefCell<Option<Value>> = std::cell::RefCell::default();
             changed_under_a_runner(&world, 2_000, |lease| {
-                let changed = change(lease);
-                written.replace(changed.as_ref().map(|lease| serde_json::to_value(lease).unwrap()));
-                changed
+                let after = change(lease);
+                written.replace(after.as_ref().map(|lease| serde_json::to_value(lease).unwrap()));
+                after
             })
             .await;
             assert_eq!(*world.answered.borrow(), ["token-00001"], "{number}: {:#?}", world.log.borrow());

@@ -314,3 +314,24 @@ fn many_slow_leases_leave_time_for_an_execution_in_the_same_sweep() {
     assert_eq!(world.described.borrow().len(), 9 + 1, "in half of the 18 s, and the execution's own instance");
     assert_eq!(world.events.get(), 1);
 }
+
+/// A round that looked at every lease begins anew; one that may have more before it goes on behind the last.
+#[test]
+fn the_cursor_says_behind_which_lease_the_next_sweep_goes_on() {
+    for (many, goes_on) in [(1, false), (3, false), (MAX_SWEPT_LEASES - 1, false), (MAX_SWEPT_LEASES, true)] {
+        let world = with_leases((0..many).map(|number| format!("nb-{number:04}")));
+        sweep(&world);
+        let cursor: Cursor = serde_json::from_slice(&world.objects.borrow()["sweeper.json"]).unwrap();
+        assert_eq!(cursor.lease, goes_on.then(|| format!("leases/nb-{:04}.json", many - 1)), "{many}");
+    }
+}
+
+#[test]
+fn a_sweep_goes_round_from_behind_its_cursor() {
+    for (cursor, expected) in [("b", ["c", "a", "b"]), ("a", ["b", "c", "a"]), ("c", ["a", "b", "c"])] {
+        let world = with_leases(["a", "b", "c"].into_iter().map(str::to_owned));
+        world.put("sweeper.json", &json!({"lease": format!("leases/{cursor}.json")}));
+        sweep(&world);
+        assert_eq!(*world.described.borrow(), expected, "behind {cursor}");
+    }
+}

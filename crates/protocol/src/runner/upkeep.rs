@@ -44,10 +44,7 @@ impl<P: RunnerPorts> Runner<'_, P> {
             if begun.0 != cells.cell {
                 begun = (cells.cell, Some(now));
             }
-            if shown.is_none_or(|(shown_at, shown)| {
-                // A clock that was set back makes it due.
-                now < shown_at || age(shown_at, now) >= every_delta || shown != cells
-            }) {
+            if shown.is_none_or(|(shown_at, shown)| is_due(shown_at, now, every_delta) || shown != cells) {
                 let Cells { cell, cells: of, done } = cells;
                 let progress = Progress { cell, cells: of, at: now, since: begun.1, done: Some(done) };
                 match store::put(&self.ports, &self.layout.progress(at), &progress).await {
@@ -119,6 +116,24 @@ impl<P: RunnerPorts> Runner<'_, P> {
                 self.ports.log(&format!("run {} was decided elsewhere: its notebook is being ended", at.run));
                 return;
             }
+        }
+    }
+}
+
+/// Whether the time for another one has come. A clock that was set back makes it due.
+fn is_due(shown_at: DateTime<Utc>, now: DateTime<Utc>, every: TimeDelta) -> bool {
+    now < shown_at || age(shown_at, now) >= every
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_due_after_a_beat_and_when_the_clock_was_set_back() {
+        let at = |seconds: i64| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
+        for (now, expected) in [(100, false), (114, false), (115, true), (999, true), (99, true), (0, true)] {
+            assert_eq!(is_due(at(100), at(now), TimeDelta::seconds(15)), expected, "{now}");
         }
     }
 }

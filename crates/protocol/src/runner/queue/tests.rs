@@ -169,7 +169,7 @@ fn a_ticket_at_work_is_never_late() {
 fn it_is_known_when_the_next_ticket_may_be_over() {
     assert_eq!(queue(&[]).next_over_in(at(0)), None);
     let queue = queue(&[ticket("a", 60), ticket("b", 90)]);
-    assert_eq!(queue.next_over_in(at(0)), Some(Duration::from_secs(60)));
+    assert_eq!(queue.next_over_in(at(0)), Some(Duration::from_mins(1)));
     assert_eq!(queue.next_over_in(at(59_999)), Some(SHORTEST_WAIT));
     assert_eq!(queue.next_over_in(at(60_000)), Some(Duration::from_secs(30)), "the first is over already");
     queue.end_again(&run("a"), at(63_000));

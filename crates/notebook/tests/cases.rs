@@ -231,6 +231,21 @@ async fn tags_take_cells_and_their_parts_out_of_the_page() {
     assert!(html.contains("shown output") && html.contains("visible"));
 }
 
+/// The injected cell stands for the one with the defaults: hidden as that is, on the page alone.
+#[tokio::test]
+async fn what_hides_the_defaults_hides_the_values() {
+    for (tag, shown) in [("remove-input", false), ("remove_cell", false), ("hide-input", true)] {
+        let mut source = notebook(&["", "print(len(token))"]);
+        source["cells"][0] = tagged("token = 'def' + 'ault'", &json!(["parameters", tag]));
+        let mut bench = Bench::of(&source);
+        bench.job.parameters.insert("token".to_owned(), json!("hunter2"));
+        assert_eq!(succeeds(&bench).await.contains("hunter2"), shown, "{tag}");
+        let injected = bench.output_notebook()["cells"][1].clone();
+        assert_eq!(injected["metadata"]["tags"], json!(["injected-parameters"]), "{tag}");
+        assert!(injected["source"].to_string().contains("hunter2"), "{tag}");
+    }
+}
+
 #[tokio::test]
 async fn a_cell_that_removes_the_runs_folder_does_not_lose_the_run() {
     for after in ["pass", "open(folder, 'w').close()"] {

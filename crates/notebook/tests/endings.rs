@@ -302,6 +302,16 @@ async fn work_at_the_kernels_own_end_is_waited_for() {
     assert!(fs::exists(bench.job.working_dir.join("flushed")).unwrap());
 }
 
+/// All cells have run: what one of them left for the kernel's loop, and never ends, is no reason to wait for the limit.
+#[tokio::test]
+async fn a_kernel_that_is_busy_after_the_last_cell_holds_up_nothing() {
+    let cell = "import asyncio, time\nasync def forever():\n    while True: time.sleep(1)\ntask = asyncio.create_task(forever())";
+    let mut bench = Bench::of_cells(&[cell]);
+    bench.job.patience = Patience { exit: Duration::from_secs(1), ..ALL_THE_TIME };
+    assert_eq!(bench.run().await, Verdict::Succeeded);
+    assert!(bench.output("output.html").contains("forever"));
+}
+
 /// Played with the kernel's own threads: the one that answers a request to shut down prints after the main thread ended the
 /// one that sends what is printed, and before it took that one's pipes away. Then neither ends: seen once in some hundred runs.
 #[tokio::test]

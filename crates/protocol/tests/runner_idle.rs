@@ -64,7 +64,7 @@ fn an_idle_runner_says_that_it_lives_and_what_it_sees() {
     play(async || {
         let world = Slow::with_runs(0, 300, LONG);
         let before = lease(&world);
-        let left = changed(&world, 42, |lease| Lease { ended: true, ..lease }).await;
+        let left = Box::pin(changed(&world, 42, |lease| Lease { ended: true, ..lease })).await;
         let said = lease(&world);
         assert!(said.nonce != left.nonce && left.nonce != before.nonce, "each write is told by its nonce");
         assert!(said.at > left.at && !said.ended, "{said:?}");
@@ -90,13 +90,14 @@ fn an_idle_runner_writes_into_no_lease_that_is_anothers_to_write() {
     play(async || {
         let world = Slow::with_runs(0, 300, LONG);
         let at = Slow::time_of(Duration::from_secs(23));
-        let closing = changed(&world, 80, |lease| lease.closing(Closer::Function, "f".into(), at)).await;
+        let closing = Box::pin(changed(&world, 80, |lease| lease.closing(Closer::Function, "f".into(), at))).await;
         assert_eq!(lease(&world), closing);
     });
     for state in [LeaseState::Open, LeaseState::Busy] {
         play(async || {
             let world = Slow::with_runs(0, 300, LONG);
-            let others = changed(&world, 3_000, |lease| Lease { state, boot_id: Some("other".into()), ..lease }).await;
+            let others =
+                Box::pin(changed(&world, 3_000, |lease| Lease { state, boot_id: Some("other".into()), ..lease })).await;
             assert_eq!((lease(&world), world.stopped.get()), (others, None), "{state:?}");
         });
     }

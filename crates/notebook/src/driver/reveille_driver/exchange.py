@@ -62,10 +62,14 @@ class Exchange:
                 raise NotReady("it ended before it answered")
         raise NotReady(f"it did not answer within {seconds} s")
 
-    async def language_info(self):
-        """Asks once more: the answer goes into the notebook, and shows that the kernel outlived the last cell."""
+    async def language_info(self, seconds=None):
+        """Asks once more: the answer goes into the notebook, and shows that the kernel outlived the last cell. None is a kernel that
+        died; an empty answer one that is busy for so long, with what a cell left for its loop."""
         request = await ensure_async(self.kc.kernel_info())
-        reply = await self.answered(self.reply_to(request))
+        try:
+            reply = await asyncio.wait_for(self.answered(self.reply_to(request)), seconds)
+        except asyncio.TimeoutError:
+            return {}
         return None if reply is None else reply["content"].get("language_info")
 
     async def turn_loop(self):

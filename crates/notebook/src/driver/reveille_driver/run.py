@@ -343,10 +343,10 @@ class Run:
             self.show_error(cell, index, ename, evalue, [*traceback, f"{ename}: {evalue}"])
 
     async def check_alive_at_the_end(self):
-        info = await self.client.language_info()
-        if info is not None:
+        info = await self.client.language_info(self.spec["exit_seconds"])
+        if info:
             self.record.nb["metadata"]["language_info"] = info
-        elif self.last_run is not None:
+        elif info is None and self.last_run is not None:
             raise self.kernel_died(self.last_run)
 
     # -- the end

@@ -5,6 +5,7 @@ it out of the page not even that the notebook failed there.
 """
 
 from reveille_driver import cell_end, source
+from reveille_driver.parameters import INJECTED_TAG, PARAMETERS_TAG
 from reveille_driver.texts import stored_size
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -19,13 +20,26 @@ DEEPEST = 50
 ABOVE = {"output_type": "stream", "name": "stdout", "text": "[the same output is shown above]\n"}
 HIDES_CELL = {"remove-cell", "remove_cell"}
 HIDES_OUTPUTS = {"remove-output", "remove_output"}
+HIDES_INPUT = {"remove-input", "remove_input"}
 
 
 def prepare(notebook):
     """The notebook as the page is to show it; the given one stays as it is."""
     widgets = Widgets(notebook["metadata"].get("widgets"))
-    cells = [prepared(cell, widgets) for cell in notebook["cells"]]
+    cells = [prepared(cell, widgets) for cell in as_hidden_as_its_defaults(notebook["cells"])]
     return type(notebook)({**notebook, "cells": cells})
+
+
+def as_hidden_as_its_defaults(cells):
+    """The injected cell stands for the one with the defaults: what its author takes out of the page is not there with other values."""
+    hidden = []
+    for cell in cells:
+        tags = cell["metadata"]["tags"]
+        if PARAMETERS_TAG in tags:
+            hidden = [tag for tag in tags if tag in HIDES_CELL | HIDES_INPUT]
+        if INJECTED_TAG in tags and hidden:
+            cell = type(cell)({**cell, "metadata": type(cell)({**cell["metadata"], "tags": [*tags, *hidden]})})
+        yield cell
 
 
 def prepared(cell, widgets):

@@ -27,7 +27,7 @@ import reveille_guard
 PATH = "/_reveille/authorize"
 
 
-def denial(role, service, call):
+def denial(role, call):
     """The decision that denies a call (an action, its resource and pairs of context) to a role; none if it is allowed."""
     from ministack.core import iam_evaluator as evaluator
     from ministack.core.responses import get_region
@@ -61,10 +61,10 @@ def denial(role, service, call):
     return None if decided.decision == "Allow" else decided
 
 
-def first_denial(role, service, calls):
+def first_denial(role, calls):
     """The first of some calls that is denied, with the decision."""
     for call in calls:
-        decided = denial(role, service, call)
+        decided = denial(role, call)
         if decided is not None:
             return call, decided
     return None
@@ -138,7 +138,7 @@ def enforcing(application):
             except (ValueError, KeyError, TypeError):
                 # A body that is none of this service's: it says so itself.
                 return None
-            return first_denial(role, service, calls)
+            return first_denial(role, calls)
 
         # As if it succeeded: then a bucket's key is asked for, too.
         found = denied(200)
@@ -166,7 +166,7 @@ def enforcing(application):
         _, body = await whole(receive, reveille_calls.BODY_LIMIT)
         asked = json.loads(body)
         call = (asked["action"], asked["resource"])
-        decided = denial(asked["role"], asked["action"].split(":")[0], call)
+        decided = denial(asked["role"], call)
         said = None if decided is None else sentence(asked["role"], *call, decided)
         body = json.dumps({"denied": said}).encode()
         await refuse(send, "POST", 200, {"content-type": "application/json"}, body)

@@ -169,7 +169,7 @@ MUTANTS_LIVING := target/mutants/living
 MUTANTS := CARGO_PROFILE_TEST_DEBUG=0 $(CURDIR)/$(MUTANTS_TOOL)/bin/cargo-mutants mutants -p reveille-domain -p reveille-protocol -o target/mutants \
 	--cargo-arg=--locked --no-shuffle --timeout 300
 # cargo-mutants exits with 2 when a mutant lives, and with 3 when one did not end: other tests, or nobody, judge those.
-judge = { $(MUTANTS) $(1) || [ $$? = 2 ] || [ $$? = 3 ]; } && $(PYTHON) crates/simulation/living_mutants.py
+judge = { $(MUTANTS) $(1) || case $$? in 2|3) ;; *) false;; esac; } && $(PYTHON) crates/simulation/living_mutants.py
 judge_the_living = [ ! -s $(MUTANTS_LIVING).txt ] || { $(call judge,--config $(MUTANTS_LIVING).toml $(1)); }
 
 $(MUTANTS_STAMP):

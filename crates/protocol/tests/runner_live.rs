@@ -146,7 +146,7 @@ fn progress(cell_takes: u64, seconds: u64) -> Vec<Progress> {
     seen
 }
 
-/// docs/output.md: "`progress.json`". Its heartbeat is 60 s, so a beat is 15 s.
+/// The heartbeat of this run is 60 s, so a beat is 15 s.
 #[test]
 fn progress_is_written_with_every_beat_and_soon_after_a_cell_changed() {
     let quiet = progress(0, 100);

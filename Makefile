@@ -165,26 +165,27 @@ MUTANTS_TOOL := target/mutants-tool
 MUTANTS_STAMP := $(MUTANTS_TOOL)/.installed-$(MUTANTS_VERSION)
 # `make mutants MUTANTS_FLAGS='--shard 1/20'`, or `MUTANTS_FLAGS='-f crates/domain/src/memory.rs'`. A shard is every twentieth mutant.
 MUTANTS_FLAGS ?=
-MUTANTS_OUT := target/mutants/mutants.out
+MUTANTS_LIVING := target/mutants/living
 MUTANTS := CARGO_PROFILE_TEST_DEBUG=0 $(CURDIR)/$(MUTANTS_TOOL)/bin/cargo-mutants mutants -p reveille-domain -p reveille-protocol -o target/mutants \
 	--cargo-arg=--locked --no-shuffle --timeout 300
-# Those that the tests before let live, by their names: --iterate would take a shard of what is left, which is another one.
-MUTANTS_LEFT := $(PYTHON) -c 'import json, re, sys; names = sys.stdin.read().splitlines(); print("examine_re =", json.dumps(["^" + re.escape(name) + "$$" for name in names]))'
-judge_the_living = [ ! -s $(MUTANTS_OUT)/missed.txt ] || { $(MUTANTS_LEFT) < $(MUTANTS_OUT)/missed.txt > target/mutants/left.toml && $(MUTANTS) --config target/mutants/left.toml $(1); }
+# cargo-mutants exits with 2 when a mutant lives, and with 3 when one did not end: other tests, or nobody, judge those.
+judge = { $(MUTANTS) $(1) || case $$? in 2|3) ;; *) false;; esac; } && $(PYTHON) crates/simulation/living_mutants.py
+judge_the_living = [ ! -s $(MUTANTS_LIVING).txt ] || { $(call judge,--config $(MUTANTS_LIVING).toml $(1)); }
 
 $(MUTANTS_STAMP):
 	@echo "==> installing cargo-mutants $(MUTANTS_VERSION) into $(MUTANTS_TOOL) (once; some minutes)"
 	@$(CARGO) install --quiet --locked --debug cargo-mutants --version $(MUTANTS_VERSION) --root $(MUTANTS_TOOL)
 	@touch $@
 
-# cargo-mutants exits with 2 when a mutant lives: the next tests judge those, and the last exit code counts.
 mutants: $(MUTANTS_STAMP) ## Change the decisions and steps in small ways, and show which changes no test notices (many hours)
+	@rm -f $(MUTANTS_LIVING).txt
 	@echo "==> each mutant, by its own crate's tests"
-	@$(MUTANTS) $(MUTANTS_FLAGS) $(if $(findstring --shard,$(MUTANTS_FLAGS)),--sharding round-robin) || [ $$? = 2 ]
+	@$(call judge,$(MUTANTS_FLAGS) $(if $(findstring --shard,$(MUTANTS_FLAGS)),--sharding round-robin))
 	@echo "==> those that lived, by the steps' tests"
-	@$(call judge_the_living,--test-package reveille-protocol) || [ $$? = 2 ]
+	@$(call judge_the_living,--test-package reveille-protocol)
 	@echo "==> those that still live, by 2,000 schedules"
 	@$(call judge_the_living,--test-package reveille-simulation --profile simulate -- --test mutants -- --ignored)
+	@cat $(MUTANTS_LIVING).txt
 
 recordings: ## Run the executions recorded on AWS in the file ASL_RECORDINGS through the interpreter
 	@test -n "$(ASL_RECORDINGS)" || { echo "make recordings ASL_RECORDINGS=FILE: name a file of recorded executions" >&2; exit 2; }

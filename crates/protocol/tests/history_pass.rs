@@ -5,13 +5,13 @@ mod support;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::history::{Entry, Group, HistoryPass, HistoryPlace, Order};
-use reveille_domain::ports::{ExecutionSeen, ExecutionStatus, StartAnswer};
+use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus, StartAnswer};
 use reveille_domain::records::Execution;
 use reveille_domain::{InputText, RunId};
 use reveille_protocol::conclude_run::conclude_run;
 use reveille_protocol::sweep::{SweepInput, sweep};
 use serde_json::json;
-use support::{StepWorld, block_on, now, stack};
+use support::{StepFault, StepWorld, block_on, now, stack};
 
 const PLACE: &str = "history.json";
 
@@ -210,4 +210,32 @@ fn a_run_that_is_in_the_history_is_not_described_again() {
     assert_eq!((world.passed.get(), place(&world)), (0, looked_at(now())), "nothing is described");
     let listed = world.lists.borrow().iter().filter(|(prefix, _)| *prefix == folder).count();
     assert_eq!(listed, 2, "two pages of the history");
+}
+
+/// Fifty are remembered and tried again; of more, only the number is kept.
+#[test]
+fn of_too_many_that_cannot_be_entered_the_number_is_kept() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    for number in 0..52 {
+        ended(&world, &format!("daily-{number}"), -10 * number - 5, -1);
+    }
+    let kind = CallErrorKind::Refused;
+    world.faults.borrow_mut().push(StepFault { action: "s3:GetObject", key_end: "outcome.json", kind, times: 999 });
+    let swept = block_on(sweep(&stack(), &world, SweepInput::default())).unwrap();
+    assert_eq!((swept.history_failed, place(&world).missed.len(), place(&world).lacking), (52, 50, 2));
+}
+
+/// Nothing that lies there will ever be an outcome.
+#[test]
+fn what_is_no_outcome_is_passed_for_good() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    ended(&world, "daily", -5, -1);
+    for (seen, _) in world.executions.borrow_mut().iter_mut() {
+        seen.status = ExecutionStatus::Failed;
+        seen.error = Some("Internal".into());
+    }
+    let key = world.objects.borrow().keys().find(|key| key.ends_with("outcome.json")).unwrap().clone();
+    world.objects.borrow_mut().insert(key, b"garbage".to_vec());
+    timer(&world);
+    assert_eq!((entered(&world), place(&world)), (0, looked_at(now())));
 }

@@ -65,6 +65,15 @@ def is_role(token):
     return token.startswith("arn:") and ":role/" in token
 
 
+def read(scope):
+    """What a request says of itself: the role that makes it (or nothing), the service, the path, the query, and its headers by name."""
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    token = headers.get(TOKEN, "")
+    service = reveille_guard.credential(list(headers.items()), "")[1]
+    path = urllib.parse.unquote(scope.get("raw_path", scope["path"].encode()).split(b"?")[0].decode("latin-1"))
+    return token if is_role(token) else None, service, path, scope["query_string"].decode("latin-1"), headers
+
+
 def of_request(service, method, path, headers, query, body, status):
     """What a request asks for: actions with their resources, and with their context where there is one."""
     from ministack.core import iam_actions
@@ -119,16 +128,12 @@ def noting(application):
     async def noted(scope, receive, send):
         if scope["type"] != "http":
             return await application(scope, receive, send)
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        role = headers.get(TOKEN, "")
-        if not is_role(role):
+        role, service, path, query, headers = read(scope)
+        if role is None:
             return await application(scope, receive, send)
         body, answered = bytearray(), False
 
         def note_it(status):
-            service = reveille_guard.credential(list(headers.items()), "")[1]
-            path = urllib.parse.unquote(scope.get("raw_path", scope["path"].encode()).split(b"?")[0].decode("latin-1"))
-            query = scope["query_string"].decode("latin-1")
             try:
                 pairs = of_request(service, scope["method"], path, headers, query, bytes(body), status)
             except Exception as error:  # Whatever it was, no policy grants it, and so it is told.

@@ -18,11 +18,9 @@ Requests arrive over HTTP, and stand for requests with TLS: so a policy that ask
 """
 
 import json
-import urllib.parse
 import uuid
 
 import reveille_calls
-import reveille_guard
 
 PATH = "/_reveille/authorize"
 
@@ -121,13 +119,9 @@ def enforcing(application):
             return await application(scope, receive, send)
         if scope["path"] == PATH:
             return await authorize(receive, send)
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        role = headers.get(reveille_calls.TOKEN, "")
-        if not reveille_calls.is_role(role):
+        role, service, path, query, headers = reveille_calls.read(scope)
+        if role is None:
             return await application(scope, receive, send)
-        service = reveille_guard.credential(list(headers.items()), "")[1]
-        path = urllib.parse.unquote(scope.get("raw_path", scope["path"].encode()).split(b"?")[0].decode("latin-1"))
-        query = scope["query_string"].decode("latin-1")
         messages, body = ([], b"")
         if "x-amz-target" in headers:
             messages, body = await whole(receive, reveille_calls.BODY_LIMIT)

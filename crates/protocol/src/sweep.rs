@@ -25,6 +25,7 @@ use reveille_domain::records::{Outcome, Progress, Report, RunStatus};
 use reveille_domain::{Code, Failure, InstanceName, Unreadable};
 use serde::Deserialize;
 
+use crate::bring_to_rest::RestPorts;
 use crate::conclude_run;
 use crate::conclude_run::decide::{self as conclude, OutcomeFacts};
 use crate::last_attempt::decide::{is_concluded, may_be_followed};
@@ -98,18 +99,7 @@ where
 /// The timer's sweep: goes on where the one before came to. Answers the instances of executions that it concluded.
 async fn go_round<P>(stack: &Stack, ports: &P, end: DateTime<Utc>, swept: &mut Swept) -> BTreeSet<InstanceName>
 where
-    P: Clock
-        + Nonces
-        + DescribeNotebookInstance
-        + StopNotebookInstance
-        + GetObject
-        + PutObject
-        + DeleteObject
-        + ListObjects
-        + DescribeExecution
-        + DescribeWholeExecution
-        + ListEndedExecutions
-        + PublishEvent,
+    P: RestPorts + DescribeWholeExecution + ListEndedExecutions + PublishEvent,
 {
     let mut place = SweepPlace::begin(stack, ports, swept).await;
     let mut instances = BTreeSet::new();

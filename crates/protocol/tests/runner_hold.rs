@@ -10,19 +10,7 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::records::{Closer, Lease, LeaseState};
 use serde_json::Value;
 use slow::Slow;
-
-const LONG: u32 = 86_400;
-const LEASE: &str = "leases/nightly.json";
-
-/// Plays in paused time.
-fn play(world: impl AsyncFnOnce()) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async { world().await });
-}
-
-fn lease(world: &Slow) -> Lease {
-    serde_json::from_value(world.record(LEASE).unwrap()).unwrap()
-}
+use slow::played::{LEASE, LONG, lease, play};
 
 /// An idle runner, 23 s after whose beginning the lease becomes another one, and a run comes. Serves for so many seconds.
 async fn changed_under_a_runner(world: &Slow, seconds: u64, change: impl Fn(Lease) -> Option<Lease>) {

@@ -8,20 +8,8 @@ use std::time::Duration;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::records::{Claimant, Closer, Lease, LeaseState};
 use reveille_domain::{RunId, records};
+use slow::played::{LEASE, LONG, lease, play};
 use slow::{Slow, claim};
-
-const LONG: u32 = 86_400;
-const LEASE: &str = "leases/nightly.json";
-
-/// Plays in paused time.
-fn play(world: impl AsyncFnOnce()) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async { world().await });
-}
-
-fn lease(world: &Slow) -> Lease {
-    serde_json::from_value(world.record(LEASE).unwrap()).unwrap()
-}
 
 /// Serves for so many seconds on a boot whose lease is changed after 23 of them. Answers the lease as it was changed.
 async fn changed(world: &Slow, seconds: u64, change: impl Fn(Lease) -> Lease) -> Lease {

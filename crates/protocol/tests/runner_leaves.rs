@@ -12,16 +12,10 @@ use reveille_domain::ports::{LeftNotebook, OutputFile};
 use reveille_domain::records::{Claimant, Report, Reporter};
 use reveille_domain::{Code, Failure, RunId};
 use serde_json::Value;
+use slow::played::{LONG, play};
 use slow::{Slow, files, nightly};
 
-const LONG: u32 = 86_400;
 const ASKED: Duration = Duration::from_secs(100);
-
-/// Plays in paused time.
-fn play(world: impl AsyncFnOnce()) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async { world().await });
-}
 
 /// Two runs, of which the first executes when the machine asks the runner to end.
 async fn asked_under_a_notebook(change: impl FnOnce(&Slow)) -> Slow {

@@ -10,9 +10,9 @@ use reveille_domain::layout::AttemptRef;
 use reveille_domain::ports::CallErrorKind;
 use reveille_domain::records::{Progress, Report, Reporter};
 use reveille_domain::{Code, Failure, RunId};
+use slow::played::{LONG, play};
 use slow::{Slow, nightly};
 
-const LONG: u32 = 86_400;
 const NOTEBOOK: Duration = Duration::from_secs(1_000);
 
 /// A run whose notebook takes `NOTEBOOK`, to its end.
@@ -21,8 +21,7 @@ fn played(change: impl FnOnce(&Slow)) -> Slow {
 }
 
 fn played_for(lasting: Duration, change: impl FnOnce(&Slow), beside: impl AsyncFnOnce(&Slow)) -> Slow {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    play(async || {
         let world = Slow::with_runs(0, 60, LONG);
         world.notebook.set(NOTEBOOK);
         world.shown.every.set(5);

@@ -6,21 +6,10 @@ mod slow;
 
 use std::time::Duration;
 
-use reveille_domain::records::{Lease, Ticket};
+use reveille_domain::records::Ticket;
 use reveille_domain::{InstanceName, RunId};
+use slow::played::{LEASE, LONG, lease, play};
 use slow::{Slow, nightly};
-
-const LONG: u32 = 86_400;
-
-/// Plays in paused time.
-fn play(world: impl AsyncFnOnce()) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async { world().await });
-}
-
-fn lease(world: &Slow) -> Lease {
-    serde_json::from_value(world.record("leases/nightly.json").unwrap()).unwrap()
-}
 
 fn assert_beaten(world: &Slow, heartbeat: u32, what: &str) {
     let third = Duration::from_secs(heartbeat.into()) / 3;
@@ -237,7 +226,7 @@ fn a_runner_that_is_started_again_and_again_waits_as_long_as_one_that_lives() {
             let world = Slow::with_runs(0, 300, LONG);
             let mut lease = lease(&world);
             lease.certain = certain;
-            world.put_record("leases/nightly.json", &lease);
+            world.put_record(LEASE, &lease);
             for _ in 0..40 {
                 world.serve(Duration::from_secs(100)).await;
                 if world.stopped.get().is_some() {

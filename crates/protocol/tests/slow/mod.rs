@@ -24,6 +24,7 @@ use tokio::time::Instant;
 mod bucket;
 pub mod live;
 mod outside;
+pub mod played;
 mod records;
 
 /// What every call takes.

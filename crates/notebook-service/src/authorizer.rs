@@ -39,7 +39,7 @@ impl Authorizer {
             Ok(told) => told,
             Err(_) => Err(format!("no answer within {} s", LIMIT.as_secs())),
         };
-        told.map_err(|why| format!("Whether {role} may call {action} could not be asked of {}: {why}.", self.address))
+        told.map_err(|why| format!("Could not ask {} whether {role} may call {action}: {why}.", self.address))
     }
 
     async fn ask(&self, asked: String) -> Result<Option<String>, String> {

@@ -276,7 +276,7 @@ fn day(trigger: &Trigger) -> Option<Finding> {
     let parameters = |event: &Value| check(input, event, None).ok();
     let elsewhere = in_zone(sample.clone(), &json!(Tz::Pacific__Pago_Pago.name()));
     (parameters(&sample)? != parameters(&elsewhere)?).then(|| {
-        let what = format!("its event does not say its zone, so {{{{ date }}}} and {{{{ time }}}} are in UTC, and not in {zone}: the day may be another");
+        let what = format!("its event lacks its time zone, so {{{{ date }}}} and {{{{ time }}}} are in UTC, not in {zone}, and may give the wrong day");
         Finding::warn(Check::TriggerTimes, what, trigger.again())
     })
 }

@@ -45,6 +45,7 @@ import reveille_calls
 import reveille_custom
 import reveille_guard
 import reveille_iam
+import reveille_processes
 import reveille_sagemaker
 from ministack.services import eventbridge, scheduler
 from ministack.services import stepfunctions as engine
@@ -170,14 +171,7 @@ def end_with_the_parent(folder, kept):
     with contextlib.suppress(OSError):
         while os.read(0, 1024):
             stopped = True
-    mark = b"=" + os.fsencode(folder) + b"/"
-    for process in filter(str.isdecimal, os.listdir("/proc")):
-        # It may be gone by now, or another user's.
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{process}/environ", "rb") as environment:
-                ours = mark in environment.read()
-            if ours and int(process) != os.getpid():
-                os.kill(int(process), signal.SIGKILL)
+    reveille_processes.kill_all(b"=" + os.fsencode(folder) + b"/")
     if not stopped and not kept:
         shutil.rmtree(folder, ignore_errors=True)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import tempfile
 import unittest
 from unittest import mock
 
 import reveille_bucket
 import reveille_calls
+import reveille_processes
 import reveille_sagemaker
 
 PROPERTIES = {"NotebookInstanceName": "nightly", "InstanceType": "ml.t3.medium"}
@@ -155,6 +157,31 @@ class Calls(unittest.TestCase):
             asyncio.run(reveille_calls.noting(application)(scope, receive, send))
         noted = [("s3:GetObject", "key")]
         self.assertEqual(seen, [("http.response.start", noted), ("http.response.body", noted)])
+
+
+class Processes(unittest.TestCase):
+    """A process looks empty while it starts its program: one in three on a quiet machine, nearly each on a busy one."""
+
+    def test_a_process_that_was_just_started_is_found_and_killed(self):
+        for number in range(50):
+            mark = f"REVEILLE_TEST={os.getpid()}-{number}/".encode()
+            name, _, value = mark.partition(b"=")
+            process = os.posix_spawn("/bin/sleep", ["sleep", "600"], {name: value + b"root"})
+            reveille_processes.kill_all(mark)
+            self.assertEqual(os.waitpid(process, 0)[1], signal.SIGKILL)
+
+    def test_what_has_nothing_for_good_is_not_waited_for(self):
+        bare = os.posix_spawn("/bin/sleep", ["sleep", "600"], {})
+        while not open(f"/proc/{bare}/cmdline", "rb").read():
+            pass
+        self.assertFalse(reveille_processes.is_starting(bare))
+        self.assertEqual(reveille_processes.environment(bare), b"")
+        os.kill(bare, signal.SIGKILL)
+        os.waitid(os.P_PID, bare, os.WEXITED | os.WNOWAIT)
+        self.assertFalse(reveille_processes.is_starting(bare), "a zombie")
+        os.waitpid(bare, 0)
+        with self.assertRaises(OSError):
+            reveille_processes.environment(bare)
 
 
 if __name__ == "__main__":

@@ -43,13 +43,24 @@ pub(crate) enum Folder {
     Temporary {
         folder: TempDir,
         /// Held, never read.
-        _lock: File,
+        _lock: Lock,
     },
     Kept {
         path: PathBuf,
         /// Held, never read.
-        _lock: File,
+        _lock: Lock,
     },
+}
+
+/// A locked file. Unlocked by hand and not by closing it: a process that another thread starts meanwhile has a copy of the descriptor until it
+/// executes its program, and the lock would last as long as that.
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closed in the next moment, which unlocks it too.
+        let _ = self.0.unlock();
+    }
 }
 
 impl Folder {
@@ -119,7 +130,7 @@ fn make_private(folder: &Path) -> Result<(), LocalError> {
     fs::set_permissions(folder, Permissions::from_mode(PRIVATE)).map_err(LocalError::file("close", folder))
 }
 
-fn lock_file(path: &Path) -> Result<File, LocalError> {
+fn lock_file(path: &Path) -> Result<Lock, LocalError> {
     let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     let mut file = open.map_err(LocalError::file("open", path))?;
     match file.try_lock() {
@@ -133,7 +144,7 @@ fn lock_file(path: &Path) -> Result<File, LocalError> {
     }
     let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(LocalError::file("write", path))?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 /// Removes the temporary folders of local AWSs that are dead. What cannot be removed is left to the next one.
@@ -156,10 +167,11 @@ pub(crate) fn is_ours_alone(path: &Path) -> bool {
 }
 
 /// The lock of a temporary folder whose owner is dead.
-fn dead(folder: &Path) -> Option<File> {
+fn dead(folder: &Path) -> Option<Lock> {
     // One without this lock is the user's or somebody else's, or is about to be locked.
     let lock = File::options().read(true).write(true).open(folder.join(TEMPORARY)).ok()?;
     lock.try_lock().ok()?;
+    let lock = Lock(lock);
     // With both, the user has named it since. Looked at with the lock in hand: whoever names it takes that first.
     (!folder.join(LOCK).exists()).then_some(lock)
 }
@@ -185,7 +197,7 @@ mod tests {
         process::Command,
     };
 
-    use super::{Folder, LOCK, PRIVATE, TEMPORARY, remove_dead};
+    use super::{Folder, LOCK, PRIVATE, TEMPORARY, dead, remove_dead};
     use crate::LocalError;
 
     #[test]
@@ -265,6 +277,24 @@ mod tests {
         left.wait().unwrap();
         remove_dead(place.path());
         assert!(!busy.exists(), "its last process has ended");
+    }
+
+    /// Another thread that starts a process gives it a copy of every descriptor, until that process executes its program.
+    #[test]
+    fn who_gives_a_folder_back_has_given_it_back_whoever_has_a_copy_of_its_lock() {
+        let place = tempfile::tempdir().unwrap();
+        let work = place.path().join("work");
+        let Folder::Kept { _lock: lock, .. } = Folder::of(Some(&work)).unwrap() else { panic!("the user named it") };
+        let _copy = lock.0.try_clone().unwrap();
+        drop(lock);
+        drop(Folder::of(Some(&work)).unwrap());
+        let left = place.path().join("left");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join(TEMPORARY), "1\n").unwrap();
+        let lock = dead(&left).unwrap();
+        let _copy = lock.0.try_clone().unwrap();
+        drop(lock);
+        assert!(dead(&left).is_some());
     }
 
     /// `--directory` may name a folder beside the temporary ones, and by the same prefix.

@@ -1,10 +1,8 @@
 //! Finds and ends processes by a marker in their environment: ministack's functions have sessions of their own.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use reveille_processes::{command_line, environment, has};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::LocalError;
@@ -17,24 +15,22 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The environment of each process. Other people's processes cannot be read, and are not ours.
 pub(crate) fn environments() -> impl Iterator<Item = (Pid, Vec<u8>)> {
-    pids().filter_map(|pid| Some((pid, fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).ok()?)))
+    pids().filter_map(|pid| Some((Pid::from_raw(pid)?, environment(pid).ok()?)))
 }
 
-fn pids() -> impl Iterator<Item = Pid> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
+fn pids() -> impl Iterator<Item = i32> {
+    reveille_processes::pids().into_iter().flatten()
 }
 
 /// The command lines of all processes, each argument ended by a zero.
 pub(crate) fn command_lines() -> impl Iterator<Item = Vec<u8>> {
-    pids().filter_map(|pid| fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok())
+    pids().filter_map(|pid| command_line(pid).ok())
 }
 
 /// The processes with this marker.
 pub(crate) fn marked(id: &str) -> Vec<Pid> {
     let needle = format!("{MARKER}={id}");
-    let is_marked = |environment: &[u8]| environment.split(|byte| *byte == 0).any(|pair| pair == needle.as_bytes());
-    environments().filter(|(_, environment)| is_marked(environment)).map(|(pid, _)| pid).collect()
+    environments().filter(|(_, environment)| has(environment, needle.as_bytes())).map(|(pid, _)| pid).collect()
 }
 
 /// Kills every process with this marker, again and again until there is none: one may be starting another.

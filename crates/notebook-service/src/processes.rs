@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reveille_processes::has;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -73,15 +74,10 @@ pub fn processes_of_boot(root: &Path, boot: &str) -> io::Result<Vec<i32>> {
     let root_mark = [b"REVEILLE_ROOT=", root.as_os_str().as_encoded_bytes()].concat();
     let boot_mark = [b"REVEILLE_BOOT=", boot.as_bytes()].concat();
     let mut pids = Vec::new();
-    for entry in fs::read_dir("/proc")? {
+    for pid in reveille_processes::pids()? {
         // Processes come and go while we look, and some are not ours to read: neither is a fault.
-        let Ok(entry) = entry else { continue };
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
-            continue;
-        };
-        let Ok(environ) = fs::read(entry.path().join("environ")) else { continue };
-        let has = |mark: &[u8]| environ.split(|byte| *byte == 0).any(|variable| variable == mark);
-        if has(&root_mark) && has(&boot_mark) {
+        let Ok(environment) = reveille_processes::environment(pid) else { continue };
+        if has(&environment, &root_mark) && has(&environment, &boot_mark) {
             pids.push(pid);
         }
     }

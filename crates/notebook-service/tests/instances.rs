@@ -113,14 +113,10 @@ async fn a_failing_script_fails_the_instance_and_its_log_says_why() {
 }
 
 /// The processes with this variable.
-fn having(variable: &str) -> Vec<String> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let has = |name: &String| {
-        let environment = fs::read(format!("/proc/{name}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes())
-    };
-    names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(has).collect()
+fn having(variable: &str) -> Vec<i32> {
+    let environment = |pid: &i32| reveille_processes::environment(*pid).unwrap_or_default();
+    let pids = reveille_processes::pids().unwrap();
+    pids.filter(|pid| reveille_processes::has(&environment(pid), variable.as_bytes())).collect()
 }
 
 #[tokio::test]
@@ -132,7 +128,7 @@ async fn a_script_over_the_limit_is_killed_with_all_it_started() {
     world.create("nightly", "#!/bin/bash\nsetsid sleep 3601 &\nsleep 3600\n");
     let root = format!("REVEILLE_ROOT={}", world.service.machine("nightly").root().display());
     world.reaches("nightly", NotebookInstanceStatus::Failed).await;
-    assert_eq!(having(&root), Vec::<String>::new());
+    assert_eq!(having(&root), Vec::<i32>::new());
     world.end().await;
 }
 

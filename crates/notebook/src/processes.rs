@@ -3,7 +3,6 @@
 //! Kernels, and what cells start, open sessions of their own: process groups do not find them, their
 //! inherited environment does. A process that replaces its environment cannot be found this way.
 
-use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -30,23 +29,17 @@ impl Marked {
     /// Those alive now. Each is held by a pidfd that was opened *before* its environment was read, so that
     /// no signal reaches another process that got the same number since.
     fn alive(&self) -> Vec<OwnedFd> {
-        let Ok(entries) = std::fs::read_dir("/proc") else {
+        let Ok(pids) = reveille_processes::pids() else {
             return Vec::new();
         };
-        entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-            .filter(|pid| i64::from(*pid) != i64::from(std::process::id()))
+        pids.filter(|pid| i64::from(*pid) != i64::from(std::process::id()))
             .filter_map(|pid| {
                 let handle = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
-                self.carried_by(pid).unwrap_or(false).then_some(handle)
+                // Gone in the meantime, or another user's.
+                let environment = reveille_processes::environment(pid).ok()?;
+                reveille_processes::has(&environment, &self.entry).then_some(handle)
             })
             .collect()
-    }
-
-    fn carried_by(&self, pid: i32) -> io::Result<bool> {
-        let environ = std::fs::read(format!("/proc/{pid}/environ"))?;
-        Ok(environ.split(|byte| *byte == 0).any(|entry| entry == self.entry))
     }
 
     /// Sends `signal` to all alive now; how many there were.

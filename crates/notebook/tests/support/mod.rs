@@ -125,14 +125,13 @@ impl Bench {
 }
 
 /// The processes whose environment has this run's marker.
-pub fn marked(marker: &str) -> Vec<u32> {
+pub fn marked(marker: &str) -> Vec<i32> {
     let entry = format!("REVEILLE_RUN={marker}");
-    let carries = |pid: &u32| {
-        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environ.split(|byte| *byte == 0).any(|part| part == entry.as_bytes())
+    let carries = |pid: &i32| {
+        let environment = reveille_processes::environment(*pid).unwrap_or_default();
+        reveille_processes::has(&environment, entry.as_bytes())
     };
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(carries).collect()
+    reveille_processes::pids().unwrap().filter(carries).collect()
 }
 
 /// A kernel of a conda environment: in the folder where an instance has them, started by a script of its own.

@@ -124,8 +124,8 @@ async fn one_after_another(world: &LocalAws) {
 /// The process of an instance whose command line ends in this.
 fn process(world: &LocalAws, instance: &str, program: &str) -> Option<i32> {
     world.processes(instance).into_iter().find(|pid| {
-        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.split('\0').next().is_some_and(|first| first.ends_with(program))
+        let line = reveille_processes::command_line(*pid).unwrap_or_default();
+        line.split(|byte| *byte == 0).next().is_some_and(|first| first.ends_with(program.as_bytes()))
     })
 }
 

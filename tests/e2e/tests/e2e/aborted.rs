@@ -68,8 +68,8 @@ async fn next_in_the_queue(world: &LocalAws) {
 /// Whether the first run's background process is there.
 fn sleeps(world: &LocalAws) -> bool {
     let processes = world.processes("abort-queue");
-    let line = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    processes.iter().any(|pid| line(pid).contains("54321"))
+    let line = |pid: &i32| reveille_processes::command_line(*pid).unwrap_or_default();
+    processes.iter().any(|pid| String::from_utf8_lossy(&line(pid)).contains("54321"))
 }
 
 async fn while_starting(world: &LocalAws) {

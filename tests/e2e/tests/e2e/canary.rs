@@ -104,7 +104,7 @@ async fn token(world: &LocalAws) -> String {
 fn command_lines(world: &LocalAws) -> String {
     let processes = world.processes(INSTANCE);
     // One may end meanwhile.
-    let lines = processes.iter().filter_map(|id| std::fs::read(format!("/proc/{id}/cmdline")).ok());
+    let lines = processes.iter().filter_map(|id| reveille_processes::command_line(*id).ok());
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ") + "\n").collect()
 }
 

@@ -55,7 +55,7 @@ async fn all_killed(world: &LocalAws) {
 }
 
 fn command_line(pid: i32) -> String {
-    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
+    String::from_utf8_lossy(&reveille_processes::command_line(pid).unwrap_or_default()).into_owned()
 }
 
 /// The process of VerifyStopped is killed when it is seen, twice: the second is one that was just started for a call.
@@ -103,13 +103,9 @@ async fn kill_a_call(run: &Run<'_>, function: &str) -> bool {
 /// The processes of a function.
 fn functions(handler: &str) -> Vec<i32> {
     let wanted = format!("_HANDLER={handler}");
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-    })
-    .collect()
+    let environment = |pid: &i32| reveille_processes::environment(*pid).unwrap_or_default();
+    let pids = reveille_processes::pids().unwrap();
+    pids.filter(|pid| reveille_processes::has(&environment(pid), wanted.as_bytes())).collect()
 }
 
 /// Prints, and then sleeps for as long as its run is let.
@@ -172,7 +168,7 @@ async fn runner_restarted(world: &LocalAws) {
     };
     let pid = world.processes("kill-runner").into_iter().find(is_runner).expect("a runner");
     let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+    let environment = reveille_processes::environment(pid).unwrap();
     let variables = environment.split(|byte| *byte == 0).filter_map(|entry| {
         let at = entry.iter().position(|byte| *byte == b'=')?;
         Some((OsStr::from_bytes(&entry[..at]), OsStr::from_bytes(&entry[at + 1..])))

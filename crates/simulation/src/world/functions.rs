@@ -9,7 +9,9 @@ use reveille_asl::simulated;
 use reveille_domain::limits::FUNCTION_TIMEOUT;
 use reveille_domain::{Code, Failure};
 use reveille_protocol::Stack;
-use reveille_protocol::{admit_run, await_run, check_instance, conclude_run, start_instance, sweep, verify_stopped};
+use reveille_protocol::{
+    admit_run, await_run, check_instance, conclude_run, publish_progress, start_instance, sweep, verify_stopped,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -152,6 +154,7 @@ async fn once(stack: &Stack, ports: &Ports, step: Step, payload: Value) -> Resul
         Step::AwaitRun => answered(await_run::await_run(stack, ports, parsed(payload)?).await),
         Step::VerifyStopped => answered(verify_stopped::verify_stopped(stack, ports, parsed(payload)?).await),
         Step::Sweep => answered(sweep::sweep(stack, ports, parsed(payload)?).await),
+        Step::PublishProgress => answered(publish_progress::publish_progress(stack, ports, parsed(payload)?).await),
         Step::ConcludeRun => answered(conclude_run::conclude_run(stack, ports, parsed(payload)?).await),
     }
 }

@@ -15,7 +15,7 @@ use crate::schedule::{Parameters, Step};
 const ARN: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:notebook-run";
 
 /// The definition of the version before, from which a stack may be updated with runs under way (docs/upgrade.md).
-const EARLIER: &str = "tests/contract/released/2026-11-26/notebook_run.asl.json";
+pub(crate) const EARLIER: &str = "tests/contract/released/2026-11-26/notebook_run.asl.json";
 
 thread_local! {
     static COMPILED: RefCell<Definitions> = RefCell::new(Definitions::earlier(EARLIER));

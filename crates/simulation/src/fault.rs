@@ -94,6 +94,8 @@ pub enum Fault {
     PageForgotten,
     RedriveForgets,
     UpdatedUnderRun,
+    /// The stack went back to the version before: its functions meet what newer ones wrote, and are called by a newer definition.
+    WentBackUnderRun,
     ThirdInstance,
     LiveUploadRefused,
     LiveUploadSlow,
@@ -112,7 +114,7 @@ impl Fault {
     }
 
     /// Every kind that no notebook makes.
-    pub const ALL: [Self; 90] = [
+    pub const ALL: [Self; 91] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -195,6 +197,7 @@ impl Fault {
         Self::PageForgotten,
         Self::RedriveForgets,
         Self::UpdatedUnderRun,
+        Self::WentBackUnderRun,
         Self::ThirdInstance,
         Self::LiveUploadRefused,
         Self::LiveUploadSlow,
@@ -326,6 +329,7 @@ impl Fault {
             Self::PageForgotten => "the token of a list's page is no longer known",
             Self::RedriveForgets => "a redrive finds no variables",
             Self::UpdatedUnderRun => "a step of an execution that began before an update",
+            Self::WentBackUnderRun => "a step of an earlier version, for an execution of a later one",
             Self::ThirdInstance => "a run on a third instance",
             Self::LiveUploadRefused => "what a notebook has left so far is refused",
             Self::LiveUploadSlow => "what a notebook has left so far is slow to upload",

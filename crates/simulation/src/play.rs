@@ -148,8 +148,8 @@ async fn run(world: &Rc<World>) {
     let settle_ms = match &world.choices {
         None if world.schedule.sweeps_cut_off.is_some() => SETTLE_CUT_OFF_MS,
         None => SETTLE_MS,
-        // A sweep in which a call is held ends at its function's timeout: the next one does its work.
-        Some(choices) if choices.may_hold() => SETTLE_SOON_MS + SWEEPS_EVERY_MS,
+        // A sweep that is disturbed leaves its work to the next one: one in which a call is held ends at its function's timeout.
+        Some(choices) if choices.settles_slowly() => SETTLE_SOON_MS + SWEEPS_EVERY_MS,
         Some(_) => SETTLE_SOON_MS,
     };
     let mut over_since = None;

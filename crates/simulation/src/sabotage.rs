@@ -54,9 +54,9 @@ pub const ALL: [Sabotage; 36] = [
     lie("unreadable is not refused: a spoilt record is tried for ever", Lie::UnreadableIsRefused, 1_000)
         .since("a0d6d7a"),
     lie("refused is not unreadable: one 4xx is a spoilt record", Lie::RefusedIsUnreadable, 3_000).since("a7db3ce"),
-    lie("what was seen of a person: forgotten when their kernel ends", Lie::ForgetsPeople, 3_000),
-    lie("the key of a ticket: a copy beside it is one too", Lie::StrayTickets, 3_000),
-    lie("calls beside each other: beats wait for a burst that expires", Lie::OneAfterAnother, 3_000),
+    lie("what was seen of a person: forgotten when their kernel ends", Lie::ForgetsPeople, 3_000).since("03854fa"),
+    lie("the key of a ticket: a copy beside it is one too", Lie::StrayTickets, 3_000).since("571b1eb"),
+    lie("calls beside each other: beats wait for a burst that expires", Lie::OneAfterAnother, 3_000).since("571b1eb"),
     lie("when a boot was bound: a new process waits anew", Lie::BoundJustNow, 10_000),
     lie("state, not steps: a lease that a failed write left busy stays busy", Lie::StaysBusy, 3_000).since("03854fa"),
     lie("the end of a boot: no lease ever says that its start failed", Lie::NobodyEnds, 3_000).since("e09db77"),

@@ -347,6 +347,9 @@ pub struct Schedule {
     /// When the stack is updated: an execution that starts earlier goes on with the definition of the version before.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "written::some_seconds")]
     pub updated_at: Option<Duration>,
+    /// When the stack goes back to the version before: functions, definition and runner are that version's from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "written::some_seconds")]
+    pub went_back_at: Option<Duration>,
     /// Triggers of a second stack, whose runs name the same instances. Nothing is promised of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub of_second_stack: Vec<usize>,
@@ -379,6 +382,7 @@ impl Schedule {
             listing_ms: 0,
             live_seconds: 0,
             updated_at: None,
+            went_back_at: None,
             of_second_stack: Vec::new(),
             sweeper: true,
         }

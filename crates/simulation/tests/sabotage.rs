@@ -21,13 +21,26 @@ fn every_sabotage_is_noticed() {
 #[test]
 fn the_book_holds_and_breaks_without_what_it_is_about() {
     let book = book::read().unwrap();
-    assert!(book.len() >= 4, "{} entries", book.len());
+    assert!(book.len() >= 9, "{} entries", book.len());
     for (name, entry) in book {
         let sabotage = book::sabotage(&entry).unwrap_or_else(|| panic!("{name} names no sabotage: {}", entry.sabotage));
         let broken = sabotage.player()(&entry.schedule);
         assert!(broken.is_some(), "{name} does not break under its sabotage");
     }
     assert_eq!(book::play_all().unwrap(), []);
+}
+
+/// Whatever was repaired is in the book, with the commit of its repair.
+#[test]
+fn each_repair_has_its_entry_in_the_book() {
+    let book = book::read().unwrap();
+    let repairs: Vec<_> = ALL.into_iter().filter(|sabotage| sabotage.commit.is_some()).collect();
+    assert!(repairs.len() >= 9, "{} repairs", repairs.len());
+    for repair in repairs {
+        let entry = book.iter().find(|(_, entry)| entry.sabotage == repair.name);
+        let commit = entry.and_then(|(_, entry)| entry.commit.as_deref());
+        assert_eq!(commit, repair.commit, "{}: `--sabotage --book --only` writes its entry", repair.name);
+    }
 }
 
 /// A sabotaged protocol is explained by a schedule of few parts, which breaks the same guarantee in the same way.

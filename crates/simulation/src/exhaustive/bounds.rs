@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::schedule::{Instance, Notebooks, Parameters, Schedule, Trigger};
-use crate::world::choices::{ANY, Budget};
+use crate::world::choices::{ANY, Budget, Once};
 
 /// One part of the exploration.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +18,8 @@ pub struct Core {
     pub second: Option<u64>,
     /// Whether the second is the same event, delivered again.
     pub same_event: bool,
-    /// Whether an effect is held once in each situation, however long that lasts, and not once at each moment of it.
-    pub situations: bool,
+    /// What is tried once in each situation, however long that lasts, and not once at each moment of it.
+    pub once_each_situation: Once,
     /// Whether it is part of `make test`.
     pub quick: bool,
 }
@@ -27,13 +27,13 @@ pub struct Core {
 const NONE: Budget = Budget { orders: 0, holds: 0, faults: 0, deeds: 0, arrivals: 0 };
 
 /// Every part.
-pub const CORES: [Core; 14] = [
+pub const CORES: [Core; 17] = [
     Core {
         name: "one run: every order",
         budget: Budget { orders: ANY, ..NONE },
         second: None,
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: false,
     },
     Core {
@@ -41,7 +41,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: ANY, ..NONE },
         second: Some(0),
         same_event: true,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: false,
     },
     Core {
@@ -49,7 +49,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: 1, ..NONE },
         second: Some(0),
         same_event: true,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: true,
     },
     Core {
@@ -57,7 +57,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: 1, ..NONE },
         second: Some(0),
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: true,
     },
     Core {
@@ -65,7 +65,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { deeds: 1, ..NONE },
         second: Some(0),
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: false,
     },
     Core {
@@ -73,7 +73,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { faults: 1, ..NONE },
         second: Some(0),
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: false,
     },
     Core {
@@ -81,7 +81,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { arrivals: 1, ..NONE },
         second: None,
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: true,
     },
     Core {
@@ -89,7 +89,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: 1, arrivals: 1, ..NONE },
         second: None,
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: false,
     },
     Core {
@@ -97,7 +97,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { faults: 1, ..NONE },
         second: Some(45),
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: false,
     },
     Core {
@@ -105,7 +105,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: 1, holds: 1, ..NONE },
         second: Some(51),
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: false,
     },
     Core {
@@ -113,7 +113,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { orders: 1, faults: 1, ..NONE },
         second: None,
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: true,
     },
     Core {
@@ -121,7 +121,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { deeds: 1, ..NONE },
         second: None,
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
         quick: true,
     },
     Core {
@@ -129,7 +129,7 @@ pub const CORES: [Core; 14] = [
         budget: Budget { holds: 1, deeds: 1, ..NONE },
         second: None,
         same_event: false,
-        situations: true,
+        once_each_situation: Once::Holds,
         quick: false,
     },
     Core {
@@ -137,7 +137,31 @@ pub const CORES: [Core; 14] = [
         budget: Budget { holds: 1, faults: 1, ..NONE },
         second: None,
         same_event: false,
-        situations: false,
+        once_each_situation: Once::Nothing,
+        quick: false,
+    },
+    Core {
+        name: "two runs at once and one person: one deed and one fault, each once in each situation",
+        budget: Budget { deeds: 1, faults: 1, ..NONE },
+        second: Some(0),
+        same_event: false,
+        once_each_situation: Once::All,
+        quick: false,
+    },
+    Core {
+        name: "one run and one person: one deed and one fault, each once in each situation",
+        budget: Budget { deeds: 1, faults: 1, ..NONE },
+        second: None,
+        same_event: false,
+        once_each_situation: Once::All,
+        quick: true,
+    },
+    Core {
+        name: "the second while the first executes, and one person: one deed and one fault, each once in each situation",
+        budget: Budget { deeds: 1, faults: 1, ..NONE },
+        second: Some(45),
+        same_event: false,
+        once_each_situation: Once::All,
         quick: false,
     },
 ];

@@ -11,7 +11,7 @@ use crate::lies::Lie;
 use crate::play::{Played, play_chosen};
 use crate::sabotage::{How, Sabotage};
 use crate::schedule::Schedule;
-use crate::world::choices::{Choices, Course, IsNew};
+use crate::world::choices::{Choices, Course, IsNew, Once};
 use crate::world::ledger::Violation;
 
 /// What a search found.
@@ -102,7 +102,8 @@ impl Search {
         let (mut definitions, lie) = self.tools();
         let schedule = self.schedule();
         let machine = definitions.with(schedule.parameters)?;
-        let choices = Choices::new(choices, self.core.budget, Rc::new(|_| true), None);
+        let anything: IsNew = Rc::new(|_| true);
+        let choices = Choices::new(choices, self.core.budget, Once::Nothing, Rc::clone(&anything), anything);
         Ok(play_chosen(schedule, &machine, lie, &choices, true).timeline)
     }
 
@@ -129,8 +130,8 @@ impl Search {
             let begun = prefix.len();
             let seen = Arc::clone(shared);
             let is_new_situation: IsNew = Rc::new(move |situation| locked(&seen.situations).insert(situation));
-            let situations = self.core.situations.then_some(is_new_situation);
-            let choices = Choices::new(prefix, self.core.budget, is_new, situations);
+            let once = self.core.once_each_situation;
+            let choices = Choices::new(prefix, self.core.budget, once, is_new, is_new_situation);
             let _playing = Playing(shared);
             let played = play_chosen(schedule.clone(), &machine, lie, &choices, false);
             add(shared, begun, choices.course(), &played);

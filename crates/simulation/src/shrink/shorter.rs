@@ -37,7 +37,7 @@ pub(super) fn shorter(schedule: &Schedule, number: usize) -> Option<Schedule> {
         (hands * (STEPS.len() + 1), simpler_hand),
         (troubles * (STEPS.len() + 2), simpler_trouble),
         (schedule.instances.len(), |it, at| it.instances[at] = plain(&it.instances[at])),
-        (9, plainer),
+        (10, plainer),
     ];
     let mut left = number;
     for (count, step) in steps {
@@ -73,6 +73,7 @@ fn plainer(schedule: &mut Schedule, at: usize) {
         5 => schedule.redrives_forget = false,
         6 => schedule.updated_at = None,
         7 => schedule.live_seconds = 0,
+        8 => schedule.went_back_at = None,
         _ => schedule.seed = 1,
     }
 }

@@ -29,6 +29,17 @@ pub struct Budget {
     pub arrivals: u8,
 }
 
+/// What is tried once in each situation. A situation is [`state::situation`]: minutes in which a runner lists an empty inbox are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Once {
+    /// Each is tried at each moment.
+    Nothing,
+    /// That an effect is held.
+    Holds,
+    /// Whatever is not the usual: faults, deeds and holds.
+    All,
+}
+
 /// No bound.
 pub const ANY: u8 = u8::MAX;
 
@@ -95,10 +106,11 @@ pub struct Choices {
     prefix: Vec<u8>,
     course: RefCell<Course>,
     left: Cell<Budget>,
-    may_hold: bool,
+    settles_slowly: bool,
     is_new: IsNew,
-    /// Where each effect is held once in each situation, and not once at each moment: whether it is the first time.
-    is_new_situation: Option<IsNew>,
+    once: Once,
+    /// Whether a situation is new.
+    is_new_situation: IsNew,
     waiting: RefCell<Vec<Waiting>>,
     next_number: Cell<u64>,
     /// What each actor was told so far, as a number.
@@ -111,12 +123,13 @@ pub struct Choices {
 impl Choices {
     /// The choices of a play that follows `prefix`, and then takes the first each time.
     #[must_use]
-    pub fn new(prefix: Vec<u8>, budget: Budget, is_new: IsNew, is_new_situation: Option<IsNew>) -> Rc<Self> {
+    pub fn new(prefix: Vec<u8>, budget: Budget, once: Once, is_new: IsNew, is_new_situation: IsNew) -> Rc<Self> {
         Rc::new(Self {
             prefix,
             course: RefCell::default(),
             left: Cell::new(budget),
-            may_hold: budget.holds > 0,
+            settles_slowly: budget.holds > 0 || budget.faults > 0 && budget.deeds > 0,
+            once,
             is_new,
             is_new_situation,
             waiting: RefCell::default(),
@@ -138,9 +151,10 @@ impl Choices {
         self.course.borrow().pruned
     }
 
-    /// Whether an effect may be held in this play, or was.
-    pub(crate) const fn may_hold(&self) -> bool {
-        self.may_hold
+    /// Whether the sweep that has something to do may itself be disturbed: by an effect that is held, or by a fault where it is a
+    /// deed that it repairs.
+    pub(crate) const fn settles_slowly(&self) -> bool {
+        self.settles_slowly
     }
 
     /// Whether the second run is still to arrive.
@@ -246,8 +260,8 @@ impl Choices {
         let chosen = match self.prefix.get(at) {
             Some(chosen) => *chosen,
             None if (self.is_new)(self.state(world)) => {
-                let untried = usize::from(options.last() == Some(&Next::Hold) && !self.is_new_situation(world));
-                let width = u8::try_from(options.len() - untried).expect("few things wait at once");
+                let tried = self.tried(world, &options);
+                let width = u8::try_from(tried).expect("few things wait at once");
                 self.course.borrow_mut().widths.push(width);
                 0
             }
@@ -302,16 +316,25 @@ impl Choices {
         }
     }
 
-    /// Whether the usual effect was not held in this situation before.
+    /// How many of the options are tried, from the first on.
+    fn tried(&self, world: &World, options: &[Next]) -> usize {
+        let in_an_old_one = match self.once {
+            Once::All => 1,
+            Once::Holds if options.last() == Some(&Next::Hold) => options.len() - 1,
+            Once::Holds | Once::Nothing => return options.len(),
+        };
+        if self.is_new_situation(world) { options.len() } else { in_an_old_one }
+    }
+
+    /// Whether nothing but the usual was tried in this situation before.
     fn is_new_situation(&self, world: &World) -> bool {
-        let Some(is_new) = &self.is_new_situation else { return true };
         let mut hasher = DefaultHasher::new();
         self.left.get().hash(&mut hasher);
         for waiting in self.waiting.borrow().iter() {
             (&waiting.stream, &waiting.what).hash(&mut hasher);
         }
         state::situation(world, &mut hasher);
-        is_new(hasher.finish())
+        (self.is_new_situation)(hasher.finish())
     }
 
     /// The whole state, as a number: whatever what comes next may depend on.

@@ -74,8 +74,8 @@ impl World {
         let of = if self.schedule.of_second_stack.contains(&number) { SECOND } else { "" };
         let name = format!("{of}t{number}-{}", self.fresh_of(format_args!("t{number}")));
         self.say(|| format!("execution {name} of trigger {number} starts: {cause:?}"));
-        let before = self.schedule.updated_at.filter(|at| self.now_ms() - BEGINNING_MS < ms(*at));
-        let earlier = before.and_then(|_| definition::earlier(self.schedule.parameters));
+        let before = self.schedule.updated_at.is_some_and(|at| self.now_ms() - BEGINNING_MS < ms(at));
+        let earlier = (before || self.went_back()).then(|| definition::earlier(self.schedule.parameters)).flatten();
         if trigger.input["instance"] == THIRD {
             self.fired(Fault::ThirdInstance, &name);
         }

@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::actor::Actor;
 use super::ports::Ports;
 use super::{BEGINNING_MS, SECOND, World, ms, pass_ms};
+use crate::earlier;
 use crate::fault::Fault;
 use crate::schedule::{Caller, Invocation, Step};
 
@@ -77,13 +78,22 @@ impl Tasks for Functions {
 }
 
 impl World {
-    /// Counts a step of this version that an execution with the definition of the version before calls.
+    /// Counts a step of another version than that of the execution's definition: of this one after an update, and of the version before
+    /// after a stack went back.
     fn tell_of_update(&self, subject: &str, step: Step) {
-        let Some(updated_at) = self.schedule.updated_at.filter(|_| step != Step::Sweep) else { return };
-        let updated_ms = BEGINNING_MS + ms(updated_at);
-        if self.now_ms() >= updated_ms && self.turns.began_before(subject, updated_ms) {
-            self.fired(Fault::UpdatedUnderRun, subject);
+        let changes =
+            [(self.schedule.updated_at, Fault::UpdatedUnderRun), (self.schedule.went_back_at, Fault::WentBackUnderRun)];
+        for (at, fault) in changes {
+            let Some(changed_ms) = at.filter(|_| step != Step::Sweep).map(|at| BEGINNING_MS + ms(at)) else { continue };
+            if self.now_ms() >= changed_ms && self.turns.began_before(subject, changed_ms) {
+                self.fired(fault, subject);
+            }
         }
+    }
+
+    /// Whether the stack has gone back to the version before.
+    pub(super) fn went_back(&self) -> bool {
+        self.schedule.went_back_at.is_some_and(|at| self.now_ms() >= BEGINNING_MS + ms(at))
     }
 }
 
@@ -107,6 +117,7 @@ pub(super) async fn invoked(
     let twice = how == Some(Invocation::Twice);
     let stack = if subject.starts_with(SECOND) { &world.second_stack } else { &world.stack };
     world.tell_of_update(subject, step);
+    let payload = if world.went_back() { earlier::arguments(step, payload) } else { payload };
     let ended = tokio::select! {
         biased;
         () = actor.died.notified() => Err(lambda_error("Runtime.ExitError")),

@@ -41,9 +41,11 @@ impl World {
         ready
     }
 
-    /// Whether the runner of a boot is of the version before: it booted before the stack was updated.
+    /// Whether the runner of a boot is of the version before: it booted before the stack was updated, or after it went back.
     pub(super) fn has_earlier_runner(&self, boot: &Boot) -> bool {
-        self.schedule.updated_at.is_some_and(|at| boot.since_ms < BEGINNING_MS + ms(at))
+        let began_before = |at| boot.since_ms < BEGINNING_MS + ms(at);
+        self.schedule.updated_at.is_some_and(began_before)
+            || self.schedule.went_back_at.is_some_and(|at| !began_before(at))
     }
 
     /// The boot of an instance that is up.

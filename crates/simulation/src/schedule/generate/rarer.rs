@@ -27,6 +27,8 @@ const MORE_TO_SWEEP: u32 = 6;
 const FORGETS: u8 = 2;
 /// Of each hundred schedules so many have a stack that is updated while runs are under way.
 const UPDATES: u8 = 4;
+/// Of each hundred of the others so many have a stack that goes back to the version before.
+const GOES_BACK: u8 = 4;
 /// Of each hundred schedules so many show what notebooks have left so far.
 const SHOWS: u8 = 15;
 /// One schedule of so many is about a queue of hundreds: it takes as long as twenty others.
@@ -61,7 +63,7 @@ pub(super) fn add(mut schedule: Schedule) -> Schedule {
             trouble(rng, &mut schedule);
         }
     }
-    shows(updates(forgets(sweeps(queues(schedule)))))
+    shows(goes_back(updates(forgets(sweeps(queues(schedule))))))
 }
 
 /// An end of a range, or anything in it, the smaller the more often: whole numbers alone, so that a seed means the same everywhere.
@@ -92,6 +94,16 @@ fn updates(mut schedule: Schedule) -> Schedule {
     if percent(&mut rng, UPDATES) {
         let first = schedule.triggers.iter().map(|trigger| trigger.at).min().unwrap_or_default();
         schedule.updated_at = Some(first + seconds(&mut rng, 0, 1_200));
+    }
+    schedule
+}
+
+/// A stack that goes back to the version before while runs are under way. From a source of its own, likewise.
+fn goes_back(mut schedule: Schedule) -> Schedule {
+    let mut rng = Rng::with_seed(schedule.seed ^ 0x0062_6163_6b00);
+    if schedule.updated_at.is_none() && percent(&mut rng, GOES_BACK) {
+        let first = schedule.triggers.iter().map(|trigger| trigger.at).min().unwrap_or_default();
+        schedule.went_back_at = Some(first + seconds(&mut rng, 0, 1_200));
     }
     schedule
 }

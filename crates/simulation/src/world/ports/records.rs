@@ -16,9 +16,12 @@ use crate::lies::{Lie, STRAY};
 use crate::schedule::Action;
 
 impl Ports {
-    /// A record as whoever calls knows it: a runner of the version before knows fewer fields.
+    /// A record as whoever calls knows it: a runner or a function of the version before knows fewer fields.
     fn as_known(&self, key: &str, body: Vec<u8>) -> Vec<u8> {
-        let is_earlier = self.actor.boot.as_ref().is_some_and(|boot| self.world.has_earlier_runner(boot));
+        let is_earlier = match &self.actor.boot {
+            Some(boot) => self.world.has_earlier_runner(boot),
+            None => self.world.went_back(),
+        };
         if is_earlier { earlier::known(key, body) } else { body }
     }
 }

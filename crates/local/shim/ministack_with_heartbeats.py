@@ -47,6 +47,7 @@ import reveille_guard
 import reveille_iam
 import reveille_processes
 import reveille_sagemaker
+import reveille_simulate
 from ministack.services import eventbridge, scheduler
 from ministack.services import stepfunctions as engine
 
@@ -186,6 +187,7 @@ def main():
     reveille_sagemaker.install()
     reveille_custom.install()
     reveille_bucket.install()
+    reveille_simulate.install()
     # Below the notes: what is denied was called.
     reveille_iam.install()
     # Below the guard: what it refuses is no call.

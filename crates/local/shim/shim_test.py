@@ -13,6 +13,7 @@ import reveille_bucket
 import reveille_calls
 import reveille_processes
 import reveille_sagemaker
+import reveille_simulate
 
 PROPERTIES = {"NotebookInstanceName": "nightly", "InstanceType": "ml.t3.medium"}
 
@@ -157,6 +158,20 @@ class Calls(unittest.TestCase):
             asyncio.run(reveille_calls.noting(application)(scope, receive, send))
         noted = [("s3:GetObject", "key")]
         self.assertEqual(seen, [("http.response.start", noted), ("http.response.body", noted)])
+
+
+class Simulation(unittest.TestCase):
+    def test_lists_of_a_query_are_read_to_their_end(self):
+        asked = {
+            "ActionNames.member.1": ["s3:GetObject"],
+            "ActionNames.member.2": ["s3:PutObject"],
+            "ActionNames.member.4": ["s3:DeleteObject"],
+            "ContextEntries.member.1.ContextKeyName": ["kms:ViaService"],
+            "ContextEntries.member.1.ContextKeyValues.member.1": ["s3.eu-west-1.amazonaws.com"],
+        }
+        self.assertEqual(list(reveille_simulate.members(asked, "ActionNames")), ["s3:GetObject", "s3:PutObject"])
+        self.assertEqual(list(reveille_simulate.members(asked, "ResourceArns")), [])
+        self.assertEqual(reveille_simulate.context_of(asked), {"kms:viaservice": "s3.eu-west-1.amazonaws.com"})
 
 
 class Processes(unittest.TestCase):

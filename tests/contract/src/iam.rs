@@ -178,7 +178,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("logs:", "", "writes logs"),
 ];
 
-fn why(action: &str, resource: &str) -> &'static str {
+pub(crate) fn why(action: &str, resource: &str) -> &'static str {
     let fits = |(known, on, _): &&(&str, &str, &'static str)| action.starts_with(known) && resource.contains(on);
     let reason = REASONS.iter().find(fits);
     reason.unwrap_or_else(|| panic!("{action} on {resource} has no reason: give it one in tests/contract/src/iam.rs")).2
@@ -229,7 +229,7 @@ const ROLES: &[(&str, &str)] = &[
     ("VerifyStoppedFunctionRole", "the function that stops the instance and sees it stopped"),
 ];
 
-fn who(role: &str) -> &'static str {
+pub(crate) fn who(role: &str) -> &'static str {
     let known = ROLES.iter().find(|(name, _)| *name == role);
     known.unwrap_or_else(|| panic!("{role} is not described in tests/contract/src/iam.rs")).1
 }

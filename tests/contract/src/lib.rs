@@ -10,6 +10,7 @@ use serde_json::Value;
 
 pub mod conditions;
 pub mod deployer;
+pub mod grants;
 pub mod iam;
 pub mod intrinsics;
 pub mod mails;

@@ -1,13 +1,23 @@
 //! Every role of the templates, as SAM makes them, and the page that an administrator signs.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is a test")]
 
-use reveille_contract_tests::{functions, iam, provider, read, template, templates};
+use reveille_contract_tests::{functions, grants, iam, provider, read, template, templates};
 use reveille_domain::limits::REDRIVABLE;
 use serde_json::{Value, json};
 
 #[test]
 fn the_page_is_what_the_templates_say() {
     assert!(read(iam::PAGE) == iam::page(), "docs/iam.md is not what the templates say now: run `make pages`");
+}
+
+/// `reveille doctor` has them in it.
+#[test]
+fn the_command_knows_what_the_templates_grant() {
+    assert!(
+        read(grants::FILE) == grants::file(),
+        "{} is not what the templates say now: run `make pages`",
+        grants::FILE
+    );
 }
 
 /// The roles that SAM makes too: for each function, and for the state machine.

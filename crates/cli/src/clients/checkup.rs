@@ -8,13 +8,15 @@ use crate::error::CliError;
 
 mod bucket;
 mod instance;
+mod last_runs;
+mod simulation;
 mod stack;
 mod who;
 
 pub(crate) use bucket::{BucketEvents, BucketFacts, Heading};
-pub(crate) use instance::{
-    InstanceFacts, LastRuns, Unreadable, decoded, instance_facts, is_missing, on_start, readable,
-};
+pub(crate) use instance::{InstanceFacts, Unreadable, decoded, instance_facts, is_missing, on_start, readable};
+pub(crate) use last_runs::{Lack, LastOnInstance, LastRuns};
+pub(crate) use simulation::{Denial, Simulated, Wish};
 pub(crate) use stack::{MachineFacts, ResourceFacts, RuleFacts};
 pub(crate) use who::{Greeting, SeenClock, greet};
 

@@ -108,6 +108,13 @@ impl Run {
         })
     }
 
+    /// What the execution says of its end. A step's error is JSON with the message in it; a person's cause is text.
+    pub(crate) fn message(&self) -> Option<String> {
+        let cause = self.cause.as_deref()?;
+        let json = serde_json::from_str::<Value>(cause).ok();
+        Some(json.and_then(|json| text(&json, "errorMessage")).unwrap_or_else(|| cause.to_owned()))
+    }
+
     /// Whether Step Functions has forgotten its execution, so that only its records tell of it.
     pub(crate) const fn is_past(&self) -> bool {
         self.execution.recorded.is_some()

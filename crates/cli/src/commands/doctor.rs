@@ -5,9 +5,12 @@ mod account;
 mod bucket;
 mod definition;
 mod finding;
+mod grants;
 mod instance;
 mod instances;
 mod lease;
+mod permissions;
+mod ran;
 mod screen;
 mod script;
 mod stack;
@@ -16,6 +19,7 @@ mod trigger;
 mod triggers;
 
 use chrono::Utc;
+use reveille_domain::InstanceName;
 
 use finding::{Check, Finding, Verdict};
 use instance::Served;
@@ -73,11 +77,17 @@ async fn examine(arguments: &DoctorArguments) -> Vec<Finding> {
     match stack {
         Ok(account) => {
             let (stack, triggers) = tokio::join!(of_stack(&account), triggers::known(&account));
-            findings.extend(stack);
             let (looked_at, rest) = instances::chosen(&account, &arguments.instances, &triggers).await;
-            findings.extend(triggers::findings(&account, &triggers).await);
-            findings.extend(rest);
-            findings.extend(instances::findings(&account, &looked_at, &served(&account)).await);
+            let names: Vec<&str> = looked_at.iter().map(InstanceName::as_str).collect();
+            let served = served(&account);
+            let (permissions, of_triggers, of_instances) = tokio::join!(
+                permissions::of_stack(&account, &stack, &names),
+                triggers::findings(&account, &triggers),
+                instances::findings(&account, &looked_at, &served),
+            );
+            let mut stack: Vec<Finding> = stack.into_iter().chain(permissions).collect();
+            stack.sort_by_key(|finding| finding.check);
+            findings.extend(stack.into_iter().chain(of_triggers).chain(rest).chain(of_instances));
         }
         Err(error @ (CliError::Refused { .. } | CliError::NoCredentials { .. })) => {
             findings.push(Finding { check: Check::Credentials, ..stack::not_found(&error) });
@@ -139,7 +149,6 @@ async fn of_stack(account: &Account) -> Vec<Finding> {
     findings.push(sweeps::undelivered(&undelivered));
     let adopted = account.parameter("ExistingRunsBucket").is_some_and(|name| !name.is_empty());
     findings.extend(bucket::bucket(&account.layout.bucket, &account.region, adopted, &bucket));
-    findings.sort_by_key(|finding| finding.check);
     findings
 }
 

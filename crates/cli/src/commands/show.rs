@@ -187,12 +187,7 @@ fn kept(run: &Run) -> String {
 /// What the execution itself says, where no outcome does.
 fn ending_without_record(terminal: &Terminal, run: &Run) -> Vec<String> {
     let Some(error) = &run.error else { return Vec::new() };
-    let cause = run.cause.as_deref().unwrap_or_default();
-    // A step's error is JSON with the message in it; a person's cause is text.
-    let message = serde_json::from_str::<serde_json::Value>(cause)
-        .ok()
-        .and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned))
-        .unwrap_or_else(|| cause.to_owned());
+    let message = run.message().unwrap_or_default();
     fitted(&format!("{error}: {message}"), terminal.width().saturating_sub(2))
         .iter()
         .map(|line| format!("  {}", terminal.paint(Tone::Bad, line)))

@@ -15,6 +15,7 @@ pub const ALL: &[Scenario] = &[
     ("command_doctor::a_stack_in_order_has_no_findings_and_a_broken_one_has", |h, w| {
         h.block_on(in_order(w));
         h.block_on(stack_broken(w));
+        h.block_on(roles_broken(w));
     }),
     ("command_doctor::what_is_wrong_with_an_instance_is_found", |h, w| h.block_on(instance_broken(w))),
     ("command_doctor::what_is_wrong_with_a_trigger_is_found", |h, w| h.block_on(trigger_broken(w))),
@@ -61,12 +62,29 @@ async fn in_order(world: &LocalAws) {
     let mine: Vec<&Value> = findings.iter().filter(mine).collect();
     let bad: Vec<&&Value> = mine.iter().filter(|finding| finding["verdict"] != "ok").collect();
     assert!(bad.is_empty(), "{bad:#?}");
-    for check in
-        ["credentials", "clock", "stackStatus", "stackParts", "definition", "sweeperRules", "sweeper", "bucket"]
-    {
+    for check in [
+        "credentials",
+        "clock",
+        "stackStatus",
+        "stackParts",
+        "definition",
+        "permissions",
+        "sweeperRules",
+        "sweeper",
+        "bucket",
+    ] {
         assert!(mine.iter().any(|finding| finding["check"] == check), "{check}: {mine:#?}");
     }
-    for check in ["onStartScript", "scriptStack", "runner", "runnerVersion", "platform", "lease", "network"] {
+    for check in [
+        "onStartScript",
+        "scriptStack",
+        "runner",
+        "runnerVersion",
+        "instancePermissions",
+        "platform",
+        "lease",
+        "network",
+    ] {
         found(&findings, Some(ON), check, "ok", "");
     }
     for check in ["triggerState", "triggerTarget", "triggerInput", "triggerInstance", "triggerLoop", "triggerBucket"] {
@@ -97,7 +115,7 @@ async fn script(world: &LocalAws, instance: &str, name: &str, change: impl Fn(&s
 
 async fn instance_broken(world: &LocalAws) {
     const ON: &str = "doctor-ill";
-    world.instance(ON).await;
+    world.instance_with(ON, &Notebook::of(&["1"])).await;
     let look = async || doctor(world, &[ON]).await;
     let ill = async |check: &str, verdict: &str, said: &str| {
         let (findings, code) = look().await;
@@ -106,6 +124,11 @@ async fn instance_broken(world: &LocalAws) {
             assert_eq!(code, 3, "{findings:#?}");
         }
     };
+    ended(&reveille(world, &["run", "run.ipynb", "--on", ON, "--kernel", "julia"]).await, 10);
+    ill("kernel", "fail", "kernel julia").await;
+    ill("papermill", "ok", "").await;
+    ended(&reveille(world, &["run", "run.ipynb", "--on", ON]).await, 0);
+    ill("kernel", "ok", "no notebook lacked").await;
     script(world, ON, "doctor-foreign", |_| "#!/bin/bash\ntrue\n".to_owned()).await;
     ill("onStartScript", "fail", "is not Reveille's").await;
     script(world, ON, "doctor-windows", |ours| ours.replace('\n', "\r\n")).await;
@@ -122,6 +145,17 @@ async fn instance_broken(world: &LocalAws) {
     ill("runner", "fail", "artifacts/none is not there").await;
     script(world, ON, "doctor-checksum", |ours| pinned(ours, &world.local().outputs()["RunnerKey"])).await;
     ill("runner", "fail", "find out who wrote that object").await;
+    // A role that somebody made by hand, and forgot to give the runner's policy.
+    let trust = r#"{"Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#;
+    let made =
+        aws(world, &format!("iam create-role --role-name doctor-bare --assume-role-policy-document '{trust}'")).await;
+    let role = made["Role"]["Arn"].as_str().unwrap();
+    let update = world.local().clients().sagemaker.update_notebook_instance().notebook_instance_name(ON);
+    update.role_arn(role).send().await.unwrap();
+    world.until_status(ON, "Stopped").await;
+    ill("instancePermissions", "fail", "may not s3:GetObject on arn:aws:s3:::").await;
+    ill("instancePermissions", "fail", "attach the policy of infra/instance.yaml").await;
+
     let sagemaker = &world.local().clients().sagemaker;
     let detach = sagemaker.update_notebook_instance().notebook_instance_name(ON).disassociate_lifecycle_config(true);
     detach.send().await.unwrap();
@@ -140,6 +174,61 @@ async fn instance_broken(world: &LocalAws) {
     assert_eq!(code, 3);
     found(&findings, Some("doctor-nowhere"), "instance", "fail", "reveille instances");
     assert_eq!(about(&findings, "doctor-nowhere").len(), 1, "nothing else is said of what is not there");
+}
+
+/// The role of the function that copies the runner: it is called when a stack is deployed, and nobody deploys this one meanwhile.
+async fn roles_broken(world: &LocalAws) {
+    const POLICY: &str = "InstallRunnerFunctionRolePolicy0";
+    let role = aws(
+        world,
+        "cloudformation describe-stack-resource --stack-name reveille --logical-resource-id InstallRunnerFunctionRole",
+    )
+    .await["StackResourceDetail"]["PhysicalResourceId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let permissions = async || {
+        let (findings, _) = doctor(world, &["doctor-nowhere"]).await;
+        findings.into_iter().filter(|it| it["check"] == "permissions" && it["verdict"] != "ok").collect::<Vec<_>>()
+    };
+    let ill = async |said: &[&str]| {
+        let found = permissions().await;
+        let [one] = &found[..] else { panic!("{found:#?}") };
+        let words = format!("{} {}", one["what"].as_str().unwrap(), one["cure"].as_str().unwrap());
+        assert_eq!(one["verdict"], "fail", "{words}");
+        for said in said.iter().chain([&role.as_str()]) {
+            assert!(words.contains(said), "{said:?} is not in: {words}");
+        }
+    };
+    assert_eq!(permissions().await, Vec::<Value>::new());
+
+    let boundary = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "NotAction": "s3:PutObject", "Resource": "*"}]}"#;
+    let made =
+        aws(world, &format!("iam create-policy --policy-name doctor-boundary --policy-document '{boundary}'")).await;
+    let boundary = made["Policy"]["Arn"].as_str().unwrap();
+    aws(world, &format!("iam put-role-permissions-boundary --role-name {role} --permissions-boundary {boundary}"))
+        .await;
+    ill(&[
+        "may not s3:PutObject on arn:aws:s3:::",
+        "artifacts/reveille-runner",
+        "permissions boundary",
+        "iam get-role",
+    ])
+    .await;
+    let screen = said(&reveille(world, &["doctor", "doctor-nowhere"]).await);
+    assert!(screen.contains(&format!("fail        the role {role} (of the function")), "{screen}");
+    aws(world, &format!("iam delete-role-permissions-boundary --role-name {role}")).await;
+    assert_eq!(permissions().await, Vec::<Value>::new());
+
+    // Somebody empties its policy.
+    let named = format!("--role-name {role} --policy-name {POLICY}");
+    let policy = aws(world, &format!("iam get-role-policy {named}")).await["PolicyDocument"].clone();
+    let nothing =
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]});
+    aws(world, &format!("iam put-role-policy {named} --policy-document '{nothing}'")).await;
+    ill(&["s3:PutObject", "s3:ListBucket", "None of the role's policies allows it", "docs/iam.md"]).await;
+    aws(world, &format!("iam put-role-policy {named} --policy-document '{policy}'")).await;
+    assert_eq!(permissions().await, Vec::<Value>::new());
 }
 
 async fn trigger_broken(world: &LocalAws) {

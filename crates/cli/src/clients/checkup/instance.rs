@@ -1,6 +1,4 @@
-//! One notebook instance: what SageMaker has of it, its on-start script, and which runner ran on it last.
-
-use std::collections::BTreeMap;
+//! One notebook instance: what SageMaker has of it, and its on-start script.
 
 use aws_sdk_sagemaker::{
     Client,
@@ -8,19 +6,13 @@ use aws_sdk_sagemaker::{
 };
 use aws_smithy_types::{base64, error::metadata::ProvideErrorMetadata};
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use reveille_domain::{
-    InstanceName,
-    records::{Lease, Outcome, RunStatus},
-};
+use reveille_domain::{InstanceName, records::Lease};
 
 use crate::{
-    clients::{AT_ONCE, Account, Execution, Run, executions::time, unless_forgotten},
+    clients::{Account, executions::time},
     error::CliError,
 };
 
-/// Executions that are looked at for the last run on each instance: a DescribeExecution each.
-const LAST: usize = 50;
 /// The most that ListNotebookInstances gives in a page, and more than anybody looks at.
 const PAGE: i32 = 100;
 
@@ -38,9 +30,6 @@ pub(crate) struct InstanceFacts {
     pub(crate) key: Option<String>,
     pub(crate) repository: Option<String>,
 }
-
-/// The last run on each instance that ended well, of the newest executions: when, and its runner's version.
-pub(crate) type LastRuns = BTreeMap<String, (DateTime<Utc>, Option<String>)>;
 
 impl Account {
     /// An instance; `None`: there is none.
@@ -76,23 +65,6 @@ impl Account {
             Err(CliError::Record { problem, .. }) => Ok(Err(problem)),
             Err(error) => Err(error),
         }
-    }
-
-    /// The last run that ended well on each instance.
-    pub(crate) async fn last_runs(&self) -> Result<LastRuns, CliError> {
-        let newest = self.newest(None, LAST).await?;
-        let outline = async |execution: Execution| unless_forgotten(self.outline(&execution.arn).await);
-        let ended = newest.into_iter().filter(|execution| !execution.is_running());
-        let looks = stream::iter(ended).map(outline).buffered(AT_ONCE);
-        let runs: Vec<Run> = looks.try_filter_map(async |run| Ok(run)).try_collect().await?;
-        let mut last = LastRuns::new();
-        // The newest first.
-        let well = |outcome: &Outcome| outcome.status == RunStatus::Succeeded;
-        for outcome in runs.into_iter().filter_map(|run| run.outcome).filter(well) {
-            let Some(instance) = outcome.instance else { continue };
-            last.entry(instance.to_string()).or_insert((outcome.concluded_at, outcome.runner_version));
-        }
-        Ok(last)
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) enum Check {
     StackParts,
     StateMachine,
     Definition,
+    Permissions,
     SweeperRules,
     Sweeper,
     SweepFailures,
@@ -41,6 +42,9 @@ pub(crate) enum Check {
     ScriptStack,
     Runner,
     RunnerVersion,
+    InstancePermissions,
+    Kernel,
+    Papermill,
     Network,
     StartPermissions,
     Lease,
@@ -50,7 +54,7 @@ pub(crate) enum Check {
 impl Check {
     /// All of them.
     #[cfg(test)]
-    const ALL: [Self; 40] = [
+    const ALL: [Self; 44] = [
         Self::Region,
         Self::Credentials,
         Self::Clock,
@@ -60,6 +64,7 @@ impl Check {
         Self::StackParts,
         Self::StateMachine,
         Self::Definition,
+        Self::Permissions,
         Self::SweeperRules,
         Self::Sweeper,
         Self::SweepFailures,
@@ -87,6 +92,9 @@ impl Check {
         Self::ScriptStack,
         Self::Runner,
         Self::RunnerVersion,
+        Self::InstancePermissions,
+        Self::Kernel,
+        Self::Papermill,
         Self::Network,
         Self::StartPermissions,
         Self::Lease,
@@ -105,6 +113,7 @@ impl Check {
             Self::StackParts => "stackParts",
             Self::StateMachine => "stateMachine",
             Self::Definition => "definition",
+            Self::Permissions => "permissions",
             Self::SweeperRules => "sweeperRules",
             Self::Sweeper => "sweeper",
             Self::SweepFailures => "sweepFailures",
@@ -132,6 +141,9 @@ impl Check {
             Self::ScriptStack => "scriptStack",
             Self::Runner => "runner",
             Self::RunnerVersion => "runnerVersion",
+            Self::InstancePermissions => "instancePermissions",
+            Self::Kernel => "kernel",
+            Self::Papermill => "papermill",
             Self::Network => "network",
             Self::StartPermissions => "startPermissions",
             Self::Lease => "lease",
@@ -207,6 +219,7 @@ pub(crate) mod tests {
         for check in Check::ALL {
             assert!(page.contains(&format!("`{}`", check.name())), "{} is missing", check.name());
         }
+        assert!(page.contains(&format!("There are {} kinds of checks.", Check::ALL.len())));
     }
 
     /// The verdict of the one finding of a check; panics where there is none or more.

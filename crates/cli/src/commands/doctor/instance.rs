@@ -4,9 +4,12 @@ use aws_sdk_sagemaker::types::NotebookInstanceStatus as Status;
 use chrono::{DateTime, Utc};
 use reveille_domain::VERSION;
 
-use super::finding::{Check, Finding};
+use super::{
+    finding::{Check, Finding},
+    ran::whose,
+};
 use crate::{
-    clients::checkup::{InstanceFacts, Known},
+    clients::checkup::{InstanceFacts, Known, LastOnInstance},
     ui::times,
 };
 
@@ -124,8 +127,14 @@ fn failed(what: &str, reason: &str) -> Finding {
 }
 
 /// What can be said of one that is there.
-pub(super) fn settings(name: &str, facts: &InstanceFacts, served: &Served, ran: bool) -> Vec<Finding> {
-    vec![platform(name, facts), network(facts, ran), start(facts, served)]
+pub(super) fn settings(
+    name: &str,
+    facts: &InstanceFacts,
+    served: &Served,
+    ran: Option<&LastOnInstance>,
+    now: DateTime<Utc>,
+) -> Vec<Finding> {
+    vec![platform(name, facts), network(facts, ran, now), start(facts, served)]
 }
 
 fn platform(name: &str, facts: &InstanceFacts) -> Finding {
@@ -150,21 +159,35 @@ fn platform(name: &str, facts: &InstanceFacts) -> Finding {
     }
 }
 
-/// `ran`: a run ended well on it lately, so that it reaches what a run needs.
-fn network(facts: &InstanceFacts, ran: bool) -> Finding {
-    match &facts.subnet {
-        _ if facts.reaches_internet => Finding::ok(Check::Network, "it reaches the internet directly"),
-        Some(subnet) if ran => Finding::ok(
-            Check::Network,
-            format!("it has no direct way to the internet ({subnet}), and a run has succeeded on it"),
-        ),
-        subnet => Finding::warn(
+/// Which ways a subnet has is not asked: endpoints, NAT gateways and proxies all serve, and only a run shows whether they do (decision 0062).
+fn network(facts: &InstanceFacts, ran: Option<&LastOnInstance>, now: DateTime<Utc>) -> Finding {
+    const NEEDED: &str = "S3 and states are needed, sagemaker.api and logs recommended (docs/instance.md#an-instance-in-a-vpc-with-your-own-key-or-with-a-private-git-repository)";
+    if facts.reaches_internet {
+        return Finding::ok(Check::Network, "it reaches the internet directly");
+    }
+    let subnet = facts.subnet.as_deref();
+    let what = format!("it has no direct way to the internet ({})", subnet.unwrap_or("no subnet either"));
+    let cure = subnet.map_or_else(|| NEEDED.to_owned(), |subnet| {
+        format!(
+            "{NEEDED}. To see the endpoints: aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values=$(aws ec2 describe-subnets --subnet-ids {subnet} --query Subnets[0].VpcId --output text) --query VpcEndpoints[].[ServiceName,State] --output text"
+        )
+    });
+    match ran {
+        Some(LastOnInstance { silent: Some(lack), .. }) => Finding::fail(
             Check::Network,
             format!(
-                "it has no direct way to the internet ({}), and no run has succeeded on it recently. It must reach S3 and Step Functions through its subnet",
-                subnet.as_deref().unwrap_or("no subnet either")
+                "{what}, and no runner took its newest run ({}; RunnerSilent). Perhaps its subnet has no way to S3 or Step Functions",
+                whose(lack, now)
             ),
-            "docs/instance.md#an-instance-in-a-vpc-with-your-own-key-or-with-a-private-git-repository: S3 and states are needed, sagemaker.api and logs recommended",
+            format!("reveille explain RunnerSilent (the on-start script's log says what failed); {cure}"),
+        ),
+        Some(LastOnInstance { reached: true, .. }) => {
+            Finding::ok(Check::Network, format!("{what}, and a runner took its newest run"))
+        }
+        _ => Finding::warn(
+            Check::Network,
+            format!("{what}, and no recent run has shown that it reaches S3 and Step Functions through its subnet"),
+            cure,
         ),
     }
 }
@@ -229,7 +252,7 @@ mod tests {
 
     use super::{Served, instance, matches, name, runner_version, settings};
     use crate::{
-        clients::checkup::InstanceFacts,
+        clients::checkup::{InstanceFacts, Lack, LastOnInstance},
         commands::doctor::finding::{Check, Verdict, tests::found},
     };
 
@@ -306,10 +329,11 @@ mod tests {
 
     #[test]
     fn what_its_start_and_its_runner_need_is_judged() {
-        let judge = |change: &dyn Fn(&mut InstanceFacts), served: &Served, ran| {
+        let judge = |change: &dyn Fn(&mut InstanceFacts), served: &Served, reached| {
             let mut facts = facts();
             change(&mut facts);
-            settings("nightly", &facts, served, ran)
+            let ran = LastOnInstance { reached, ..LastOnInstance::default() };
+            settings("nightly", &facts, served, Some(&ran), Utc::now())
         };
         let none = Served::default();
         for check in [Check::Platform, Check::Network, Check::StartPermissions] {
@@ -330,7 +354,14 @@ mod tests {
         };
         let in_vpc = Served { in_vpc: true, ..Served::default() };
         found(&judge(&private, &in_vpc, false), Check::Network, Verdict::Warn, "docs/instance.md");
-        found(&judge(&private, &in_vpc, true), Check::Network, Verdict::Ok, "has succeeded");
+        found(&judge(&private, &in_vpc, false), Check::Network, Verdict::Warn, "--subnet-ids subnet-1");
+        found(&judge(&private, &in_vpc, true), Check::Network, Verdict::Ok, "took its newest run");
+        let mut facts = facts();
+        private(&mut facts);
+        let lack = Lack { run: "daily-1".to_owned(), at: None, message: String::new() };
+        let silent = LastOnInstance { silent: Some(lack), reached: true, ..LastOnInstance::default() };
+        let silent = settings("nightly", &facts, &in_vpc, Some(&silent), Utc::now());
+        found(&silent, Check::Network, Verdict::Fail, "daily-1; RunnerSilent");
         found(&judge(&private, &none, true), Check::StartPermissions, Verdict::Warn, "InstancesInVpc=true");
         let keyed = |facts: &mut InstanceFacts| facts.key = Some("1234".to_owned());
         found(&judge(&keyed, &none, false), Check::StartPermissions, Verdict::Warn, "InstanceKeyArns");

@@ -11,6 +11,7 @@ use super::{
     finding::{Check, Finding, about},
     instance::{self, Served},
     lease::{self, Recorded},
+    permissions, ran,
     script::{self, Attached},
     trigger::Trigger,
     triggers::KnownTriggers,
@@ -126,12 +127,14 @@ async fn one(account: &Account, name: &InstanceName, served: &Served, last: &Kno
     let mut findings = vec![instance::instance(name.as_str(), &facts, &account.region, now)];
     let Ok(Some(facts)) = facts else { return Looked { name: name.clone(), findings, script: None } };
     findings.extend(instance::name(name.as_str(), served));
-    let ran = last.as_ref().map(|last| last.get(name.as_str()));
-    findings.extend(instance::settings(name.as_str(), &facts, served, matches!(ran, Ok(Some(_)))));
-    findings.push(match ran {
-        Ok(last) => instance::runner_version(last, now),
+    let ran = last.as_ref().ok().and_then(|last| last.on(name.as_str()));
+    findings.extend(instance::settings(name.as_str(), &facts, served, ran, now));
+    findings.push(match last {
+        Ok(_) => instance::runner_version(ran.and_then(|ran| ran.well.as_ref()), now),
         Err(unknown) => Finding::unchecked(Check::RunnerVersion, unknown),
     });
+    findings.extend(ran::findings(last, name.as_str(), now));
+    findings.extend(permissions::of_instance(account, facts.role.as_deref(), name.as_str()).await);
     let (of_script, fetched) = script::script(name.as_str(), &attached(account, &facts).await, &account.layout);
     findings.extend(of_script);
     let holder = match &lease {

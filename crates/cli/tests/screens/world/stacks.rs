@@ -63,10 +63,30 @@ pub fn answer(call: &StubCall<'_>, asks: Asks) -> Option<(u16, String)> {
             format!("<Status>CREATE_COMPLETE</Status><Changes>{changes}</Changes>")
         }
         "DeleteChangeSet" | "DeleteStack" | "ListChangeSets" => String::new(),
+        "SimulatePrincipalPolicy" => simulated(body),
         "GetCallerIdentity" => "<Arn>arn:aws:iam::111122223333:user/ana</Arn>".to_owned(),
         _ => return None,
     };
     Some((200, format!("<{action}Response><{action}Result>{content}</{action}Result></{action}Response>")))
+}
+
+/// What IAM says of a role's actions on one resource: a boundary denies the schedules' role the queue, and nobody granted the instances' role that
+/// they stop themselves.
+fn simulated(body: &str) -> String {
+    let actions = body.split('&').filter(|field| field.starts_with("ActionNames.")).filter_map(|it| it.split_once('='));
+    let result = |(_, action): (&str, &str)| {
+        let action = action.replace("%3A", ":");
+        let of = |role: &str, denied: &str| body.contains(role) && action == denied;
+        let boundary = of("SchedulerRole", "sqs:SendMessage");
+        let denied = boundary || of("notebooks", "sagemaker:StopNotebookInstance");
+        format!(
+            "<member><EvalActionName>{action}</EvalActionName><EvalDecision>{}</EvalDecision><PermissionsBoundaryDecisionDetail>\
+             <AllowedByPermissionsBoundary>{}</AllowedByPermissionsBoundary></PermissionsBoundaryDecisionDetail></member>",
+            if denied { "implicitDeny" } else { "allowed" },
+            !boundary
+        )
+    };
+    format!("<EvaluationResults>{}</EvaluationResults>", actions.map(result).collect::<String>())
 }
 
 /// What a stack of an instance is made of.
@@ -101,7 +121,11 @@ fn change(action: &str, name: &str, kind: &str, more: &str) -> String {
 
 fn parts_of(list: &str, parts: &[(&str, &str)]) -> String {
     let part = |(name, kind): &(&str, &str)| {
-        let physical = if *name == "LifecycleConfig" { OF_SANDBOX.to_owned() } else { format!("reveille-{name}") };
+        let physical = match *kind {
+            "AWS::SageMaker::NotebookInstanceLifecycleConfig" => OF_SANDBOX.to_owned(),
+            "AWS::SQS::Queue" => format!("https://sqs.us-east-1.amazonaws.com/111122223333/reveille-{name}"),
+            _ => format!("reveille-{name}"),
+        };
         format!(
             "<member><LogicalResourceId>{name}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>\
              <ResourceType>{kind}</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>"

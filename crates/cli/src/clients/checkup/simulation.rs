@@ -1,0 +1,126 @@
+//! What a role may do, by IAM's own simulation of its policies, its permissions boundary and the organisation's policies.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::{
+    Client,
+    operation::simulate_principal_policy::SimulatePrincipalPolicyError,
+    types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType as Decision},
+};
+
+use crate::{clients::Account, error::CliError};
+
+/// Actions of a role on one resource. IAM takes more resources in a call, but then says of which it speaks in ways of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) actions: Vec<String>,
+    pub(crate) resource: String,
+    /// What such a call brings along.
+    pub(crate) context: BTreeMap<String, String>,
+}
+
+/// Why a role may not do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Denial {
+    /// No policy of the role allows it.
+    NotGranted,
+    /// A statement denies it.
+    Statement,
+    Boundary,
+    /// A policy of the organisation.
+    Organization,
+}
+
+/// What IAM says of a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Simulated {
+    /// The actions that it may not do, and why.
+    Denied(Vec<(String, Denial)>),
+    NoSuchRole,
+}
+
+impl Account {
+    /// Asks what a role may not do of a wish.
+    pub(crate) async fn simulate(&self, role: &str, wish: &Wish) -> Result<Simulated, CliError> {
+        let entries = wish.context.iter().map(|(key, value)| entry(key, value)).collect();
+        let call = Client::new(&self.config)
+            .simulate_principal_policy()
+            .policy_source_arn(role)
+            .set_action_names(Some(wish.actions.clone()))
+            .resource_arns(&wish.resource)
+            .set_context_entries(Some(entries));
+        match call.send().await {
+            Ok(answer) => {
+                let results = answer.evaluation_results.unwrap_or_default();
+                Ok(Simulated::Denied(results.into_iter().filter_map(denial).collect()))
+            }
+            Err(error)
+                if error.as_service_error().is_some_and(SimulatePrincipalPolicyError::is_no_such_entity_exception) =>
+            {
+                Ok(Simulated::NoSuchRole)
+            }
+            Err(error) => Err(CliError::asked("simulate the role's permissions", &error)),
+        }
+    }
+}
+
+fn entry(key: &str, value: &str) -> ContextEntry {
+    let kind = match value {
+        "true" | "false" => ContextKeyTypeEnum::Boolean,
+        _ => ContextKeyTypeEnum::String,
+    };
+    ContextEntry::builder().context_key_name(key).context_key_values(value).context_key_type(kind).build()
+}
+
+fn denial(result: EvaluationResult) -> Option<(String, Denial)> {
+    let why = match result.eval_decision {
+        Decision::Allowed => return None,
+        _ if result.organizations_decision_detail.is_some_and(|detail| !detail.allowed_by_organizations) => {
+            Denial::Organization
+        }
+        _ if result.permissions_boundary_decision_detail.is_some_and(|it| !it.allowed_by_permissions_boundary) => {
+            Denial::Boundary
+        }
+        Decision::ExplicitDeny => Denial::Statement,
+        _ => Denial::NotGranted,
+    };
+    Some((result.eval_action_name, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_iam::types::{
+        EvaluationResult, OrganizationsDecisionDetail, PermissionsBoundaryDecisionDetail,
+        PolicyEvaluationDecisionType as Decision,
+    };
+
+    use super::{Denial, denial};
+
+    #[test]
+    fn a_denial_says_which_policy_denies() {
+        let judge = |decision, boundary: Option<bool>, organization: Option<bool>| {
+            let boundary = boundary
+                .map(|it| PermissionsBoundaryDecisionDetail::builder().allowed_by_permissions_boundary(it).build());
+            let organization =
+                organization.map(|it| OrganizationsDecisionDetail::builder().allowed_by_organizations(it).build());
+            let result = EvaluationResult::builder().eval_action_name("s3:GetObject").eval_decision(decision);
+            let result = result
+                .set_permissions_boundary_decision_detail(boundary)
+                .set_organizations_decision_detail(organization)
+                .build();
+            denial(result.unwrap()).map(|(action, why)| {
+                assert_eq!(action, "s3:GetObject");
+                why
+            })
+        };
+        assert_eq!(judge(Decision::Allowed, Some(true), Some(true)), None);
+        assert_eq!(judge(Decision::ImplicitDeny, None, None), Some(Denial::NotGranted));
+        assert_eq!(judge(Decision::ImplicitDeny, Some(true), Some(true)), Some(Denial::NotGranted));
+        assert_eq!(judge(Decision::ExplicitDeny, Some(true), None), Some(Denial::Statement));
+        assert_eq!(judge(Decision::ImplicitDeny, Some(false), Some(true)), Some(Denial::Boundary));
+        assert_eq!(judge(Decision::ExplicitDeny, Some(false), None), Some(Denial::Boundary));
+        assert_eq!(judge(Decision::ExplicitDeny, Some(true), Some(false)), Some(Denial::Organization));
+        // What a later IAM calls otherwise is no permission.
+        assert_eq!(judge("somethingNew".into(), None, None), Some(Denial::NotGranted));
+    }
+}

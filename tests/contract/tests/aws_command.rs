@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 /// What version 2 alone has, and the words beside it that say so or why nobody else needs it.
 const OF_VERSION_2: [&str; 2] = [
-    // For a profile of SSO, which the aws command signs in to in version 2.
-    "configure export-credentials",
-    // Beside it: whether the profile is there.
+    // Of a profile that signs in by SSO, which only version 2 does.
+    "sso login",
+    // Where there is no such profile: which there are.
     "configure list-profiles",
 ];
 

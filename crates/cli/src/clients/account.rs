@@ -11,7 +11,6 @@ use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use chrono::{DateTime, Utc};
 use reveille_domain::{layout::Layout, shown};
 
-use super::credentials;
 use crate::{error::CliError, stack::StackArguments};
 
 /// The longest wait for an answer to begin: none of these calls takes a second, but a local AWS on a busy machine may take several.
@@ -154,11 +153,14 @@ pub(crate) async fn configured(arguments: &StackArguments) -> Result<Configured,
         )));
     }
     let profile = arguments.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-    let missing = |error| credentials::missing(&error, profile.as_deref());
-    let provider = config.credentials_provider();
-    let provider = provider.ok_or_else(|| missing(CredentialsError::not_loaded_no_source()))?;
-    let expires = provider.provide_credentials().await.map_err(missing)?.expiry();
-    Ok(Configured { config, expires })
+    let credentials = match config.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await,
+        None => Err(CredentialsError::not_loaded_no_source()),
+    };
+    match credentials {
+        Ok(credentials) => Ok(Configured { config, expires: credentials.expiry() }),
+        Err(error) => Err(super::credentials::missing(&error, profile.as_deref()).await),
+    }
 }
 
 /// The same with the credentials of a profile that a person named: in the chain of providers, credentials in the environment come before it.

@@ -29,7 +29,7 @@ pub(super) fn not_configured(error: &CliError) -> Vec<Finding> {
             vec![Finding::fail(
                 Check::Credentials,
                 error.to_string(),
-                "aws configure list (shows what is set); docs/cli.md says which profiles the command can read",
+                "aws configure list (shows what is set, and from where)",
             )]
         }
     }

@@ -41,6 +41,9 @@ pub(crate) struct OnUploadAddArguments {
     /// Only files whose key ends with this, such as .csv
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) suffix: String,
+    /// Only files whose key matches this, such as 'orders/*/daily-*.csv'; * stands for any characters
+    #[arg(long, value_name = "PATTERN", conflicts_with_all = ["prefix", "suffix"])]
+    pub(crate) wildcard: Option<String>,
     /// The rule's name; by default the stack's name and the notebook's, such as reveille-orders
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) name: Option<String>,

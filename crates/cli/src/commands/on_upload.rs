@@ -109,6 +109,7 @@ impl OfKind for Upload {
             "bucket": bucket,
             "prefix": watched.map(|watched| &watched.prefix),
             "suffix": watched.map(|watched| &watched.suffix),
+            "wildcard": watched.and_then(|watched| watched.wildcard.as_ref()),
         })
     }
 }

@@ -128,7 +128,8 @@ mod tests {
             (json!(["in"]), json!(null), "s3://in/*"),
             (json!(["in"]), json!("nonsense"), "s3://in/ (by a pattern of its own)"),
             (json!(["in"]), json!([{"prefix": "a/"}, {"prefix": "b/"}]), "s3://in/ (by a pattern of its own)"),
-            (json!(["in"]), json!([{"wildcard": "a/*/b/*.csv"}]), "s3://in/ (by a pattern of its own)"),
+            (json!(["in"]), json!([{"wildcard": "a/*/b/*.csv"}]), "s3://in/a/*/b/*.csv"),
+            (json!(["in"]), json!([{"wildcard": "a.csv"}]), "s3://in/ (by a pattern of its own)"),
             (json!(["in"]), json!([{"wildcard": "a/\\**"}]), "s3://in/ (by a pattern of its own)"),
             (json!(["in"]), json!([{"anything-but": {"prefix": "a/"}}]), "s3://in/ (by a pattern of its own)"),
             (json!(["in"]), json!([{"suffix": {"equals-ignore-case": ".csv"}}]), "s3://in/ (by a pattern of its own)"),
@@ -154,6 +155,9 @@ mod tests {
         assert_eq!(read(&ours).why_not(Some("in"), "b.csv").unwrap(), "the key does not begin with a/");
         assert_eq!(read(&ours).why_not(None, "a/b.txt").unwrap(), "the key does not end with .csv");
         assert_eq!(read(&ours).why_not(Some("in"), "a/b.csv"), None);
+        let between = on(&json!(["in"]), &json!([{"wildcard": "a/*/b/*.csv"}]));
+        assert_eq!(read(&between).why_not(Some("in"), "a/c.csv").unwrap(), "the key does not match a/*/b/*.csv");
+        assert_eq!(read(&between).why_not(Some("in"), "a/1/b/c.csv"), None);
         let mut with_more = ours.clone();
         with_more["detail"]["reason"] = json!(["CopyObject"]);
         let mut without_type = ours;
@@ -163,7 +167,7 @@ mod tests {
             without_type,
             on(&json!(["in-1", "in-2"]), &json!([{"prefix": "a/"}])),
             on(&json!(["in"]), &json!([{"prefix": "a/"}, {"prefix": "b/"}])),
-            on(&json!(["in"]), &json!([{"wildcard": "a/*/b/*.csv"}])),
+            on(&json!(["in"]), &json!([{"wildcard": "a/\\**"}])),
             json!({"account": ["111122223333"]}),
         ] {
             assert_eq!(read(&pattern).why_not(Some("elsewhere"), "x"), None, "{pattern}");

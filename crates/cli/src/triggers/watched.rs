@@ -14,43 +14,53 @@ pub(crate) struct Watched {
     pub(crate) bucket: String,
     pub(crate) prefix: String,
     pub(crate) suffix: String,
+    /// Whose keys also match this, in which `*` stands for any characters. It begins with the prefix and ends with the suffix.
+    pub(crate) wildcard: Option<String>,
 }
 
 impl Watched {
     /// # Errors
     /// A sentence that names the option, and what it may hold.
     pub(crate) fn new(bucket: &str, prefix: &str, suffix: &str) -> Result<Self, String> {
-        if !is_bucket(bucket) {
-            return Err(format!(
-                "--bucket: `{bucket}` is not a bucket's name; give only the name, such as my-bucket (for s3://my-bucket/orders/: --bucket my-bucket --prefix orders/)"
-            ));
+        check_bucket(bucket)?;
+        check("--prefix", prefix, SIGNS)?;
+        check("--suffix", suffix, SIGNS)?;
+        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned(), suffix: suffix.to_owned(), wildcard: None })
+    }
+
+    /// The objects whose keys match a pattern with `*`.
+    ///
+    /// # Errors
+    /// A sentence that names the option, and what it may hold.
+    pub(crate) fn matching(bucket: &str, pattern: &str) -> Result<Self, String> {
+        check_bucket(bucket)?;
+        check("--wildcard", pattern, &format!("{SIGNS}*"))?;
+        if pattern.contains("**") {
+            return Err(
+                "--wildcard: EventBridge takes no two asterisks beside each other; one stands for any characters, slashes too"
+                    .to_owned(),
+            );
         }
-        for (flag, text) in [("--prefix", prefix), ("--suffix", suffix)] {
-            if let Some(sign) = text.chars().find(|sign| !sign.is_ascii_alphanumeric() && !SIGNS.contains(*sign)) {
-                let cure = if sign == '*' {
-                    "it matches every key that begins or ends with it, without an asterisk: write --prefix orders/ --suffix .csv"
-                } else {
-                    "leave that part of the key out; the rule then matches more keys, and the notebook can check {{ key }}"
-                };
-                return Err(format!(
-                    "{flag}: the character `{}` cannot be in it (letters, digits and {SIGNS} can); {cure}",
-                    sign.escape_default()
-                ));
-            }
-            if text.len() > MOST {
-                return Err(format!("{flag}: it has {} characters, and an S3 key has at most {MOST}", text.len()));
-            }
-        }
-        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned(), suffix: suffix.to_owned() })
+        Self::of_wildcard(bucket, pattern).ok_or_else(|| {
+            "--wildcard: there is no asterisk in it; write orders/*/daily-*.csv, or give --prefix or --suffix"
+                .to_owned()
+        })
+    }
+
+    fn of_wildcard(bucket: &str, pattern: &str) -> Option<Self> {
+        let ((prefix, _), (_, suffix)) = (pattern.split_once('*')?, pattern.rsplit_once('*')?);
+        let wildcard = Some(pattern.to_owned());
+        Some(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned(), suffix: suffix.to_owned(), wildcard })
     }
 
     pub(crate) fn take(&self, bucket: &str, key: &str) -> bool {
-        bucket == self.bucket && key.starts_with(&self.prefix) && key.ends_with(&self.suffix)
+        let fits = self.wildcard.as_ref().is_none_or(|wildcard| matches(wildcard, key));
+        bucket == self.bucket && key.starts_with(&self.prefix) && key.ends_with(&self.suffix) && fits
     }
 
     /// Whether the rule itself takes no other key. Otherwise it takes each with the prefix, and the first step of the execution decides.
     pub(crate) fn rule_decides(&self) -> bool {
-        self.prefix.is_empty() || self.suffix.is_empty() || self.is_folder_and_file()
+        self.wildcard.is_some() || self.prefix.is_empty() || self.suffix.is_empty() || self.is_folder_and_file()
     }
 
     /// The two cannot share a character.
@@ -60,8 +70,9 @@ impl Watched {
 
     /// The rule's event pattern.
     pub(crate) fn pattern(&self) -> Value {
-        let Self { bucket, prefix, suffix } = self;
+        let Self { bucket, prefix, suffix, wildcard } = self;
         let key = match (prefix.is_empty(), suffix.is_empty()) {
+            _ if wildcard.is_some() => json!({"wildcard": wildcard}),
             (false, false) if self.is_folder_and_file() => json!({"wildcard": format!("{prefix}*{suffix}")}),
             (false, false) => json!({"wildcard": format!("{prefix}*")}),
             (true, false) => json!({"suffix": suffix}),
@@ -88,6 +99,7 @@ impl Watched {
             bucket: bucket.clone(),
             prefix: prefix.to_owned(),
             suffix: suffix.to_owned(),
+            wildcard: None,
         };
         // The rule may pass on more keys than its runs are about.
         let Keys { prefix, suffix } = serde_json::from_value(input["keys"].clone()).unwrap_or_default();
@@ -104,11 +116,17 @@ impl Watched {
             Value::Array(filters) => match filters.as_slice() {
                 [Value::Object(filter)] if filter.len() == 1 => {
                     let text = |name: &str| filter.get(name).and_then(Value::as_str);
-                    let by_wildcard = || text("wildcard").filter(|text| !text.contains('\\'))?.split_once('*');
-                    let ends = text("prefix").map(|prefix| (prefix, ""));
-                    let ends = ends.or_else(|| text("suffix").map(|suffix| ("", suffix))).or_else(by_wildcard);
-                    ends.filter(|(_, suffix)| !suffix.contains('*') || text("suffix").is_some())
-                        .map(|(prefix, suffix)| of(prefix, suffix))
+                    if let Some(text) = text("wildcard") {
+                        // One asterisk between a folder and a file's ending is how a prefix and a suffix are written.
+                        let is_plain = !text.contains('\\') && !text.contains("**");
+                        let ends = text.split_once('*').map(|(prefix, suffix)| of(prefix, suffix));
+                        let ends = ends.filter(|it| {
+                            it.pattern()["detail"]["object"]["key"][0]["wildcard"] == *text && !it.suffix.contains('*')
+                        });
+                        return ends.or_else(|| Self::of_wildcard(bucket, text)).filter(|_| is_plain);
+                    }
+                    let ends = text("prefix").map(|prefix| of(prefix, ""));
+                    ends.or_else(|| text("suffix").map(|suffix| of("", suffix)))
                 }
                 _ => None,
             },
@@ -118,11 +136,17 @@ impl Watched {
 
     /// As people write it: `s3://in/orders/*.csv`.
     pub(crate) fn shown(&self) -> String {
-        format!("s3://{}/{}*{}", self.bucket, self.prefix, self.suffix)
+        match &self.wildcard {
+            Some(wildcard) => format!("s3://{}/{wildcard}", self.bucket),
+            None => format!("s3://{}/{}*{}", self.bucket, self.prefix, self.suffix),
+        }
     }
 
     /// A key that it takes, for an example.
     pub(crate) fn example(&self) -> String {
+        if let Some(wildcard) = &self.wildcard {
+            return wildcard.replace('*', "example");
+        }
         let file = if self.suffix.starts_with(['.', '/']) || self.suffix.is_empty() { "example" } else { "" };
         format!("{}{file}{}", self.prefix, self.suffix)
     }
@@ -136,9 +160,53 @@ impl Watched {
         } else if !key.ends_with(&self.suffix) {
             Some(format!("the key does not end with {}", self.suffix))
         } else {
-            None
+            let unlike = self.wildcard.as_ref().filter(|wildcard| !matches(wildcard, key));
+            unlike.map(|wildcard| format!("the key does not match {wildcard}"))
         }
     }
+}
+
+fn check_bucket(bucket: &str) -> Result<(), String> {
+    if is_bucket(bucket) {
+        return Ok(());
+    }
+    Err(format!(
+        "--bucket: `{bucket}` is not a bucket's name; give only the name, such as my-bucket (for s3://my-bucket/orders/: --bucket my-bucket --prefix orders/)"
+    ))
+}
+
+/// Whether an option may hold a text, by its characters and its length.
+fn check(flag: &str, text: &str, signs: &str) -> Result<(), String> {
+    if let Some(sign) = text.chars().find(|sign| !sign.is_ascii_alphanumeric() && !signs.contains(*sign)) {
+        let cure = if sign == '*' {
+            "it matches every key that begins or ends with it, without an asterisk: write --prefix orders/ --suffix .csv, or --wildcard 'orders/*/daily-*.csv'"
+        } else {
+            "leave that part of the key out; the rule then matches more keys, and the notebook can check {{ key }}"
+        };
+        return Err(format!(
+            "{flag}: the character `{}` cannot be in it (letters, digits and {signs} can); {cure}",
+            sign.escape_default()
+        ));
+    }
+    if text.len() > MOST {
+        return Err(format!("{flag}: it has {} characters, and an S3 key has at most {MOST}", text.len()));
+    }
+    Ok(())
+}
+
+/// As EventBridge compares: `*` stands for any characters, none too.
+fn matches(wildcard: &str, key: &str) -> bool {
+    let (Some((first, rest)), Some((_, last))) = (wildcard.split_once('*'), wildcard.rsplit_once('*')) else {
+        return wildcard == key;
+    };
+    let Some(mut left) = key.strip_prefix(first).and_then(|left| left.strip_suffix(last)) else { return false };
+    let between = rest.strip_suffix(last).unwrap_or_default();
+    // The first place of each part leaves the most for those after it.
+    between.split('*').all(|part| {
+        let found = left.split_once(part);
+        left = found.map_or(left, |(_, after)| after);
+        found.is_some()
+    })
 }
 
 /// What S3 takes as a name, as the templates have it.
@@ -186,6 +254,47 @@ mod tests {
             assert!(
                 watched.take("in.bucket-1", &watched.example()) && watched.why_not(None, &watched.example()).is_none()
             );
+        }
+    }
+
+    /// Against every way to fill the asterisks.
+    #[test]
+    fn a_wildcard_takes_what_it_says() {
+        let keys = texts(4);
+        for pattern in ["*", "a*", "*a", "a*a", "a/*", "*.a", "a*/*a", "*/*", "a*.*/*", "*a*", "*a*.*"] {
+            let watched = Watched::matching("in-1", pattern).unwrap();
+            for key in &keys {
+                let fits = fits(pattern, key);
+                assert_eq!(watched.take("in-1", key), fits, "{pattern} {key}");
+                assert_eq!(watched.why_not(None, key).is_none(), fits, "{pattern} {key}");
+                assert!(!watched.take("in-2", key));
+            }
+            let example = watched.example();
+            assert!(watched.take("in-1", &example) && watched.rule_decides(), "{pattern} {example}");
+            assert_eq!(watched.shown(), format!("s3://in-1/{pattern}"));
+            let read = Watched::read(&watched.pattern(), &json!({"keys": watched.keys()})).unwrap();
+            assert_eq!((read.pattern(), read.shown()), (watched.pattern(), watched.shown()), "{pattern}");
+        }
+        for (pattern, said) in [
+            ("", "no asterisk"),
+            ("orders/a.csv", "no asterisk"),
+            ("a/**/b", "no two asterisks"),
+            ("a\\*", "the character `\\\\`"),
+            ("é*", "the character `\\u{e9}`"),
+        ] {
+            let problem = Watched::matching("in-1", pattern).unwrap_err();
+            assert!(problem.starts_with("--wildcard: ") && problem.contains(said), "{problem}");
+        }
+        assert!(Watched::matching("in-1", &"*a".repeat(600)).is_err());
+    }
+
+    /// The same, slowly.
+    fn fits(pattern: &str, key: &str) -> bool {
+        match pattern.split_once('*') {
+            None => pattern == key,
+            Some((first, rest)) => {
+                key.strip_prefix(first).is_some_and(|left| (0..=left.len()).any(|at| fits(rest, &left[at..])))
+            }
         }
     }
 

@@ -86,6 +86,12 @@ fn verbs() -> Vec<(&'static str, Value)> {
             )),
         ),
         ("suffix", or_null(text("What their keys end with; null as for the prefix."))),
+        (
+            "wildcard",
+            or_null(text(
+                "What their keys match, where `*` stands for any characters; null: the prefix and the suffix say all.",
+            )),
+        ),
     ]);
     let link = rule(&[
         (

@@ -9,6 +9,7 @@ use crate::stacks::{Queue, aws, outputs, queue};
 
 pub const ALL: &[Scenario] = &[
     ("command_on_upload::a_rule_is_made_and_a_file_starts_its_run", |h, w| h.block_on(from_add_to_remove(w))),
+    ("command_on_upload::a_wildcard_says_which_files_start_a_run", |h, w| h.block_on(by_wildcard(w))),
     ("command_on_upload::a_bucket_that_tells_others_goes_on_telling_them", |h, w| h.block_on(bucket_is_fixed(w))),
     ("command_on_upload::what_is_typed_wrong_makes_nothing", |h, w| h.block_on(typed_wrong(w))),
 ];
@@ -70,7 +71,7 @@ async fn from_add_to_remove(world: &LocalAws) {
     assert_eq!(
         listed,
         json!([{"name": NAME, "enabled": true, "madeByCommand": true, "notebook": "run.ipynb", "instance": ON, "bucket": bucket,
-            "prefix": "shop/", "suffix": ".csv", "problem": null}])
+            "prefix": "shop/", "suffix": ".csv", "wildcard": null, "problem": null}])
     );
     let table = said(&reveille(world, &["on-upload", "list"]).await);
     let line = table.lines().find(|line| line.starts_with(NAME)).expect("the rule has a line");
@@ -92,6 +93,42 @@ async fn from_add_to_remove(world: &LocalAws) {
     let refused = reveille(world, &["on-upload", "remove", of_stack["name"].as_str().unwrap()]).await;
     ended(&refused, 1);
     assert!(complained(&refused).contains("was not made with"), "{}", complained(&refused));
+}
+
+/// EventBridge here, and the command by itself, agree on which keys match.
+async fn by_wildcard(world: &LocalAws) {
+    const ON: &str = "command-wildcard";
+    const NAME: &str = "daily-orders";
+    let notebook = Notebook::of(&["print('got', source)"]).with_parameters("source = None");
+    world.instance_with(ON, &notebook).await;
+    let bucket = world.local().trigger_bucket();
+    let add = ["on-upload", "add", "run.ipynb", "--on", ON, "--bucket", bucket, "--name", NAME];
+    let keys = ["--wildcard", "depot/*/daily-*.csv", "-p", "source", "s3://{{ bucket }}/{{ key }}"];
+    let made = reveille(world, &[&add[..], &keys].concat()).await;
+    ended(&made, 0);
+    assert!(said(&made).contains(&format!("files       s3://{bucket}/depot/*/daily-*.csv\n")), "{}", said(&made));
+    for (key, code, why) in [
+        ("depot/north/daily-1.csv", 0, ""),
+        ("depot/a/b/daily-.csv", 0, ""),
+        ("depot/north/weekly-1.csv", 5, "does not match depot/*/daily-*.csv"),
+        ("depot/daily-1.csv", 5, "does not match depot/*/daily-*.csv"),
+    ] {
+        let test = reveille(world, &["on-upload", "test", key, "--bucket", bucket, "--output", "json"]).await;
+        let rules: Value = serde_json::from_slice(&test.stdout).unwrap_or_else(|_| panic!("no JSON: {}", said(&test)));
+        let mine = rules.as_array().unwrap().iter().find(|rule| rule["name"] == NAME).expect("it is tested").clone();
+        assert_eq!(mine["starts"], code == 0, "{key}: {mine}");
+        assert!(mine["why"].as_str().unwrap_or_default().contains(why), "{key}: {mine}");
+    }
+    let listed = answered(world, &["on-upload", "list"]).await;
+    let mine = listed.as_array().unwrap().iter().find(|rule| rule["name"] == NAME).expect("it is listed").clone();
+    assert_eq!(mine["wildcard"], "depot/*/daily-*.csv", "{mine}");
+    world.put_object(bucket, "depot/north/weekly-1.csv", b"1").await;
+    world.put_object(bucket, "depot/north/daily-1.csv", b"1").await;
+    let run = until("the file's run", async || world.executions_of(ON).await.pop()).await;
+    run.assert_succeeded(ON).await;
+    assert_eq!(run.input().await["event"]["detail"]["object"]["key"], "depot/north/daily-1.csv");
+    assert_eq!(world.executions_of(ON).await.len(), 1);
+    ended(&reveille(world, &["on-upload", "remove", NAME]).await, 0);
 }
 
 async fn is_on_the_stack(world: &LocalAws, bucket: &str) {

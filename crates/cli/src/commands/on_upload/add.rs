@@ -96,7 +96,12 @@ fn tell_made(terminal: &Terminal, upload: &Upload) {
 }
 
 fn read(arguments: &OnUploadAddArguments) -> Result<Asked, CliError> {
-    let watched = Watched::new(&arguments.bucket, &arguments.prefix, &arguments.suffix).map_err(CliError::Usage)?;
+    let bucket = &arguments.bucket;
+    let watched = match &arguments.wildcard {
+        Some(wildcard) => Watched::matching(bucket, wildcard),
+        None => Watched::new(bucket, &arguments.prefix, &arguments.suffix),
+    };
+    let watched = watched.map_err(CliError::Usage)?;
     let mut input = asked(&arguments.asked)?;
     complete(&mut input);
     input.insert("keys".to_owned(), watched.keys());
@@ -197,6 +202,7 @@ mod tests {
         let long = format!("-pa={}", "x".repeat(8192));
         for (words, said) in [
             (&["--prefix", "a*"][..], "--prefix: the character `*`"),
+            (&["--wildcard", "a.csv"], "--wildcard: there is no asterisk"),
             (&["--suffix", "é"], "--suffix: the character `\\u{e9}`"),
             (&["-pa={{ nonsense }}"], "nonsense"),
             (&["-pclass=1"], "class"),

@@ -38,6 +38,11 @@ pub fn from_env() -> Result<Handler, String> {
 pub const fn takes_input(step: Step) -> bool {
     match step {
         Step::AdmitRun | Step::ConcludeRun => true,
-        Step::CheckInstance | Step::StartInstance | Step::AwaitRun | Step::VerifyStopped | Step::Sweep => false,
+        Step::CheckInstance
+        | Step::StartInstance
+        | Step::AwaitRun
+        | Step::VerifyStopped
+        | Step::Sweep
+        | Step::PublishProgress => false,
     }
 }

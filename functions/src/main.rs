@@ -11,6 +11,7 @@ use reveille_protocol::admit_run::admit_run;
 use reveille_protocol::await_run::await_run;
 use reveille_protocol::check_instance::check_instance;
 use reveille_protocol::conclude_run::conclude_run;
+use reveille_protocol::publish_progress::publish_progress;
 use reveille_protocol::start_instance::start_instance;
 use reveille_protocol::step::Step;
 use reveille_protocol::sweep::sweep;
@@ -65,5 +66,6 @@ async fn serve(handler: Handler, stack: &Stack, aws: &Aws, api: &mut RuntimeApi)
         Step::VerifyStopped => serve(api, handler, stack, aws, plain, verify_stopped).await,
         Step::ConcludeRun => serve(api, handler, stack, aws, with_input, conclude_run).await,
         Step::Sweep => serve(api, handler, stack, aws, plain, sweep).await,
+        Step::PublishProgress => serve(api, handler, stack, aws, plain, publish_progress).await,
     }
 }

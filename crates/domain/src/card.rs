@@ -1,4 +1,4 @@
-//! The card: what a person reads on a phone of how a run ended. It is part of the event, so that a rule can hand it to a mail
+//! The card: what a person reads on a phone of how a run ended, or how far it is. It is part of the event, so that a rule can hand it to a mail
 //! without a function in between.
 //!
 //! Owns its words and its lines. Never holds a parameter's value. EventBridge puts lines into a text as they are, each between
@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use crate::error::Failure;
-use crate::records::{Outcome, Rest, RunStatus};
+use crate::input::NotebookSource;
+use crate::records::{Outcome, Progressed, Rest, RunStatus};
 use crate::shown;
 
 /// Lines of a card, in the rule's template too; lines that it does not need are empty.
@@ -30,6 +31,26 @@ pub fn card(outcome: &Outcome, instance: &str, execution_arn: &str) -> BTreeMap<
     lines.extend(after(outcome.status, outcome.instance_after, instance));
     lines.extend(outputs(outcome));
     lines.extend(again(outcome.status, execution_arn));
+    named(lines)
+}
+
+/// The card of a run that has not ended.
+#[must_use]
+pub fn of_progress(
+    progressed: Progressed,
+    notebook: &NotebookSource,
+    instance: &str,
+    execution_arn: &str,
+) -> BTreeMap<String, String> {
+    let status = match progressed {
+        Progressed::Queued => "QUEUED",
+        Progressed::Running => "RUNNING",
+    };
+    let title = safe(&format!("{status}: {notebook} on {instance}"), SENTENCE_CHARS);
+    named([title].into_iter().chain(execution(&safe(execution_arn, WHOLE_CHARS))).collect())
+}
+
+fn named(mut lines: Vec<String>) -> BTreeMap<String, String> {
     lines.resize(LINES, String::new());
     lines.into_iter().enumerate().map(|(number, line)| (name(number), line)).collect()
 }
@@ -102,14 +123,17 @@ fn outputs(outcome: &Outcome) -> Vec<String> {
 
 fn again(status: RunStatus, execution_arn: &str) -> Vec<String> {
     let arn = safe(execution_arn, WHOLE_CHARS);
-    let console = console(&arn).map(|link| format!("The execution: {link}"));
     let command = match status {
         RunStatus::Failed | RunStatus::Aborted => Some(format!(
             "To run it again: Redrive there, or: aws stepfunctions redrive-execution --execution-arn '{arn}'"
         )),
         RunStatus::Succeeded | RunStatus::Skipped => None,
     };
-    console.into_iter().chain(command).collect()
+    execution(&arn).into_iter().chain(command).collect()
+}
+
+fn execution(arn: &str) -> Option<String> {
+    console(arn).map(|link| format!("The execution: {link}"))
 }
 
 /// The page of an execution in the console of its partition. `None`: we do not know that console's address, or
@@ -237,6 +261,18 @@ mod tests {
         assert!(card(&outcome, "nightly", ARN)["line02"].starts_with("LOOK AT THE INSTANCE nightly"));
         outcome.status = RunStatus::Aborted;
         assert!(card(&outcome, "nightly", ARN)["line02"].starts_with("Reveille is stopping the instance nightly"));
+    }
+
+    #[test]
+    fn a_run_that_has_not_ended_says_how_far_it_is_and_where_to_look() {
+        let notebook = NotebookSource::parse("reports/daily.ipynb").unwrap();
+        for (progressed, title) in [(Progressed::Queued, "QUEUED"), (Progressed::Running, "RUNNING")] {
+            let card = of_progress(progressed, &notebook, "nightly", ARN);
+            assert_eq!(card.len(), LINES);
+            assert_eq!(card["line01"], format!("{title}: reports/daily.ipynb on nightly"));
+            assert!(card["line02"].starts_with("The execution: https://eu-west-1."), "{card:?}");
+            assert_eq!(card["line03"], "");
+        }
     }
 
     #[test]

@@ -123,6 +123,24 @@ impl Layout {
         RunId::parse(name.strip_prefix('/')?)
     }
 
+    /// The instance and the run whose ticket a key is; `None`: it is none.
+    #[must_use]
+    pub fn ticket_of_key(&self, key: &str) -> Option<(InstanceName, RunId)> {
+        let (instance, run) = key.strip_prefix(&self.prefix)?.strip_prefix("inbox/")?.split_once('/')?;
+        Some((InstanceName::parse(instance).ok()?, RunId::parse(run)?))
+    }
+
+    /// The attempt whose claim a key is; `None`: it is none.
+    #[must_use]
+    pub fn claim_of_key(&self, key: &str) -> Option<AttemptRef> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix("runs/")?;
+        let [instance, run, attempt, "claim.json"] = rest.split('/').collect::<Vec<_>>()[..] else { return None };
+        let instance = InstanceName::parse(instance).ok()?.as_str().to_owned();
+        let at = AttemptRef { instance, run: RunId::parse(run)?, attempt: attempt.parse().ok()? };
+        // One number has one text: "01" and "+1" name other keys.
+        (self.claim(&at) == key).then_some(at)
+    }
+
     /// Whose boot it is.
     #[must_use]
     pub fn lease(&self, instance: &InstanceName) -> String {
@@ -240,6 +258,33 @@ mod tests {
         let layout = Layout { bucket: "b".into(), prefix: "team/".into() };
         let instance = InstanceName::parse("nightly").unwrap();
         assert_eq!(layout.run_of_ticket(&instance, "inbox/nightly/daily-1"), None, "another stack's");
+    }
+
+    #[test]
+    fn a_key_says_whose_ticket_or_claim_it_is() {
+        let (instance, run) = (InstanceName::parse("nightly").unwrap(), RunId::from_key("daily-1"));
+        let at = AttemptRef { instance: "nightly".into(), run: run.clone(), attempt: 12 };
+        for prefix in ["", "team/"] {
+            let layout = Layout { bucket: "b".into(), prefix: prefix.into() };
+            let (ticket, claim) = (layout.ticket(&instance, &run), layout.claim(&at));
+            assert_eq!(layout.ticket_of_key(&ticket), Some((instance.clone(), run.clone())));
+            assert_eq!(layout.claim_of_key(&claim), Some(at.clone()));
+            assert_eq!((layout.ticket_of_key(&claim), layout.claim_of_key(&ticket)), (None, None));
+            for key in ["inbox/nightly/", "inbox/nightly/a/b", "inbox/night_ly/a", "inbox/a", "outbox/nightly/a"] {
+                assert_eq!(layout.ticket_of_key(&format!("{prefix}{key}")), None, "{key}");
+            }
+            for attempt in ["", "x", "-1", "+1", "01", "4294967296", "1/2"] {
+                let key = format!("{prefix}runs/nightly/daily-1/{attempt}/claim.json");
+                assert_eq!(layout.claim_of_key(&key), None, "{key}");
+            }
+            for key in ["runs/_invalid/r/1/claim.json", "runs/nightly/../1/claim.json", "runs/nightly/r/1/report.json"]
+            {
+                assert_eq!(layout.claim_of_key(&format!("{prefix}{key}")), None, "{key}");
+            }
+        }
+        let layout = Layout { bucket: "b".into(), prefix: "team/".into() };
+        assert_eq!(layout.ticket_of_key("inbox/nightly/daily-1"), None, "another stack's");
+        assert_eq!(layout.claim_of_key("runs/nightly/daily-1/1/claim.json"), None, "another stack's");
     }
 
     #[test]

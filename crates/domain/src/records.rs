@@ -227,6 +227,16 @@ pub enum RunStatus {
     Aborted,
 }
 
+/// How far a run is that has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Progressed {
+    /// It waits on its instance, which is on.
+    Queued,
+    /// A runner has taken it.
+    Running,
+}
+
 /// A phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -132,10 +132,12 @@ enum Ended {
     Failed(Failure),
 }
 
-/// The instance, where nobody saw it stopped or left to others.
+/// The instance, where the run may have started it, and nobody saw it stopped or left to others.
 fn unconfirmed(call: &ConcludeRunInput) -> Option<InstanceName> {
-    let seen = call.stopping.as_ref().is_some_and(|stopping| stopping.rest.is_some());
-    call.run.as_ref().filter(|_| !seen && !call.skipped).map(|run| run.instance.clone())
+    let (waiting, stopping) = (call.waiting.as_ref(), call.stopping.as_ref());
+    let touched = decide::has_looked(waiting, stopping, call.attempt, call.execution.redrive_count);
+    let seen = stopping.is_some_and(|stopping| stopping.rest.is_some());
+    call.run.as_ref().filter(|_| touched && !seen && !call.skipped).map(|run| run.instance.clone())
 }
 
 /// The same, of the arguments as they came.

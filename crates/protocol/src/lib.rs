@@ -13,6 +13,7 @@ pub mod last_attempt;
 pub mod left;
 mod lost;
 mod own;
+pub mod publish_progress;
 pub mod runner;
 pub mod stack;
 pub mod start_instance;

@@ -1,4 +1,4 @@
-//! Which step a function is: one for each state that calls a function, and the sweeper.
+//! Which step a function is: one for each state that calls a function, the sweeper, and the one that publishes progress.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +20,13 @@ pub enum Step {
     ConcludeRun,
     /// The sweeper.
     Sweep,
+    /// What S3's events call, where progress is published.
+    PublishProgress,
 }
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AdmitRun,
         Self::CheckInstance,
         Self::StartInstance,
@@ -32,6 +34,7 @@ impl Step {
         Self::VerifyStopped,
         Self::ConcludeRun,
         Self::Sweep,
+        Self::PublishProgress,
     ];
 
     /// Its module, its function and the template's `Handler`.
@@ -45,6 +48,7 @@ impl Step {
             Self::VerifyStopped => "verify_stopped",
             Self::ConcludeRun => "conclude_run",
             Self::Sweep => "sweep",
+            Self::PublishProgress => "publish_progress",
         }
     }
 }
@@ -55,8 +59,16 @@ mod tests {
 
     #[test]
     fn each_step_has_the_name_of_its_module() {
-        let names =
-            ["admit_run", "check_instance", "start_instance", "await_run", "verify_stopped", "conclude_run", "sweep"];
+        let names = [
+            "admit_run",
+            "check_instance",
+            "start_instance",
+            "await_run",
+            "verify_stopped",
+            "conclude_run",
+            "sweep",
+            "publish_progress",
+        ];
         assert_eq!(Step::ALL.map(Step::name), names);
     }
 }

@@ -276,12 +276,23 @@ fn an_instance_that_nobody_saw_stopped_is_named() {
     skipped["stopping"] = Value::Null;
     let mut unseen = call(1, 0, true, "S", "fail");
     unseen["stopping"]["rest"] = Value::Null;
-    let mut never_looked = call(1, 0, true, "S", "fail");
-    never_looked["stopping"] = Value::Null;
+    let without = |attempt: u32, redrive_count: u32| {
+        let mut call = call(attempt, redrive_count, true, "S", "fail");
+        call["stopping"] = Value::Null;
+        call
+    };
+    // CheckInstance has seen the instance, and VerifyStopped never did.
+    let mut never_stopped = without(1, 0);
+    never_stopped["waiting"] =
+        json!({"firstAt": now(), "since": now(), "silences": 0, "starts": 1, "patience": 1, "polls": 1});
     for (call, is_named) in [
         (call(1, 0, true, "S", "fail"), false),
         (unseen, true),
-        (never_looked, true),
+        (never_stopped, true),
+        // Nobody saw the instance, so nobody started it: not in this attempt, but perhaps in an earlier one.
+        (without(1, 0), false),
+        (without(2, 0), true),
+        (without(1, 1), true),
         (skipped, false),
         (call(1, 0, false, "S", "fail"), false),
         (json!({"no": "call"}), false),

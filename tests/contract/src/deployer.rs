@@ -190,7 +190,8 @@ pub const DEPLOYS: &[Deployed] = &[
             "s3:DeleteBucket",
         ],
     )
-    .noting(&[("s3:DeleteBucket", "if a first creation fails")]),
+    .noting(&[("s3:DeleteBucket", "if a first creation fails")])
+    .only_with(&[("`PublishProgress`", &["s3:PutBucketNotification"])]),
     of("AWS::S3::BucketPolicy", &["s3:PutBucketPolicy", "s3:GetBucketPolicy", "s3:DeleteBucketPolicy"]),
     of(
         "AWS::SNS::Subscription",

@@ -39,8 +39,10 @@ pub fn roles(path: &str) -> Vec<Role> {
         }
         let managed = role["Properties"]["ManagedPolicyArns"].to_string();
         for (policy, body) in of_type("AWS::IAM::ManagedPolicy").chain(of_type("AWS::IAM::Policy")) {
-            let listed_here =
-                body["Properties"]["Roles"].as_array().is_some_and(|roles| roles.contains(&json!({"Ref": name})));
+            let own = json!({"Ref": name});
+            // A role that a parameter makes is listed where that parameter is set.
+            let lists = |listed: &Value| *listed == own || listed["Fn::If"][1] == own;
+            let listed_here = body["Properties"]["Roles"].as_array().is_some_and(|roles| roles.iter().any(lists));
             if listed_here || managed.contains(&json!({"Ref": policy}).to_string()) {
                 let parameter = condition(&template, body);
                 statements.extend(listed(&template, &body["Properties"]["PolicyDocument"], parameter.as_ref()));
@@ -216,6 +218,10 @@ const ROLES: &[(&str, &str)] = &[
     ("EventsRole", "EventBridge, for the rules that start runs"),
     ("InstallRunnerFunctionRole", "the function that brings a release's runner into the runs bucket"),
     ("NotebookRunRole", "the state machine"),
+    (
+        "PublishProgressFunctionRole",
+        "the function that publishes that a run waits or runs, if `PublishProgress` is true",
+    ),
     ("Role", "a notebook instance: the runner, and every notebook and person on it"),
     ("SchedulerRole", "EventBridge Scheduler, for the schedules that start runs"),
     ("StartInstanceFunctionRole", "the function that starts the instance"),

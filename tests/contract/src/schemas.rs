@@ -11,7 +11,7 @@ use reveille_domain::limits::{
     QUEUE_SECONDS, RUN_SECONDS, START_SECONDS, STOP_SECONDS,
 };
 use reveille_domain::records::{Outcome, Phase, Phases, Rest, RunStatus};
-use reveille_domain::run_event::{DETAIL_TYPE, RunEvent, SOURCE};
+use reveille_domain::run_event::{DETAIL_TYPE, EventStatus, RunEvent, SOURCE};
 use serde_json::{Map, Value, json};
 
 use crate::names::names;
@@ -143,8 +143,8 @@ pub fn event() -> Value {
     json!({
         "$schema": DIALECT,
         "title": "Event of a Reveille run",
-        "description": "What EventBridge delivers for each outcome, as docs/output.md describes it. In the detail a field without a value is \
-            null. Later versions may add fields.",
+        "description": "What EventBridge delivers for each outcome, and for a run's progress if the stack has PublishProgress, as docs/output.md describes it. \
+            In the detail a field without a value is null. Later versions may add fields.",
         "type": "object",
         "required": ["source", "detail-type", "detail"],
         "properties": {
@@ -178,13 +178,18 @@ fn event_field(name: &str) -> Value {
         "code" => or_null(&outcome_field("code")),
         "message" => or_null(&failure_field("message")),
         "evidence" => or_null(&evidence()),
-        "outcome" => json!({"type": "string", "pattern": "^s3://", "description": "Where outcome.json is."}),
+        "status" => {
+            json!({"enum": names::<EventStatus>(), "description": "How far the run is (QUEUED, RUNNING), or how it ended."})
+        }
+        "outcome" => or_null(
+            &json!({"type": "string", "pattern": "^s3://", "description": "Where outcome.json is, if the run ended."}),
+        ),
         "card" => json!({
             "description": "The same for a person: line01 and on, each without a quotation mark and a backslash.",
             "type": "object",
             "additionalProperties": {"type": "string"}
         }),
-        nullable @ ("instance" | "notebook" | "htmlError") => or_null(&shared_field(nullable)),
+        nullable @ ("instance" | "instanceAfter" | "notebook" | "htmlError") => or_null(&shared_field(nullable)),
         shared => shared_field(shared),
     }
 }

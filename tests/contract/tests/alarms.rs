@@ -113,7 +113,7 @@ fn what_a_rule_cannot_deliver_is_kept_in_a_queue_that_an_alarm_looks_at() {
             kept += 1;
         }
     }
-    assert_eq!(kept, 3, "an upload, a schedule, and how runs ended");
+    assert_eq!(kept, 4, "an upload, a schedule, how runs ended, and how far they are");
     let text = read("infra/alarms.yaml");
     assert!(!text.contains("AWS/Events") && !text.contains("RuleName"), "a metric that only the default bus has");
 }

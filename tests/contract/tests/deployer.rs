@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use reveille_contract_tests::deployer::left_out::LEFT_OUT;
 use reveille_contract_tests::deployer::{DEPLOYS, Deployed, deployed, types};
+use reveille_contract_tests::transform::transformed;
 use reveille_contract_tests::wildcards::action_matches;
 use reveille_contract_tests::{iam, provider, read, template, templates};
 use serde_json::Value;
@@ -51,6 +52,53 @@ fn whoever_has_what_the_page_says_may_deploy_change_and_delete_every_template() 
     assert!(idle.is_empty(), "no template has {idle:?}");
     let idle: Vec<&str> = LEFT_OUT.iter().map(|(kind, ..)| *kind).filter(|kind| !types.contains_key(*kind)).collect();
     assert!(idle.is_empty(), "no template has {idle:?}");
+}
+
+/// What a setting is about, by the name of the property or of the call that puts it: `NotificationConfiguration` and
+/// `PutBucketNotification` are both about `notification`.
+fn subject(name: &str) -> String {
+    ["Put", "Bucket", "Configuration", "*"]
+        .iter()
+        .fold(name.to_owned(), |name, part| name.replace(part, ""))
+        .to_lowercase()
+}
+
+/// The calls that are left out although a template sets what they put: the reasons say that no template does.
+fn left_out_and_set(kind: &str, left_out: &[&str], properties: &BTreeSet<String>) -> Vec<String> {
+    let puts = left_out
+        .iter()
+        .filter_map(|call| Some((call, call.split_once(':')?.1)))
+        .filter(|(_, name)| name.starts_with(['P', '*']));
+    let about = |name: &str| properties.iter().find(|property| subject(property) == subject(name));
+    puts.filter_map(|(call, name)| Some(format!("{kind}: {call} is left out, and a template sets {}", about(name)?)))
+        .collect()
+}
+
+/// The properties that templates set, of each type.
+fn properties_of(kind: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for path in templates() {
+        for resource in transformed(&path)["Resources"].as_object().unwrap().values() {
+            if resource["Type"] == kind {
+                names.extend(resource["Properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()));
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn no_call_is_left_out_whose_property_a_template_sets() {
+    for kind in types().keys() {
+        assert_eq!(left_out_and_set(kind, &left_out(kind), &properties_of(kind)), Vec::<String>::new());
+    }
+    let bucket = "AWS::S3::Bucket";
+    for (call, property) in
+        [("s3:PutBucketNotification", "NotificationConfiguration"), ("s3:PutBucketLogging", "LoggingConfiguration")]
+    {
+        let told = left_out_and_set(bucket, &[call], &properties_of(bucket));
+        assert_eq!(told, [format!("{bucket}: {call} is left out, and a template sets {property}")]);
+    }
 }
 
 /// Each call that the page names is one without which something fails.

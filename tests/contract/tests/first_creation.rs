@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// What writes into the bucket.
 const LAST: &str = "InstalledRunner";
 /// Each parameter that makes or leaves out a resource, with a value that is not its default.
-const SET: [(&str, &str); 10] = [
+const SET: [(&str, &str); 11] = [
     ("TriggerBucket", "uploads"),
     ("ScheduleExpression", "rate(1 day)"),
     ("NotifyEmail", "someone@example.com"),
@@ -22,6 +22,7 @@ const SET: [(&str, &str); 10] = [
     ("InstanceKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/2c3d"),
     ("GitSecretArns", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:git"),
     ("ReleaseSchedule", "rate(10 minutes)"),
+    ("PublishProgress", "true"),
 ];
 
 /// A release's template, as SAM makes it.

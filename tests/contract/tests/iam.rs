@@ -83,7 +83,7 @@ fn no_function_makes_a_group_of_logs() {
         let own = role.properties["Policies"].to_string();
         assert_eq!(own.contains("logs:CreateLogGroup"), writes_logs, "{}", role.name);
     }
-    assert_eq!(functions, 8);
+    assert_eq!(functions, 9);
     for (name, function) in reveille_contract_tests::functions(&template("infra/template.yaml")) {
         let group = &function["Properties"]["LoggingConfig"]["LogGroup"];
         assert_eq!(*group, json!({"Ref": "FunctionLogs"}), "{name}: no other group, which nobody would make");

@@ -158,6 +158,7 @@ fn the_roles_policies_are_ones_that_iam_takes() {
         ("RunsKeyArn", KEY),
         ("InstanceNames", &bucket),
         ("InstancesInVpc", "true"),
+        ("PublishProgress", "true"),
         ("InstanceKeyArns", KEY),
         ("InstanceRoleArns", "arn:aws-us-gov:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"),
         (
@@ -179,5 +180,5 @@ fn the_roles_policies_are_ones_that_iam_takes() {
         assert!(chars > 0 && chars <= INLINE_POLICIES, "{role}: IAM takes {INLINE_POLICIES} characters, not {chars}");
         seen += 1;
     }
-    assert!(seen >= 11, "{seen}: eight functions, the state machine, EventBridge and Scheduler");
+    assert!(seen >= 12, "{seen}: nine functions, the state machine, EventBridge and Scheduler");
 }

@@ -62,6 +62,9 @@ fn who_is_told_of_what_is_the_statuses_asked_for_and_every_instance_that_may_be_
         (event("SUCCEEDED", "notConfirmed"), true),
         (event("SUCCEEDED", "atRest"), false),
         (event("SKIPPED", "notTouched"), false),
+        // Of a run that has not ended.
+        (event("QUEUED", ""), false),
+        (event("RUNNING", ""), false),
     ];
     let answers = fires(&tried.each_ref().map(|(event, _)| (pattern.clone(), event.clone())));
     assert_eq!(answers, tried.iter().map(|(_, told)| *told).collect::<Vec<_>>());

@@ -73,8 +73,10 @@ fn wrong(stack: &str, instance: &str) -> Vec<String> {
         ("UndeliveredNotifications.Arn", "arn:ours"),
         ("Notifications", "arn:ours"),
         ("NotifyRule.Arn", "arn:aws:events:eu-west-1:123456789012:rule/a"),
+        ("PublishProgressFunctionRecordCreated.Arn", "arn:aws:events:eu-west-1:123456789012:rule/p"),
     ];
     let resources = ParametrisedStack::new(&stack, &[]).knowing(&names).resources();
+    let progress = ParametrisedStack::new(&stack, &[("PublishProgress", "true")]).knowing(&names).resources();
     let trust = |name: &str| resources[name]["Properties"]["AssumeRolePolicyDocument"].clone();
     judge.trusts(&trust("EventsRole"), "events.amazonaws.com");
     judge.trusts(&trust("SchedulerRole"), "scheduler.amazonaws.com");
@@ -86,6 +88,13 @@ fn wrong(stack: &str, instance: &str) -> Vec<String> {
     judge.takes(&undelivered, "sqs:SendMessage", &[("events", "rule/a")]);
     let another = [("aws:SourceArn", "arn:aws:events:eu-west-1:123456789012:rule/b")];
     judge.asks(&undelivered, Some("events.amazonaws.com"), "sqs:SendMessage", &another, false);
+    let with_progress = &progress["UndeliveredNotificationsPolicy"]["Properties"]["PolicyDocument"];
+    for rule in ["rule/a", "rule/p"] {
+        let source = format!("arn:aws:events:eu-west-1:123456789012:{rule}");
+        let own = [("aws:SourceArn", source.as_str())];
+        judge.asks(with_progress, Some("events.amazonaws.com"), "sqs:SendMessage", &own, true);
+    }
+    judge.asks(with_progress, Some("events.amazonaws.com"), "sqs:SendMessage", &another, false);
     judge.takes(&document("NotificationsPolicy"), "sns:Publish", &[("events", "rule/a"), ("cloudwatch", "alarm:a")]);
     judge.0
 }
@@ -113,11 +122,8 @@ fn a_policy_that_lets_others_in_or_locks_the_service_out_is_noticed() {
         (rule, "\"arn:${AWS::Partition}:events:*:${AWS::AccountId}:rule/*\""),
         (rule, "\"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:schedule/*\""),
         ("cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*", "cloudwatch:${AWS::Region}:*:alarm:*"),
-        (
-            "{ \"aws:SourceArn\": !GetAtt NotifyRule.Arn }",
-            "{ \"aws:SourceArn\": \"arn:aws:events:*:123456789012:rule/*\" }",
-        ),
-        ("{ \"aws:SourceArn\": !GetAtt NotifyRule.Arn }", "{ \"aws:SourceArn\": !Ref NotifyRule }"),
+        ("- !GetAtt NotifyRule.Arn", "- \"arn:aws:events:*:123456789012:rule/*\""),
+        ("- !GetAtt NotifyRule.Arn", "- !Ref NotifyRule"),
     ] {
         assert!(stack.contains(there), "{there}");
         assert!(!wrong(&stack.replacen(there, instead, 1), &instance).is_empty(), "nobody notices {instead}");
@@ -145,5 +151,5 @@ fn roles_that_sam_makes_are_taken_by_their_service_alone() {
         }
         assert_eq!(judge.0, Vec::<String>::new(), "{name}");
     }
-    assert_eq!(seen, 9, "eight functions, and the state machine");
+    assert_eq!(seen, 10, "nine functions, and the state machine");
 }

@@ -56,6 +56,7 @@ pub const SET: &[(&str, &str, Values)] = &[
             ("HeartbeatSeconds", "30"),
             ("LiveOutputSeconds", "1"),
             ("MaxWaitingRuns", "7"),
+            ("PublishProgress", "true"),
             ("SweepSchedule", "rate(1 hour)"),
             ("LogRetentionDays", "30"),
         ],

@@ -181,11 +181,18 @@ fn instance_after(facts: &OutcomeFacts<'_>) -> Rest {
 /// Whether this execution may have started the instance or run on it. It begins with a look, which leaves a memory: where not one look
 /// succeeded (a denial, say), it sent nothing. An earlier attempt, or what a redrive has no memory of, may have.
 fn may_have_touched(facts: &OutcomeFacts<'_>) -> bool {
-    facts.waiting.is_some()
-        || facts.stopping.is_some()
-        || facts.report.is_some()
-        || facts.attempt > 1
-        || facts.execution.redrive_count > 0
+    facts.report.is_some() || has_looked(facts.waiting, facts.stopping, facts.attempt, facts.execution.redrive_count)
+}
+
+/// The same by what the state machine carries alone.
+#[must_use]
+pub const fn has_looked(
+    waiting: Option<&Waiting>,
+    stopping: Option<&Stopping>,
+    attempt: u32,
+    redrive_count: u32,
+) -> bool {
+    waiting.is_some() || stopping.is_some() || attempt > 1 || redrive_count > 0
 }
 
 /// What ConcludeRun does about an outcome that already stands for this attempt.

@@ -9,7 +9,9 @@ use reveille_asl::simulated;
 use reveille_domain::limits::FUNCTION_TIMEOUT;
 use reveille_domain::{Code, Failure};
 use reveille_protocol::Stack;
-use reveille_protocol::{admit_run, await_run, check_instance, conclude_run, start_instance, sweep, verify_stopped};
+use reveille_protocol::{
+    admit_run, await_run, check_instance, conclude_run, publish_progress, start_instance, sweep, verify_stopped,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -155,7 +157,7 @@ async fn body(stack: &Stack, ports: &Ports, step: Step, payload: Value, twice: b
     once(stack, ports, step, payload).await
 }
 
-/// Each step in a box of its own: in one future of all seven, every call would move as many bytes as the largest step has.
+/// Each step in a box of its own: in one future of all of them, every call would move as many bytes as the largest step has.
 async fn once(stack: &Stack, ports: &Ports, step: Step, payload: Value) -> Result<Value, Failure> {
     match step {
         Step::AdmitRun => answered(Box::pin(admit_run::admit_run(stack, ports, parsed(payload)?)).await),
@@ -164,6 +166,9 @@ async fn once(stack: &Stack, ports: &Ports, step: Step, payload: Value) -> Resul
         Step::AwaitRun => answered(Box::pin(await_run::await_run(stack, ports, parsed(payload)?)).await),
         Step::VerifyStopped => answered(Box::pin(verify_stopped::verify_stopped(stack, ports, parsed(payload)?)).await),
         Step::Sweep => answered(Box::pin(sweep::sweep(stack, ports, parsed(payload)?)).await),
+        Step::PublishProgress => {
+            answered(Box::pin(publish_progress::publish_progress(stack, ports, parsed(payload)?)).await)
+        }
         Step::ConcludeRun => answered(Box::pin(conclude_run::conclude_run(stack, ports, parsed(payload)?)).await),
     }
 }

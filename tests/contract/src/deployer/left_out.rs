@@ -66,7 +66,6 @@ pub const LEFT_OUT: &[(&str, &[&str], &str)] = &[
             "s3:*BucketCORS",
             "s3:PutInventoryConfiguration",
             "s3:PutMetricsConfiguration",
-            "s3:PutBucketNotification",
             "s3:*BucketWebsite",
             "s3:PutAccelerateConfiguration",
             "s3:Put*Acl",

@@ -17,13 +17,13 @@ pub const ALL: &[Scenario] = &[
 ];
 
 /// A stack from a release, and the bucket to which that is copied.
-struct Deployed<'a> {
-    shell: Shell<'a>,
+pub struct AccountStack<'a> {
+    pub shell: Shell<'a>,
     stack: &'static str,
 }
 
-impl<'a> Deployed<'a> {
-    async fn new(world: &'a LocalAws, folder: &std::path::Path, stack: &'static str) -> Self {
+impl<'a> AccountStack<'a> {
+    pub async fn new(world: &'a LocalAws, folder: &std::path::Path, stack: &'static str) -> Self {
         released(world, folder, "0.2.0", "dist");
         let shell = Shell::new(world, folder, stack);
         shell.types(&format!("aws s3 mb s3://{stack}-artifacts")).await;
@@ -31,7 +31,7 @@ impl<'a> Deployed<'a> {
         Self { shell, stack }
     }
 
-    async fn deploy(&self, parameters: &str) -> Result<String, String> {
+    pub async fn deploy(&self, parameters: &str) -> Result<String, String> {
         let stack = self.stack;
         let command = format!(
             "aws cloudformation deploy --stack-name {stack} --template-file dist/template.yaml --s3-bucket {stack}-artifacts \
@@ -40,7 +40,7 @@ impl<'a> Deployed<'a> {
         self.shell.tried(&command).await
     }
 
-    async fn delete(&self) {
+    pub async fn delete(&self) {
         let stack = self.stack;
         self.shell.types(&format!("aws cloudformation delete-stack --stack-name {stack}")).await;
         self.shell.types(&format!("aws cloudformation wait stack-delete-complete --stack-name {stack}")).await;
@@ -65,7 +65,7 @@ impl<'a> Deployed<'a> {
 /// docs/bucket.md, on a stack that sets all of its parameters.
 async fn keyed(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
-    let stack = Deployed::new(world, folder.path(), "keyed").await;
+    let stack = AccountStack::new(world, folder.path(), "keyed").await;
     let shell = &stack.shell;
     // This version of the aws command takes that service's endpoint from nowhere else.
     let create = "aws --endpoint-url \"$AWS_ENDPOINT_URL\" kms create-key --query KeyMetadata.Arn --output text";
@@ -137,7 +137,7 @@ fn assert_facts(settings: &Value, key: &str) {
 /// docs/errors/AccessDenied.md: the instance's name does not match `InstanceNames`. The roles' own policies deny it.
 async fn not_granted(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
-    let stack = Deployed::new(world, folder.path(), "narrow").await;
+    let stack = AccountStack::new(world, folder.path(), "narrow").await;
     let shell = &stack.shell;
     let polls = "StartPollSeconds=1 StopPollSeconds=1 HeartbeatSeconds=30";
     stack.deploy(&format!("InstanceNames=narrow-* {polls}")).await.unwrap();
@@ -166,7 +166,7 @@ async fn not_granted(world: &LocalAws) {
 }
 
 /// An execution of a stack's state machine that runs the notebook on an instance.
-async fn started(shell: &Shell<'_>, stack: &str, instance: &str) -> String {
+pub async fn started(shell: &Shell<'_>, stack: &str, instance: &str) -> String {
     let machine = shell.output_of(stack, "StateMachineArn").await;
     let start = format!(
         "aws --endpoint-url \"$AWS_ENDPOINT_URL\" stepfunctions start-execution --state-machine-arn {machine} \
@@ -201,7 +201,7 @@ fn denying(action: &str, objects: &str) -> Value {
 /// bucket's policy denies.
 async fn denied(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
-    let stack = Deployed::new(world, folder.path(), "denied").await;
+    let stack = AccountStack::new(world, folder.path(), "denied").await;
     let shell = &stack.shell;
     shell.types("aws s3 mb s3://denying").await;
     let adopt = "ExistingRunsBucket=denying";

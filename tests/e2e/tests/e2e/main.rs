@@ -38,6 +38,7 @@ mod killed;
 mod parameters;
 mod permissions;
 mod person;
+mod progress;
 mod release;
 mod sam;
 mod services;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         sam::ALL,
         install_runner::ALL,
         account::ALL,
+        progress::ALL,
         parameters::ALL,
         guard::ALL,
         browser::ALL,

@@ -20,13 +20,15 @@ const INSTANCE_TEMPLATE: &str = "infra/instance.yaml";
 /// The stack of these tests.
 const STACK: &str = "reveille";
 /// Instances that other stacks of the same template use: their records are in those stacks' buckets.
-const OF_OTHER_STACKS: [&str; 4] = ["released", "by-sam", "keyed", "wide"];
+const OF_OTHER_STACKS: [&str; 5] = ["released", "by-sam", "keyed", "wide", "telling"];
 /// The action of a note that says that the notes are not all.
 const NOT_ALL: &str = "reveille:unknown";
 /// A reader that finds what it looks for never needs this.
 const WHEN_GONE: &str = "only where a record is removed between two calls";
 /// The stack of these tests has a runner and no archive of papermill; `release.rs` deploys one that has both.
 const OF_A_RELEASE: &str = "papermill's archive is a release's";
+/// The stack of these tests publishes no progress; `progress.rs` deploys one that does, and looks at its role.
+const OF_PROGRESS: &str = "only with PublishProgress";
 /// The local services write no logs as the role.
 const BY_THE_SERVICE: &str = "SageMaker writes the lifecycle scripts' and Jupyter's logs as the instance's role";
 
@@ -58,6 +60,15 @@ const UNUSED: &[Unused] = &[
         "s3:GetObject",
         "request.json",
         "a call that is tried again after it recorded the request",
+    ),
+    unused("PublishProgressFunctionRole", "s3:GetObject", "", OF_PROGRESS),
+    unused("PublishProgressFunctionRole", "s3:ListBucket", "", OF_PROGRESS),
+    unused("PublishProgressFunctionRole", "events:PutEvents", "", OF_PROGRESS),
+    unused(
+        "PublishProgressFunctionRole",
+        "sqs:SendMessage",
+        "",
+        "Lambda keeps what failed at each try; the local one has no such queue",
     ),
     unused("AdmitRunFunctionRole", "s3:ListBucket", "", WHEN_GONE),
     unused(

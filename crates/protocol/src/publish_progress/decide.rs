@@ -1,0 +1,43 @@
+//! What an object says of a run's progress: pure.
+
+use reveille_domain::layout::{AttemptRef, Layout};
+use reveille_domain::records::{Claim, Claimant, Request, Ticket};
+use reveille_domain::{InstanceName, RunId};
+
+/// What was written, by its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// A run's ticket.
+    Ticket(InstanceName, RunId),
+    /// An attempt's claim.
+    Claim(AttemptRef),
+}
+
+/// `None`: no record of this stack that tells of progress. A bucket may be shared.
+#[must_use]
+pub fn written(layout: &Layout, bucket: &str, key: &str) -> Option<Written> {
+    if bucket != layout.bucket {
+        return None;
+    }
+    let ticket = layout.ticket_of_key(key).map(|(instance, run)| Written::Ticket(instance, run));
+    ticket.or_else(|| layout.claim_of_key(key).map(Written::Claim))
+}
+
+/// The attempt that waits by its ticket; `None`: the ticket was copied from elsewhere.
+#[must_use]
+pub fn waits(ticket: &Ticket, instance: &InstanceName, run: RunId) -> Option<AttemptRef> {
+    let own = ticket.run == run && ticket.instance.as_ref().is_none_or(|named| named == instance);
+    own.then(|| AttemptRef { instance: instance.as_str().to_owned(), run, attempt: ticket.attempt })
+}
+
+/// Whether a claim is a runner's: a function claims what nobody is to run any more.
+#[must_use]
+pub fn runs(claim: &Claim, at: &AttemptRef) -> bool {
+    claim.by == Claimant::Runner && claim.attempt.as_ref().is_none_or(|named| named == at)
+}
+
+/// Whether a request is that of the attempt's run.
+#[must_use]
+pub fn is_of(request: &Request, at: &AttemptRef) -> bool {
+    request.run == at.run && request.instance.as_str() == at.instance
+}

@@ -220,6 +220,14 @@ pub fn without_value(problem: &str) -> String {
     }
 }
 
+/// Whether an execution with this input repeats itself when its runner is lost. Every sweep asks it of each execution that ended: the
+/// whole input is read only where its field says so.
+#[must_use]
+pub fn repeats(text: &InputText) -> bool {
+    string_of(text, "onRunnerLost").is_some_and(|word| word == "rerun")
+        && read(text).is_ok_and(|input| input.on_runner_lost == OnRunnerLost::Rerun)
+}
+
 /// The instance that an input names, even if the rest of it is invalid, or no JSON: the outcome is recorded with the instance.
 #[must_use]
 pub fn instance_of(input: &InputText) -> Option<InstanceName> {

@@ -5,6 +5,8 @@ mod support;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reveille_domain::history::{Entry, Group, HistoryPass, HistoryPlace, Order};
+use reveille_domain::limits::{HISTORY_CUT, HISTORY_TIME};
+use reveille_domain::observation::InstanceStatus;
 use reveille_domain::ports::{CallErrorKind, ExecutionSeen, ExecutionStatus, StartAnswer};
 use reveille_domain::records::Execution;
 use reveille_domain::{InputText, RunId};
@@ -223,6 +225,37 @@ fn of_too_many_that_cannot_be_entered_the_number_is_kept() {
     world.faults.borrow_mut().push(StepFault { action: "s3:GetObject", key_end: "outcome.json", kind, times: 999 });
     let swept = block_on(sweep(&stack(), &world, SweepInput::default())).unwrap();
     assert_eq!((swept.history_failed, place(&world).missed.len(), place(&world).lacking), (52, 50, 2));
+}
+
+/// Whatever the rest of a sweep took, a call that hangs leaves the function the time to write down what was done.
+#[test]
+fn a_sweep_gives_the_history_up_at_the_same_time_however_late_it_came_to_it() {
+    let cut = HISTORY_CUT.num_seconds();
+    for seconds_before in [0, 5, 11] {
+        let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+        // Time passes for whoever sleeps.
+        world.status.set((InstanceStatus::InService, 0));
+        world.sleeps_left.set(100);
+        let slow = |key: &str, seconds| world.slow.borrow_mut().push(("s3:GetObject", key.to_owned(), seconds));
+        slow("sweeper.json", seconds_before);
+        slow(PLACE, 600);
+        let swept = block_on(sweep(&stack(), &world, SweepInput::default())).unwrap();
+        assert_eq!(swept.history_failed, 1);
+        let gave_up_at = world.passed.get();
+        assert!((cut..=cut + 1).contains(&gave_up_at), "after {seconds_before} s of other work: at {gave_up_at} s");
+    }
+}
+
+/// One that has no time left for it does not begin.
+#[test]
+fn a_sweep_without_time_leaves_the_history_to_the_next() {
+    let world = StepWorld::answering(Ok(StartAnswer::Accepted));
+    world.slow.borrow_mut().push(("s3:GetObject", "sweeper.json".to_owned(), HISTORY_TIME.num_seconds()));
+    timer(&world);
+    assert!(!world.objects.borrow().contains_key(PLACE));
+    world.slow.borrow_mut().clear();
+    timer(&world);
+    assert!(place(&world).is_whole);
 }
 
 /// Nothing that lies there will ever be an outcome.

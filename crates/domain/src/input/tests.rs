@@ -323,3 +323,21 @@ fn the_instance_of_an_invalid_input_is_still_known() {
         assert_eq!(instance_of(&InputText::new(unknown)), None, "{unknown}");
     }
 }
+
+/// It is what the whole input says, though the whole is read only where that matters.
+#[test]
+fn an_input_repeats_itself_where_it_is_valid_and_says_so() {
+    for (field, expected) in [
+        (r#""onRunnerLost": "rerun""#, true),
+        (r#""onRunnerLost": "fail", "onRunnerLost" : "rerun" "#, false),
+        (r#""\u006fnRunnerLost": "r\u0065run""#, true),
+        (r#""onRunnerLost": "rerun", "ofNoVersion": 1"#, false),
+        (r#""onRunnerLost": "fail""#, false),
+        (r#""onRunnerLost": null"#, false),
+        (r#""parameters": {"onRunnerLost": "rerun"}"#, false),
+    ] {
+        let input = InputText::new(format!(r#"{{"instance": "a", "notebook": "a.ipynb", {field}}}"#));
+        let whole = read(&input).is_ok_and(|input| input.on_runner_lost == OnRunnerLost::Rerun);
+        assert_eq!((repeats(&input), whole), (expected, expected), "{field}");
+    }
+}

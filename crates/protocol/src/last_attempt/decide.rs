@@ -1,7 +1,7 @@
 //! Which attempt an execution is at, as far as its end and the outcomes tell. The functions and the command follow this one rule.
 
 use reveille_domain::Code;
-use reveille_domain::input::{self, OnRunnerLost};
+use reveille_domain::input;
 use reveille_domain::layout::AttemptRef;
 use reveille_domain::limits::{MAX_ATTEMPTS, MAX_RERUNS};
 use reveille_domain::ports::{ExecutionSeen, ExecutionStatus};
@@ -39,7 +39,7 @@ impl ExecutionFacts {
         Self {
             redrives: seen.execution.redrive_count,
             is_concluded: is_concluded(seen),
-            repeats: input::read(&seen.input).is_ok_and(|input| input.on_runner_lost == OnRunnerLost::Rerun),
+            repeats: input::repeats(&seen.input),
         }
     }
 

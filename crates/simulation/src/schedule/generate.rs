@@ -271,8 +271,20 @@ fn call(rng: &mut Rng) -> Trouble {
     Trouble::Call { caller: *caller, action, mode, skip, times }
 }
 
+/// The steps that these worlds call, in an order that never changes: a seed means the same in every version. Nobody in them listens to
+/// progress.
+const CALLED: [Step; 7] = [
+    Step::AdmitRun,
+    Step::CheckInstance,
+    Step::StartInstance,
+    Step::AwaitRun,
+    Step::VerifyStopped,
+    Step::ConcludeRun,
+    Step::Sweep,
+];
+
 fn invocation(rng: &mut Rng, sweeper: bool) -> Trouble {
-    let step = *choose(rng, &Step::ALL);
+    let step = *choose(rng, &CALLED);
     let skip = if percent(rng, 60) { 0 } else { rng.u32(0..=8) };
     if sweeper && step == Step::StartInstance && percent(rng, 30) {
         // More often than the state machine tries again.

@@ -157,16 +157,19 @@ async fn body(stack: &Stack, ports: &Ports, step: Step, payload: Value, twice: b
     once(stack, ports, step, payload).await
 }
 
+/// Each step in a box of its own: in one future of all of them, every call would move as many bytes as the largest step has.
 async fn once(stack: &Stack, ports: &Ports, step: Step, payload: Value) -> Result<Value, Failure> {
     match step {
-        Step::AdmitRun => answered(admit_run::admit_run(stack, ports, parsed(payload)?).await),
-        Step::CheckInstance => answered(check_instance::check_instance(stack, ports, parsed(payload)?).await),
-        Step::StartInstance => answered(start_instance::start_instance(stack, ports, parsed(payload)?).await),
-        Step::AwaitRun => answered(await_run::await_run(stack, ports, parsed(payload)?).await),
-        Step::VerifyStopped => answered(verify_stopped::verify_stopped(stack, ports, parsed(payload)?).await),
-        Step::Sweep => answered(sweep::sweep(stack, ports, parsed(payload)?).await),
-        Step::PublishProgress => answered(publish_progress::publish_progress(stack, ports, parsed(payload)?).await),
-        Step::ConcludeRun => answered(conclude_run::conclude_run(stack, ports, parsed(payload)?).await),
+        Step::AdmitRun => answered(Box::pin(admit_run::admit_run(stack, ports, parsed(payload)?)).await),
+        Step::CheckInstance => answered(Box::pin(check_instance::check_instance(stack, ports, parsed(payload)?)).await),
+        Step::StartInstance => answered(Box::pin(start_instance::start_instance(stack, ports, parsed(payload)?)).await),
+        Step::AwaitRun => answered(Box::pin(await_run::await_run(stack, ports, parsed(payload)?)).await),
+        Step::VerifyStopped => answered(Box::pin(verify_stopped::verify_stopped(stack, ports, parsed(payload)?)).await),
+        Step::Sweep => answered(Box::pin(sweep::sweep(stack, ports, parsed(payload)?)).await),
+        Step::PublishProgress => {
+            answered(Box::pin(publish_progress::publish_progress(stack, ports, parsed(payload)?)).await)
+        }
+        Step::ConcludeRun => answered(Box::pin(conclude_run::conclude_run(stack, ports, parsed(payload)?)).await),
     }
 }
 

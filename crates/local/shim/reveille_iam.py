@@ -25,15 +25,13 @@ import reveille_calls
 PATH = "/_reveille/authorize"
 
 
-def denial(role, call):
-    """The decision that denies a call (an action, its resource and pairs of context) to a role; none if it is allowed."""
+def evaluated(role, action, resource, pairs):
+    """What a role's own policies and its boundary say of a call with pairs of context: the decision, the context, the limits (the boundary,
+    if it has one) and what IAM knows of the role. A role that it does not know may do everything."""
     from ministack.core import iam_evaluator as evaluator
     from ministack.core.responses import get_region
     from ministack.services import iam
 
-    action, resource, *pairs = call
-    if action.endswith(":unknown"):
-        return None
     account, name = role.split(":")[4], role.rsplit("/", 1)[-1]
     context = evaluator.EvalContext(
         principal_arn=role,
@@ -43,13 +41,24 @@ def denial(role, call):
         resource_arn=resource,
         region=get_region(),
         secure_transport=True,
-        service_context={key.lower(): value for key, value in (pairs[0] if pairs else ())},
+        service_context={key.lower(): value for key, value in pairs},
     )
     limits, decided = (), evaluator.EvalResult("Allow", role)
     known = iam._roles.get_scoped(account, None, name)
     if known is not None and known["Arn"] == role:
         limits = evaluator._permissions_boundary(iam._roles, name, account)
         decided = evaluator.evaluate(context, evaluator._gather_role_policies(name, account), *limits)
+    return decided, context, limits, known
+
+
+def denial(role, call):
+    """The decision that denies a call (an action, its resource and pairs of context) to a role; none if it is allowed."""
+    from ministack.core import iam_evaluator as evaluator
+
+    action, resource, *pairs = call
+    if action.endswith(":unknown"):
+        return None
+    decided, context, limits, known = evaluated(role, action, resource, pairs[0] if pairs else ())
     # The policy that counts is that of the service whose action it is: a key's, where S3 uses one.
     asked = action.split(":")[0]
     found = evaluator._resource_policy(asked, resource)

@@ -12,6 +12,8 @@ their policies (see reveille_iam.py), so that what is simulated and what happens
 import itertools
 from xml.sax.saxutils import escape
 
+import reveille_iam
+
 
 def members(parameters, *path):
     """The members of a list in a query: NAME.member.1 and so on."""
@@ -33,27 +35,11 @@ def context_of(parameters):
 def decided(role, action, resource, context):
     """The decision, and whether the boundary allows it (none: it has no boundary)."""
     from ministack.core import iam_evaluator as evaluator
-    from ministack.core.responses import get_region
-    from ministack.services import iam
 
-    account, name = role.split(":")[4], role.rsplit("/", 1)[-1]
-    if iam._roles.get_scoped(account, None, name) is None:
-        return "allowed", None
-    asked = evaluator.EvalContext(
-        principal_arn=role,
-        principal_type="AssumedRole",
-        principal_account=account,
-        action=action,
-        resource_arn=resource,
-        region=get_region(),
-        secure_transport=True,
-        service_context=context,
-    )
-    limits = evaluator._permissions_boundary(iam._roles, name, account)
+    result, asked, limits, _ = reveille_iam.evaluated(role, action, resource, context.items())
     words = {"Allow": "allowed", "Deny": "explicitDeny"}
-    decision = evaluator.evaluate(asked, evaluator._gather_role_policies(name, account), *limits).decision
     within = evaluator.evaluate(asked, limits[0]).decision == "Allow" if limits else None
-    return words.get(decision, "implicitDeny"), within
+    return words.get(result.decision, "implicitDeny"), within
 
 
 def simulate(parameters):

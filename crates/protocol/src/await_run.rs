@@ -6,13 +6,13 @@
 //!   this run, so the step answers the token itself and removes the entry.
 //! - Run twice it overwrites its own entry. The token is a capability: it is stored, never logged.
 
+use reveille_domain::Failure;
 use reveille_domain::ports::{AnswerTask, Clock, DeleteObject, GetObject, ListObjects, PutObject};
 use reveille_domain::records::{Claim, Execution, Report, RunRef, Ticket};
-use reveille_domain::{Failure, Record};
 use serde::{Deserialize, Serialize};
 
 use crate::stack::Stack;
-use crate::store::{self, StoreError};
+use crate::store;
 use crate::token;
 
 pub mod decide;
@@ -90,15 +90,8 @@ async fn find_room<P: GetObject + ListObjects>(stack: &Stack, ports: &P, run: &R
     let Err(full) = decide::room(&stack.layout, run, &keys, stack.max_waiting_runs) else { return Ok(()) };
     // It was submitted already, and its answer may have been lost: the notebook may be executing.
     let (claim, report) = (stack.layout.claim(&run.at()), stack.layout.report(&run.at()));
-    let submitted = exists::<Claim>(ports, &claim).await? || exists::<Report>(ports, &report).await?;
+    let submitted = store::exists::<Claim>(ports, &claim).await? || store::exists::<Report>(ports, &report).await?;
     if submitted { Ok(()) } else { Err(full) }
-}
-
-/// Whether something is under the key, readable or not.
-async fn exists<T: Record>(ports: &impl GetObject, key: &str) -> Result<bool, StoreError> {
-    let mut unreadable = Vec::new();
-    let record = store::or_evidence(store::read::<T>(ports, key).await, &mut unreadable)?;
-    Ok(record.is_some() || !unreadable.is_empty())
 }
 
 async fn answer_if_reported<P>(

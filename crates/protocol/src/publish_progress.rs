@@ -99,9 +99,8 @@ async fn queued(
 ) -> Result<Option<AttemptRef>, Failure> {
     let ticket = readable::<Ticket>(ports, &stack.layout.ticket(instance, &run)).await?;
     let Some(at) = ticket.and_then(|ticket| decide::waits(&ticket, instance, run)) else { return Ok(None) };
-    let mut unreadable = Vec::new();
-    let claim = store::or_evidence(store::read::<Claim>(ports, &stack.layout.claim(&at)).await, &mut unreadable)?;
-    Ok((claim.is_none() && unreadable.is_empty()).then_some(at))
+    let is_claimed = store::exists::<Claim>(ports, &stack.layout.claim(&at)).await?;
+    Ok((!is_claimed).then_some(at))
 }
 
 /// A record, if there is one that can be read.

@@ -143,6 +143,16 @@ pub fn or_evidence<T>(
     }
 }
 
+/// Whether something is under the key, readable or not.
+///
+/// # Errors
+/// A call's, or `Contended`.
+pub async fn exists<T: Record>(ports: &impl GetObject, key: &str) -> Result<bool, StoreError> {
+    let mut unreadable = Vec::new();
+    let record = or_evidence(read::<T>(ports, key).await, &mut unreadable)?;
+    Ok(record.is_some() || !unreadable.is_empty())
+}
+
 /// Puts a record if there is none. `false`: there is one already, which may be our own when an answer was lost.
 ///
 /// # Errors

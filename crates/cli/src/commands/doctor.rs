@@ -76,12 +76,12 @@ async fn examine(arguments: &DoctorArguments) -> Vec<Finding> {
     }
     match stack {
         Ok(account) => {
-            let (stack, triggers) = tokio::join!(of_stack(&account), triggers::known(&account));
+            let ((stack, parts), triggers) = tokio::join!(of_stack(&account), triggers::known(&account));
             let (looked_at, rest) = instances::chosen(&account, &arguments.instances, &triggers).await;
             let names: Vec<&str> = looked_at.iter().map(InstanceName::as_str).collect();
             let served = served(&account);
             let (permissions, of_triggers, of_instances) = tokio::join!(
-                permissions::of_stack(&account, &stack, &names),
+                permissions::of_stack(&account, &stack, &parts, &names),
                 triggers::findings(&account, &triggers),
                 instances::findings(&account, &looked_at, &served),
             );
@@ -119,8 +119,8 @@ fn served(account: &Account) -> Served {
     }
 }
 
-/// The stack, its bucket and what nobody waits for.
-async fn of_stack(account: &Account) -> Vec<Finding> {
+/// The stack, its bucket and what nobody waits for; and the stack's parts.
+async fn of_stack(account: &Account) -> (Vec<Finding>, Known<Vec<ResourceFacts>>) {
     let queue = async |output: &'static str| match account.output(output) {
         Ok(url) => ask("sqs:GetQueueAttributes", account.messages(&url)).await,
         Err(error) => Err(Unknown::Failed(error.to_string())),
@@ -149,7 +149,7 @@ async fn of_stack(account: &Account) -> Vec<Finding> {
     findings.push(sweeps::undelivered(&undelivered));
     let adopted = account.parameter("ExistingRunsBucket").is_some_and(|name| !name.is_empty());
     findings.extend(bucket::bucket(&account.layout.bucket, &account.region, adopted, &bucket));
-    findings
+    (findings, parts)
 }
 
 const STAYS: &str = "an instance that a run left on stays on, and a stopped run gets no outcome";

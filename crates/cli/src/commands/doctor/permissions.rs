@@ -9,7 +9,7 @@ use super::{
 };
 use crate::clients::{
     Account,
-    checkup::{Denial, Known, Simulated, Unknown, Wish, ask},
+    checkup::{Denial, Known, ResourceFacts, Simulated, Unknown, Wish, ask},
 };
 
 const PERMISSION: &str = "iam:SimulatePrincipalPolicy";
@@ -33,17 +33,22 @@ struct Denied {
 }
 
 /// Of the stack's roles. `stack`: what was found of the stack so far.
-pub(super) async fn of_stack(account: &Account, stack: &[Finding], instances: &[&str]) -> Vec<Finding> {
+pub(super) async fn of_stack(
+    account: &Account,
+    stack: &[Finding],
+    parts: &Known<Vec<ResourceFacts>>,
+    instances: &[&str],
+) -> Vec<Finding> {
     if stack.iter().any(is_of_another_version) {
         let other = "the stack does not match this command's version, which only knows what its own version needs";
         return vec![Finding::unchecked(Check::Permissions, &Unknown::Failed(other.to_owned()))];
     }
-    let parts = match ask("cloudformation:DescribeStackResources", account.resources()).await {
+    let parts = match parts {
         Ok(parts) => parts,
-        Err(unknown) => return vec![Finding::unchecked(Check::Permissions, &unknown)],
+        Err(unknown) => return vec![Finding::unchecked(Check::Permissions, unknown)],
     };
     let parameter = |name: &str| account.parameter(name);
-    let roles = named(account, &parts, &parameter).of_stack(instances);
+    let roles = named(account, parts, &parameter).of_stack(instances);
     let mut seen = Vec::new();
     let mut looks = stream::iter(roles.iter()).map(|role| look(account, role)).buffered(AT_ONCE);
     while let Some(role) = looks.next().await {
@@ -74,7 +79,7 @@ pub(super) async fn of_instance(account: &Account, role: Option<&str>, name: &st
 
 fn named<'a>(
     account: &'a Account,
-    parts: &'a [crate::clients::checkup::ResourceFacts],
+    parts: &'a [ResourceFacts],
     parameter: &'a dyn Fn(&str) -> Option<String>,
 ) -> Named<'a> {
     let (bucket, prefix) = (&account.layout.bucket, &account.layout.prefix);

@@ -29,7 +29,7 @@ pub(super) fn not_configured(error: &CliError) -> Vec<Finding> {
             vec![Finding::fail(
                 Check::Credentials,
                 error.to_string(),
-                "aws configure list (shows what is set, and from where)",
+                "do what it says, then run doctor again; aws configure list shows what is set, and from where",
             )]
         }
     }

@@ -100,7 +100,8 @@ fn summary(findings: &[Finding]) -> String {
     .filter(|(verdict, _)| *verdict == Verdict::Fail || count(*verdict) > 0)
     .map(|(verdict, word)| format!("{} {word}", count(verdict)))
     .collect();
-    format!("{} checks: {}", findings.len(), counted.join(", "))
+    let checks = if findings.len() == 1 { "check" } else { "checks" };
+    format!("{} {checks}: {}", findings.len(), counted.join(", "))
 }
 
 pub(super) fn as_json(findings: &[Finding]) -> Value {

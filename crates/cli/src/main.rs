@@ -17,6 +17,7 @@ mod schedules;
 mod stack;
 mod triggers;
 mod ui;
+mod wildcard;
 
 use std::{ffi::OsString, process::ExitCode};
 

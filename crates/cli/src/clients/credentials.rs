@@ -9,7 +9,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::error::{CliError, causes};
 
-/// What the SDK says where the token of a sign-in is missing, cannot be read or has ended, and what IAM Identity Center does.
+/// What the SDK or IAM Identity Center says if a sign-in's token is missing, unreadable or expired.
 const SIGNED_OUT: [&str; 4] = ["SSO token", "/sso/cache/", "UnauthorizedException", "InvalidGrantException"];
 
 /// Profiles that have their credentials from one another.

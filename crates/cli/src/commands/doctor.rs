@@ -23,7 +23,6 @@ use reveille_domain::InstanceName;
 
 use finding::{Check, Finding, Verdict};
 use instance::Served;
-pub(super) use instance::matches as fits;
 
 use crate::{
     arguments::{DoctorArguments, Format},
@@ -80,10 +79,11 @@ async fn examine(arguments: &DoctorArguments) -> Vec<Finding> {
             let (looked_at, rest) = instances::chosen(&account, &arguments.instances, &triggers).await;
             let names: Vec<&str> = looked_at.iter().map(InstanceName::as_str).collect();
             let served = served(&account);
+            let other = permissions::another_version(&stack);
             let (permissions, of_triggers, of_instances) = tokio::join!(
                 permissions::of_stack(&account, &stack, &parts, &names),
                 triggers::findings(&account, &triggers),
-                instances::findings(&account, &looked_at, &served),
+                instances::findings(&account, &looked_at, &served, other.as_ref()),
             );
             let mut stack: Vec<Finding> = stack.into_iter().chain(permissions).collect();
             stack.sort_by_key(|finding| finding.check);

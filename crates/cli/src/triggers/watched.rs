@@ -3,6 +3,8 @@
 use reveille_domain::input::Keys;
 use serde_json::{Value, json};
 
+use crate::wildcard::matches;
+
 /// Besides letters and digits, what a prefix and a suffix may hold: as the templates have it. All else means something to a pattern.
 const SIGNS: &str = "!_.()/=+@ -";
 /// As long as a key of S3 can be, in bytes.
@@ -192,21 +194,6 @@ fn check(flag: &str, text: &str, signs: &str) -> Result<(), String> {
         return Err(format!("{flag}: it has {} characters, and an S3 key has at most {MOST}", text.len()));
     }
     Ok(())
-}
-
-/// As EventBridge compares: `*` stands for any characters, none too.
-fn matches(wildcard: &str, key: &str) -> bool {
-    let (Some((first, rest)), Some((_, last))) = (wildcard.split_once('*'), wildcard.rsplit_once('*')) else {
-        return wildcard == key;
-    };
-    let Some(mut left) = key.strip_prefix(first).and_then(|left| left.strip_suffix(last)) else { return false };
-    let between = rest.strip_suffix(last).unwrap_or_default();
-    // The first place of each part leaves the most for those after it.
-    between.split('*').all(|part| {
-        let found = left.split_once(part);
-        left = found.map_or(left, |(_, after)| after);
-        found.is_some()
-    })
 }
 
 /// What S3 takes as a name, as the templates have it.

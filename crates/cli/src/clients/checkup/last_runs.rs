@@ -167,6 +167,15 @@ mod tests {
         }
     }
 
+    /// The engine has no code of its own: its message is what tells. This is the one that a run ends with where it finds none.
+    #[test]
+    fn the_engines_own_message_names_papermill() {
+        let engine = include_str!("../../../../notebook/src/error.rs");
+        assert!(
+            engine.contains("\"no Python with a supported version of papermill was found, and none could be set up")
+        );
+    }
+
     #[test]
     fn papermill_and_the_runner_are_judged_by_the_newest_run_that_shows_them() {
         let broken = ("a.ipynb", Some("Internal"), "papermill does not work on notebook instance nightly");

@@ -10,7 +10,7 @@ use aws_sdk_iam::{
 
 use crate::{clients::Account, error::CliError};
 
-/// Actions of a role on one resource. IAM takes more resources in a call, but then says of which it speaks in ways of its own.
+/// Actions of a role on one resource. IAM accepts several resources in one call, but its answers then do not say clearly which one each is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
     pub(crate) actions: Vec<String>,
@@ -74,7 +74,7 @@ impl Account {
     }
 }
 
-/// What IAM said of each action. One that it says nothing of is not allowed by that: nobody knows.
+/// What IAM said of each action. If it says nothing of one, that is an error, not a permission.
 fn judged(actions: &[String], results: Vec<EvaluationResult>) -> Result<Simulated, CliError> {
     let told = |action: &&String| results.iter().any(|result| result.eval_action_name.eq_ignore_ascii_case(action));
     match actions.iter().find(|action| !told(action)) {

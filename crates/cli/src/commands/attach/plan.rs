@@ -12,9 +12,10 @@ use super::{
 use crate::{
     arguments::AttachArguments,
     clients::{Account, SageMaker, Script, StackFacts, Stacks, is_for},
-    commands::{doctor::fits, stacks::nearest},
+    commands::stacks::nearest,
     error::CliError,
     ui::{labelled, terminal::Terminal, text::or_none},
+    wildcard::matches,
 };
 
 /// The platforms on which the runner does not run.
@@ -251,7 +252,7 @@ fn role_name(facts: &Facts) -> Option<String> {
 
 fn warnings(facts: &Facts) -> Vec<String> {
     let mut warnings = Vec::new();
-    if let Some(pattern) = facts.instance_names.as_deref().filter(|pattern| !fits(pattern, &facts.instance)) {
+    if let Some(pattern) = facts.instance_names.as_deref().filter(|pattern| !matches(pattern, &facts.instance)) {
         warnings.push(format!(
             "The stack's InstanceNames is {pattern}, which does not fit {}: its runs end in AccessDenied until the stack has a pattern that fits all your instances (reveille deploy --release ... -p InstanceNames=PATTERN)",
             facts.instance

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 
-use super::{instance::matches, stack::find};
+use super::stack::find;
 use crate::clients::checkup::{ResourceFacts, Wish};
+use crate::wildcard::matches;
 
 /// A role of infra/instance.yaml. The others are the main stack's.
 const OF_INSTANCE: &str = "Role";

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     clients::checkup::{InstanceFacts, Known, LastOnInstance},
     ui::times,
+    wildcard::matches,
 };
 
 /// What the stack says of the instances that it serves.
@@ -51,16 +52,6 @@ pub(super) fn name(name: &str, served: &Served) -> Vec<Finding> {
         findings.push(Finding::ok(Check::InstanceName, "its name fits the stack's InstanceNames"));
     }
     findings
-}
-
-/// As IAM compares: `*` stands for any characters.
-pub(in crate::commands) fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((first, rest)) => name.strip_prefix(first).is_some_and(|left| {
-            (0..=left.len()).filter(|at| left.is_char_boundary(*at)).any(|at| matches(rest, &left[at..]))
-        }),
-    }
 }
 
 /// What SageMaker says of it; nothing more is judged of one that is not there.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::clients::{
     AT_ONCE, Account, Instance,
-    checkup::{InstanceFacts, Known, LastRuns, ask},
+    checkup::{InstanceFacts, Known, LastRuns, Unknown, ask},
 };
 
 /// How lifecycle configurations of infra/instance.yaml begin.
@@ -70,12 +70,17 @@ pub(super) async fn chosen(
     (ours, not_known.into_iter().chain(said).collect())
 }
 
-pub(super) async fn findings(account: &Account, names: &[InstanceName], served: &Served) -> Vec<Finding> {
+pub(super) async fn findings(
+    account: &Account,
+    names: &[InstanceName],
+    served: &Served,
+    other: Option<&Unknown>,
+) -> Vec<Finding> {
     if names.is_empty() {
         return Vec::new();
     }
     let last = ask("states:ListExecutions, states:DescribeExecution", account.last_runs()).await;
-    let look = async |name: &InstanceName| Box::pin(one(account, name, served, &last)).await;
+    let look = async |name: &InstanceName| Box::pin(one(account, name, served, &last, other)).await;
     let mut looked: Vec<Looked> = stream::iter(names).map(look).buffered(AT_ONCE).collect().await;
     name_runners(account, &mut looked).await;
     // Instances of one release fetch one runner: it is read once.
@@ -118,7 +123,13 @@ struct Looked {
     script: Option<AttachedScript>,
 }
 
-async fn one(account: &Account, name: &InstanceName, served: &Served, last: &Known<LastRuns>) -> Looked {
+async fn one(
+    account: &Account,
+    name: &InstanceName,
+    served: &Served,
+    last: &Known<LastRuns>,
+    other: Option<&Unknown>,
+) -> Looked {
     let now = Utc::now();
     let (facts, lease) = tokio::join!(
         ask("sagemaker:DescribeNotebookInstance", account.instance_facts(name.as_str())),
@@ -134,7 +145,7 @@ async fn one(account: &Account, name: &InstanceName, served: &Served, last: &Kno
         Err(unknown) => Finding::unchecked(Check::RunnerVersion, unknown),
     });
     findings.extend(ran::findings(last, name.as_str(), now));
-    findings.extend(permissions::of_instance(account, facts.role.as_deref(), name.as_str()).await);
+    findings.extend(permissions::of_instance(account, facts.role.as_deref(), name.as_str(), other).await);
     let (of_script, fetched) = script::script(name.as_str(), &attached(account, &facts).await, &account.layout);
     findings.extend(of_script);
     let holder = match &lease {

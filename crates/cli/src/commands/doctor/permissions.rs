@@ -39,9 +39,8 @@ pub(super) async fn of_stack(
     parts: &Known<Vec<ResourceFacts>>,
     instances: &[&str],
 ) -> Vec<Finding> {
-    if stack.iter().any(is_of_another_version) {
-        let other = "the stack does not match this command's version, which only knows what its own version needs";
-        return vec![Finding::unchecked(Check::Permissions, &Unknown::Failed(other.to_owned()))];
+    if let Some(other) = another_version(stack) {
+        return vec![Finding::unchecked(Check::Permissions, &other)];
     }
     let parts = match parts {
         Ok(parts) => parts,
@@ -54,7 +53,7 @@ pub(super) async fn of_stack(
     while let Some(role) = looks.next().await {
         let is_denied = matches!(role, Err(Unknown::Denied(_)));
         seen.push(role);
-        // Whoever may not ask about one role is not refused for each.
+        // Whoever may not ask about one role is told so once, not once for each role.
         if is_denied {
             break;
         }
@@ -62,10 +61,19 @@ pub(super) async fn of_stack(
     judge(&roles, &seen)
 }
 
-/// Of an instance's role.
-pub(super) async fn of_instance(account: &Account, role: Option<&str>, name: &str) -> Option<Finding> {
+/// Of an instance's role. `other`: why nothing can be judged.
+pub(super) async fn of_instance(
+    account: &Account,
+    role: Option<&str>,
+    name: &str,
+    other: Option<&Unknown>,
+) -> Option<Finding> {
+    let role = role?;
+    if let Some(other) = other {
+        return Some(Finding::unchecked(Check::InstancePermissions, other));
+    }
     let parameter = |name: &str| account.parameter(name);
-    let needs = named(account, &[], &parameter).of_instance(role?, name);
+    let needs = named(account, &[], &parameter).of_instance(role, name);
     let seen = look(account, &needs).await;
     Some(match &seen {
         Err(unknown) => not_asked(Check::InstancePermissions, unknown, &needs),
@@ -84,6 +92,12 @@ fn named<'a>(
 ) -> Named<'a> {
     let (bucket, prefix) = (&account.layout.bucket, &account.layout.prefix);
     Named { machine: &account.state_machine, bucket, prefix, parts, parameter }
+}
+
+/// Why no role can be judged, if the stack is of another version: that has other needs. `stack`: what was found of it.
+pub(super) fn another_version(stack: &[Finding]) -> Option<Unknown> {
+    let why = "the stack does not match this command's version, which only knows what its own version needs";
+    stack.iter().any(is_of_another_version).then(|| Unknown::Failed(why.to_owned()))
 }
 
 /// Another version has other parts and other needs. What is not known of it is no difference.
@@ -130,6 +144,7 @@ fn judge(roles: &[RoleNeeds], seen: &[Known<Seen>]) -> Vec<Finding> {
     if !good.is_empty() {
         let things: usize = good.iter().map(|role| role.count()).sum();
         let whose = match (good.len() == roles.len(), good.len()) {
+            (true, 1) => "its role".to_owned(),
             (true, count) => format!("its {count} roles"),
             (false, 1) => "the other role".to_owned(),
             (false, count) => format!("the other {count} roles"),
@@ -161,7 +176,7 @@ fn finding(check: Check, role: &RoleNeeds, seen: &Seen) -> Finding {
                     "give the instance a role with the policy of infra/instance.yaml (docs/instance.md)"
                 }
                 _ => {
-                    "delete the stack and deploy it again (docs/deploy.md): CloudFormation takes the role for unchanged"
+                    "delete the stack and deploy it again (docs/deploy.md): CloudFormation thinks that the role is unchanged, and does not create it again"
                 }
             };
             return Finding::fail(check, what, cure);

@@ -1,4 +1,4 @@
-use super::{Denied, Finding, Seen, finding, is_of_another_version, judge, not_asked};
+use super::{Denied, Finding, Seen, another_version, finding, is_of_another_version, judge, not_asked};
 use crate::{
     clients::checkup::{Denial, Unknown},
     commands::doctor::{
@@ -116,4 +116,7 @@ fn a_stack_of_another_version_is_not_held_to_this_versions_needs() {
     assert!(is_of_another_version(&Finding::warn(Check::StackOutputs, "a", "b")));
     assert!(!is_of_another_version(&Finding::unchecked(Check::Definition, &Unknown::Late("x"))));
     assert!(!is_of_another_version(&Finding::warn(Check::Sweeper, "a", "b")));
+    // Neither its roles nor those of its instances.
+    assert!(another_version(&[Finding::ok(Check::Stack, "a"), Finding::warn(Check::StackParts, "a", "b")]).is_some());
+    assert_eq!(another_version(&[Finding::ok(Check::Definition, "a")]), None);
 }

@@ -4,7 +4,8 @@
 //!
 //! A process that starts a program (execve(2)) gives up its old memory before its new one has arguments. In between `/proc` shows it with an
 //! empty environment and an empty command line, as it shows a zombie. Whoever takes that for an answer does not see a process that has just
-//! been started: on a busy machine, 19 of 20 that are looked at as soon as their parent goes on. So it is waited out here.
+//! been started: on a busy machine, it misses 19 of 20 that it looks at as soon as their parent goes
+//! on. So this crate waits until that moment is over.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 use std::{

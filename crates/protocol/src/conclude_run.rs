@@ -132,7 +132,7 @@ enum Ended {
     Failed(Failure),
 }
 
-/// The instance, where the run may have started it, and nobody saw it stopped or left to others.
+/// The instance, if the run may have started it and nobody saw that it stopped or was left to others.
 fn unconfirmed(call: &ConcludeRunInput) -> Option<InstanceName> {
     let (waiting, stopping) = (call.waiting.as_ref(), call.stopping.as_ref());
     let touched = decide::has_looked(waiting, stopping, call.attempt, call.execution.redrive_count);

@@ -3,8 +3,8 @@
 //! - Takes what S3 says of an object that was created: its bucket and its key.
 //! - Effect: one `Notebook Run Status Change` event with the status `QUEUED` for a ticket, or `RUNNING` for a runner's claim.
 //! - Stands beside the run's protocol: no step waits for it, and whatever becomes of it, the run goes on as without it.
-//! - Believes the key, and the request that `AdmitRun` recorded. A ticket and a claim only say *that*: an instance can write claims, so a notebook
-//!   can have a run of its own instance told as running, and no other.
+//! - Believes the key, and the request that `AdmitRun` recorded. A ticket and a claim only show that the run waits or runs: an instance can
+//!   write claims, so a notebook can have a run of its own instance published as running, and no other.
 //! - Run twice it publishes twice.
 
 use reveille_domain::layout::AttemptRef;

@@ -167,7 +167,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("states:ListExecutions", "", "finds executions that ended without an outcome, or are not in the history"),
     ("states:StartExecution", "", "starts a run"),
     ("sqs:SendMessage", "", "keeps what could not be delivered"),
-    ("events:PutEvents", "", "publishes how a run ended"),
+    ("events:PutEvents", "", "publishes how a run ended, or how far it is"),
     ("lambda:InvokeFunction", "", "calls the six functions of the states"),
     ("iam:PassRole", "", "starts instances whose start asks for it"),
     ("ec2:", "", "starts instances in a subnet of yours"),

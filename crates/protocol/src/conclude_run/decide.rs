@@ -184,7 +184,7 @@ fn may_have_touched(facts: &OutcomeFacts<'_>) -> bool {
     facts.report.is_some() || has_looked(facts.waiting, facts.stopping, facts.attempt, facts.execution.redrive_count)
 }
 
-/// The same by what the state machine carries alone.
+/// The same, judged only by what the state machine carries.
 #[must_use]
 pub const fn has_looked(
     waiting: Option<&Waiting>,

@@ -104,6 +104,8 @@ pub enum Fault {
     HistoryAnswerLost,
     HistoryCutOff,
     HistoryUnanswered,
+    RecordToldTwice,
+    RecordNotTold,
     Notebook(Hostility),
 }
 
@@ -114,7 +116,7 @@ impl Fault {
     }
 
     /// Every kind that no notebook makes.
-    pub const ALL: [Self; 91] = [
+    pub const ALL: [Self; 93] = [
         Self::S3Throttled,
         Self::S3NotReached,
         Self::S3AnswerLost,
@@ -206,6 +208,8 @@ impl Fault {
         Self::HistoryAnswerLost,
         Self::HistoryCutOff,
         Self::HistoryUnanswered,
+        Self::RecordToldTwice,
+        Self::RecordNotTold,
     ];
 
     /// Whether the fault leaves something that only the sweeper mends.
@@ -338,6 +342,8 @@ impl Fault {
             Self::HistoryAnswerLost => "a run's entry in the history is written, and its answer is lost",
             Self::HistoryCutOff => "a sweep is cut off at the history",
             Self::HistoryUnanswered => "a sweep's call about the history is never answered",
+            Self::RecordToldTwice => "the event of a ticket or a claim is delivered twice",
+            Self::RecordNotTold => "a ticket or a claim that nobody is told of",
             Self::Notebook(kind) => kind.name(),
         }
     }

@@ -12,6 +12,7 @@ use crate::world::{PARTIAL, World, is_of_second_stack};
 
 mod history;
 mod memory;
+mod progress;
 mod verdict;
 pub mod waste;
 
@@ -49,6 +50,7 @@ pub fn check(world: &World) -> Findings {
     findings.wastes = waste::check(world);
     memory::check(world);
     check_events(world, &executions);
+    progress::check(world);
     history::check(world, &executions);
     let doubles = world.ledger.violations().iter().filter(|violation| violation.guarantee == "G2").count();
     findings.double_runs = doubles as u64;

@@ -353,6 +353,9 @@ pub struct Schedule {
     /// Triggers of a second stack, whose runs name the same instances. Nothing is promised of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub of_second_stack: Vec<usize>,
+    /// `PublishProgress`: whether tickets and claims call the function of that name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub publishes_progress: bool,
     /// Whether the sweeper comes by its timer and after executions that failed.
     pub sweeper: bool,
 }
@@ -384,6 +387,7 @@ impl Schedule {
             updated_at: None,
             went_back_at: None,
             of_second_stack: Vec::new(),
+            publishes_progress: false,
             sweeper: true,
         }
     }

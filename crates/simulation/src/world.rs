@@ -37,6 +37,7 @@ mod people;
 mod ports;
 mod printing;
 mod process;
+mod progress;
 mod queues;
 mod runners;
 mod shown;

@@ -271,8 +271,8 @@ fn call(rng: &mut Rng) -> Trouble {
     Trouble::Call { caller: *caller, action, mode, skip, times }
 }
 
-/// The steps that these worlds call, in an order that never changes: a seed means the same in every version. Nobody in them listens to
-/// progress.
+/// The steps that every world calls, in an order that never changes: a seed means the same in every version. Some worlds publish progress
+/// (`rarer.rs`).
 const CALLED: [Step; 7] = [
     Step::AdmitRun,
     Step::CheckInstance,

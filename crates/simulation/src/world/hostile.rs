@@ -145,6 +145,7 @@ impl Role<'_> {
                 format!("  a notebook on {}: puts {key} {shown}", self.instance)
             });
             self.world.bucket.put(key, body, &PutCondition::Always);
+            self.world.created(key);
         }
     }
 

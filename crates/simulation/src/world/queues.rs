@@ -47,7 +47,9 @@ impl World {
         let Some(key) = tickets.into_iter().find(|key| !key.ends_with(STRAY)) else { return };
         let Some(ticket) = self.bucket.get(&key) else { return };
         self.fired(Fault::StrayTicket, instance);
-        self.bucket.put(&format!("{key}{STRAY}"), ticket.body, &PutCondition::Always);
+        let copy = format!("{key}{STRAY}");
+        self.bucket.put(&copy, ticket.body, &PutCondition::Always);
+        self.created(&copy);
     }
 
     /// Puts hundreds of runs behind a notebook that executes.

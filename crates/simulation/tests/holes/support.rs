@@ -26,6 +26,11 @@ pub fn world(triggers: Vec<Trigger>) -> Schedule {
     Schedule { seed: 1, ..Schedule::calm(parameters, vec![instance], triggers, taking(20)) }
 }
 
+/// The same, of a stack that publishes progress: every step is called in it.
+pub fn telling(triggers: Vec<Trigger>) -> Schedule {
+    Schedule { publishes_progress: true, ..world(triggers) }
+}
+
 /// Notebooks that succeed after so many seconds.
 pub fn taking(seconds: u32) -> Notebooks {
     Notebooks { least: seconds, most: seconds, ..Notebooks::default() }

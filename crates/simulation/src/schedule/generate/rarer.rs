@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::{CALLS, at_first, choose, instance, percent, seconds, when, work};
 use crate::schedule::{
-    Cut, Deed, Hand, InstanceTrouble, Mode, Notebooks, Parameters, Planned, Schedule, Trigger, Trouble,
+    Action, Caller, Cut, Deed, Hand, InstanceTrouble, Invocation, Mode, Notebooks, Parameters, Planned, Schedule, Step,
+    Trigger, Trouble,
 };
 
 /// Of each hundred schedules so many have rarer troubles.
@@ -31,6 +32,8 @@ const UPDATES: u8 = 4;
 const GOES_BACK: u8 = 4;
 /// Of each hundred schedules so many show what notebooks have left so far.
 const SHOWS: u8 = 15;
+/// Of each hundred schedules so many publish progress.
+const TELLS: u8 = 4;
 /// One schedule of so many is about a queue of hundreds: it takes as long as twenty others.
 const BURSTS: u64 = 400;
 /// A heartbeat so short that hundreds are hard to beat, within the template's range.
@@ -63,7 +66,7 @@ pub(super) fn add(mut schedule: Schedule) -> Schedule {
             trouble(rng, &mut schedule);
         }
     }
-    shows(goes_back(updates(forgets(sweeps(queues(schedule))))))
+    tells(shows(goes_back(updates(forgets(sweeps(queues(schedule)))))))
 }
 
 /// An end of a range, or anything in it, the smaller the more often: whole numbers alone, so that a seed means the same everywhere.
@@ -85,6 +88,28 @@ fn shows(mut schedule: Schedule) -> Schedule {
     if percent(&mut rng, SHOWS) {
         schedule.live_seconds = *choose(&mut rng, &[5, 5, 20]);
     }
+    schedule
+}
+
+/// A stack that publishes progress, and its function's own troubles. From a source of its own, likewise.
+fn tells(mut schedule: Schedule) -> Schedule {
+    let mut rng = Rng::with_seed(schedule.seed ^ 0x0074_656c_6c73);
+    let rng = &mut rng;
+    // The version that a stack goes back to had no such function.
+    if schedule.went_back_at.is_some() || !percent(rng, TELLS) {
+        return schedule;
+    }
+    schedule.publishes_progress = true;
+    let step = Step::PublishProgress;
+    let (skip, times) = (rng.u32(0..=2), rng.u32(1..=4));
+    let call = rng.u32(0..=3);
+    let cut = *choose(rng, &[Cut::Before(call), Cut::After(call), Cut::Hangs(call)]);
+    let how = *choose(rng, &[Invocation::Cut(cut), Invocation::Twice]);
+    schedule.troubles.push(Planned { at: when(rng), trouble: Trouble::Invocation { step, how, skip, times } });
+    let action = *choose(rng, &[Action::Get, Action::Publish]);
+    let mode = *choose(rng, &[Mode::Throttled, Mode::NotReached, Mode::Denied]);
+    let trouble = Trouble::Call { caller: Caller::Function(step), action, mode, skip, times };
+    schedule.troubles.push(Planned { at: when(rng), trouble });
     schedule
 }
 

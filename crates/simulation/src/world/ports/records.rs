@@ -92,6 +92,9 @@ impl PutObject for Ports {
                 None => Cow::Borrowed(&body),
             };
             let answer = world.bucket.put(&owned, body.to_vec(), &condition);
+            if matches!(answer, PutAnswer::Written(_)) {
+                world.created(&owned);
+            }
             world.say(|| {
                 let label = &actor.label;
                 let shown = if owned.starts_with("leases/") {

@@ -289,6 +289,24 @@ mod tests {
         assert!(is_duplicate(&holder(&first), &again, None, now), "a name used again is another execution");
     }
 
+    /// A replay comes long after the event; EventBridge delivers it at least once, as any other.
+    #[test]
+    fn an_event_of_a_replay_runs_once_for_each_replay() {
+        let replayed = |replay: &str| {
+            let mut raw = triggered("a.ipynb", "1");
+            raw["event"]["replay-name"] = json!(replay);
+            trigger_key(&raw)
+        };
+        assert!(
+            replayed("monday") != trigger_key(&triggered("a.ipynb", "1")) && replayed("monday") != replayed("again")
+        );
+        assert_eq!(replayed("monday"), replayed("monday"));
+        let event_time = Some(time("2026-11-23T10:00:00Z"));
+        let first = execution("one", "2026-11-24T10:00:01Z");
+        let second = execution("two", "2026-11-24T10:00:09Z");
+        assert!(is_duplicate(&holder(&first), &second, event_time, time("2026-11-24T10:00:10Z")));
+    }
+
     /// Of two deliveries, the one that started later may be the first to reach the record.
     #[test]
     fn a_holder_that_started_after_me_makes_a_duplicate_unless_it_started_in_the_future() {

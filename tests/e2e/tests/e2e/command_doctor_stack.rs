@@ -8,8 +8,9 @@ use reveille_e2e_tests::LocalAws;
 use serde_json::{Value, json};
 
 use crate::Scenario;
-use crate::account::AccountStack;
+use crate::command::{ended, reveille};
 use crate::command_doctor::{doctor, doctor_with, found};
+use crate::release::released;
 use crate::stacks::{aws, outputs_of, queue, typed};
 
 pub const ALL: &[Scenario] =
@@ -45,9 +46,16 @@ impl Doctored<'_> {
 
 async fn own_stack(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
-    let stack = AccountStack::new(world, folder.path(), STACK).await;
-    aws(world, &format!("s3api create-bucket --bucket {BUCKET}")).await;
-    stack.deploy(&format!("ExistingRunsBucket={BUCKET} PublishProgress=true InstanceNames=doctored-*")).await.unwrap();
+    released(world, folder.path(), "0.0.1", "dist");
+    let dist = folder.path().join("dist").display().to_string();
+    for bucket in [BUCKET, "doctored-artifacts"] {
+        aws(world, &format!("s3api create-bucket --bucket {bucket}")).await;
+    }
+    // Unlike the aws command's, it does not look every 30 s only.
+    let deploy = ["deploy", "--release", &dist, "--stack", STACK, "--artifacts-bucket", "doctored-artifacts", "--yes"];
+    let adopted = format!("ExistingRunsBucket={BUCKET}");
+    let parameters = ["-p", &adopted, "-p", "PublishProgress=true", "-p", "InstanceNames=doctored-*"];
+    ended(&reveille(world, &[&deploy[..], &parameters].concat()).await, 0);
     world.local().create_instance_in_subnet(ON, "subnet-1", "").await.expect("the instance is created");
     let doctored = Doctored { world, outputs: outputs_of(world, STACK).await };
 
@@ -60,7 +68,8 @@ async fn own_stack(world: &LocalAws) {
     found(&findings, Some(ON), "startPermissions", "warn", "InstancesInVpc=true");
     where_one_is(&doctored, folder.path()).await;
 
-    assert!(stack.deploy("ExistingRunsBucket=there-is-no-such-bucket").await.is_err());
+    let failed = reveille(world, &[&deploy[..], &["-p", "ExistingRunsBucket=there-is-no-such-bucket"]].concat()).await;
+    ended(&failed, 1);
     found(&doctored.look().await, None, "stackStatus", "warn", "describe-stack-events");
     let machine = &doctored.outputs["StateMachineArn"];
     aws(world, &format!("stepfunctions delete-state-machine --state-machine-arn {machine}")).await;
@@ -68,7 +77,7 @@ async fn own_stack(world: &LocalAws) {
     let findings = doctored.look().await;
     found(&findings, None, "stateMachine", "fail", "so no run can start");
     found(&findings, None, "bucket", "fail", "does not exist any more");
-    stack.delete().await;
+    typed(world, &format!("aws cloudformation delete-stack --stack-name {STACK}")).await;
 }
 
 /// docs/output.md: "If it is a bucket of yours, turn that on there". The cure keeps what the bucket tells others.

@@ -80,7 +80,7 @@ async fn own_stack(world: &LocalAws) {
     typed(world, &format!("aws cloudformation delete-stack --stack-name {STACK}")).await;
 }
 
-/// docs/output.md: "If it is a bucket of yours, turn that on there". The cure keeps what the bucket tells others.
+/// A bucket that was there before the stack, which turns nothing on there. The cure keeps what the bucket tells others.
 async fn bucket_without_events(stack: &Doctored<'_>) {
     let world = stack.world;
     let theirs = queue(world, "doctored-theirs").await;

@@ -15,7 +15,7 @@ fn the_list_of_grants_can_be_read_and_has_each_role() {
     assert_eq!(read.unwrap(), *GRANTS);
     let template = template("infra/template.yaml");
     let functions = reveille_contract_tests::functions(&template);
-    let roles = functions.iter().map(|(name, _)| format!("{name}Role"));
+    let roles = functions.keys().map(|name| format!("{name}Role"));
     for role in roles.chain(["EventsRole", "SchedulerRole", "NotebookRunRole", OF_INSTANCE].map(str::to_owned)) {
         assert!(GRANTS.iter().any(|grant| grant.role == role), "{role} needs nothing, and would always be in order");
     }

@@ -156,7 +156,7 @@ mod tests {
         assert_ne!(identity(&event("1", "a")), identity(&event("1", "b")));
     }
 
-    /// docs/input.md: "An event that EventBridge replays from an archive is another event in each replay".
+    /// docs/input.md: "An event that EventBridge replays from an archive is another event in each replay"
     #[test]
     fn an_event_of_a_replay_is_another_event_in_each_replay() {
         let s3 = json!({"bucket": {"name": "b"}, "object": {"key": "k", "sequencer": "a"}});

@@ -1,4 +1,4 @@
-//! Whether each role may do what it needs. A policy that somebody changed, a permissions boundary or an organisation's policy denies what the
+//! Whether each role may do what it needs. A policy that somebody changed, a permissions boundary or an organization's policy denies what the
 //! templates grant, and until then only a run shows it.
 
 use std::{

@@ -23,6 +23,9 @@ pub const ALL: &[Scenario] =
 /// The folder of a release that was made, if these scenarios are to begin with it.
 const DIST: &str = "REVEILLE_DIST";
 
+/// So many characters of a commit are shown.
+const SHOWN_REVISION: usize = 12;
+
 /// What the documented commands need. None of it compiles, links or packages.
 const COMMANDS: [&str; 3] = ["sha256sum", "cat", "cut"];
 
@@ -63,7 +66,8 @@ pub fn first_released(world: &LocalAws, folder: &Path, version: &str) -> String 
     }
     let manifest = fs::read(dist.join("manifest.json")).unwrap_or_else(|error| panic!("{}: {error}", dist.display()));
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
-    format!("{} ({})", manifest["version"].as_str().unwrap(), manifest["revision"].as_str().unwrap())
+    let revision: String = manifest["revision"].as_str().unwrap().chars().take(SHOWN_REVISION).collect();
+    format!("{} ({revision})", manifest["version"].as_str().unwrap())
 }
 
 fn copied(from: &Path, to: &Path) {

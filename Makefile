@@ -14,7 +14,7 @@ BINARIES := --workspace
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 REVEILLE := $(TARGET_DIR)/debug/reveille
 
-.PHONY: root test-boot sam help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release release-tools instance-template constraints schemas pages screens report-page
+.PHONY: root test-boot sam help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release release-tools test-release instance-template constraints schemas pages screens report-page
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -268,6 +268,13 @@ release: release-tools setup $(RELEASE_STAMP) ## Make dist/: everything that is 
 	    $${SOURCE_URL:+--source "$$SOURCE_URL"} \
 	    --revision "$$revision" --built-with "$$(rustc --version); $$(sed -n 's/^\([a-z-]*==[0-9.]*\).*/\1/p' crates/release/requirements.txt | tr '\n' ' ' | sed 's/ $$//')" --output $(DIST)
 	@echo "$(DIST): $$(ls $(DIST) | wc -l) files, $$(du -sh $(DIST) | cut -f 1). Deploy it as docs/deploy.md says."
+
+# What was released, on the local AWS: the programs of every scenario, and the release that the scenarios of releases begin with.
+test-release: setup build ## Run the end-to-end tests with what `make release` made
+	@[ -f $(DIST)/manifest.json ] || { echo "there is no release in $(DIST): run \`make release\`" >&2; exit 1; }
+	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws REVEILLE_DIST=$(abspath $(DIST)) \
+	  REVEILLE_PROGRAMS=$(abspath $(TARGET_DIR))/$(shell uname -m)-unknown-linux-gnu/release \
+	  $(CARGO) test --locked --workspace --test e2e $(if $(ONLY),-- $(ONLY))
 
 # The engine's pins come first: the tests' tools have the same ones.
 LOCK := uv pip compile --universal --python-version 3.10 --generate-hashes --upgrade

@@ -94,6 +94,8 @@ impl<'a> Event<'a> {
     /// schedule; run, attempt and status of an event of our own, which is published again under another id when a step is
     /// tried again. Otherwise its source and id; of S3's events only writes and deletions have a sequencer. `None` when it
     /// has none of these, so nothing can be recognised.
+    ///
+    /// What a replay sends from an archive is another event than what happened, and the same one however often it is delivered.
     #[must_use]
     pub fn identity(self) -> Option<String> {
         let source = self.text("/source")?;
@@ -106,7 +108,11 @@ impl<'a> Event<'a> {
             SOURCE => self.ended_attempt().map(|[run, attempt, status]| hex_hash(&[source, &run, &attempt, &status])),
             _ => None,
         };
-        own.or_else(|| Some(hex_hash(&[source, self.text("/id")?])))
+        let happened = own.or_else(|| Some(hex_hash(&[source, self.text("/id")?])))?;
+        Some(match self.text(REPLAY_NAME) {
+            Some(replay) => hex_hash(&[&happened, replay]),
+            None => happened,
+        })
     }
 
     /// The run, the attempt and the status of an event of our own.
@@ -122,6 +128,10 @@ impl<'a> Event<'a> {
 }
 
 const S3: &str = "aws.s3";
+
+/// The field that EventBridge adds to events of a replay: the replay's name
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html>, the managed rule's pattern).
+const REPLAY_NAME: &str = "/replay-name";
 
 /// Whether an object of this key, if it is empty, stands for a folder: the S3 console's, or Hadoop's and EMR's.
 #[must_use]
@@ -144,6 +154,24 @@ mod tests {
         let identity = |value: &Value| Event::new(value).identity().unwrap();
         assert_eq!(identity(&event("1", "a")), identity(&event("2", "a")));
         assert_ne!(identity(&event("1", "a")), identity(&event("1", "b")));
+    }
+
+    /// docs/input.md: "An event that EventBridge replays from an archive is another event in each replay"
+    #[test]
+    fn an_event_of_a_replay_is_another_event_in_each_replay() {
+        let s3 = json!({"bucket": {"name": "b"}, "object": {"key": "k", "sequencer": "a"}});
+        for (source, detail) in [("aws.s3", s3), ("my.application", json!({}))] {
+            let event = |replay: Option<&str>| {
+                let mut event = json!({"id": "1", "source": source, "time": "2026-11-23T16:00:00Z", "detail": detail});
+                if let Some(replay) = replay {
+                    event["replay-name"] = json!(replay);
+                }
+                Event::new(&event).identity().unwrap()
+            };
+            assert_eq!(event(Some("monday")), event(Some("monday")), "delivered twice: {source}");
+            assert_ne!(event(Some("monday")), event(None), "{source}");
+            assert_ne!(event(Some("monday")), event(Some("tuesday")), "{source}");
+        }
     }
 
     #[test]

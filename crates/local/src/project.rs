@@ -37,6 +37,18 @@ impl Project {
         Ok(Self { root, binaries })
     }
 
+    /// The same checkout with programs that were built elsewhere, such as those of a release.
+    ///
+    /// # Errors
+    /// The folder lacks one of them.
+    pub fn with_binaries(self, folder: PathBuf) -> Result<Self, LocalError> {
+        if has_binaries(&folder) {
+            return Ok(Self { binaries: folder, ..self });
+        }
+        let remedy = "run `make release`, or name the folder that it built into";
+        Err(LocalError::Missing { what: "the functions' bootstrap or the runner", path: folder, remedy })
+    }
+
     /// The checkout's folder.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -81,15 +93,11 @@ impl Project {
 fn find_binaries(root: &Path) -> Result<PathBuf, LocalError> {
     let program = env::current_exe().unwrap_or_default();
     let usual = root.join("target/debug");
-    program
-        .ancestors()
-        .skip(1)
-        .map(Path::to_owned)
-        .chain([usual.clone()])
-        .find(|folder| [FUNCTIONS_BINARY, RUNNER_BINARY].iter().all(|name| folder.join(name).is_file()))
-        .ok_or(LocalError::Missing {
-            what: "the functions' bootstrap or the runner",
-            path: usual,
-            remedy: "run `make build`",
-        })
+    program.ancestors().skip(1).map(Path::to_owned).chain([usual.clone()]).find(|folder| has_binaries(folder)).ok_or(
+        LocalError::Missing { what: "the functions' bootstrap or the runner", path: usual, remedy: "run `make build`" },
+    )
+}
+
+fn has_binaries(folder: &Path) -> bool {
+    [FUNCTIONS_BINARY, RUNNER_BINARY].iter().all(|name| folder.join(name).is_file())
 }

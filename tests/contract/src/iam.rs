@@ -173,7 +173,8 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("ec2:", "", "starts instances in a subnet of yours"),
     ("kms:CreateGrant", "", "starts instances whose volume has a key of yours"),
     ("kms:Decrypt", "ArtifactsKeyArn", "reads a release that your key encrypts"),
-    ("kms:", "", "reads and writes records that your key encrypts"),
+    ("kms:Decrypt", "", "reads records that your key encrypts"),
+    ("kms:GenerateDataKey", "", "writes records that your key encrypts"),
     ("secretsmanager:GetSecretValue", "", "starts instances that have a private Git repository"),
     ("logs:", "", "writes logs"),
 ];

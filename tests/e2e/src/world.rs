@@ -26,6 +26,9 @@ pub const SUBNET_PORTS: [u16; 3] = [4001, 4002, 4003];
 /// Runs that may wait on an instance: more than any scenario has but the one that floods it.
 pub const MAX_WAITING_RUNS: usize = 24;
 
+/// The folder of other programs to try, such as those of a release.
+const PROGRAMS: &str = "REVEILLE_PROGRAMS";
+
 pub struct LocalAws {
     local: Local,
 }
@@ -40,6 +43,10 @@ impl LocalAws {
     pub async fn with(machines: Option<Machines>) -> Self {
         let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let project = Project::find(&here).expect("the tests run in a checkout that `make build` built");
+        let project = match std::env::var_os(PROGRAMS) {
+            Some(folder) => project.with_binaries(folder.into()).unwrap_or_else(|error| panic!("{PROGRAMS}: {error}")),
+            None => project,
+        };
         let forwarded_ports = if machines.is_some() { SUBNET_PORTS.to_vec() } else { Vec::new() };
         let mut options = Options { machines, forwarded_ports, ..Options::default() };
         if options.machines.is_some() {

@@ -129,7 +129,7 @@ async fn of_stack(account: &Account) -> (Vec<Finding>, Known<Vec<ResourceFacts>>
     let (parts, machine, bucket, place, failures, notifications, undelivered) = tokio::join!(
         ask("cloudformation:DescribeStackResources", account.resources()),
         ask("states:DescribeStateMachine", account.machine()),
-        account.bucket_facts(),
+        account.bucket_facts(publishes_progress(account)),
         ask("s3:GetObject", account.heading(&sweeper)),
         queue("SweepFailuresUrl"),
         queue("UndeliveredNotificationsUrl"),
@@ -167,12 +167,23 @@ async fn own_rules(account: &Account, parts: &Known<Vec<ResourceFacts>>) -> Vec<
         sweeps::rule(check, name, for_what, parts, &found)
     };
     let [timer, ended] = sweeps::SWEEPER_RULES;
-    let (timer, ended, notify) = tokio::join!(
+    let progress = async {
+        if !publishes_progress(account) {
+            return None;
+        }
+        Some(one(Check::NotifyRule, sweeps::PROGRESS_RULE, "nobody is told that runs are QUEUED and RUNNING").await)
+    };
+    let (timer, ended, notify, progress) = tokio::join!(
         one(Check::SweeperRules, timer, STAYS),
         one(Check::SweeperRules, ended, "a stopped run gets its outcome some minutes late"),
         one(Check::NotifyRule, sweeps::NOTIFY_RULE, "nobody is told when runs end"),
+        progress,
     );
-    vec![timer, ended, notify]
+    [timer, ended, notify].into_iter().chain(progress).collect()
+}
+
+fn publishes_progress(account: &Account) -> bool {
+    account.parameter("PublishProgress").as_deref() == Some("true")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Scenario;
 use crate::permissions;
-use crate::release::{Shell, ended, released, stopped};
+use crate::release::{Shell, ended, first_released, stopped};
 
 pub const ALL: &[Scenario] = &[
     ("account::the_bucket_is_as_its_parameters_say_and_stays", |h, w| h.block_on(keyed(w))),
@@ -24,7 +24,7 @@ pub struct AccountStack<'a> {
 
 impl<'a> AccountStack<'a> {
     pub async fn new(world: &'a LocalAws, folder: &std::path::Path, stack: &'static str) -> Self {
-        released(world, folder, "0.2.0", "dist");
+        first_released(world, folder, "0.2.0");
         let shell = Shell::new(world, folder, stack);
         shell.types(&format!("aws s3 mb s3://{stack}-artifacts")).await;
         shell.types(&format!("aws s3 cp dist/ s3://{stack}-artifacts/reveille/ --recursive")).await;

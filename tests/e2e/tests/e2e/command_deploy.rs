@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::Scenario;
 use crate::command::{answered, complained, ended, refused, reveille, said};
-use crate::release::released;
+use crate::release::first_released;
 use crate::stacks::{aws, deploy, typed};
 
 pub const ALL: &[Scenario] = &[
@@ -17,10 +17,10 @@ pub const ALL: &[Scenario] = &[
 
 const BUCKET: &str = "command-artifacts";
 
-/// A release in a folder, as an argument.
-fn dist(world: &LocalAws, folder: &Path) -> String {
-    released(world, folder, "0.0.1", "dist");
-    folder.join("dist").display().to_string()
+/// A release in a folder, as an argument, and the words with which it is shown.
+fn dist(world: &LocalAws, folder: &Path) -> (String, String) {
+    let release = first_released(world, folder, "0.0.1");
+    (folder.join("dist").display().to_string(), release)
 }
 
 async fn status(world: &LocalAws, stack: &str) -> Option<String> {
@@ -41,7 +41,7 @@ async fn change_sets(world: &LocalAws, stack: &str) -> usize {
 
 async fn from_deploy_to_destroy(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
-    let dist = dist(world, folder.path());
+    let (dist, release) = dist(world, folder.path());
     let stack = "command-deployed";
     let again = ["deploy", "--release", &dist, "--stack", stack];
     let first = [&again[..], &["--artifacts-bucket", BUCKET, "-p", "StartPollSeconds=1"]].concat();
@@ -62,10 +62,8 @@ async fn from_deploy_to_destroy(world: &LocalAws) {
     let shown = reveille(world, &[&first[..], &["--dry-run"]].concat()).await;
     ended(&shown, 0);
     let screen = said(&shown);
-    assert!(
-        screen.starts_with("The stack command-deployed in us-east-1 is made from release 0.0.1 (a test):\n"),
-        "{screen}"
-    );
+    let made_from = format!("The stack command-deployed in us-east-1 is made from release {release}:\n");
+    assert!(screen.starts_with(&made_from), "{screen}");
     assert!(screen.contains("\n  StartPollSeconds  1\n"), "{screen}");
     let functions = screen.lines().find(|line| line.starts_with("add") && line.contains("Lambda::Function"));
     assert!(functions.is_some_and(|line| line.contains("AdmitRunFunction, ")), "{screen}");
@@ -80,15 +78,16 @@ async fn from_deploy_to_destroy(world: &LocalAws) {
     assert!(screen.contains("✓ command-deployed is CREATE_COMPLETE after "), "{screen}");
     assert!(screen.ends_with("Next: reveille attach INSTANCE --stack command-deployed\n"), "{screen}");
     assert!(screen.contains("\n  RunnerKey"), "the runner is installed: {screen}");
-    let bucket = changed(world, &again, stack).await;
+    let bucket = changed(world, &again, stack, &release).await;
     deleted(world, stack, &bucket).await;
 }
 
 /// What is not given is kept, what is given is shown, and what does not change changes nothing. Gives the runs bucket.
-async fn changed(world: &LocalAws, deploy: &[&str], stack: &str) -> String {
+async fn changed(world: &LocalAws, deploy: &[&str], stack: &str, release: &str) -> String {
     let same = reveille(world, &[deploy, &["--yes"]].concat()).await;
     ended(&same, 0);
-    assert!(said(&same).contains("has release 0.0.1 (a test) already: nothing changes"), "{}", said(&same));
+    let same = said(&same);
+    assert!(same.contains(&format!("has release {release} already: nothing changes")), "{same}");
 
     let update = [deploy, &["--yes", "-p", "MaxWaitingRuns", "7"]].concat();
     let updated = reveille(world, &[&update[..], &["--output", "json"]].concat()).await;
@@ -155,7 +154,7 @@ async fn deleted(world: &LocalAws, stack: &str, bucket: &str) {
 
 async fn failed(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
-    let dist = dist(world, folder.path());
+    let (dist, _) = dist(world, folder.path());
     let (stack, bucket) = ("command-fails", "command-fails-artifacts");
     aws(world, &format!("s3api create-bucket --bucket {bucket}")).await;
     let deploy = ["deploy", "--release", &dist, "--stack", stack, "--artifacts-bucket", bucket, "--yes"];

@@ -18,6 +18,8 @@ mod command_again;
 mod command_attach;
 mod command_deploy;
 mod command_doctor;
+mod command_doctor_stack;
+mod command_doctor_versions;
 mod command_explain;
 mod command_json;
 mod command_logs;
@@ -66,6 +68,8 @@ fn main() -> ExitCode {
         command_attach::ALL,
         command_deploy::ALL,
         command_doctor::ALL,
+        command_doctor_stack::ALL,
+        command_doctor_versions::ALL,
         command_explain::ALL,
         command_on_run::ALL,
         command_report::ALL,

@@ -20,7 +20,7 @@ const INSTANCE_TEMPLATE: &str = "infra/instance.yaml";
 /// The stack of these tests.
 const STACK: &str = "reveille";
 /// Instances that other stacks of the same template use: their records are in those stacks' buckets.
-const OF_OTHER_STACKS: [&str; 5] = ["released", "by-sam", "keyed", "wide", "telling"];
+const OF_OTHER_STACKS: [&str; 7] = ["released", "by-sam", "keyed", "wide", "telling", "undoctored", "doctor-older"];
 /// The action of a note that says that the notes are not all.
 const NOT_ALL: &str = "reveille:unknown";
 /// A reader that finds what it looks for never needs this.

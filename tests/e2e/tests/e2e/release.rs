@@ -1,7 +1,7 @@
 //! A stack deployed from a release, by the commands of docs/deploy.md, where nothing that compiles can be found; and a run on it.
 
 use std::{
-    fs,
+    env, fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Stdio,
@@ -19,6 +19,9 @@ pub const ALL: &[Scenario] =
     &[("release::what_was_released_is_deployed_without_a_compiler_and_is_updated_under_a_run", |h, w| {
         h.block_on(deployed_and_updated(w));
     })];
+
+/// The folder of a release that was made, if these scenarios are to begin with it.
+const DIST: &str = "REVEILLE_DIST";
 
 /// What the documented commands need. None of it compiles, links or packages.
 const COMMANDS: [&str; 3] = ["sha256sum", "cat", "cut"];
@@ -48,6 +51,26 @@ pub fn released(world: &LocalAws, folder: &Path, version: &str, output: &str) {
         source: None,
     };
     assemble(&parts, &folder.join(output)).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The release to begin with: the one of `make release`, where `make test-release` names it, and otherwise one of this version. Gives the words
+/// with which it is shown.
+pub fn first_released(world: &LocalAws, folder: &Path, version: &str) -> String {
+    let dist = folder.join("dist");
+    match env::var_os(DIST) {
+        Some(made) => copied(Path::new(&made), &dist),
+        None => released(world, folder, version, "dist"),
+    }
+    let manifest = fs::read(dist.join("manifest.json")).unwrap_or_else(|error| panic!("{}: {error}", dist.display()));
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    format!("{} ({})", manifest["version"].as_str().unwrap(), manifest["revision"].as_str().unwrap())
+}
+
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{DIST}={}: {error}", from.display())).flatten() {
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
 }
 
 /// A shell that finds the aws command, and otherwise hardly anything.
@@ -152,7 +175,7 @@ fn parameters(dist: &Path) -> String {
 async fn deployed_and_updated(world: &LocalAws) {
     let folder = tempfile::tempdir().unwrap();
     let dist = folder.path().join("dist");
-    released(world, folder.path(), "0.0.1", "dist");
+    first_released(world, folder.path(), "0.0.1");
     let shell = Shell::new(world, folder.path(), "released");
     let compilers =
         shell.types("for tool in cargo rustc cc gcc ld sam zip python3; do command -v $tool; done; true").await;

@@ -100,9 +100,15 @@ pub async fn aws(world: &LocalAws, command: &str) -> Value {
     if printed.is_empty() { Value::Null } else { serde_json::from_str(&printed).expect("JSON") }
 }
 
-/// What the stack gives, by name.
+/// What the stack of these tests gives, by name.
 pub async fn outputs(world: &LocalAws) -> BTreeMap<String, String> {
-    let outputs = aws(world, "cloudformation describe-stacks --stack-name reveille --query 'Stacks[0].Outputs'").await;
+    outputs_of(world, "reveille").await
+}
+
+/// What a stack gives, by name.
+pub async fn outputs_of(world: &LocalAws, stack: &str) -> BTreeMap<String, String> {
+    let describe = format!("cloudformation describe-stacks --stack-name {stack} --query 'Stacks[0].Outputs'");
+    let outputs = aws(world, &describe).await;
     let text = |output: &Value, member: &str| output[member].as_str().expect("a text").to_owned();
     let outputs = outputs.as_array().expect("outputs").iter();
     outputs.map(|output| (text(output, "OutputKey"), text(output, "OutputValue"))).collect()

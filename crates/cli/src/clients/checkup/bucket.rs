@@ -24,6 +24,8 @@ pub(crate) struct BucketFacts {
     /// Whether everything that would make it public is blocked.
     pub(crate) blocks_public: Known<bool>,
     pub(crate) keeps_versions: Known<bool>,
+    /// Where they are needed.
+    pub(crate) events: Option<Known<BucketEvents>>,
 }
 
 /// Whether the events of a bucket reach the rules of the stack's region.
@@ -44,14 +46,21 @@ pub(crate) struct Heading {
 }
 
 impl Account {
-    /// The settings of the stack's own bucket.
-    pub(crate) async fn bucket_facts(&self) -> BucketFacts {
-        let (place, blocks_public, keeps_versions) = tokio::join!(
+    /// The settings of the stack's own bucket. `publishes`: the stack needs its events.
+    pub(crate) async fn bucket_facts(&self, publishes: bool) -> BucketFacts {
+        let events = async {
+            if !publishes {
+                return None;
+            }
+            Some(ask("s3:GetBucketNotification", self.bucket_events(&self.layout.bucket)).await)
+        };
+        let (place, blocks_public, keeps_versions, events) = tokio::join!(
             ask("s3:ListBucket", self.place_of_bucket()),
             ask("s3:GetBucketPublicAccessBlock", self.blocks_public()),
             ask("s3:GetBucketVersioning", self.keeps_versions()),
+            events,
         );
-        BucketFacts { place, blocks_public, keeps_versions }
+        BucketFacts { place, blocks_public, keeps_versions, events }
     }
 
     async fn place_of_bucket(&self) -> Result<Option<String>, CliError> {

@@ -1,4 +1,4 @@
-//! What a role may do, by IAM's own simulation of its policies, its permissions boundary and the organisation's policies.
+//! What a role may do, by IAM's own simulation of its policies, its permissions boundary and the organization's policies.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub(crate) enum Denial {
     /// A statement denies it.
     Statement,
     Boundary,
-    /// A policy of the organisation.
+    /// A policy of the organization.
     Organization,
 }
 

@@ -1,7 +1,7 @@
 //! The stack's own bucket.
 
 use super::finding::{Check, Finding};
-use crate::clients::checkup::BucketFacts;
+use crate::clients::checkup::{BucketEvents, BucketFacts, Known};
 
 pub(super) fn bucket(name: &str, region: &str, adopted: bool, facts: &BucketFacts) -> Vec<Finding> {
     let place = match &facts.place {
@@ -22,7 +22,47 @@ pub(super) fn bucket(name: &str, region: &str, adopted: bool, facts: &BucketFact
         ),
         Ok(Some(_)) => Finding::ok(Check::Bucket, format!("the bucket of records is {name}")),
     };
-    vec![place, public(name, facts), versions(name, adopted, facts)]
+    let mut findings = vec![place, public(name, facts), versions(name, adopted, facts)];
+    findings.extend(facts.events.as_ref().map(|sent| events(name, adopted, sent)));
+    findings
+}
+
+/// Of a stack that publishes progress: S3's events about the records are how it learns of it.
+fn events(name: &str, adopted: bool, sent: &Known<BucketEvents>) -> Finding {
+    const TOLD: &str = "(PublishProgress)";
+    match sent {
+        Err(unknown) => Finding::unchecked(Check::BucketEvents, unknown),
+        Ok(BucketEvents::Reach) => Finding::ok(
+            Check::BucketEvents,
+            format!("it sends its events, which say that runs are QUEUED and RUNNING {TOLD}"),
+        ),
+        Ok(BucketEvents::AreNotSent) => {
+            let whose = if adopted {
+                "it is yours (ExistingRunsBucket), so the stack does not turn them on"
+            } else {
+                "the stack had turned them on"
+            };
+            let what = format!(
+                "it does not send its events to EventBridge, so nobody is told that runs are QUEUED and RUNNING {TOLD}; {whose}"
+            );
+            Finding::fail(Check::BucketEvents, what, turn_events_on(name))
+        }
+        Ok(BucketEvents::Cannot(problem)) => Finding::fail(
+            Check::BucketEvents,
+            format!("its events reach nobody, so nobody is told that runs are QUEUED and RUNNING {TOLD}: {problem}"),
+            "set ExistingRunsBucket to a bucket in the stack's region (docs/bucket.md)",
+        ),
+    }
+}
+
+/// S3 takes a bucket's notifications as a whole only: this writes back those that there are. It checks no destination, as theirs do not change.
+pub(super) fn turn_events_on(bucket: &str) -> String {
+    let others = format!(
+        "aws s3api get-bucket-notification-configuration --bucket {bucket} --query 'merge(@, {{EventBridgeConfiguration: `{{}}`}})' --output json"
+    );
+    format!(
+        "aws s3api put-bucket-notification-configuration --bucket {bucket} --skip-destination-validation --notification-configuration \"$({others})\""
+    )
 }
 
 fn public(name: &str, facts: &BucketFacts) -> Finding {
@@ -59,12 +99,13 @@ fn versions(name: &str, adopted: bool, facts: &BucketFacts) -> Finding {
 mod tests {
     use super::bucket;
     use crate::{
-        clients::checkup::{BucketFacts, Unknown},
+        clients::checkup::{BucketEvents, BucketFacts, Unknown},
         commands::doctor::finding::{Check, Verdict, tests::found},
     };
 
     fn facts() -> BucketFacts {
-        BucketFacts { place: Ok(Some("eu-west-1".to_owned())), blocks_public: Ok(true), keeps_versions: Ok(true) }
+        let place = Ok(Some("eu-west-1".to_owned()));
+        BucketFacts { place, blocks_public: Ok(true), keeps_versions: Ok(true), events: None }
     }
 
     #[test]
@@ -88,5 +129,22 @@ mod tests {
         found(&judge(&bare, true), Check::BucketVersions, Verdict::Ok, "yours");
         let denied = BucketFacts { place: Err(Unknown::Denied("s3:ListBucket")), ..facts() };
         found(&judge(&denied, false), Check::Bucket, Verdict::Unchecked, "s3:ListBucket");
+    }
+
+    #[test]
+    fn where_progress_is_published_the_bucket_sends_its_events() {
+        let judge = |events, adopted| bucket("runs", "eu-west-1", adopted, &BucketFacts { events, ..facts() });
+        assert!(judge(None, true).iter().all(|finding| finding.check != Check::BucketEvents), "nobody needs them");
+        let check = Check::BucketEvents;
+        found(&judge(Some(Ok(BucketEvents::Reach)), true), check, Verdict::Ok, "QUEUED and RUNNING");
+        let silent = Some(Ok(BucketEvents::AreNotSent));
+        found(&judge(silent.clone(), true), check, Verdict::Fail, "yours (ExistingRunsBucket)");
+        found(&judge(silent.clone(), false), check, Verdict::Fail, "the stack had turned them on");
+        let cure = "--notification-configuration \"$(aws s3api get-bucket-notification-configuration --bucket runs";
+        found(&judge(silent, true), check, Verdict::Fail, cure);
+        let elsewhere = BucketEvents::Cannot("the bucket runs is in another region".to_owned());
+        found(&judge(Some(Ok(elsewhere)), true), check, Verdict::Fail, "in another region");
+        let denied = Some(Err(Unknown::Denied("s3:GetBucketNotification")));
+        found(&judge(denied, true), check, Verdict::Unchecked, "s3:GetBucketNotification");
     }
 }

@@ -24,6 +24,7 @@ pub(crate) enum Check {
     Bucket,
     BucketPublic,
     BucketVersions,
+    BucketEvents,
     Triggers,
     TriggerState,
     TriggerTarget,
@@ -54,7 +55,7 @@ pub(crate) enum Check {
 impl Check {
     /// All of them.
     #[cfg(test)]
-    const ALL: [Self; 44] = [
+    const ALL: [Self; 45] = [
         Self::Region,
         Self::Credentials,
         Self::Clock,
@@ -74,6 +75,7 @@ impl Check {
         Self::Bucket,
         Self::BucketPublic,
         Self::BucketVersions,
+        Self::BucketEvents,
         Self::Triggers,
         Self::TriggerState,
         Self::TriggerTarget,
@@ -123,6 +125,7 @@ impl Check {
             Self::Bucket => "bucket",
             Self::BucketPublic => "bucketPublic",
             Self::BucketVersions => "bucketVersions",
+            Self::BucketEvents => "bucketEvents",
             Self::Triggers => "triggers",
             Self::TriggerState => "triggerState",
             Self::TriggerTarget => "triggerTarget",

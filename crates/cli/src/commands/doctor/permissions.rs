@@ -1,5 +1,10 @@
-//! Whether each role may do what it needs. A policy that somebody changed, a permissions boundary or an organisation's policy denies what the
+//! Whether each role may do what it needs. A policy that somebody changed, a permissions boundary or an organization's policy denies what the
 //! templates grant, and until then only a run shows it.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use futures_util::{StreamExt, stream};
 
@@ -13,8 +18,11 @@ use crate::clients::{
 };
 
 const PERMISSION: &str = "iam:SimulatePrincipalPolicy";
-/// IAM's limits are low, and there are some ten calls a role.
-const AT_ONCE: usize = 4;
+/// Roles of the stack that are asked about at the same time, with two calls each, so that eight calls are under way; those of the instances'
+/// roles come on top. IAM's limits are low, and there are some ten calls a role.
+const ROLES_AT_ONCE: usize = 4;
+/// Calls about one role that are under way at the same time.
+const CALLS_AT_ONCE: usize = 2;
 /// Purposes that are named one by one.
 const SHOWN: usize = 3;
 
@@ -49,7 +57,7 @@ pub(super) async fn of_stack(
     let parameter = |name: &str| account.parameter(name);
     let roles = named(account, parts, &parameter).of_stack(instances);
     let mut seen = Vec::new();
-    let mut looks = stream::iter(roles.iter()).map(|role| look(account, role)).buffered(AT_ONCE);
+    let mut looks = stream::iter(roles.iter()).map(|role| look(account, role)).buffered(ROLES_AT_ONCE);
     while let Some(role) = looks.next().await {
         let is_denied = matches!(role, Err(Unknown::Denied(_)));
         seen.push(role);
@@ -113,7 +121,7 @@ async fn look(account: &Account, role: &RoleNeeds) -> Known<Seen> {
             let wish = wish.clone();
             async move { account.simulate(&role.arn, &wish).await.map(|simulated| (wish, simulated)) }
         };
-        let mut answers = stream::iter(&role.wishes).map(one).buffered(2);
+        let mut answers = stream::iter(&role.wishes).map(one).buffered(CALLS_AT_ONCE);
         while let Some(answer) = answers.next().await {
             let (wish, simulated) = answer?;
             match simulated {
@@ -188,14 +196,36 @@ fn finding(check: Check, role: &RoleNeeds, seen: &Seen) -> Finding {
         0 => String::new(),
         left => format!("; and {left} more"),
     };
-    let why = denied.iter().map(|it| it.why).max().unwrap_or(Denial::NotGranted);
-    let what = format!("the role {name} (of {}) may not {}{more}. {}", role.of, lines.join("; "), reason(why));
-    let cure = cure(check, why, name);
+    let (reasons, cure) = reasons(check, denied, name);
+    let what = format!("the role {name} (of {}) may not {}{more}. {reasons}", role.of, lines.join("; "));
     // Without its logs a run runs.
     if denied.iter().all(|it| it.action.starts_with("logs:")) {
         return Finding::warn(check, what, cure);
     }
     Finding::fail(check, what, cure)
+}
+
+/// Why, and what to do about it, the gravest first; which actions each is about, where there are several.
+fn reasons(check: Check, denied: &[Denied], name: &str) -> (String, String) {
+    let mut kinds: BTreeMap<Reverse<Denial>, BTreeSet<&str>> = BTreeMap::new();
+    for it in denied {
+        kinds.entry(Reverse(it.why)).or_default().insert(&it.action);
+    }
+    let one = kinds.len() == 1;
+    let told = kinds.into_iter().map(|(Reverse(why), actions)| {
+        if one {
+            return (reason(why).to_owned(), cure(check, why, name));
+        }
+        let mut named: Vec<&str> = actions.iter().take(SHOWN).copied().collect();
+        let more = format!("{} other actions", actions.len() - named.len());
+        if actions.len() > SHOWN {
+            named.push(&more);
+        }
+        let named = named.join(", ");
+        (format!("{named}: {}", reason(why)), format!("for {named}: {}", cure(check, why, name)))
+    });
+    let (reasons, cures): (Vec<String>, Vec<String>) = told.unzip();
+    (reasons.join(". "), cures.join(". "))
 }
 
 /// The first denials, those of one action and one purpose together, and how many are left out.

@@ -21,6 +21,8 @@ const MISSED: i32 = 3;
 /// The two that call the sweeper, by their names in the template: by the clock, and for each execution that ended badly.
 pub(super) const SWEEPER_RULES: [&str; 2] = ["SweepFunctionTimer", "SweepFunctionExecutionEnded"];
 pub(super) const NOTIFY_RULE: &str = "NotifyRule";
+/// The one that calls PublishProgress, if the stack has it.
+pub(super) const PROGRESS_RULE: &str = "PublishProgressFunctionRecordCreated";
 
 /// One of the stack's own rules. `for_what`: what does not happen without it.
 pub(super) fn rule(

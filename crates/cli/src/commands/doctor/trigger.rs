@@ -7,7 +7,10 @@ use chrono_tz::Tz;
 use reveille_domain::layout::Layout;
 use serde_json::{Map, Value, json};
 
-use super::finding::{Check, Finding};
+use super::{
+    bucket::turn_events_on,
+    finding::{Check, Finding},
+};
 use crate::{
     clients::{
         Rule, Schedule, TargetSettings,
@@ -331,9 +334,7 @@ fn bucket(trigger: &Trigger, bucket: &str, around: &Surroundings<'_>) -> Option<
         Ok(BucketEvents::AreNotSent) => Finding::fail(
             Check::TriggerBucket,
             format!("the bucket {bucket} does not send its events to EventBridge, so no file starts a run"),
-            format!(
-                "turn it on in the bucket's properties in the S3 console (Amazon EventBridge), or by docs/deploy.md#5-triggers; see: aws s3api get-bucket-notification-configuration --bucket {bucket}"
-            ),
+            turn_events_on(bucket),
         ),
         Ok(BucketEvents::Cannot(problem)) => Finding::fail(Check::TriggerBucket, problem.clone(), trigger.again()),
     })

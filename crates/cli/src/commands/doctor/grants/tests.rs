@@ -1,10 +1,25 @@
 use std::collections::BTreeMap;
 
-use super::{GRANTS, Named, OF_INSTANCE, RoleNeeds};
+use reveille_contract_tests::template;
+
+use super::{GRANTS, Grant, Named, OF_INSTANCE, RoleNeeds};
 use crate::clients::checkup::ResourceFacts;
 
 const MACHINE: &str = "arn:aws:states:eu-west-1:111122223333:stateMachine:reveille-NotebookRun";
 const ROLE: &str = "arn:aws:iam::111122223333:role/team/r-";
+
+/// Where it cannot be read, no role would need anything, and each would be in order.
+#[test]
+fn the_list_of_grants_can_be_read_and_has_each_role() {
+    let read: Result<Vec<Grant>, _> = serde_json::from_str(include_str!("../grants.json"));
+    assert_eq!(read.unwrap(), *GRANTS);
+    let template = template("infra/template.yaml");
+    let functions = reveille_contract_tests::functions(&template);
+    let roles = functions.keys().map(|name| format!("{name}Role"));
+    for role in roles.chain(["EventsRole", "SchedulerRole", "NotebookRunRole", OF_INSTANCE].map(str::to_owned)) {
+        assert!(GRANTS.iter().any(|grant| grant.role == role), "{role} needs nothing, and would always be in order");
+    }
+}
 
 /// What a stack has that has every part; a queue is known by its address.
 fn parts() -> Vec<ResourceFacts> {

@@ -40,7 +40,7 @@ fn a_denial_names_the_role_the_action_the_resource_and_what_to_do() {
 }
 
 #[test]
-fn denials_of_one_purpose_are_told_together_and_the_gravest_reason_is_given() {
+fn denials_of_one_purpose_are_told_together_and_each_kind_of_denial_is_named() {
     let needs = needs();
     let mut all: Vec<Denied> = needs
         .wishes
@@ -51,12 +51,16 @@ fn denials_of_one_purpose_are_told_together_and_the_gravest_reason_is_given() {
     all[0].why = Denial::Boundary;
     let count = all.len();
     let findings = [finding(Check::Permissions, &needs, &Seen::Denied(all.clone()))];
-    found(
-        &findings,
-        Check::Permissions,
-        Verdict::Fail,
-        &format!("; and {} more. The role's permissions boundary", count - 3),
-    );
+    let first = &all[0].action;
+    let gravest = format!("; and {} more. {first}: The role's permissions boundary does not allow it. ", count - 3);
+    for said in [
+        &gravest,
+        " other actions: None of the role's policies allows it",
+        &format!("for {first}: allow it in the boundary's policy"),
+        " other actions: put the permission back",
+    ] {
+        found(&findings, Check::Permissions, Verdict::Fail, said);
+    }
     all.retain(|it| it.on.contains("/output."));
     let findings = [finding(Check::Permissions, &needs, &Seen::Denied(all))];
     let folder = "arn:aws:s3:::runs/runs/nightly/*";

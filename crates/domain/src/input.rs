@@ -181,11 +181,7 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
         return Err(invalid("the input must be a JSON object with at least \"instance\" and \"notebook\""));
     }
     contract::check(input).map_err(invalid)?;
-    let raw: RawInput = serde_path_to_error::deserialize(without_nulls(input)).map_err(|error| {
-        let path = error.path().to_string();
-        let problem = without_value(&error.inner().to_string());
-        if path == "." { invalid(format!("the input: {problem}")) } else { invalid(format!("{path}: {problem}")) }
-    })?;
+    let raw = RawInput::deserialize(without_nulls(input)).or_else(|_| with_its_place(input))?;
     check_kernel(raw.kernel.as_deref())?;
     parameters::check(&raw.parameters, raw.kernel.as_deref())?;
     if raw.keys.is_some() && raw.event.as_ref().and_then(|event| Event::new(event).key()).is_none() {
@@ -204,6 +200,15 @@ pub fn parse(input: &Value) -> Result<Input, Failure> {
         on_runner_lost: contract::one_of("onRunnerLost", raw.on_runner_lost.as_ref(), &OnRunnerLost::ALL)
             .map_err(invalid)?,
         rerun: raw.rerun,
+    })
+}
+
+/// The same of an input that cannot be read, slowly: a field that is at fault is named.
+fn with_its_place(input: &Value) -> Result<RawInput, Failure> {
+    serde_path_to_error::deserialize(without_nulls(input)).map_err(|error| {
+        let path = error.path().to_string();
+        let problem = without_value(&error.inner().to_string());
+        if path == "." { invalid(format!("the input: {problem}")) } else { invalid(format!("{path}: {problem}")) }
     })
 }
 

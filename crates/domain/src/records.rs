@@ -25,6 +25,7 @@ pub struct Execution {
     /// Its name.
     pub name: String,
     /// When it started.
+    #[serde(with = "crate::written_time")]
     pub start_time: DateTime<Utc>,
     /// How often it was redriven; absent in engines that do not tell, and then 0.
     #[serde(default)]
@@ -46,6 +47,7 @@ pub struct TriggerRecord {
     /// The execution.
     pub execution_arn: String,
     /// When it started.
+    #[serde(with = "crate::written_time")]
     pub start_time: DateTime<Utc>,
     /// Its run.
     pub run: RunId,
@@ -60,6 +62,7 @@ pub struct Request {
     /// The execution that asked.
     pub execution_arn: String,
     /// When it was admitted.
+    #[serde(with = "crate::written_time")]
     pub admitted_at: DateTime<Utc>,
     /// The instance.
     pub instance: InstanceName,
@@ -92,6 +95,7 @@ pub struct RunRef {
     /// The instance.
     pub instance: InstanceName,
     /// When the run was admitted.
+    #[serde(with = "crate::written_time")]
     pub admitted_at: DateTime<Utc>,
     /// The limits.
     pub limits: Limits,
@@ -127,8 +131,10 @@ pub struct Ticket {
     /// The execution that waits.
     pub execution_arn: String,
     /// When the run was admitted: the queue's order.
+    #[serde(with = "crate::written_time")]
     pub admitted_at: DateTime<Utc>,
     /// When the attempt first entered the queue: queueSeconds counts from here.
+    #[serde(with = "crate::written_time")]
     pub queued_at: DateTime<Utc>,
     /// The silence after which the waiting state gives up; the runner beats several times within it.
     pub heartbeat_seconds: u32,
@@ -177,6 +183,7 @@ pub struct Claim {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
     /// When.
+    #[serde(with = "crate::written_time")]
     pub at: DateTime<Utc>,
     /// The attempt that is claimed; absent in claims of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -204,9 +211,10 @@ pub struct Progress {
     /// Cells of the notebook.
     pub cells: u32,
     /// The runner's last beat.
+    #[serde(with = "crate::written_time")]
     pub at: DateTime<Utc>,
     /// Since when this cell runs, to some seconds; absent in records of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
     pub since: Option<DateTime<Utc>>,
     /// Cells that are completed; absent in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -242,8 +250,10 @@ pub enum Progressed {
 #[serde(rename_all = "camelCase")]
 pub struct Phase {
     /// When it began.
+    #[serde(with = "crate::written_time")]
     pub started_at: DateTime<Utc>,
     /// When it ended.
+    #[serde(with = "crate::written_time")]
     pub ended_at: DateTime<Utc>,
     /// Seconds between, with milliseconds.
     pub seconds: f64,
@@ -333,65 +343,12 @@ pub struct Outcome {
     /// The redrive under which this outcome was written.
     pub redrive_count: u32,
     /// When the run was admitted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
     pub admitted_at: Option<DateTime<Utc>>,
     /// When this was concluded.
+    #[serde(with = "crate::written_time")]
     pub concluded_at: DateTime<Utc>,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::layout::AttemptRef;
-
-    fn ticket(live_output_seconds: u32) -> Ticket {
-        Ticket {
-            run: RunId::from_key("daily-1"),
-            attempt: 2,
-            instance: None,
-            execution_arn: "arn".into(),
-            admitted_at: DateTime::UNIX_EPOCH,
-            queued_at: DateTime::UNIX_EPOCH,
-            heartbeat_seconds: 300,
-            queue_seconds: 60,
-            live_output_seconds,
-            request_sha256: None,
-            task_token: "capability".into(),
-        }
-    }
-
-    /// A ticket is read by runners of an earlier version, which know no such field.
-    #[test]
-    fn a_ticket_without_live_output_has_no_such_field() {
-        for (seconds, is_there) in [(0, false), (5, true)] {
-            let json = serde_json::to_value(ticket(seconds)).unwrap();
-            assert_eq!(json.get("liveOutputSeconds").is_some(), is_there, "{json}");
-            assert_eq!(serde_json::from_value::<Ticket>(json).unwrap(), ticket(seconds));
-        }
-    }
-
-    #[test]
-    fn a_ticket_is_logged_without_its_token() {
-        assert_eq!(format!("{:?}", ticket(5)), "Ticket(daily-1 attempt 2)");
-    }
-
-    #[test]
-    fn only_a_runners_claim_names_a_version() {
-        let at = AttemptRef { instance: "nightly".into(), run: RunId::from_key("daily-1"), attempt: 2 };
-        let of = |by| Claim::of(&at, by, "nonce".into(), DateTime::UNIX_EPOCH);
-        assert_eq!(of(Claimant::Runner).runner_version.as_deref(), Some(crate::VERSION));
-        assert_eq!(of(Claimant::Release).runner_version, None);
-        assert_eq!((of(Claimant::Release).attempt, of(Claimant::Release).nonce.as_str()), (Some(at.clone()), "nonce"));
-    }
-
-    /// A clock that ran backwards gives no negative time.
-    #[test]
-    fn a_phase_has_its_seconds_to_the_millisecond() {
-        let at = |ms| DateTime::from_timestamp_millis(ms).unwrap();
-        for (from, to, seconds) in [(0, 1_500, 1.5), (1_000, 1_001, 0.001), (5_000, 4_000, 0.0), (0, 0, 0.0)] {
-            let phase = Phase::between(at(from), at(to));
-            assert!((phase.seconds - seconds).abs() < 1e-9, "{from} {to}: {}", phase.seconds);
-            assert_eq!((phase.started_at, phase.ended_at), (at(from), at(to)));
-        }
-    }
-}
+mod tests;

@@ -18,6 +18,10 @@ pub const PHRASE_CHARS: usize = 1_000;
 /// A text without terminal sequences and without any character that changes how other characters are shown. Line breaks and tabs stay.
 #[must_use]
 pub fn plain(text: &str) -> String {
+    // Nearly every text: nothing in it is looked at twice.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
+        return text.to_owned();
+    }
     let mut kept = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {

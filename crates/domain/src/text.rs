@@ -72,7 +72,7 @@ pub fn field(text: &str, name: &str) -> Option<Range<usize>> {
             Some(b',') => at += 1,
             Some(b'"') => {
                 let end = string_end(bytes, at);
-                let is_it = serde_json::from_str::<String>(&text[at..end]).is_ok_and(|key| key == name);
+                let is_it = is_name(&text[at..end], name);
                 at = after_space(bytes, end);
                 if bytes.get(at) != Some(&b':') {
                     return found;
@@ -87,6 +87,14 @@ pub fn field(text: &str, name: &str) -> Option<Range<usize>> {
             _ => return found,
         }
     }
+}
+
+/// Whether a string, in its quotes, is this name. Only one with an escape has to be read for that.
+fn is_name(string: &str, name: &str) -> bool {
+    if string.contains('\\') {
+        return serde_json::from_str::<String>(string).is_ok_and(|key| key == name);
+    }
+    string.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) == Some(name)
 }
 
 fn after_space(bytes: &[u8], at: usize) -> usize {

@@ -51,24 +51,60 @@ pub const STATEMENTS: [Statement; 6] = [
 /// Whether the role of an instance may do this. `resource`: a key, `notebook-instance/<name>`, or a token.
 #[must_use]
 pub fn allows(instance: &str, action: &str, resource: &str) -> bool {
-    STATEMENTS.iter().filter(|statement| statement.actions.contains(&action)).any(|statement| {
-        statement.resources.iter().any(|pattern| {
-            let pattern = pattern.replace("${RunsPrefix}", "").replace("${InstanceName}", instance);
-            matches(&pattern, resource)
-        })
-    })
+    let own = STATEMENTS.iter().filter(|statement| statement.actions.contains(&action));
+    own.flat_map(|statement| statement.resources).any(|pattern| is_of(pattern, instance, resource))
+}
+
+/// Whether a statement's pattern is of this resource, for this instance. A prefix comes first, and no wildcard before a name.
+fn is_of(pattern: &str, instance: &str, resource: &str) -> bool {
+    let pattern = pattern.strip_prefix("${RunsPrefix}").unwrap_or(pattern);
+    let Some((before, after)) = pattern.split_once("${InstanceName}") else { return matches(pattern, resource) };
+    let rest = resource.strip_prefix(before).and_then(|rest| rest.strip_prefix(instance));
+    rest.is_some_and(|rest| matches(after, rest))
 }
 
 /// IAM's wildcard: any characters, a slash too.
 fn matches(pattern: &str, text: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else { return pattern == text };
     let Some(rest) = text.strip_prefix(before) else { return false };
+    if !after.contains('*') {
+        return rest.ends_with(after);
+    }
     (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(after, &rest[at..]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_is_read_without_its_placeholders_being_filled_in() {
+        for pattern in STATEMENTS.iter().flat_map(|statement| statement.resources) {
+            let rest = pattern.trim_start_matches("${RunsPrefix}");
+            assert!(!rest.contains("${RunsPrefix}"), "{pattern}: the prefix comes first");
+            let (before, after) = rest.split_once("${InstanceName}").unwrap_or(("", rest));
+            assert!(!before.contains('*') && !after.contains("${"), "{pattern}: no wildcard before the one name");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_is_any_characters() {
+        for (pattern, text, is_it) in [
+            ("a/*", "a/", true),
+            ("a/*", "a/b/c", true),
+            ("a/*", "b/", false),
+            ("*", "", true),
+            ("a*c", "ac", true),
+            ("a*c", "abcbc", true),
+            ("a*c", "abcd", false),
+            ("a*c", "c", false),
+            ("a*b*c", "a/b/b/c", true),
+            ("a*b*c", "a/c", false),
+            ("ab*ba", "aba", false),
+        ] {
+            assert_eq!(matches(pattern, text), is_it, "{pattern} {text}");
+        }
+    }
 
     #[test]
     fn an_instances_role_reaches_its_own_records_and_no_other() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reveille_asl::interpreter::{ExecutionClock, Machine, Service};
-use reveille_asl::simulated;
+use reveille_asl::simulated::{self, SimulatedSleep};
 use reveille_instance_model::{Account, BootNumber};
 use reveille_protocol::Stack;
 use tokio::sync::Notify;
@@ -27,6 +27,7 @@ mod armed;
 mod boots;
 mod bucket;
 pub mod choices;
+mod dates;
 mod driver;
 mod events;
 mod functions;
@@ -50,6 +51,7 @@ mod unopened;
 pub use actor::Actor;
 pub use boots::{Boot, By, Origin};
 pub use bucket::Bucket;
+pub use dates::time;
 pub use events::StartCause;
 pub use functions::{Functions, RETRIES_OF_A_DEATH};
 pub(crate) use ports::PARTIAL;
@@ -59,6 +61,7 @@ pub use sweeper::SWEEPS_EVERY_MS;
 
 use armed::Armed;
 use choices::Choices;
+use dates::Shown;
 use driver::NextRunner;
 use ledger::Ledger;
 use queues::Queues;
@@ -108,8 +111,8 @@ pub struct World {
     pub(crate) invocations: Cell<u64>,
     pub(crate) calls: Cell<u64>,
     next_id: Cell<u64>,
-    /// What the clock showed last, as a date: it is asked many times a moment.
-    shown: Cell<(i64, DateTime<Utc>)>,
+    /// What the clock showed last.
+    shown: Shown,
     /// Deeds, deliveries and troubles that are still to come or under way.
     pub(crate) open: Cell<u32>,
     timeline: Option<RefCell<Vec<String>>>,
@@ -156,7 +159,7 @@ impl World {
             invocations: Cell::new(0),
             calls: Cell::new(0),
             next_id: Cell::new(0),
-            shown: Cell::new((0, DateTime::UNIX_EPOCH)),
+            shown: Shown::default(),
             open: Cell::new(0),
             timeline: traced.then(RefCell::default),
             choices,
@@ -205,14 +208,7 @@ impl World {
     /// True time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
-        let now_ms = self.now_ms();
-        let (known_ms, known) = self.shown.get();
-        if known_ms == now_ms {
-            return known;
-        }
-        let now = time(now_ms);
-        self.shown.set((now_ms, now));
-        now
+        self.shown.of(self.now_ms())
     }
 
     /// The plan of an instance.
@@ -311,15 +307,9 @@ fn stack(schedule: &Schedule, prefix: &str) -> Stack {
     }
 }
 
-/// A time from milliseconds since 1970.
-#[must_use]
-pub fn time(ms: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(ms).unwrap_or(DateTime::UNIX_EPOCH)
-}
-
 /// Lets simulated time pass.
-pub(crate) async fn pass_ms(ms: u64) {
-    simulated::sleep(Duration::from_millis(ms)).await;
+pub(crate) fn pass_ms(ms: u64) -> SimulatedSleep {
+    simulated::pause(Duration::from_millis(ms))
 }
 
 /// A duration in milliseconds.

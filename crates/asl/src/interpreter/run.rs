@@ -16,7 +16,7 @@ use super::machine::{Effects, Kind, Next, Rule, Scope, State};
 use super::shared::Inner;
 use super::task::Tasks;
 use super::template::Template;
-use super::value::{SIZE_LIMIT, size};
+use super::value::is_passed_on;
 use super::view::{EvaluationError, StateContext, View};
 
 /// One run of an execution: its first, or one after a redrive.
@@ -225,10 +225,7 @@ impl Here<'_> {
 
 /// Refuses what is larger than AWS passes on.
 pub(crate) fn within_limit(value: &JValue, what: &str) -> Result<(), Failure> {
-    match size(value) {
-        Ok(size) if size <= SIZE_LIMIT => Ok(()),
-        _ => Err(Failure::too_large(what)),
-    }
+    if is_passed_on(value) { Ok(()) } else { Err(Failure::too_large(what)) }
 }
 
 fn entered(kind: &Kind) -> EventKind {

@@ -40,29 +40,72 @@ pub(crate) fn to_json(value: &JValue) -> Value {
 
 /// The length of a value as JSON text without spaces, in bytes.
 pub(crate) fn size(value: &JValue) -> Result<usize, NotJson> {
-    size_at(value, 0)
+    size_at::<Exact>(value, 0)
 }
 
-fn size_at(value: &JValue, depth: usize) -> Result<usize, NotJson> {
+/// Whether a value is JSON that AWS passes on. Nearly all are far below its limit: then no text is looked into.
+pub(crate) fn is_passed_on(value: &JValue) -> bool {
+    let fits = |size: Result<usize, NotJson>| size.is_ok_and(|size| size <= SIZE_LIMIT);
+    fits(size_at::<AtMost>(value, 0)) || fits(size(value))
+}
+
+/// How long a text and a number are in JSON.
+trait Lengths {
+    fn of_text(text: &str) -> usize;
+    fn of_number(number: f64) -> usize;
+}
+
+/// As they are written.
+struct Exact;
+
+/// Whatever is in them.
+struct AtMost;
+
+impl Lengths for Exact {
+    fn of_text(text: &str) -> usize {
+        string_size(text)
+    }
+
+    fn of_number(number: f64) -> usize {
+        number_size(number)
+    }
+}
+
+/// The longest escape: `\u001f`.
+const LONGEST_ESCAPE: usize = 6;
+/// The smallest number above zero, without an exponent, has 326 characters.
+const LONGEST_NUMBER: usize = 330;
+
+impl Lengths for AtMost {
+    fn of_text(text: &str) -> usize {
+        LONGEST_ESCAPE * text.len() + 2
+    }
+
+    fn of_number(_number: f64) -> usize {
+        LONGEST_NUMBER
+    }
+}
+
+fn size_at<L: Lengths>(value: &JValue, depth: usize) -> Result<usize, NotJson> {
     if depth > MAX_DEPTH {
         return Err(NotJson);
     }
     match value {
         JValue::Null | JValue::Bool(true) => Ok(4),
         JValue::Bool(false) => Ok(5),
-        JValue::Number(number) if number.is_finite() => Ok(number_size(*number)),
-        JValue::String(text) => Ok(string_size(text)),
+        JValue::Number(number) if number.is_finite() => Ok(L::of_number(*number)),
+        JValue::String(text) => Ok(L::of_text(text)),
         JValue::Array(items) => {
             let mut total = 2 + items.len().saturating_sub(1);
             for item in items {
-                total += size_at(item, depth + 1)?;
+                total += size_at::<L>(item, depth + 1)?;
             }
             Ok(total)
         }
         JValue::Object(members) => {
             let mut total = 2 + members.len().saturating_sub(1);
             for (key, member) in members.iter() {
-                total += string_size(key) + 1 + size_at(member, depth + 1)?;
+                total += L::of_text(key) + 1 + size_at::<L>(member, depth + 1)?;
             }
             Ok(total)
         }
@@ -128,6 +171,28 @@ mod tests {
         ] {
             let text = value.to_string();
             assert_eq!(size(&from_json(value)), Ok(text.len()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_passed_on_is_told_to_the_byte_whatever_is_in_it() {
+        for (character, bytes) in [("a", 1), ("\n", 2), ("\u{1}", 6), ("ü", 2)] {
+            let of = |chars: usize| JValue::from(character.repeat(chars));
+            let most = (SIZE_LIMIT - 2) / bytes;
+            assert_eq!((is_passed_on(&of(most)), is_passed_on(&of(most + 1))), (true, false), "{character:?}");
+        }
+        let numbers = |count: usize| JValue::from(vec![JValue::Number(1.0); count]);
+        assert_eq!((is_passed_on(&numbers(131_071)), is_passed_on(&numbers(131_072))), (true, false));
+        assert!(!is_passed_on(&JValue::Undefined));
+    }
+
+    #[test]
+    fn no_text_and_no_number_is_longer_than_at_most() {
+        for number in [0.0, -0.0, f64::MIN, f64::MAX, f64::MIN_POSITIVE, -f64::from_bits(1), f64::EPSILON, 1e15, 0.1] {
+            assert!(Exact::of_number(number) <= AtMost::of_number(number), "{number:e}");
+        }
+        for text in ["", "\u{1}\u{1f}", "\"\\\n", "ü"] {
+            assert!(Exact::of_text(text) <= AtMost::of_text(text), "{text:?}");
         }
     }
 

@@ -286,7 +286,8 @@ impl<P: RunnerPorts> Runner<'_, P> {
 
     /// Puts the reports that could not be put when their notebooks ended.
     pub(super) async fn put_pending(&self) {
-        let pending = |(at, report): (&AttemptRef, &Option<Report>)| Some((at.clone(), report.clone()?));
+        // Looked at every second, and nearly never is there one.
+        let pending = |(at, report): (&AttemptRef, &Option<Report>)| report.clone().map(|report| (at.clone(), report));
         let pending: Vec<_> = self.begun.borrow().iter().filter_map(pending).collect();
         for (at, report) in pending {
             match self.try_report(&self.layout.report(&at), &report).await {

@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use chrono::TimeDelta;
 use tokio::sync::{Mutex, Notify};
 
 use super::World;
 use super::boots::Boot;
+use super::dates::Shown;
 use crate::schedule::{Caller, Cut};
 
 /// Who calls.
@@ -20,8 +20,10 @@ pub struct Actor {
     pub stream: String,
     /// The boot that a runner lives on.
     pub boot: Option<Rc<Boot>>,
-    /// How far its clock is from true time.
-    pub skew: TimeDelta,
+    /// How far its clock is from true time, in milliseconds.
+    pub skew_ms: i64,
+    /// What its clock showed last.
+    pub(super) shown: Shown,
     /// Where its process ends.
     pub cut: Option<Cut>,
     /// Rung when its process died at a call.
@@ -52,7 +54,8 @@ impl Actor {
             label,
             stream,
             boot,
-            skew: TimeDelta::milliseconds(skew_ms),
+            skew_ms,
+            shown: Shown::default(),
             cut,
             died: Notify::new(),
             calls: Cell::new(0),

@@ -123,10 +123,10 @@ struct Role<'a> {
 
 impl Role<'_> {
     fn may(&mut self, action: &str, resource: &str) -> bool {
-        let own = resource.contains(&format!("/{}", self.instance));
+        let own = || resource.contains(&format!("/{}", self.instance));
         let lied = match self.world.lie {
-            Some(Lie::WritesForFunctions) => own && action == "s3:PutObject",
-            Some(Lie::ReachesOthers) => !own && action.starts_with("s3:"),
+            Some(Lie::WritesForFunctions) => own() && action == "s3:PutObject",
+            Some(Lie::ReachesOthers) => !own() && action.starts_with("s3:"),
             _ => false,
         };
         let allowed = lied || policy::allows(self.instance, action, resource);

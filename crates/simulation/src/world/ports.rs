@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use reveille_asl::interpreter::CallbackError;
 use reveille_asl::simulated;
 use reveille_domain::ports::{
@@ -33,6 +33,9 @@ mod records;
 pub(super) use call::{About, CLIENT_PATIENCE_MS};
 pub(crate) use live::PARTIAL;
 
+/// How late a clock is that lies.
+const DAY_MS: i64 = 86_400_000;
+
 /// The ports of one actor.
 #[derive(Clone)]
 pub struct Ports {
@@ -44,16 +47,14 @@ pub struct Ports {
 
 impl Clock for Ports {
     fn now(&self) -> DateTime<Utc> {
-        let late = if self.actor.late.take() { TimeDelta::days(1) } else { TimeDelta::zero() };
-        let ahead = self.actor.skew - late;
-        // Nearly every clock is right, and a date takes a while to be moved.
-        if ahead.is_zero() { self.world.now() } else { self.world.now() + ahead }
+        let late_ms = if self.actor.late.take() { DAY_MS } else { 0 };
+        self.actor.shown.of(self.world.now_ms() + self.actor.skew_ms - late_ms)
     }
 }
 
 impl Sleep for Ports {
-    async fn sleep(&self, duration: Duration) {
-        simulated::sleep(duration).await;
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> {
+        simulated::pause(duration)
     }
 }
 

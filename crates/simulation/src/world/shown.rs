@@ -42,7 +42,7 @@ impl World {
         let mut random = self.of_this_moment(1);
         let lags = self.choices.is_none() && random.u64(0..LATE_DESCRIPTIONS) == 0;
         let lag_ms = if lags { random.i64(0..=DESCRIBED_LATE_MS) } else { 0 };
-        let (shown, now) = (self.turns.as_of(arn, self.now_ms() - lag_ms), self.turns.as_of(arn, self.now_ms()));
+        let [shown, now] = self.turns.as_of_both(arn, [self.now_ms() - lag_ms, self.now_ms()]);
         if shown != now {
             self.ledger.hindered(self.now_ms(), Hindrance::Function);
             self.fired(Fault::ExecutionShownLate, arn);
@@ -67,7 +67,7 @@ impl World {
             if is_of_second_stack(&known.arn) != of_second_stack {
                 return None;
             }
-            let (turn, now) = (self.turns.as_of(&known.arn, shown_ms), self.turns.as_of(&known.arn, self.now_ms()));
+            let [turn, now] = self.turns.as_of_both(&known.arn, [shown_ms, self.now_ms()]);
             is_late |= turn != now;
             let turn = turn?;
             let ending = match turn.status {

@@ -20,6 +20,11 @@ pub(super) struct Turn {
     pub(super) cause: Option<String>,
 }
 
+/// The last of an execution's turns at a time.
+fn at(turns: &[Rc<Turn>], at_ms: i64) -> Option<&Rc<Turn>> {
+    turns.iter().rev().find(|turn| turn.at_ms <= at_ms)
+}
+
 /// What every execution came to, by its ARN.
 #[derive(Debug, Default)]
 pub(super) struct Turns(RefCell<BTreeMap<Rc<str>, Vec<Rc<Turn>>>>);
@@ -34,7 +39,14 @@ impl Turns {
 
     /// What an execution was at a time, if it had started.
     pub(super) fn as_of(&self, arn: &str, at_ms: i64) -> Option<Rc<Turn>> {
-        self.0.borrow().get(arn)?.iter().rev().find(|turn| turn.at_ms <= at_ms).cloned()
+        self.0.borrow().get(arn).and_then(|turns| at(turns, at_ms)).cloned()
+    }
+
+    /// The same of two times.
+    pub(super) fn as_of_both(&self, arn: &str, times: [i64; 2]) -> [Option<Rc<Turn>>; 2] {
+        let turns = self.0.borrow();
+        let own = turns.get(arn);
+        times.map(|at_ms| own.and_then(|turns| at(turns, at_ms)).cloned())
     }
 
     /// Whether the execution of this name had started by a time.

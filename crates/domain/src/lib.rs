@@ -26,7 +26,6 @@ pub mod run_event;
 pub mod shown;
 pub mod text;
 pub mod unreadable;
-pub mod written_time;
 
 /// The version of this program, which its records name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

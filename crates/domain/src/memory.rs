@@ -15,20 +15,18 @@ use crate::records::{Lease, LeaseState, Rest};
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
     /// The first look of the run.
-    #[serde(with = "crate::written_time")]
     pub first_at: DateTime<Utc>,
     /// The first look since the run was last put before the runner: startSeconds counts from here.
-    #[serde(with = "crate::written_time")]
     pub since: DateTime<Utc>,
     /// How often the ticket had fallen silent when `since` was set.
     pub silences: u32,
     /// Starts that were sent and not refused, since `since`.
     pub starts: u32,
     /// `LastModifiedTime` before the last start: an observation with the same time is from before it.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_before_start: Option<DateTime<Utc>>,
     /// When the last start was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<DateTime<Utc>>,
     /// The last failure for lack of capacity: its words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,15 +34,15 @@ pub struct Waiting {
     /// Poll intervals until the next look.
     pub patience: u32,
     /// When the instance was seen ready.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<DateTime<Utc>>,
     /// When it was seen ready for the first time. A silence begins the wait anew, and what was waited for since then was the runner; absent
     /// in the memory of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_ready_at: Option<DateTime<Utc>>,
     /// `LastModifiedTime` of the boot that this execution started, as it was seen ready: with the same time it is still up,
     /// even if its lease is lost.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_boot: Option<DateTime<Utc>>,
     /// Whether the lease of that boot was bound and certain when it was seen ready. What it says later, a notebook on the
     /// instance may have written.
@@ -133,12 +131,11 @@ impl Waiting {
 #[serde(rename_all = "camelCase")]
 pub struct Stopping {
     /// The first look: stopSeconds counts from here.
-    #[serde(with = "crate::written_time")]
     pub since: DateTime<Utc>,
     /// Poll intervals until the next look.
     pub patience: u32,
     /// When the instance was seen to have stopped, or was left.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<DateTime<Utc>>,
     /// What became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

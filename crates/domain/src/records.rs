@@ -25,7 +25,6 @@ pub struct Execution {
     /// Its name.
     pub name: String,
     /// When it started.
-    #[serde(with = "crate::written_time")]
     pub start_time: DateTime<Utc>,
     /// How often it was redriven; absent in engines that do not tell, and then 0.
     #[serde(default)]
@@ -47,7 +46,6 @@ pub struct TriggerRecord {
     /// The execution.
     pub execution_arn: String,
     /// When it started.
-    #[serde(with = "crate::written_time")]
     pub start_time: DateTime<Utc>,
     /// Its run.
     pub run: RunId,
@@ -62,7 +60,6 @@ pub struct Request {
     /// The execution that asked.
     pub execution_arn: String,
     /// When it was admitted.
-    #[serde(with = "crate::written_time")]
     pub admitted_at: DateTime<Utc>,
     /// The instance.
     pub instance: InstanceName,
@@ -95,7 +92,6 @@ pub struct RunRef {
     /// The instance.
     pub instance: InstanceName,
     /// When the run was admitted.
-    #[serde(with = "crate::written_time")]
     pub admitted_at: DateTime<Utc>,
     /// The limits.
     pub limits: Limits,
@@ -131,10 +127,8 @@ pub struct Ticket {
     /// The execution that waits.
     pub execution_arn: String,
     /// When the run was admitted: the queue's order.
-    #[serde(with = "crate::written_time")]
     pub admitted_at: DateTime<Utc>,
     /// When the attempt first entered the queue: queueSeconds counts from here.
-    #[serde(with = "crate::written_time")]
     pub queued_at: DateTime<Utc>,
     /// The silence after which the waiting state gives up; the runner beats several times within it.
     pub heartbeat_seconds: u32,
@@ -183,7 +177,6 @@ pub struct Claim {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
     /// When.
-    #[serde(with = "crate::written_time")]
     pub at: DateTime<Utc>,
     /// The attempt that is claimed; absent in claims of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -211,10 +204,9 @@ pub struct Progress {
     /// Cells of the notebook.
     pub cells: u32,
     /// The runner's last beat.
-    #[serde(with = "crate::written_time")]
     pub at: DateTime<Utc>,
     /// Since when this cell runs, to some seconds; absent in records of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
     /// Cells that are completed; absent in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -250,10 +242,8 @@ pub enum Progressed {
 #[serde(rename_all = "camelCase")]
 pub struct Phase {
     /// When it began.
-    #[serde(with = "crate::written_time")]
     pub started_at: DateTime<Utc>,
     /// When it ended.
-    #[serde(with = "crate::written_time")]
     pub ended_at: DateTime<Utc>,
     /// Seconds between, with milliseconds.
     pub seconds: f64,
@@ -343,10 +333,9 @@ pub struct Outcome {
     /// The redrive under which this outcome was written.
     pub redrive_count: u32,
     /// When the run was admitted.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_at: Option<DateTime<Utc>>,
     /// When this was concluded.
-    #[serde(with = "crate::written_time")]
     pub concluded_at: DateTime<Utc>,
 }
 

@@ -17,7 +17,7 @@ pub struct HistoryPlace {
     #[serde(default)]
     pub is_whole: bool,
     /// When the last pass began that came to its end: what had ended by then was looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<DateTime<Utc>>,
     /// The pass that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,10 +52,9 @@ pub struct HistoryMissed {
 #[serde(rename_all = "camelCase")]
 pub struct HistoryPass {
     /// When it began.
-    #[serde(with = "crate::written_time")]
     pub began_at: DateTime<Utc>,
     /// It looks at what ended since then; none: at everything.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
     /// Whether it is at those that were redriven.
     pub redriven: bool,

@@ -65,7 +65,6 @@ pub struct Lease {
     /// Fresh at every write, so that two equal writes have two ETags.
     pub nonce: String,
     /// When this was written.
-    #[serde(with = "crate::written_time")]
     pub at: DateTime<Utc>,
     /// The run whose execution started the boot.
     pub started_by: RunId,
@@ -75,14 +74,14 @@ pub struct Lease {
     /// Whether Start's answer came: only then is it certain that the boot is ours.
     pub certain: bool,
     /// `LastModifiedTime` that Describe showed before the start: an observation with the same time is from before.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_before_start: Option<DateTime<Utc>>,
     /// The kernel's boot id, once the runner bound it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
     /// When a runner bound the boot first. What a runner waits for on a new boot counts from here, and not anew whenever its process
     /// is started again; absent in leases of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_at: Option<DateTime<Utc>>,
     /// Whether the instance was seen `InService` while no runner had bound the boot: whoever binds it later may be the
     /// runner of another boot, so that it cannot be known any more whose boot it is.
@@ -95,10 +94,10 @@ pub struct Lease {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy: Option<AttemptRef>,
     /// The last sign of a person on it: not when that was looked at, but when they did something.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person_at: Option<DateTime<Utc>>,
     /// Since when its Jupyter has not answered usably, so that it cannot be known whether a person works on it.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jupyter_silent_since: Option<DateTime<Utc>>,
     /// Who closes it, while closing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -45,13 +45,12 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html_error: Option<String>,
     /// When the run was queued.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_at: Option<DateTime<Utc>>,
     /// When the notebook started.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<DateTime<Utc>>,
     /// When the verdict was reached.
-    #[serde(with = "crate::written_time")]
     pub ended_at: DateTime<Utc>,
 }
 

@@ -27,7 +27,7 @@ pub struct Cursor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<Round>,
     /// When the last whole round began: what had ended by then was looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "reveille_domain::written_time::optional")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<DateTime<Utc>>,
     /// Sweeps in a row that began and did not come to their end: they were cut off, or one is under way.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -55,10 +55,8 @@ impl Record for Cursor {
 #[serde(rename_all = "camelCase")]
 pub struct Round {
     /// When it began.
-    #[serde(with = "reveille_domain::written_time")]
     pub began_at: DateTime<Utc>,
     /// It looks at what ended since then.
-    #[serde(with = "reveille_domain::written_time")]
     pub since: DateTime<Utc>,
     /// The list it is at: its place in [`EndedList::ALL`].
     pub list: usize,

@@ -18,7 +18,7 @@ say `stop` before, it was killed: then nobody else removes the folder, and this 
 
 CloudFormation learns SageMaker's notebook instances: see reveille_sagemaker.py. Its buckets get all their settings, and their policies
 deny: see reveille_bucket.py. Its custom resources get an address at which they may
-answer: see reveille_custom.py.
+answer: see reveille_custom.py. Its conditions are read as on AWS: see reveille_conditions.py.
 
 What ministack does as a role of the stack without a request (a state machine's invocations, a rule's and a schedule's
 deliveries) is noted as what arrives by request is: see reveille_calls.py.
@@ -42,6 +42,7 @@ import uuid
 import ministack
 import reveille_bucket
 import reveille_calls
+import reveille_conditions
 import reveille_custom
 import reveille_guard
 import reveille_iam
@@ -186,6 +187,7 @@ def main():
     eventbridge._invoke_target = invoke_target
     reveille_sagemaker.install()
     reveille_custom.install()
+    reveille_conditions.install()
     reveille_bucket.install()
     reveille_simulate.install()
     # Below the notes: what is denied was called.

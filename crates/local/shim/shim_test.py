@@ -11,6 +11,7 @@ from unittest import mock
 
 import reveille_bucket
 import reveille_calls
+import reveille_conditions
 import reveille_processes
 import reveille_sagemaker
 import reveille_simulate
@@ -36,6 +37,23 @@ class Service:
 
     def patched(self):
         return mock.patch.multiple(reveille_sagemaker, call=self, LOOK_SECONDS=0)
+
+
+class Conditions(unittest.TestCase):
+    def test_a_lookup_is_what_its_mapping_holds(self):
+        def find(arguments):
+            return "/".join(arguments)
+
+        lookup = {"Fn::FindInMap": ["Release", {"Ref": "Part"}, "File"]}
+        conditions = {"Installs": {"Fn::Not": [{"Fn::Equals": [lookup, "none"]}]}, "Has": {"Fn::Equals": [{"Ref": "Part"}, ""]}}
+        told = reveille_conditions.looked_up(conditions, {"Part": {"Value": "Runner"}}, find)
+        self.assertEqual(told["Installs"], {"Fn::Not": [{"Fn::Equals": ["Release/Runner/File", "none"]}]})
+        self.assertEqual(told["Has"], conditions["Has"], "only lookups are replaced")
+
+    def test_what_has_no_condition_or_one_that_holds_exists(self):
+        resources = {"Plain": {}, "Asked": {"Condition": "Yes"}, "Not": {"Condition": "No"}}
+        existing = reveille_conditions.existing(resources, {"Yes": True, "No": False})
+        self.assertEqual(list(existing), ["Plain", "Asked"])
 
 
 class Instances(unittest.TestCase):

@@ -23,7 +23,7 @@ use crate::{LocalError, environment, error::tail, processes};
 /// The shim, which is run.
 const SHIM: &str = "ministack_with_heartbeats.py";
 /// Its files, by name: itself, and what it imports. See their own texts.
-const SHIM_FILES: [(&str, &str); 9] = [
+const SHIM_FILES: [(&str, &str); 10] = [
     (SHIM, include_str!("../shim/ministack_with_heartbeats.py")),
     ("reveille_guard.py", include_str!("../shim/reveille_guard.py")),
     ("reveille_calls.py", include_str!("../shim/reveille_calls.py")),
@@ -31,6 +31,7 @@ const SHIM_FILES: [(&str, &str); 9] = [
     ("reveille_bucket.py", include_str!("../shim/reveille_bucket.py")),
     ("reveille_iam.py", include_str!("../shim/reveille_iam.py")),
     ("reveille_simulate.py", include_str!("../shim/reveille_simulate.py")),
+    ("reveille_conditions.py", include_str!("../shim/reveille_conditions.py")),
     ("reveille_custom.py", include_str!("../shim/reveille_custom.py")),
     ("reveille_processes.py", include_str!("../shim/reveille_processes.py")),
 ];

@@ -269,9 +269,10 @@ release: release-tools setup $(RELEASE_STAMP) ## Make dist/: everything that is 
 	    --revision "$$revision" --built-with "$$(rustc --version); $$(sed -n 's/^\([a-z-]*==[0-9.]*\).*/\1/p' crates/release/requirements.txt | tr '\n' ' ' | sed 's/ $$//')" --output $(DIST)
 	@echo "$(DIST): $$(ls $(DIST) | wc -l) files, $$(du -sh $(DIST) | cut -f 1). Deploy it as docs/deploy.md says."
 
-# What was released, on the local AWS: the programs of every scenario, and the release that the scenarios of releases begin with.
+# Runs the end-to-end tests with the released programs. Scenarios that deploy a release begin with the one in $(DIST).
 test-release: setup build ## Run the end-to-end tests with what `make release` made
 	@[ -f $(DIST)/manifest.json ] || { echo "there is no release in $(DIST): run \`make release\`" >&2; exit 1; }
+	@grep -q "\"revision\": \"$$(git rev-parse HEAD)" $(DIST)/manifest.json || { echo "the release in $(DIST) is of another commit than this checkout: run \`make release\`" >&2; exit 1; }
 	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws REVEILLE_DIST=$(abspath $(DIST)) \
 	  REVEILLE_PROGRAMS=$(abspath $(TARGET_DIR))/$(shell uname -m)-unknown-linux-gnu/release \
 	  $(CARGO) test --locked --workspace --test e2e $(if $(ONLY),-- $(ONLY))

@@ -95,7 +95,7 @@ impl<'a> Event<'a> {
     /// tried again. Otherwise its source and id; of S3's events only writes and deletions have a sequencer. `None` when it
     /// has none of these, so nothing can be recognised.
     ///
-    /// What a replay sends from an archive is another event than what happened, and the same one however often it is delivered.
+    /// An event of an EventBridge replay has another identity than the original: one for each replay, however often it is delivered.
     #[must_use]
     pub fn identity(self) -> Option<String> {
         let source = self.text("/source")?;
@@ -108,10 +108,10 @@ impl<'a> Event<'a> {
             SOURCE => self.ended_attempt().map(|[run, attempt, status]| hex_hash(&[source, &run, &attempt, &status])),
             _ => None,
         };
-        let happened = own.or_else(|| Some(hex_hash(&[source, self.text("/id")?])))?;
+        let original = own.or_else(|| Some(hex_hash(&[source, self.text("/id")?])))?;
         Some(match self.text(REPLAY_NAME) {
-            Some(replay) => hex_hash(&[&happened, replay]),
-            None => happened,
+            Some(replay) => hex_hash(&[&original, replay]),
+            None => original,
         })
     }
 

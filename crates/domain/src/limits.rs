@@ -16,8 +16,8 @@ pub const MAX_INPUT_DEPTH: usize = 64;
 /// States Language promises doubles ("numbers ... generally conform to JavaScript semantics").
 pub const MAX_WHOLE_NUMBER: u64 = (1 << 53) - 1;
 
-/// Start of the execution this long after its event's own time, or sooner: another start for the same event is a
-/// duplicate. Later: a person re-ran an old input. The rules' `MaximumEventAgeInSeconds` is the same number, so
+/// Start of the execution this long after its event's own time (or after the first start, if the event is older), or sooner: another start
+/// for the same event is a duplicate. Later: a person re-ran an old input. The rules' `MaximumEventAgeInSeconds` is the same number, so
 /// EventBridge's own redelivery always falls inside the window.
 pub const DEDUPE_WINDOW: TimeDelta = TimeDelta::seconds(900);
 

@@ -1,8 +1,7 @@
-"""Conditions of CloudFormation's templates, where ministack reads them otherwise than AWS.
+"""Evaluates the conditions of CloudFormation's templates as AWS does.
 
-On AWS a condition may compare what a mapping holds (`Fn::FindInMap`), and a change set tells of no resource whose condition does not hold.
-ministack compares the lookup itself, which equals nothing, and tells of every resource. This looks it up before conditions are
-evaluated, and leaves out of a change set what does not exist before or after it.
+ministack does not look up `Fn::FindInMap` in a condition, and lists resources in a change set although their conditions do not
+hold. Both are put right here. A lookup's keys may be texts and parameters; no template of ours looks up by a pseudo parameter.
 """
 
 
@@ -37,7 +36,10 @@ def install():
 
     def evaluated(template, parameters):
         mappings = template.get("Mappings", {})
-        find = lambda arguments: engine.find_in_map(arguments, mappings, lambda argument: argument)  # noqa: E731
+
+        def find(arguments):
+            return engine.find_in_map(arguments, mappings, lambda argument: argument)
+
         conditions = looked_up(template.get("Conditions", {}), parameters, find)
         return evaluate({**template, "Conditions": conditions}, parameters)
 

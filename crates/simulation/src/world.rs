@@ -64,6 +64,7 @@ use choices::Choices;
 use dates::Shown;
 use driver::NextRunner;
 use ledger::Ledger;
+use progress::Queued;
 use queues::Queues;
 use turns::Turns;
 use unopened::Unopened;
@@ -99,6 +100,7 @@ pub struct World {
     armed: Armed,
     turns: Turns,
     queues: Queues,
+    queued: Queued,
     unopened: Unopened,
     service: RefCell<Option<Service<Functions>>>,
     /// Rung when something may be due at the account earlier than before.
@@ -151,6 +153,7 @@ impl World {
             armed: Armed::default(),
             turns: Turns::default(),
             queues: Queues::default(),
+            queued: Queued::default(),
             unopened: Unopened::default(),
             service: RefCell::new(None),
             due: Notify::new(),

@@ -55,10 +55,10 @@ trait Lengths {
     fn of_number(number: f64) -> usize;
 }
 
-/// As they are written.
+/// Their exact lengths.
 struct Exact;
 
-/// Whatever is in them.
+/// An upper bound, for which no text is read.
 struct AtMost;
 
 impl Lengths for Exact {
@@ -73,8 +73,8 @@ impl Lengths for Exact {
 
 /// The longest escape: `\u001f`.
 const LONGEST_ESCAPE: usize = 6;
-/// The smallest number above zero, without an exponent, has 326 characters.
-const LONGEST_NUMBER: usize = 330;
+/// `-5e-324` without its exponent: the sign, `0.`, 323 zeros and a digit.
+const LONGEST_NUMBER: usize = 327;
 
 impl Lengths for AtMost {
     fn of_text(text: &str) -> usize {

@@ -1,4 +1,5 @@
-//! G4 of events that tell of a run before its end: each is true, and none is missing that somebody was to be told.
+//! G4 of events that tell of a run before its end: each QUEUED and RUNNING is true, and each run that began has its RUNNING, unless its
+//! delivery failed. (A run that was claimed at once is never QUEUED.)
 
 use reveille_domain::RunId;
 use reveille_domain::layout::AttemptRef;
@@ -24,6 +25,9 @@ pub(super) fn check(world: &World) {
         if !was_claimed(world, &at) && world.ledger.struck_at(&at.instance).is_none() {
             broken(format!("{} attempt {} is said to run, and no runner claimed it", at.run, at.attempt));
         }
+    }
+    for at in told("QUEUED").filter_map(attempt).filter(|at| !world.was_queued(at)) {
+        broken(format!("{} attempt {} is said to wait, and had no ticket", at.run, at.attempt));
     }
     if world.counters.counts().contains_key(&Fault::RecordNotTold) {
         return;

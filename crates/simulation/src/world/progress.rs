@@ -1,9 +1,13 @@
 //! S3's events of the records that tell of a run's progress, as the template's rule passes them on: each calls the deployed
 //! `publish_progress`, a while later, in any order and sometimes twice. Lambda calls again what failed, and then gives up.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use reveille_domain::Code;
+use reveille_domain::layout::AttemptRef;
+use reveille_domain::records::Ticket;
 use serde_json::{Value, json};
 
 use super::{World, functions, pass_ms};
@@ -19,11 +23,23 @@ const CALLS: u32 = 3;
 /// It waits a minute before the second call, and two before the third (the same page).
 const PAUSE_MS: u64 = 60_000;
 
+/// The attempts that a ticket was written for, by run and number.
+#[derive(Debug, Default)]
+pub(super) struct Queued(RefCell<BTreeSet<(String, u32)>>);
+
 impl World {
+    /// Whether a ticket of this attempt was ever written.
+    pub(crate) fn was_queued(&self, at: &AttemptRef) -> bool {
+        self.queued.0.borrow().contains(&(at.run.to_string(), at.attempt))
+    }
+
     /// An object was created: by anybody, a hostile notebook too.
     pub(super) fn created(self: &Rc<Self>, key: &str) {
         if !self.schedule.publishes_progress || !is_told_of(key) {
             return;
+        }
+        if let Some(ticket) = self.bucket.record::<Ticket>(key).filter(|_| key.starts_with("inbox/")) {
+            self.queued.0.borrow_mut().insert((ticket.run.to_string(), ticket.attempt));
         }
         let times = if self.chance(TWICE) { 2 } else { 1 };
         if times > 1 {

@@ -55,7 +55,8 @@ fn events(name: &str, adopted: bool, sent: &Known<BucketEvents>) -> Finding {
     }
 }
 
-/// S3 takes a bucket's notifications as a whole only: this writes back those that there are. It checks no destination, as theirs do not change.
+/// S3 replaces a bucket's notifications as a whole, so this writes the existing ones back. It skips the validation of their destinations,
+/// which do not change.
 pub(super) fn turn_events_on(bucket: &str) -> String {
     let others = format!(
         "aws s3api get-bucket-notification-configuration --bucket {bucket} --query 'merge(@, {{EventBridgeConfiguration: `{{}}`}})' --output json"

@@ -196,7 +196,7 @@ fn finding(check: Check, role: &RoleNeeds, seen: &Seen) -> Finding {
         0 => String::new(),
         left => format!("; and {left} more"),
     };
-    let (reasons, cure) = reasons(check, denied, name);
+    let (reasons, cure) = why_and_cure(check, denied, name);
     let what = format!("the role {name} (of {}) may not {}{more}. {reasons}", role.of, lines.join("; "));
     // Without its logs a run runs.
     if denied.iter().all(|it| it.action.starts_with("logs:")) {
@@ -206,7 +206,7 @@ fn finding(check: Check, role: &RoleNeeds, seen: &Seen) -> Finding {
 }
 
 /// Why, and what to do about it, the gravest first; which actions each is about, where there are several.
-fn reasons(check: Check, denied: &[Denied], name: &str) -> (String, String) {
+fn why_and_cure(check: Check, denied: &[Denied], name: &str) -> (String, String) {
     let mut kinds: BTreeMap<Reverse<Denial>, BTreeSet<&str>> = BTreeMap::new();
     for it in denied {
         kinds.entry(Reverse(it.why)).or_default().insert(&it.action);
@@ -217,12 +217,13 @@ fn reasons(check: Check, denied: &[Denied], name: &str) -> (String, String) {
             return (reason(why).to_owned(), cure(check, why, name));
         }
         let mut named: Vec<&str> = actions.iter().take(SHOWN).copied().collect();
-        let more = format!("{} other actions", actions.len() - named.len());
+        let left = actions.len() - named.len();
+        let more = format!("{left} other action{}", if left == 1 { "" } else { "s" });
         if actions.len() > SHOWN {
             named.push(&more);
         }
         let named = named.join(", ");
-        (format!("{named}: {}", reason(why)), format!("for {named}: {}", cure(check, why, name)))
+        (format!("{named}: {}", reason(why)), format!("For {named}: {}", cure(check, why, name)))
     });
     let (reasons, cures): (Vec<String>, Vec<String>) = told.unzip();
     (reasons.join(". "), cures.join(". "))

@@ -56,7 +56,7 @@ fn denials_of_one_purpose_are_told_together_and_each_kind_of_denial_is_named() {
     for said in [
         &gravest,
         " other actions: None of the role's policies allows it",
-        &format!("for {first}: allow it in the boundary's policy"),
+        &format!("For {first}: allow it in the boundary's policy"),
         " other actions: put the permission back",
     ] {
         found(&findings, Check::Permissions, Verdict::Fail, said);

@@ -13,4 +13,4 @@ mod time;
 mod timers;
 
 pub use executor::{AbortHandle, block_on, block_on_with, deadlines, spawn};
-pub use time::{Instant, SimulatedSleep, pause, sleep, sleep_until};
+pub use time::{Instant, SimulatedSleep, sleep, sleep_until};

@@ -22,7 +22,7 @@ pub use clients::Clients;
 pub use deploy::ARTIFACTS_BUCKET;
 pub use environment::{ACCOUNT, REGION};
 pub use error::{LocalError, causes};
-pub use local::{INSTANCE, Local, NOTEBOOK};
+pub use local::{ARCHITECTURE, INSTANCE, Local, NOTEBOOK};
 pub use options::{Options, ProgressListener};
 pub use project::{FUNCTIONS_BINARY, Project, RUNNER_BINARY};
 pub use reveille_instance_model::NotebookInstanceStatus;

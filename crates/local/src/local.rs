@@ -35,7 +35,7 @@ pub const NOTEBOOK: &str = "examples/summarize.ipynb";
 /// The parameters that the example notebooks take.
 const TRIGGER_PARAMETERS: &str = r#"{"source": "s3://{{ bucket }}/{{ key }}", "day": "{{ date }}"}"#;
 /// The functions are built for this machine.
-const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 /// The template's parameter that holds the prefix of the records.
 const PREFIX_PARAMETER: &str = "RunsPrefix";
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reveille_asl::interpreter::{ExecutionClock, Machine, Service};
-use reveille_asl::simulated::{self, SimulatedSleep};
+use reveille_asl::simulated;
 use reveille_instance_model::{Account, BootNumber};
 use reveille_protocol::Stack;
 use tokio::sync::Notify;
@@ -311,8 +311,8 @@ fn stack(schedule: &Schedule, prefix: &str) -> Stack {
 }
 
 /// Lets simulated time pass.
-pub(crate) fn pass_ms(ms: u64) -> SimulatedSleep {
-    simulated::pause(Duration::from_millis(ms))
+pub(crate) async fn pass_ms(ms: u64) {
+    simulated::sleep(Duration::from_millis(ms)).await;
 }
 
 /// A duration in milliseconds.

@@ -49,19 +49,6 @@ fn time_stands_still_while_anything_can_run() {
 }
 
 #[test]
-fn a_pause_begins_when_it_is_looked_at() {
-    block_on(async {
-        let begun = Instant::now();
-        let (sleeps, pauses) = (sleep(ms(30)), pause(ms(30)));
-        sleep(ms(10)).await;
-        sleeps.await;
-        assert_eq!(Instant::now() - begun, ms(30));
-        pauses.await;
-        assert_eq!(Instant::now() - begun, ms(60));
-    });
-}
-
-#[test]
 fn a_task_that_was_aborted_is_dropped_and_never_polled_again() {
     struct Dropped(Rc<Cell<bool>>);
     impl Drop for Dropped {

@@ -20,11 +20,6 @@ impl Instant {
         Self(Duration::from_millis(here(super::executor::Executor::now_ms)))
     }
 
-    /// The millisecond at whose beginning it has come.
-    fn ms(self) -> u64 {
-        u64::try_from(self.0.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-    }
-
     /// The time from an earlier one to this; nothing, if it was later.
     #[must_use]
     pub fn duration_since(self, earlier: Self) -> Duration {
@@ -48,34 +43,12 @@ impl Sub for Instant {
     }
 }
 
-/// When a wait is over.
-#[derive(Debug, Clone, Copy)]
-enum Until {
-    /// In milliseconds. The clock counts in whole ones: what is due within one is due at its end.
-    At(u64),
-    /// So long after it is looked at first.
-    After(Duration),
-}
-
-impl Until {
-    /// Its time, which is settled from now on.
-    fn settled(&mut self) -> u64 {
-        match *self {
-            Self::At(at_ms) => at_ms,
-            Self::After(duration) => {
-                let at_ms = (Instant::now() + duration).ms();
-                *self = Self::At(at_ms);
-                at_ms
-            }
-        }
-    }
-}
-
 /// Waits until a time.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct SimulatedSleep {
-    until: Until,
+    /// The clock counts in whole milliseconds: what is due within one is due at its end.
+    at_ms: u64,
     timer: Option<Timer>,
 }
 
@@ -87,28 +60,23 @@ struct Timer {
     waker: WakerIdentity,
 }
 
-/// Waits for a while, from now on.
+/// Waits for a while.
 pub fn sleep(duration: Duration) -> SimulatedSleep {
     sleep_until(Instant::now() + duration)
 }
 
 /// Waits until a time.
 pub fn sleep_until(deadline: Instant) -> SimulatedSleep {
-    SimulatedSleep { until: Until::At(deadline.ms()), timer: None }
-}
-
-/// Waits for a while, from the first look at it on: as an `async` function that sleeps, without being one.
-pub fn pause(duration: Duration) -> SimulatedSleep {
-    SimulatedSleep { until: Until::After(duration), timer: None }
+    let at_ms = deadline.0.as_nanos().div_ceil(1_000_000);
+    SimulatedSleep { at_ms: u64::try_from(at_ms).unwrap_or(u64::MAX), timer: None }
 }
 
 impl Future for SimulatedSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let at_ms = self.until.settled();
         here(|executor| {
-            if executor.now_ms() >= at_ms {
+            if executor.now_ms() >= self.at_ms {
                 return Poll::Ready(());
             }
             let waker = identity(context.waker());
@@ -119,7 +87,7 @@ impl Future for SimulatedSleep {
                     executor.wake_instead(timer.at, context.waker());
                 }
                 None => {
-                    let at = executor.wake_at(at_ms, context.waker());
+                    let at = executor.wake_at(self.at_ms, context.waker());
                     self.timer = Some(Timer { at, waker });
                 }
             }

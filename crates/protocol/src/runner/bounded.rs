@@ -155,8 +155,8 @@ impl<P: RunnerPorts> Clock for Bounded<'_, P> {
 }
 
 impl<P: RunnerPorts> Sleep for Bounded<'_, P> {
-    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> {
-        self.0.sleep(duration)
+    async fn sleep(&self, duration: Duration) {
+        self.0.sleep(duration).await;
     }
 }
 

@@ -53,8 +53,8 @@ impl Clock for Ports {
 }
 
 impl Sleep for Ports {
-    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> {
-        simulated::pause(duration)
+    async fn sleep(&self, duration: Duration) {
+        simulated::sleep(duration).await;
     }
 }
 

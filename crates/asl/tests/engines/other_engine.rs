@@ -1,4 +1,4 @@
-//! The engine, a Python process that takes a scenario a line.
+//! Another engine: a Python process that takes a scenario a line, and answers with how it ended.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -11,27 +11,25 @@ pub const FUNCTION: &str = "echo";
 /// What it reports when it is to fail.
 pub const FUNCTION_ERROR: &str = "Runtime.HandlerError";
 
-/// The engine.
-pub struct Moto {
+pub struct OtherEngine {
     process: Child,
     to: Option<ChildStdin>,
     from: BufReader<ChildStdout>,
 }
 
-impl Moto {
-    /// The one that the environment names.
-    pub fn of_environment() -> Option<Self> {
-        let Some(python) = std::env::var_os("ASL_MOTO").filter(|python| !python.is_empty()) else {
-            println!("skipped: ASL_MOTO is not set");
+impl OtherEngine {
+    /// The one of this script, if this variable of the environment names a Python for it.
+    pub fn of_environment(variable: &str, script: &str) -> Option<Self> {
+        let Some(python) = std::env::var_os(variable).filter(|python| !python.is_empty()) else {
+            println!("skipped: {variable} is not set");
             return None;
         };
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/engine.py");
         let mut process = Command::new(python)
-            .arg(script)
+            .arg(format!("{}/tests/engines/{script}", env!("CARGO_MANIFEST_DIR")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("ASL_MOTO names a Python with tests/moto/requirements.txt");
+            .unwrap_or_else(|error| panic!("{variable} names no Python: {error}"));
         let (to, from) = (process.stdin.take(), BufReader::new(process.stdout.take().unwrap()));
         Some(Self { process, to, from })
     }
@@ -45,7 +43,7 @@ impl Moto {
     }
 }
 
-impl Drop for Moto {
+impl Drop for OtherEngine {
     fn drop(&mut self) {
         // Its input ends, and so does it.
         drop(self.to.take());

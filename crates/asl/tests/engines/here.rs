@@ -9,10 +9,13 @@ use reveille_asl::interpreter::{Callbacks, ExecutionClock, Machine, Service, Tas
 use reveille_asl::simulated;
 use serde_json::{Value, json};
 
+use crate::other_engine::FUNCTION_ERROR;
+
 /// Runs a scenario: status, error, output, the states, and the calls with their payloads.
 pub fn run(scenario: &Value) -> Value {
     let arn = "arn:aws:states:us-east-1:123456789012:stateMachine:differential";
-    let machine = Rc::new(Machine::compile(arn, &scenario["definition"]).unwrap());
+    let definition = &scenario["definition"];
+    let machine = Rc::new(Machine::compile(arn, definition).unwrap_or_else(|error| panic!("{error}: {definition}")));
     simulated::block_on(async {
         let calls: Rc<RefCell<Vec<Value>>> = Rc::default();
         let answers = scenario["answers"].as_object().into_iter().flatten();
@@ -44,7 +47,7 @@ impl Scripted {
     fn answer(&self, name: &str, payload: &Value) -> Value {
         let mut answers = self.answers.borrow_mut();
         match answers.get_mut(name) {
-            None if payload["fail"] == true => json!({"error": "Runtime.HandlerError", "message": "on purpose"}),
+            None if payload["fail"] == true => json!({"error": FUNCTION_ERROR, "message": "on purpose"}),
             None => json!({"payload": payload}),
             Some(answers) if answers.len() > 1 => answers.pop_front().unwrap(),
             Some(answers) => answers[0].clone(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::client;
+use crate::other_engine::{FUNCTION, FUNCTION_ERROR};
 
 /// Dice: `SplitMix64` (Steele, Lea and Flood, 2014).
 struct Dice(u64);
@@ -47,7 +47,7 @@ const NUMBERS: &[&str] = &[
 ];
 
 /// Expressions that give nothing, or that fail.
-const FAULTS: &[&str] = &["{% $states.input.missing %}", "{% $missing %}", "{% $a + 'x' %}", "{% $number('x') %}"];
+pub const FAULTS: &[&str] = &["{% $states.input.missing %}", "{% $missing %}", "{% $a + 'x' %}", "{% $number('x') %}"];
 
 const CONDITIONS: &[&str] = &[
     "{% $states.input.n > 2 %}",
@@ -58,7 +58,7 @@ const CONDITIONS: &[&str] = &[
     "{% $list[0] = $a %}",
 ];
 
-const ERRORS: &[&str] = &[client::FUNCTION_ERROR, "States.TaskFailed", "States.ALL", "Other"];
+const ERRORS: &[&str] = &[FUNCTION_ERROR, "States.TaskFailed", "States.ALL", "Other"];
 
 pub fn machine(seed: u64) -> Value {
     let mut dice = Dice(seed);
@@ -129,7 +129,7 @@ fn task(dice: &mut Dice, fallback: &str) -> Value {
     let fail = dice.one_of(&["{% false %}", "{% false %}", "{% $a > 1 %}", "{% true %}"]);
     let mut state = json!({
         "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
-        "Arguments": {"FunctionName": client::FUNCTION, "Payload": {"n": number(dice), "fail": fail}},
+        "Arguments": {"FunctionName": FUNCTION, "Payload": {"n": number(dice), "fail": fail}},
         "Output": {"n": "{% $states.result.Payload.n %}", "status": "{% $states.result.StatusCode %}"}
     });
     if dice.once_in(2) {

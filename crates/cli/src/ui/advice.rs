@@ -1,11 +1,16 @@
-//! The commands that a sentence advises: they are for where this one works, as the sentence's writer cannot know.
+//! The commands that a sentence advises: where they are, and that ours are for where this one works, as the sentence's writer cannot
+//! know.
 
 use std::ops::Range;
 
 /// How every command of ours begins.
 const OURS: &str = "reveille ";
+/// How the others begin.
+const OTHERS: [&str; 2] = ["aws ", "(cd "];
 /// What is before a command that ends with what `END` says; one in backticks ends with them.
 const BEFORE: [&str; 3] = [": ", ", or ", "then "];
+/// What follows it is a form, and no command.
+const USAGE: &str = "Usage: ";
 /// What ends a command that is in no backticks.
 const ENDS: [&str; 6] = [", ", "; ", " (", ")", ". ", "\n"];
 
@@ -13,7 +18,7 @@ const ENDS: [&str; 6] = [", ", "; ", " (", ")", ". ", "\n"];
 pub(crate) fn with_options(text: &str, options: &[String]) -> String {
     let mut told = String::with_capacity(text.len());
     let mut from = 0;
-    for command in commands(text).into_iter().filter(|_| !options.is_empty()) {
+    for command in beginning_with(&[OURS], text).into_iter().filter(|_| !options.is_empty()) {
         told.push_str(&text[from..command.start]);
         told.push_str(&completed(&text[command.clone()], options));
         from = command.end;
@@ -28,33 +33,43 @@ pub(crate) fn completed(command: &str, options: &[String]) -> String {
     std::iter::once(command).chain(options.iter().filter(lacks).map(String::as_str)).collect::<Vec<_>>().join(" ")
 }
 
-/// Where the commands are.
-fn commands(text: &str) -> Vec<Range<usize>> {
+/// Where the commands are that a person copies.
+pub(crate) fn commands(text: &str) -> Vec<Range<usize>> {
+    beginning_with(&[&[OURS], OTHERS.as_slice()].concat(), text)
+}
+
+fn beginning_with(programs: &[&str], text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
-    for (start, _) in text.match_indices(OURS) {
-        if found.last().is_some_and(|last| start < last.end) {
+    for start in text.char_indices().map(|(at, _)| at) {
+        let (before, rest) = text.split_at(start);
+        let is_inside = found.last().is_some_and(|last| start < last.end);
+        if is_inside || !programs.iter().any(|program| rest.starts_with(program)) {
             continue;
         }
-        let (before, rest) = text.split_at(start);
         let length = if before.ends_with('`') {
             rest.find('`')
         } else {
             let begins = before.is_empty() || BEFORE.iter().any(|words| before.ends_with(words));
-            begins.then(|| length(rest))
+            (begins && !before.ends_with(USAGE)).then(|| length(rest))
         };
         found.extend(length.map(|length| start..start + length));
     }
     found
 }
 
-/// How long the command is with which a text begins. What is in quotes ends none: a key may have any character.
+/// How long the command is with which a text begins. What is in quotes or in parentheses of its own ends none: a key may have any
+/// character.
 fn length(text: &str) -> usize {
-    let mut is_quoted = false;
+    let (mut quote, mut open) = (None, 0_usize);
     for (at, sign) in text.char_indices() {
-        is_quoted ^= sign == '\'';
         let ends = |end: &&str| text[at..].starts_with(*end) && !(**end == *". " && text[..at].ends_with('.'));
-        if !is_quoted && ENDS.iter().any(ends) {
-            return at;
+        match quote {
+            Some(quoted) => quote = Some(quoted).filter(|quoted| sign != *quoted),
+            None if matches!(sign, '\'' | '"') => quote = Some(sign),
+            None if sign == '(' => open += 1,
+            None if sign == ')' && open > 0 => open -= 1,
+            None if open == 0 && ENDS.iter().any(ends) => return at,
+            None => {}
         }
     }
     text.strip_suffix('.').filter(|text| !text.ends_with('.')).unwrap_or(text).len()
@@ -101,6 +116,7 @@ mod tests {
             // No advice, and no command.
             ("the stack is not one that reveille attach made", "the stack is not one that reveille attach made"),
             ("reveille: there are no runs; see `aws s3 ls`", "reveille: there are no runs; see `aws s3 ls`"),
+            ("Usage: reveille show <RUN>", "Usage: reveille show <RUN>"),
             ("an `reveille without an end", "an `reveille without an end"),
         ] {
             assert_eq!(with_options(sentence, &lab), told);

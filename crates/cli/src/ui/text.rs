@@ -6,6 +6,8 @@ use std::fmt::Write;
 use reveille_domain::shown;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::advice;
+
 /// A text that is plain, and without tabs: how many columns one takes, only the terminal knows.
 fn plain(text: &str) -> String {
     shown::plain(text).replace('\t', "    ")
@@ -78,19 +80,38 @@ pub(crate) fn cut_path(path: &str, width: usize) -> String {
 /// Columns of `Usage: `, below which a usage goes on.
 const USAGE: usize = 7;
 
-/// Breaks a sentence between words; a word that is longer than a line (a key, an id) is broken where the line ends.
+/// Breaks a sentence between words; a word that is longer than a line (a key, an id) is broken where the line ends. A command stays
+/// whole. If no line has room for it, a shell reads its lines as one.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words(&shown::plain(text), width) {
+        let needed = word.text.width() + if word.goes_on { GOES_ON.len() } else { 0 };
+        let begins = word.goes_on && !word.goes_back;
         match lines.last_mut() {
-            Some(line) if line.width() + 1 + word.width() <= width => {
+            Some(line) if !begins && line.width() + 1 + needed <= width => {
                 line.push(' ');
-                line.push_str(&word);
+                line.push_str(&word.text);
             }
-            _ => lines.extend(broken(&word, width)),
+            Some(line) if word.goes_back => {
+                line.push_str(GOES_ON);
+                lines.push(word.text);
+            }
+            // In a line of its own, where a person finds its beginning.
+            _ if begins => lines.push(word.text),
+            _ => lines.extend(broken(&word.text, width)),
         }
     }
     lines
+}
+
+/// What tells a shell that a command goes on.
+const GOES_ON: &str = " \\";
+
+/// A word of a sentence, and whether it is in one command with the word before it, and with the word behind it.
+struct Word {
+    text: String,
+    goes_back: bool,
+    goes_on: bool,
 }
 
 /// A text of several lines, each broken between words where it is wider than a width, with its own indent. Lines that fit stay as they are: they may
@@ -131,26 +152,71 @@ pub(crate) fn usage(line: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The words of a sentence. What stands in quotes or in braces is one, if it fits a line: a person copies it, and broken in two it is another.
-fn words(text: &str, width: usize) -> Vec<String> {
-    let single: Vec<&str> = text.split_whitespace().collect();
+/// The words of a sentence. A command is one, and so is what stands in quotes or in braces, if it fits a line: a person copies it, and broken in
+/// two it is another.
+fn words(text: &str, width: usize) -> Vec<Word> {
+    let mut all = Vec::new();
+    let mut from = 0;
+    for command in advice::commands(text) {
+        // With its backticks, and what ends the sentence behind it.
+        let start = text[..command.start].rfind(char::is_whitespace).map_or(0, |at| at + 1).max(from);
+        let end = text[command.end..].find(char::is_whitespace).map_or(text.len(), |at| command.end + at);
+        all.extend(words_of_sentence(&text[from..start], width));
+        all.extend(words_of_command(&text[start..end], width));
+        from = end;
+    }
+    all.extend(words_of_sentence(&text[from..], width));
+    all
+}
+
+fn words_of_sentence(text: &str, width: usize) -> Vec<Word> {
+    let single: Vec<(usize, &str)> = placed_words(text).collect();
     let (mut words, mut at) = (Vec::new(), 0);
     while at < single.len() {
-        let end = end_of_quoted(&single[at..]).unwrap_or_default();
-        let quoted = single[at..=at + end].join(" ");
-        let fits = quoted.width() <= width;
-        words.push(if fits { quoted } else { single[at].to_owned() });
-        at += if fits { end + 1 } else { 1 };
+        let more = end_of_quoted(&single[at..]).unwrap_or_default();
+        let ((start, first), (last, word)) = (single[at], single[at + more]);
+        // As it is: two blanks in a key are two.
+        let quoted = &text[start..last + word.len()];
+        let fits = quoted.width() <= width && !quoted.contains('\n');
+        words.push(Word { text: if fits { quoted } else { first }.to_owned(), goes_back: false, goes_on: false });
+        at += if fits { more + 1 } else { 1 };
     }
     words
 }
 
+/// The words, and where each begins.
+fn placed_words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    let placed = text.split_inclusive(char::is_whitespace).map(move |piece| {
+        at += piece.len();
+        (at - piece.len(), piece.trim_end())
+    });
+    placed.filter(|(_, word)| !word.is_empty())
+}
+
+/// The words of a command: one if it fits a line, or what a shell takes for one. Between single quotes it would not take a line's end
+/// for nothing.
+fn words_of_command(text: &str, width: usize) -> Vec<Word> {
+    if text.width() <= width {
+        return vec![Word { text: text.to_owned(), goes_back: false, goes_on: false }];
+    }
+    let mut is_quoted = false;
+    let single = text.split(|sign: char| {
+        is_quoted ^= sign == '\'';
+        sign.is_whitespace() && !is_quoted
+    });
+    let single: Vec<&str> = single.filter(|word| !word.is_empty()).collect();
+    let last = single.len() - 1;
+    let word = |(at, text): (usize, &&str)| Word { text: (*text).to_owned(), goes_back: at > 0, goes_on: at < last };
+    single.iter().enumerate().map(word).collect()
+}
+
 /// Which of these words ends what the first one begins to quote.
-fn end_of_quoted(words: &[&str]) -> Option<usize> {
-    let first = words.first()?.trim_start_matches('(');
+fn end_of_quoted(words: &[(usize, &str)]) -> Option<usize> {
+    let first = words.first()?.1.trim_start_matches('(');
     let (begin, end) =
         [("'", "'"), ("`", "`"), ("{{", "}}")].into_iter().find(|(begin, _)| first.starts_with(begin))?;
-    let ends = |(index, word): (usize, &&str)| {
+    let ends = |(index, (_, word)): (usize, &(usize, &str))| {
         let inside = if index == 0 { &first[begin.len()..] } else { word };
         inside.trim_end_matches(['.', ',', ';', ':', ')', '?']).ends_with(end)
     };
@@ -221,6 +287,31 @@ mod tests {
         assert_eq!(wrap("no {{ key }}; it", 9), ["no {{ key", "}}; it"], "no line has room for it");
         assert_eq!(wrap("no {{ key }}; it", 10), ["no", "{{ key }};", "it"]);
         assert_eq!(wrap("the functions' logs and 'tis", 14), ["the functions'", "logs and 'tis"], "nothing is quoted");
+        assert_eq!(wrap("no 'a  b', no  'c'", 9), ["no", "'a  b',", "no 'c'"], "two blanks are two");
+        assert_eq!(wrap("to list: reveille runs", 15), ["to list:", "reveille runs"]);
+        assert_eq!(wrap("see `reveille runs`, or not", 18), ["see", "`reveille runs`,", "or not"]);
+    }
+
+    #[test]
+    fn a_shell_reads_the_lines_of_a_command_as_one() {
+        let read = |command: &str| {
+            let script = format!("aws() {{ printf '<%s>' \"$@\"; }}\n{command}");
+            let output = std::process::Command::new("/bin/bash").args(["-c", &script]).output().unwrap();
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+        };
+        let command = "aws s3 cp a s3://b/c --query 'merge(@,  {a: `b`})' --rule \"$(aws s3 ls 's3://a  b' | cat)\"";
+        let (meant, errors) = read(command);
+        assert!(meant.starts_with("<s3><cp>") && errors.is_empty(), "{meant} {errors}");
+        for width in [1, 12, 30, 50, 80, 100, 200] {
+            let lines = wrap(&format!("write it anew: {command}; or not"), width);
+            let shown = format!("      {}", lines.join("\n      "));
+            let pasted = &shown[shown.find("aws").unwrap()..shown.rfind(';').unwrap()];
+            assert_eq!(read(pasted), (meant.clone(), String::new()), "{width}: {shown}");
+        }
+        assert_eq!(
+            wrap("while it is stopped: aws sagemaker update-notebook-instance --notebook-instance-name n", 45),
+            ["while it is stopped:", "aws sagemaker update-notebook-instance \\", "--notebook-instance-name n"]
+        );
     }
 
     #[test]

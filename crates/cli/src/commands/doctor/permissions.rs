@@ -196,7 +196,7 @@ fn finding(check: Check, role: &RoleNeeds, seen: &Seen) -> Finding {
         0 => String::new(),
         left => format!("; and {left} more"),
     };
-    let (reasons, cure) = why_and_cure(check, denied, name);
+    let (reasons, cure) = why_and_cure(check, role, denied);
     let what = format!("the role {name} (of {}) may not {}{more}. {reasons}", role.of, lines.join("; "));
     // Without its logs a run runs.
     if denied.iter().all(|it| it.action.starts_with("logs:")) {
@@ -206,17 +206,21 @@ fn finding(check: Check, role: &RoleNeeds, seen: &Seen) -> Finding {
 }
 
 /// Why, and what to do about it, the gravest first; which actions each is about, where there are several.
-fn why_and_cure(check: Check, denied: &[Denied], name: &str) -> (String, String) {
-    let mut kinds: BTreeMap<Reverse<Denial>, BTreeSet<&str>> = BTreeMap::new();
+fn why_and_cure(check: Check, role: &RoleNeeds, denied: &[Denied]) -> (String, String) {
+    let name = name(role);
+    let mut kinds: BTreeMap<Reverse<Denial>, BTreeSet<String>> = BTreeMap::new();
     for it in denied {
-        kinds.entry(Reverse(it.why)).or_default().insert(&it.action);
+        // One action may be denied on one resource for this reason, and on another for that.
+        let is_elsewhere = denied.iter().any(|other| other.action == it.action && other.why != it.why);
+        let on = if is_elsewhere { format!(" on {}", role.why(&it.action, &it.on).1) } else { String::new() };
+        kinds.entry(Reverse(it.why)).or_default().insert(format!("{}{on}", it.action));
     }
     let one = kinds.len() == 1;
     let told = kinds.into_iter().map(|(Reverse(why), actions)| {
         if one {
             return (reason(why).to_owned(), cure(check, why, name));
         }
-        let mut named: Vec<&str> = actions.iter().take(SHOWN).copied().collect();
+        let mut named: Vec<&str> = actions.iter().take(SHOWN).map(String::as_str).collect();
         let left = actions.len() - named.len();
         let more = format!("{left} other action{}", if left == 1 { "" } else { "s" });
         if actions.len() > SHOWN {

@@ -69,6 +69,30 @@ fn denials_of_one_purpose_are_told_together_and_each_kind_of_denial_is_named() {
 }
 
 #[test]
+fn an_action_that_is_denied_for_two_reasons_is_named_with_its_resources() {
+    let needs = needs();
+    let asked = |action: &str, part: &str| {
+        let wish =
+            needs.wishes.iter().find(|wish| wish.actions.iter().any(|it| it == action) && wish.resource.contains(part));
+        (action.to_owned(), wish.unwrap().resource.clone())
+    };
+    let pairs =
+        [asked("s3:GetObject", "/leases/"), asked("s3:PutObject", "/leases/"), asked("s3:PutObject", "/output.html")];
+    let [_, lease, output] = pairs.each_ref().map(|(action, on)| needs.why(action, on).1);
+    let reasons = [Denial::Boundary, Denial::NotGranted, Denial::Statement];
+    let all = pairs.iter().zip(reasons).map(|((action, on), why)| denied(action, on, why)).collect();
+    let findings = [finding(Check::Permissions, &needs, &Seen::Denied(all))];
+    for said in [
+        format!("s3:PutObject on {lease}: None of the role's policies"),
+        format!("s3:PutObject on {output}: A statement"),
+        format!("For s3:PutObject on {output}: find the statement"),
+        ". s3:GetObject: The role's permissions boundary".to_owned(),
+    ] {
+        found(&findings, Check::Permissions, Verdict::Fail, &said);
+    }
+}
+
+#[test]
 fn without_its_logs_a_run_runs() {
     let logs = denied("logs:PutLogEvents", "l", Denial::Boundary);
     let one = |all: Vec<Denied>| [finding(Check::InstancePermissions, &needs(), &Seen::Denied(all))];

@@ -14,7 +14,7 @@ use crate::{
     ui::{
         card,
         terminal::{Terminal, Tone},
-        text::wrap,
+        text::{command_lines, wrap},
     },
 };
 
@@ -133,7 +133,7 @@ async fn play(
     let parameters = BTreeMap::from([("TriggerNotebook".to_owned(), scenario.notebook.to_owned())]);
     local.update_stack(&parameters).await?;
     let upload_command = format!("aws s3 cp orders.csv s3://{}/{}", local.trigger_bucket(), scenario.key);
-    for line in wrap(&upload_command, terminal.width().saturating_sub(3)) {
+    for line in command_lines(&upload_command, terminal.width().saturating_sub(3)) {
         terminal.line(&terminal.paint(Tone::Quiet, &format!("   {line}")));
     }
     let known = executions(local).await?;

@@ -12,7 +12,7 @@ use crate::{
     error::CliError,
     ui::{
         terminal::{Terminal, Tone},
-        text::for_shell,
+        text::{command_lines, for_shell},
     },
 };
 
@@ -113,18 +113,6 @@ fn start_command(local: &Local) -> String {
     format!("aws stepfunctions start-execution --state-machine-arn {machine} --input {input}")
 }
 
-/// A command that a person pastes: in one line, or where that is too wide in a line for each option, or for its last argument if it has no
-/// options. A terminal may break an option itself, and still copies it whole.
-fn command_lines(command: &str, width: usize) -> Vec<String> {
-    if command.width() <= width {
-        return vec![command.to_owned()];
-    }
-    match command.rsplit_once(' ') {
-        Some((rest, last)) if !command.contains(" --") => vec![format!("{rest} \\"), format!("  {last}")],
-        _ => command.replace(" --", " \\\n  --").lines().map(str::to_owned).collect(),
-    }
-}
-
 /// Where something is: beside its name, or where that is too wide below it.
 fn place_lines(label: &str, place: &str, width: usize) -> Vec<String> {
     let line = format!("{label:<LABEL_WIDTH$}{place}");
@@ -136,20 +124,10 @@ const LABEL_WIDTH: usize = 22;
 
 #[cfg(test)]
 mod tests {
-    use super::{command_lines, place_lines};
+    use super::place_lines;
 
     #[test]
-    fn what_is_too_wide_is_broken_where_it_can_be_pasted() {
-        let command = "aws stepfunctions start-execution --state-machine-arn arn:x --input '{\"a\":1}'";
-        assert_eq!(command_lines(command, 80), [command]);
-        let narrow = command_lines(command, 60);
-        assert_eq!(
-            narrow,
-            ["aws stepfunctions start-execution \\", "  --state-machine-arn arn:x \\", "  --input '{\"a\":1}'"]
-        );
-        let put = "aws s3 cp README.md s3://reveille-incoming/incoming/README.md";
-        assert_eq!(command_lines(put, 80), [put]);
-        assert_eq!(command_lines(put, 60), ["aws s3 cp README.md \\", "  s3://reveille-incoming/incoming/README.md"]);
+    fn a_place_that_is_too_wide_is_below_its_name() {
         assert_eq!(place_lines("Logs:", "/a", 60), ["Logs:                 /a"]);
         assert_eq!(place_lines("Logs:", &"x".repeat(40), 60), ["Logs:".to_owned(), format!("  {}", "x".repeat(40))]);
     }

@@ -83,8 +83,17 @@ const USAGE: usize = 7;
 /// Breaks a sentence between words; a word that is longer than a line (a key, an id) is broken where the line ends. A command stays
 /// whole. If no line has room for it, a shell reads its lines as one.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    laid_out(words(&shown::plain(text), width), width)
+}
+
+/// A command that a person pastes: a shell reads its lines as one.
+pub(crate) fn command_lines(command: &str, width: usize) -> Vec<String> {
+    laid_out(words_of_command(command, width), width)
+}
+
+fn laid_out(words: Vec<Word>, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in words(&shown::plain(text), width) {
+    for word in words {
         let needed = word.text.width() + if word.goes_on { GOES_ON.len() } else { 0 };
         let begins = word.goes_on && !word.goes_back;
         match lines.last_mut() {
@@ -205,10 +214,28 @@ fn words_of_command(text: &str, width: usize) -> Vec<Word> {
         is_quoted ^= sign == '\'';
         sign.is_whitespace() && !is_quoted
     });
-    let single: Vec<&str> = single.filter(|word| !word.is_empty()).collect();
-    let last = single.len() - 1;
-    let word = |(at, text): (usize, &&str)| Word { text: (*text).to_owned(), goes_back: at > 0, goes_on: at < last };
-    single.iter().enumerate().map(word).collect()
+    let mut all: Vec<String> = Vec::new();
+    for word in single.filter(|word| !word.is_empty()) {
+        match all.last_mut() {
+            // An option and its value stay together where there is room.
+            Some(option)
+                if is_option(option)
+                    && !is_option(word)
+                    && option.width() + 1 + word.width() + GOES_ON.len() <= width =>
+            {
+                option.push(' ');
+                option.push_str(word);
+            }
+            _ => all.push(word.to_owned()),
+        }
+    }
+    let last = all.len().saturating_sub(1);
+    let word = |(at, text)| Word { text, goes_back: at > 0, goes_on: at < last };
+    all.into_iter().enumerate().map(word).collect()
+}
+
+fn is_option(word: &str) -> bool {
+    word.starts_with('-') && !word.contains(' ')
 }
 
 /// Which of these words ends what the first one begins to quote.
@@ -308,6 +335,10 @@ mod tests {
             let pasted = &shown[shown.find("aws").unwrap()..shown.rfind(';').unwrap()];
             assert_eq!(read(pasted), (meant.clone(), String::new()), "{width}: {shown}");
         }
+        assert_eq!(
+            wrap("look: reveille run a.ipynb --on nightly -p day 1 --at x", 28),
+            ["look:", "reveille run a.ipynb \\", "--on nightly -p day 1 --at x"]
+        );
         assert_eq!(
             wrap("while it is stopped: aws sagemaker update-notebook-instance --notebook-instance-name n", 45),
             ["while it is stopped:", "aws sagemaker update-notebook-instance \\", "--notebook-instance-name n"]

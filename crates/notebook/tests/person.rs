@@ -23,8 +23,9 @@ fn server(answers: &'static [(&'static str, &'static str, &'static str)]) -> Str
             let path = request.split(' ').nth(1).unwrap();
             let found = answers.iter().find(|(known, ..)| *known == path);
             let (status, body) = found.map_or(("404 Not Found", "{}"), |(_, status, body)| (*status, *body));
-            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
-                .unwrap();
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).unwrap();
         }
     });
     url

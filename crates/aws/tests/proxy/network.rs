@@ -102,7 +102,9 @@ fn answer(stream: impl Read + Write, reached: &ProxyLog) -> std::io::Result<()> 
             )
         };
         let lifetime = "x-aws-ec2-metadata-token-ttl-seconds: 21600\r\n";
-        write!(stream.get_mut(), "HTTP/1.1 {status}\r\n{lifetime}Content-Length: {}\r\n\r\n{body}", body.len())?;
+        // In one piece: TCP holds a second one back until the first is acknowledged, 40 ms later.
+        let answer = format!("HTTP/1.1 {status}\r\n{lifetime}Content-Length: {}\r\n\r\n{body}", body.len());
+        stream.get_mut().write_all(answer.as_bytes())?;
         stream.get_mut().flush()?;
     }
     Ok(())

@@ -134,7 +134,9 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&StubCall<'_>) -> StubAnswer, notes
         };
         let length = answer.len();
         let mut stream = stream;
-        if write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{answer}").is_err() {
+        // In one piece: TCP holds a second one back until the first is acknowledged, 40 ms later.
+        let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{answer}");
+        if stream.write_all(answer.as_bytes()).is_err() {
             return;
         }
     }

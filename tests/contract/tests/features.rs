@@ -1,0 +1,158 @@
+//! What people install is built alone; what the tests run is built with the whole workspace, whose members turn on each other's features
+//! of shared crates. A feature that only the tests' build has is one that the tests see and nobody else does: help had colours, and a
+//! misspelled command a suggestion, in the tests alone.
+#![expect(clippy::unwrap_used, reason = "a broken workspace is to stop the run")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
+
+/// The programs that are shipped.
+const PROGRAMS: [&str; 3] = ["reveille-cli", "reveille-functions", "reveille-runner"];
+
+/// Features that a shipped program lacks: the crate, its features, and why nobody can tell.
+const UNSEEN: &[(&str, &[&str], &str)] = &[
+    (
+        "aws-config",
+        &["credentials-process", "sso"],
+        "functions and instances have roles; the command asks for both itself",
+    ),
+    ("base64", &["default", "std"], NO_USE),
+    ("clap", &["default"], "what it stands for is asked for by name"),
+    ("chrono", &["default", "js-sys", "oldtime", "wasm-bindgen", "wasmbind"], NO_USE),
+    ("crypto-common", &["std"], NO_USE),
+    ("digest", &["block-buffer", "core-api", "default", "std"], NO_USE),
+    ("futures-channel", &["futures-sink", "sink"], NO_USE),
+    ("futures-task", &["std"], NO_USE),
+    (
+        "futures-util",
+        &[
+            "async-await",
+            "async-await-macro",
+            "channel",
+            "default",
+            "futures-channel",
+            "futures-io",
+            "futures-macro",
+            "futures-sink",
+            "io",
+            "memchr",
+            "sink",
+            "std",
+        ],
+        NO_USE,
+    ),
+    ("getrandom", &["std", "sys_rng"], NO_USE),
+    ("hyper", &["server"], SERVERS),
+    ("hyper-util", &["server", "service"], SERVERS),
+    ("num-traits", &["default", "std"], NO_USE),
+    (
+        "regex",
+        &[
+            "default",
+            "perf",
+            "perf-backtrack",
+            "perf-cache",
+            "perf-dfa",
+            "perf-inline",
+            "perf-literal",
+            "perf-onepass",
+            "unicode",
+            "unicode-age",
+            "unicode-bool",
+            "unicode-case",
+            "unicode-script",
+            "unicode-segment",
+        ],
+        PATTERNS,
+    ),
+    (
+        "regex-automata",
+        &[
+            "dfa-onepass",
+            "hybrid",
+            "nfa-backtrack",
+            "perf-inline",
+            "perf-literal",
+            "perf-literal-multisubstring",
+            "perf-literal-substring",
+            "unicode",
+            "unicode-age",
+            "unicode-bool",
+            "unicode-case",
+            "unicode-script",
+            "unicode-segment",
+        ],
+        PATTERNS,
+    ),
+    (
+        "regex-syntax",
+        &["default", "unicode", "unicode-age", "unicode-bool", "unicode-case", "unicode-script", "unicode-segment"],
+        PATTERNS,
+    ),
+    ("rustix", &["default", "event", "pty", "termios", "thread", "time"], NO_USE),
+    ("serde", &["rc"], NO_USE),
+    ("serde_core", &["default", "rc"], NO_USE),
+    ("tempfile", &["default", "getrandom"], "names of temporary files are as hard to guess: another source of chance"),
+    ("thiserror", &["default"], NO_USE),
+    (
+        "tokio",
+        &["process", "rt-multi-thread", "test-util"],
+        "calls that are missing do not compile; the runtimes are built by name",
+    ),
+    ("tower", &["futures-core", "futures-util", "make", "pin-project-lite", "sync_wrapper", "tokio", "util"], SERVERS),
+    ("tracing", &["log"], "nothing reads records of log"),
+];
+
+const NO_USE: &str = "more functions and types: without one that is used, the program does not compile";
+const SERVERS: &str = "the program is no server";
+const PATTERNS: &str =
+    "a pattern that needs it does not compile, and a test compiles each: other ways to search find the same";
+
+#[test]
+fn a_shipped_program_has_the_features_that_its_tests_have() {
+    let tested = features(&["--workspace", "--edges", "normal,build,dev"]);
+    let (mut lacking, mut met) = (Vec::new(), BTreeSet::new());
+    for program in PROGRAMS {
+        for (name, shipped) in features(&["--package", program, "--edges", "normal"]) {
+            for feature in tested.get(&name).into_iter().flatten().filter(|feature| !shipped.contains(*feature)) {
+                if UNSEEN
+                    .iter()
+                    .any(|(of, known, _)| name.starts_with(&format!("{of} v")) && known.contains(&feature.as_str()))
+                {
+                    met.insert((name.split(' ').next().unwrap().to_owned(), feature.clone()));
+                } else {
+                    lacking.push(format!("{program}: {name}, {feature}"));
+                }
+            }
+        }
+    }
+    assert!(lacking.is_empty(), "ask for it in the program's own Cargo.toml, or say why nobody can tell: {lacking:#?}");
+    let all = UNSEEN
+        .iter()
+        .flat_map(|(name, known, _)| known.iter().map(move |feature| ((*name).to_owned(), (*feature).to_owned())));
+    let stale: Vec<_> = all.filter(|known| !met.contains(known)).collect();
+    assert!(stale.is_empty(), "they are no differences any more: {stale:#?}");
+}
+
+/// The features of each crate (with its version) of a build.
+fn features(of: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--prefix", "none", "--no-dedupe", "--format", "{p}|{f}"])
+        .args(of)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8(tree.stdout).unwrap().lines().filter(|line| !line.is_empty()) {
+        let (package, features) = line.split_once('|').unwrap();
+        // The version is the second word; behind it is where the package is.
+        let package = package.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        let features = features.split(',').filter(|feature| !feature.is_empty()).map(str::to_owned);
+        all.entry(package).or_default().extend(features);
+    }
+    assert!(all.len() > 50, "cargo names {} crates", all.len());
+    all
+}

@@ -1,12 +1,14 @@
 //! What people install is built alone; what the tests run is built with the whole workspace, whose members turn on each other's features
 //! of shared crates. A feature that only the tests' build has is one that the tests see and nobody else does: help had colours, and a
-//! misspelled command a suggestion, in the tests alone.
+//! misspelled command a suggestion, in the tests alone; and `serde_json` would read other numbers.
 #![expect(clippy::unwrap_used, reason = "a broken workspace is to stop the run")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::Command,
 };
+
+use reveille_contract_tests::root;
 
 /// The programs that are shipped.
 const PROGRAMS: [&str; 3] = ["reveille-cli", "reveille-functions", "reveille-runner"];
@@ -139,9 +141,19 @@ fn a_shipped_program_has_the_features_that_its_tests_have() {
 /// The features of each crate (with its version) of a build.
 fn features(of: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let tree = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--prefix", "none", "--no-dedupe", "--format", "{p}|{f}"])
+        .args([
+            "tree",
+            "--locked",
+            "--target",
+            "x86_64-unknown-linux-gnu",
+            "--prefix",
+            "none",
+            "--no-dedupe",
+            "--format",
+            "{p}|{f}",
+        ])
         .args(of)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .current_dir(root())
         .output()
         .unwrap();
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));

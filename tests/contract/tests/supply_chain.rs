@@ -119,36 +119,6 @@ fn make_lint_checks_licences_bans_sources_use_and_workflows() {
     assert!(read("deny.toml").contains("aws-lc-sys"), "the bans");
 }
 
-/// Features of serde_json change what a program does: whether an object keeps its order, how a number is read. The other crates' only add
-/// what may be called. So a program that is tested, in a build of the whole workspace, reads JSON as the one that is deployed.
-#[test]
-fn json_is_read_alike_in_what_is_tested_and_in_what_is_deployed() {
-    let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
-    let features = |of: &[&str]| {
-        let arguments = [
-            "tree",
-            "--locked",
-            "--offline",
-            "--target",
-            "x86_64-unknown-linux-gnu",
-            "--prefix",
-            "none",
-            "--format",
-            "{p}|{f}",
-        ];
-        let output = Command::new(&cargo).args(arguments).args(of).current_dir(root()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout).unwrap();
-        let line = text.lines().find(|line| line.starts_with("serde_json v")).expect("it reads JSON");
-        line.trim_end_matches(" (*)").to_owned()
-    };
-    let tested = features(&["--workspace", "--edges", "normal,build,dev"]);
-    assert!(tested.contains("float_roundtrip"), "{tested}");
-    for deployed in ["reveille-functions", "reveille-runner"] {
-        assert_eq!(features(&["--package", deployed, "--edges", "normal"]), tested, "{deployed}");
-    }
-}
-
 #[test]
 fn cargo_is_told_to_keep_to_its_lock() {
     let mut calls = 0;

@@ -216,13 +216,11 @@ fn words_of_command(text: &str, width: usize) -> Vec<Word> {
     });
     let mut all: Vec<String> = Vec::new();
     for word in single.filter(|word| !word.is_empty()) {
+        let needed = word.width() + GOES_ON.len();
+        // An option and its value stay together where there is room, or none for the value either.
+        let stays = |option: &String| option.width() + 1 + needed <= width || needed > width;
         match all.last_mut() {
-            // An option and its value stay together where there is room.
-            Some(option)
-                if is_option(option)
-                    && !is_option(word)
-                    && option.width() + 1 + word.width() + GOES_ON.len() <= width =>
-            {
+            Some(option) if is_option(option) && !is_option(word) && stays(option) => {
                 option.push(' ');
                 option.push_str(word);
             }
@@ -285,7 +283,7 @@ fn split(text: &str, width: usize) -> (&str, &str) {
 mod tests {
     use unicode_width::UnicodeWidthStr;
 
-    use super::{cut, cut_path, fitted, for_shell, usage, wrap};
+    use super::{command_lines, cut, cut_path, fitted, for_shell, usage, wrap};
 
     #[test]
     fn a_text_of_lines_keeps_those_that_fit() {
@@ -339,6 +337,8 @@ mod tests {
             wrap("look: reveille run a.ipynb --on nightly -p day 1 --at x", 28),
             ["look:", "reveille run a.ipynb \\", "--on nightly -p day 1 --at x"]
         );
+        assert_eq!(command_lines("a --b c --d 0123456789", 9), ["a --b c \\", "--d 0123456789"]);
+        assert_eq!(command_lines("a --b c --d 01234", 7), ["a \\", "--b c \\", "--d \\", "01234"]);
         assert_eq!(
             wrap("while it is stopped: aws sagemaker update-notebook-instance --notebook-instance-name n", 45),
             ["while it is stopped:", "aws sagemaker update-notebook-instance \\", "--notebook-instance-name n"]

@@ -75,16 +75,14 @@ where
         }
         Some(Written::Claim(at)) => {
             let claim = readable::<Claim>(ports, &call.object.key).await?;
-            claim.filter(|claim| decide::runs(claim, &at)).map(|_| (Progressed::Running, at))
+            claim.filter(decide::runs).map(|_| (Progressed::Running, at))
         }
         None => None,
     };
     let Some((progressed, at)) = told else { return Ok(PublishProgressOutput::NothingToTell) };
     let request = readable::<Request>(ports, &stack.layout.request(&at.instance, &at.run)).await?;
     // Only a run that was admitted is told of, and as what it was admitted.
-    let Some(request) = request.filter(|request| decide::is_of(request, &at)) else {
-        return Ok(PublishProgressOutput::NothingToTell);
-    };
+    let Some(request) = request else { return Ok(PublishProgressOutput::NothingToTell) };
     let event = RunEvent::of_progress(progressed, &request, at.attempt);
     ports.publish_event(DETAIL_TYPE, &json!(event)).await?;
     Ok(PublishProgressOutput::Published { status: progressed })
@@ -98,12 +96,13 @@ async fn queued(
     run: RunId,
 ) -> Result<Option<AttemptRef>, Failure> {
     let ticket = readable::<Ticket>(ports, &stack.layout.ticket(instance, &run)).await?;
-    let Some(at) = ticket.and_then(|ticket| decide::waits(&ticket, instance, run)) else { return Ok(None) };
+    let Some(ticket) = ticket else { return Ok(None) };
+    let at = AttemptRef { instance: instance.as_str().to_owned(), run, attempt: ticket.attempt };
     let is_claimed = store::exists::<Claim>(ports, &stack.layout.claim(&at)).await?;
     Ok((!is_claimed).then_some(at))
 }
 
-/// A record, if there is one that can be read.
+/// A record, if there is one that can be read, and is that of its key: a copy from elsewhere is none.
 async fn readable<T: Record>(ports: &impl GetObject, key: &str) -> Result<Option<T>, StoreError> {
     let read = store::or_evidence(store::read::<T>(ports, key).await, &mut Vec::new())?;
     Ok(read.map(|stored| stored.record))

@@ -1,7 +1,7 @@
 //! What an object says of a run's progress: pure.
 
 use reveille_domain::layout::{AttemptRef, Layout};
-use reveille_domain::records::{Claim, Claimant, Request, Ticket};
+use reveille_domain::records::{Claim, Claimant};
 use reveille_domain::{InstanceName, RunId};
 
 /// What was written, by its key.
@@ -23,21 +23,8 @@ pub fn written(layout: &Layout, bucket: &str, key: &str) -> Option<Written> {
     ticket.or_else(|| layout.claim_of_key(key).map(Written::Claim))
 }
 
-/// The attempt that waits by its ticket; `None`: the ticket was copied from elsewhere.
-#[must_use]
-pub fn waits(ticket: &Ticket, instance: &InstanceName, run: RunId) -> Option<AttemptRef> {
-    let own = ticket.run == run && ticket.instance.as_ref().is_none_or(|named| named == instance);
-    own.then(|| AttemptRef { instance: instance.as_str().to_owned(), run, attempt: ticket.attempt })
-}
-
 /// Whether a claim is a runner's: a function claims what nobody is to run any more.
 #[must_use]
-pub fn runs(claim: &Claim, at: &AttemptRef) -> bool {
-    claim.by == Claimant::Runner && claim.attempt.as_ref().is_none_or(|named| named == at)
-}
-
-/// Whether a request is that of the attempt's run.
-#[must_use]
-pub fn is_of(request: &Request, at: &AttemptRef) -> bool {
-    request.run == at.run && request.instance.as_str() == at.instance
+pub fn runs(claim: &Claim) -> bool {
+    claim.by == Claimant::Runner
 }

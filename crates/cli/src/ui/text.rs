@@ -168,7 +168,7 @@ fn words(text: &str, width: usize) -> Vec<Word> {
     let mut from = 0;
     for command in advice::commands(text) {
         // With its backticks, and what ends the sentence behind it.
-        let start = text[..command.start].rfind(char::is_whitespace).map_or(0, |at| at + 1).max(from);
+        let start = text[..command.start].trim_end_matches(|sign: char| !sign.is_whitespace()).len().max(from);
         let end = text[command.end..].find(char::is_whitespace).map_or(text.len(), |at| command.end + at);
         all.extend(words_of_sentence(&text[from..start], width));
         all.extend(words_of_command(&text[start..end], width));
@@ -313,6 +313,7 @@ mod tests {
         assert_eq!(wrap("no {{ key }}; it", 10), ["no", "{{ key }};", "it"]);
         assert_eq!(wrap("the functions' logs and 'tis", 14), ["the functions'", "logs and 'tis"], "nothing is quoted");
         assert_eq!(wrap("no 'a  b', no  'c'", 9), ["no", "'a  b',", "no 'c'"], "two blanks are two");
+        assert_eq!(wrap("look:\u{3000}`reveille runs`", 80), ["look: `reveille runs`"]);
         assert_eq!(wrap("to list: reveille runs", 15), ["to list:", "reveille runs"]);
         assert_eq!(wrap("see `reveille runs`, or not", 18), ["see", "`reveille runs`,", "or not"]);
     }

@@ -14,10 +14,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-import uuid
 import zipfile
 
 import boto3
+import executions
 
 # It answers within seconds; on a busy machine within tens.
 PATIENCE_STARTING = 120
@@ -94,16 +94,7 @@ def create_function(client):
 
 
 def run(states, scenario):
-    name = "differential-" + uuid.uuid4().hex
-    machine = states.create_state_machine(name=name, definition=json.dumps(scenario["definition"]), roleArn=ROLE)
-    arn = states.start_execution(
-        stateMachineArn=machine["stateMachineArn"], name=name, input=json.dumps(scenario["input"])
-    )["executionArn"]
-    until = time.monotonic() + PATIENCE
-    while (seen := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-        if time.monotonic() > until:
-            raise SystemExit(f"the engine does not end {name}")
-        time.sleep(POLL)
+    seen = executions.ended(states, scenario, ROLE, PATIENCE)
     # It shows an output for a failed execution too, AWS does not (API Reference, DescribeExecution).
     output = json.loads(seen["output"]) if seen["status"] == "SUCCEEDED" else None
     return {"status": seen["status"], "error": seen.get("error"), "output": output}
@@ -114,8 +105,7 @@ def main():
         account = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
         create_function(account.client("lambda", endpoint_url=address))
         states = account.client("stepfunctions", endpoint_url=address)
-        for line in sys.stdin:
-            print(json.dumps(run(states, json.loads(line))), flush=True)
+        executions.answer_each(lambda scenario: run(states, scenario))
 
 
 if __name__ == "__main__":

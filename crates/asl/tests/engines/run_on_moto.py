@@ -14,11 +14,11 @@ import os
 import sys
 import threading
 import time
-import uuid
 
 os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="none", AWS_SECRET_ACCESS_KEY="none")
 
 import boto3
+import executions
 import jsonata
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -27,7 +27,6 @@ from moto.stepfunctions.parser.asl.jsonata import jsonata as bridge
 
 # An execution of these machines takes seconds; the engine is stuck when one takes this long.
 PATIENCE = 300
-POLL = 0.05
 # It waits for a token within moments of the call.
 PATIENCE_CALLING = 60
 ROLE = "arn:aws:iam::123456789012:role/differential"
@@ -90,7 +89,7 @@ class Lambda:
         while not self.waited_for(token):
             if time.monotonic() > until:
                 return print("the engine does not wait for its token", file=sys.stderr)
-            time.sleep(POLL)
+            time.sleep(executions.POLL)
         for deed in deeds:
             time.sleep(deed.get("wait", 0))
             if "beat" in deed:
@@ -113,17 +112,8 @@ def run(scenario):
     states = boto3.client("stepfunctions")
     function = Lambda(scenario.get("answers", {}), states)
     lambda_eval_utils.boto_client_for = lambda **_: function
-    name = "differential-" + uuid.uuid4().hex
-    machine = states.create_state_machine(name=name, definition=json.dumps(scenario["definition"]), roleArn=ROLE)
-    arn = states.start_execution(
-        stateMachineArn=machine["stateMachineArn"], name=name, input=json.dumps(scenario["input"])
-    )["executionArn"]
-    until = time.monotonic() + PATIENCE
-    while (seen := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-        if time.monotonic() > until:
-            raise SystemExit(f"the engine does not end {name}")
-        time.sleep(POLL)
-    events = states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+    seen = executions.ended(states, scenario, ROLE, PATIENCE)
+    events = states.get_execution_history(executionArn=seen["executionArn"], maxResults=1000)["events"]
     entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
     output = json.loads(seen["output"]) if "output" in seen else None
     return {"status": seen["status"], "error": seen.get("error"), "output": output, "trace": entered, "calls": function.calls}
@@ -133,8 +123,7 @@ def main():
     logging.disable(logging.CRITICAL)
     bridge._eval_jsonata = evaluated
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-        for line in sys.stdin:
-            print(json.dumps(run(json.loads(line))), flush=True)
+        executions.answer_each(run)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ pub(crate) mod labelled;
 pub(crate) mod phases;
 pub(crate) mod question;
 pub(crate) mod report;
+pub(crate) mod shell;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod text;

@@ -102,7 +102,7 @@ async fn queued(
     Ok((!is_claimed).then_some(at))
 }
 
-/// A record, if there is one that can be read, and is that of its key: a copy from elsewhere is none.
+/// Reads the record at a key. `None` if it is missing, unreadable, or was copied from another key.
 async fn readable<T: Record>(ports: &impl GetObject, key: &str) -> Result<Option<T>, StoreError> {
     let read = store::or_evidence(store::read::<T>(ports, key).await, &mut Vec::new())?;
     Ok(read.map(|stored| stored.record))

@@ -77,10 +77,10 @@ impl Failure {
     /// Whether an `ErrorEquals` takes this failure ("Handling errors", "Error names").
     ///
     /// `States.Runtime` is neither retried nor caught. `States.ALL` does not take `States.DataLimitExceeded`.
-    /// `States.TaskFailed` takes everything but `States.Timeout`; and not `States.QueryEvaluationError`, for the task did not
-    /// fail: the page knows no such exception, but two engines that were made from recordings of AWS do (`LocalStack`'s, and
-    /// fakecloud's since 0.52), and a machine is safer when nothing rests on it. `States.Timeout` takes a missed heartbeat
-    /// too, which had no name of its own once.
+    /// `States.TaskFailed` takes every error but `States.Timeout`, `States.DataLimitExceeded` and
+    /// `States.QueryEvaluationError`. AWS's page does not list the last exception, but two engines built from recordings of AWS have
+    /// it (`LocalStack`'s, and fakecloud's since 0.52), and a machine is safer if it rests on neither reading. `States.Timeout` takes
+    /// a missed heartbeat too, which had no name of its own once.
     pub(crate) fn matches(&self, error_equals: &[String]) -> bool {
         let error = self.error.as_deref().unwrap_or_default();
         if self.fatal || error == names::RUNTIME {

@@ -2,8 +2,8 @@
 //!
 //! The engines are ministack's Step Functions and moto's (the engine of `LocalStack`, made from recordings of AWS). Random
 //! machines run on both; the real definition runs on moto's, which must also call the same functions with the same payloads and
-//! pass through the same states. Where an engine is known to differ, a machine of its own shows it, with what supports this side;
-//! the random machines leave these things out.
+//! pass through the same states. The random machines avoid each known difference; a separate machine shows
+//! that it is still there, with what supports our behaviour.
 //!
 //! `ASL_MINISTACK` and `ASL_MOTO` name the engines' Pythons (`make engines` does), `ASL_MACHINES` how many random machines (100),
 //! `ASL_SEED` the first seed (1). moto waits in real time: the scenarios take a minute.

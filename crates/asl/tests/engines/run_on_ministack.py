@@ -68,7 +68,11 @@ def ministack():
         finally:
             # Asked to, it ends the functions that it runs.
             process.terminate()
-            process.wait()
+            try:
+                process.wait(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def wait_until_healthy(process, port, log):

@@ -84,7 +84,7 @@ class Lambda:
         return {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": io.BytesIO(json.dumps(body).encode()), **extra}
 
     def work(self, token, deeds):
-        # What comes before the engine waits is lost: it takes the token, and does not look at it.
+        # The engine accepts a token before it waits for it, but ignores what it is sent.
         until = time.monotonic() + PATIENCE_CALLING
         while not self.waited_for(token):
             if time.monotonic() > until:
@@ -100,7 +100,7 @@ class Lambda:
                 self.states.send_task_failure(taskToken=token, error=deed["failure"], cause=deed["cause"])
 
     def waited_for(self, token):
-        """Whether the engine waits for the token: it does so after the call has returned, and then takes a heartbeat."""
+        """Whether the engine waits for the token. It starts after the call has returned; from then on it accepts a heartbeat."""
         try:
             self.states.send_task_heartbeat(taskToken=token)
         except ClientError:

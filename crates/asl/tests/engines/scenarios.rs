@@ -126,15 +126,14 @@ pub fn all() -> Vec<(&'static str, Value)> {
 fn each_catch_has_its_scenario() {
     let definition = definition();
     let states = definition["States"].as_object().unwrap();
+    let traces: Vec<Value> = all().iter().map(|(_, scenario)| crate::here::run(scenario)["trace"].clone()).collect();
     let mut untried: Vec<String> = Vec::new();
     for (name, state) in states {
         for catcher in state["Catch"].as_array().into_iter().flatten() {
             let to = catcher["Next"].as_str().unwrap();
-            let taken = all().iter().any(|(_, scenario)| {
-                let trace = crate::here::run(scenario)["trace"].as_array().unwrap().clone();
-                trace.windows(2).any(|pair| pair[0] == **name && pair[1] == to)
-            });
-            if !taken {
+            let is_taken = |pair: &[Value]| pair[0] == **name && pair[1] == to;
+            let has_scenario = traces.iter().any(|trace| trace.as_array().unwrap().windows(2).any(is_taken));
+            if !has_scenario {
                 untried.push(format!("{name} -> {to}"));
             }
         }

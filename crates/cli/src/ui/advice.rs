@@ -3,13 +3,15 @@
 
 use std::ops::Range;
 
+use super::shell::{Place, places};
+
 /// How every command of ours begins.
 const OURS: &str = "reveille ";
 /// How the others begin.
 const OTHERS: [&str; 2] = ["aws ", "(cd "];
-/// What is before a command that ends with what `END` says; one in backticks ends with them.
+/// What is before a command that ends with what `ENDS` says; one in backticks ends with them.
 const BEFORE: [&str; 3] = [": ", ", or ", "then "];
-/// What follows it is a form, and no command.
+/// A usage follows it, not a command to copy.
 const USAGE: &str = "Usage: ";
 /// What ends a command that is in no backticks.
 const ENDS: [&str; 6] = [", ", "; ", " (", ")", ". ", "\n"];
@@ -57,22 +59,16 @@ fn beginning_with(programs: &[&str], text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// How long the command is with which a text begins. What is in quotes or in parentheses of its own ends none: a key may have any
+/// How long the command is with which a text begins. Punctuation in quotes, or in a command within it, does not end it: a key may have any
 /// character.
 fn length(text: &str) -> usize {
-    let (mut quote, mut open) = (None, 0_usize);
-    for (at, sign) in text.char_indices() {
+    let ends = |at: usize| {
         let ends = |end: &&str| text[at..].starts_with(*end) && !(**end == *". " && text[..at].ends_with('.'));
-        match quote {
-            Some(quoted) => quote = Some(quoted).filter(|quoted| sign != *quoted),
-            None if matches!(sign, '\'' | '"') => quote = Some(sign),
-            None if sign == '(' => open += 1,
-            None if sign == ')' && open > 0 => open -= 1,
-            None if open == 0 && ENDS.iter().any(ends) => return at,
-            None => {}
-        }
-    }
-    text.strip_suffix('.').filter(|text| !text.ends_with('.')).unwrap_or(text).len()
+        ENDS.iter().any(ends)
+    };
+    let end = places(text).find(|(at, _, place)| *place == Place::Open && ends(*at));
+    let whole = || text.strip_suffix('.').filter(|text| !text.ends_with('.')).unwrap_or(text).len();
+    end.map_or_else(whole, |(at, ..)| at)
 }
 
 #[cfg(test)]
@@ -100,8 +96,8 @@ mod tests {
                 "wait: reveille deploy --follow --stack mine --region eu-west-1. Then go on",
             ),
             (
-                "try: reveille on-upload test 's3://b/a, it''s (2); x.csv'; or not",
-                "try: reveille on-upload test 's3://b/a, it''s (2); x.csv' --stack lab --region eu-west-1; or not",
+                r"try: reveille on-upload test 's3://b/a, it'\''s (2); x.csv'; or not",
+                r"try: reveille on-upload test 's3://b/a, it'\''s (2); x.csv' --stack lab --region eu-west-1; or not",
             ),
             (
                 "fix it, then reveille deploy --release ...",

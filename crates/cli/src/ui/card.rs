@@ -3,7 +3,7 @@
 use reveille_domain::Failure;
 
 use crate::ui::terminal::{Terminal, Tone};
-use crate::ui::text::{cut, wrap};
+use crate::ui::text::{cut, wrap_quoted};
 
 /// Wider lines are tiring to read.
 const WIDEST: usize = 92;
@@ -22,7 +22,7 @@ pub(crate) fn lines(terminal: &Terminal, failure: &Failure, kept: &str) -> Vec<S
         let gap = if text.is_empty() { "" } else { " " };
         lines.push(format!("{}{gap}{}", edge("│"), terminal.paint(tone, text)));
     };
-    for line in wrap(&failure.message, inside) {
+    for line in wrap_quoted(&failure.message, inside) {
         add(Tone::Plain, &line);
     }
     if let Some(cell) = failure.evidence.as_ref().and_then(|evidence| evidence.cell.as_ref()) {
@@ -33,7 +33,7 @@ pub(crate) fn lines(terminal: &Terminal, failure: &Failure, kept: &str) -> Vec<S
         }
     }
     add(Tone::Plain, "");
-    for line in wrap(&format!("kept: {kept}"), inside) {
+    for line in wrap_quoted(&format!("kept: {kept}"), inside) {
         add(Tone::Plain, &line);
     }
     lines.push(edge(&format!("╰{}", "─".repeat(width.saturating_sub(1)))));

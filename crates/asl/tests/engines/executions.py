@@ -10,7 +10,7 @@ POLL = 0.05
 
 def ended(states, scenario, role, patience):
     """Runs a scenario's machine to its end, with a client of Step Functions. What DescribeExecution then says."""
-    name = "differential-" + uuid.uuid4().hex
+    name = "engines-" + uuid.uuid4().hex
     machine = states.create_state_machine(name=name, definition=json.dumps(scenario["definition"]), roleArn=role)
     arn = states.start_execution(
         stateMachineArn=machine["stateMachineArn"], name=name, input=json.dumps(scenario["input"])

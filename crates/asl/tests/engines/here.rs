@@ -13,7 +13,7 @@ use crate::other_engine::FUNCTION_ERROR;
 
 /// Runs a scenario: status, error, output, the states, and the calls with their payloads.
 pub fn run(scenario: &Value) -> Value {
-    let arn = "arn:aws:states:us-east-1:123456789012:stateMachine:differential";
+    let arn = "arn:aws:states:us-east-1:123456789012:stateMachine:engines";
     let definition = &scenario["definition"];
     let machine = Rc::new(Machine::compile(arn, definition).unwrap_or_else(|error| panic!("{error}: {definition}")));
     simulated::block_on(async {
@@ -26,7 +26,7 @@ pub fn run(scenario: &Value) -> Value {
             calls: Rc::clone(&calls),
             callbacks: links.callbacks,
         });
-        let execution = service.start_execution(&machine, "differential", &scenario["input"]).unwrap();
+        let execution = service.start_execution(&machine, "engines", &scenario["input"]).unwrap();
         let ended = execution.ended().await;
         let trace: Vec<String> = execution.trace().iter().map(ToString::to_string).collect();
         let calls = calls.take();

@@ -24,7 +24,7 @@ PATIENCE_STARTING = 120
 # An execution of these machines takes moments; the engine is stuck when one takes this long.
 PATIENCE = 120
 POLL = 0.02
-ROLE = "arn:aws:iam::000000000000:role/differential"
+ROLE = "arn:aws:iam::000000000000:role/engines"
 ECHO = """def handler(event, context):
     if event.get("fail"):
         raise Exception("on purpose")

@@ -29,7 +29,7 @@ from moto.stepfunctions.parser.asl.jsonata import jsonata as bridge
 PATIENCE = 300
 # It waits for a token within moments of the call.
 PATIENCE_CALLING = 60
-ROLE = "arn:aws:iam::123456789012:role/differential"
+ROLE = "arn:aws:iam::123456789012:role/engines"
 
 
 def evaluated(expression):

@@ -101,11 +101,12 @@ pub(crate) fn command_lines(command: &str, width: usize) -> Vec<String> {
 
 fn laid_out(words: Vec<Word>, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
+    let mut has_ended = false;
     for word in words {
         let needed = word.text.width() + if word.goes_on { GOES_ON.len() } else { 0 };
         let begins = word.goes_on && !word.goes_back;
         match lines.last_mut() {
-            Some(line) if !begins && line.width() + 1 + needed <= width => {
+            Some(line) if !begins && !has_ended && line.width() + 1 + needed <= width => {
                 line.push(' ');
                 line.push_str(&word.text);
             }
@@ -113,10 +114,11 @@ fn laid_out(words: Vec<Word>, width: usize) -> Vec<String> {
                 line.push_str(GOES_ON);
                 lines.push(word.text);
             }
-            // In a line of its own, where a person finds its beginning.
+            // In lines of its own, which a person copies whole.
             _ if begins => lines.push(word.text),
             _ => lines.extend(broken(&word.text, width)),
         }
+        has_ended = word.goes_back && !word.goes_on;
     }
     lines
 }

@@ -58,6 +58,15 @@ fn a_shell_reads_the_lines_of_a_command_as_one() {
         }
     }
     assert_eq!(
+        wrap("see: aws iam a --role-name reader (and b)", 30),
+        ["see:", "aws iam a --role-name reader", "(and b)"]
+    );
+    assert_eq!(
+        wrap("see: aws iam a --role-name reader (and b)", 22),
+        ["see:", "aws iam a \\", "--role-name reader", "(and b)"],
+        "nothing follows it that is not its own"
+    );
+    assert_eq!(
         wrap("look: reveille run a.ipynb --on nightly -p day 1 --at x", 28),
         ["look:", "reveille run a.ipynb \\", "--on nightly -p day 1 --at x"]
     );

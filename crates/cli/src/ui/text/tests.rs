@@ -58,12 +58,12 @@ fn a_shell_reads_the_lines_of_a_command_as_one() {
         }
     }
     assert_eq!(
-        wrap("see: aws iam a --role-name reader (and b)", 30),
-        ["see:", "aws iam a --role-name reader", "(and b)"]
+        wrap("see: reveille show --stack reader (and b)", 30),
+        ["see:", "reveille show --stack reader", "(and b)"]
     );
     assert_eq!(
-        wrap("see: aws iam a --role-name reader (and b)", 22),
-        ["see:", "aws iam a \\", "--role-name reader", "(and b)"],
+        wrap("see: reveille show --stack reader (and b)", 22),
+        ["see:", "reveille show \\", "--stack reader", "(and b)"],
         "nothing follows it that is not its own"
     );
     assert_eq!(
